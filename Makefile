@@ -1,0 +1,35 @@
+# make help says what there is. ARGS="..." passes flags on: make fit ARGS="--trainer.max_epochs 3"
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+ARGS ?=
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+fit: $(VENV)/.installed ## train, test, and leave a run directory in runs/
+	$(PYTHON) -m lightning_mnist fit $(ARGS)
+
+test: $(VENV)/.installed-dev ## every test that this machine can run
+	$(PYTHON) -m pytest -n 2 $(ARGS)
+
+test-slow: $(VENV)/.installed-dev ## only the tests on real MNIST (set LIGHTNING_MNIST_DATA)
+	$(PYTHON) -m pytest -n 2 -m slow $(ARGS)
+
+check: $(VENV)/.installed-dev ## lint, formatting and strict types
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+# Installed anew only when what is to be installed has changed.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(PYTHON) || python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@
+
+.PHONY: help fit test test-slow check

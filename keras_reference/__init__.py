@@ -1,0 +1,1 @@
+"""The reference: the same network in Keras, written independently of `lightning_mnist`."""

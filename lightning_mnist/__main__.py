@@ -1,0 +1,46 @@
+"""``python -m lightning_mnist``: answers ``--help`` at once, and hands everything else on."""
+
+import sys
+
+HELP = """\
+usage: python -m lightning_mnist COMMAND [FLAGS]
+
+Train, evaluate and use an MLP on handwritten digits.
+
+commands:
+  fit        train, test the best checkpoint, leave a run directory in runs/
+  validate   score a checkpoint on the validation images that it was not trained on
+  test       score a checkpoint on the test images
+  predict    read your own pictures of digits with a checkpoint
+
+examples:
+  python -m lightning_mnist fit
+  python -m lightning_mnist fit -c configs/keras_match.yaml --data.source mnist --data.root DIR
+  python -m lightning_mnist fit --model.hidden '[800]' --optimizer SGD --optimizer.lr 0.1
+  python -m lightning_mnist test --ckpt_path runs/NAME/checkpoints/best.ckpt
+  python -m lightning_mnist predict --ckpt_path BEST.ckpt --images 'photos/*.jpg'
+
+Every flag of a command: python -m lightning_mnist COMMAND --help
+"""
+COMMANDS = ("fit", "validate", "test", "predict")
+
+
+def main() -> int:
+    """Parse the command only; importing the training stack takes seconds."""
+    command = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if command in ("-h", "--help"):
+        print(HELP, end="")
+        return 0
+    if command not in COMMANDS:
+        print(
+            f"error: unknown command {command!r}; expected one of {', '.join(COMMANDS)}, or --help",
+            file=sys.stderr,
+        )
+        return 2
+    from lightning_mnist.cli import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

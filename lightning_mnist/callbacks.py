@@ -1,0 +1,162 @@
+"""What a run leaves behind: the run record, the predictions, the pictures."""
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from lightning_mnist.errors import InputError
+from lightning_mnist.module import DigitClassifier
+from lightning_mnist.scores import Scores
+from parity.run_record import CONFIG_FILE, Predictions, RunRecord, versions_of, written_whole
+
+HISTORY_FILE = "history.csv"
+
+
+class RunRecorder(Callback):
+    """Fills the run directory: see `parity.run_record` for the contract.
+
+    The record is written when the run starts, after every epoch and at its end, so that a run
+    that was cut off says so. The history travels in the checkpoint, and so a resumed run has all
+    of it.
+
+    Args:
+        run_dir: The folder to fill; it is made once the data have been read.
+        config: The resolved configuration, as YAML.
+        seed: Of the run.
+    """
+
+    def __init__(self, run_dir: Path, config: str, seed: int) -> None:
+        self.run_dir = run_dir
+        self.config = config
+        self.seed = seed
+        self.history: list[dict[str, float]] = []
+        self.record: RunRecord | None = None
+        self._epoch_started = self._phase_started = 0.0
+        self._learning_rate = 0.0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Open the run directory and leave the record of a run that has not finished.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
+        if self.record is not None:
+            return
+        self.record = RunRecord(
+            framework="lightning",
+            command=stage,
+            versions=versions_of("torch", "torchvision", "lightning", "numpy"),
+            recipe=yaml.safe_load(self.config),
+            seed=self.seed,
+            data=trainer.datamodule.description,  # type: ignore[attr-defined]
+            preprocessing={},
+        )
+        if not trainer.is_global_zero:
+            return
+        try:
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+            with written_whole(self.run_dir / CONFIG_FILE) as path:
+                path.write_text(self.config, encoding="utf-8")
+            self.record.save(self.run_dir)
+        except OSError as error:
+            raise InputError(
+                f"--run_dir {self.run_dir}: cannot be written ({error}); choose another folder"
+            ) from error
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps of this callback."""
+        return {"history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.history = list(state_dict["history"])
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of the training phase."""
+        self._phase_started = time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the epoch's clock and note the learning rate that it uses."""
+        self._epoch_started = time.perf_counter()
+        self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the epoch to the history, validation included."""
+        metrics = {
+            name: value.item()
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith(("train_", "val_")) and not name.endswith(("_step", "_epoch"))
+        }
+        self.history.append(
+            {
+                "epoch": trainer.current_epoch + 1,
+                "step": trainer.global_step,
+                "learning_rate": self._learning_rate,
+                "seconds": time.perf_counter() - self._epoch_started,
+                **metrics,
+            }
+        )
+        if trainer.is_global_zero:
+            self._save(pl_module)
+            with (
+                written_whole(self.run_dir / HISTORY_FILE) as path,
+                path.open("w", encoding="utf-8", newline="") as file,
+            ):
+                writer = csv.DictWriter(file, fieldnames=list(self.history[-1]))
+                writer.writeheader()
+                writer.writerows(self.history)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note how long training took, and draw its curves."""
+        from lightning_mnist.plots import draw_curves  # slow to import
+
+        self._end_phase("fit")
+        if trainer.is_global_zero and self.history:
+            draw_curves(self.history, self.run_dir / "curves.png", title=self._title("training on"))
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of the test phase."""
+        self._phase_started = time.perf_counter()
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write predictions, pictures and the finished record; every rank takes part."""
+        assert isinstance(pl_module, DigitClassifier)
+        assert self.record is not None
+        scores = Scores.of(pl_module.test_scores)
+        sample_ids, labels, logits = (
+            tensor.cpu().numpy() for tensor in pl_module.test_logits.compute()
+        )
+        self._end_phase("test")
+        if not trainer.is_global_zero:
+            return
+        Predictions(labels, logits, sample_ids).save(self.run_dir)
+        self._draw_test(scores, trainer.datamodule.test_images.cpu().numpy(), labels, logits)  # type: ignore[attr-defined]
+        self.record.metrics = scores.describe()
+        self.record.finished = True
+        self._save(pl_module)
+
+    def _draw_test(self, scores: Scores, images: Any, labels: Any, logits: Any) -> None:
+        from lightning_mnist.plots import draw_confusion, draw_mistakes
+
+        title = self._title("test part of")
+        draw_confusion(scores, self.run_dir / "confusion.png", title=title)
+        draw_mistakes(images, labels, logits, self.run_dir / "mistakes.png", title=title)
+
+    def _end_phase(self, name: str) -> None:
+        assert self.record is not None
+        self.record.durations[name] = time.perf_counter() - self._phase_started
+
+    def _save(self, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, DigitClassifier)
+        assert self.record is not None
+        self.record.history = self.history
+        self.record.preprocessing = pl_module.preprocessing.describe()
+        self.record.save(self.run_dir)
+
+    def _title(self, what: str) -> str:
+        assert self.record is not None
+        return f"{what} {self.record.data['name']}, seed {self.seed}"

@@ -1,0 +1,77 @@
+"""Checkpoints that are whole or absent when written, and checked before they are believed."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.fabric.utilities.types import _PATH
+
+from lightning_mnist.errors import InputError
+from lightning_mnist.module import DigitClassifier
+from parity.run_record import written_whole
+
+
+class WholeCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target, then renames; reads weights only, from this machine only.
+
+    Lightning's own writer goes through the temporary folder: across devices its last step is a
+    copy, which a kill cuts in half.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None
+    ) -> None:
+        """Write `checkpoint`; a process killed meanwhile leaves the former file as it was."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as temporary:
+            torch.save(checkpoint, temporary)
+
+    def load_checkpoint(
+        self,
+        path: _PATH,
+        map_location: Callable[..., Any] | None = None,
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """Read a checkpoint through `read_checkpoint`, whatever `weights_only` says."""
+        return read_checkpoint(Path(path))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint of a `DigitClassifier` onto the CPU.
+
+    Raises:
+        InputError: the file is missing, cut off, damaged (``torch.load`` checks no CRC, so this
+            does), holds more than weights and plain values, or is of another model.
+    """
+    if not path.is_file():
+        raise InputError(f"--ckpt_path {path}: no such file; expected a .ckpt written by fit")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # zipfile, zlib and pickle raise a dozen kinds on damaged files
+        raise InputError(
+            f"--ckpt_path {path}: not a whole checkpoint of weights and plain values "
+            f"({_first_sentence(error)}); train again, or take another checkpoint"
+        ) from error
+    if damaged is not None:
+        raise InputError(f"--ckpt_path {path}: damaged ({damaged} fails its CRC); train again")
+    try:
+        hyperparameters = dict(checkpoint["hyper_parameters"])
+        hyperparameters.pop("_instantiator", None)
+        DigitClassifier(**hyperparameters).load_state_dict(checkpoint["state_dict"])
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"--ckpt_path {path}: a checkpoint of another model ({_first_sentence(error)}); "
+            "expected one written by python -m lightning_mnist fit"
+        ) from error
+    return dict(checkpoint)
+
+
+def _first_sentence(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0].split('. ')[0]}" if lines else type(error).__name__

@@ -1,0 +1,248 @@
+"""The command line: LightningCLI, with a run directory, our errors and our tables."""
+
+import logging
+import sys
+import warnings
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
+from torch.optim import Optimizer
+from torchmetrics import MetricCollection
+
+from lightning_mnist.callbacks import RunRecorder
+from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
+from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.errors import InputError
+from lightning_mnist.module import DigitClassifier
+from lightning_mnist.predict import predict_files
+from lightning_mnist.scores import Scores
+from parity.run_record import RECORD_FILE
+
+TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0}
+OPTIMIZER = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-3}}
+LR_SCHEDULER = {
+    "class_path": "torch.optim.lr_scheduler.ExponentialLR",
+    "init_args": {"gamma": 0.75},
+}
+
+
+class OneSentenceParser(LightningArgumentParser):
+    """Says what is wrong with a flag in one line; the usage of `fit` alone is sixty."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Exit with 2, except where a caller wants the exception."""
+        if not self.exit_on_error:
+            super().error(message, ex)
+        print(f"error: {' '.join(message.split())}; see {self.prog} --help", file=sys.stderr)
+        sys.exit(2)
+
+
+class DigitsCLI(LightningCLI):
+    """``fit``, ``validate``, ``test`` and ``predict`` for a `DigitClassifier`."""
+
+    model: DigitClassifier
+    datamodule: DigitsDataModule
+    exit_code = 0
+    run_dir: Path | None = None
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The commands, and the arguments of the trainer's methods that are not flags."""
+        return {
+            "fit": {"model", "train_dataloaders", "val_dataloaders", "datamodule", "weights_only"},
+            "validate": {"model", "dataloaders", "datamodule", "weights_only", "verbose"},
+            "test": {"model", "dataloaders", "datamodule", "weights_only", "verbose"},
+            "predict": {
+                "model", "dataloaders", "datamodule", "weights_only", "return_predictions",
+            },
+        }  # fmt: skip
+
+    def _prepare_subcommand_parser(
+        self, klass: type, subcommand: str, **kwargs: Any
+    ) -> LightningArgumentParser:
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if subcommand in ("fit", "test"):
+            parser.add_argument(
+                "--run_dir", type=str | None, help="Folder to fill (default: a new one in runs/)."
+            )
+        if subcommand == "predict":
+            parser.add_argument(
+                "--images", nargs="+", required=True, help="Pictures of one digit each, or globs."
+            )
+            parser.add_argument(
+                "--output", type=str | None, help="Write all probabilities to a .csv or .json."
+            )
+            parser.add_argument(
+                "--preview", type=str | None, help="Draw what the network saw, as a .png."
+            )
+        return parser
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """One seed for everything, and the default recipe's optimiser and schedule."""
+        parser.link_arguments("seed_everything", "data.seed")
+        parser.add_optimizer_args((Optimizer,))
+        parser.add_lr_scheduler_args()
+        parser.set_defaults({"optimizer": OPTIMIZER, "lr_scheduler": LR_SCHEDULER})
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Check the checkpoint before anything is built from it, and take its split from it.
+
+        Without that, `validate` with another seed would score images that were trained on.
+        """
+        super().parse_arguments(parser, args)
+        command = self.config.subcommand
+        config = self.config[command]
+        if config.ckpt_path is None:
+            if command != "fit":
+                parser.error(f"{command} needs --ckpt_path FILE.ckpt, a checkpoint written by fit")
+            return
+        split = read_checkpoint(Path(config.ckpt_path))["datamodule_hyper_parameters"]
+        config.seed_everything = split["seed"]
+        config.data.val_size = split["val_size"]
+
+    def before_instantiate_classes(self) -> None:
+        """Choose the run directory; refuse one that holds another run."""
+        if self.subcommand not in ("fit", "test"):
+            return
+        config = self.config[self.subcommand]
+        if config.run_dir is None:
+            stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
+            config.run_dir = f"runs/{stamp}-{self.subcommand}-seed{config.seed_everything}"
+        self.run_dir = Path(config.run_dir)
+        resumes = (
+            self.subcommand == "fit"
+            and config.ckpt_path is not None
+            and Path(config.ckpt_path).resolve().is_relative_to(self.run_dir.resolve())
+        )
+        rank = getattr(rank_zero_only, "rank", 0)
+        if (self.run_dir / RECORD_FILE).exists() and not resumes and rank == 0:
+            raise InputError(f"--run_dir {self.run_dir}: holds another run; choose a new folder")
+
+    def instantiate_classes(self) -> None:
+        """Build model, data, optimiser and trainer; what they refuse is the user's input."""
+        try:
+            super().instantiate_classes()
+        except InputError:
+            raise
+        except (ValueError, TypeError, MisconfigurationException) as error:
+            raise InputError(" ".join(str(error).split())) from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add what every run has: whole checkpoints and, where it leaves files, the recorder."""
+        config = self.config_init[self.subcommand].trainer
+        kwargs["plugins"] = [*_as_list(config.plugins), WholeCheckpointIO()]
+        if self.run_dir is not None:
+            kwargs["default_root_dir"] = str(self.run_dir)
+            kwargs["callbacks"] = [*_as_list(config.callbacks), *self._callbacks(self.run_dir)]
+        if config.logger is None:
+            kwargs["logger"] = self.subcommand == "fit" and _tensorboard(self.run_dir)
+        return super().instantiate_trainer(**kwargs)
+
+    def _callbacks(self, run_dir: Path) -> list[Callback]:
+        config = self.config[self.subcommand]
+        recipe = config.clone()
+        # The recipe says what to run; where it ran, and from where it went on, is not a part.
+        for key in ("run_dir", "ckpt_path", "config"):
+            recipe.pop(key, None)
+        dump = self._parser(self.subcommand).dump(recipe, skip_check=True, skip_none=False)
+        callbacks: list[Callback] = [RunRecorder(run_dir, dump, config.seed_everything)]
+        if self.subcommand == "fit" and config.trainer.enable_checkpointing is not False:
+            callbacks.append(
+                ModelCheckpoint(
+                    dirpath=run_dir / "checkpoints",
+                    filename="best",
+                    monitor="val_loss",
+                    save_last=True,
+                    save_on_train_epoch_end=True,  # after the recorder has added the epoch
+                    enable_version_counter=False,
+                )
+            )
+        return callbacks
+
+    def after_fit(self) -> None:
+        """Test the best checkpoint, or, where none was kept, the network as it is."""
+        best = getattr(self.trainer.checkpoint_callback, "best_model_path", None)
+        self.test(self.model, self.datamodule, best or None)
+        self.after_test()
+
+    def test(
+        self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str | None
+    ) -> None:
+        """Test without Lightning's own table."""
+        self.trainer.test(model, datamodule=datamodule, ckpt_path=ckpt_path, verbose=False)
+
+    def validate(
+        self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str | None
+    ) -> None:
+        """Validate without Lightning's own table."""
+        self.trainer.validate(model, datamodule=datamodule, ckpt_path=ckpt_path, verbose=False)
+
+    def after_test(self) -> None:
+        """Show what was right and where the files are."""
+        self._show(self.model.test_scores, "test part")
+        if self.trainer.is_global_zero:
+            Console().print(f"run directory: {self.run_dir}", highlight=False, soft_wrap=True)
+
+    def after_validate(self) -> None:
+        """Show what was right."""
+        self._show(self.model.val_scores, "validation part")
+
+    def _show(self, metrics: MetricCollection, part: str) -> None:
+        scores = Scores.of(metrics)
+        if self.trainer.is_global_zero:
+            scores.show(f"{part} of {self.datamodule.description['name']}", Console())
+
+    def predict(self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str) -> None:
+        """Read the user's own pictures."""
+        config = self.config.predict
+        self.exit_code = predict_files(
+            self.trainer, model, ckpt_path, config.images, config.output, config.preview
+        )
+
+
+def _tensorboard(run_dir: Path | None) -> TensorBoardLogger | bool:
+    """A TensorBoard logger where TensorBoard is installed; history.csv is always written."""
+    if run_dir is None or find_spec("tensorboard") is None:
+        return False
+    return TensorBoardLogger(run_dir, name="", version="tensorboard")
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def main(args: ArgsType = None) -> int:
+    """Run a command; `args` are those of the process by default.
+
+    Returns:
+        0, or 1 where the input was at fault. Flags that cannot be parsed exit with 2.
+    """
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 on torch 2.13
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: "Tip:" not in record.getMessage()  # advertisements
+    )
+    try:
+        return DigitsCLI(
+            DigitClassifier,
+            DigitsDataModule,
+            save_config_callback=None,
+            trainer_defaults=TRAINER_DEFAULTS,
+            parser_class=OneSentenceParser,
+            parser_kwargs={"prog": "python -m lightning_mnist"},
+            seed_everything_default=0,
+            args=args,
+        ).exit_code
+    except (InputError, MisconfigurationException) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1

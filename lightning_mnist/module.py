@@ -1,0 +1,170 @@
+"""The LightningModule: raw digits to logits, one shared step, metrics over all ranks."""
+
+from collections.abc import Sequence
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics import Metric, MetricCollection
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassConfusionMatrix,
+    MulticlassRecall,
+)
+
+from lightning_mnist.datamodule import Batch
+from lightning_mnist.network import MLP, Activation, Init
+from lightning_mnist.preprocessing import Preprocessing
+from lightning_mnist.sources import CLASSES, SIDE
+
+PROGRESS_EVERY = 20
+"""Steps between two values of loss and of the epoch's accuracy so far on the progress bar."""
+
+
+class SampleLogits(Metric):
+    """Keeps the logits of every sample: over all ranks, in the order of the sample ids."""
+
+    full_state_update = False
+    sample_ids: list[Tensor]
+    labels: list[Tensor]
+    logits: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in Batch._fields[1:] + ("logits",):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(self, batch: Batch, logits: Tensor) -> None:
+        """Add a batch and its logits, float [B, C]."""
+        self.sample_ids.append(batch.sample_ids)
+        self.labels.append(batch.labels)
+        self.logits.append(logits)
+
+    def compute(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Sample ids int64 [N], labels int64 [N], logits float32 [N, C]."""
+        sample_ids, labels, logits = (
+            torch.cat(state) if isinstance(state, list) else state  # one tensor once synchronised
+            for state in (self.sample_ids, self.labels, self.logits)
+        )
+        order = sample_ids.argsort()
+        return sample_ids[order], labels[order], logits[order].float()
+
+
+class DigitClassifier(LightningModule):
+    """An MLP that reads raw digits: uint8 images in, logits out.
+
+    The optimiser and the learning-rate schedule are the command line's ``--optimizer`` and
+    ``--lr_scheduler``.
+
+    Args:
+        hidden: Width of each hidden layer.
+        activation: After each hidden layer.
+        dropout: Probability of dropping a hidden unit while training.
+        batch_norm: Normalise each hidden layer over the batch.
+        init: Initial weights: keras (Glorot uniform, zero biases) or torch (uniform within
+            1 / sqrt(fan_in)).
+        invert: Feed the network 1 - x instead of x.
+        standardize: Feed the network pixels of mean 0 and deviation 1 over the training images.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (512, 512),
+        activation: Activation = "relu",
+        dropout: float = 0.3,
+        batch_norm: bool = True,
+        init: Init = "keras",
+        invert: bool = False,
+        standardize: bool = False,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.example_input_array = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
+        self.preprocessing = Preprocessing(invert=invert, standardize=standardize)
+        self.network = MLP(
+            SIDE * SIDE,
+            hidden,
+            CLASSES,
+            activation=activation,
+            dropout=dropout,
+            batch_norm=batch_norm,
+            init=init,
+        )
+        self.train_accuracy = MulticlassAccuracy(CLASSES, average="micro")
+        scores = MetricCollection(
+            {
+                "accuracy": MulticlassAccuracy(CLASSES, average="micro"),
+                "recall": MulticlassRecall(CLASSES, average=None),
+                "confusion": MulticlassConfusionMatrix(CLASSES),
+            }
+        )
+        self.val_scores = scores.clone()
+        self.test_scores = scores.clone()
+        self.test_logits = SampleLogits()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images uint8 [N, 28, 28], ink 255 on paper 0, to logits float32 [N, 10]."""
+        logits: Tensor = self.network(self.preprocessing(images))
+        return logits
+
+    def on_fit_start(self) -> None:
+        """Measure what standardisation needs; a resumed run has it from its checkpoint."""
+        if self.trainer.ckpt_path is None:
+            self.preprocessing.fit(self.trainer.datamodule.train_images)  # type: ignore[attr-defined]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of a batch, a scalar."""
+        loss, logits = self._step("train", batch)
+        self.train_accuracy.update(logits, batch.labels)
+        self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True)
+        if batch_idx % PROGRESS_EVERY == 0:  # each log costs as much as a small network's step
+            running = {"loss": loss.detach(), "accuracy": self.train_accuracy.compute()}
+            self.log_dict(running, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count a validation batch."""
+        _, logits = self._step("val", batch)
+        self.val_scores.update(logits, batch.labels)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log accuracy and per-class recall of the validation images."""
+        scores = self.val_scores.compute()
+        self.log("val_accuracy", scores["accuracy"], prog_bar=True)
+        self.log_dict({f"val_recall_{digit}": r for digit, r in enumerate(scores["recall"])})
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last epoch."""
+        self.val_scores.reset()
+
+    def on_test_epoch_start(self) -> None:
+        """Forget an earlier test."""
+        self.test_scores.reset()
+        self.test_logits.reset()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count a test batch and keep its logits."""
+        _, logits = self._step("test", batch)
+        self.test_scores.update(logits, batch.labels)
+        self.test_logits.update(batch, logits)
+
+    def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        """Probabilities float32 [B, 10] of images uint8 [B, 28, 28]."""
+        probabilities: Tensor = self(batch).softmax(dim=1)
+        return probabilities
+
+    def _step(self, phase: str, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Loss, a scalar, and logits float32 [B, 10]; logs ``<phase>_loss``."""
+        logits = self(batch.images)
+        loss = F.cross_entropy(logits, batch.labels)
+        self.log(
+            f"{phase}_loss",
+            loss,
+            prog_bar=phase == "val",
+            on_step=False,
+            on_epoch=True,
+            sync_dist=phase != "train",
+            batch_size=len(batch.labels),
+        )
+        return loss, logits

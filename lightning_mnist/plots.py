@@ -1,0 +1,107 @@
+"""The pictures of a run, drawn without a display and written whole."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from lightning_mnist.scores import Scores
+from parity.run_record import written_whole
+
+DPI = 110
+
+
+def draw_curves(history: Sequence[dict[str, float]], path: Path, *, title: str) -> None:
+    """Loss and accuracy of each epoch, training beside validation."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure.suptitle(title)
+    epochs = [row["epoch"] for row in history]
+    for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for phase, label, style in (("train", "training", "o--"), ("val", "validation", "o-")):
+            values = [row.get(f"{phase}_{quantity}", np.nan) for row in history]
+            axes.plot(epochs, values, style, markersize=4, label=label)
+        axes.set(xlabel="epoch", ylabel=quantity)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    _save(figure, path)
+
+
+def draw_confusion(scores: Scores, path: Path, *, title: str) -> None:
+    """True digit by predicted digit: counts, shaded by their share of the true digit."""
+    figure = Figure(figsize=(7, 6.4), layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(f"{title}\naccuracy {scores.accuracy:.2%}")
+    share = scores.confusion / np.maximum(scores.support, 1)[:, None]
+    # Mistakes are a few in a thousand: on a linear scale they would all be white.
+    image = axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
+    classes = range(len(scores.confusion))
+    for row in classes:
+        for column in classes:
+            if count := scores.confusion[row, column]:
+                color = "white" if share[row, column] > 0.4 else "black"
+                axes.text(column, row, f"{count:,}", ha="center", va="center", color=color)
+    axes.set(xlabel="predicted digit", ylabel="true digit", xticks=classes, yticks=classes)
+    bar = figure.colorbar(image, ax=axes, label="share of the true digit", shrink=0.8)
+    bar.set_ticks(
+        np.sqrt([0, 0.01, 0.1, 0.5, 1]).tolist(), labels=["0", "1%", "10%", "50%", "100%"]
+    )
+    _save(figure, path)
+
+
+def draw_mistakes(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    logits: NDArray[np.float32],
+    path: Path,
+    *,
+    title: str,
+    most: int = 40,
+) -> None:
+    """The worst mistakes first: images whose true digit got the least probability.
+
+    Args:
+        images: uint8 [N, H, W].
+        labels: int64 [N].
+        logits: float32 [N, C].
+        path: The picture to write.
+        title: Above all images.
+        most: Draw at most so many.
+    """
+    probabilities = softmax(logits.astype(np.float64), axis=1)
+    predicted = logits.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    worst = wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][:most]
+    captions = [
+        f"{labels[i]} read as {predicted[i]}\n{probabilities[i, predicted[i]]:.0%}, #{i}"
+        for i in worst
+    ]
+    heading = f"{title}: {len(wrong):,} mistakes in {len(labels):,}, the {len(worst)} worst"
+    draw_digits(images[worst], captions, path, title=heading)
+
+
+def draw_digits(
+    images: NDArray[np.uint8], captions: Sequence[str], path: Path, *, title: str
+) -> None:
+    """A sheet of digits uint8 [N, H, W] with a caption each."""
+    columns = min(8, max(1, len(images)))
+    rows = max(1, -(-len(images) // columns))
+    figure = Figure(figsize=(max(4.0, 1.35 * columns), 0.6 + 1.6 * rows), layout="constrained")
+    figure.suptitle(title)
+    grid: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, image, caption in zip(grid, images, captions, strict=False):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(caption, fontsize=8)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=DPI)

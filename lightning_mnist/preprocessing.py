@@ -1,0 +1,61 @@
+"""The contract between pixels and network: one object, saved with every model."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Preprocessing(nn.Module):
+    """Raw pixels to network input: scale to [0, 1], polarity, standardisation, flatten.
+
+    It is a part of the model, so a checkpoint holds it and prediction cannot use another one.
+
+    Args:
+        invert: Feed ``1 - x``, ink 0 on paper 1.
+        standardize: Subtract the mean of all training pixels and divide by their standard
+            deviation; `fit` measures both.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, *, invert: bool = False, standardize: bool = False) -> None:
+        super().__init__()
+        self.invert = invert
+        self.standardize = standardize
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("std", torch.ones(()))
+
+    def fit(self, images: Tensor) -> None:
+        """Measure mean and standard deviation on the training images, uint8 [N, H, W].
+
+        Does nothing without `standardize`. Images that are all alike keep a deviation of 1.
+        """
+        if not self.standardize:
+            return
+        # The counts of 256 grey levels hold all there is to know, exactly and in little memory.
+        counts = torch.bincount(images.flatten(), minlength=256).double()
+        levels = torch.arange(256, device=images.device, dtype=torch.float64) / 255
+        if self.invert:
+            levels = 1 - levels
+        mean = (counts * levels).sum() / counts.sum()
+        std = ((counts * (levels - mean) ** 2).sum() / counts.sum()).sqrt()
+        self.mean.copy_(mean)
+        self.std.copy_(std if std > 0 else torch.ones(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images uint8 [N, H, W] to pixels float32 [N, H * W]."""
+        pixels = images.flatten(1).float() / 255
+        if self.invert:
+            pixels = 1 - pixels
+        return (pixels - self.mean) / self.std if self.standardize else pixels
+
+    def describe(self) -> dict[str, Any]:
+        """What a run record says of it."""
+        return {
+            "scale": "x / 255",
+            "invert": self.invert,
+            "mean": self.mean.item(),
+            "std": self.std.item(),
+        }

@@ -1,0 +1,260 @@
+"""Where raw digits come from: MNIST's own files, an ``.npz``, or scikit-learn's embedded digits."""
+
+import gzip
+import hashlib
+import math
+import sys
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lightning_mnist.download import download_mnist
+from lightning_mnist.errors import InputError
+from parity.run_record import sha256_of_digits
+
+CLASSES = 10
+SIDE = 28  # pixels
+
+# MD5 of each file's unpacked content, as published by torchvision and Keras.
+MNIST_MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+_NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
+
+
+@dataclass(frozen=True)
+class RawDigits:
+    """A data set as it was found: nothing scaled, shuffled or left out.
+
+    Attributes:
+        train_images: uint8 [N, 28, 28], ink 255 on paper 0.
+        train_labels: int64 [N], 0 to 9.
+        test_images: uint8 [M, 28, 28].
+        test_labels: int64 [M].
+        name: what it really is: "mnist", "digits" or the path of an ``.npz``.
+
+    Raises:
+        InputError: wrong shapes or dtypes, counts that differ, labels outside 0..9.
+    """
+
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.int64]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.int64]
+    name: str
+
+    def __post_init__(self) -> None:
+        for part in ("train", "test"):
+            images: NDArray[Any] = getattr(self, f"{part}_images")
+            labels: NDArray[Any] = getattr(self, f"{part}_labels")
+            where = f"{self.name}: the {part} part"
+            if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+                raise InputError(
+                    f"{where} has images of type {images.dtype} and shape {images.shape}; "
+                    f"expected uint8 [N, {SIDE}, {SIDE}]"
+                )
+            if len(images) != len(labels) or len(images) == 0:
+                raise InputError(
+                    f"{where} has {len(images)} images and {len(labels)} labels; "
+                    "expected as many of one as of the other, at least 1"
+                )
+            if labels.min() < 0 or labels.max() >= CLASSES:
+                raise InputError(
+                    f"{where} has labels from {labels.min()} to {labels.max()}; "
+                    f"expected 0 to {CLASSES - 1}"
+                )
+
+    @cached_property
+    def sha256(self) -> str:
+        """The digest that both sides of a comparison record (see `parity.run_record`)."""
+        return sha256_of_digits(
+            self.train_images, self.train_labels, self.test_images, self.test_labels
+        )
+
+
+def check_source(source: str) -> None:
+    """Raise `InputError` where `source` is not auto, mnist, digits or an existing ``.npz``."""
+    if source in ("auto", "mnist", "digits"):
+        return
+    if not source.endswith(".npz"):
+        raise InputError(
+            f"unknown data source {source!r}; expected auto, mnist, digits or the path of an .npz "
+            "file"
+        )
+    if not Path(source).is_file():
+        raise InputError(f"{source}: no such file; expected an .npz file with {_npz_keys()}")
+
+
+def prepare(source: str, root: Path) -> None:
+    """Download MNIST into `root` if `source` wants it and it is not there.
+
+    `auto` goes on without it, and says so on standard error.
+
+    Raises:
+        InputError: `mnist` was asked for by name and cannot be had, or `root` holds a part of it.
+    """
+    if source not in ("auto", "mnist") or find_mnist(root) is not None:
+        return
+    try:
+        download_mnist(root)
+    except InputError as error:
+        if source == "mnist":
+            raise
+        print(
+            f"\n*** NOT MNIST: {error}.\n*** Going on with the embedded digits instead: "
+            "scikit-learn's 1,797 handwritten digits, 8x8 pixels resized to 28x28.\n",
+            file=sys.stderr,
+        )
+
+
+def load(source: str, root: Path) -> RawDigits:
+    """Read the digits that `source` names; call `prepare` first.
+
+    Raises:
+        InputError: the data is missing, damaged, or not what it claims to be.
+    """
+    check_source(source)
+    if source.endswith(".npz"):
+        return _load_npz(Path(source))
+    if source == "digits":
+        return _load_embedded_digits()
+    folder = find_mnist(root)
+    if folder is not None:
+        return _load_mnist(folder)
+    if source == "auto":
+        return _load_embedded_digits()
+    raise InputError(f"{root}: no MNIST there; expected the four IDX files, gzipped or not")
+
+
+def find_mnist(root: Path) -> Path | None:
+    """The folder that holds MNIST's four files: `root`, or torchvision's ``MNIST/raw`` below it.
+
+    Raises:
+        InputError: the folder holds some of the four files but not all.
+    """
+    for folder in (root, root / "MNIST" / "raw"):
+        missing = [name for name in MNIST_MD5 if _idx_file(folder, name) is None]
+        if not missing:
+            return folder
+        if len(missing) < len(MNIST_MD5):
+            raise InputError(
+                f"{folder}: a part of MNIST is missing ({', '.join(missing)}, plain or .gz); "
+                "add it, or remove the rest to have all of it downloaded"
+            )
+    return None
+
+
+def _idx_file(folder: Path, name: str) -> Path | None:
+    return next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
+
+
+def _load_mnist(folder: Path) -> RawDigits:
+    arrays, odd = {}, None
+    for name, md5 in MNIST_MD5.items():
+        path = _idx_file(folder, name)
+        assert path is not None
+        content = _unpacked(path)
+        arrays[name] = _parse_idx(content, path, dimensions=3 if "images" in name else 1)
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+            odd = odd or path
+    train_images, train_labels, test_images, test_labels = arrays.values()
+    digits = RawDigits(
+        train_images, train_labels.astype(np.int64), test_images, test_labels.astype(np.int64),
+        name="mnist",
+    )  # fmt: skip
+    if odd is not None:
+        raise InputError(
+            f"{odd}: a sound IDX file, but its content is not MNIST's; download it again, or give "
+            "a data set of your own as --data.source FILE.npz"
+        )
+    return digits
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); expected a whole gzip file, download it again"
+        ) from error
+
+
+def _parse_idx(content: bytes, path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """Parse an IDX file of unsigned bytes: magic number, one big-endian int32 a dimension, data.
+
+    Source of the format: Yann LeCun, http://yann.lecun.com/exdb/mnist/.
+    """
+    header = 4 + 4 * dimensions
+    if len(content) < header or content[:4] != bytes((0, 0, 8, dimensions)):
+        raise InputError(
+            f"{path}: not an IDX file of unsigned bytes with {dimensions} dimensions "
+            f"(starts with {content[:4].hex() or 'nothing'}); download it again"
+        )
+    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", count=dimensions, offset=4))
+    if len(content) - header != math.prod(shape):
+        raise InputError(
+            f"{path}: holds {len(content) - header:,} bytes of data; its header promises "
+            f"{math.prod(shape):,} ({'x'.join(map(str, shape))}): cut off or damaged, download it "
+            "again"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()  # writable
+
+
+def _load_npz(path: Path) -> RawDigits:
+    """Read Keras' ``mnist.npz`` format."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = [key for key in _NPZ_KEYS if key not in file]
+            if missing:
+                raise InputError(f"{path}: no {', '.join(missing)}; expected {_npz_keys()}")
+            x_train, y_train, x_test, y_test = (file[key] for key in _NPZ_KEYS)
+    except InputError:
+        raise
+    except (OSError, ValueError, EOFError, AttributeError, zlib.error, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path}: cannot be read as an .npz file without pickles ({error}); expected "
+            f"{_npz_keys()}"
+        ) from error
+    for key, labels in (("y_train", y_train), ("y_test", y_test)):
+        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            raise InputError(
+                f"{path}: {key} has type {labels.dtype} and shape {labels.shape}; "
+                "expected integers [N]"
+            )
+    return RawDigits(
+        x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64), name=str(path)
+    )
+
+
+def _npz_keys() -> str:
+    return f"the arrays {', '.join(_NPZ_KEYS)}"
+
+
+def _load_embedded_digits() -> RawDigits:
+    """scikit-learn's digits: 8x8 in a 20x20 box centred in 28x28, 30 % of each class for testing.
+
+    The split is fixed, so that every run on every machine is scored on the same 540 images.
+    """
+    from sklearn.datasets import load_digits  # slow to import
+    from sklearn.model_selection import train_test_split
+
+    bunch = load_digits()
+    images = np.zeros((len(bunch.images), SIDE, SIDE), np.uint8)
+    for image, small in zip(images, bunch.images, strict=True):
+        grey = Image.fromarray(np.round(small * (255 / 16)).astype(np.uint8))
+        image[4:24, 4:24] = np.asarray(grey.resize((20, 20), Image.Resampling.BICUBIC))
+    train_images, test_images, train_labels, test_labels = train_test_split(
+        images, bunch.target.astype(np.int64), test_size=0.3, stratify=bunch.target, random_state=0
+    )
+    return RawDigits(train_images, train_labels, test_images, test_labels, name="digits")

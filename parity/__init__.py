@@ -1,0 +1,1 @@
+"""The judge: are two separately trained models the same model?"""

@@ -1,0 +1,215 @@
+"""The file contract: what a training run leaves behind, for any framework (numpy only).
+
+A run directory holds ``record.json`` (what was run), ``predictions.npz`` (what came out for the
+test set), the model and ``config.yaml``. Both sides write through this module and `parity` reads
+through it, so the names of the keys are defined here and nowhere else.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import platform
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCHEMA_VERSION = 1
+RECORD_FILE = "record.json"
+PREDICTIONS_FILE = "predictions.npz"
+CONFIG_FILE = "config.yaml"
+
+
+class RunRecordError(ValueError):
+    """A file that breaks the contract: the message names the file and what was expected."""
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that replaces it once it is written, or never.
+
+    A process that is killed, or that raises, leaves the former `path` as it was. The temporary
+    name keeps the suffix, since many writers choose their format by it.
+    """
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256_of_digits(
+    train_images: NDArray[np.uint8],
+    train_labels: NDArray[np.integer],
+    test_images: NDArray[np.uint8],
+    test_labels: NDArray[np.integer],
+) -> str:
+    """The SHA-256 of a data set, hexadecimal: equal only where both sides saw the same raw arrays.
+
+    Each array's shape, then its values: images as uint8, labels as little-endian int64, so that
+    the integer type in which a framework keeps its labels does not matter.
+    """
+    digest = hashlib.sha256()
+    for images, labels in ((train_images, train_labels), (test_images, test_labels)):
+        for array in (images.astype("u1"), labels.astype("<i8")):
+            digest.update(repr(array.shape).encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def versions_of(*distributions: str) -> dict[str, str]:
+    """The versions of Python and of the named installed distributions."""
+    return {"python": platform.python_version()} | {
+        name: metadata.version(name) for name in distributions
+    }
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of a test set, every sample once, in the order of the file.
+
+    Attributes:
+        labels: int64 [N], the true classes.
+        logits: float32 [N, C], before any softmax.
+        sample_ids: int64 [N], positions in the test file, all different.
+
+    Raises:
+        RunRecordError: shapes, dtypes, labels or sample ids that break the contract.
+    """
+
+    labels: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    sample_ids: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        expected = {"labels": ("int64", 1), "logits": ("float32", 2), "sample_ids": ("int64", 1)}
+        for name, (dtype, ndim) in expected.items():
+            array: NDArray[Any] = getattr(self, name)
+            if array.dtype != dtype or array.ndim != ndim:
+                raise RunRecordError(
+                    f"{name} is {array.dtype} with {array.ndim} dimensions; "
+                    f"expected {dtype} with {ndim}"
+                )
+        count, classes = self.logits.shape
+        if count == 0 or len(self.labels) != count or len(self.sample_ids) != count:
+            raise RunRecordError(
+                f"{len(self.labels)} labels, {count} rows of logits and "
+                f"{len(self.sample_ids)} sample ids; expected the same number of each, at least 1"
+            )
+        if self.labels.min() < 0 or self.labels.max() >= classes:
+            raise RunRecordError(
+                f"labels from {self.labels.min()} to {self.labels.max()}; "
+                f"expected 0 to {classes - 1}, one for each column of logits"
+            )
+        if len(np.unique(self.sample_ids)) != count:
+            raise RunRecordError("sample ids occur more than once; expected every sample once")
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """int64 [N], the class with the largest logit."""
+        return np.asarray(self.logits.argmax(axis=1), dtype=np.int64)
+
+    def save(self, run_dir: Path) -> None:
+        """Write ``predictions.npz`` into `run_dir`."""
+        with written_whole(run_dir / PREDICTIONS_FILE) as path:
+            np.savez(path, labels=self.labels, logits=self.logits, sample_ids=self.sample_ids)
+
+    @classmethod
+    def load(cls, path: Path) -> "Predictions":
+        """Read a ``predictions.npz``.
+
+        Raises:
+            RunRecordError: the file is missing, unreadable or breaks the contract.
+        """
+        names = [item.name for item in dataclasses.fields(cls)]
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                missing = [name for name in names if name not in arrays]
+                if missing:
+                    raise RunRecordError(f"no {', '.join(missing)}; expected {', '.join(names)}")
+                return cls(**{name: arrays[name] for name in names})
+        except RunRecordError as error:
+            raise RunRecordError(f"{path}: {error}") from None
+        except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+            raise RunRecordError(
+                f"{path}: cannot be read as an .npz file without pickles ({error})"
+            ) from error
+
+
+@dataclass
+class RunRecord:
+    """What was run: enough to repeat the run, and to compare it with another.
+
+    Attributes:
+        framework: "lightning" or "keras", or a name of your own.
+        command: what was run: "fit" or "test".
+        versions: of Python and of the libraries that computed.
+        recipe: the resolved configuration, every default spelled out.
+        seed: of the split, the initial weights, the order of the samples and dropout.
+        data: ``name`` and ``sha256`` of the raw arrays, and how many images each part holds.
+        preprocessing: what was done between the raw pixels and the network.
+        history: one mapping an epoch, ``epoch`` counted from 1.
+        durations: seconds, by phase.
+        metrics: of the test set.
+        finished: False while the run goes on, and for ever when it was cut off.
+    """
+
+    framework: str
+    command: str
+    versions: dict[str, str]
+    recipe: dict[str, Any]
+    seed: int
+    data: dict[str, Any]
+    preprocessing: dict[str, Any]
+    history: list[dict[str, float]] = field(default_factory=list)
+    durations: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    finished: bool = False
+    schema_version: int = SCHEMA_VERSION
+
+    def save(self, run_dir: Path) -> None:
+        """Write ``record.json`` into `run_dir`; a number that is not finite becomes null."""
+        text = json.dumps(_finite(dataclasses.asdict(self)), indent=2, allow_nan=False)
+        with written_whole(run_dir / RECORD_FILE) as path:
+            path.write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "RunRecord":
+        """Read a ``record.json``.
+
+        Raises:
+            RunRecordError: the file is missing, is not JSON, or has other keys or a newer schema.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunRecordError(f"{path}: cannot be read as JSON ({error})") from error
+        names = {item.name for item in dataclasses.fields(cls)}
+        if not isinstance(values, dict) or values.get("schema_version") != SCHEMA_VERSION:
+            raise RunRecordError(f"{path}: expected a run record of schema version 1")
+        if set(values) != names:
+            odd = ", ".join(sorted(set(values) ^ names))
+            raise RunRecordError(f"{path}: keys missing or unknown: {odd}")
+        return cls(**values)
+
+
+def _finite(value: Any) -> Any:
+    """`value` with None for every number that JSON cannot hold."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
