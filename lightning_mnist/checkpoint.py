@@ -64,7 +64,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         hyperparameters = dict(checkpoint["hyper_parameters"])
         hyperparameters.pop("_instantiator", None)
         DigitClassifier(**hyperparameters).load_state_dict(checkpoint["state_dict"])
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"--ckpt_path {path}: a checkpoint of another model ({_first_sentence(error)}); "
             "expected one written by python -m lightning_mnist fit"

@@ -42,7 +42,8 @@ class OneSentenceParser(LightningArgumentParser):
         """Exit with 2, except where a caller wants the exception."""
         if not self.exit_on_error:
             super().error(message, ex)
-        print(f"error: {' '.join(message.split())}; see {self.prog} --help", file=sys.stderr)
+        prog = self.prog.replace(" [options]", "")
+        print(f"error: {' '.join(message.split())}; see {prog} --help", file=sys.stderr)
         sys.exit(2)
 
 
@@ -76,7 +77,7 @@ class DigitsCLI(LightningCLI):
             )
         if subcommand == "predict":
             parser.add_argument(
-                "--images", nargs="+", required=True, help="Pictures of one digit each, or globs."
+                "--images", nargs="+", default=[], help="Pictures of one digit each, or globs."
             )
             parser.add_argument(
                 "--output", type=str | None, help="Write all probabilities to a .csv or .json."
@@ -105,7 +106,10 @@ class DigitsCLI(LightningCLI):
             if command != "fit":
                 parser.error(f"{command} needs --ckpt_path FILE.ckpt, a checkpoint written by fit")
             return
-        split = read_checkpoint(Path(config.ckpt_path))["datamodule_hyper_parameters"]
+        if command == "predict" and not config.images:
+            parser.error("predict needs --images FILE..., pictures of one digit each")
+        self.checkpoint = read_checkpoint(Path(config.ckpt_path))
+        split = self.checkpoint["datamodule_hyper_parameters"]
         config.seed_everything = split["seed"]
         config.data.val_size = split["val_size"]
 
@@ -133,7 +137,7 @@ class DigitsCLI(LightningCLI):
             super().instantiate_classes()
         except InputError:
             raise
-        except (ValueError, TypeError, MisconfigurationException) as error:
+        except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
             raise InputError(" ".join(str(error).split())) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -168,23 +172,33 @@ class DigitsCLI(LightningCLI):
             )
         return callbacks
 
+    def after_instantiate_classes(self) -> None:
+        """Load the weights, except where `fit` goes on from a checkpoint: Lightning does that."""
+        if self.subcommand != "fit":
+            self.model.load_state_dict(self.checkpoint["state_dict"])
+
     def after_fit(self) -> None:
         """Test the best checkpoint, or, where none was kept, the network as it is."""
-        best = getattr(self.trainer.checkpoint_callback, "best_model_path", None)
-        self.test(self.model, self.datamodule, best or None)
+        best = getattr(self.trainer.checkpoint_callback, "best_model_path", None) or None
+        self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)
         self.after_test()
 
-    def test(
-        self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str | None
-    ) -> None:
-        """Test without Lightning's own table."""
-        self.trainer.test(model, datamodule=datamodule, ckpt_path=ckpt_path, verbose=False)
+    def test(self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str) -> None:
+        """Test the loaded weights, without Lightning's own table."""
+        self.trainer.test(model, datamodule=datamodule, verbose=False)
 
     def validate(
-        self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str | None
+        self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str
     ) -> None:
-        """Validate without Lightning's own table."""
-        self.trainer.validate(model, datamodule=datamodule, ckpt_path=ckpt_path, verbose=False)
+        """Validate the loaded weights, without Lightning's own table."""
+        self.trainer.validate(model, datamodule=datamodule, verbose=False)
+
+    def predict(self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str) -> None:
+        """Read the user's own pictures."""
+        config = self.config.predict
+        self.exit_code = predict_files(
+            self.trainer, model, config.images, config.output, config.preview
+        )
 
     def after_test(self) -> None:
         """Show what was right and where the files are."""
@@ -200,13 +214,6 @@ class DigitsCLI(LightningCLI):
         scores = Scores.of(metrics)
         if self.trainer.is_global_zero:
             scores.show(f"{part} of {self.datamodule.description['name']}", Console())
-
-    def predict(self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str) -> None:
-        """Read the user's own pictures."""
-        config = self.config.predict
-        self.exit_code = predict_files(
-            self.trainer, model, ckpt_path, config.images, config.output, config.preview
-        )
 
 
 def _tensorboard(run_dir: Path | None) -> TensorBoardLogger | bool:
@@ -229,6 +236,8 @@ def main(args: ArgsType = None) -> int:
         0, or 1 where the input was at fault. Flags that cannot be parsed exit with 2.
     """
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 on torch 2.13
+    # A resumed run goes on in its own folder; any other run is refused there.
+    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: "Tip:" not in record.getMessage()  # advertisements
     )

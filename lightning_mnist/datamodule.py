@@ -89,6 +89,12 @@ class BatchLoader:
     def __len__(self) -> int:
         return -(-len(self.sampler.sample_ids) // (self.batch_size * self.world_size))
 
+    @property
+    def smallest_batch(self) -> int:
+        """Samples in the smallest batch that any rank is dealt: in the last one."""
+        count, dealt = len(self.sampler.sample_ids), self.batch_size * self.world_size
+        return (count % dealt or dealt) // self.world_size
+
     def __iter__(self) -> Iterator[Batch]:
         order, dealt = self.sampler.draw(), self.batch_size * self.world_size
         for start in range(0, len(order), dealt):

@@ -13,10 +13,12 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from lightning_mnist.datamodule import Batch
+from lightning_mnist.datamodule import Batch, DigitsDataModule
+from lightning_mnist.errors import InputError
+from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.network import MLP, Activation, Init
 from lightning_mnist.preprocessing import Preprocessing
-from lightning_mnist.sources import CLASSES, SIDE
+from lightning_mnist.sources import CLASSES
 
 PROGRESS_EVERY = 20
 """Steps between two values of loss and of the epoch's accuracy so far on the progress bar."""
@@ -80,6 +82,7 @@ class DigitClassifier(LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
+        self.batch_norm = batch_norm
         self.example_input_array = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
         self.preprocessing = Preprocessing(invert=invert, standardize=standardize)
         self.network = MLP(
@@ -109,9 +112,20 @@ class DigitClassifier(LightningModule):
         return logits
 
     def on_fit_start(self) -> None:
-        """Measure what standardisation needs; a resumed run has it from its checkpoint."""
+        """Measure what standardisation needs; a resumed run has it from its checkpoint.
+
+        Raises:
+            InputError: batch norm would meet a batch of one image.
+        """
+        data: DigitsDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        if self.batch_norm and data.train_dataloader().smallest_batch < 2:
+            raise InputError(
+                f"the last of an epoch's batches would hold one image, which batch norm cannot "
+                f"normalise; with {len(data.train_ids):,} training images choose another "
+                f"--data.batch_size than {data.batch_size}, or --model.batch_norm false"
+            )
         if self.trainer.ckpt_path is None:
-            self.preprocessing.fit(self.trainer.datamodule.train_images)  # type: ignore[attr-defined]
+            self.preprocessing.fit(data.train_images)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of a batch, a scalar."""
@@ -149,9 +163,9 @@ class DigitClassifier(LightningModule):
         self.test_scores.update(logits, batch.labels)
         self.test_logits.update(batch, logits)
 
-    def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        """Probabilities float32 [B, 10] of images uint8 [B, 28, 28]."""
-        probabilities: Tensor = self(batch).softmax(dim=1)
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Probabilities float32 [B, 10]; labels are not looked at."""
+        probabilities: Tensor = self(batch.images).softmax(dim=1)
         return probabilities
 
     def _step(self, phase: str, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,4 @@
-"""Pictures of digits from anywhere, turned into what MNIST's makers would have stored.
-
-MNIST's digits were cropped to the ink, fitted into 20x20 pixels with their proportions kept, and
-placed so that their centre of mass is the centre of 28x28 (LeCun, Cortes, Burges,
-http://yann.lecun.com/exdb/mnist/). A network trained on MNIST has seen nothing else.
-"""
+"""Pictures of digits from anywhere, turned into what MNIST's makers would have stored."""
 
 from pathlib import Path
 
@@ -12,13 +7,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lightning_mnist.errors import InputError
-from lightning_mnist.sources import SIDE
+from lightning_mnist.mnist_form import fit_like_mnist
 
-BOX = 20  # pixels, the longer side of a digit
 FAINTEST_INK = 32
 """Contrast to the paper, of 255, below which a picture counts as empty."""
-EDGE_OF_INK = 0.25
-"""Share of the darkest ink at which a stroke ends, when the ink's extent is measured."""
+GRAIN = 4
+"""Standard deviations of the paper's grain, seen at the border, that do not count as ink."""
 
 
 def read_digit(path: Path) -> NDArray[np.uint8]:
@@ -64,37 +58,12 @@ def ink_of(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     The paper is what most of the border shows.
     """
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]).astype(np.int16)
-    paper = int(np.median(border))
-    darker, lighter = paper - int(grey.min()), int(grey.max()) - paper
-    contrast = paper - grey.astype(np.int16) if darker > lighter else grey.astype(np.int16) - paper
-    return np.clip(contrast, 0, 255).astype(np.uint8)
-
-
-def fit_like_mnist(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Ink uint8 [H, W] to uint8 [28, 28]: cropped, fitted into 20x20, centred by mass."""
-    drawn = ink >= ink.max() * EDGE_OF_INK
-    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    crop = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = BOX / max(crop.shape)
-    height, width = (max(1, round(side * scale)) for side in crop.shape)
-    small = np.asarray(
-        Image.fromarray(crop).resize((width, height), Image.Resampling.LANCZOS), dtype=np.float64
-    )
-    small *= 255 / small.max()  # MNIST's strokes reach full ink, thin ones lose it in shrinking
-    image = np.zeros((SIDE, SIDE), np.uint8)
-    top, left = (
-        int(np.clip(round(SIDE / 2 - centre - 0.5), 0, SIDE - side))
-        for centre, side in zip(_centre_of_mass(small), small.shape, strict=True)
-    )
-    image[top : top + height, left : left + width] = np.round(small)
-    return image
-
-
-def _centre_of_mass(ink: NDArray[np.float64]) -> tuple[float, float]:
-    """Row and column, in pixels from the centre of the first one."""
-    total = ink.sum()
-    return (
-        float(ink.sum(axis=1) @ np.arange(ink.shape[0]) / total),
-        float(ink.sum(axis=0) @ np.arange(ink.shape[1]) / total),
-    )
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]).astype(np.float64)
+    paper = np.median(border)
+    # The median absolute deviation does not see a stroke that crosses the border.
+    grain = 1.4826 * np.median(np.abs(border - paper))
+    contrast = grey - paper
+    if contrast.max() < -contrast.min():
+        contrast = -contrast
+    contrast[contrast < GRAIN * grain] = 0
+    return np.clip(np.round(contrast), 0, 255).astype(np.uint8)

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lightning_mnist.datamodule import EVALUATION_BATCH, BatchLoader
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import read_digit
@@ -24,7 +25,6 @@ from parity.run_record import written_whole
 def predict_files(
     trainer: Trainer,
     model: DigitClassifier,
-    ckpt_path: str,
     patterns: list[str],
     output: str | None,
     preview: str | None,
@@ -33,8 +33,7 @@ def predict_files(
 
     Args:
         trainer: Chooses the device.
-        model: Built for the checkpoint, its weights not yet loaded.
-        ckpt_path: The checkpoint, which brings the preprocessing too.
+        model: Trained; it brings its own preprocessing.
         patterns: Paths or globs.
         output: A .csv or .json for digit, confidence and all ten probabilities.
         preview: A .png for what the network saw.
@@ -60,7 +59,10 @@ def predict_files(
             failures.append(str(error))
     if images:
         pixels = np.stack(list(images.values()))
-        batches = trainer.predict(model, [torch.from_numpy(pixels)], ckpt_path=ckpt_path)
+        ids = torch.arange(len(pixels))
+        unlabelled = torch.full_like(ids, -1)
+        loader = BatchLoader(torch.from_numpy(pixels), unlabelled, ids, EVALUATION_BATCH)
+        batches = trainer.predict(model, loader)
         assert batches is not None
         probabilities = torch.cat([torch.as_tensor(batch) for batch in batches]).tolist()
         readings = [Reading(str(path), p) for path, p in zip(images, probabilities, strict=True)]

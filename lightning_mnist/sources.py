@@ -17,10 +17,10 @@ from PIL import Image
 
 from lightning_mnist.download import download_mnist
 from lightning_mnist.errors import InputError
+from lightning_mnist.mnist_form import SIDE, fit_like_mnist
 from parity.run_record import sha256_of_digits
 
 CLASSES = 10
-SIDE = 28  # pixels
 
 # MD5 of each file's unpacked content, as published by torchvision and Keras.
 MNIST_MD5 = {
@@ -214,11 +214,12 @@ def _parse_idx(content: bytes, path: Path, dimensions: int) -> NDArray[np.uint8]
 def _load_npz(path: Path) -> RawDigits:
     """Read Keras' ``mnist.npz`` format."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [key for key in _NPZ_KEYS if key not in file]
+        # Opened here: NumPy leaves the file open where it is no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            missing = [key for key in _NPZ_KEYS if key not in arrays]
             if missing:
                 raise InputError(f"{path}: no {', '.join(missing)}; expected {_npz_keys()}")
-            x_train, y_train, x_test, y_test = (file[key] for key in _NPZ_KEYS)
+            x_train, y_train, x_test, y_test = (arrays[key] for key in _NPZ_KEYS)
     except InputError:
         raise
     except (OSError, ValueError, EOFError, AttributeError, zlib.error, zipfile.BadZipFile) as error:
@@ -242,7 +243,7 @@ def _npz_keys() -> str:
 
 
 def _load_embedded_digits() -> RawDigits:
-    """scikit-learn's digits: 8x8 in a 20x20 box centred in 28x28, 30 % of each class for testing.
+    """scikit-learn's digits, 8x8 pixels, in MNIST's form; 30 % of each class for testing.
 
     The split is fixed, so that every run on every machine is scored on the same 540 images.
     """
@@ -250,11 +251,14 @@ def _load_embedded_digits() -> RawDigits:
     from sklearn.model_selection import train_test_split
 
     bunch = load_digits()
-    images = np.zeros((len(bunch.images), SIDE, SIDE), np.uint8)
-    for image, small in zip(images, bunch.images, strict=True):
-        grey = Image.fromarray(np.round(small * (255 / 16)).astype(np.uint8))
-        image[4:24, 4:24] = np.asarray(grey.resize((20, 20), Image.Resampling.BICUBIC))
+    images = np.stack([_enlarged(np.round(small * (255 / 16))) for small in bunch.images])
     train_images, test_images, train_labels, test_labels = train_test_split(
         images, bunch.target.astype(np.int64), test_size=0.3, stratify=bunch.target, random_state=0
     )
     return RawDigits(train_images, train_labels, test_images, test_labels, name="digits")
+
+
+def _enlarged(small: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Grey levels [8, 8] to MNIST's form, smoothed before the ink is cropped, not after."""
+    large = Image.fromarray(small.astype(np.uint8)).resize((80, 80), Image.Resampling.BICUBIC)
+    return fit_like_mnist(np.asarray(large))

@@ -134,7 +134,8 @@ class Predictions:
         """
         names = [item.name for item in dataclasses.fields(cls)]
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            # Opened here: NumPy leaves the file open where it is no archive.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 missing = [name for name in names if name not in arrays]
                 if missing:
                     raise RunRecordError(f"no {', '.join(missing)}; expected {', '.join(names)}")

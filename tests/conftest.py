@@ -1,0 +1,126 @@
+"""Shared by all tests: small networks use one thread, and real MNIST is named or skipped."""
+
+import os
+
+# Before torch is imported, and inherited by every command that a test starts.
+os.environ["OMP_NUM_THREADS"] = "1"
+# Lightning 2.6 calls functions of jsonargparse that have been renamed.
+os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import lightning_mnist.cli  # noqa: F401 - its log handlers must outlive a test's capture
+from lightning_mnist import sources
+from lightning_mnist.sources import RawDigits
+
+ROOT = Path(__file__).parent.parent
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+class Done(NamedTuple):
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Here = Callable[..., Done]
+
+
+@pytest.fixture(scope="session")
+def mnist_root() -> Path:
+    """The folder of the real MNIST files."""
+    root = os.environ.get("LIGHTNING_MNIST_DATA")
+    if not root or sources.find_mnist(Path(root)) is None:
+        pytest.skip("real MNIST: set LIGHTNING_MNIST_DATA to the folder of its four files")
+    return Path(root)
+
+
+@pytest.fixture(autouse=True)
+def _no_mnist_by_accident(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fast tests give the same result with and without MNIST on the machine."""
+    if "mnist_root" not in request.fixturenames:
+        monkeypatch.delenv("LIGHTNING_MNIST_DATA", raising=False)
+
+
+@pytest.fixture(scope="session")
+def lightning_mnist_command() -> Command:
+    """Run ``python -m lightning_mnist`` as a user would, in a process of its own."""
+
+    def run(
+        *flags: object, cwd: Path = ROOT, timeout: float = 300, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "lightning_mnist", *map(str, flags)],
+            cwd=cwd,
+            env={**os.environ, "COLUMNS": "200", **environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    """Run ``python -m lightning_mnist`` in this process, which saves seconds, in `tmp_path`."""
+
+    def run(*flags: object) -> Done:
+        from lightning_mnist.__main__ import main
+
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["lightning_mnist", *map(str, flags)])
+        capsys.readouterr()
+        try:
+            code = main()
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def tiny_digits() -> RawDigits:
+    """Forty images of each class, which a network learns in a few steps: a bar for each digit."""
+    return make_digits(train_per_class=40, test_per_class=8)
+
+
+@pytest.fixture
+def tiny_npz(tiny_digits: RawDigits, tmp_path: Path) -> Path:
+    """The tiny digits in Keras' ``mnist.npz`` format."""
+    path = tmp_path / "tiny.npz"
+    np.savez(
+        path,
+        x_train=tiny_digits.train_images,
+        y_train=tiny_digits.train_labels,
+        x_test=tiny_digits.test_images,
+        y_test=tiny_digits.test_labels,
+    )
+    return path
+
+
+def make_digits(train_per_class: int, test_per_class: int) -> RawDigits:
+    """Noisy images whose class is the height of a bright bar."""
+    rng = np.random.default_rng(0)
+
+    def part(per_class: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.repeat(np.arange(10), per_class)
+        images = rng.integers(0, 60, (len(labels), 28, 28)).astype(np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[4 + 2 * label : 6 + 2 * label, 4:24] = 255
+        return images, labels
+
+    return RawDigits(*part(train_per_class), *part(test_per_class), name="tiny")

@@ -1,0 +1,114 @@
+"""Checkpoints: whole or absent, and nothing but a sound one of our model is believed."""
+
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+
+from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
+from lightning_mnist.errors import InputError
+from lightning_mnist.module import DigitClassifier
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    trainer = Trainer(
+        accelerator="cpu", plugins=WholeCheckpointIO(), logger=False, enable_checkpointing=False
+    )
+    trainer.strategy.connect(DigitClassifier(hidden=[8], standardize=True))
+    path = tmp_path / "model.ckpt"
+    trainer.save_checkpoint(path)
+    return path
+
+
+def test_a_sound_checkpoint_is_read(saved: Path) -> None:
+    checkpoint = read_checkpoint(saved)
+    assert checkpoint["hyper_parameters"]["hidden"] == [8]
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def text(path: Path) -> None:
+    path.write_text("a checkpoint")
+
+
+def hold_code(path: Path) -> None:
+    torch.save({"state_dict": {}, "callback": print}, path)
+
+
+def hold_a_tensor(path: Path) -> None:
+    torch.save(torch.zeros(3), path)
+
+
+def hold_another_network(path: Path) -> None:
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["hyper_parameters"]["hidden"] = [9]
+    torch.save(checkpoint, path)
+
+
+def hold_other_flags(path: Path) -> None:
+    torch.save({"state_dict": {}, "hyper_parameters": {"channels": 3}}, path)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (cut, "not a whole checkpoint"),
+        (empty, "not a whole checkpoint"),
+        (text, "not a whole checkpoint"),
+        (hold_code, "not a whole checkpoint of weights and plain values"),
+        (hold_a_tensor, "a checkpoint of another model"),
+        (hold_another_network, "a checkpoint of another model"),
+        (hold_other_flags, "a checkpoint of another model"),
+        (remove, "no such file"),
+    ],
+)
+def test_any_other_file_is_refused_in_one_sentence(
+    damage: Callable[[Path], None], said: str, saved: Path
+) -> None:
+    damage(saved)
+    with pytest.raises(InputError, match=f"--ckpt_path .*model.ckpt: {said}") as caught:
+        read_checkpoint(saved)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flipped_bit_in_a_weight_is_noticed(saved: Path) -> None:
+    """`torch.load` alone would not: it checks no CRC."""
+    sound = saved.read_bytes()
+    rng = random.Random(0)  # noqa: S311
+    for _ in range(20):
+        damaged = bytearray(sound)
+        damaged[rng.randrange(len(sound) // 4, len(sound) // 2)] ^= 1 << rng.randrange(8)
+        saved.write_bytes(damaged)
+        with pytest.raises(InputError):
+            read_checkpoint(saved)
+
+
+def test_a_kill_while_saving_leaves_the_former_checkpoint(saved: Path) -> None:
+    before = saved.read_bytes()
+    script = (
+        "import os, pathlib, signal, torch; from lightning_mnist.checkpoint import *\n"
+        "def half(checkpoint, path):\n"
+        "    pathlib.Path(path).write_bytes(b'half'); os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"torch.save = half; WholeCheckpointIO().save_checkpoint({{}}, {str(saved)!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert saved.read_bytes() == before

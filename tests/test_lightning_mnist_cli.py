@@ -1,0 +1,309 @@
+"""The commands, run as a user runs them, on tiny digits."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from parity.run_record import Predictions, RunRecord
+from tests.conftest import ROOT, Command, Here
+
+SMALL = ("--trainer.max_epochs", 2, "--model.hidden", "[32]", "--data.batch_size", 32)
+
+
+@pytest.fixture
+def fitted(here: Here, tiny_npz: Path, tmp_path: Path) -> Path:
+    """The run directory of a short training."""
+    run_dir = tmp_path / "fitted"
+    done = here("fit", "--data.source", tiny_npz, "--run_dir", run_dir, *SMALL)
+    assert done.code == 0, done.err
+    return run_dir
+
+
+def test_fit_leaves_a_complete_run_directory(fitted: Path, tiny_npz: Path) -> None:
+    names = {path.name for path in fitted.iterdir()}
+    assert names == {
+        "record.json", "predictions.npz", "config.yaml", "history.csv",
+        "curves.png", "confusion.png", "mistakes.png", "checkpoints",
+    }  # fmt: skip
+    assert {p.name for p in (fitted / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    for picture in fitted.glob("*.png"):
+        with Image.open(picture) as image:
+            assert min(image.size) > 200
+
+    record = RunRecord.load(fitted / "record.json")
+    assert record.finished
+    assert record.framework == "lightning"
+    assert record.seed == 0
+    assert record.data["name"] == str(tiny_npz)
+    assert record.recipe["model"]["hidden"] == [32]
+    assert set(record.versions) == {"python", "torch", "torchvision", "lightning", "numpy"}
+    assert record.durations["fit"] > 0
+    assert [row["epoch"] for row in record.history] == [1, 2]
+    assert [row["learning_rate"] for row in record.history] == [0.002, 0.0015]
+    for key in ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_recall_9"):
+        assert all(np.isfinite(row[key]) for row in record.history)
+    with (fitted / "history.csv").open() as file:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    assert rows == record.history
+
+
+def test_the_predictions_meet_the_contract_and_agree_with_the_record(
+    fitted: Path, tiny_npz: Path
+) -> None:
+    predictions = Predictions.load(fitted / "predictions.npz")
+    with np.load(tiny_npz) as arrays:
+        np.testing.assert_array_equal(predictions.labels, arrays["y_test"])
+    assert predictions.sample_ids.tolist() == list(range(80))
+    metrics = RunRecord.load(fitted / "record.json").metrics
+    right = predictions.predicted == predictions.labels
+    assert metrics["accuracy"] == pytest.approx(right.mean())
+    for digit in range(10):
+        mine = predictions.labels == digit
+        assert metrics["recall"][digit] == pytest.approx(right[mine].mean())
+        share = (predictions.predicted == digit).mean()
+        assert metrics["predicted_share"][digit] == pytest.approx(share)
+
+
+def test_fit_learns(here: Here, tiny_npz: Path, tmp_path: Path) -> None:
+    flags = ("--trainer.max_epochs", 8, "--data.batch_size", 32)
+    done = here("fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "run", *flags)
+    assert done.code == 0, done.err
+    assert RunRecord.load(tmp_path / "run" / "record.json").metrics["accuracy"] > 0.95
+    assert "test part of" in done.out
+    assert "share of predictions" in done.out
+
+
+def test_the_config_repeats_the_run_to_the_bit_and_another_seed_does_not(
+    here: Here, fitted: Path, tmp_path: Path
+) -> None:
+    config = fitted / "config.yaml"
+    for name, seed in (("same", 0), ("other", 1)):
+        done = here("fit", "-c", config, "--run_dir", tmp_path / name, "--seed_everything", seed)
+        assert done.code == 0, done.err
+    first, same, other = (
+        Predictions.load(run / "predictions.npz").logits
+        for run in (fitted, tmp_path / "same", tmp_path / "other")
+    )
+    assert np.array_equal(first, same)
+    assert not np.array_equal(first, other)
+
+
+def test_a_new_run_directory_is_the_default(here: Here, tiny_npz: Path, tmp_path: Path) -> None:
+    done = here("fit", "--data.source", tiny_npz, *SMALL)
+    assert done.code == 0, done.err
+    (run_dir,) = (tmp_path / "runs").iterdir()
+    assert run_dir.name.endswith("-fit-seed0")
+    assert f"runs/{run_dir.name}" in done.out
+
+
+def test_test_scores_a_checkpoint_as_fit_did(here: Here, fitted: Path, tmp_path: Path) -> None:
+    best = fitted / "checkpoints" / "best.ckpt"
+    source = RunRecord.load(fitted / "record.json").data["name"]
+    run_dir = tmp_path / "tested"
+    done = here("test", "--ckpt_path", best, "--data.source", source, "--run_dir", run_dir)
+    assert done.code == 0, done.err
+    assert "test part of" in done.out
+    first, again = (Predictions.load(run / "predictions.npz") for run in (fitted, run_dir))
+    assert np.array_equal(first.logits, again.logits)
+    record = RunRecord.load(run_dir / "record.json")
+    assert record.command == "test"
+    assert record.finished
+
+
+def test_validate_uses_the_images_that_the_checkpoint_was_not_trained_on(
+    here: Here, tiny_npz: Path, tmp_path: Path
+) -> None:
+    flags = ("--data.source", tiny_npz, "--data.val_size", 70)
+    done = here("fit", *flags, "--seed_everything", 7, "--run_dir", tmp_path / "run", *SMALL)
+    assert done.code == 0, done.err
+    history = RunRecord.load(tmp_path / "run" / "record.json").history
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    done = here("validate", "--ckpt_path", last, "--data.source", tiny_npz)
+    assert done.code == 0, done.err
+    accuracy = history[-1]["val_accuracy"]
+    assert f"accuracy {accuracy:.2%} ({round(accuracy * 70)} of 70)" in done.out
+
+
+def test_a_resumed_run_has_its_whole_history(here: Here, fitted: Path) -> None:
+    source = RunRecord.load(fitted / "record.json").data["name"]
+    last = fitted / "checkpoints" / "last.ckpt"
+    flags = ("--data.source", source, "--ckpt_path", last, "--run_dir", fitted)
+    done = here("fit", *flags, "--trainer.max_epochs", 3, "--data.batch_size", 32)
+    assert done.code == 0, done.err
+    record = RunRecord.load(fitted / "record.json")
+    assert [row["epoch"] for row in record.history] == [1, 2, 3]
+    assert record.finished
+
+
+def test_a_run_that_is_cut_off_says_so(
+    here: Here, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lightning_mnist.module import DigitClassifier
+
+    def pull_the_plug(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DigitClassifier, "on_validation_epoch_end", pull_the_plug)
+    done = here("fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "run", *SMALL)
+    assert done.code != 0
+    assert not RunRecord.load(tmp_path / "run" / "record.json").finished
+    assert not (tmp_path / "run" / "predictions.npz").exists()
+
+
+def test_standardisation_is_saved_with_the_model(
+    here: Here, tiny_npz: Path, tmp_path: Path
+) -> None:
+    flags = ("--model.standardize", "true", "--model.invert", "true")
+    run_dir = tmp_path / "run"
+    done = here("fit", "--data.source", tiny_npz, "--run_dir", run_dir, *SMALL, *flags)
+    assert done.code == 0, done.err
+    used = RunRecord.load(run_dir / "record.json").preprocessing
+    assert used["invert"] is True
+    assert 0.5 < used["mean"] < 1
+    best = run_dir / "checkpoints" / "best.ckpt"
+    done = here("test", "--ckpt_path", best, "--data.source", tiny_npz, "--run_dir", "again")
+    assert done.code == 0, done.err
+    assert RunRecord.load(tmp_path / "again" / "record.json").preprocessing == used
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--optimizer", "SGD", "--optimizer.lr", "0.1", "--optimizer.momentum", "0.9"),
+        ("--lr_scheduler", "null"),
+        ("--lr_scheduler", "CosineAnnealingLR", "--lr_scheduler.T_max", "2"),
+        ("--model.hidden", "[]"),
+        ("--model.hidden", "[16, 8]", "--model.activation", "tanh", "--model.init", "torch"),
+        ("--trainer.fast_dev_run", "true"),
+        ("--trainer.enable_checkpointing", "false"),
+    ],
+    ids=" ".join,
+)
+def test_what_a_user_may_choose(
+    flags: tuple[str, ...], here: Here, tiny_npz: Path, tmp_path: Path
+) -> None:
+    done = here("fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "run", *SMALL, *flags)
+    assert done.code == 0, done.err
+    assert RunRecord.load(tmp_path / "run" / "record.json").finished
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "said"),
+    [
+        (("nope",), 2, "unknown command 'nope'; expected one of fit, validate, test, predict"),
+        (("fit", "--nope", "1"), 2, "unrecognized arguments: --nope 1"),
+        (("fit", "--trainer.nope", "1"), 2, "unrecognized arguments: --trainer.nope 1"),
+        (("fit", "--model.activation", "wavy"), 2, "model.activation.*Got value: wavy"),
+        (("fit", "--model.hidden", "8"), 2, "model.hidden.*Got value: 8"),
+        (("fit", "--model.hidden", "[0]"), 1, r"hidden widths are \[0\]; expected each at least 1"),
+        (("fit", "--model.dropout", "1.5"), 1, "dropout is 1.5; expected a probability"),
+        (("fit", "--optimizer", "Nope"), 2, "optimizer.*Nope"),
+        (("fit", "--optimizer.lr", "-1"), 1, "Invalid learning rate: -1"),
+        (("fit", "--data.source", "cifar"), 1, "unknown data source 'cifar'"),
+        (("fit", "--data.source", "gone.npz"), 1, "gone.npz: no such file"),
+        (("fit", "--data.batch_size", "0"), 1, "--data.batch_size is 0; expected at least 1"),
+        (("fit", "--data.val_size", "5"), 1, "--data.val_size: cannot keep 5"),
+        (("fit", "--trainer.max_epochs", "-7"), 1, "max_epochs. must be .* You passed in -7"),
+        (("fit", "--trainer.accelerator", "tpu"), 1, "torch_xla"),
+        (("fit", "-c", "gone.yaml"), 2, "File does not exist: .*gone.yaml"),
+        (("fit", "--run_dir", "/dev/null/run"), 1, "--run_dir /dev/null/run: cannot be written"),
+        (("fit", "--ckpt_path", "gone.ckpt"), 1, "--ckpt_path gone.ckpt: no such file"),
+        (("test",), 2, "test needs --ckpt_path FILE.ckpt"),
+        (("validate",), 2, "validate needs --ckpt_path"),
+        (("predict", "--images", "a.png"), 2, "predict needs --ckpt_path"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_input_gets_one_sentence(
+    flags: tuple[str, ...], code: int, said: str, here: Here, tmp_path: Path
+) -> None:
+    if flags[0] == "fit" and "--data.source" not in flags:
+        flags += ("--data.source", "digits")
+    done = here(*flags)
+    assert done.code == code
+    (sentence,) = (line for line in done.err.splitlines() if line.startswith("error: "))
+    assert len(sentence) < 600
+    assert re.search(said, sentence)
+    assert "Traceback" not in done.err + done.out
+    assert list(tmp_path.iterdir()) == []  # nothing was left behind
+
+
+def test_a_folder_that_holds_another_run_is_refused(
+    here: Here, fitted: Path, tiny_npz: Path
+) -> None:
+    before = (fitted / "record.json").read_bytes()
+    done = here("fit", "--data.source", tiny_npz, "--run_dir", fitted, *SMALL)
+    assert done.code == 1
+    assert "holds another run; choose a new folder" in done.err
+    assert (fitted / "record.json").read_bytes() == before
+
+
+def test_batch_norm_of_one_image_is_refused_in_one_sentence(here: Here, tiny_npz: Path) -> None:
+    done = here("fit", "--data.source", tiny_npz, *SMALL, "--data.batch_size", 366)
+    assert done.code == 1
+    assert "error: the last of an epoch's batches would hold one image" in done.err
+
+
+def test_the_default_recipe_is_what_fit_runs(here: Here) -> None:
+    plain = here("fit", "--print_config")
+    recipe = here("fit", "-c", ROOT / "configs" / "default.yaml", "--print_config")
+    assert plain.code == recipe.code == 0
+    assert yaml.safe_load(plain.out) == yaml.safe_load(recipe.out)
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_recipe_is_valid_and_says_only_what_it_means(recipe: Path, here: Here) -> None:
+    resolved = yaml.safe_load(here("fit", "-c", recipe, "--print_config").out)
+
+    def assert_part_of(part: object, whole: object) -> None:
+        if isinstance(part, dict):
+            assert isinstance(whole, dict)
+            for key, value in part.items():
+                assert_part_of(value, whole[key])
+        else:
+            assert part == whole
+
+    assert_part_of(yaml.safe_load(recipe.read_text()), resolved)
+
+
+def test_keras_match_has_keras_hyperparameters(here: Here) -> None:
+    recipe = ROOT / "configs" / "keras_match.yaml"
+    resolved = yaml.safe_load(here("fit", "-c", recipe, "--print_config").out)
+    assert resolved["model"]["hidden"] == [128]
+    assert resolved["model"]["dropout"] == 0
+    assert resolved["model"]["batch_norm"] is False
+    assert resolved["data"]["batch_size"] == 128
+    assert resolved["optimizer"]["class_path"] == "torch.optim.Adam"
+    assert resolved["optimizer"]["init_args"]["lr"] == 0.001
+    assert resolved["optimizer"]["init_args"]["betas"] == [0.9, 0.999]
+    assert resolved["lr_scheduler"] is None
+    assert resolved["trainer"]["max_epochs"] == 5
+
+
+def test_help_answers_without_the_training_stack(lightning_mnist_command: Command) -> None:
+    script = "import runpy, sys; sys.argv = ['x', '--help']\n"
+    script += "try: runpy.run_module('lightning_mnist', run_name='__main__')\n"
+    script += "finally: assert not {'torch', 'lightning', 'numpy'} & set(sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    for command in ("fit", "validate", "test", "predict"):
+        assert command in done.stdout
+        assert lightning_mnist_command(command, "--help").returncode == 0
+
+
+def test_checkpoints_hold_weights_and_plain_values_only(fitted: Path) -> None:
+    for path in (fitted / "checkpoints").iterdir():
+        checkpoint = torch.load(path, weights_only=True)
+        assert "preprocessing.mean" in checkpoint["state_dict"]
+        json.dumps(checkpoint["hyper_parameters"])

@@ -1,0 +1,102 @@
+"""Own pictures through the command line: a table, files, and failures by name."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lightning_mnist import sources
+from tests.conftest import Here
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve of the embedded test digits, drawn large in black on white, off-centre."""
+    folder = tmp_path_factory.mktemp("pictures")
+    digits = sources.load("digits", Path("nowhere"))
+    for number in range(12):
+        large = Image.fromarray(255 - digits.test_images[number]).resize((112, 112))
+        canvas = Image.new("RGB", (300, 240), "white")
+        canvas.paste(large, (20 + 10 * number, 90))
+        ending = "png" if number % 2 else "jpg"
+        canvas.save(folder / f"{number:02}-{digits.test_labels[number]}.{ending}")
+    return folder
+
+
+@pytest.fixture
+def checkpoint(here: Here, tmp_path: Path) -> Path:
+    """Trained on the embedded digits as the default recipe says."""
+    done = here("fit", "--data.source", "digits", "--run_dir", "run")
+    assert done.code == 0, done.err
+    return tmp_path / "run" / "checkpoints" / "best.ckpt"
+
+
+def test_own_pictures_are_read(
+    here: Here, checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    flags = ("predict", "--ckpt_path", checkpoint, "--images", pictures / "*.*")
+    done = here(*flags, "--output", "out.csv", "--preview", "seen.png")
+    assert done.code == 0, done.err
+    assert "confidence" in done.out
+    with (tmp_path / "out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    truths = [Path(row["file"]).stem.split("-")[1] for row in rows]
+    assert len(rows) == 12
+    assert np.mean([row["digit"] == truth for row, truth in zip(rows, truths, strict=True)]) > 0.9
+    for row in rows:
+        probabilities = [float(row[f"p{digit}"]) for digit in range(10)]
+        assert sum(probabilities) == pytest.approx(1, abs=1e-5)
+        assert float(row["confidence"]) == max(probabilities)
+        assert int(row["digit"]) == int(np.argmax(probabilities))
+    with Image.open(tmp_path / "seen.png") as seen:
+        assert min(seen.size) > 200
+
+    done = here(*flags, "--output", "out.json")
+    assert done.code == 0, done.err
+    for row, same in zip(rows, json.loads((tmp_path / "out.json").read_text()), strict=True):
+        assert {key: str(value) for key, value in same.items()} == row
+
+
+def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_read(
+    here: Here, checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    Image.new("L", (40, 40), 255).save(tmp_path / "blank[1].png")
+    good = next(pictures.iterdir())
+    names = ("text.png", "blank[1].png", good, "gone*.png")
+    done = here("predict", "--ckpt_path", checkpoint, "--images", *names, "--output", "out.json")
+    assert done.code == 1
+    assert "error: text.png: cannot be read as a picture" in done.err
+    assert "error: blank[1].png: no ink" in done.err
+    assert "error: gone*.png: no such file" in done.err
+    assert [row["file"] for row in json.loads((tmp_path / "out.json").read_text())] == [str(good)]
+
+
+def test_only_failures_leave_the_former_output(
+    here: Here, checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out.csv").write_text("former")
+    done = here("predict", "--ckpt_path", checkpoint, "--images", "gone.png", "--output", "out.csv")
+    assert done.code == 1
+    assert "error: gone.png: no such file" in done.err
+    assert (tmp_path / "out.csv").read_text() == "former"
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--output", "out.txt"), "--output out.txt: expected a name ending in .csv or .json"),
+        (("--preview", "seen.jpg"), "--preview seen.jpg: expected a name ending in .png"),
+        (("--output", "no/such/folder/out.csv"), "the result cannot be written"),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_named(
+    flags: tuple[str, str], said: str, here: Here, checkpoint: Path, pictures: Path
+) -> None:
+    picture = next(pictures.iterdir())
+    done = here("predict", "--ckpt_path", checkpoint, "--images", picture, *flags)
+    assert done.code == 1
+    assert f"error: {said}" in done.err

@@ -1,0 +1,62 @@
+"""Pixels to network input, against arithmetic done by hand."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from lightning_mnist.preprocessing import Preprocessing
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8))
+
+
+def test_pixels_are_scaled_to_one_and_flattened(images: Tensor) -> None:
+    pixels = Preprocessing()(images)
+    assert pixels.dtype == torch.float32
+    assert pixels.shape == (50, 784)
+    torch.testing.assert_close(pixels, images.reshape(50, 784).double().div(255).float())
+
+
+def test_inversion_swaps_ink_and_paper() -> None:
+    edges = torch.tensor([[[0, 255]]], dtype=torch.uint8)
+    assert Preprocessing(invert=True)(edges).tolist() == [[1.0, 0.0]]
+    assert Preprocessing(invert=False)(edges).tolist() == [[0.0, 1.0]]
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_standardised_training_pixels_have_mean_0_and_deviation_1(
+    images: Tensor, invert: bool
+) -> None:
+    preprocessing = Preprocessing(invert=invert, standardize=True)
+    preprocessing.fit(images)
+    pixels = preprocessing(images)
+    assert abs(pixels.mean().item()) < 1e-5
+    assert abs(pixels.std(correction=0).item() - 1) < 1e-5
+
+
+def test_nothing_is_measured_unless_asked_for(images: Tensor) -> None:
+    preprocessing = Preprocessing()
+    preprocessing.fit(images)
+    assert preprocessing.describe() == {
+        "scale": "x / 255",
+        "invert": False,
+        "mean": 0.0,
+        "std": 1.0,
+    }
+
+
+def test_images_that_are_all_alike_do_not_divide_by_zero() -> None:
+    blank = torch.zeros(3, 28, 28, dtype=torch.uint8)
+    preprocessing = Preprocessing(standardize=True)
+    preprocessing.fit(blank)
+    assert preprocessing(blank).abs().max() == 0
+
+
+def test_what_was_measured_is_saved(images: Tensor) -> None:
+    fitted, fresh = Preprocessing(standardize=True), Preprocessing(standardize=True)
+    fitted.fit(images)
+    fresh.load_state_dict(fitted.state_dict())
+    torch.testing.assert_close(fresh(images), fitted(images), rtol=0, atol=0)
