@@ -1,0 +1,116 @@
+"""The main job on the real MNIST, as a user would do it; and what happens without it."""
+
+import csv
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lightning_mnist import sources
+from parity.run_record import Predictions, RunRecord
+from tests.conftest import ROOT, Command
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_default_recipe_reaches_98_3_percent(
+    seed: int, mnist_root: Path, lightning_mnist_command: Command, tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    done = lightning_mnist_command(
+        "fit", "--data.source", "mnist", "--data.root", mnist_root,
+        "--seed_everything", seed, "--run_dir", run_dir,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    record = RunRecord.load(run_dir / "record.json")
+    assert record.data["name"] == "mnist"
+    assert (record.data["train"], record.data["val"], record.data["test"]) == (55000, 5000, 10000)
+    predictions = Predictions.load(run_dir / "predictions.npz")
+    accuracy = (predictions.predicted == predictions.labels).mean()
+    assert accuracy == pytest.approx(record.metrics["accuracy"])
+    assert accuracy >= 0.983
+
+
+@pytest.mark.slow
+def test_mnist_digits_are_read_as_own_images(
+    mnist_root: Path, lightning_mnist_command: Command, tmp_path: Path
+) -> None:
+    """Enlarged four times, black on white, off-centre, as PNG and as JPEG."""
+    digits = sources.load("mnist", mnist_root)
+    rng = np.random.default_rng(0)
+    for number, index in enumerate(rng.choice(10000, 200, replace=False)):
+        large = Image.fromarray(255 - digits.test_images[index]).resize((112, 112))
+        canvas = Image.new("L", (300, 240), 255)
+        canvas.paste(large, (int(rng.integers(188)), int(rng.integers(128))))
+        ending = "png" if number % 2 else "jpg"
+        canvas.save(tmp_path / f"{digits.test_labels[index]}-{number:03}.{ending}")
+    done = lightning_mnist_command(
+        "fit", "--data.source", "mnist", "--data.root", mnist_root, "--run_dir", tmp_path / "run"
+    )
+    assert done.returncode == 0, done.stderr
+    best = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    output = tmp_path / "out.csv"
+    done = lightning_mnist_command(
+        "predict", "--ckpt_path", best, "--images", tmp_path / "*-*.*", "--output", output
+    )
+    assert done.returncode == 0, done.stderr
+    with output.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 200
+    assert np.mean([row["digit"] == Path(row["file"]).name[0] for row in rows]) >= 0.95
+
+
+@pytest.mark.slow
+def test_keras_match_reaches_what_keras_reaches(
+    mnist_root: Path, lightning_mnist_command: Command, tmp_path: Path
+) -> None:
+    recipe = ROOT / "configs" / "keras_match.yaml"
+    done = lightning_mnist_command(
+        "fit", "-c", recipe, "--data.source", "mnist", "--data.root", mnist_root,
+        "--run_dir", tmp_path / "run",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert RunRecord.load(tmp_path / "run" / "record.json").metrics["accuracy"] >= 0.97
+
+
+@pytest.fixture
+def silent_proxy() -> Iterator[dict[str, str]]:
+    """An environment whose every request is taken and never answered: a closed network."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        yield {"http_proxy": address, "https_proxy": address, "no_proxy": ""}
+
+
+@pytest.mark.parametrize("network", ["refusing", "silent"])
+def test_mnist_by_name_is_mnist_or_nothing(
+    network: str,
+    silent_proxy: dict[str, str],
+    lightning_mnist_command: Command,
+    tmp_path: Path,
+) -> None:
+    refusing = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    environment = silent_proxy if network == "silent" else {**refusing, "no_proxy": ""}
+    done = lightning_mnist_command(
+        "fit", "--data.source", "mnist", cwd=tmp_path, timeout=30, **environment
+    )
+    assert done.returncode == 1
+    (sentence,) = (line for line in done.stderr.splitlines() if "error" in line)
+    assert sentence.startswith("error: MNIST is not in data and no mirror can be reached; put")
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_auto_without_mnist_trains_on_the_embedded_digits_and_says_so(
+    lightning_mnist_command: Command, tmp_path: Path
+) -> None:
+    refusing = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    done = lightning_mnist_command("fit", "--run_dir", "run", cwd=tmp_path, **refusing)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("NOT MNIST") == 1
+    assert "test part of digits" in done.stdout
+    record = RunRecord.load(tmp_path / "run" / "record.json")
+    assert record.data["name"] == "digits"
+    assert record.metrics["accuracy"] >= 0.965
