@@ -114,3 +114,19 @@ def test_auto_without_mnist_trains_on_the_embedded_digits_and_says_so(
     record = RunRecord.load(tmp_path / "run" / "record.json")
     assert record.data["name"] == "digits"
     assert record.metrics["accuracy"] >= 0.965
+
+
+def test_two_ranks_count_every_image_once(lightning_mnist_command: Command, tmp_path: Path) -> None:
+    done = lightning_mnist_command(
+        "fit", "--data.source", "digits", "--data.batch_size", 64, "--run_dir", tmp_path / "run",
+        "--trainer.accelerator", "cpu", "--trainer.devices", 2, "--trainer.strategy", "ddp",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("of 540)") == 1
+    record = RunRecord.load(tmp_path / "run" / "record.json")
+    assert record.metrics["images"] == 540
+    assert record.metrics["accuracy"] >= 0.965
+    predictions = Predictions.load(tmp_path / "run" / "predictions.npz")
+    assert predictions.sample_ids.tolist() == list(range(540))
+    digits = sources.load("digits", tmp_path)
+    np.testing.assert_array_equal(predictions.labels, digits.test_labels)
