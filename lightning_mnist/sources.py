@@ -1,8 +1,6 @@
 """Where raw digits come from: MNIST's own files, an ``.npz``, or scikit-learn's embedded digits."""
 
-import gzip
 import hashlib
-import math
 import sys
 import zipfile
 import zlib
@@ -17,6 +15,7 @@ from PIL import Image
 
 from lightning_mnist.download import download_mnist
 from lightning_mnist.errors import InputError
+from lightning_mnist.idx import parse_idx, unpacked
 from lightning_mnist.mnist_form import SIDE, fit_like_mnist
 from parity.run_record import sha256_of_digits
 
@@ -163,8 +162,8 @@ def _load_mnist(folder: Path) -> RawDigits:
     for name, md5 in MNIST_MD5.items():
         path = _idx_file(folder, name)
         assert path is not None
-        content = _unpacked(path)
-        arrays[name] = _parse_idx(content, path, dimensions=3 if "images" in name else 1)
+        content = unpacked(path)
+        arrays[name] = parse_idx(content, path, dimensions=3 if "images" in name else 1)
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
             odd = odd or path
     train_images, train_labels, test_images, test_labels = arrays.values()
@@ -178,37 +177,6 @@ def _load_mnist(folder: Path) -> RawDigits:
             "a data set of your own as --data.source FILE.npz"
         )
     return digits
-
-
-def _unpacked(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}); expected a whole gzip file, download it again"
-        ) from error
-
-
-def _parse_idx(content: bytes, path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Parse an IDX file of unsigned bytes: magic number, one big-endian int32 a dimension, data.
-
-    Source of the format: Yann LeCun, http://yann.lecun.com/exdb/mnist/.
-    """
-    header = 4 + 4 * dimensions
-    if len(content) < header or content[:4] != bytes((0, 0, 8, dimensions)):
-        raise InputError(
-            f"{path}: not an IDX file of unsigned bytes with {dimensions} dimensions "
-            f"(starts with {content[:4].hex() or 'nothing'}); download it again"
-        )
-    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", count=dimensions, offset=4))
-    if len(content) - header != math.prod(shape):
-        raise InputError(
-            f"{path}: holds {len(content) - header:,} bytes of data; its header promises "
-            f"{math.prod(shape):,} ({'x'.join(map(str, shape))}): cut off or damaged, download it "
-            "again"
-        )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()  # writable
 
 
 def _load_npz(path: Path) -> RawDigits:

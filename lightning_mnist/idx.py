@@ -1,0 +1,50 @@
+"""IDX, the format of MNIST's files: read whole, or refused with the reason."""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_mnist.errors import InputError
+
+
+def unpacked(path: Path) -> bytes:
+    """The content of a file, decompressed where its name ends in .gz.
+
+    Raises:
+        InputError: it cannot be read, or is no whole gzip file.
+    """
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); expected a whole gzip file, download it again"
+        ) from error
+
+
+def parse_idx(content: bytes, path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """Parse an IDX file of unsigned bytes: magic number, one big-endian int32 a dimension, data.
+
+    Source of the format: Yann LeCun, http://yann.lecun.com/exdb/mnist/.
+
+    Raises:
+        InputError: another kind of file, or one whose size is not what its header says.
+    """
+    header = 4 + 4 * dimensions
+    if len(content) < header or content[:4] != bytes((0, 0, 8, dimensions)):
+        raise InputError(
+            f"{path}: not an IDX file of unsigned bytes with {dimensions} dimensions "
+            f"(starts with {content[:4].hex() or 'nothing'}); download it again"
+        )
+    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", count=dimensions, offset=4))
+    if len(content) - header != math.prod(shape):
+        raise InputError(
+            f"{path}: holds {len(content) - header:,} bytes of data; its header promises "
+            f"{math.prod(shape):,} ({'x'.join(map(str, shape))}): cut off or damaged, download it "
+            "again"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()  # writable
