@@ -1,1 +1,5 @@
-"""The reference: the same network in Keras, written independently of `lightning_mnist`."""
+"""The reference: the same network in Keras, written independently of `lightning_mnist`.
+
+The two packages share no code but the file contract (`parity.run_record`): a bug that both had
+could not be seen by comparing them.
+"""

@@ -1,0 +1,92 @@
+"""Raw digits as Keras has them: four NumPy arrays."""
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keras_reference.errors import InputError
+from parity.run_record import sha256_of_digits
+
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Images uint8 [N, 28, 28] and labels int64 [N], for training and for testing."""
+
+    x_train: NDArray[np.uint8]
+    y_train: NDArray[np.int64]
+    x_test: NDArray[np.uint8]
+    y_test: NDArray[np.int64]
+    name: str
+
+    def describe(self, val_size: int) -> dict[str, Any]:
+        """What a run record says of the data."""
+        return {
+            "name": self.name,
+            "sha256": sha256_of_digits(self.x_train, self.y_train, self.x_test, self.y_test),
+            "train": len(self.y_train) - val_size,
+            "val": val_size,
+            "test": len(self.y_test),
+        }
+
+
+def load_digits(source: str) -> Digits:
+    """Read `source`: an ``.npz`` file, or "mnist" for Keras' own copy.
+
+    Raises:
+        InputError: the file is missing, damaged or of another kind, or MNIST cannot be had.
+    """
+    arrays = _load_mnist() if source == "mnist" else _load_npz(Path(source))
+    for part in ("train", "test"):
+        _check(source, part, arrays[f"x_{part}"], arrays[f"y_{part}"])
+    return Digits(
+        x_train=arrays["x_train"],
+        y_train=arrays["y_train"].astype(np.int64),
+        x_test=arrays["x_test"],
+        y_test=arrays["y_test"].astype(np.int64),
+        name=source,
+    )
+
+
+def _load_mnist() -> dict[str, NDArray[Any]]:
+    import keras
+
+    try:
+        (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
+    except Exception as error:  # get_file raises a bare Exception
+        raise InputError(
+            f"Keras cannot download MNIST ({error}); give --data.source FILE.npz instead"
+        ) from error
+    return dict(zip(KEYS, (x_train, y_train, x_test, y_test), strict=True))
+
+
+def _load_npz(path: Path) -> dict[str, NDArray[Any]]:
+    if path.suffix != ".npz" or not path.is_file():
+        raise InputError(f"--data.source {path}: expected mnist or the path of an .npz file")
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {key: archive[key] for key in KEYS}
+    except (KeyError, OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"--data.source {path}: cannot be read ({error}); expected the arrays "
+            f"{', '.join(KEYS)}, without pickles"
+        ) from error
+
+
+def _check(source: str, part: str, x: NDArray[Any], y: NDArray[Any]) -> None:
+    if x.dtype != np.uint8 or x.shape[1:] != (28, 28):
+        raise InputError(
+            f"{source}: x_{part} is {x.dtype} {x.shape}; expected uint8 images (N, 28, 28)"
+        )
+    if not np.issubdtype(y.dtype, np.integer) or y.shape != x.shape[:1] or len(y) == 0:
+        raise InputError(
+            f"{source}: y_{part} is {y.dtype} {y.shape}; expected {len(x)} integers, at least 1"
+        )
+    if y.min() < 0 or y.max() > 9:
+        raise InputError(f"{source}: y_{part} goes from {y.min()} to {y.max()}; expected 0 to 9")

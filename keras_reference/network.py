@@ -1,0 +1,44 @@
+"""The reference network: raw digits to logits, in idiomatic Keras."""
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from keras_reference.config import ModelConfig
+from keras_reference.errors import InputError
+
+
+def build(config: ModelConfig, x_train: NDArray[np.uint8]) -> keras.Sequential:
+    """Preprocessing and a multilayer perceptron, in one model.
+
+    Args:
+        config: The network.
+        x_train: uint8 [N, 28, 28], what standardisation is measured on.
+
+    Returns:
+        A model from uint8 [N, 28, 28] to logits float32 [N, 10]: the last layer has no softmax.
+
+    Raises:
+        InputError: a width below 1, or a dropout outside [0, 1).
+    """
+    if any(width < 1 for width in config.hidden) or not 0 <= config.dropout < 1:
+        raise InputError(
+            f"hidden widths {list(config.hidden)}, dropout {config.dropout}; expected widths of "
+            "at least 1 and a probability, at least 0, below 1"
+        )
+    scale, offset = (-1 / 255, 1) if config.invert else (1 / 255, 0)
+    rescaling = keras.layers.Rescaling(scale, offset)
+    model = keras.Sequential([keras.Input((28, 28)), rescaling, keras.layers.Flatten()])
+    if config.standardize:
+        pixels = x_train / 255.0
+        mean = 1 - pixels.mean() if config.invert else pixels.mean()
+        model.add(keras.layers.Normalization(axis=None, mean=mean, variance=pixels.var()))
+    for width in config.hidden:
+        model.add(keras.layers.Dense(width))
+        if config.batch_norm:
+            model.add(keras.layers.BatchNormalization())
+        model.add(keras.layers.Activation(config.activation))
+        if config.dropout:
+            model.add(keras.layers.Dropout(config.dropout))
+    model.add(keras.layers.Dense(10))
+    return model

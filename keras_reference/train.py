@@ -1,0 +1,197 @@
+"""Training and prediction, from a configuration to a run directory."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from keras_reference.callbacks import MODEL_FILE, BestModel, Recorder
+from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
+from keras_reference.data import Digits, load_digits
+from keras_reference.errors import InputError
+from keras_reference.network import build
+from parity.run_record import (
+    CONFIG_FILE,
+    RECORD_FILE,
+    Predictions,
+    RunRecord,
+    versions_of,
+    written_whole,
+)
+
+
+def fit(
+    model: ModelConfig,
+    data: DataConfig,
+    optimizer: OptimizerConfig,
+    trainer: TrainerConfig,
+    seed_everything: int,
+    run_dir: Path,
+) -> RunRecord:
+    """Train a model, keep the best epoch, score it on the test images.
+
+    Returns:
+        The finished record, which `run_dir` holds too, with model and predictions.
+
+    Raises:
+        InputError: the data, a setting or the run directory cannot be used.
+    """
+    digits = load_digits(data.source)
+    val_size = _val_size(data, len(digits.y_train))
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed_everything)
+    network = build(model, digits.x_train[: len(digits.x_train) - val_size])
+    network.compile(
+        optimizer=_optimizer(optimizer),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    recipe = {
+        "model": dataclasses.asdict(model) | {"hidden": list(model.hidden)},
+        "data": dataclasses.asdict(data),
+        "optimizer": dataclasses.asdict(optimizer),
+        "trainer": dataclasses.asdict(trainer),
+    }
+    record = _open(run_dir, "fit", recipe, seed_everything, digits, val_size)
+    record.recipe["resolved_optimizer"] = network.optimizer.get_config()
+    record.preprocessing = {"scale": "x / 255", "invert": model.invert} | _standardisation(network)
+    network.summary()
+    started = time.perf_counter()
+    network.fit(
+        digits.x_train,
+        digits.y_train,
+        batch_size=data.batch_size,
+        epochs=trainer.max_epochs,
+        # Keras floors the size of the training part: half an image keeps rounding out of it.
+        validation_split=(val_size - 0.5) / len(digits.y_train),
+        callbacks=[BestModel(run_dir), Recorder(record, run_dir)],
+    )
+    record.durations["fit"] = time.perf_counter() - started
+    _score(load_model(run_dir / MODEL_FILE), digits, record, run_dir)
+    return record
+
+
+def predict(model_file: Path, source: str, run_dir: Path) -> RunRecord:
+    """Score a saved model on the test images of `source`.
+
+    Raises:
+        InputError: the model, the data or the run directory cannot be used.
+    """
+    network = load_model(model_file)
+    digits = load_digits(source)
+    recipe = {"model_file": str(model_file), "data": {"source": source}}
+    record = _open(run_dir, "predict", recipe, 0, digits, 0)
+    _score(network, digits, record, run_dir)
+    return record
+
+
+def load_model(path: Path) -> keras.Model:
+    """Read a ``.keras`` file in safe mode, in which it cannot bring code of its own.
+
+    Raises:
+        InputError: it is missing, damaged, unsafe, or does not map images to ten logits.
+    """
+    if not path.is_file():
+        raise InputError(f"--model_file {path}: no such file; expected a .keras written by fit")
+    try:
+        network = keras.models.load_model(path, safe_mode=True, compile=False)
+    except Exception as error:  # zipfile, h5py and Keras raise a dozen kinds on damaged files
+        raise InputError(
+            f"--model_file {path}: cannot be read ({' '.join(str(error).split())[:200]}); "
+            "expected a .keras written by fit"
+        ) from error
+    if network.input_shape != (None, 28, 28) or network.output_shape != (None, 10):
+        raise InputError(
+            f"--model_file {path}: maps {network.input_shape} to {network.output_shape}; "
+            "expected (None, 28, 28) to (None, 10)"
+        )
+    return network
+
+
+def _val_size(data: DataConfig, images: int) -> int:
+    val_size = round(images / 12) if data.val_size is None else data.val_size
+    if data.batch_size < 1 or not 0 < val_size < images:
+        raise InputError(
+            f"batch_size {data.batch_size}, val_size {val_size}; expected a batch_size of at "
+            f"least 1 and a val_size between 1 and {images - 1}"
+        )
+    return val_size
+
+
+def _optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
+    try:
+        return keras.optimizers.get(
+            {
+                "class_name": config.name,
+                "config": {"learning_rate": config.learning_rate, **config.settings},
+            }
+        )
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"optimizer {config.name} with {config.settings}: {reason}; "
+            "expected a class of keras.optimizers and its arguments"
+        ) from error
+
+
+def _standardisation(network: keras.Sequential) -> dict[str, float]:
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            mean, variance = float(np.mean(layer.mean)), float(np.mean(layer.variance))
+            return {"mean": mean, "std": variance**0.5}
+    return {"mean": 0.0, "std": 1.0}
+
+
+def _open(
+    run_dir: Path, command: str, recipe: dict[str, Any], seed: int, digits: Digits, val_size: int
+) -> RunRecord:
+    """Make the run directory and leave the record of a run that has not finished."""
+    if (run_dir / RECORD_FILE).exists():
+        raise InputError(f"--run_dir {run_dir}: holds another run; choose a new folder")
+    record = RunRecord(
+        framework="keras",
+        command=command,
+        versions=versions_of("tensorflow", "keras", "numpy"),
+        recipe=dict(recipe),
+        seed=seed,
+        data=digits.describe(val_size),
+        preprocessing={},
+    )
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        with written_whole(run_dir / CONFIG_FILE) as path:
+            path.write_text(yaml.safe_dump({"seed_everything": seed, **recipe}), encoding="utf-8")
+        record.save(run_dir)
+    except OSError as error:
+        raise InputError(f"--run_dir {run_dir}: cannot be written ({error})") from error
+    return record
+
+
+def _score(network: keras.Model, digits: Digits, record: RunRecord, run_dir: Path) -> None:
+    """Write the predictions and the finished record."""
+    started = time.perf_counter()
+    logits = network.predict(digits.x_test, batch_size=2048, verbose=0)
+    record.durations["test"] = time.perf_counter() - started
+    predictions = Predictions(
+        digits.y_test, np.asarray(logits, np.float32), np.arange(len(logits), dtype=np.int64)
+    )
+    predictions.save(run_dir)
+    record.metrics = _metrics(predictions.predicted, digits.y_test)
+    record.finished = True
+    record.save(run_dir)
+
+
+def _metrics(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, Any]:
+    right = predicted == labels
+    of_class = [right[labels == c] for c in range(10)]
+    return {
+        "accuracy": float(right.mean()),
+        "images": len(labels),
+        "recall": [float(found.mean()) if len(found) else None for found in of_class],
+        "predicted_share": [float((predicted == c).mean()) for c in range(10)],
+    }

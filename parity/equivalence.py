@@ -1,0 +1,160 @@
+"""Equivalence, not absence of difference: is what differs between two sides within a margin?
+
+Each function takes one value a seed (Welch) or one value an image (paired) and names its source.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean difference, B - A, with its standard error.
+
+    Attributes:
+        difference: In the unit of the values.
+        error: Standard error; infinite where there are too few values to tell.
+        df: Degrees of freedom of Student's t.
+        spread: Root of the sum of both sides' variances: `error` at one seed a side.
+    """
+
+    difference: float
+    error: float
+    df: float
+    spread: float
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Confidence interval of 1 - 2 alpha: within the margin just where TOST succeeds."""
+        if math.isinf(self.error):
+            return -math.inf, math.inf
+        half = float(stats.t.ppf(1 - alpha, self.df)) * self.error
+        return self.difference - half, self.difference + half
+
+    def p_within(self, margin: float) -> float:
+        """P of the two one-sided tests (Schuirmann 1987): small means within the margin."""
+        return self._tail(abs(self.difference) - margin)
+
+    def p_beyond(self, margin: float) -> float:
+        """P of "at most the margin": small means that the difference exceeds it."""
+        return self._tail(margin - abs(self.difference))
+
+    def _tail(self, excess: float) -> float:
+        if math.isinf(self.error):
+            return 1.0
+        if self.error == 0:
+            return float(excess >= 0)
+        return float(stats.t.cdf(excess / self.error, self.df))
+
+    def seeds_needed(self, margin: float, alpha: float, power: float = 0.9) -> int | None:
+        """Seeds a side that would decide, either way, at the difference and spread seen so far.
+
+        Normal approximation (Chow, Shao, Wang 2008, 3.2.3). None where nothing is known of the
+        spread, or where the difference is the margin and no number would do.
+        """
+        room = abs(margin - abs(self.difference))
+        if math.isinf(self.error) or room == 0:
+            return None
+        z = float(stats.norm.ppf(1 - alpha) + stats.norm.ppf((1 + power) / 2))
+        return max(2, math.ceil((self.spread * z / room) ** 2))
+
+    def decidable(self, seeds: int, alpha: float, power: float = 0.9) -> float:
+        """The smallest margin that so many seeds a side decide, were there no difference."""
+        z = float(stats.norm.ppf(1 - alpha) + stats.norm.ppf((1 + power) / 2))
+        return self.spread * z / math.sqrt(seeds)
+
+
+def welch(a: ArrayLike, b: ArrayLike) -> Estimate:
+    """From one value a seed and side, variances not assumed equal (Welch 1947)."""
+    x, y = np.asarray(a, float), np.asarray(b, float)
+    difference = float(y.mean() - x.mean())
+    if min(len(x), len(y)) < 2:
+        return Estimate(difference, math.inf, 1, math.inf)
+    variances = float(x.var(ddof=1)), float(y.var(ddof=1))
+    vx, vy = variances[0] / len(x), variances[1] / len(y)
+    spread = math.sqrt(sum(variances))
+    if vx + vy == 0:
+        return Estimate(difference, 0.0, len(x) + len(y) - 2, 0.0)
+    df = (vx + vy) ** 2 / (vx**2 / (len(x) - 1) + vy**2 / (len(y) - 1))
+    return Estimate(difference, math.sqrt(vx + vy), df, spread)
+
+
+def paired(differences: ArrayLike) -> Estimate:
+    """From one difference an image: of two models, not of two ways to train.
+
+    Where no image differs the error is that of a single one that had differed.
+    """
+    d = np.asarray(differences, float)
+    if len(d) < 2:
+        return Estimate(float(d.mean()), math.inf, 1, math.inf)
+    error = float(d.std(ddof=1)) / math.sqrt(len(d))
+    return Estimate(float(d.mean()), error or 1 / len(d), len(d) - 1, math.inf)
+
+
+def holm(p: ArrayLike) -> Floats:
+    """p-values adjusted so that the chance of any false alarm stays below alpha (Holm 1979)."""
+    values = np.asarray(p, float)
+    order = np.argsort(values)
+    scaled = values[order] * np.arange(len(values), 0, -1)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return adjusted
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Disagreement between the sides against that between seeds of one side.
+
+    Attributes:
+        between: Mean share of images over all pairs of an A and a B run.
+        within: The same over pairs of runs of one side, both sides averaged; NaN with one run.
+        p: Of a permutation test: small means that the sides differ by more than seeds do.
+    """
+
+    between: float
+    within: float
+    p: float
+
+
+def seed_disagreement(a: list[Ints], b: list[Ints], draws: int = 1999) -> Disagreement:
+    """Do the sides differ by more than their seeds (permutation test on distances, Good 2005)?
+
+    Runs are dealt anew to the two sides, at random from a fixed seed; the statistic is the mean
+    disagreement between the sides less that within.
+
+    Args:
+        a: Predictions int64 [N] of each run of A.
+        b: Of each run of B.
+        draws: Random deals.
+    """
+    runs = [*a, *b]
+    distances = np.zeros((len(runs), len(runs)))
+    for i, first in enumerate(runs):
+        for j in range(i):
+            distances[i, j] = distances[j, i] = (first != runs[j]).mean()
+    is_b = np.arange(len(runs)) >= len(a)
+    between, within = _between_within(distances, is_b)
+    if min(len(a), len(b)) < 2:
+        return Disagreement(between, math.nan, 1.0)
+    rng = np.random.default_rng(0)
+    at_least = 1
+    for _ in range(draws):
+        dealt_between, dealt_within = _between_within(distances, rng.permutation(is_b))
+        at_least += dealt_between - dealt_within >= between - within - 1e-12
+    return Disagreement(between, within, at_least / (1 + draws))
+
+
+def _between_within(distances: Floats, is_b: NDArray[np.bool_]) -> tuple[float, float]:
+    between = float(distances[np.ix_(~is_b, is_b)].mean())
+    within = [
+        distances[np.ix_(side, side)].sum() / (side.sum() * (side.sum() - 1))
+        for side in (~is_b, is_b)
+        if side.sum() > 1
+    ]
+    return between, float(np.mean(within)) if within else math.nan
