@@ -12,6 +12,7 @@ commands:
   validate   score a checkpoint on the validation images that it was not trained on
   test       score a checkpoint on the test images
   predict    read your own pictures of digits with a checkpoint
+  export     write the digits as an .npz file that other programs read
 
 examples:
   python -m lightning_mnist fit
@@ -22,7 +23,7 @@ examples:
 
 Every flag of a command: python -m lightning_mnist COMMAND --help
 """
-COMMANDS = ("fit", "validate", "test", "predict")
+COMMANDS = ("fit", "validate", "test", "predict", "export")
 
 
 def main() -> int:
@@ -37,6 +38,10 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
+    if command == "export":
+        from lightning_mnist.export import main as export
+
+        return export(sys.argv[2:])
     from lightning_mnist.cli import main as run
 
     return run()

@@ -179,11 +179,16 @@ class DigitsCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Test the best checkpoint, or, where none was kept, the network as it is."""
-        best = getattr(self.trainer.checkpoint_callback, "best_model_path", None) or None
-        self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best, verbose=False)
+        best = getattr(self.trainer.checkpoint_callback, "best_model_path", None)
+        if best:
+            # Not through ckpt_path: that would also take the recorder back to the best epoch.
+            self.model.load_state_dict(read_checkpoint(Path(best))["state_dict"])
+        self.test(self.model, self.datamodule, best)
         self.after_test()
 
-    def test(self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str) -> None:
+    def test(
+        self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str | None
+    ) -> None:
         """Test the loaded weights, without Lightning's own table."""
         self.trainer.test(model, datamodule=datamodule, verbose=False)
 

@@ -1,8 +1,6 @@
 """Digits for Lightning: held once in memory as uint8, on the training device, and indexed."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -133,7 +131,7 @@ class DigitsDataModule(LightningDataModule):
             raise InputError(f"--data.batch_size is {batch_size}; expected at least 1")
         self.save_hyperparameters()
         self.source = source
-        self.root = Path(root or os.environ.get("LIGHTNING_MNIST_DATA") or "data").expanduser()
+        self.root = sources.root_folder(root)
         self.batch_size = batch_size
         self.val_size = val_size
         self.seed = seed

@@ -1,6 +1,7 @@
 """Where raw digits come from: MNIST's own files, an ``.npz``, or scikit-learn's embedded digits."""
 
 import hashlib
+import os
 import sys
 import zipfile
 import zlib
@@ -92,6 +93,11 @@ def check_source(source: str) -> None:
         )
     if not Path(source).is_file():
         raise InputError(f"{source}: no such file; expected an .npz file with {_npz_keys()}")
+
+
+def root_folder(root: str | None) -> Path:
+    """Where MNIST's files are looked for: `root`, else LIGHTNING_MNIST_DATA, else "data"."""
+    return Path(root or os.environ.get("LIGHTNING_MNIST_DATA") or "data").expanduser()
 
 
 def prepare(source: str, root: Path) -> None:

@@ -85,16 +85,22 @@ def welch(a: ArrayLike, b: ArrayLike) -> Estimate:
     return Estimate(difference, math.sqrt(vx + vy), df, spread)
 
 
-def paired(differences: ArrayLike) -> Estimate:
-    """From one difference an image: of two models, not of two ways to train.
+def paired(gained: int, lost: int, total: int) -> Estimate:
+    """From the same images answered twice: of two models, not of two ways to train.
 
     Where no image differs the error is that of a single one that had differed.
+
+    Args:
+        gained: Images that count for B alone.
+        lost: Images that count for A alone.
+        total: All images.
     """
-    d = np.asarray(differences, float)
-    if len(d) < 2:
-        return Estimate(float(d.mean()), math.inf, 1, math.inf)
-    error = float(d.std(ddof=1)) / math.sqrt(len(d))
-    return Estimate(float(d.mean()), error or 1 / len(d), len(d) - 1, math.inf)
+    difference = (gained - lost) / total
+    if total < 2:
+        return Estimate(difference, math.inf, 1, math.inf)
+    variance = (gained + lost - total * difference**2) / (total - 1)
+    error = math.sqrt(max(variance, 0.0) / total)
+    return Estimate(difference, error or 1 / total, total - 1, math.inf)
 
 
 def holm(p: ArrayLike) -> Floats:

@@ -144,6 +144,37 @@ def test_a_resumed_run_has_its_whole_history(here: Here, fitted: Path) -> None:
     assert record.finished
 
 
+def test_the_best_epoch_is_tested_and_the_history_keeps_the_others(
+    here: Here, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lightning_mnist.module import DigitClassifier
+
+    def worse_each_epoch(model: DigitClassifier, batch: object, batch_idx: int) -> None:
+        model.log("val_loss", float(model.current_epoch))
+        model.val_scores.update(model(batch.images), batch.labels)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(DigitClassifier, "validation_step", worse_each_epoch)
+    run_dir = tmp_path / "run"
+    flags = (*SMALL, "--trainer.max_epochs", 4)
+    done = here("fit", "--data.source", tiny_npz, "--run_dir", run_dir, *flags)
+    assert done.code == 0, done.err
+    assert [row["val_loss"] for row in RunRecord.load(run_dir / "record.json").history] == [
+        0,
+        1,
+        2,
+        3,
+    ]
+    best = torch.load(run_dir / "checkpoints" / "best.ckpt", weights_only=True)
+    assert best["epoch"] == 0
+    model = DigitClassifier(hidden=[32])
+    model.load_state_dict(best["state_dict"])
+    with np.load(tiny_npz) as arrays, torch.inference_mode():
+        logits = model.eval()(torch.from_numpy(arrays["x_test"])).numpy()
+    np.testing.assert_allclose(
+        Predictions.load(run_dir / "predictions.npz").logits, logits, atol=1e-5
+    )
+
+
 def test_a_run_that_is_cut_off_says_so(
     here: Here, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,126 @@
+"""``python -m parity run|compare``: the exit code is the verdict."""
+
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsonargparse import ActionConfigFile, ArgumentParser, Namespace  # type: ignore[attr-defined]
+from rich.console import Console
+
+from parity.comparison import Comparison, compare
+from parity.evidence import CannotCompareError
+from parity.loading import Side
+from parity.recipe import RECIPES, Recipe
+from parity.run_record import RunRecordError
+from parity.runner import SideFailedError, export_data, train_both
+from parity.verdict import Thresholds
+
+USAGE, COULD_NOT_COMPARE = 2, 5
+
+
+class OneSentenceParser(ArgumentParser):
+    """Says what is wrong with a flag, and nothing else."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Exit with 2, except where a caller wants the exception."""
+        if not self.exit_on_error:
+            super().error(message, ex)
+        print(f"error: {' '.join(message.split())}; see --help", file=sys.stderr)
+        sys.exit(USAGE)
+
+
+def main() -> int:
+    """0 equivalent, 1 different, 2 usage, 3 collapsed, 4 inconclusive, 5 could not compare."""
+    parser, run = _parsers()
+    config = parser.parse_args()
+    try:
+        if config.subcommand == "run":
+            return _run(config.run, run)
+        flags = parser.instantiate(config).compare
+        return _report(compare(flags.a, flags.b, flags.margins), flags.out, Console())
+    except ValueError as error:
+        if isinstance(error, CannotCompareError | RunRecordError):
+            print(f"error: {error}", file=sys.stderr)
+            return COULD_NOT_COMPARE
+        parser.error(str(error))
+    except SideFailedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return COULD_NOT_COMPARE
+    except OSError as error:
+        print(f"error: {error}; choose another --out", file=sys.stderr)
+        return COULD_NOT_COMPARE
+
+
+def _parsers() -> tuple[ArgumentParser, ArgumentParser]:
+    run = OneSentenceParser(description="Train both sides and compare them.")
+    run.add_argument("-c", "--config", action=ActionConfigFile, help="A recipe in YAML.")
+    run.add_class_arguments(Recipe)
+    run.add_argument("--data.source", default="auto", help="auto, mnist, digits or FILE.npz.")
+    run.add_argument("--data.root", type=str | None, help="Folder of the MNIST files.")
+    run.add_argument("--out", type=Path, default=Path("runs/parity"), help="Folder to fill.")
+    run.add_argument("--fresh", action="store_true", help="Train again what is there.")
+    compare_ = OneSentenceParser(description="Compare two sides that have been trained.")
+    compare_.add_argument("a", type=Path, help="Run directory, folder of them, .npz or .csv.")
+    compare_.add_argument("b", type=Path, help="The other side.")
+    compare_.add_argument("--out", type=Path | None, help="Folder for the report.")
+    compare_.add_class_arguments(Thresholds, "margins")
+    parser = OneSentenceParser(
+        prog="python -m parity",
+        description="Are two separately trained models the same model?",
+        epilog="exit codes: 0 equivalent, 1 different, 2 usage, 3 collapsed, 4 inconclusive, "
+        "5 could not compare",
+    )
+    commands = parser.add_subcommands()
+    commands.add_subcommand("run", run, help="train both sides and compare them")
+    commands.add_subcommand("compare", compare_, help="compare what has been trained")
+    return parser, run
+
+
+def _run(config: Namespace, parser: ArgumentParser) -> int:
+    console = Console()
+    data = export_data(config.out / "data", config["data.source"], config["data.root"])
+    if config.config is None and data.stem in RECIPES:
+        # The recipe that suits what the data turned out to be; flags still have the last word.
+        parser.set_defaults(_flat(RECIPES[data.stem]))
+        config = parser.parse_args(sys.argv[2:])
+    init = parser.instantiate(config)
+    fields = [item.name for item in dataclasses.fields(Recipe)]
+    recipe = Recipe(**{name: init[name] for name in fields})
+    folder = train_both(recipe, data, config.out, fresh=config.fresh, console=console)
+    sides = [_seeds(folder, side, recipe.seeds) for side in ("lightning", "keras")]
+    return _report(compare(sides[0], sides[1], recipe.margins), config.out, console)
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    """Flags of a recipe, the margins by their own names."""
+    values = dataclasses.asdict(recipe)
+    margins = values.pop("margins")
+    del margins["collapse"]
+    return values | {f"margins.{name}": value for name, value in margins.items()}
+
+
+def _seeds(folder: Path, name: str, seeds: int) -> Side:
+    """The first so many seeds of a side; a former run may have left more."""
+    from parity.loading import load_run
+
+    return Side(name, [load_run(folder / name / f"seed{seed}") for seed in range(seeds)])
+
+
+def _report(comparison: Comparison, out: Path | None, console: Console) -> int:
+    from parity.report.document import document
+    from parity.report.files import write_report
+    from parity.report.images import test_images
+    from parity.report.text import show
+
+    values = document(comparison, shlex.join(["python", "-m", "parity", *sys.argv[1:]]))
+    show(values, console)
+    if out is not None:
+        write_report(comparison, values, test_images(comparison), out)
+        console.print(f"report: {out / 'report.html'}", highlight=False, soft_wrap=True)
+    return comparison.verdict.value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""A comparison as plain data: ``report.json``, and what every other form is drawn from.
+
+Shares and differences are fractions of 1; a number that is not known is null. See
+``docs/parity.md`` for the keys.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from parity import statistics
+from parity.comparison import Comparison
+from parity.equivalence import Estimate
+from parity.evidence import Pair, SideEvidence
+from parity.loading import Side
+
+SCHEMA_VERSION = 1
+
+
+def document(comparison: Comparison, command: str) -> dict[str, Any]:
+    """Everything that was measured and said, ready for JSON.
+
+    Args:
+        comparison: What to report.
+        command: The command line that repeats it.
+    """
+    evidence, thresholds, judgement = (
+        comparison.evidence,
+        comparison.thresholds,
+        comparison.judgement,
+    )
+    seeds = min(len(comparison.a.runs), len(comparison.b.runs))
+
+    def difference(estimate: Estimate, margin: float) -> dict[str, Any]:
+        low, high = estimate.interval(thresholds.alpha)
+        return {
+            "difference": estimate.difference,
+            "low": low,
+            "high": high,
+            "margin": margin,
+            "p_within_margin": estimate.p_within(margin),
+            "p_beyond_margin": estimate.p_beyond(margin),
+            "margin_decided_by_these_seeds": estimate.decidable(seeds, thresholds.alpha),
+        }
+
+    accuracy = evidence.accuracy
+    values: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "verdict": judgement.verdict.name,
+        "exit_code": judgement.verdict.value,
+        "reasons": judgement.reasons,
+        "seeds_needed": judgement.seeds_needed,
+        "not_judged": evidence.without,
+        "thresholds": dataclasses.asdict(thresholds),
+        "changed_thresholds": thresholds.changed(),
+        "classes": evidence.classes,
+        "images": evidence.images,
+        "over_seeds": evidence.over_seeds,
+        "sides": [
+            _side(comparison.a, evidence.a),
+            _side(comparison.b, evidence.b),
+        ],
+        "differences": {
+            "accuracy": accuracy and difference(accuracy, thresholds.accuracy_margin),
+            "recall": {
+                str(c): difference(e, thresholds.recall_margin) for c, e in evidence.recall.items()
+            },
+            "share": {
+                str(c): difference(e, thresholds.share_margin) for c, e in evidence.share.items()
+            },
+        },
+        "total_variation": evidence.total_variation,
+        "jensen_shannon": evidence.jensen_shannon,
+        "disagreement": dataclasses.asdict(evidence.disagreement),
+        "pairs": [_pair(pair) for pair in evidence.pairs],
+        "command": command,
+    }
+    plain: dict[str, Any] = _plain(values)
+    return plain
+
+
+def _side(side: Side, evidence: SideEvidence) -> dict[str, Any]:
+    runs = []
+    for number, run in enumerate(side.runs):
+        entry: dict[str, Any] = {
+            "name": run.name,
+            "collapse": evidence.collapse.get(run.name, []),
+            "share": evidence.share[number],
+        }
+        if evidence.accuracy is not None and evidence.recall is not None:
+            right = round(evidence.accuracy[number] * len(run.predicted))
+            low, high = statistics.wilson_interval(right, len(run.predicted))
+            entry |= {
+                "accuracy": evidence.accuracy[number],
+                "accuracy_low": float(low),
+                "accuracy_high": float(high),
+                "recall": evidence.recall[number],
+                "precision": evidence.precision[number] if evidence.precision is not None else None,
+            }
+        if evidence.calibration_error is not None and evidence.log_likelihood is not None:
+            entry["calibration_error"] = evidence.calibration_error[number]
+            entry["negative_log_likelihood"] = evidence.log_likelihood[number]
+        if run.record is not None:
+            entry["record"] = dataclasses.asdict(run.record)
+        runs.append(entry)
+    return {"name": side.name, "runs": runs}
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {
+        "runs": list(pair.runs),
+        "agreement": pair.agreement,
+        "mcnemar": pair.mcnemar and dataclasses.asdict(pair.mcnemar),
+        "bowker": dataclasses.asdict(pair.bowker),
+        "stuart_maxwell": dataclasses.asdict(pair.stuart_maxwell),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """`value` in JSON's types; what is not finite becomes null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

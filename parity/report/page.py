@@ -1,0 +1,77 @@
+"""``report.html``: one file that opens offline and asks for nothing else."""
+
+import base64
+from typing import Any
+
+import numpy as np
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+
+from parity.comparison import Comparison
+from parity.report import plots
+
+
+def page(comparison: Comparison, values: dict[str, Any], images: NDArray[np.uint8] | None) -> str:
+    """The page as HTML; all that comes from a file is escaped.
+
+    Args:
+        comparison: What the pictures are drawn from.
+        values: The same as plain data, see `parity.report.document`.
+        images: The test images, uint8 [N, H, W], for the gallery; None where they are not at hand.
+    """
+    labelled = comparison.evidence.accuracy is not None
+    pictures = {
+        "accuracy": plots.draw_accuracy(comparison) if labelled else None,
+        "share": plots.draw_classes(comparison, "share"),
+        "recall": plots.draw_classes(comparison, "recall") if labelled else None,
+        "confusion": plots.draw_confusion(comparison),
+        "curves": plots.draw_curves(comparison),
+        "gallery": None if images is None else plots.draw_gallery(comparison, images),
+    }
+    environment = Environment(
+        loader=PackageLoader("parity", "report"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters |= {
+        "percent": lambda x: "-" if x is None else f"{x:.2%}",
+        "points": lambda x: "?" if x is None else f"{100 * x:+.2f}",
+        "bare_points": lambda x: "?" if x is None else f"{100 * x:.2f}",
+        "number": lambda x: "-" if x is None or x == "" else f"{x:.3g}",
+        "summary": _summary,
+    }
+    return environment.get_template("page.html.j2").render(
+        d=_complete(values),
+        rows=rows(values),
+        pictures={
+            name: picture and base64.b64encode(picture).decode()
+            for name, picture in pictures.items()
+        },
+    )
+
+
+def rows(values: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Every estimated difference with its name, accuracy first."""
+    differences = values["differences"]
+    accuracy = [("accuracy", differences["accuracy"])] if differences["accuracy"] else []
+    return accuracy + [
+        (f"{name} of class {c}", estimate)
+        for name, key in (("recall", "recall"), ("share", "share"))
+        for c, estimate in differences[key].items()
+    ]
+
+
+def _complete(values: dict[str, Any]) -> dict[str, Any]:
+    """The optional keys of a run, present as None, so that a misspelt one is still an error."""
+    optional = ("calibration_error", "negative_log_likelihood", "record")
+    sides = [
+        {**side, "runs": [dict.fromkeys(optional) | run for run in side["runs"]]}
+        for side in values["sides"]
+    ]
+    return {**values, "sides": sides}
+
+
+def _summary(record: dict[str, Any]) -> str:
+    """A run record without what the page shows already."""
+    left_out = ("history", "metrics", "schema_version")
+    kept = {key: value for key, value in record.items() if key not in left_out}
+    return str(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True))

@@ -1,0 +1,98 @@
+"""The short forms: the terminal, a pull request, and a test report for CI."""
+
+from typing import Any
+from xml.etree import ElementTree
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+STYLES = {
+    "EQUIVALENT": "green",
+    "DIFFERENT": "red",
+    "COLLAPSED": "magenta",
+    "INCONCLUSIVE": "yellow",
+}
+
+
+def show(values: dict[str, Any], console: Console) -> None:
+    """Print the verdict, its reasons and a line a run."""
+    verdict = values["verdict"]
+    a, b = (side["name"] for side in values["sides"])
+    console.print(f"[bold {STYLES[verdict]}]{verdict}[/]: {escape(a)} (A) and {escape(b)} (B)")
+    for number, reason in enumerate(values["reasons"], 1):
+        console.print(f"  {number}. {escape(reason)}", highlight=False)
+    for note in values["not_judged"]:
+        console.print(f"  not judged: {escape(note)}", highlight=False)
+    for note in values["changed_thresholds"]:
+        console.print(f"  threshold changed: {escape(note)}", highlight=False)
+    table = Table("run", "accuracy", "95 % interval", "signs of collapse")
+    for side in values["sides"]:
+        for run in side["runs"]:
+            known = "accuracy" in run
+            table.add_row(
+                escape(f"{side['name']}, {run['name']}"),
+                f"{run['accuracy']:.2%}" if known else "-",
+                f"{run['accuracy_low']:.2%} to {run['accuracy_high']:.2%}" if known else "-",
+                escape("; ".join(run["collapse"]) or "none"),
+            )
+    console.print(table)
+
+
+def markdown(values: dict[str, Any]) -> str:
+    """For a pull request."""
+    a, b = (side["name"] for side in values["sides"])
+    lines = [f"### Parity: **{values['verdict']}**", "", f"{_code(a)} (A) and {_code(b)} (B)", ""]
+    lines += [f"{number}. {_plain(reason)}" for number, reason in enumerate(values["reasons"], 1)]
+    lines += [f"- Not judged: {_plain(note)}" for note in values["not_judged"]]
+    lines += [f"- Threshold changed: {_plain(note)}" for note in values["changed_thresholds"]]
+    lines += ["", "| run | accuracy | 95 % interval |", "|---|---|---|"]
+    for side in values["sides"]:
+        for run in side["runs"]:
+            name = _plain(f"{side['name']}, {run['name']}")
+            if "accuracy" in run:
+                interval = f"{run['accuracy_low']:.2%} to {run['accuracy_high']:.2%}"
+                lines.append(f"| {name} | {run['accuracy']:.2%} | {interval} |")
+            else:
+                lines.append(f"| {name} | - | - |")
+    return "\n".join([*lines, "", _code(values["command"]), ""])
+
+
+def junit(values: dict[str, Any]) -> str:
+    """One test case, which passes where the verdict is EQUIVALENT."""
+    a, b = (side["name"] for side in values["sides"])
+    verdict = values["verdict"]
+    failed = verdict in ("DIFFERENT", "COLLAPSED")
+    suite = ElementTree.Element(
+        "testsuite",
+        name="parity",
+        tests="1",
+        failures=str(int(failed)),
+        skipped=str(int(verdict == "INCONCLUSIVE")),
+    )
+    name = _printable(f"{a} and {b}")
+    case = ElementTree.SubElement(suite, "testcase", classname="parity", name=name)
+    text = _printable("\n".join(values["reasons"]))
+    if failed:
+        ElementTree.SubElement(case, "failure", message=verdict).text = text
+    elif verdict == "INCONCLUSIVE":
+        ElementTree.SubElement(case, "skipped", message=verdict).text = text
+    else:
+        ElementTree.SubElement(case, "system-out").text = text
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+
+
+def _plain(text: str) -> str:
+    """`text` with nothing that Markdown or HTML would act on."""
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;")):
+        text = text.replace(character, entity)
+    return "".join(f"\\{c}" if c in "\\`*_[]" else c for c in text.replace("\n", " "))
+
+
+def _code(text: str) -> str:
+    return f"`{text.replace('`', chr(39))}`"
+
+
+def _printable(text: str) -> str:
+    """XML 1.0 has no control characters but tab and line feed."""
+    return "".join(c if c in "\t\n" or c.isprintable() else "?" for c in text)
