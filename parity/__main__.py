@@ -11,10 +11,10 @@ from rich.console import Console
 
 from parity.comparison import Comparison, compare
 from parity.evidence import CannotCompareError
-from parity.loading import Side
+from parity.loading import Side, load_run
 from parity.recipe import RECIPES, Recipe
 from parity.run_record import RunRecordError
-from parity.runner import SideFailedError, export_data, train_both
+from parity.runner import SIDES, SideFailedError, export_data, train_both
 from parity.verdict import Thresholds
 
 USAGE, COULD_NOT_COMPARE = 2, 5
@@ -38,19 +38,13 @@ def main() -> int:
     try:
         if config.subcommand == "run":
             return _run(config.run, run)
-        flags = parser.instantiate(config).compare
+        flags = _instantiated(parser, config).compare
         return _report(compare(flags.a, flags.b, flags.margins), flags.out, Console())
-    except ValueError as error:
-        if isinstance(error, CannotCompareError | RunRecordError):
-            print(f"error: {error}", file=sys.stderr)
-            return COULD_NOT_COMPARE
-        parser.error(str(error))
-    except SideFailedError as error:
+    except (CannotCompareError, RunRecordError, SideFailedError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return COULD_NOT_COMPARE
     except OSError as error:
-        print(f"error: {error}; choose another --out", file=sys.stderr)
-        return COULD_NOT_COMPARE
+        print(f"error: --out cannot be written ({error}); choose another", file=sys.stderr)
+    return COULD_NOT_COMPARE
 
 
 def _parsers() -> tuple[ArgumentParser, ArgumentParser]:
@@ -79,18 +73,38 @@ def _parsers() -> tuple[ArgumentParser, ArgumentParser]:
 
 
 def _run(config: Namespace, parser: ArgumentParser) -> int:
+    _recipe(parser, config)  # what is wrong with it is said before anything is done
     console = Console()
     data = export_data(config.out / "data", config["data.source"], config["data.root"])
     if config.config is None and data.stem in RECIPES:
         # The recipe that suits what the data turned out to be; flags still have the last word.
         parser.set_defaults(_flat(RECIPES[data.stem]))
         config = parser.parse_args(sys.argv[2:])
-    init = parser.instantiate(config)
-    fields = [item.name for item in dataclasses.fields(Recipe)]
-    recipe = Recipe(**{name: init[name] for name in fields})
+    recipe = _recipe(parser, config)
     folder = train_both(recipe, data, config.out, fresh=config.fresh, console=console)
-    sides = [_seeds(folder, side, recipe.seeds) for side in ("lightning", "keras")]
-    return _report(compare(sides[0], sides[1], recipe.margins), config.out, console)
+    a, b = (
+        Side(side, [load_run(folder / side / f"seed{seed}") for seed in range(recipe.seeds)])
+        for side in SIDES
+    )
+    return _report(compare(a, b, recipe.margins), config.out, console)
+
+
+def _recipe(parser: ArgumentParser, config: Namespace) -> Recipe:
+    """The recipe that the flags spell; what it refuses is a usage error."""
+    flags = _instantiated(parser, config)
+    try:
+        return Recipe(**{item.name: flags[item.name] for item in dataclasses.fields(Recipe)})
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _instantiated(parser: ArgumentParser, config: Namespace) -> Namespace:
+    """Flags as objects; what these refuse is a usage error."""
+    try:
+        flags: Namespace = parser.instantiate(config)
+    except ValueError as error:
+        parser.error(str(error))
+    return flags
 
 
 def _flat(recipe: Recipe) -> dict[str, Any]:
@@ -99,13 +113,6 @@ def _flat(recipe: Recipe) -> dict[str, Any]:
     margins = values.pop("margins")
     del margins["collapse"]
     return values | {f"margins.{name}": value for name, value in margins.items()}
-
-
-def _seeds(folder: Path, name: str, seeds: int) -> Side:
-    """The first so many seeds of a side; a former run may have left more."""
-    from parity.loading import load_run
-
-    return Side(name, [load_run(folder / name / f"seed{seed}") for seed in range(seeds)])
 
 
 def _report(comparison: Comparison, out: Path | None, console: Console) -> int:

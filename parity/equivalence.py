@@ -59,7 +59,7 @@ class Estimate:
         spread, or where the difference is the margin and no number would do.
         """
         room = abs(margin - abs(self.difference))
-        if math.isinf(self.error) or room == 0:
+        if math.isinf(self.spread) or room == 0:
             return None
         z = float(stats.norm.ppf(1 - alpha) + stats.norm.ppf((1 + power) / 2))
         return max(2, math.ceil((self.spread * z / room) ** 2))

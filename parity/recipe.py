@@ -49,6 +49,11 @@ class Recipe:
     seeds: int = 5
     margins: Thresholds = field(default_factory=Thresholds)
 
+    def __post_init__(self) -> None:
+        for name in ("seeds", "epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
+
     def training(self) -> dict[str, Any]:
         """What decides the outcome of a single run: all but the number of seeds and the margins."""
         values = dataclasses.asdict(self)

@@ -7,6 +7,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Lightning 2.6 calls functions of jsonargparse that have been renamed.
 os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -71,25 +72,48 @@ def lightning_mnist_command() -> Command:
     return run
 
 
+def run_here(
+    package: str,
+    flags: tuple[object, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Done:
+    """Run ``python -m PACKAGE`` in this process, which saves seconds."""
+    main = importlib.import_module(f"{package}.__main__").main
+    monkeypatch.setattr(sys, "argv", [package, *map(str, flags)])
+    capsys.readouterr()
+    try:
+        code = main()
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    return Done(code, *capsys.readouterr())
+
+
 @pytest.fixture
 def here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Here:
-    """Run ``python -m lightning_mnist`` in this process, which saves seconds, in `tmp_path`."""
+    """``python -m lightning_mnist``, run in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *flags: run_here("lightning_mnist", flags, monkeypatch, capsys)
 
-    def run(*flags: object) -> Done:
-        from lightning_mnist.__main__ import main
 
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["lightning_mnist", *map(str, flags)])
-        capsys.readouterr()
-        try:
-            code = main()
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        return Done(code, *capsys.readouterr())
+@pytest.fixture
+def keras_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    """``python -m keras_reference``, run in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *flags: run_here("keras_reference", flags, monkeypatch, capsys)
 
-    return run
+
+@pytest.fixture
+def parity_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    """``python -m parity``, run in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *flags: run_here("parity", flags, monkeypatch, capsys)
 
 
 @pytest.fixture

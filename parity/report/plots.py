@@ -24,7 +24,7 @@ def draw_accuracy(comparison: Comparison) -> bytes:
         assert side.accuracy is not None
         low, high = statistics.wilson_interval(side.accuracy * images, images)
         places = np.arange(len(side.runs)) + number * (len(side.runs) + 1)
-        errors = 100 * np.stack([side.accuracy - low, high - side.accuracy])
+        errors = 100 * np.stack([side.accuracy - low, high - side.accuracy]).clip(min=0)
         axes.errorbar(
             places, 100 * side.accuracy, errors, fmt="o", color=COLORS[number], capsize=3,
             label=f"{side.name}: mean {side.accuracy.mean():.2%}",
@@ -43,7 +43,7 @@ def draw_classes(comparison: Comparison, quantity: str) -> bytes:
     for number, side in enumerate((comparison.evidence.a, comparison.evidence.b)):
         values = 100 * getattr(side, quantity)[:, :classes]
         mean = values.mean(axis=0)
-        errors = np.stack([mean - values.min(axis=0), values.max(axis=0) - mean])
+        errors = np.stack([mean - values.min(axis=0), values.max(axis=0) - mean]).clip(min=0)
         axes.bar(
             np.arange(classes) + 0.4 * number - 0.2, mean, 0.38, yerr=errors, color=COLORS[number],
             ecolor=INK, label=side.name,
