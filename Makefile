@@ -11,6 +11,12 @@ help: ## list the targets
 fit: $(VENV)/.installed ## train, test, and leave a run directory in runs/
 	$(PYTHON) -m lightning_mnist fit $(ARGS)
 
+fit-keras: $(VENV)/.installed-keras ## train the Keras reference on the same digits
+	$(PYTHON) -m keras_reference fit --data.source $$($(PYTHON) -m lightning_mnist export data) $(ARGS)
+
+parity: $(VENV)/.installed-keras ## train both sides and say whether they are the same model
+	$(PYTHON) -m parity run $(ARGS)
+
 test: $(VENV)/.installed-dev ## every test that this machine can run
 	$(PYTHON) -m pytest -n 2 $(ARGS)
 
@@ -28,8 +34,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m pip install --quiet -c constraints.txt -e .
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
+$(VENV)/.installed-keras: $(VENV)/.installed
+	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[keras]"
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed-keras
 	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev]"
 	touch $@
 
-.PHONY: help fit test test-slow check
+.PHONY: help fit fit-keras parity test test-slow check

@@ -42,6 +42,8 @@ def main() -> int:
         return _report(compare(flags.a, flags.b, flags.margins), flags.out, Console())
     except (CannotCompareError, RunRecordError, SideFailedError) as error:
         print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stopped; finished seeds are kept and will be reused", file=sys.stderr)
     except OSError as error:
         print(f"error: --out cannot be written ({error}); choose another", file=sys.stderr)
     return COULD_NOT_COMPARE

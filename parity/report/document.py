@@ -84,20 +84,20 @@ def document(comparison: Comparison, command: str) -> dict[str, Any]:
 def _side(side: Side, evidence: SideEvidence) -> dict[str, Any]:
     runs = []
     for number, run in enumerate(side.runs):
+        images = len(run.predicted)
+        counts = np.bincount(run.predicted, minlength=evidence.share.shape[1])
         entry: dict[str, Any] = {
             "name": run.name,
             "collapse": evidence.collapse.get(run.name, []),
-            "share": evidence.share[number],
+            "share": _proportion(counts, np.full_like(counts, images)),
         }
-        if evidence.accuracy is not None and evidence.recall is not None:
-            right = round(evidence.accuracy[number] * len(run.predicted))
-            low, high = statistics.wilson_interval(right, len(run.predicted))
+        if evidence.confusion is not None:
+            table = evidence.confusion[number]
+            found = np.diag(table)
             entry |= {
-                "accuracy": evidence.accuracy[number],
-                "accuracy_low": float(low),
-                "accuracy_high": float(high),
-                "recall": evidence.recall[number],
-                "precision": evidence.precision[number] if evidence.precision is not None else None,
+                "accuracy": _proportion(found.sum(), np.int64(images)),
+                "recall": _proportion(found, table.sum(axis=1)),
+                "precision": _proportion(found, table.sum(axis=0)),
             }
         if evidence.calibration_error is not None and evidence.log_likelihood is not None:
             entry["calibration_error"] = evidence.calibration_error[number]
@@ -106,6 +106,13 @@ def _side(side: Side, evidence: SideEvidence) -> dict[str, Any]:
             entry["record"] = dataclasses.asdict(run.record)
         runs.append(entry)
     return {"name": side.name, "runs": runs}
+
+
+def _proportion(part: Any, whole: Any) -> dict[str, Any]:
+    """A share with its 95 % Wilson interval; null where there is nothing to take a share of."""
+    low, high = statistics.wilson_interval(part, whole)
+    value = np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
+    return {"value": value, "low": low, "high": high}
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

@@ -32,8 +32,8 @@ def show(values: dict[str, Any], console: Console) -> None:
             known = "accuracy" in run
             table.add_row(
                 escape(f"{side['name']}, {run['name']}"),
-                f"{run['accuracy']:.2%}" if known else "-",
-                f"{run['accuracy_low']:.2%} to {run['accuracy_high']:.2%}" if known else "-",
+                f"{run['accuracy']['value']:.2%}" if known else "-",
+                _interval(run["accuracy"]) if known else "-",
                 escape("; ".join(run["collapse"]) or "none"),
             )
     console.print(table)
@@ -51,8 +51,8 @@ def markdown(values: dict[str, Any]) -> str:
         for run in side["runs"]:
             name = _plain(f"{side['name']}, {run['name']}")
             if "accuracy" in run:
-                interval = f"{run['accuracy_low']:.2%} to {run['accuracy_high']:.2%}"
-                lines.append(f"| {name} | {run['accuracy']:.2%} | {interval} |")
+                accuracy = run["accuracy"]
+                lines.append(f"| {name} | {accuracy['value']:.2%} | {_interval(accuracy)} |")
             else:
                 lines.append(f"| {name} | - | - |")
     return "\n".join([*lines, "", _code(values["command"]), ""])
@@ -80,6 +80,10 @@ def junit(values: dict[str, Any]) -> str:
     else:
         ElementTree.SubElement(case, "system-out").text = text
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+
+
+def _interval(share: dict[str, float]) -> str:
+    return f"{share['low']:.2%} to {share['high']:.2%}"
 
 
 def _plain(text: str) -> str:

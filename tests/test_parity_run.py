@@ -1,0 +1,166 @@
+"""Training both sides and comparing them: real processes, reuse, failures, the shipped recipes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip("keras", reason="the extra keras is not installed")
+
+from parity import runner
+from parity.recipe import RECIPES, Recipe
+from parity.run_record import RunRecord
+from tests.conftest import ROOT, Here
+
+SHORT = ("--seeds", 2, "--epochs", 2, "--hidden", "[16]", "--batch_size", 32)
+
+
+def records(out: Path) -> dict[str, RunRecord]:
+    return {
+        "/".join(path.parts[-3:-1]): RunRecord.load(path)
+        for path in out.glob("runs/*/*/*/record.json")
+    }
+
+
+def test_both_sides_are_trained_on_the_same_arrays_and_finished_seeds_are_reused(
+    parity_here: Here, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    flags = ("run", "--data.source", tiny_npz, "--out", out, *SHORT)
+    done = parity_here(*flags)
+    assert done.code in (0, 1, 3, 4), done.err
+    first = records(out)
+    assert sorted(first) == ["keras/seed0", "keras/seed1", "lightning/seed0", "lightning/seed1"]
+    assert len({record.data["sha256"] for record in first.values()}) == 1
+    assert all(record.finished for record in first.values())
+    assert {name[-1]: record.seed for name, record in first.items()} == {"0": 0, "1": 1}
+    assert (out / "report.html").exists()
+
+    def no_training(*_: Any) -> None:
+        raise AssertionError("a finished seed was trained again")
+
+    with monkeypatch.context() as context:
+        context.setattr(runner, "_spawn", no_training)
+        again = parity_here(*flags)
+    assert again.code == done.code
+
+    more = parity_here(*flags, "--seeds", 3)
+    assert more.code in (0, 1, 3, 4), more.err
+    after = records(out)
+    assert len(after) == 6
+    assert all(after[name].durations == record.durations for name, record in first.items())
+
+
+def test_fresh_trains_again(parity_here: Here, tiny_npz: Path, tmp_path: Path) -> None:
+    flags = ("run", "--data.source", tiny_npz, "--out", tmp_path / "out", *SHORT, "--seeds", 1)
+    parity_here(*flags)
+    before = records(tmp_path / "out")
+    parity_here(*flags, "--fresh")
+    after = records(tmp_path / "out")
+    assert before.keys() == after.keys()
+    assert all(after[name].durations != record.durations for name, record in before.items())
+
+
+def test_a_side_that_fails_is_reported_and_the_others_work_is_kept(
+    parity_here: Here, tiny_npz: Path, tmp_path: Path
+) -> None:
+    with np.load(tiny_npz) as file:
+        arrays = {**file}
+    # A class with one image: Lightning's stratified split must refuse it, Keras' does not look.
+    arrays["y_train"] = np.where(np.arange(400) == 0, 0, np.maximum(arrays["y_train"], 1))
+    np.savez(tiny_npz, **arrays)
+    out = tmp_path / "out"
+    done = parity_here("run", "--data.source", tiny_npz, "--out", out, *SHORT)
+    assert done.code == 5
+    assert "lightning did not finish seed0, seed1" in done.err
+    assert "cannot keep 33 of 400 training images for validation" in done.err
+    assert sorted(records(out)) == ["keras/seed0", "keras/seed1"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_recipe_of_each_data_set_is_the_shipped_one(name: str) -> None:
+    file = {"mnist": "parity.yaml", "digits": "parity_digits.yaml"}[name]
+    shipped = yaml.safe_load((ROOT / "configs" / file).read_text())
+    recipe = RECIPES[name]
+    for key, value in shipped.items():
+        if key == "margins":
+            assert {k: getattr(recipe.margins, k) for k in value} == value
+        else:
+            ours = getattr(recipe, key)
+            assert (list(ours) if isinstance(ours, tuple) else ours) == value
+
+
+def test_both_command_lines_say_the_same() -> None:
+    recipe = Recipe(hidden=(8, 4), dropout=0.1, invert=True, optimizer="sgd")
+    sides = [recipe.flags(side, "d.npz", 3, "run") for side in ("lightning", "keras")]
+    ours, theirs = (dict(zip(flags[1::2], flags[2::2], strict=True)) for flags in sides)
+    shared = ours.keys() & theirs.keys()
+    assert {k for k in shared if ours[k] != theirs[k]} == set()
+    assert ours["--model.hidden"] == "[8, 4]"
+    assert (ours["--optimizer"], theirs["--optimizer.name"]) == ("torch.optim.SGD", "SGD")
+    assert ours["--optimizer.lr"] == theirs["--optimizer.learning_rate"]
+    for package, flags in zip(("lightning_mnist", "keras_reference"), sides, strict=True):
+        assert flags[0] == "fit", package
+
+
+@pytest.mark.parametrize("change", [{"epochs": 6}, {"hidden": (64,)}, {"standardize": True}])
+def test_runs_are_kept_apart_by_recipe_data_and_software(change: dict[str, Any]) -> None:
+    versions = {"torch": "1"}
+    digest = Recipe().digest("aa", versions)
+    assert digest == Recipe(seeds=9).digest("aa", versions)  # more seeds of the same
+    others = {
+        Recipe(**change).digest("aa", versions),
+        Recipe().digest("bb", versions),
+        Recipe().digest("aa", {"torch": "2"}),
+    }
+    assert digest not in others
+    assert len(others) == 3
+
+
+@pytest.mark.parametrize("name", ["seeds", "epochs", "batch_size"])
+def test_an_empty_recipe_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is 0; expected at least 1"):
+        Recipe(**{name: 0})
+
+
+def test_export_writes_what_both_sides_read(here: Here, tmp_path: Path) -> None:
+    done = here("export", "out", "--data.source", "digits")
+    assert (done.code, done.out.strip()) == (0, "out/digits.npz")
+    with np.load(tmp_path / "out" / "digits.npz") as arrays:
+        assert arrays["x_train"].shape == (1257, 28, 28)
+    assert here("export", "out", "--data.source", "cifar").code == 1
+    assert here("export", "/dev/null/out", "--data.source", "digits").code == 1
+
+
+def test_the_port_is_the_same_model_on_the_embedded_digits(
+    parity_here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `make parity` does on a machine without MNIST."""
+    for scheme in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(scheme, "http://127.0.0.1:9")
+    done = parity_here("run", "--out", tmp_path / "out")
+    assert done.code == 0, done.out + done.err
+    assert "NOT MNIST" in done.err
+    values = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert values["verdict"] == "EQUIVALENT"
+    assert values["images"] == 540
+    assert "accuracy_margin is 0.02, 0.005 by default" in values["changed_thresholds"]
+
+
+@pytest.mark.slow
+def test_the_port_is_the_same_model_on_mnist(
+    parity_here: Here, mnist_root: Path, tmp_path: Path
+) -> None:
+    recipe = ROOT / "configs" / "parity.yaml"
+    flags = ("--data.source", "mnist", "--data.root", mnist_root, "--out", tmp_path / "out")
+    done = parity_here("run", "-c", recipe, *flags)
+    assert done.code == 0, done.out + done.err
+    values = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert values["verdict"] == "EQUIVALENT"
+    assert values["changed_thresholds"] == []
+    for side in values["sides"]:
+        assert len(side["runs"]) == 5
+        assert np.mean([run["accuracy"]["value"] for run in side["runs"]]) >= 0.97
