@@ -212,7 +212,8 @@ def _agreements(evidence: Evidence, thresholds: Thresholds) -> list[str]:
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:.2g} points"
+    points = f"{100 * share:.2g}"
+    return f"{points} point{'s' * (points != '1')}"
 
 
 def _estimate(estimate: Estimate, thresholds: Thresholds) -> str:
