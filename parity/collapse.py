@@ -22,7 +22,8 @@ class CollapseLimits:
         spread: Range of a class's probability over the images, largest of all classes, below which
             the outputs do not depend on the inputs. Measured: all-1s models stay below 0.01,
             healthy ones reach 1.
-        support: Images of a class from which on it must be predicted at least once.
+        support: Images of a class from which on it must be predicted at least once, unless it is
+            rarer than a quarter of an even share: good models may miss what is rare.
         images: Images from which on a model must beat the answer "always the majority class".
     """
 
@@ -80,7 +81,8 @@ def signs_of_collapse(
             f"{share:.2%} of the predictions are class {top}, "
             f"which {label_shares[top]:.2%} of the labels are"
         )
-    unused = [c for c in range(classes) if counts[c] == 0 and support[c] >= limits.support]
+    expected = (support >= limits.support) & (label_shares >= 0.25 / classes)
+    unused = np.flatnonzero((counts == 0) & expected).tolist()
     if unused:
         names = ", ".join(map(str, unused[:10])) + (", ..." if len(unused) > 10 else "")
         signs.append(f"never predicts {len(unused)} of {classes} classes ({names})")

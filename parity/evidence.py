@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from parity import statistics
 from parity.collapse import CollapseLimits, signs_of_collapse
-from parity.equivalence import Disagreement, Estimate, holm, paired, seed_disagreement, welch
+from parity.equivalence import Disagreement, Estimate, paired, seed_disagreement, welch
 from parity.loading import Run, Side
 
 Floats = NDArray[np.float64]
@@ -94,11 +94,6 @@ class Evidence:
     disagreement: Disagreement
     pairs: list[Pair]
     without: list[str]
-
-    def beyond(self, estimates: dict[int, Estimate], margin: float) -> dict[int, float]:
-        """Holm-adjusted p of "the difference is at most the margin", for each class."""
-        adjusted = holm([estimate.p_beyond(margin) for estimate in estimates.values()])
-        return dict(zip(estimates, adjusted.tolist(), strict=True))
 
 
 def gather(a: Side, b: Side, limits: CollapseLimits) -> Evidence:

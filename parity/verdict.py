@@ -7,8 +7,8 @@ from enum import Enum
 import numpy as np
 
 from parity.collapse import CollapseLimits
-from parity.equivalence import Estimate, paired
-from parity.evidence import Evidence
+from parity.equivalence import Estimate, holm, paired
+from parity.evidence import Evidence, SideEvidence
 
 GUESSED_SEEDS = 5
 """Seeds a side to ask for where nothing is known of the spread between them."""
@@ -37,7 +37,8 @@ class Thresholds:
             one side do: one point.
         alpha: Probability of calling different sides equivalent, and, over all classes together,
             of calling equivalent sides different.
-        lost_recall: Recall below which a class that is still predicted counts as lost.
+        lost_recall: Mean recall below which a class that is still predicted counts as lost, and
+            never above chance, 1 / C. Two classes swapped leave about 0.01 of each.
         collapse: When a sign of collapse is believed.
     """
 
@@ -46,7 +47,7 @@ class Thresholds:
     share_margin: float = 0.01
     disagreement_margin: float = 0.01
     alpha: float = 0.05
-    lost_recall: float = 0.2
+    lost_recall: float = 0.05
     collapse: CollapseLimits = field(default_factory=CollapseLimits)
 
     def __post_init__(self) -> None:
@@ -80,7 +81,7 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
         for run, signs in side.collapse.items()
         for sign in signs
     ]
-    lost_a, lost_b = (_lost_classes(side.recall, thresholds) for side in (evidence.a, evidence.b))
+    lost_a, lost_b = (_lost_classes(side, thresholds) for side in (evidence.a, evidence.b))
     collapsed += [
         f"both sides have lost class {c}: they find fewer than {thresholds.lost_recall:.0%} of it"
         for c in sorted(lost_a & lost_b)
@@ -97,13 +98,13 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
     return _equivalence(evidence, thresholds)
 
 
-def _lost_classes(recall: np.ndarray | None, thresholds: Thresholds) -> set[int]:
-    """Classes whose recall, over a side's runs, is about nil."""
-    if recall is None:
+def _lost_classes(side: SideEvidence, thresholds: Thresholds) -> set[int]:
+    """Classes of some size that a side's runs, taken together, find less often than by chance."""
+    if side.recall is None or side.confusion is None:
         return set()
-    with np.errstate(all="ignore"):
-        means = recall.mean(axis=0)
-    return set(np.flatnonzero(means < thresholds.lost_recall).tolist())
+    enough = side.confusion[0].sum(axis=1) >= thresholds.collapse.support
+    limit = min(thresholds.lost_recall, 1 / side.recall.shape[1])
+    return set(np.flatnonzero(enough & (side.recall.mean(axis=0) < limit)).tolist())
 
 
 def _differences(evidence: Evidence, thresholds: Thresholds) -> list[str]:
@@ -117,11 +118,9 @@ def _differences(evidence: Evidence, thresholds: Thresholds) -> list[str]:
                 f"accuracy differs by more than {_points(thresholds.accuracy_margin)}: "
                 f"{_estimate(accuracy, thresholds)} (p = {p:.2g})"
             )
-    for name, estimates, margin in (
-        ("recall", evidence.recall, thresholds.recall_margin),
-        ("share of predictions", evidence.share, thresholds.share_margin),
-    ):
-        for c, p in evidence.beyond(estimates, margin).items():
+    for name, estimates, margin in _by_class(evidence, thresholds):
+        adjusted = holm([estimate.p_beyond(margin) for estimate in estimates.values()])
+        for c, p in zip(estimates, adjusted, strict=True):
             if p < thresholds.alpha:
                 reasons.append(
                     f"class {c}: {name} differs by more than {_points(margin)}: "
@@ -180,12 +179,19 @@ def checks(evidence: Evidence, thresholds: Thresholds) -> list[tuple[str, Estima
         differing = round(evidence.disagreement.between * evidence.images)
         estimate = paired(differing, 0, evidence.images)
         found.append(("disagreement", estimate, thresholds.accuracy_margin))
-    for name, estimates, margin in (
-        ("recall", evidence.recall, thresholds.recall_margin),
-        ("share of predictions", evidence.share, thresholds.share_margin),
-    ):
+    for name, estimates, margin in _by_class(evidence, thresholds):
         found += [(f"{name} of class {c}", e, margin) for c, e in estimates.items()]
     return found
+
+
+def _by_class(
+    evidence: Evidence, thresholds: Thresholds
+) -> list[tuple[str, dict[int, Estimate], float]]:
+    """What is estimated for each class: its name, the estimates, the margin."""
+    return [
+        ("recall", evidence.recall, thresholds.recall_margin),
+        ("share of predictions", evidence.share, thresholds.share_margin),
+    ]
 
 
 def _agreements(evidence: Evidence, thresholds: Thresholds) -> list[str]:
@@ -195,10 +201,7 @@ def _agreements(evidence: Evidence, thresholds: Thresholds) -> list[str]:
             f"accuracy lies within {_points(thresholds.accuracy_margin)}: "
             f"{_estimate(evidence.accuracy, thresholds)}"
         )
-    for name, estimates, margin in (
-        ("recall", evidence.recall, thresholds.recall_margin),
-        ("share of predictions", evidence.share, thresholds.share_margin),
-    ):
+    for name, estimates, margin in _by_class(evidence, thresholds):
         if estimates:
             c = max(estimates, key=lambda c: abs(estimates[c].difference))
             reasons.append(

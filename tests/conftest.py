@@ -11,6 +11,7 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,48 +73,41 @@ def lightning_mnist_command() -> Command:
     return run
 
 
-def run_here(
-    package: str,
-    flags: tuple[object, ...],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Done:
-    """Run ``python -m PACKAGE`` in this process, which saves seconds."""
-    main = importlib.import_module(f"{package}.__main__").main
-    monkeypatch.setattr(sys, "argv", [package, *map(str, flags)])
-    capsys.readouterr()
-    try:
-        code = main()
-    except SystemExit as exit_:
-        code = int(exit_.code or 0)
-    return Done(code, *capsys.readouterr())
+@pytest.fixture
+def in_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    """Run ``python -m PACKAGE`` in this process, which saves seconds, in `tmp_path`."""
+
+    def run(package: str, *flags: object) -> Done:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [package, *map(str, flags)])
+        capsys.readouterr()
+        try:
+            code = importlib.import_module(f"{package}.__main__").main()
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        return Done(code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture
-def here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Here:
-    """``python -m lightning_mnist``, run in `tmp_path`."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *flags: run_here("lightning_mnist", flags, monkeypatch, capsys)
+def here(in_process: Here) -> Here:
+    """``python -m lightning_mnist``."""
+    return partial(in_process, "lightning_mnist")
 
 
 @pytest.fixture
-def keras_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Here:
-    """``python -m keras_reference``, run in `tmp_path`."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *flags: run_here("keras_reference", flags, monkeypatch, capsys)
+def keras_here(in_process: Here) -> Here:
+    """``python -m keras_reference``."""
+    return partial(in_process, "keras_reference")
 
 
 @pytest.fixture
-def parity_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Here:
-    """``python -m parity``, run in `tmp_path`."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *flags: run_here("parity", flags, monkeypatch, capsys)
+def parity_here(in_process: Here) -> Here:
+    """``python -m parity``."""
+    return partial(in_process, "parity")
 
 
 @pytest.fixture

@@ -202,3 +202,14 @@ def test_outputs_that_hardly_depend_on_the_image_are_a_sign() -> None:
 def test_thresholds_are_shares(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is 5; expected a share between 0 and 1"):
         Thresholds(**{name: 5})
+
+
+def test_a_hard_or_rare_class_is_not_a_collapse() -> None:
+    """Two weak but alike models of unbalanced data: 100 classes, one of them hopeless."""
+    labels = np.concatenate([RNG.integers(1, 100, 19_900), np.zeros(100, int)])
+    guesses = RNG.integers(0, 100, (10, 20_000))
+    runs = np.where((RNG.random(guesses.shape) < 0.4) & (labels > 0), labels, guesses)
+    assert [signs_of_collapse(run, 100, labels=labels) for run in runs] == [[]] * 10
+    rare = np.where(np.arange(10_000) < 40, 1, 0) + np.where(np.arange(10_000) > 5000, 2, 0)
+    never = np.where(rare == 1, 0, rare)
+    assert signs_of_collapse(never, 3, labels=rare) == []
