@@ -12,6 +12,7 @@ commands:
   validate   score a checkpoint on the validation images that it was not trained on
   test       score a checkpoint on the test images
   predict    read your own pictures of digits with a checkpoint
+  augment    draw what each augmentation does, to look at
   export     write the digits as an .npz file that other programs read
 
 examples:
@@ -23,7 +24,7 @@ examples:
 
 Every flag of a command: python -m lightning_mnist COMMAND --help
 """
-COMMANDS = ("fit", "validate", "test", "predict", "export")
+COMMANDS = ("fit", "validate", "test", "predict", "augment", "export")
 
 
 def main() -> int:
@@ -38,6 +39,10 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
+    if command == "augment":
+        from lightning_mnist.preview import main as preview
+
+        return preview(sys.argv[2:])
     if command == "export":
         from lightning_mnist.export import main as export
 

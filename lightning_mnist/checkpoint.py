@@ -62,7 +62,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(f"--ckpt_path {path}: damaged ({damaged} fails its CRC); train again")
     try:
         hyperparameters = dict(checkpoint["hyper_parameters"])
-        hyperparameters.pop("_instantiator", None)
+        for key in ("_instantiator", "augmentation"):  # neither has weights
+            hyperparameters.pop(key, None)
         DigitClassifier(**hyperparameters).load_state_dict(checkpoint["state_dict"])
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(

@@ -1,7 +1,9 @@
 """The LightningModule: raw digits to logits, one shared step, metrics over all ranks."""
 
+import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
@@ -13,6 +15,7 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
+from lightning_mnist.augmentation import Augmentation, AugmentationConfig
 from lightning_mnist.datamodule import Batch, DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.mnist_form import SIDE
@@ -68,6 +71,7 @@ class DigitClassifier(LightningModule):
             1 / sqrt(fan_in)).
         invert: Feed the network 1 - x instead of x.
         standardize: Feed the network pixels of mean 0 and deviation 1 over the training images.
+        augmentation: What is done to training images, another draw each time.
     """
 
     def __init__(
@@ -79,12 +83,15 @@ class DigitClassifier(LightningModule):
         init: Init = "keras",
         invert: bool = False,
         standardize: bool = False,
+        augmentation: AugmentationConfig = AugmentationConfig(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
+        self.save_hyperparameters(ignore="augmentation")
+        self.hparams.update(augmentation=dataclasses.asdict(augmentation))  # plain, to be loadable
         self.batch_norm = batch_norm
         self.example_input_array = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
         self.preprocessing = Preprocessing(invert=invert, standardize=standardize)
+        self.augmentation = Augmentation(augmentation)
         self.network = MLP(
             SIDE * SIDE,
             hidden,
@@ -129,7 +136,7 @@ class DigitClassifier(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of a batch, a scalar."""
-        loss, logits = self._step("train", batch)
+        loss, logits = self._step("train", batch, self._augmented(batch, batch_idx))
         self.train_accuracy.update(logits, batch.labels)
         self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True)
         if batch_idx % PROGRESS_EVERY == 0:  # each log costs as much as a small network's step
@@ -139,7 +146,7 @@ class DigitClassifier(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a validation batch."""
-        _, logits = self._step("val", batch)
+        _, logits = self._step("val", batch, self(batch.images))
         self.val_scores.update(logits, batch.labels)
 
     def on_validation_epoch_end(self) -> None:
@@ -161,7 +168,7 @@ class DigitClassifier(LightningModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a test batch and keep its logits."""
-        _, logits = self._step("test", batch)
+        _, logits = self._step("test", batch, self(batch.images))
         self.test_scores.update(logits, batch.labels)
         self.test_logits.update(batch, logits)
 
@@ -170,9 +177,19 @@ class DigitClassifier(LightningModule):
         probabilities: Tensor = self(batch.images).softmax(dim=1)
         return probabilities
 
-    def _step(self, phase: str, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Loss, a scalar, and logits float32 [B, 10]; logs ``<phase>_loss``."""
-        logits = self(batch.images)
+    def _augmented(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Logits of augmented images; the draw is a function of seed, epoch, step and rank."""
+        if not self.augmentation.transforms:
+            return self(batch.images)  # type: ignore[no-any-return]
+        place = (torch.initial_seed(), self.current_epoch, batch_idx, self.global_rank)
+        (state,) = np.random.SeedSequence(place).generate_state(1, np.uint64)
+        generator = torch.Generator(self.device).manual_seed(int(state) >> 1)
+        images = self.augmentation(self.preprocessing.scale(batch.images), generator)
+        logits: Tensor = self.network(self.preprocessing.normalize(images))
+        return logits
+
+    def _step(self, phase: str, batch: Batch, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss, a scalar, and the logits float32 [B, 10]; logs ``<phase>_loss``."""
         loss = F.cross_entropy(logits, batch.labels)
         self.log(
             f"{phase}_loss",

@@ -46,7 +46,15 @@ class Preprocessing(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [N, H, W] to pixels float32 [N, H * W]."""
-        pixels = images.flatten(1).float() / 255
+        return self.normalize(self.scale(images))
+
+    def scale(self, images: Tensor) -> Tensor:
+        """Images uint8 [N, H, W] to float32 in [0, 1]: what augmentation works on."""
+        return images.float() / 255
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """Images float32 [N, H, W] in [0, 1] to pixels float32 [N, H * W]."""
+        pixels = images.flatten(1)
         if self.invert:
             pixels = 1 - pixels
         return (pixels - self.mean) / self.std if self.standardize else pixels

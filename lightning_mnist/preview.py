@@ -1,0 +1,59 @@
+"""``python -m lightning_mnist augment --preview FILE.png``: each transform on the same digits."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from lightning_mnist import sources
+from lightning_mnist.augmentation import Augmentation, AugmentationConfig
+from lightning_mnist.errors import InputError
+from lightning_mnist.plots import draw_digits
+
+# Stronger than one would train with, so that each can be seen.
+SHOWN = {
+    "nothing": AugmentationConfig(),
+    "rotation 30": AugmentationConfig(rotation=30),
+    "shear 25": AugmentationConfig(shear=25),
+    "scale 0.4": AugmentationConfig(scale=0.4),
+    "shift 4": AugmentationConfig(shift=4),
+    "elastic 1.5": AugmentationConfig(elastic=1.5),
+    "thickness 1": AugmentationConfig(thickness=1),
+    "erase 1": AugmentationConfig(erase=1),
+    "dim 0.8": AugmentationConfig(dim=0.8),
+    "gamma 1.5": AugmentationConfig(gamma=1.5),
+    "noise 0.2": AugmentationConfig(noise=0.2),
+    "invert 0.5": AugmentationConfig(invert=0.5),
+}
+DIGITS = 8  # in a row
+
+
+def main(arguments: list[str]) -> int:
+    """Draw the sheet; 1 where the input was at fault."""
+    parser = argparse.ArgumentParser(prog="python -m lightning_mnist augment")
+    parser.add_argument("--preview", type=Path, required=True, help="The .png to draw.")
+    parser.add_argument("--data.source", dest="source", default="auto", help="As fit has it.")
+    parser.add_argument("--data.root", dest="root", default=None, help="As fit has it.")
+    flags = parser.parse_args(arguments)
+    try:
+        if flags.preview.suffix != ".png":
+            raise InputError(f"--preview {flags.preview}: expected a name ending in .png")
+        root = sources.root_folder(flags.root)
+        sources.check_source(flags.source)
+        sources.prepare(flags.source, root)
+        digits = sources.load(flags.source, root)
+        images = torch.from_numpy(digits.train_images[:DIGITS]).float() / 255
+        generator = torch.Generator().manual_seed(0)
+        rows = [Augmentation(config)(images, generator) for config in SHOWN.values()]
+        sheet = (torch.cat(rows) * 255).round().to(torch.uint8).numpy()
+        captions = [name for name in SHOWN for _ in range(len(images))]
+        title = f"augmentations of {digits.name}, stronger than for training"
+        draw_digits(sheet, captions, flags.preview, title=title)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: --preview {flags.preview}: cannot be written ({error})", file=sys.stderr)
+        return 1
+    return 0
