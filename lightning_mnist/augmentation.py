@@ -95,7 +95,7 @@ class Warp(nn.Module):
         places = torch.einsum("nij,jhw->nhwi", inverse, torch.stack([x, y])) - shift[:, None, None]
         if self.config.elastic:
             places = places + self.config.elastic * self._field(count, images, generator)
-        return _sample(images, places)
+        return resample(images, places)
 
     def _draw(self, count: int, images: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """Inverse matrices [N, 2, 2] and shifts [N, 2], x before y."""
@@ -231,7 +231,7 @@ def _uniform(
     return low + (1 - low) * draws
 
 
-def _sample(images: Tensor, places: Tensor) -> Tensor:
+def resample(images: Tensor, places: Tensor) -> Tensor:
     """Bilinear values [N, H, W] at `places` [N, H, W, 2], pixels from the centre, x before y.
 
     The images are padded to a power of two: then whole pixels are exact in the relative coordinates

@@ -139,6 +139,12 @@ class RunRecorder(Callback):
         self.record.finished = True
         self._save(pl_module)
 
+    def add_metrics(self, name: str, values: Any, pl_module: LightningModule) -> None:
+        """Add to the metrics of a finished record."""
+        assert self.record is not None
+        self.record.metrics[name] = values
+        self._save(pl_module)
+
     def _draw_test(self, scores: Scores, images: Any, labels: Any, logits: Any) -> None:
         from lightning_mnist.plots import draw_confusion, draw_mistakes
 

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -25,6 +26,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.predict import predict_files
 from lightning_mnist.scores import Scores
+from lightning_mnist.views import chosen, describe_views, score_views, seen_as, show_views
 from parity.run_record import RECORD_FILE
 
 TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0}
@@ -33,6 +35,7 @@ LR_SCHEDULER = {
     "class_path": "torch.optim.lr_scheduler.ExponentialLR",
     "init_args": {"gamma": 0.75},
 }
+SHOWN_DIGITS = 8  # of each view, in views.png
 
 
 class OneSentenceParser(LightningArgumentParser):
@@ -74,6 +77,10 @@ class DigitsCLI(LightningCLI):
         if subcommand in ("fit", "test"):
             parser.add_argument(
                 "--run_dir", type=str | None, help="Folder to fill (default: a new one in runs/)."
+            )
+        if subcommand == "test":
+            parser.add_argument(
+                "--views", nargs="+", default=[], help="Versions of the test set, or all."
             )
         if subcommand == "predict":
             parser.add_argument(
@@ -118,6 +125,8 @@ class DigitsCLI(LightningCLI):
         if self.subcommand not in ("fit", "test"):
             return
         config = self.config[self.subcommand]
+        if self.subcommand == "test":
+            chosen(config.views)  # a wrong name is said before anything is done
         if config.run_dir is None:
             stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
             config.run_dir = f"runs/{stamp}-{self.subcommand}-seed{config.seed_everything}"
@@ -158,7 +167,8 @@ class DigitsCLI(LightningCLI):
         for key in ("run_dir", "ckpt_path", "config"):
             recipe.pop(key, None)
         dump = self._parser(self.subcommand).dump(recipe, skip_check=True, skip_none=False)
-        callbacks: list[Callback] = [RunRecorder(run_dir, dump, config.seed_everything)]
+        self.recorder = RunRecorder(run_dir, dump, config.seed_everything)
+        callbacks: list[Callback] = [self.recorder]
         if self.subcommand == "fit" and config.trainer.enable_checkpointing is not False:
             callbacks.append(
                 ModelCheckpoint(
@@ -209,7 +219,23 @@ class DigitsCLI(LightningCLI):
         """Show what was right and where the files are."""
         self._show(self.model.test_scores, "test part")
         if self.trainer.is_global_zero:
+            if self.subcommand == "test" and self.config.test.views:
+                self._show_views(chosen(self.config.test.views))
             Console().print(f"run directory: {self.run_dir}", highlight=False, soft_wrap=True)
+
+    def _show_views(self, names: list[str]) -> None:
+        from lightning_mnist.plots import draw_digits  # slow to import
+
+        assert self.run_dir is not None
+        images, labels = self.datamodule.test_images, self.datamodule.test_labels
+        scores = score_views(self.model, images, labels, names)
+        title = f"views of the test part of {self.datamodule.description['name']}"
+        show_views(scores, title, Console())
+        rows = [seen_as(name, images[:SHOWN_DIGITS]) for name in names]
+        captions = [f"{s.name} {s.accuracy:.1%}" for s in scores for _ in rows[0]]
+        sheet = torch.cat(rows).cpu().numpy()
+        draw_digits(sheet, captions, self.run_dir / "views.png", title=title)
+        self.recorder.add_metrics("views", describe_views(scores), self.model)
 
     def after_validate(self) -> None:
         """Show what was right."""

@@ -173,6 +173,11 @@ class DigitsDataModule(LightningDataModule):
         """The test images in the order of the file, uint8 [N, 28, 28]."""
         return self._test_tensors[0]
 
+    @property
+    def test_labels(self) -> Tensor:
+        """Their labels, int64 [N]."""
+        return self._test_tensors[1]
+
     def train_dataloader(self) -> BatchLoader:
         """Shuffled anew each epoch."""
         return self._loader(self._train_tensors, self.train_ids, shuffle_seed=self.seed)

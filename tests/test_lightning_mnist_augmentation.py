@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from lightning_mnist import sources
-from lightning_mnist.augmentation import Augmentation, AugmentationConfig, Invert, Warp, _sample
+from lightning_mnist.augmentation import Augmentation, AugmentationConfig, Invert, Warp, resample
 from tests.conftest import Here
 
 STRONG: dict[str, float] = {
@@ -60,7 +60,7 @@ def test_a_shift_by_whole_pixels_is_exact(images: Tensor, right: int, down: int)
     expected = torch.roll(images, (down, right), dims=(1, 2))
     inside = torch.zeros(28, 28, dtype=torch.bool)
     inside[max(0, down) : 28 + min(0, down), max(0, right) : 28 + min(0, right)] = True
-    assert torch.equal(_sample(images, places), expected * inside)
+    assert torch.equal(resample(images, places), expected * inside)
 
 
 def test_inversion_twice_is_the_identity(images: Tensor) -> None:

@@ -1,0 +1,140 @@
+"""Named versions of a test set: does the model still read the digits when the picture changes?"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from lightning_mnist.augmentation import resample
+from lightning_mnist.datamodule import EVALUATION_BATCH
+from lightning_mnist.errors import InputError
+from lightning_mnist.module import DigitClassifier
+from parity.collapse import signs_of_collapse
+
+View = Callable[[Tensor], Tensor]
+
+
+def _warped(
+    *, size: float = 1.0, degrees: float = 0.0, shift: float = 0.0
+) -> Callable[[Tensor], Tensor]:
+    """Images resized, turned anticlockwise and moved to the right and down by `shift` pixels."""
+
+    def view(images: Tensor) -> Tensor:
+        line = torch.arange(images.shape[1], device=images.device) - (images.shape[1] - 1) / 2
+        y, x = torch.meshgrid(line - shift, line - shift, indexing="ij")
+        cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+        places = torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1) / size
+        return resample(images, places.expand(len(images), -1, -1, -1))
+
+    return view
+
+
+def _noisy(images: Tensor) -> Tensor:
+    """Gaussian noise of deviation 0.2, always the same."""
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+    return images + 0.2 * noise.to(images.device)
+
+
+VIEWS: dict[str, View] = {
+    "clean": lambda images: images,
+    "inverted": lambda images: 1 - images,
+    "dim": lambda images: images * 0.25,
+    "bright": lambda images: images * 2,
+    "shrunk": _warped(size=0.7),
+    "enlarged": _warped(size=1.2),
+    "shifted": _warped(shift=3),
+    "rotated": _warped(degrees=15),
+    "noisy": _noisy,
+}
+"""Float images [N, 28, 28] in [0, 1] to the same; what leaves the range is cut off."""
+
+
+def seen_as(name: str, images: Tensor) -> Tensor:
+    """Raw images uint8 [N, 28, 28] as the view of that name shows them, uint8 again."""
+    changed = VIEWS[name](images.float() / 255)
+    return (changed.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def chosen(names: list[str]) -> list[str]:
+    """The views that a user asked for.
+
+    Raises:
+        InputError: a name that is not a view, nor "all".
+    """
+    unknown = [name for name in names if name not in VIEWS and name != "all"]
+    if unknown:
+        raise InputError(
+            f"--views {' '.join(unknown)}: expected all, or some of {', '.join(VIEWS)}"
+        )
+    return list(VIEWS) if "all" in names else list(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class ViewScore:
+    """How a model does on one view.
+
+    Attributes:
+        name: Of the view.
+        accuracy: Share of the images that are read right.
+        top_class: The class that is predicted most.
+        top_share: Its share of the predictions.
+        collapse: Signs of collapse, none for a model that still looks at the images.
+    """
+
+    name: str
+    accuracy: float
+    top_class: int
+    top_share: float
+    collapse: list[str]
+
+
+def score_views(
+    model: DigitClassifier, images: Tensor, labels: Tensor, names: list[str]
+) -> list[ViewScore]:
+    """Score a trained model on views of raw images uint8 [N, 28, 28], labels int64 [N]."""
+    model.eval()
+    scores = []
+    for name in names:
+        with torch.inference_mode():
+            seen = seen_as(name, images)
+            starts = range(0, len(seen), EVALUATION_BATCH)
+            logits = torch.cat([model(seen[i : i + EVALUATION_BATCH]) for i in starts])
+        predicted = logits.argmax(dim=1)
+        counts = torch.bincount(predicted, minlength=logits.shape[1])
+        top = int(counts.argmax())
+        signs = signs_of_collapse(
+            predicted.cpu().numpy(),
+            logits.shape[1],
+            labels=labels.cpu().numpy(),
+            logits=logits.cpu().numpy(),
+            probabilities=logits.softmax(dim=1).cpu().numpy(),
+        )
+        accuracy = (predicted == labels).float().mean().item()
+        scores.append(ViewScore(name, accuracy, top, counts[top].item() / len(labels), signs))
+    return scores
+
+
+def show_views(scores: list[ViewScore], title: str, console: Console) -> None:
+    """Print a line for each view."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("view", "accuracy", "predicted most", "its share", "collapsed"):
+        table.add_column(column, justify="left" if column in ("view", "collapsed") else "right")
+    for score in scores:
+        table.add_row(
+            score.name,
+            f"{score.accuracy:.2%}",
+            str(score.top_class),
+            f"{score.top_share:.2%}",
+            f"yes: {score.collapse[0]}" if score.collapse else "no",
+        )
+    console.print(table)
+
+
+def describe_views(scores: list[ViewScore]) -> list[dict[str, Any]]:
+    """What a run record says of them."""
+    return [vars(score) for score in scores]
