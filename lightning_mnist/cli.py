@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -26,7 +25,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.predict import predict_files
 from lightning_mnist.scores import Scores
-from lightning_mnist.views import chosen, describe_views, score_views, seen_as, show_views
+from lightning_mnist.views import chosen, draw_views, score_views, show_views
 from parity.run_record import RECORD_FILE
 
 TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0}
@@ -35,7 +34,6 @@ LR_SCHEDULER = {
     "class_path": "torch.optim.lr_scheduler.ExponentialLR",
     "init_args": {"gamma": 0.75},
 }
-SHOWN_DIGITS = 8  # of each view, in views.png
 
 
 class OneSentenceParser(LightningArgumentParser):
@@ -220,22 +218,17 @@ class DigitsCLI(LightningCLI):
         self._show(self.model.test_scores, "test part")
         if self.trainer.is_global_zero:
             if self.subcommand == "test" and self.config.test.views:
-                self._show_views(chosen(self.config.test.views))
+                self._score_views(chosen(self.config.test.views))
             Console().print(f"run directory: {self.run_dir}", highlight=False, soft_wrap=True)
 
-    def _show_views(self, names: list[str]) -> None:
-        from lightning_mnist.plots import draw_digits  # slow to import
-
+    def _score_views(self, names: list[str]) -> None:
         assert self.run_dir is not None
         images, labels = self.datamodule.test_images, self.datamodule.test_labels
         scores = score_views(self.model, images, labels, names)
         title = f"views of the test part of {self.datamodule.description['name']}"
         show_views(scores, title, Console())
-        rows = [seen_as(name, images[:SHOWN_DIGITS]) for name in names]
-        captions = [f"{s.name} {s.accuracy:.1%}" for s in scores for _ in rows[0]]
-        sheet = torch.cat(rows).cpu().numpy()
-        draw_digits(sheet, captions, self.run_dir / "views.png", title=title)
-        self.recorder.add_metrics("views", describe_views(scores), self.model)
+        draw_views(scores, images, self.run_dir / "views.png", title)
+        self.recorder.add_metrics("views", [vars(score) for score in scores], self.model)
 
     def after_validate(self) -> None:
         """Show what was right."""

@@ -18,11 +18,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--data.source", dest="source", default="auto", help="As fit has it.")
     parser.add_argument("--data.root", dest="root", default=None, help="As fit has it.")
     flags = parser.parse_args(arguments)
-    root = sources.root_folder(flags.root)
     try:
-        sources.check_source(flags.source)
-        sources.prepare(flags.source, root)
-        digits = sources.load(flags.source, root)
+        digits = sources.obtain(flags.source, flags.root)
         flags.folder.mkdir(parents=True, exist_ok=True)
         path = flags.folder / f"{Path(digits.name).stem}.npz"
         with written_whole(path) as temporary:

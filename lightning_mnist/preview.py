@@ -39,10 +39,7 @@ def main(arguments: list[str]) -> int:
     try:
         if flags.preview.suffix != ".png":
             raise InputError(f"--preview {flags.preview}: expected a name ending in .png")
-        root = sources.root_folder(flags.root)
-        sources.check_source(flags.source)
-        sources.prepare(flags.source, root)
-        digits = sources.load(flags.source, root)
+        digits = sources.obtain(flags.source, flags.root)
         images = torch.from_numpy(digits.train_images[:DIGITS]).float() / 255
         generator = torch.Generator().manual_seed(0)
         rows = [Augmentation(config)(images, generator) for config in SHOWN.values()]

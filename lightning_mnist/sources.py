@@ -122,6 +122,17 @@ def prepare(source: str, root: Path) -> None:
         )
 
 
+def obtain(source: str, root: str | None) -> RawDigits:
+    """Check, download where need be, and read: all at once, for a single process.
+
+    Raises:
+        InputError: see `check_source`, `prepare` and `load`.
+    """
+    check_source(source)
+    prepare(source, root_folder(root))
+    return load(source, root_folder(root))
+
+
 def load(source: str, root: Path) -> RawDigits:
     """Read the digits that `source` names; call `prepare` first.
 

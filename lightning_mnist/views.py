@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -16,6 +16,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from parity.collapse import signs_of_collapse
 
+SHOWN = 8  # digits of each view, in a row of the picture
 View = Callable[[Tensor], Tensor]
 
 
@@ -135,6 +136,12 @@ def show_views(scores: list[ViewScore], title: str, console: Console) -> None:
     console.print(table)
 
 
-def describe_views(scores: list[ViewScore]) -> list[dict[str, Any]]:
-    """What a run record says of them."""
-    return [vars(score) for score in scores]
+def draw_views(scores: list[ViewScore], images: Tensor, path: Path, title: str) -> None:
+    """Draw the first of the raw images, uint8 [N, 28, 28], in every view, a row each."""
+    from lightning_mnist.plots import draw_digits  # slow to import
+
+    rows = [seen_as(score.name, images[:SHOWN]) for score in scores]
+    captions = [
+        f"{score.name} {score.accuracy:.1%}" for score in scores for _ in range(len(rows[0]))
+    ]
+    draw_digits(torch.cat(rows).cpu().numpy(), captions, path, title=title)
