@@ -114,9 +114,14 @@ class DigitsCLI(LightningCLI):
         if command == "predict" and not config.images:
             parser.error("predict needs --images FILE..., pictures of one digit each")
         self.checkpoint = read_checkpoint(Path(config.ckpt_path))
-        split = self.checkpoint["datamodule_hyper_parameters"]
-        config.seed_everything = split["seed"]
-        config.data.val_size = split["val_size"]
+        if command == "fit" and "optimizer_states" not in self.checkpoint:
+            raise InputError(
+                f"--ckpt_path {config.ckpt_path}: holds weights only, and so training cannot go on "
+                "from it; expected a checkpoint written by fit"
+            )
+        if split := self.checkpoint.get("datamodule_hyper_parameters"):
+            config.seed_everything = split["seed"]
+            config.data.val_size = split["val_size"]
 
     def before_instantiate_classes(self) -> None:
         """Choose the run directory; refuse one that holds another run."""

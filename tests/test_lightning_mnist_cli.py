@@ -144,6 +144,21 @@ def test_a_resumed_run_has_its_whole_history(here: Here, fitted: Path) -> None:
     assert record.finished
 
 
+def test_a_checkpoint_of_weights_alone_can_be_tested_but_not_resumed(
+    here: Here, fitted: Path, tiny_npz: Path, tmp_path: Path
+) -> None:
+    whole = torch.load(fitted / "checkpoints" / "best.ckpt", weights_only=True)
+    bare = tmp_path / "bare.ckpt"
+    torch.save({key: whole[key] for key in ("hyper_parameters", "state_dict")}, bare)
+    flags = ("--ckpt_path", bare, "--data.source", tiny_npz)
+    done = here("fit", *flags, "--run_dir", tmp_path / "resumed")
+    assert done.code == 1
+    assert "error: --ckpt_path" in done.err
+    assert "holds weights only" in done.err
+    done = here("test", *flags, "--run_dir", tmp_path / "tested")
+    assert done.code == 0, done.err
+
+
 def test_the_best_epoch_is_tested_and_the_history_keeps_the_others(
     here: Here, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
