@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 
 from parity.run_record import Predictions, RunRecord
@@ -242,47 +240,6 @@ def test_what_a_user_may_choose(
     assert RunRecord.load(tmp_path / "run" / "record.json").finished
 
 
-@pytest.mark.parametrize(
-    ("flags", "code", "said"),
-    [
-        (("nope",), 2, "unknown command 'nope'; expected one of fit, validate, test, predict"),
-        (("fit", "--nope", "1"), 2, "unrecognized arguments: --nope 1"),
-        (("fit", "--trainer.nope", "1"), 2, "unrecognized arguments: --trainer.nope 1"),
-        (("fit", "--model.activation", "wavy"), 2, "model.activation.*Got value: wavy"),
-        (("fit", "--model.hidden", "8"), 2, "model.hidden.*Got value: 8"),
-        (("fit", "--model.hidden", "[0]"), 1, r"hidden widths are \[0\]; expected each at least 1"),
-        (("fit", "--model.dropout", "1.5"), 1, "dropout is 1.5; expected a probability"),
-        (("fit", "--optimizer", "Nope"), 2, "optimizer.*Nope"),
-        (("fit", "--optimizer.lr", "-1"), 1, "Invalid learning rate: -1"),
-        (("fit", "--data.source", "cifar"), 1, "unknown data source 'cifar'"),
-        (("fit", "--data.source", "gone.npz"), 1, "gone.npz: no such file"),
-        (("fit", "--data.batch_size", "0"), 1, "--data.batch_size is 0; expected at least 1"),
-        (("fit", "--data.val_size", "5"), 1, "--data.val_size: cannot keep 5"),
-        (("fit", "--trainer.max_epochs", "-7"), 1, "max_epochs. must be .* You passed in -7"),
-        (("fit", "--trainer.accelerator", "tpu"), 1, "torch_xla"),
-        (("fit", "-c", "gone.yaml"), 2, "File does not exist: .*gone.yaml"),
-        (("fit", "--run_dir", "/dev/null/run"), 1, "--run_dir /dev/null/run: cannot be written"),
-        (("fit", "--ckpt_path", "gone.ckpt"), 1, "--ckpt_path gone.ckpt: no such file"),
-        (("test",), 2, "test needs --ckpt_path FILE.ckpt"),
-        (("validate",), 2, "validate needs --ckpt_path"),
-        (("predict", "--images", "a.png"), 2, "predict needs --ckpt_path"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_bad_input_gets_one_sentence(
-    flags: tuple[str, ...], code: int, said: str, here: Here, tmp_path: Path
-) -> None:
-    if flags[0] == "fit" and "--data.source" not in flags:
-        flags += ("--data.source", "digits")
-    done = here(*flags)
-    assert done.code == code
-    (sentence,) = (line for line in done.err.splitlines() if line.startswith("error: "))
-    assert len(sentence) < 600
-    assert re.search(said, sentence)
-    assert "Traceback" not in done.err + done.out
-    assert list(tmp_path.iterdir()) == []  # nothing was left behind
-
-
 def test_a_folder_that_holds_another_run_is_refused(
     here: Here, fitted: Path, tiny_npz: Path
 ) -> None:
@@ -291,49 +248,6 @@ def test_a_folder_that_holds_another_run_is_refused(
     assert done.code == 1
     assert "holds another run; choose a new folder" in done.err
     assert (fitted / "record.json").read_bytes() == before
-
-
-def test_batch_norm_of_one_image_is_refused_in_one_sentence(here: Here, tiny_npz: Path) -> None:
-    done = here("fit", "--data.source", tiny_npz, *SMALL, "--data.batch_size", 366)
-    assert done.code == 1
-    assert "error: the last of an epoch's batches would hold one image" in done.err
-
-
-def test_the_default_recipe_is_what_fit_runs(here: Here) -> None:
-    plain = here("fit", "--print_config")
-    recipe = here("fit", "-c", ROOT / "configs" / "default.yaml", "--print_config")
-    assert plain.code == recipe.code == 0
-    assert yaml.safe_load(plain.out) == yaml.safe_load(recipe.out)
-
-
-@pytest.mark.parametrize("name", ["default", "keras_match"])
-def test_every_recipe_is_valid_and_says_only_what_it_means(name: str, here: Here) -> None:
-    recipe = ROOT / "configs" / f"{name}.yaml"
-    resolved = yaml.safe_load(here("fit", "-c", recipe, "--print_config").out)
-
-    def assert_part_of(part: object, whole: object) -> None:
-        if isinstance(part, dict):
-            assert isinstance(whole, dict)
-            for key, value in part.items():
-                assert_part_of(value, whole[key])
-        else:
-            assert part == whole
-
-    assert_part_of(yaml.safe_load(recipe.read_text()), resolved)
-
-
-def test_keras_match_has_keras_hyperparameters(here: Here) -> None:
-    recipe = ROOT / "configs" / "keras_match.yaml"
-    resolved = yaml.safe_load(here("fit", "-c", recipe, "--print_config").out)
-    assert resolved["model"]["hidden"] == [128]
-    assert resolved["model"]["dropout"] == 0
-    assert resolved["model"]["batch_norm"] is False
-    assert resolved["data"]["batch_size"] == 128
-    assert resolved["optimizer"]["class_path"] == "torch.optim.Adam"
-    assert resolved["optimizer"]["init_args"]["lr"] == 0.001
-    assert resolved["optimizer"]["init_args"]["betas"] == [0.9, 0.999]
-    assert resolved["lr_scheduler"] is None
-    assert resolved["trainer"]["max_epochs"] == 5
 
 
 def test_help_answers_without_the_training_stack(here: Here) -> None:
