@@ -52,8 +52,9 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
-            if name != "collapse" and not 0 < value < 1:
-                raise ValueError(f"{name} is {value}; expected a share between 0 and 1")
+            highest = 0.5 if name == "alpha" else 1
+            if name != "collapse" and not 0 < value < highest:
+                raise ValueError(f"{name} is {value}; expected a share between 0 and {highest}")
 
     def changed(self) -> list[str]:
         """Each threshold that is not its default, in words."""

@@ -198,10 +198,11 @@ def test_outputs_that_hardly_depend_on_the_image_are_a_sign() -> None:
     assert "hardly depend on the image" in sign
 
 
-@pytest.mark.parametrize("name", ["accuracy_margin", "alpha"])
-def test_thresholds_are_shares(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} is 5; expected a share between 0 and 1"):
-        Thresholds(**{name: 5})
+@pytest.mark.parametrize(("name", "highest"), [("accuracy_margin", "1"), ("alpha", "0.5")])
+def test_thresholds_are_shares(name: str, highest: str) -> None:
+    for value in (0, 0.5 if name == "alpha" else 1, -1):
+        with pytest.raises(ValueError, match=f"{name} is {value}; .* between 0 and {highest}"):
+            Thresholds(**{name: value})
 
 
 def test_a_hard_or_rare_class_is_not_a_collapse() -> None:
