@@ -20,7 +20,7 @@ parity: $(VENV)/.installed-keras ## train both sides and say whether they are th
 test: $(VENV)/.installed-dev ## every test that this machine can run
 	$(PYTHON) -m pytest -n 2 $(ARGS)
 
-test-slow: $(VENV)/.installed-dev ## only the tests on real MNIST (set LIGHTNING_MNIST_DATA)
+test-slow: $(VENV)/.installed-dev ## only the long ones, most on real MNIST (set LIGHTNING_MNIST_DATA)
 	$(PYTHON) -m pytest -n 2 -m slow $(ARGS)
 
 check: $(VENV)/.installed-dev ## lint, formatting and strict types

@@ -130,6 +130,7 @@ def test_export_writes_what_both_sides_read(here: Here, tmp_path: Path) -> None:
     assert here("export", "/dev/null/out", "--data.source", "digits").code == 1
 
 
+@pytest.mark.slow
 def test_the_port_is_the_same_model_on_the_embedded_digits(
     parity_here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
