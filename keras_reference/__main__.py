@@ -51,9 +51,10 @@ def _parser() -> ArgumentParser:
 
 def main() -> int:
     """Run a command; 1 where the input was at fault, 2 where a flag was."""
-    config = _parser().parse_args()
+    parser = _parser()
+    config = parser.parse_args()
     command = config.subcommand
-    init = _parser().instantiate(config)[command]
+    init = parser.instantiate(config)[command]
     if init.run_dir is None:
         init.run_dir = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-keras-{command}"
     try:

@@ -89,7 +89,7 @@ class RunRecorder(Callback):
         metrics = {
             name: value.item()
             for name, value in trainer.callback_metrics.items()
-            if name.startswith(("train_", "val_")) and not name.endswith(("_step", "_epoch"))
+            if name.startswith(("train_", "val_"))
         }
         self.history.append(
             {

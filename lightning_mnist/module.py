@@ -136,7 +136,7 @@ class DigitClassifier(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of a batch, a scalar."""
-        loss, logits = self._step("train", batch, self._augmented(batch, batch_idx))
+        loss, logits = self._step("train", batch, self._augmented_pixels(batch, batch_idx))
         self.train_accuracy.update(logits, batch.labels)
         self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True)
         if batch_idx % PROGRESS_EVERY == 0:  # each log costs as much as a small network's step
@@ -146,7 +146,7 @@ class DigitClassifier(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a validation batch."""
-        _, logits = self._step("val", batch, self(batch.images))
+        _, logits = self._step("val", batch, self.preprocessing(batch.images))
         self.val_scores.update(logits, batch.labels)
 
     def on_validation_epoch_end(self) -> None:
@@ -168,7 +168,7 @@ class DigitClassifier(LightningModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a test batch and keep its logits."""
-        _, logits = self._step("test", batch, self(batch.images))
+        _, logits = self._step("test", batch, self.preprocessing(batch.images))
         self.test_scores.update(logits, batch.labels)
         self.test_logits.update(batch, logits)
 
@@ -177,19 +177,19 @@ class DigitClassifier(LightningModule):
         probabilities: Tensor = self(batch.images).softmax(dim=1)
         return probabilities
 
-    def _augmented(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Logits of augmented images; the draw is a function of seed, epoch, step and rank."""
+    def _augmented_pixels(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Network input float32 [B, 784]; the draw is a function of seed, epoch, step and rank."""
+        images = self.preprocessing.scale(batch.images)
         if not self.augmentation.transforms:
-            return self(batch.images)  # type: ignore[no-any-return]
+            return self.preprocessing.normalize(images)
         place = (torch.initial_seed(), self.current_epoch, batch_idx, self.global_rank)
         (state,) = np.random.SeedSequence(place).generate_state(1, np.uint64)
         generator = torch.Generator(self.device).manual_seed(int(state) >> 1)
-        images = self.augmentation(self.preprocessing.scale(batch.images), generator)
-        logits: Tensor = self.network(self.preprocessing.normalize(images))
-        return logits
+        return self.preprocessing.normalize(self.augmentation(images, generator))
 
-    def _step(self, phase: str, batch: Batch, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss, a scalar, and the logits float32 [B, 10]; logs ``<phase>_loss``."""
+    def _step(self, phase: str, batch: Batch, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss, a scalar, and logits float32 [B, 10] of pixels [B, 784]; logs ``<phase>_loss``."""
+        logits = self.network(pixels)
         loss = F.cross_entropy(logits, batch.labels)
         self.log(
             f"{phase}_loss",

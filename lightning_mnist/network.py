@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import nn
 
 Activation = Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"]
 Init = Literal["keras", "torch"]
@@ -22,7 +22,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 class MLP(nn.Sequential):
     """A multilayer perceptron; each hidden layer is linear, batch norm, activation, dropout.
 
-    The last layer has no activation: its outputs are logits.
+    Maps pixels float [N, features] to logits float [N, classes]: the last layer has no activation.
 
     Args:
         features: Pixels in an image.
@@ -65,12 +65,6 @@ class MLP(nn.Sequential):
         super().__init__(*layers)
         if init == "keras":
             self.apply(_keras_init)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Pixels float [N, features] to logits float [N, classes]."""
-        for layer in self:
-            pixels = layer(pixels)
-        return pixels
 
 
 def _keras_init(layer: nn.Module) -> None:

@@ -20,9 +20,7 @@ SHOWN = 8  # digits of each view, in a row of the picture
 View = Callable[[Tensor], Tensor]
 
 
-def _warped(
-    *, size: float = 1.0, degrees: float = 0.0, shift: float = 0.0
-) -> Callable[[Tensor], Tensor]:
+def _warped(*, size: float = 1.0, degrees: float = 0.0, shift: float = 0.0) -> View:
     """Images resized, turned anticlockwise and moved to the right and down by `shift` pixels."""
 
     def view(images: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -131,11 +130,16 @@ def _spawn(
     )
 
 
-def _finished(run_dir: Path) -> bool:
+def _record(run_dir: Path) -> RunRecord | None:
     try:
-        return RunRecord.load(run_dir / RECORD_FILE).finished
+        return RunRecord.load(run_dir / RECORD_FILE)
     except RunRecordError:
-        return False
+        return None
+
+
+def _finished(run_dir: Path) -> bool:
+    record = _record(run_dir)
+    return record is not None and record.finished
 
 
 def _show_progress(jobs: list[Job], recipe: Recipe, console: Console) -> None:
@@ -152,7 +156,7 @@ def _show_progress(jobs: list[Job], recipe: Recipe, console: Console) -> None:
         while True:
             running = any(job.process is not None and job.process.poll() is None for job in jobs)
             for job in jobs:
-                records = list(_records(job))
+                records = [record for path in job.run_dirs if (record := _record(path))]
                 epochs = sum(len(record.history) for record in records)
                 finished = sum(record.finished for record in records)
                 what = f"{finished} of {recipe.seeds} seeds, {epochs} of {total} epochs"
@@ -160,14 +164,6 @@ def _show_progress(jobs: list[Job], recipe: Recipe, console: Console) -> None:
             if not running:
                 return
             time.sleep(POLL_SECONDS)
-
-
-def _records(job: Job) -> Iterator[RunRecord]:
-    for run_dir in job.run_dirs:
-        try:
-            yield RunRecord.load(run_dir / RECORD_FILE)
-        except RunRecordError:
-            continue
 
 
 def _failure(job: Job) -> str | None:

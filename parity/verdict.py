@@ -145,7 +145,7 @@ def _equivalence(evidence: Evidence, thresholds: Thresholds) -> Judgement:
     """
     still_open = [
         (name, estimate, margin)
-        for name, estimate, margin in checks(evidence, thresholds)
+        for name, estimate, margin in _checks(evidence, thresholds)
         if estimate.p_within(margin) >= thresholds.alpha
     ]
     reasons = [
@@ -170,7 +170,7 @@ def _equivalence(evidence: Evidence, thresholds: Thresholds) -> Judgement:
     return Judgement(Verdict.INCONCLUSIVE, reasons, most)
 
 
-def checks(evidence: Evidence, thresholds: Thresholds) -> list[tuple[str, Estimate, float]]:
+def _checks(evidence: Evidence, thresholds: Thresholds) -> list[tuple[str, Estimate, float]]:
     """What must be shown to lie within a margin: its name, the estimate, the margin."""
     found: list[tuple[str, Estimate, float]] = []
     if evidence.accuracy is not None:

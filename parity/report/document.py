@@ -89,15 +89,18 @@ def _side(side: Side, evidence: SideEvidence) -> dict[str, Any]:
         entry: dict[str, Any] = {
             "name": run.name,
             "collapse": evidence.collapse.get(run.name, []),
-            "share": _proportion(counts, np.full_like(counts, images)),
+            "share": _with_interval(evidence.share[number], counts, images),
         }
         if evidence.confusion is not None:
+            assert evidence.accuracy is not None
+            assert evidence.recall is not None
+            assert evidence.precision is not None
             table = evidence.confusion[number]
-            found = np.diag(table)
+            found, labels, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
             entry |= {
-                "accuracy": _proportion(found.sum(), np.int64(images)),
-                "recall": _proportion(found, table.sum(axis=1)),
-                "precision": _proportion(found, table.sum(axis=0)),
+                "accuracy": _with_interval(evidence.accuracy[number], found.sum(), images),
+                "recall": _with_interval(evidence.recall[number], found, labels),
+                "precision": _with_interval(evidence.precision[number], found, predicted),
             }
         if evidence.calibration_error is not None and evidence.log_likelihood is not None:
             entry["calibration_error"] = evidence.calibration_error[number]
@@ -108,10 +111,9 @@ def _side(side: Side, evidence: SideEvidence) -> dict[str, Any]:
     return {"name": side.name, "runs": runs}
 
 
-def _proportion(part: Any, whole: Any) -> dict[str, Any]:
+def _with_interval(value: Any, part: Any, whole: Any) -> dict[str, Any]:
     """A share with its 95 % Wilson interval; null where there is nothing to take a share of."""
     low, high = statistics.wilson_interval(part, whole)
-    value = np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
     return {"value": value, "low": low, "high": high}
 
 

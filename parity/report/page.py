@@ -36,7 +36,7 @@ def page(comparison: Comparison, values: dict[str, Any], images: NDArray[np.uint
         "percent": lambda x: "-" if x is None else f"{x:.2%}",
         "points": lambda x: "?" if x is None else f"{100 * x:+.2f}",
         "bare_points": lambda x: "?" if x is None else f"{100 * x:.2f}",
-        "number": lambda x: "-" if x is None or x == "" else f"{x:.3g}",
+        "number": lambda x: "-" if x is None else f"{x:.3g}",
         "summary": _summary,
     }
     return environment.get_template("page.html.j2").render(
@@ -55,8 +55,8 @@ def rows(values: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     accuracy = [("accuracy", differences["accuracy"])] if differences["accuracy"] else []
     return accuracy + [
         (f"{name} of class {c}", estimate)
-        for name, key in (("recall", "recall"), ("share", "share"))
-        for c, estimate in differences[key].items()
+        for name in ("recall", "share")
+        for c, estimate in differences[name].items()
     ]
 
 
