@@ -13,13 +13,18 @@ MODEL_FILE = "model.keras"
 
 
 class BestModel(keras.callbacks.Callback):
-    """Keeps the model of the epoch with the lowest validation loss.
+    """Keeps the network as it was in the epoch with the lowest validation loss.
 
     `keras.callbacks.ModelCheckpoint` writes in place: a kill while it does leaves no model.
+
+    Args:
+        network: To keep; the model that trains has the same weights, and augmentation beside.
+        run_dir: Where to.
     """
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, network: keras.Model, run_dir: Path) -> None:
         super().__init__()
+        self.network = network
         self.path = run_dir / MODEL_FILE
         self.best = math.inf
 
@@ -29,7 +34,7 @@ class BestModel(keras.callbacks.Callback):
         if epoch == 0 or loss < self.best:
             self.best = loss if math.isfinite(loss) else math.inf
             with written_whole(self.path) as path:
-                self.model.save(path)
+                self.network.save(path)
 
 
 class Recorder(keras.callbacks.Callback):

@@ -1,7 +1,58 @@
 """What a run of the reference is made of; flags and YAML have these names."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from keras_reference.errors import InputError
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """What is done to training images, another draw for each; all is off by default.
+
+    Attributes:
+        rotation: Degrees to either side.
+        shear: Degrees to either side.
+        scale: Relative size: 0.1 draws from 1 / 1.1 to 1.1, evenly in its logarithm.
+        shift: Pixels in each direction.
+        elastic: Pixels by which a smooth random field moves a pixel, as root mean square.
+        smoothness: Of that field: standard deviation in pixels of the Gaussian that smooths it.
+        thickness: Pixels by which strokes grow or shrink, up to 1.
+        erase: Probability of a blank rectangle, up to half as wide and high as the image.
+        dim: Contrast is lowered by a factor from 1 - dim to 1.
+        gamma: Grey levels are raised to a power from 1 / (1 + gamma) to 1 + gamma.
+        noise: Standard deviation of Gaussian noise.
+        invert: Probability of turning ink into paper and paper into ink.
+
+    Raises:
+        InputError: a value outside its range.
+    """
+
+    rotation: float = 0.0
+    shear: float = 0.0
+    scale: float = 0.0
+    shift: float = 0.0
+    elastic: float = 0.0
+    smoothness: float = 4.0
+    thickness: float = 0.0
+    erase: float = 0.0
+    dim: float = 0.0
+    gamma: float = 0.0
+    noise: float = 0.0
+    invert: float = 0.0
+
+    def __post_init__(self) -> None:
+        below = {"rotation": 90.0, "shear": 90.0}
+        at_most = dict.fromkeys(("thickness", "erase", "dim", "invert"), 1.0)
+        for name, value in vars(self).items():
+            highest = at_most.get(name, math.inf)
+            too_high = value > highest or value >= below.get(name, math.inf)
+            if not value >= 0 or too_high or (name == "smoothness" and value == 0):
+                bound = f", below {below[name]:g}" if name in below else ""
+                bound = f", at most {highest:g}" if name in at_most else bound
+                least = "more than 0" if name == "smoothness" else "at least 0"
+                raise InputError(f"augmentation {name} is {value}; expected {least}{bound}")
 
 
 @dataclass(frozen=True)
@@ -14,7 +65,9 @@ class ModelConfig:
         dropout: Probability of dropping a hidden unit while training.
         batch_norm: Normalise each hidden layer over the batch.
         invert: Feed the network 1 - x instead of x.
-        standardize: Feed the network pixels of mean 0 and deviation 1 over the training images.
+        standardize: Feed the network pixels of mean 0 and deviation 1: over the training images
+            (dataset) or in each image (image).
+        augmentation: What is done to training images.
     """
 
     hidden: tuple[int, ...] = (128,)
@@ -22,7 +75,8 @@ class ModelConfig:
     dropout: float = 0.0
     batch_norm: bool = False
     invert: bool = False
-    standardize: bool = False
+    standardize: Literal["none", "dataset", "image"] = "none"
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
 
 @dataclass(frozen=True)
@@ -46,13 +100,22 @@ class OptimizerConfig:
 
     Attributes:
         name: A class of keras.optimizers.
-        learning_rate: Of that optimiser, constant.
+        learning_rate: Of that optimiser, in the first epoch.
+        decay: Factor by which it is multiplied after each epoch; 1 keeps it constant.
         settings: Its other arguments.
+
+    Raises:
+        InputError: a decay of 0 or less.
     """
 
     name: str = "Adam"
     learning_rate: float = 0.001
+    decay: float = 1.0
     settings: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.decay < math.inf:
+            raise InputError(f"optimizer decay is {self.decay}; expected a factor above 0")
 
 
 @dataclass(frozen=True)

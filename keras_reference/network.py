@@ -26,10 +26,14 @@ def build(config: ModelConfig, x_train: NDArray[np.uint8]) -> keras.Sequential:
             f"hidden widths {list(config.hidden)}, dropout {config.dropout}; expected widths of "
             "at least 1 and a probability, at least 0, below 1"
         )
-    scale, offset = (-1 / 255, 1) if config.invert else (1 / 255, 0)
-    rescaling = keras.layers.Rescaling(scale, offset)
-    model = keras.Sequential([keras.Input((28, 28)), rescaling, keras.layers.Flatten()])
-    if config.standardize:
+    # Scaled first and by itself: augmentation comes right after, before an inversion.
+    model = keras.Sequential([keras.Input((28, 28)), keras.layers.Rescaling(1 / 255)])
+    if config.invert:
+        model.add(keras.layers.Rescaling(-1, 1))
+    model.add(keras.layers.Flatten())
+    if config.standardize == "image":
+        model.add(keras.layers.LayerNormalization(epsilon=1e-5, center=False, scale=False))
+    elif config.standardize == "dataset":
         pixels = x_train / 255.0
         mean = 1 - pixels.mean() if config.invert else pixels.mean()
         model.add(keras.layers.Normalization(axis=None, mean=mean, variance=pixels.var()))

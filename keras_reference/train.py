@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,25 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from keras_reference.augmentation import augmented
 from keras_reference.callbacks import MODEL_FILE, BestModel, Recorder
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
 from keras_reference.data import Digits, load_digits
 from keras_reference.errors import InputError
+from keras_reference.guard import CollapseGuard, look_at_test
 from keras_reference.network import build
+from keras_reference.views import chosen, score_views
+from parity.guard import Guard, Reaction
 from parity.run_record import (
     CONFIG_FILE,
     RECORD_FILE,
     Predictions,
     RunRecord,
+    RunRecordError,
     versions_of,
     written_whole,
 )
+from parity.symptoms import SYMPTOMS_FILE, Symptoms
 
 
 def fit(
@@ -32,21 +39,26 @@ def fit(
     trainer: TrainerConfig,
     seed_everything: int,
     run_dir: Path,
+    reaction: Reaction = "stop",
+    views: Sequence[str] = (),
 ) -> RunRecord:
-    """Train a model, keep the best epoch, score it on the test images.
+    """Train a model, keep the best epoch, score it on the test images and on views of them.
 
     Returns:
         The finished record, which `run_dir` holds too, with model and predictions.
 
     Raises:
         InputError: the data, a setting or the run directory cannot be used.
+        CollapsedError: the network has collapsed, and the reaction is to stop.
     """
+    names = chosen(views)
     digits = load_digits(data.source)
     val_size = _val_size(data, len(digits.y_train))
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed_everything)
     network = build(model, digits.x_train[: len(digits.x_train) - val_size])
-    network.compile(
+    training = augmented(network, model.augmentation)
+    training.compile(
         optimizer=_optimizer(optimizer),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
@@ -56,37 +68,52 @@ def fit(
         "data": dataclasses.asdict(data),
         "optimizer": dataclasses.asdict(optimizer),
         "trainer": dataclasses.asdict(trainer),
+        "views": names,
     }
     record = _open(run_dir, "fit", recipe, seed_everything, digits, val_size)
-    record.recipe["resolved_optimizer"] = network.optimizer.get_config()
-    record.preprocessing = {"scale": "x / 255", "invert": model.invert} | _standardisation(network)
-    network.summary()
+    record.recipe["resolved_optimizer"] = training.optimizer.get_config()
+    record.preprocessing = {
+        "scale": "x / 255",
+        "invert": model.invert,
+        "standardize": model.standardize,
+        **_standardisation(network),
+    }
+    guard = None if reaction == "off" else Guard(run_dir, reaction)
+    callbacks = [BestModel(network, run_dir), Recorder(record, run_dir)]
+    if optimizer.decay != 1:
+        callbacks.append(_decay(optimizer))
+    if guard is not None:
+        watch = _watch(guard, network, digits, val_size, data.batch_size, record.preprocessing)
+        callbacks.append(watch)
+    training.summary()
     started = time.perf_counter()
-    network.fit(
+    training.fit(
         digits.x_train,
         digits.y_train,
         batch_size=data.batch_size,
         epochs=trainer.max_epochs,
         # Keras floors the size of the training part: half an image keeps rounding out of it.
         validation_split=(val_size - 0.5) / len(digits.y_train),
-        callbacks=[BestModel(run_dir), Recorder(record, run_dir)],
+        callbacks=callbacks,
     )
     record.durations["fit"] = time.perf_counter() - started
-    _score(load_model(run_dir / MODEL_FILE), digits, record, run_dir)
+    _score(load_model(run_dir / MODEL_FILE), digits, record, run_dir, guard, names)
     return record
 
 
-def predict(model_file: Path, source: str, run_dir: Path) -> RunRecord:
-    """Score a saved model on the test images of `source`.
+def predict(model_file: Path, source: str, run_dir: Path, views: Sequence[str] = ()) -> RunRecord:
+    """Score a saved model on the test images of `source` and on views of them.
 
     Raises:
         InputError: the model, the data or the run directory cannot be used.
     """
+    names = chosen(views)
     network = load_model(model_file)
     digits = load_digits(source)
-    recipe = {"model_file": str(model_file), "data": {"source": source}}
+    recipe = {"model_file": str(model_file), "data": {"source": source}, "views": names}
     record = _open(run_dir, "predict", recipe, 0, digits, 0)
-    _score(network, digits, record, run_dir)
+    guard = Guard(run_dir, "warn", trained=_symptoms_beside(model_file))
+    _score(network, digits, record, run_dir, guard, names)
     return record
 
 
@@ -113,6 +140,35 @@ def load_model(path: Path) -> keras.Model:
     return network
 
 
+def _watch(
+    guard: Guard,
+    network: keras.Model,
+    digits: Digits,
+    val_size: int,
+    batch_size: int,
+    preprocessing: dict[str, Any],
+) -> CollapseGuard:
+    """The callback that shows `guard` what happens; Keras keeps the last images for validation."""
+    return CollapseGuard(
+        guard,
+        network,
+        digits.x_train[:-val_size],
+        digits.y_train[:-val_size],
+        digits.x_train[-val_size:],
+        digits.y_train[-val_size:],
+        preprocessing=preprocessing,
+        batch_size=batch_size,
+    )
+
+
+def _symptoms_beside(model_file: Path) -> Symptoms | None:
+    """Of the training that wrote the model, where they are still there."""
+    try:
+        return Symptoms.load(model_file.resolve().parent / SYMPTOMS_FILE)
+    except RunRecordError:
+        return None
+
+
 def _val_size(data: DataConfig, images: int) -> int:
     val_size = round(images / 12) if data.val_size is None else data.val_size
     if data.batch_size < 1 or not 0 < val_size < images:
@@ -137,6 +193,13 @@ def _optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
             f"optimizer {config.name} with {config.settings}: {reason}; "
             "expected a class of keras.optimizers and its arguments"
         ) from error
+
+
+def _decay(config: OptimizerConfig) -> keras.callbacks.Callback:
+    """Sets the learning rate at the start of each epoch; the run record reads it at the end."""
+    return keras.callbacks.LearningRateScheduler(
+        lambda epoch, _: config.learning_rate * config.decay**epoch
+    )
 
 
 def _standardisation(network: keras.Sequential) -> dict[str, float]:
@@ -172,8 +235,15 @@ def _open(
     return record
 
 
-def _score(network: keras.Model, digits: Digits, record: RunRecord, run_dir: Path) -> None:
-    """Write the predictions and the finished record."""
+def _score(
+    network: keras.Model,
+    digits: Digits,
+    record: RunRecord,
+    run_dir: Path,
+    guard: Guard | None,
+    views: list[str],
+) -> None:
+    """Write the predictions, those of views too, and the finished record."""
     started = time.perf_counter()
     logits = network.predict(digits.x_test, batch_size=2048, verbose=0)
     record.durations["test"] = time.perf_counter() - started
@@ -181,7 +251,12 @@ def _score(network: keras.Model, digits: Digits, record: RunRecord, run_dir: Pat
         digits.y_test, np.asarray(logits, np.float32), np.arange(len(logits), dtype=np.int64)
     )
     predictions.save(run_dir)
+    if guard is not None:
+        look_at_test(guard, network, digits.x_test, digits.y_test, predictions.logits)
     record.metrics = _metrics(predictions.predicted, digits.y_test)
+    if views:
+        scores = score_views(network, digits.x_test, digits.y_test, views, run_dir)
+        record.metrics["views"] = scores
     record.finished = True
     record.save(run_dir)
 

@@ -1,7 +1,9 @@
 """What a run leaves behind: the run record, the predictions, the pictures."""
 
 import csv
+import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,16 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.scores import Scores
-from parity.run_record import CONFIG_FILE, Predictions, RunRecord, versions_of, written_whole
+from lightning_mnist.views import ViewScore
+from parity.run_record import (
+    CONFIG_FILE,
+    VIEWS_FOLDER,
+    VIEWS_PICTURE,
+    Predictions,
+    RunRecord,
+    versions_of,
+    written_whole,
+)
 
 HISTORY_FILE = "history.csv"
 
@@ -62,6 +73,9 @@ class RunRecorder(Callback):
             with written_whole(self.run_dir / CONFIG_FILE) as path:
                 path.write_text(self.config, encoding="utf-8")
             self.record.save(self.run_dir)
+            # A resumed run has others, or none.
+            shutil.rmtree(self.run_dir / VIEWS_FOLDER, ignore_errors=True)
+            (self.run_dir / VIEWS_PICTURE).unlink(missing_ok=True)
         except OSError as error:
             raise InputError(
                 f"--run_dir {self.run_dir}: cannot be written ({error}); choose another folder"
@@ -123,7 +137,7 @@ class RunRecorder(Callback):
         self._phase_started = time.perf_counter()
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write predictions, pictures and the finished record; every rank takes part."""
+        """Write predictions, pictures and the scores; every rank takes part."""
         assert isinstance(pl_module, DigitClassifier)
         assert self.record is not None
         scores = Scores.of(pl_module.test_scores)
@@ -136,13 +150,14 @@ class RunRecorder(Callback):
         Predictions(labels, logits, sample_ids).save(self.run_dir)
         self._draw_test(scores, trainer.datamodule.test_images.cpu().numpy(), labels, logits)  # type: ignore[attr-defined]
         self.record.metrics = scores.describe()
-        self.record.finished = True
         self._save(pl_module)
 
-    def add_metrics(self, name: str, values: Any, pl_module: LightningModule) -> None:
-        """Add to the metrics of a finished record."""
+    def finish(self, pl_module: LightningModule, views: Sequence[ViewScore]) -> None:
+        """Note how the views were read, and that the run has finished."""
         assert self.record is not None
-        self.record.metrics[name] = values
+        if views:
+            self.record.metrics["views"] = [vars(score) for score in views]
+        self.record.finished = True
         self._save(pl_module)
 
     def _draw_test(self, scores: Scores, images: Any, labels: Any, logits: Any) -> None:

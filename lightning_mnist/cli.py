@@ -22,11 +22,14 @@ from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
+from lightning_mnist.guard import CollapseGuard
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.predict import predict_files
 from lightning_mnist.scores import Scores
-from lightning_mnist.views import chosen, draw_views, score_views, show_views
-from parity.run_record import RECORD_FILE
+from lightning_mnist.views import ViewScore, chosen, draw_views, score_views, show_views
+from parity.guard import COLLAPSED, CollapsedError, Reaction
+from parity.run_record import RECORD_FILE, VIEWS_PICTURE, RunRecordError
+from parity.symptoms import SYMPTOMS_FILE, Symptoms
 
 TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0}
 OPTIMIZER = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-3}}
@@ -76,9 +79,12 @@ class DigitsCLI(LightningCLI):
             parser.add_argument(
                 "--run_dir", type=str | None, help="Folder to fill (default: a new one in runs/)."
             )
-        if subcommand == "test":
             parser.add_argument(
                 "--views", nargs="+", default=[], help="Versions of the test set, or all."
+            )
+        if subcommand == "fit":
+            parser.add_argument(
+                "--guard", type=Reaction, default="stop", help="What to do about a collapse."
             )
         if subcommand == "predict":
             parser.add_argument(
@@ -128,8 +134,7 @@ class DigitsCLI(LightningCLI):
         if self.subcommand not in ("fit", "test"):
             return
         config = self.config[self.subcommand]
-        if self.subcommand == "test":
-            chosen(config.views)  # a wrong name is said before anything is done
+        chosen(config.views)  # a wrong name is said before anything is done
         if config.run_dir is None:
             stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
             config.run_dir = f"runs/{stamp}-{self.subcommand}-seed{config.seed_everything}"
@@ -172,6 +177,10 @@ class DigitsCLI(LightningCLI):
         dump = self._parser(self.subcommand).dump(recipe, skip_check=True, skip_none=False)
         self.recorder = RunRecorder(run_dir, dump, config.seed_everything)
         callbacks: list[Callback] = [self.recorder]
+        if self.subcommand == "test":
+            callbacks.append(CollapseGuard(run_dir, trained=_symptoms_beside(config.ckpt_path)))
+        elif config.guard != "off":
+            callbacks.append(CollapseGuard(run_dir, config.guard))
         if self.subcommand == "fit" and config.trainer.enable_checkpointing is not False:
             callbacks.append(
                 ModelCheckpoint(
@@ -222,18 +231,18 @@ class DigitsCLI(LightningCLI):
         """Show what was right and where the files are."""
         self._show(self.model.test_scores, "test part")
         if self.trainer.is_global_zero:
-            if self.subcommand == "test" and self.config.test.views:
-                self._score_views(chosen(self.config.test.views))
+            names = chosen(self.config[self.subcommand].views)
+            self.recorder.finish(self.model, self._score_views(names) if names else [])
             Console().print(f"run directory: {self.run_dir}", highlight=False, soft_wrap=True)
 
-    def _score_views(self, names: list[str]) -> None:
+    def _score_views(self, names: list[str]) -> list[ViewScore]:
         assert self.run_dir is not None
         images, labels = self.datamodule.test_images, self.datamodule.test_labels
-        scores = score_views(self.model, images, labels, names)
+        scores = score_views(self.model, images, labels, names, self.run_dir)
         title = f"views of the test part of {self.datamodule.description['name']}"
         show_views(scores, title, Console())
-        draw_views(scores, images, self.run_dir / "views.png", title)
-        self.recorder.add_metrics("views", [vars(score) for score in scores], self.model)
+        draw_views(scores, images, self.run_dir / VIEWS_PICTURE, title)
+        return scores
 
     def after_validate(self) -> None:
         """Show what was right."""
@@ -252,6 +261,14 @@ def _tensorboard(run_dir: Path | None) -> TensorBoardLogger | bool:
     return TensorBoardLogger(run_dir, name="", version="tensorboard")
 
 
+def _symptoms_beside(checkpoint: str) -> Symptoms | None:
+    """Of the training that wrote RUN/checkpoints/NAME.ckpt, where they are still there."""
+    try:
+        return Symptoms.load(Path(checkpoint).resolve().parent.parent / SYMPTOMS_FILE)
+    except RunRecordError:
+        return None
+
+
 def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
@@ -262,7 +279,8 @@ def main(args: ArgsType = None) -> int:
     """Run a command; `args` are those of the process by default.
 
     Returns:
-        0, or 1 where the input was at fault. Flags that cannot be parsed exit with 2.
+        0, 1 where the input was at fault, or 3 where the guard stopped a training that had
+        collapsed. Flags that cannot be parsed exit with 2.
     """
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 on torch 2.13
     # A resumed run goes on in its own folder; any other run is refused there.
@@ -284,3 +302,6 @@ def main(args: ArgsType = None) -> int:
     except (InputError, MisconfigurationException) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except CollapsedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return COLLAPSED

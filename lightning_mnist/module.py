@@ -20,7 +20,7 @@ from lightning_mnist.datamodule import Batch, DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.network import MLP, Activation, Init
-from lightning_mnist.preprocessing import Preprocessing
+from lightning_mnist.preprocessing import Preprocessing, Standardize
 from lightning_mnist.sources import CLASSES
 
 PROGRESS_EVERY = 20
@@ -70,7 +70,8 @@ class DigitClassifier(LightningModule):
         init: Initial weights: keras (Glorot uniform, zero biases) or torch (uniform within
             1 / sqrt(fan_in)).
         invert: Feed the network 1 - x instead of x.
-        standardize: Feed the network pixels of mean 0 and deviation 1 over the training images.
+        standardize: Feed the network pixels of mean 0 and deviation 1: over the training images
+            (dataset) or in each image (image).
         augmentation: What is done to training images, another draw each time.
     """
 
@@ -82,7 +83,7 @@ class DigitClassifier(LightningModule):
         batch_norm: bool = True,
         init: Init = "keras",
         invert: bool = False,
-        standardize: bool = False,
+        standardize: Standardize = "none",
         augmentation: AugmentationConfig = AugmentationConfig(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__()
@@ -111,6 +112,7 @@ class DigitClassifier(LightningModule):
         )
         self.val_scores = scores.clone()
         self.test_scores = scores.clone()
+        self.val_logits = SampleLogits()
         self.test_logits = SampleLogits()
 
     def forward(self, images: Tensor) -> Tensor:
@@ -145,9 +147,10 @@ class DigitClassifier(LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count a validation batch."""
+        """Count a validation batch and keep its logits."""
         _, logits = self._step("val", batch, self.preprocessing(batch.images))
         self.val_scores.update(logits, batch.labels)
+        self.val_logits.update(batch, logits)
 
     def on_validation_epoch_end(self) -> None:
         """Log accuracy and per-class recall of the validation images."""
@@ -160,6 +163,7 @@ class DigitClassifier(LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Forget the last epoch."""
         self.val_scores.reset()
+        self.val_logits.reset()
 
     def on_test_epoch_start(self) -> None:
         """Forget an earlier test."""

@@ -1,9 +1,14 @@
 """The contract between pixels and network: one object, saved with every model."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+Standardize = Literal["none", "dataset", "image"]
+VARIANCE_FLOOR = 1e-5
+"""Added to an image's variance, so that a blank image becomes zeros."""
 
 
 class Preprocessing(nn.Module):
@@ -13,14 +18,15 @@ class Preprocessing(nn.Module):
 
     Args:
         invert: Feed ``1 - x``, ink 0 on paper 1.
-        standardize: Subtract the mean of all training pixels and divide by their standard
-            deviation; `fit` measures both.
+        standardize: "dataset" subtracts the mean of all training pixels and divides by their
+            standard deviation; `fit` measures both. "image" does so with each image's own: then
+            contrast and brightness make no difference, and inversion only changes the sign.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, *, invert: bool = False, standardize: bool = False) -> None:
+    def __init__(self, *, invert: bool = False, standardize: Standardize = "none") -> None:
         super().__init__()
         self.invert = invert
         self.standardize = standardize
@@ -30,9 +36,9 @@ class Preprocessing(nn.Module):
     def fit(self, images: Tensor) -> None:
         """Measure mean and standard deviation on the training images, uint8 [N, H, W].
 
-        Does nothing without `standardize`. Images that are all alike keep a deviation of 1.
+        Only "dataset" needs it. Images that are all alike keep a deviation of 1.
         """
-        if not self.standardize:
+        if self.standardize != "dataset":
             return
         # The counts of 256 grey levels hold all there is to know, exactly and in little memory.
         counts = torch.bincount(images.flatten(), minlength=256).double()
@@ -57,13 +63,16 @@ class Preprocessing(nn.Module):
         pixels = images.flatten(1)
         if self.invert:
             pixels = 1 - pixels
-        return (pixels - self.mean) / self.std if self.standardize else pixels
+        if self.standardize == "image":
+            return F.layer_norm(pixels, pixels.shape[1:], eps=VARIANCE_FLOOR)
+        return (pixels - self.mean) / self.std if self.standardize == "dataset" else pixels
 
     def describe(self) -> dict[str, Any]:
         """What a run record says of it."""
         return {
             "scale": "x / 255",
             "invert": self.invert,
+            "standardize": self.standardize,
             "mean": self.mean.item(),
             "std": self.std.item(),
         }

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +16,7 @@ from lightning_mnist.datamodule import EVALUATION_BATCH
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from parity.collapse import signs_of_collapse
+from parity.run_record import Predictions
 
 SHOWN = 8  # digits of each view, in a row of the picture
 View = Callable[[Tensor], Tensor]
@@ -93,9 +95,17 @@ class ViewScore:
 
 
 def score_views(
-    model: DigitClassifier, images: Tensor, labels: Tensor, names: list[str]
+    model: DigitClassifier, images: Tensor, labels: Tensor, names: list[str], run_dir: Path
 ) -> list[ViewScore]:
-    """Score a trained model on views of raw images uint8 [N, 28, 28], labels int64 [N]."""
+    """Score a trained model on views, and keep its answers in `run_dir`.
+
+    Args:
+        model: Trained.
+        images: Raw test images uint8 [N, 28, 28], in file order.
+        labels: int64 [N].
+        names: Of the views.
+        run_dir: Gets the predictions of each view.
+    """
     model.eval()
     scores = []
     for name in names:
@@ -103,14 +113,18 @@ def score_views(
             seen = seen_as(name, images)
             starts = range(0, len(seen), EVALUATION_BATCH)
             logits = torch.cat([model(seen[i : i + EVALUATION_BATCH]) for i in starts])
+        answers = Predictions(
+            labels.cpu().numpy(), logits.float().cpu().numpy(), np.arange(len(labels))
+        )
+        answers.save_view(run_dir, name)
         predicted = logits.argmax(dim=1)
         counts = torch.bincount(predicted, minlength=logits.shape[1])
         top = int(counts.argmax())
         signs = signs_of_collapse(
-            predicted.cpu().numpy(),
+            answers.predicted,
             logits.shape[1],
-            labels=labels.cpu().numpy(),
-            logits=logits.cpu().numpy(),
+            labels=answers.labels,
+            logits=answers.logits,
             probabilities=logits.softmax(dim=1).cpu().numpy(),
         )
         accuracy = (predicted == labels).float().mean().item()

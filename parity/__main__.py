@@ -1,20 +1,23 @@
-"""``python -m parity run|compare``: the exit code is the verdict."""
+"""``python -m parity run|compare|diagnose|faults``: the exit code is the verdict."""
 
 import dataclasses
 import shlex
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace  # type: ignore[attr-defined]
 from rich.console import Console
 
+from parity.case_files import load_case
 from parity.comparison import Comparison, compare
+from parity.diagnosis import diagnose
 from parity.evidence import CannotCompareError
+from parity.jobs import SIDES, SideFailedError
 from parity.loading import Side, load_run
 from parity.recipe import RECIPES, Recipe
 from parity.run_record import RunRecordError
-from parity.runner import SIDES, SideFailedError, export_data, train_both
+from parity.runner import export_data, train_both
 from parity.verdict import Thresholds
 
 USAGE, COULD_NOT_COMPARE = 2, 5
@@ -38,8 +41,13 @@ def main() -> int:
     try:
         if config.subcommand == "run":
             return _run(config.run, run)
-        flags = _instantiated(parser, config).compare
-        return _report(compare(flags.a, flags.b, flags.margins), flags.out, Console())
+        flags = _instantiated(parser, config)[config.subcommand]
+        if config.subcommand == "diagnose":
+            return _diagnose(flags.run, flags.images)
+        if config.subcommand == "faults":
+            return _faults(flags)
+        comparison = compare(flags.a, flags.b, flags.margins, flags.views)
+        return _report(comparison, flags.out, Console())
     except (CannotCompareError, RunRecordError, SideFailedError) as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -62,15 +70,28 @@ def _parsers() -> tuple[ArgumentParser, ArgumentParser]:
     compare_.add_argument("b", type=Path, help="The other side.")
     compare_.add_argument("--out", type=Path | None, help="Folder for the report.")
     compare_.add_class_arguments(Thresholds, "margins")
+    compare_.add_argument("--views", nargs="+", default=[], help="Views to judge as well.")
+    diagnose_ = OneSentenceParser(description="Name the cause of what is wrong with a model.")
+    diagnose_.add_argument("run", type=Path, help="Run directory, or predictions in .npz.")
+    diagnose_.add_argument(
+        "--images", type=Path, nargs="+", default=[], help="What it is fed: .npz, .npy or pictures."
+    )
+    faults_ = OneSentenceParser(description="Make every known mistake; do the alarms go off?")
+    faults_.add_argument("--side", type=Literal["lightning", "keras", "both"], default="both")
+    faults_.add_argument("--data.source", default="auto", help="auto, mnist, digits or FILE.npz.")
+    faults_.add_argument("--data.root", type=str | None, help="Folder of the MNIST files.")
+    faults_.add_argument("--out", type=Path, default=Path("runs/faults"), help="Folder to fill.")
     parser = OneSentenceParser(
         prog="python -m parity",
         description="Are two separately trained models the same model?",
         epilog="exit codes: 0 equivalent, 1 different, 2 usage, 3 collapsed, 4 inconclusive, "
-        "5 could not compare",
+        "5 could not compare; diagnose: 1 where a cause is named; faults: 1 where an alarm fails",
     )
     commands = parser.add_subcommands()
     commands.add_subcommand("run", run, help="train both sides and compare them")
     commands.add_subcommand("compare", compare_, help="compare what has been trained")
+    commands.add_subcommand("diagnose", diagnose_, help="say why a model is wrong")
+    commands.add_subcommand("faults", faults_, help="make known mistakes and test the alarms")
     return parser, run
 
 
@@ -88,7 +109,31 @@ def _run(config: Namespace, parser: ArgumentParser) -> int:
         Side(side, [load_run(folder / side / f"seed{seed}") for seed in range(recipe.seeds)])
         for side in SIDES
     )
-    return _report(compare(a, b, recipe.margins), config.out, console)
+    return _report(compare(a, b, recipe.margins, recipe.views), config.out, console)
+
+
+def _diagnose(path: Path, images: list[Path]) -> int:
+    from parity.report.findings import show_findings
+
+    case = load_case(path, images)
+    findings = diagnose(case)
+    show_findings(path.name, case, findings, Console())
+    return int(bool(findings))
+
+
+def _faults(flags: Namespace) -> int:
+    from parity.fault_runner import make_faults
+    from parity.report.matrix import show_matrix, tally, write_page
+
+    console = Console()
+    data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
+    sides = list(SIDES) if flags.side == "both" else [flags.side]
+    outcomes = make_faults(sides, data, flags.out / "runs", console)
+    show_matrix(outcomes, data.stem, console)
+    page = flags.out / "faults.html"
+    write_page(outcomes, data.stem, shlex.join(["python", "-m", "parity", *sys.argv[1:]]), page)
+    console.print(f"page: {page}", highlight=False, soft_wrap=True)
+    return int(not all(tally(results).passed for results in outcomes.values()))
 
 
 def _recipe(parser: ArgumentParser, config: Namespace) -> Recipe:

@@ -25,6 +25,14 @@ class CollapseLimits:
         support: Images of a class from which on it must be predicted at least once, unless it is
             rarer than a quarter of an even share: good models may miss what is rare.
         images: Images from which on a model must beat the answer "always the majority class".
+        steps: Updates after which a network that is fed other pixels than it should be must tell
+            images apart.
+        patience: Updates after which any network must. Most do from the start; deep sigmoid
+            networks stay on a plateau for hundreds of steps.
+        training_spread: As `spread`, for networks in training. Measured: slow learners 0.03 or
+            more, all-1s networks 0.01 at most.
+        diverged: Loss, as a multiple of the class frequencies' entropy, from which on a network
+            that does not beat the majority class has diverged.
     """
 
     top_share: float = 0.5
@@ -32,6 +40,10 @@ class CollapseLimits:
     spread: float = 0.05
     support: int = 30
     images: int = 100
+    steps: int = 100
+    patience: int = 1000
+    training_spread: float = 0.02
+    diverged: float = 3.0
 
 
 def signs_of_collapse(
@@ -93,3 +105,64 @@ def signs_of_collapse(
             f"{int(support.argmax())} ({label_shares.max():.2%})"
         )
     return signs
+
+
+def signs_while_training(
+    labels: NDArray[np.int64],
+    logits: NDArray[np.floating[Any]],
+    *,
+    settled: bool,
+    limits: CollapseLimits | None = None,
+) -> list[str]:
+    """Signs that a network in training has collapsed; none for one that is merely slow.
+
+    A slow learner may well predict a single class, or miss some, for epochs; but its outputs depend
+    on the images from the first step on, and its loss is not far above that of knowing nothing.
+
+    Args:
+        labels: int64 [N], of validation images.
+        logits: float [N, C], what the network says of them.
+        settled: Whether it has had the time to tell images apart.
+        limits: When a sign is believed.
+    """
+    limits = limits or CollapseLimits()
+    finite = np.isfinite(logits)
+    if not finite.all():
+        bad = int((~finite).any(axis=1).sum())
+        return [f"logits of {bad:,} of {len(logits):,} images are not finite"]
+    if not settled or len(np.unique(labels)) < 2:
+        return []
+    values = logits.astype(np.float64)
+    values -= values.max(axis=1, keepdims=True)
+    probabilities = np.exp(values)
+    totals = probabilities.sum(axis=1, keepdims=True)
+    probabilities /= totals
+    spread = float(np.ptp(probabilities, axis=0).max())
+    counts = np.bincount(logits.argmax(axis=1), minlength=logits.shape[1])
+    top = int(counts.argmax())
+    answer = f"{counts[top] / len(labels):.2%} of the predictions are class {top}"
+    if spread < limits.training_spread:
+        return [f"{answer}: the probabilities differ by {spread:.2g} at most between images"]
+    frequencies = np.bincount(labels, minlength=logits.shape[1]) / len(labels)
+    entropy = -float((frequencies * np.log(np.where(frequencies > 0, frequencies, 1))).sum())
+    loss = float((np.log(totals[:, 0]) - values[np.arange(len(labels)), labels]).mean())
+    accuracy = float((logits.argmax(axis=1) == labels).mean())
+    if loss > limits.diverged * entropy and accuracy <= frequencies.max():
+        return [
+            f"{answer}, and the loss of {loss:.3g} is far above the {entropy:.3g} of knowing only "
+            "the class frequencies"
+        ]
+    return []
+
+
+def dead_layers(dead: dict[str, float]) -> list[str]:
+    """A sign for each layer all of whose ReLU units are 0 for every image: no gradient passes.
+
+    Args:
+        dead: Share of dead units by layer.
+    """
+    return [
+        f"every ReLU unit after {layer} is dead: 0 for every image"
+        for layer, share in dead.items()
+        if share == 1
+    ]

@@ -3,7 +3,7 @@
 import csv
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from parity.run_record import PREDICTIONS_FILE, RECORD_FILE, RunRecord, RunRecordError
+from parity.run_record import (
+    PREDICTIONS_FILE,
+    RECORD_FILE,
+    RunRecord,
+    RunRecordError,
+    view_files,
+)
 
 Ints = NDArray[np.int64]
 OUTPUTS = ("logits", "probabilities", "predictions")
@@ -29,6 +35,7 @@ class Run:
         logits: float [N, C], or None.
         probabilities: float64 [N, C], from the logits where there are logits, or None.
         record: What was run, or None for a bare file.
+        views: What it answers to other versions of the test set, by name.
     """
 
     name: str
@@ -38,6 +45,7 @@ class Run:
     logits: NDArray[Any] | None = None
     probabilities: NDArray[np.float64] | None = None
     record: RunRecord | None = None
+    views: dict[str, "Run"] = field(default_factory=dict)
 
     @property
     def columns(self) -> int | None:
@@ -72,20 +80,23 @@ def load_side(path: Path) -> Side:
 
 
 def load_run(path: Path) -> Run:
-    """Read one run: a directory with ``predictions.npz``, or a prediction file.
+    """Read one run: a directory with ``predictions.npz``, with its views, or a prediction file.
 
     Raises:
         RunRecordError: a file that is missing, unreadable or breaks the contract.
     """
-    record = None
-    file = path
-    if path.is_dir():
-        file = path / PREDICTIONS_FILE
-        if (path / RECORD_FILE).exists():
-            record = RunRecord.load(path / RECORD_FILE)
+    if not path.is_dir():
+        return _read(path.name, path)
+    run = _read(path.name, path / PREDICTIONS_FILE)
+    record = RunRecord.load(path / RECORD_FILE) if (path / RECORD_FILE).exists() else None
+    views = {view: _read(path.name, file) for view, file in view_files(path).items()}
+    return replace(run, record=record, views=views)
+
+
+def _read(name: str, file: Path) -> Run:
     try:
         arrays = _read_csv(file) if file.suffix == ".csv" else _read_npz(file)
-        return _checked(path.name, arrays, record)
+        return _checked(name, arrays)
     except RunRecordError as error:
         raise RunRecordError(f"{file}: {error}") from None
 
@@ -142,7 +153,7 @@ def _whole(values: NDArray[np.float64], name: str) -> Ints:
     return values.astype(np.int64)
 
 
-def _checked(name: str, arrays: dict[str, NDArray[Any]], record: RunRecord | None) -> Run:
+def _checked(name: str, arrays: dict[str, NDArray[Any]]) -> Run:
     given = [output for output in OUTPUTS if output in arrays]
     if len(given) != 1:
         raise RunRecordError(
@@ -164,7 +175,7 @@ def _checked(name: str, arrays: dict[str, NDArray[Any]], record: RunRecord | Non
     if given[0] == "predictions":
         predicted = _classes(outputs, "predictions", count)
         assert predicted is not None
-        return Run(name, predicted, labels, ids, record=record)
+        return Run(name, predicted, labels, ids)
     if not np.issubdtype(outputs.dtype, np.floating):
         raise RunRecordError(f"{given[0]} of type {outputs.dtype}; expected floating point")
     if labels is not None and labels.max() >= outputs.shape[1]:
@@ -176,14 +187,14 @@ def _checked(name: str, arrays: dict[str, NDArray[Any]], record: RunRecord | Non
     if given[0] == "logits":
         with np.errstate(all="ignore"):  # not finite is for the judge to say
             probabilities = softmax(outputs.astype(np.float64), axis=1)
-        return Run(name, predicted, labels, ids, outputs, probabilities, record)
+        return Run(name, predicted, labels, ids, outputs, probabilities)
     sums = outputs.sum(axis=1)
     if np.isfinite(outputs).all() and (outputs.min() < 0 or abs(sums - 1).max() > 1e-3):
         raise RunRecordError(
             "probabilities that are negative or do not add up to 1; scores before a softmax are "
             "called logits"
         )
-    return Run(name, predicted, labels, ids, None, outputs.astype(np.float64), record)
+    return Run(name, predicted, labels, ids, None, outputs.astype(np.float64))
 
 
 def _classes(values: NDArray[Any] | None, name: str, count: int) -> Ints | None:

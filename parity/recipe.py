@@ -9,6 +9,16 @@ from typing import Any, Literal
 from parity.verdict import Thresholds
 
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
+Activation = Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"]
+AUGMENTATIONS = (
+    "rotation", "shear", "scale", "shift", "elastic", "smoothness", "thickness", "erase", "dim",
+    "gamma", "noise", "invert",
+)  # fmt: skip
+"""What both sides can do to training images, by the same names."""
+VIEWS = (
+    "clean", "inverted", "dim", "bright", "shrunk", "enlarged", "shifted", "rotated", "noisy",
+)  # fmt: skip
+"""The versions of the test set that both sides answer, by the same names."""
 
 # Where the two frameworks' defaults differ, both are told Keras' value. torch adds RMSprop's
 # epsilon outside the root and decays Adam's weights by L2: those two stay as they are.
@@ -27,25 +37,34 @@ class Recipe:
 
     Attributes:
         hidden: Width of each hidden layer.
+        activation: After each hidden layer.
         dropout: Probability of dropping a hidden unit while training.
         optimizer: Of both sides, with Keras' defaults.
-        learning_rate: Constant.
+        learning_rate: In the first epoch.
+        decay: Factor by which it is multiplied after each epoch; 1 keeps it constant.
         batch_size: Images a step.
         epochs: Passes over the training images.
         invert: Feed the networks 1 - x.
-        standardize: Feed the networks pixels of mean 0 and deviation 1.
+        standardize: Feed the networks pixels of mean 0 and deviation 1: over the training images
+            (dataset) or in each image (image).
+        augmentation: What is done to training images, by name; what is not named is off.
+        views: Versions of the test set on which the sides must be equivalent too.
         seeds: Runs of each side, with seeds 0, 1, ...
         margins: What counts as different.
     """
 
     hidden: tuple[int, ...] = (128,)
+    activation: Activation = "relu"
     dropout: float = 0.0
     optimizer: Optimizer = "adam"
     learning_rate: float = 0.001
+    decay: float = 1.0
     batch_size: int = 128
     epochs: int = 5
     invert: bool = False
-    standardize: bool = False
+    standardize: Literal["none", "dataset", "image"] = "none"
+    augmentation: dict[str, float] = field(default_factory=dict)
+    views: tuple[str, ...] = ()
     seeds: int = 5
     margins: Thresholds = field(default_factory=Thresholds)
 
@@ -53,11 +72,16 @@ class Recipe:
         for name in ("seeds", "epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
+        for what, given, known in (
+            ("augmentation", self.augmentation, AUGMENTATIONS), ("views", self.views, VIEWS),
+        ):  # fmt: skip
+            if unknown := [name for name in given if name not in known]:
+                raise ValueError(f"{what} {', '.join(unknown)}; expected {', '.join(known)}")
 
     def training(self) -> dict[str, Any]:
-        """What decides the outcome of a single run: all but the number of seeds and the margins."""
+        """What decides the outcome of a single run: not how many there are, nor their judge."""
         values = dataclasses.asdict(self)
-        del values["seeds"], values["margins"]
+        del values["seeds"], values["margins"], values["views"]
         return values
 
     def digest(self, data_sha256: str, versions: dict[str, str]) -> str:
@@ -73,16 +97,19 @@ class Recipe:
             "--trainer.max_epochs": self.epochs,
             "--seed_everything": seed,
             "--run_dir": run_dir,
+            "--guard": "warn",  # a collapse is for the judge to say
             "--model.hidden": json.dumps(list(self.hidden)),
+            "--model.activation": self.activation,
             "--model.dropout": self.dropout,
             "--model.invert": json.dumps(self.invert),
-            "--model.standardize": json.dumps(self.standardize),
+            "--model.standardize": self.standardize,
             "--model.batch_norm": "false",
+            **{f"--model.augmentation.{name}": value for name, value in self.augmentation.items()},
         }
         if side == "lightning":
             name, settings = _TORCH[self.optimizer]
             own: dict[str, Any] = {
-                "--lr_scheduler": "null",
+                **self._schedule(),
                 "--optimizer": f"torch.optim.{name}",
                 "--optimizer.lr": self.learning_rate,
                 **{f"--optimizer.{key}": value for key, value in settings.items()},
@@ -91,8 +118,15 @@ class Recipe:
             own = {
                 "--optimizer.name": _KERAS[self.optimizer],
                 "--optimizer.learning_rate": self.learning_rate,
+                "--optimizer.decay": self.decay,
             }
         return ["fit", *(str(part) for pair in (common | own).items() for part in pair)]
+
+    def _schedule(self) -> dict[str, Any]:
+        if self.decay == 1:
+            return {"--lr_scheduler": "null"}
+        name = "torch.optim.lr_scheduler.ExponentialLR"
+        return {"--lr_scheduler": name, "--lr_scheduler.gamma": self.decay}
 
 
 RECIPES = {

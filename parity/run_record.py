@@ -1,8 +1,9 @@
 """The file contract: what a training run leaves behind, for any framework (numpy only).
 
 A run directory holds ``record.json`` (what was run), ``predictions.npz`` (what came out for the
-test set), the model and ``config.yaml``. Both sides write through this module and `parity` reads
-through it, so the names of the keys are defined here and nowhere else.
+test set), ``views/NAME.npz`` (the same for each view of the test set that was asked for), the model
+and ``config.yaml``. Both sides write through this module and `parity` reads through it, so the
+names of the keys are defined here and nowhere else.
 """
 
 import dataclasses
@@ -26,10 +27,18 @@ SCHEMA_VERSION = 1
 RECORD_FILE = "record.json"
 PREDICTIONS_FILE = "predictions.npz"
 CONFIG_FILE = "config.yaml"
+VIEWS_FOLDER = "views"
+VIEWS_PICTURE = "views.png"
 
 
 class RunRecordError(ValueError):
     """A file that breaks the contract: the message names the file and what was expected."""
+
+
+def view_files(run_dir: Path) -> dict[str, Path]:
+    """The predictions for views of the test set that `run_dir` holds, by the view's name."""
+    files = sorted((run_dir / VIEWS_FOLDER).glob("*.npz"))
+    return {file.stem: file for file in files if not file.name.startswith(".")}  # half written
 
 
 @contextmanager
@@ -120,10 +129,16 @@ class Predictions:
         """int64 [N], the class with the largest logit."""
         return np.asarray(self.logits.argmax(axis=1), dtype=np.int64)
 
-    def save(self, run_dir: Path) -> None:
-        """Write ``predictions.npz`` into `run_dir`."""
-        with written_whole(run_dir / PREDICTIONS_FILE) as path:
+    def save(self, run_dir: Path, name: str = PREDICTIONS_FILE) -> None:
+        """Write ``predictions.npz``, or a file of another name, into `run_dir`."""
+        with written_whole(run_dir / name) as path:
             np.savez(path, labels=self.labels, logits=self.logits, sample_ids=self.sample_ids)
+
+    def save_view(self, run_dir: Path, view: str) -> None:
+        """Write ``views/VIEW.npz``, the answers to a view of the test set, into `run_dir`."""
+        folder = run_dir / VIEWS_FOLDER
+        folder.mkdir(exist_ok=True)
+        self.save(folder, f"{view}.npz")
 
     @classmethod
     def load(cls, path: Path) -> "Predictions":
@@ -181,7 +196,7 @@ class RunRecord:
 
     def save(self, run_dir: Path) -> None:
         """Write ``record.json`` into `run_dir`; a number that is not finite becomes null."""
-        text = json.dumps(_finite(dataclasses.asdict(self)), indent=2, allow_nan=False)
+        text = json.dumps(finite(dataclasses.asdict(self)), indent=2, allow_nan=False)
         with written_whole(run_dir / RECORD_FILE) as path:
             path.write_text(text + "\n", encoding="utf-8")
 
@@ -205,12 +220,12 @@ class RunRecord:
         return cls(**values)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """`value` with None for every number that JSON cannot hold."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

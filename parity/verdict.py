@@ -1,6 +1,7 @@
 """From evidence to a verdict, with numbered reasons."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -72,6 +73,21 @@ class Judgement:
     verdict: Verdict
     reasons: list[str]
     seeds_needed: int | None = None
+
+
+SEVERITY = (Verdict.COLLAPSED, Verdict.DIFFERENT, Verdict.INCONCLUSIVE, Verdict.EQUIVALENT)
+
+
+def worst(judgements: Mapping[str, Judgement]) -> Judgement:
+    """What is said of several views of a test set together: the worst, and where it was seen."""
+    if len(judgements) == 1:
+        (only,) = judgements.values()
+        return only
+    verdict = min((each.verdict for each in judgements.values()), key=SEVERITY.index)
+    found = {name: each for name, each in judgements.items() if each.verdict is verdict}
+    reasons = [f"{name}: {reason}" for name, each in found.items() for reason in each.reasons]
+    needed = [each.seeds_needed for each in found.values() if each.seeds_needed is not None]
+    return Judgement(verdict, reasons, max(needed, default=None))
 
 
 def judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:

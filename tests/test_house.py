@@ -1,6 +1,8 @@
 """The rules of the house: who may import whom, and what the packages must not need."""
 
 import ast
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -47,20 +49,33 @@ def test_the_sides_never_import_each_other(package: str, forbidden: set[str]) ->
         assert not roots(imports(path)) & forbidden, path
 
 
+SHARED = ("run_record", "collapse", "fingerprint", "symptoms", "guard")
+
+
 @pytest.mark.parametrize("package", ["lightning_mnist", "keras_reference"])
 def test_the_sides_share_only_the_file_contract_and_the_definition_of_collapse(
     package: str,
 ) -> None:
-    shared = ("parity.run_record.", "parity.collapse.")
+    shared = tuple(f"parity.{name}." for name in SHARED)
     for path in modules(package):
         from_parity = {name for name in imports(path) if name.split(".")[0] == "parity"}
         assert all(name.startswith(shared) for name in from_parity), path
 
 
+def test_what_the_sides_share_needs_numpy_only() -> None:
+    """A fresh process knows what importing the guard, which imports all of it, has brought in."""
+    code = "import sys, parity.guard; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    loaded = set(done.stdout.split())
+    assert "numpy" in loaded
+    assert not loaded & (FRAMEWORKS | {"scipy", "rich", "matplotlib", "sklearn", "jinja2"})
+
+
 def test_the_judge_needs_no_framework() -> None:
     for path in modules("parity"):
         assert not roots(imports(path, top_level_only=True)) & FRAMEWORKS, path
-    assert not roots(imports(ROOT / "parity" / "run_record.py")) & (FRAMEWORKS | {"scipy"})
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -21,7 +21,7 @@ def saved(tmp_path: Path) -> Path:
     trainer = Trainer(
         accelerator="cpu", plugins=WholeCheckpointIO(), logger=False, enable_checkpointing=False
     )
-    trainer.strategy.connect(DigitClassifier(hidden=[8], standardize=True))
+    trainer.strategy.connect(DigitClassifier(hidden=[8], standardize="dataset"))
     path = tmp_path / "model.ckpt"
     trainer.save_checkpoint(path)
     return path

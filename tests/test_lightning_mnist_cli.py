@@ -206,7 +206,7 @@ def test_a_run_that_is_cut_off_says_so(
 def test_standardisation_is_saved_with_the_model(
     here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:
-    flags = ("--model.standardize", "true", "--model.invert", "true")
+    flags = ("--model.standardize", "dataset", "--model.invert", "true")
     run_dir = tmp_path / "run"
     done = here("fit", "--data.source", tiny_npz, "--run_dir", run_dir, *SMALL, *flags)
     assert done.code == 0, done.err

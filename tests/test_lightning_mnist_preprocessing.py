@@ -30,11 +30,21 @@ def test_inversion_swaps_ink_and_paper() -> None:
 def test_standardised_training_pixels_have_mean_0_and_deviation_1(
     images: Tensor, invert: bool
 ) -> None:
-    preprocessing = Preprocessing(invert=invert, standardize=True)
+    preprocessing = Preprocessing(invert=invert, standardize="dataset")
     preprocessing.fit(images)
     pixels = preprocessing(images)
     assert abs(pixels.mean().item()) < 1e-5
     assert abs(pixels.std(correction=0).item() - 1) < 1e-5
+
+
+def test_images_standardised_one_by_one_know_no_contrast_and_invert_by_sign(images: Tensor) -> None:
+    preprocessing = Preprocessing(standardize="image")
+    pixels = preprocessing(images)
+    assert pixels.mean(dim=1).abs().max() < 1e-5
+    assert (pixels.std(dim=1, correction=0) - 1).abs().max() < 1e-3
+    torch.testing.assert_close(preprocessing(255 - images), -pixels, atol=1e-4, rtol=0)
+    halved = preprocessing.normalize(preprocessing.scale(images) / 2 + 0.3)
+    torch.testing.assert_close(halved, pixels, atol=1e-3, rtol=0)
 
 
 def test_nothing_is_measured_unless_asked_for(images: Tensor) -> None:
@@ -43,6 +53,7 @@ def test_nothing_is_measured_unless_asked_for(images: Tensor) -> None:
     assert preprocessing.describe() == {
         "scale": "x / 255",
         "invert": False,
+        "standardize": "none",
         "mean": 0.0,
         "std": 1.0,
     }
@@ -50,13 +61,14 @@ def test_nothing_is_measured_unless_asked_for(images: Tensor) -> None:
 
 def test_images_that_are_all_alike_do_not_divide_by_zero() -> None:
     blank = torch.zeros(3, 28, 28, dtype=torch.uint8)
-    preprocessing = Preprocessing(standardize=True)
+    preprocessing = Preprocessing(standardize="dataset")
     preprocessing.fit(blank)
+    assert Preprocessing(standardize="image")(blank).abs().max() == 0
     assert preprocessing(blank).abs().max() == 0
 
 
 def test_what_was_measured_is_saved(images: Tensor) -> None:
-    fitted, fresh = Preprocessing(standardize=True), Preprocessing(standardize=True)
+    fitted, fresh = Preprocessing(standardize="dataset"), Preprocessing(standardize="dataset")
     fitted.fit(images)
     fresh.load_state_dict(fitted.state_dict())
     torch.testing.assert_close(fresh(images), fitted(images), rtol=0, atol=0)

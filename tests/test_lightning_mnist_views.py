@@ -11,7 +11,7 @@ from torch import Tensor
 from lightning_mnist import sources
 from lightning_mnist.errors import InputError
 from lightning_mnist.views import VIEWS, chosen, seen_as
-from parity.run_record import RunRecord
+from parity.run_record import Predictions, RunRecord, view_files
 from tests.conftest import Here
 
 
@@ -89,3 +89,29 @@ def test_the_table_shows_what_a_model_makes_of_each_view(here: Here, tmp_path: P
         assert f"│ {view}" in done.out
     with Image.open(tmp_path / "tested" / "views.png") as sheet:
         assert sheet.height > 1000
+    files = view_files(tmp_path / "tested")
+    assert set(files) == set(VIEWS)
+    for name, file in files.items():
+        answers = Predictions.load(file)
+        right = answers.predicted == answers.labels
+        assert views[name]["accuracy"] == pytest.approx(right.mean())
+    whole = Predictions.load(tmp_path / "tested" / "predictions.npz")
+    np.testing.assert_array_equal(Predictions.load(files["clean"]).labels, whole.labels)
+
+
+def test_a_run_that_goes_on_keeps_no_views_of_before(
+    here: Here, tiny_npz: Path, tmp_path: Path
+) -> None:
+    fit = ("fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "run", "--guard", "off")
+    done = here(*fit, "--trainer.max_epochs", 1, "--views", "dim", "inverted")
+    assert done.code == 0, done.err
+    record = RunRecord.load(tmp_path / "run" / "record.json")
+    assert record.finished
+    assert [view["name"] for view in record.metrics["views"]] == ["dim", "inverted"]
+    assert set(view_files(tmp_path / "run")) == {"dim", "inverted"}
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    done = here(*fit, "--trainer.max_epochs", 2, "--ckpt_path", last)
+    assert done.code == 0, done.err
+    assert view_files(tmp_path / "run") == {}
+    assert not (tmp_path / "run" / "views.png").exists()
+    assert "views" not in RunRecord.load(tmp_path / "run" / "record.json").metrics

@@ -10,9 +10,10 @@ import yaml
 
 pytest.importorskip("keras", reason="the extra keras is not installed")
 
-from parity import runner
+from parity import jobs
 from parity.recipe import RECIPES, Recipe
 from parity.run_record import RunRecord
+from parity.verdict import Thresholds
 from tests.conftest import ROOT, Here
 
 SHORT = ("--seeds", 2, "--epochs", 2, "--hidden", "[16]", "--batch_size", 32)
@@ -30,9 +31,18 @@ def test_both_sides_are_trained_on_the_same_arrays_and_finished_seeds_are_reused
 ) -> None:
     out = tmp_path / "out"
     flags = ("run", "--data.source", tiny_npz, "--out", out, *SHORT)
+    flags += ("--decay", 0.9, "--augmentation.shift", 1, "--views", "[dim]")
     done = parity_here(*flags)
     assert done.code in (0, 1, 3, 4), done.err
+    values = json.loads((out / "report.json").read_text())
+    views = {view["name"]: view["verdict"] for view in values["views"]}
+    assert len(views) == 9
+    assert {name for name, verdict in views.items() if verdict} == {"clean", "dim"}
     first = records(out)
+    assert first["keras/seed0"].recipe["model"]["augmentation"]["shift"] == 1
+    assert first["lightning/seed0"].recipe["model"]["augmentation"]["shift"] == 1
+    rates = [[row["learning_rate"] for row in record.history] for record in first.values()]
+    np.testing.assert_allclose(rates, [[0.001, 0.0009]] * 4, rtol=1e-6)
     assert sorted(first) == ["keras/seed0", "keras/seed1", "lightning/seed0", "lightning/seed1"]
     assert len({record.data["sha256"] for record in first.values()}) == 1
     assert all(record.finished for record in first.values())
@@ -43,7 +53,7 @@ def test_both_sides_are_trained_on_the_same_arrays_and_finished_seeds_are_reused
         raise AssertionError("a finished seed was trained again")
 
     with monkeypatch.context() as context:
-        context.setattr(runner, "_spawn", no_training)
+        context.setattr(jobs, "_spawn", no_training)
         again = parity_here(*flags)
     assert again.code == done.code
 
@@ -88,24 +98,59 @@ def test_the_recipe_of_each_data_set_is_the_shipped_one(name: str) -> None:
             assert (list(ours) if isinstance(ours, tuple) else ours) == value
 
 
+def test_the_augmented_recipe_is_that_of_lightning_alone(here: Here) -> None:
+    shipped = yaml.safe_load((ROOT / "configs" / "parity_augmented.yaml").read_text())
+    margins = Thresholds(**shipped.pop("margins"))
+    recipe = Recipe(**shipped, margins=margins)
+    assert recipe.views == ["inverted"]
+    flags = recipe.flags("lightning", "auto", 0, "run")
+    alone = here("fit", "-c", ROOT / "configs" / "augmented.yaml", "--print_config")
+    both = here(*flags, "--print_config")
+    assert (alone.code, both.code) == (0, 0), alone.err + both.err
+    ours, theirs = (yaml.safe_load(done.out) for done in (both, alone))
+    for config in (ours, theirs):
+        del config["run_dir"], config["guard"]  # said of a run, not of the recipe
+        for name in ("eps", "fused"):  # Keras' epsilon; the same steps in one kernel
+            del config["optimizer"]["init_args"][name]
+    assert ours == theirs
+
+
 def test_both_command_lines_say_the_same() -> None:
-    recipe = Recipe(hidden=(8, 4), dropout=0.1, invert=True, optimizer="sgd")
+    recipe = Recipe(
+        hidden=(8, 4), dropout=0.1, invert=True, optimizer="sgd", activation="gelu", decay=0.9,
+        augmentation={"rotation": 15.0, "invert": 0.5},
+    )  # fmt: skip
     sides = [recipe.flags(side, "d.npz", 3, "run") for side in ("lightning", "keras")]
     ours, theirs = (dict(zip(flags[1::2], flags[2::2], strict=True)) for flags in sides)
     shared = ours.keys() & theirs.keys()
     assert {k for k in shared if ours[k] != theirs[k]} == set()
     assert ours["--model.hidden"] == "[8, 4]"
+    assert ours["--model.activation"] == "gelu"
+    assert {name: value for name, value in theirs.items() if "augmentation" in name} == {
+        "--model.augmentation.rotation": "15.0",
+        "--model.augmentation.invert": "0.5",
+    }
+    assert ours["--lr_scheduler"] == "torch.optim.lr_scheduler.ExponentialLR"
+    assert ours["--lr_scheduler.gamma"] == theirs["--optimizer.decay"] == "0.9"
     assert (ours["--optimizer"], theirs["--optimizer.name"]) == ("torch.optim.SGD", "SGD")
     assert ours["--optimizer.lr"] == theirs["--optimizer.learning_rate"]
     for package, flags in zip(("lightning_mnist", "keras_reference"), sides, strict=True):
         assert flags[0] == "fit", package
 
 
-@pytest.mark.parametrize("change", [{"epochs": 6}, {"hidden": (64,)}, {"standardize": True}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 6}, {"hidden": (64,)}, {"standardize": "image"}, {"activation": "tanh"},
+        {"decay": 0.9}, {"augmentation": {"shift": 2.0}},
+    ],
+    ids=str,
+)  # fmt: skip
 def test_runs_are_kept_apart_by_recipe_data_and_software(change: dict[str, Any]) -> None:
     versions = {"torch": "1"}
     digest = Recipe().digest("aa", versions)
     assert digest == Recipe(seeds=9).digest("aa", versions)  # more seeds of the same
+    assert digest == Recipe(views=("inverted",)).digest("aa", versions)  # judged otherwise
     others = {
         Recipe(**change).digest("aa", versions),
         Recipe().digest("bb", versions),
@@ -119,6 +164,13 @@ def test_runs_are_kept_apart_by_recipe_data_and_software(change: dict[str, Any])
 def test_an_empty_recipe_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is 0; expected at least 1"):
         Recipe(**{name: 0})
+
+
+def test_what_neither_side_knows_is_refused_before_anything_is_trained() -> None:
+    with pytest.raises(ValueError, match="augmentation wobble; expected rotation, shear"):
+        Recipe(augmentation={"shift": 1.0, "wobble": 1.0})
+    with pytest.raises(ValueError, match="views sideways; expected clean, inverted"):
+        Recipe(views=("dim", "sideways"))
 
 
 def test_export_writes_what_both_sides_read(here: Here, tmp_path: Path) -> None:

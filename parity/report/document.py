@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from parity import statistics
-from parity.comparison import Comparison
+from parity.comparison import Comparison, View
 from parity.equivalence import Estimate
 from parity.evidence import Pair, SideEvidence
 from parity.loading import Side
@@ -75,6 +75,7 @@ def document(comparison: Comparison, command: str) -> dict[str, Any]:
         "jensen_shannon": evidence.jensen_shannon,
         "disagreement": dataclasses.asdict(evidence.disagreement),
         "pairs": [_pair(pair) for pair in evidence.pairs],
+        "views": [_view(view) for view in comparison.views],
         "command": command,
     }
     plain: dict[str, Any] = _plain(values)
@@ -124,6 +125,28 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "mcnemar": pair.mcnemar and dataclasses.asdict(pair.mcnemar),
         "bowker": dataclasses.asdict(pair.bowker),
         "stuart_maxwell": dataclasses.asdict(pair.stuart_maxwell),
+    }
+
+
+def _view(view: View) -> dict[str, Any]:
+    sides = []
+    for side in (view.evidence.a, view.evidence.b):
+        share = side.share.mean(axis=0)
+        sides.append(
+            {
+                "accuracy": None if side.accuracy is None else side.accuracy.mean(),
+                "top_class": share.argmax(),
+                "top_share": share.max(),
+                "runs": len(side.runs),
+                "collapsed_runs": len(side.collapse),
+            }
+        )
+    said = view.judgement
+    return {
+        "name": view.name,
+        "verdict": said and said.verdict.name,
+        "reasons": said.reasons if said else [],
+        "sides": sides,
     }
 
 

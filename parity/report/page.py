@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from parity.comparison import Comparison
 from parity.report import plots
+from parity.report.text import VIEW_COLUMNS, view_rows
 
 
 def page(comparison: Comparison, values: dict[str, Any], images: NDArray[np.uint8] | None) -> str:
@@ -42,6 +43,8 @@ def page(comparison: Comparison, values: dict[str, Any], images: NDArray[np.uint
     return environment.get_template("page.html.j2").render(
         d=_complete(values),
         rows=rows(values),
+        view_columns=VIEW_COLUMNS,
+        views=view_rows(values),
         pictures={
             name: picture and base64.b64encode(picture).decode()
             for name, picture in pictures.items()

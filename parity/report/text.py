@@ -13,6 +13,8 @@ STYLES = {
     "COLLAPSED": "magenta",
     "INCONCLUSIVE": "yellow",
 }
+VIEW_COLUMNS = ("view", "A right", "A says", "B right", "B says", "collapse", "verdict")
+"""Of each side accuracy, and class and share of what it predicts most, as means over its runs."""
 
 
 def show(values: dict[str, Any], console: Console) -> None:
@@ -37,6 +39,13 @@ def show(values: dict[str, Any], console: Console) -> None:
                 escape("; ".join(run["collapse"]) or "none"),
             )
     console.print(table)
+    if views := view_rows(values):
+        table = Table(title="views of the test set", title_justify="left")
+        for column in VIEW_COLUMNS:
+            table.add_column(column, no_wrap=column == "verdict")
+        for row in views:
+            table.add_row(*map(escape, row))
+        console.print(table)
 
 
 def markdown(values: dict[str, Any]) -> str:
@@ -55,7 +64,26 @@ def markdown(values: dict[str, Any]) -> str:
                 lines.append(f"| {name} | {accuracy['value']:.2%} | {_interval(accuracy)} |")
             else:
                 lines.append(f"| {name} | - | - |")
+    if views := view_rows(values):
+        lines += ["", f"| {' | '.join(VIEW_COLUMNS)} |", "|---" * len(VIEW_COLUMNS) + "|"]
+        lines += [f"| {' | '.join(map(_plain, row))} |" for row in views]
     return "\n".join([*lines, "", _code(values["command"]), ""])
+
+
+def view_rows(values: dict[str, Any]) -> list[list[str]]:
+    """A row for each view of the test set, under `VIEW_COLUMNS`; none without views."""
+    if len(values["views"]) == 1:
+        return []
+    rows = []
+    for view in values["views"]:
+        cells, collapsed = [view["name"]], []
+        for name, side in zip("AB", view["sides"], strict=True):
+            accuracy = "-" if side["accuracy"] is None else f"{side['accuracy']:.2%}"
+            cells += [accuracy, f"{side['top_class']}: {side['top_share']:.1%}"]
+            if side["collapsed_runs"]:
+                collapsed.append(f"{name} {side['collapsed_runs']} of {side['runs']}")
+        rows.append([*cells, ", ".join(collapsed) or "no", view["verdict"] or "-"])
+    return rows
 
 
 def junit(values: dict[str, Any]) -> str:

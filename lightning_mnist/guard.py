@@ -1,0 +1,153 @@
+"""The collapse guard as a callback of Lightning: it measures, `parity.guard` decides."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lightning_mnist.datamodule import Batch, DigitsDataModule
+from lightning_mnist.mnist_form import SIDE
+from lightning_mnist.module import DigitClassifier
+from lightning_mnist.sources import CLASSES
+from parity.fingerprint import sample
+from parity.guard import ENOUGH, PROBE, Guard, Reaction
+from parity.symptoms import Symptoms
+
+
+class CollapseGuard(Callback):
+    """Stops a training, or warns, once the network no longer looks at its inputs.
+
+    It looks at some validation images after 1, 2, 4, 8, ... steps of the first epoch, at the whole
+    validation part, over all ranks, after every epoch, and at the test set.
+
+    Args:
+        run_dir: Where it keeps the evidence.
+        reaction: "stop" raises `parity.guard.CollapsedError`, "warn" prints the same.
+        trained: Symptoms of the training whose checkpoint is tested.
+    """
+
+    def __init__(
+        self, run_dir: Path, reaction: Reaction = "stop", trained: Symptoms | None = None
+    ) -> None:
+        self.guard = Guard(run_dir, reaction, trained)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Only one process writes."""
+        self.guard.writes = trainer.is_global_zero
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Measure what is there before the first step."""
+        data, module = _of(trainer, pl_module)
+        loader = data.train_dataloader()
+        raw = data.train_images[torch.from_numpy(sample(len(data.train_ids)))]
+        picked = data.val_ids[torch.from_numpy(sample(len(data.val_ids), PROBE))]
+        self._probe, self._probe_labels = loader.images[picked], loader.labels[picked].cpu().numpy()
+        self.guard.start(
+            labels=loader.labels[data.train_ids].cpu().numpy(),
+            classes=CLASSES,
+            raw=raw.cpu().numpy(),
+            preprocessing=module.preprocessing.describe(),
+            fed=_fed(module, raw),
+            weights=_weights(module),
+            dead=_answers(module, self._probe)[1],
+            optimizer=type(trainer.optimizers[0]).__name__,
+        )
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
+        """Look at the probe in the first steps, and at the batch that is still to be learned."""
+        if trainer.current_epoch > 0 or not self.guard.looks_after(trainer.global_step):
+            return
+        _, module = _of(trainer, pl_module)
+        logits, dead = _answers(module, self._probe)
+        coming, _ = _answers(module, batch.images)
+        accuracy = (coming.argmax(dim=1) == batch.labels).float().mean().item()
+        self.guard.after_step(
+            trainer.global_step,
+            labels=self._probe_labels,
+            logits=logits.cpu().numpy(),
+            dead=dead,
+            batch_accuracy=accuracy if len(batch.labels) >= ENOUGH else None,
+            train_loss=F.cross_entropy(coming, batch.labels).item(),
+            learning_rate=self._learning_rate,
+            weights=partial(_weights, module),
+        )
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the learning rate that the epoch uses."""
+        self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the validation part, where this epoch has validated."""
+        _, module = _of(trainer, pl_module)
+        if not module.val_logits.update_called:
+            return
+        sample_ids, labels, logits = (t.cpu().numpy() for t in module.val_logits.compute())
+        metrics = trainer.callback_metrics
+        self.guard.after_epoch(
+            trainer.current_epoch + 1,
+            trainer.global_step,
+            labels=labels,
+            logits=logits,
+            sample_ids=sample_ids,
+            dead=_answers(module, self._probe)[1],
+            weights=_weights(module),
+            learning_rate=self._learning_rate,
+            train_loss=metrics["train_loss"].item(),
+            train_accuracy=metrics["train_accuracy"].item(),
+        )
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Measure how the test set was answered; every rank takes part."""
+        data, module = _of(trainer, pl_module)
+        _, labels, logits = (tensor.cpu().numpy() for tensor in module.test_logits.compute())
+        images = data.test_images[torch.from_numpy(sample(len(data.test_labels)))]
+        with torch.no_grad():
+            repeat_difference = (module(images) - module(images)).abs().max().item()
+        self.guard.after_test(
+            labels=labels,
+            logits=logits,
+            seen=_fed(module, images),
+            weights=_weights(module),
+            repeat_difference=repeat_difference,
+        )
+
+
+def _of(trainer: Trainer, module: LightningModule) -> tuple[DigitsDataModule, DigitClassifier]:
+    data: DigitsDataModule = trainer.datamodule  # type: ignore[attr-defined]
+    assert isinstance(module, DigitClassifier)
+    return data, module
+
+
+def _fed(module: DigitClassifier, images: Tensor) -> Any:
+    """Raw images as the network gets them, float32 [N, 28, 28]."""
+    return module.preprocessing(images).view(-1, SIDE, SIDE).cpu().numpy()
+
+
+def _weights(module: DigitClassifier) -> dict[str, Any]:
+    """Of each linear layer."""
+    layers = (layer for layer in module.network if isinstance(layer, nn.Linear))
+    return {
+        f"layer {number}": layer.weight.detach().cpu().numpy()
+        for number, layer in enumerate(layers, 1)
+    }
+
+
+def _answers(module: DigitClassifier, images: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Logits [N, C] as in evaluation, and the share of dead units after each layer with ReLU."""
+    training, dead, number = module.network.training, {}, 0
+    module.network.eval()
+    with torch.no_grad():
+        values = module.preprocessing(images)
+        for layer in module.network:
+            values = layer(values)
+            number += isinstance(layer, nn.Linear)
+            if isinstance(layer, nn.ReLU):
+                dead[f"layer {number}"] = (values <= 0).all(dim=0).float().mean().item()
+    module.network.train(training)
+    return values, dead
