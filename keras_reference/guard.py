@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from keras_reference.data import Digits
 from parity.fingerprint import sample
 from parity.guard import ENOUGH, PROBE, Guard
 
@@ -24,11 +25,9 @@ class CollapseGuard(keras.callbacks.Callback):
     Args:
         guard: Decides, and keeps the evidence.
         network: To look at; the model that trains has the same weights, and augmentation beside.
-        x: Training images uint8 [N, 28, 28].
-        y: Their labels, int64 [N].
-        x_val: Validation images uint8 [M, 28, 28].
-        y_val: Their labels, int64 [M].
+        digits: Of which Keras keeps the last training images for validation.
         preprocessing: What it is meant to be, as in the run record.
+        val_size: Images kept for validation.
         batch_size: Training images a step.
     """
 
@@ -36,23 +35,22 @@ class CollapseGuard(keras.callbacks.Callback):
         self,
         guard: Guard,
         network: keras.Model,
-        x: NDArray[np.uint8],
-        y: NDArray[np.int64],
-        x_val: NDArray[np.uint8],
-        y_val: NDArray[np.int64],
+        digits: Digits,
         preprocessing: dict[str, Any],
+        *,
+        val_size: int,
         batch_size: int,
     ) -> None:
         super().__init__()
         self.guard = guard
         self.network = network
-        self.x = x[sample(len(x))]
-        self.y = y
-        self.probe_ids = sample(len(x_val), EPOCH_PROBE)
-        self.x_val, self.y_val = x_val[self.probe_ids], y_val[self.probe_ids]
-        self.first = sample(len(self.x_val), PROBE)
         self.preprocessing = preprocessing
         self.batch_size = batch_size
+        self.y = digits.y_train[:-val_size]
+        self.x = digits.x_train[sample(len(self.y))]
+        self.probe_ids = len(self.y) + sample(val_size, EPOCH_PROBE)
+        self.x_val, self.y_val = digits.x_train[self.probe_ids], digits.y_train[self.probe_ids]
+        self.first = sample(len(self.x_val), PROBE)
         self.epoch = 0
         self.mean_accuracy = 0.0
 
@@ -114,27 +112,20 @@ class CollapseGuard(keras.callbacks.Callback):
         )
 
 
-def look_at_test(
-    guard: Guard,
-    network: keras.Model,
-    x_test: NDArray[np.uint8],
-    y_test: NDArray[np.int64],
-    logits: Floats,
-) -> None:
+def look_at_test(guard: Guard, network: keras.Model, digits: Digits, logits: Floats) -> None:
     """Have the guard see how the test set was answered.
 
     Args:
         guard: Keeps what it sees.
         network: Answered.
-        x_test: Test images uint8 [N, 28, 28].
-        y_test: Their labels, int64 [N].
+        digits: With the test images.
         logits: The answers, float32 [N, 10].
     """
-    images = x_test[sample(len(x_test))]
+    images = digits.x_test[sample(len(digits.x_test))]
     seen, _, _ = answers(network, images)
     again = [np.asarray(network.predict_on_batch(images)) for _ in range(2)]
     guard.after_test(
-        labels=y_test,
+        labels=digits.y_test,
         logits=logits,
         seen=seen,
         weights=weights(network),

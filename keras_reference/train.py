@@ -25,11 +25,10 @@ from parity.run_record import (
     RECORD_FILE,
     Predictions,
     RunRecord,
-    RunRecordError,
     versions_of,
     written_whole,
 )
-from parity.symptoms import SYMPTOMS_FILE, Symptoms
+from parity.symptoms import Symptoms
 
 
 def fit(
@@ -83,8 +82,8 @@ def fit(
     if optimizer.decay != 1:
         callbacks.append(_decay(optimizer))
     if guard is not None:
-        watch = _watch(guard, network, digits, val_size, data.batch_size, record.preprocessing)
-        callbacks.append(watch)
+        sizes = {"val_size": val_size, "batch_size": data.batch_size}
+        callbacks.append(CollapseGuard(guard, network, digits, record.preprocessing, **sizes))
     training.summary()
     started = time.perf_counter()
     training.fit(
@@ -112,7 +111,7 @@ def predict(model_file: Path, source: str, run_dir: Path, views: Sequence[str] =
     digits = load_digits(source)
     recipe = {"model_file": str(model_file), "data": {"source": source}, "views": names}
     record = _open(run_dir, "predict", recipe, 0, digits, 0)
-    guard = Guard(run_dir, "warn", trained=_symptoms_beside(model_file))
+    guard = Guard(run_dir, "warn", trained=Symptoms.beside(model_file))
     _score(network, digits, record, run_dir, guard, names)
     return record
 
@@ -138,35 +137,6 @@ def load_model(path: Path) -> keras.Model:
             "expected (None, 28, 28) to (None, 10)"
         )
     return network
-
-
-def _watch(
-    guard: Guard,
-    network: keras.Model,
-    digits: Digits,
-    val_size: int,
-    batch_size: int,
-    preprocessing: dict[str, Any],
-) -> CollapseGuard:
-    """The callback that shows `guard` what happens; Keras keeps the last images for validation."""
-    return CollapseGuard(
-        guard,
-        network,
-        digits.x_train[:-val_size],
-        digits.y_train[:-val_size],
-        digits.x_train[-val_size:],
-        digits.y_train[-val_size:],
-        preprocessing=preprocessing,
-        batch_size=batch_size,
-    )
-
-
-def _symptoms_beside(model_file: Path) -> Symptoms | None:
-    """Of the training that wrote the model, where they are still there."""
-    try:
-        return Symptoms.load(model_file.resolve().parent / SYMPTOMS_FILE)
-    except RunRecordError:
-        return None
 
 
 def _val_size(data: DataConfig, images: int) -> int:
@@ -252,7 +222,7 @@ def _score(
     )
     predictions.save(run_dir)
     if guard is not None:
-        look_at_test(guard, network, digits.x_test, digits.y_test, predictions.logits)
+        look_at_test(guard, network, digits, predictions.logits)
     record.metrics = _metrics(predictions.predicted, digits.y_test)
     if views:
         scores = score_views(network, digits.x_test, digits.y_test, views, run_dir)

@@ -28,8 +28,8 @@ from lightning_mnist.predict import predict_files
 from lightning_mnist.scores import Scores
 from lightning_mnist.views import ViewScore, chosen, draw_views, score_views, show_views
 from parity.guard import COLLAPSED, CollapsedError, Reaction
-from parity.run_record import RECORD_FILE, VIEWS_PICTURE, RunRecordError
-from parity.symptoms import SYMPTOMS_FILE, Symptoms
+from parity.run_record import RECORD_FILE, VIEWS_PICTURE
+from parity.symptoms import Symptoms
 
 TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0}
 OPTIMIZER = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-3}}
@@ -178,7 +178,9 @@ class DigitsCLI(LightningCLI):
         self.recorder = RunRecorder(run_dir, dump, config.seed_everything)
         callbacks: list[Callback] = [self.recorder]
         if self.subcommand == "test":
-            callbacks.append(CollapseGuard(run_dir, trained=_symptoms_beside(config.ckpt_path)))
+            callbacks.append(
+                CollapseGuard(run_dir, trained=Symptoms.beside(Path(config.ckpt_path)))
+            )
         elif config.guard != "off":
             callbacks.append(CollapseGuard(run_dir, config.guard))
         if self.subcommand == "fit" and config.trainer.enable_checkpointing is not False:
@@ -259,14 +261,6 @@ def _tensorboard(run_dir: Path | None) -> TensorBoardLogger | bool:
     if run_dir is None or find_spec("tensorboard") is None:
         return False
     return TensorBoardLogger(run_dir, name="", version="tensorboard")
-
-
-def _symptoms_beside(checkpoint: str) -> Symptoms | None:
-    """Of the training that wrote RUN/checkpoints/NAME.ckpt, where they are still there."""
-    try:
-        return Symptoms.load(Path(checkpoint).resolve().parent.parent / SYMPTOMS_FILE)
-    except RunRecordError:
-        return None
 
 
 def _as_list(value: Any) -> list[Any]:

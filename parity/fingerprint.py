@@ -101,6 +101,25 @@ class Fingerprint:
         )
 
 
+def intended(raw: NDArray[np.uint8], preprocessing: dict[str, Any]) -> Floats:
+    """What a run record says that the network is fed, float64 [N, H, W].
+
+    Args:
+        raw: Images uint8 [N, H, W].
+        preprocessing: ``invert``, ``standardize``, ``mean`` and ``std``.
+    """
+    images: Floats = raw / 255
+    if preprocessing["invert"]:
+        images = 1 - images
+    if preprocessing["standardize"] == "image":
+        mean = images.mean(axis=(1, 2), keepdims=True)
+        deviation = images.std(axis=(1, 2), keepdims=True)
+        standardised: Floats = (images - mean) / np.maximum(deviation, 1e-9)
+    else:
+        standardised = (images - preprocessing["mean"]) / preprocessing["std"]
+    return standardised
+
+
 def change(expected: Fingerprint, seen: Fingerprint) -> str | None:
     """What was done to the pixels, in words; None where nothing was.
 

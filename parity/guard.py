@@ -17,12 +17,11 @@ from parity.collapse import (
     signs_while_training,
 )
 from parity.diagnosis import Case, Finding, diagnose
-from parity.fingerprint import Fingerprint, change
+from parity.fingerprint import Fingerprint, change, intended
 from parity.run_record import Predictions
-from parity.symptoms import Layer, Symptoms
+from parity.symptoms import Layer, Symptoms, Weights, changes_of
 
 Floats = NDArray[np.floating[Any]]
-Weights = dict[str, NDArray[Any]]
 Reaction = Literal["stop", "warn", "off"]
 
 COLLAPSE_FILE = "collapse.npz"
@@ -267,32 +266,3 @@ class Guard:
 def _text(signs: list[str], findings: list[Finding], when: str) -> str:
     lines = [f"the network has collapsed {when}: {'; '.join(signs)}"]
     return "\n".join(lines + [f"  {n}. {finding}" for n, finding in enumerate(findings, 1)])
-
-
-def intended(raw: NDArray[np.uint8], preprocessing: dict[str, Any]) -> Floats:
-    """What a run record says that the network is fed, float64 [N, H, W].
-
-    Args:
-        raw: Images uint8 [N, H, W].
-        preprocessing: ``invert``, ``standardize``, ``mean`` and ``std``.
-    """
-    images: Floats = raw / 255
-    if preprocessing["invert"]:
-        images = 1 - images
-    if preprocessing["standardize"] == "image":
-        mean = images.mean(axis=(1, 2), keepdims=True)
-        deviation = images.std(axis=(1, 2), keepdims=True)
-        standardised: Floats = (images - mean) / np.maximum(deviation, 1e-9)
-    else:
-        standardised = (images - preprocessing["mean"]) / preprocessing["std"]
-    return standardised
-
-
-def changes_of(weights: Weights, initial: Weights) -> dict[str, float]:
-    """Norm of the change of each weight, relative to the initial norm (1 where that was 0)."""
-    changes = {}
-    with np.errstate(all="ignore"):  # weights may have run away
-        for name, values in weights.items():
-            norm = float(np.linalg.norm(initial[name]))
-            changes[name] = float(np.linalg.norm(values - initial[name])) / (norm or 1.0)
-    return changes

@@ -3,6 +3,7 @@
 Both sides fill it, `parity.diagnosis` reads it.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -10,10 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from parity.fingerprint import Fingerprint
 from parity.run_record import RunRecordError, finite, written_whole
 
 SYMPTOMS_FILE = "symptoms.json"
+Weights = dict[str, NDArray[Any]]
+"""By layer, each two-dimensional."""
 
 
 @dataclass
@@ -111,3 +117,21 @@ class Symptoms:
             return cls(**values)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise RunRecordError(f"{path}: cannot be read as symptoms ({error})") from error
+
+    @classmethod
+    def beside(cls, model_file: Path) -> "Symptoms | None":
+        """Those of the training that wrote the model, in its folder or the one above, if any."""
+        for folder in model_file.resolve().parents[:2]:
+            with contextlib.suppress(RunRecordError):
+                return cls.load(folder / SYMPTOMS_FILE)
+        return None
+
+
+def changes_of(weights: Weights, initial: Weights) -> dict[str, float]:
+    """Norm of the change of each weight, relative to the initial norm (1 where that was 0)."""
+    changes = {}
+    with np.errstate(all="ignore"):  # weights may have run away
+        for name, values in weights.items():
+            norm = float(np.linalg.norm(initial[name]))
+            changes[name] = float(np.linalg.norm(values - initial[name])) / (norm or 1.0)
+    return changes

@@ -2,6 +2,8 @@
 
 import csv
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +76,77 @@ def test_keras_match_reaches_what_keras_reaches(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert RunRecord.load(tmp_path / "run" / "record.json").metrics["accuracy"] >= 0.97
+
+
+@pytest.mark.slow
+def test_the_augmented_recipe_reads_every_view(
+    mnist_root: Path, lightning_mnist_command: Command, tmp_path: Path
+) -> None:
+    recipe = ROOT / "configs" / "augmented.yaml"
+    done = lightning_mnist_command(
+        "fit", "-c", recipe, "--data.source", "mnist", "--data.root", mnist_root,
+        "--run_dir", tmp_path / "run", "--views", "all", timeout=1800,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    views = RunRecord.load(tmp_path / "run" / "record.json").metrics["views"]
+    accuracies = {view["name"]: view["accuracy"] for view in views}
+    assert len(accuracies) == 9
+    for name, accuracy in accuracies.items():
+        assert accuracy >= (0.98 if name in ("clean", "inverted") else 0.97), accuracies
+    assert not any(view["collapse"] for view in views)
+
+
+SGD = {
+    "lightning_mnist": (
+        "--optimizer", "SGD", "--optimizer.lr", "0.1", "--lr_scheduler", "null",
+        "--model.batch_norm", "false", "--model.dropout", "0",
+    ),
+    "keras_reference": ("--optimizer.name", "SGD", "--optimizer.learning_rate", "0.1"),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", SGD)
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ("255 - x", "were inverted and not scaled"),
+        ("raw pixels", "were not scaled"),
+        ("x / 255 / 255", "were scaled twice"),
+    ],
+)
+def test_the_users_bug_on_demand_and_its_alarm(
+    package: str, fault: str, cause: str, mnist_root: Path, tmp_path: Path
+) -> None:
+    """All 1s, 11.35 %; with the guard on, stopped in the first epoch, with cause and fix."""
+    if package == "keras_reference":
+        pytest.importorskip("keras", reason="the extra keras is not installed")
+    digits = sources.load("mnist", mnist_root)
+    np.savez(
+        tmp_path / "mnist.npz", x_train=digits.train_images, y_train=digits.train_labels,
+        x_test=digits.test_images, y_test=digits.test_labels,
+    )  # fmt: skip
+
+    def fit(guard: str) -> subprocess.CompletedProcess[str]:
+        flags = (
+            "--data.source", tmp_path / "mnist.npz", "--model.hidden", "[128, 64]",
+            "--trainer.max_epochs", 1, "--guard", guard, "--run_dir", tmp_path / guard,
+        )  # fmt: skip
+        command = [sys.executable, "-m", f"{package}.faults", fault, "fit"]
+        return subprocess.run(
+            [*command, *map(str, flags), *SGD[package]],
+            cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+
+    assert fit("off").returncode == 0
+    metrics = RunRecord.load(tmp_path / "off" / "record.json").metrics
+    assert metrics["accuracy"] == pytest.approx(0.1135, abs=0.0002)
+    assert metrics["predicted_share"][1] > 0.999
+    stopped = fit("stop")
+    assert stopped.returncode == 3
+    assert "the network has collapsed in epoch 1" in stopped.stderr
+    assert f"1. in training, the pixels {cause}" in stopped.stderr
+    assert "Feed it x / 255" in stopped.stderr
 
 
 @pytest.fixture

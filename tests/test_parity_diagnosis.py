@@ -606,3 +606,15 @@ def test_bytes_and_absent_symptoms_are_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RunRecordError, match=r"symptoms\.json: cannot be read as symptoms \("):
         Symptoms.load(path)
+
+
+def test_the_symptoms_of_a_model_stand_beside_it_or_one_folder_up(tmp_path: Path) -> None:
+    folder = tmp_path / "run" / "checkpoints"
+    folder.mkdir(parents=True)
+    assert Symptoms.beside(folder / "best.ckpt") is None
+    FULL.save(tmp_path / "run")
+    assert Symptoms.beside(folder / "best.ckpt") == FULL
+    assert Symptoms.beside(tmp_path / "run" / "model.keras") == FULL
+    assert Symptoms.beside(tmp_path / "model.keras") is None
+    (tmp_path / "run" / SYMPTOMS_FILE).write_text("{half")
+    assert Symptoms.beside(folder / "best.ckpt") is None

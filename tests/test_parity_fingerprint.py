@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+import torch
 
 from lightning_mnist import sources
-from parity.fingerprint import GRID, SAMPLE, Fingerprint, change, sample
+from lightning_mnist.preprocessing import Preprocessing
+from parity.fingerprint import GRID, SAMPLE, Fingerprint, change, intended, sample
 
 DIGITS = sources.load("digits", Path("nowhere"))
 EXPECTED = (DIGITS.train_images / 255).astype(np.float32)
@@ -290,3 +293,18 @@ def test_only_the_sample_is_looked_at() -> None:
     assert Fingerprint.of(images).maximum == 0
     images[ids[-1], 3, 3] = 1
     assert Fingerprint.of(images).maximum == 1
+
+
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize("standardize", ["none", "dataset", "image"])
+def test_what_a_recipe_intends_is_what_the_network_is_fed(
+    invert: bool, standardize: Literal["none", "dataset", "image"]
+) -> None:
+    """Against the real preprocessing, which must be told from a wrong one by this."""
+    images = torch.from_numpy(DIGITS.train_images[:60])
+    preprocessing = Preprocessing(invert=invert, standardize=standardize)
+    preprocessing.fit(images)
+    fed = preprocessing(images).view(-1, 28, 28).numpy()
+    expected = intended(images.numpy(), preprocessing.describe())
+    np.testing.assert_allclose(expected, fed, atol=2e-3)
+    assert change(Fingerprint.of(expected), Fingerprint.of(fed)) is None
