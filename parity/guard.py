@@ -3,6 +3,7 @@
 It collects symptoms, knows when to look, decides, keeps the evidence and says why.
 """
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.collapse import (
-    CollapseLimits,
-    dead_layers,
-    signs_while_training,
-)
+from parity.collapse import CollapseLimits, Reading, dead_layers
 from parity.diagnosis import Case, Finding, diagnose
 from parity.fingerprint import Fingerprint, change, intended
 from parity.run_record import Predictions
@@ -133,7 +130,7 @@ class Guard:
         if batch_accuracy is not None and self._representative(labels):
             gap = batch_accuracy - float((logits.argmax(axis=1) == labels).mean())
             self.symptoms.early_gap = max(self.symptoms.early_gap or 0.0, gap)
-        signs = signs_while_training(labels, logits, settled=False)
+        signs = self._read(step, labels, logits, dead).signs(settled=False)
         dying = {layer for layer, share in dead.items() if share == 1}
         if again := dying & self._dead_before:
             signs += dead_layers(dict.fromkeys(sorted(again), 1.0))
@@ -182,7 +179,8 @@ class Guard:
         self._measure(weights, dead, learning_rate, train_loss)
         signs = dead_layers(dead)
         patience = LIMITS.steps if self._fed_otherwise else LIMITS.patience
-        signs += signs_while_training(labels, logits, settled=step >= patience, limits=LIMITS)
+        reading = self._read(step, labels, logits, dead)
+        signs += reading.signs(settled=step >= patience, limits=LIMITS)
         if signs:
             self._collapsed(signs, labels, logits, sample_ids)
         if self.writes:
@@ -218,6 +216,16 @@ class Guard:
         case = Case(logits, labels, self.symptoms)
         if case.signs and not self._said:
             self._say(case.signs, diagnose(case), "on the test set")
+
+    def _read(
+        self, step: int, labels: NDArray[np.int64], logits: Floats, dead: dict[str, float]
+    ) -> Reading:
+        reading = Reading.of(labels, logits)
+        noted = dataclasses.asdict(reading) | {"dead": dead}
+        self.symptoms.readings.append({"epoch": self.symptoms.epoch, "step": step, **noted})
+        known = self.symptoms.predicted_ever
+        self.symptoms.predicted_ever = np.union1d(known, logits.argmax(axis=1)).astype(int).tolist()
+        return reading
 
     def _representative(self, labels: NDArray[np.int64]) -> bool:
         """Whether the probe's classes are roughly as frequent as those of training."""

@@ -65,6 +65,9 @@ class Symptoms:
         best_accuracy: Highest of all epochs, on validation images.
         layers: From input to output.
         repeat_difference: Largest difference between the logits of the same images, asked twice.
+        readings: What each look at the validation images saw: epoch, step, the figures of
+            `parity.collapse.Reading`, and the share of dead units by layer.
+        predicted_ever: Classes that were predicted in any of them.
         collapsed_at: Epoch and step at which the guard saw a collapse.
         signs: What it saw.
         causes: What it named, the likeliest first.
@@ -85,6 +88,8 @@ class Symptoms:
     best_accuracy: float | None = None
     layers: list[Layer] = field(default_factory=list)
     repeat_difference: float | None = None
+    readings: list[dict[str, Any]] = field(default_factory=list)
+    predicted_ever: list[int] = field(default_factory=list)
     collapsed_at: tuple[int, int] | None = None
     signs: list[str] = field(default_factory=list)
     causes: list[str] = field(default_factory=list)

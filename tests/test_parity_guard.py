@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from parity.collapse import Reading
 from parity.guard import COLLAPSE_FILE, CollapsedError, Guard
 from parity.loading import load_run
 from parity.symptoms import SYMPTOMS_FILE, Symptoms
@@ -150,6 +151,33 @@ def test_healthy_and_slow_learners_are_left_alone(
     assert capsys.readouterr() == ("", "")
     assert not (tmp_path / COLLAPSE_FILE).exists()
     assert Symptoms.load(tmp_path / SYMPTOMS_FILE).collapsed_at is None
+
+
+def test_every_look_is_noted(tmp_path: Path) -> None:
+    guard = started(tmp_path)
+    early(guard, 1, SLOW, ALIVE)
+    epoch(guard, 12, np.where(np.arange(10) < 5, logits(0.3, right=9), -9).astype(np.float32))
+    first, second = Symptoms.load(tmp_path / SYMPTOMS_FILE).readings
+    assert (first["epoch"], first["step"], first["dead"]) == (0, 1, ALIVE)
+    assert (second["epoch"], second["step"], second["broken"]) == (1, 12, 0)
+    assert second["classes"] == 5
+    assert second["gain"] == pytest.approx(0.5 - 0.1, abs=0.12)
+    assert 0.6 < second["entropy"] <= np.log(5) / np.log(10) + 1e-9
+    assert second["blind_loss"] == pytest.approx(np.log(10))
+    assert Symptoms.load(tmp_path / SYMPTOMS_FILE).predicted_ever == list(range(10))
+
+
+def test_a_reading_against_arithmetic() -> None:
+    certain = np.log(np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.5, 0.3, 0.2], [0.4, 0.3, 0.3]]))
+    reading = Reading.of(np.array([0, 1, 0, 2]), certain.astype(np.float32))
+    assert (reading.images, reading.broken) == (4, 0)
+    assert (reading.top_class, reading.top_share, reading.classes) == (0, 0.75, 2)
+    assert reading.spread == pytest.approx(0.6)
+    assert reading.gain == pytest.approx(0.75 - 0.5)
+    assert reading.loss == pytest.approx(-np.log([0.7, 0.8, 0.5, 0.3]).mean(), rel=1e-5)
+    assert reading.blind_loss == pytest.approx(-(0.5 * np.log(0.5) + 0.5 * np.log(0.25)))
+    shares = np.array([0.75, 0.25])
+    assert reading.entropy == pytest.approx(-(shares * np.log(shares)).sum() / np.log(3))
 
 
 def test_the_evidence_is_kept(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ def training_pixels(case: Case) -> Finding | None:
         f"in training, the pixels {what}",
         f"the network was fed {fed.describe()} where the recipe's preprocessing gives "
         f"{intended.describe()}",
-        "Feed it x / 255, and preprocess in one place",
+        "Feed it x / 255, and preprocess in one place"
+        if fed.describe() != intended.describe()
+        else "Read and arrange all images in one place",
     )
 
 
