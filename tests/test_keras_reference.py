@@ -34,7 +34,9 @@ def fitted(keras_here: Here, tiny_npz: Path, tmp_path: Path) -> Path:
 
 def test_fit_fills_a_run_directory_that_meets_the_contract(fitted: Path, tiny_npz: Path) -> None:
     names = {path.name for path in fitted.iterdir()}
-    assert names == {"record.json", "predictions.npz", "config.yaml", "model.keras"}
+    assert names == {
+        "record.json", "predictions.npz", "config.yaml", "model.keras", "symptoms.json",
+    }  # fmt: skip
     record = RunRecord.load(fitted / "record.json")
     assert record.finished
     assert record.framework == "keras"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from lightning_mnist.__main__ import _choose_threads
 from parity.run_record import Predictions, RunRecord
 from tests.conftest import ROOT, Here
 
@@ -30,7 +32,8 @@ def test_fit_leaves_a_complete_run_directory(fitted: Path, tiny_npz: Path) -> No
     names = {path.name for path in fitted.iterdir()}
     assert names == {
         "record.json", "predictions.npz", "config.yaml", "history.csv",
-        "curves.png", "confusion.png", "mistakes.png", "checkpoints",
+        "curves.png", "confusion.png", "mistakes.png", "symptoms.json",
+        "checkpoints",
     }  # fmt: skip
     assert {p.name for p in (fitted / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     for picture in fitted.glob("*.png"):
@@ -268,3 +271,17 @@ def test_checkpoints_hold_weights_and_plain_values_only(fitted: Path) -> None:
         checkpoint = torch.load(path, weights_only=True)
         assert "preprocessing.mean" in checkpoint["state_dict"]
         json.dumps(checkpoint["hyper_parameters"])
+
+
+@pytest.mark.parametrize(
+    ("cpus", "given", "expected"), [(2, None, "1"), (2, "2", "2"), (8, None, None), (8, "3", "3")]
+)
+def test_a_small_machine_uses_one_thread_unless_told_otherwise(
+    cpus: int, given: str | None, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cpus)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    _choose_threads()
+    assert os.environ.get("OMP_NUM_THREADS") == expected
