@@ -29,8 +29,8 @@ class CollapseLimits:
             images apart.
         patience: Updates after which any network must. Most do from the start; deep sigmoid
             networks stay on a plateau for hundreds of steps.
-        training_spread: As `spread`, for networks in training. Measured: slow learners 0.03 or
-            more, all-1s networks 0.01 at most.
+        training_spread: As `spread`, for networks in training. Measured on MNIST after an epoch:
+            all-1s networks 0.0012 at most.
         diverged: Loss, as a multiple of the class frequencies' entropy, from which on a network
             that does not beat the majority class has diverged.
     """

@@ -180,7 +180,7 @@ def outcome(fault: Fault, run_dir: Path, healthy_dir: Path) -> Outcome:
         shares=np.bincount(run.predicted, minlength=run.logits.shape[1]) / len(run.predicted),
         guard=guard,
         verdict=judged.verdict,
-        reason=judged.reasons[0],
+        reason=judged.reasons[0].removeprefix(f"{fault.name}, {run.name}: "),
         findings=diagnose(Case(run.logits, run.labels, symptoms)),
         symptoms=symptoms,
     )

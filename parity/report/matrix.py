@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -57,30 +58,28 @@ def status(outcome: Outcome) -> str:
 
 
 def show_matrix(outcomes: dict[str, list[Outcome]], data: str, console: Console) -> None:
-    """Print a table for each side."""
+    """Print a table for each side; the guard's column has epoch and step."""
     for side, results in outcomes.items():
-        title = f"{side}, {data}: {tally(results)}"
-        table = Table(title=escape(title), title_justify="left", title_style="bold")
-        table.add_column("mistake")
-        table.add_column("accuracy", justify="right")
-        table.add_column("healthy", justify="right")
-        table.add_column("predicted most", justify="right")
-        for name in ("guard", "judge", "first-named cause", ""):
-            table.add_column(name)
+        console.print(f"[bold]{escape(side)}, {escape(data)}[/]: {tally(results)}", highlight=False)
+        table = Table("mistake, and the first-named cause", box=SIMPLE_HEAD)
+        for name in ("right", "says", "guard", "judge", ""):
+            table.add_column(name, no_wrap=True)
         for result in results:
             top = int(result.shares.argmax())
             state = status(result)
+            cause = result.findings[0].cause if result.findings else "no cause named"
             table.add_row(
-                escape(result.fault.name),
+                f"{escape(result.fault.name)}\n  [dim]{escape(cause)}[/]",
                 f"{result.accuracy:.2%}",
-                f"{result.healthy:.2%}",
                 f"{top}: {result.shares[top]:.0%}",
-                _when(result),
+                _when(result).replace("epoch ", "").replace("step ", ""),
                 result.verdict.name,
-                escape(result.findings[0].cause) if result.findings else "-",
                 f"[{STYLES[state]}]{state}[/]",
             )
         console.print(table)
+        healthy = {result.fault.recipe: result.healthy for result in results}
+        shown = ", ".join(f"{recipe} {accuracy:.2%}" for recipe, accuracy in healthy.items())
+        console.print(f"  without a mistake: {escape(shown)}\n", highlight=False)
 
 
 def write_page(outcomes: dict[str, list[Outcome]], data: str, command: str, path: Path) -> None:
