@@ -297,5 +297,9 @@ def main(args: ArgsType = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except CollapsedError as error:
+        # All ranks stop. A code other than 0 from the others would have Lightning send the first
+        # one a signal, whose handler broadcasts to ranks that are gone, and waits for ever.
+        if getattr(rank_zero_only, "rank", 0) > 0:
+            return 0
         print(f"error: {error}", file=sys.stderr)
         return COLLAPSED
