@@ -1,4 +1,4 @@
-"""No false alarm: 120 trainings of every shape, of which most end well and none is stopped.
+"""No false alarm: 156 trainings of every shape, of which over 100 end well and none is stopped.
 
 They are short, so that some have hardly begun to learn when they end: those must be left alone too.
 """
@@ -19,7 +19,9 @@ from parity.diagnosis import Case, diagnose
 from parity.symptoms import Symptoms
 from tests.conftest import Here
 
-CHUNK = 12
+CHUNK, CHUNKS = 12, 13
+WELL = 8
+"""Of a chunk so many trainings, at least, learn something: over 100 of all."""
 RATES = {
     "SGD": (0.01, 0.1),
     "Adam": (1e-4, 1e-3, 1e-2),
@@ -90,7 +92,7 @@ def train(shape: dict[str, Any], data: Path, seed: int, run_dir: Path) -> tuple[
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*LeafSpec")  # Lightning 2.6 on torch 2.13
-@pytest.mark.parametrize("chunk", range(10))
+@pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_no_healthy_training_is_stopped(chunk: int, mnist_root: Path, tmp_path: Path) -> None:
     well = 0
     for seed in range(CHUNK * chunk, CHUNK * (chunk + 1)):
@@ -104,7 +106,7 @@ def test_no_healthy_training_is_stopped(chunk: int, mnist_root: Path, tmp_path: 
         if case.accuracy > majority + 0.2 * (1 - majority):
             well += 1
             assert diagnose(case) == [], (seed, shape)
-    assert well >= 0.75 * CHUNK
+    assert well >= WELL
 
 
 @pytest.mark.slow
