@@ -11,7 +11,7 @@ from keras_reference.data import Digits
 from parity.fingerprint import sample
 from parity.guard import ENOUGH, PROBE, Guard
 
-EPOCH_PROBE = 1000
+EPOCH_PROBE = 500
 """Validation images, at most, that are looked at after each epoch: Keras keeps no answers."""
 Floats = NDArray[np.float32]
 
