@@ -43,7 +43,7 @@ class CollapseGuard(Callback):
         """Measure what is there before the first step."""
         data, module = _of(trainer, pl_module)
         loader = data.train_dataloader()
-        raw = data.train_images[torch.from_numpy(sample(len(data.train_ids)))]
+        raw = loader.images[data.train_ids[torch.from_numpy(sample(len(data.train_ids)))]]
         picked = data.val_ids[torch.from_numpy(sample(len(data.val_ids), PROBE))]
         self._probe, self._probe_labels = loader.images[picked], loader.labels[picked].cpu().numpy()
         self.guard.start(

@@ -158,11 +158,11 @@ class Reading:
             top_class=int(shares.argmax()),
             top_share=float(shares.max()),
             classes=int((shares > 0).sum()),
-            entropy=_entropy(shares) / float(np.log(columns)),
+            entropy=entropy(shares) / float(np.log(columns)),
             spread=float(np.ptp(probabilities, axis=0).max()),
             gain=float((predicted == labels).mean() - frequencies.max()),
             loss=float((np.log(totals[:, 0]) - values[np.arange(images), labels]).mean()),
-            blind_loss=_entropy(frequencies),
+            blind_loss=entropy(frequencies),
         )
 
     def signs(self, *, settled: bool, limits: CollapseLimits | None = None) -> list[str]:
@@ -194,7 +194,8 @@ class Reading:
         return []
 
 
-def _entropy(shares: NDArray[np.floating[Any]]) -> float:
+def entropy(shares: NDArray[np.floating[Any]]) -> float:
+    """Of shares float [C] that add up to 1, in nats."""
     some = shares[shares > 0]
     return max(0.0, -float((some * np.log(some)).sum()))
 

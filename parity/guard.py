@@ -52,7 +52,7 @@ class Guard:
         self.writes = True
         """False on all processes but one."""
         self._initial: Weights = {}
-        self._dead_before: set[str] = set()
+        self._dead_before: dict[str, float] = {}
         self._said = False
         self._fed_otherwise = False
 
@@ -131,10 +131,10 @@ class Guard:
             gap = batch_accuracy - float((logits.argmax(axis=1) == labels).mean())
             self.symptoms.early_gap = max(self.symptoms.early_gap or 0.0, gap)
         signs = self._read(step, labels, logits, dead).signs(settled=False)
-        dying = {layer for layer, share in dead.items() if share == 1}
-        if again := dying & self._dead_before:
-            signs += dead_layers(dict.fromkeys(sorted(again), 1.0))
-        self._dead_before = dying
+        signs += dead_layers(
+            {name: dead[name] for name in dead if self._dead_before.get(name) == 1}
+        )
+        self._dead_before = dead
         if signs:
             self.symptoms.step = step
             self._measure(weights(), dead, learning_rate, train_loss)

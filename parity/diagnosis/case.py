@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.collapse import signs_of_collapse
+from parity.collapse import entropy, signs_of_collapse
 from parity.symptoms import Symptoms
 
 Ints = NDArray[np.int64]
@@ -84,8 +84,8 @@ class Case:
     @cached_property
     def entropy(self) -> float:
         """Loss of a model that knows the class frequencies and nothing else, in nats."""
-        p = np.ones(self.classes) / self.classes if self.frequencies is None else self.frequencies
-        return float(-(p[p > 0] * np.log(p[p > 0])).sum())
+        even = np.ones(self.classes) / self.classes
+        return entropy(even if self.frequencies is None else self.frequencies)
 
     @cached_property
     def accuracy(self) -> float | None:
