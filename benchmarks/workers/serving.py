@@ -1,0 +1,88 @@
+"""How a worker is commanded: a JSON object a line on stdin, an answer a line on stdout.
+
+``{"prepare": WORK, "settings": {...}}`` builds, ``{"run": true}`` trains a round, ``{"calls":
+true}`` trains one and counts Python calls, ``{"launches": true}`` kernel launches. Whatever a
+framework prints goes to stderr, and so to the worker's log.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.work import Work
+from benchmarks.workers.call_counter import count_calls
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A competitor that is ready.
+
+    Attributes:
+        run: Trains a round; returns the seconds of an epoch.
+        note: What is worth knowing of how it was set up.
+        count: Trains a round and returns its calls by kind; None to count all calls of `run`.
+    """
+
+    run: Callable[[], float]
+    note: dict[str, Any] = field(default_factory=dict)
+    count: Callable[[], dict[str, int]] | None = None
+
+
+def serve(prepare: Callable[..., Prepared]) -> None:
+    """Answer until stdin ends; `prepare` takes the work, and settings by name."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    prepared: Prepared | None = None
+    for line in sys.stdin:
+        message = json.loads(line)
+        try:
+            if "prepare" in message:
+                prepared = prepare(Work.from_json(message["prepare"]), **message["settings"])
+                answer: dict[str, Any] = {"note": prepared.note}
+            else:
+                assert prepared is not None, "expected prepare first"
+                answer = _answer(message, prepared)
+        except (Exception, SystemExit) as error:
+            traceback.print_exc()
+            reason = " ".join(str(error).split())[:300]
+            answer = {"error": f"{type(error).__name__}: {reason}"}
+        answers.write(json.dumps(answer | {"peak_mib": peak_mib()}) + "\n")
+        answers.flush()
+
+
+def _answer(message: dict[str, Any], prepared: Prepared) -> dict[str, Any]:
+    if "calls" in message:
+        return prepared.count() if prepared.count else count_calls(prepared.run)
+    if "launches" in message:
+        return count_launches(prepared.run)
+    return {"seconds": prepared.run()}
+
+
+def count_launches(run: Callable[[], object]) -> dict[str, Any]:
+    """Kernels, and graphs of kernels, that the CPU launches on the GPU while `run` runs."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
+        run()
+    names = ("cudaLaunchKernel", "cuLaunchKernel", "cudaGraphLaunch")
+    return {
+        "launches": sum(
+            event.count for event in profiler.key_averages() if event.key.startswith(names)
+        )
+    }
+
+
+def peak_mib() -> float:
+    """The most memory that this process has held, in MiB.
+
+    Not from `getrusage`: its figure outlives an exec, and so may be the parent's.
+    """
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("/proc/self/status has no VmHWM")

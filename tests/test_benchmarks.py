@@ -1,0 +1,389 @@
+"""`benchmarks`: every competitor does the work that it is timed for; no test asserts a time."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from benchmarks import crew as crews
+from benchmarks import tables
+from benchmarks.competitors import AUGMENTED, PLAIN, Competitor, chosen
+from benchmarks.crew import crew
+from benchmarks.errors import InputError, WorkerFailedError
+from benchmarks.figures import against, compared, summary
+from benchmarks.measures import accuracy, busy, calls, epoch, growth, memory
+from benchmarks.plots import draw
+from benchmarks.processes import fit, once
+from benchmarks.results import PICTURE_FILE, RESULTS_FILE, Results
+from benchmarks.rounds import rounds
+from benchmarks.setting import Setting
+from benchmarks.work import AUGMENTATION, NETWORKS, Network, Work, work_on
+from benchmarks.workers import bare, ours, usual
+from benchmarks.workers.call_counter import count_calls
+from tests.conftest import Done
+
+FEW = Network((16,), 64)
+
+
+@pytest.fixture
+def work(tiny_npz: Path) -> Work:
+    return replace(work_on(tiny_npz, "cpu").on(FEW), epochs=1)
+
+
+@pytest.fixture
+def setting(work: Work, tmp_path: Path) -> Setting:
+    quiet = Console(file=io.StringIO())
+    return Setting(work, {"small": FEW}, ("bare loop",), 1, 1, tmp_path, quiet)
+
+
+@pytest.fixture
+def benchmarks_here(in_process: Callable[..., Done]) -> Callable[..., Done]:
+    return lambda *flags: in_process("benchmarks", *flags)
+
+
+def test_ratios_of_medians_and_of_pairs() -> None:
+    """A machine that is ten times slower in one round changes neither much."""
+    reference, own = [1.0, 10.0, 1.2], [2.0, 20.0, 2.4]
+    assert against(own, reference) == {"ratio": 2.0, "paired": 2.0}
+    assert against([3.0, 1.0, 1.0], [1.0, 1.0, 3.0]) == {"ratio": 1.0, "paired": 1.0}
+    assert against([2.0, 4.0, 9.0], [1.0, 4.0, 3.0]) == {"ratio": 4 / 3, "paired": 2.0}
+    with pytest.raises(ValueError, match="longer than"):
+        against([1.0], [1.0, 2.0])
+
+
+def test_summary_keeps_what_was_measured() -> None:
+    assert summary([3.0, 1.0, 2.0]) == {"seconds": [3.0, 1.0, 2.0], "min": 1, "median": 2, "max": 3}
+    assert compared({"a": [1.0], "b": [3.0]}, "a")["b"]["ratio"] == 3.0
+
+
+def test_a_twelfth_is_kept_for_validation_as_fit_does(tiny_npz: Path) -> None:
+    work = work_on(tiny_npz, "cpu")
+    assert (work.images, work.val_images) == (367, 33)
+    assert work.on(NETWORKS["large"]).steps == 1
+    assert replace(work, batch_size=100).steps == 4
+    assert replace(work, batch_size=100, devices=3).steps == 4  # 99 images a step
+    assert Work.from_json(json.loads(json.dumps(work.to_json()))) == work
+
+
+class Told:
+    """A worker that notes when it is asked."""
+
+    def __init__(self, name: str, asked: list[str]) -> None:
+        self.name, self.asked = name, asked
+
+    def ask(self, **message: bool) -> dict[str, float]:
+        assert message == {"run": True}
+        self.asked.append(self.name)
+        return {"seconds": float(len(self.asked))}
+
+
+def test_rounds_alternate_and_the_first_is_not_kept() -> None:
+    asked: list[str] = []
+    workers: Any = {name: Told(name, asked) for name in "abc"}
+    assert rounds(workers, 2, lambda what: None) == {"a": [4, 7], "b": [5, 8], "c": [6, 9]}
+    assert "".join(asked) == "abc" * 3
+
+
+def test_what_is_not_installed_is_skipped_by_name() -> None:
+    odd = {"bare loop": PLAIN["bare loop"], "odd": Competitor("bare", needs="no_such_package")}
+    members, skipped = chosen(odd, [])
+    assert list(members) == ["bare loop"]
+    assert skipped == {"odd": "no_such_package is not installed"}
+
+
+def test_the_bare_loop_always_takes_part() -> None:
+    assert list(chosen(PLAIN, ["ours"])[0]) == ["bare loop", "ours"]
+
+
+def answers(member: Competitor, work: Work, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a worker notes when it is prepared, and what it says of a round."""
+    with crew({"one": (member.module, member.settings, work)}, 1, folder) as (workers, notes):
+        return notes["one"], workers["one"].ask(run=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bare loop, ours",
+        "ours, augmented",
+        "lightning, 0 workers",
+        pytest.param("lightning, 2 workers, torchvision", marks=pytest.mark.slow),
+    ],
+)
+def test_competitors_of_torch_train(name: str, work: Work, tmp_path: Path) -> None:
+    member = {**PLAIN, **AUGMENTED}[name]
+    _, answer = answers(member, replace(work, augmented=member.augmented), tmp_path)
+    assert answer["seconds"] > 0
+    assert answer["peak_mib"] > 50
+
+
+@pytest.mark.parametrize(
+    "name", ["keras", pytest.param("keras tuned, augmented", marks=pytest.mark.slow)]
+)
+def test_competitors_of_keras_train_and_are_tuned(name: str, work: Work, tmp_path: Path) -> None:
+    member = {**PLAIN, **AUGMENTED}[name]
+    note, answer = answers(member, replace(work, augmented=member.augmented), tmp_path)
+    assert answer["seconds"] > 0
+    if name == "keras":
+        assert note == {}
+        return
+    trials = note["calibration_seconds"]
+    assert len(trials) == 4
+    assert trials[note["chosen"]] == min(value for value in trials.values() if value is not None)
+
+
+def test_torchvision_displaces_as_far_as_we_do() -> None:
+    elastic = usual.transform(augmented=True).transforms[2]  # type: ignore[attr-defined]
+    torch.manual_seed(0)
+    image = torch.zeros(1, 28, 28, dtype=torch.uint8)
+    half_images = torch.stack([elastic.make_params([image])["displacement"] for _ in range(100)])
+    pixels = 14 * half_images[..., 8:20, 8:20, :].square().mean().sqrt()
+    assert pixels == pytest.approx(AUGMENTATION["elastic"], rel=0.1)
+
+
+def test_kornia_displaces_as_far_as_we_do() -> None:
+    pytest.importorskip("kornia")
+    ramp = torch.arange(28.0).expand(100, 1, 28, 28)  # tells each pixel's column
+    torch.manual_seed(0)
+    pixels = (bare.kornia_elastic()(ramp) - ramp)[..., 8:20, 8:20].square().mean().sqrt()
+    assert pixels == pytest.approx(AUGMENTATION["elastic"], rel=0.1)
+
+
+def test_ours_is_held_to_the_same_work(work: Work, tmp_path: Path) -> None:
+    """A record of fewer steps, images or epochs is not taken for a fast one."""
+    _, record = fit(work, tmp_path / "run", 1)
+    assert ours.epoch_seconds(record, work) == record.durations["fit"]
+    for other in (
+        replace(work, images=366),
+        replace(work, batch_size=32),
+        replace(work, epochs=2),
+    ):
+        with pytest.raises(WorkerFailedError, match=r"trained on 367 images for 1 epochs in 6"):
+            ours.epoch_seconds(record, other)
+
+
+def test_python_calls_are_counted_exactly() -> None:
+    def called() -> None:
+        pass
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            called()
+            len("")
+
+    few, many = (count_calls(lambda n=n: run(n)) for n in (10, 30))
+    assert {kind: many[kind] - few[kind] for kind in few} == {"python": 20, "c": 20}
+
+
+def test_a_busy_core_is_busy_and_let_go() -> None:
+    with busy.one_core_busy() as process:
+        (core,) = os.sched_getaffinity(process.pid)
+        assert core in os.sched_getaffinity(0)
+        assert process.poll() is None
+    assert process.poll() is not None
+
+
+def test_a_worker_that_fails_says_why_and_where_its_log_is(work: Work, tmp_path: Path) -> None:
+    missing = replace(work, data="no.npz")
+    with (
+        pytest.raises(
+            WorkerFailedError, match=r"one failed .*one\.log.*FileNotFoundError.*no\.npz"
+        ),
+        crew({"one": ("bare", {}, missing)}, 1, tmp_path),
+    ):
+        pass
+    with (
+        pytest.raises(WorkerFailedError, match=r"one has died .*No module named.*no_such_worker"),
+        crew({"one": ("no_such_worker", {}, work)}, 1, tmp_path),
+    ):
+        pass
+
+
+def test_the_crew_ends_with_its_block(work: Work, tmp_path: Path) -> None:
+    with crew({"one": ("bare", {}, work)}, 1, tmp_path) as (workers, _):
+        process = workers["one"].process
+        assert process.poll() is None
+    assert process.returncode == 0
+
+
+def test_every_framework_gets_the_same_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    environment = crews.environment(3)
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+    assert {environment[name] for name in names} == {"3"}
+
+
+@pytest.mark.slow
+def test_ranks_of_the_bare_loop_meet(work: Work, tmp_path: Path) -> None:
+    result = once("bare_ranks", replace(work, devices=2), 1, tmp_path / "ranks.log")
+    assert 0 < result["seconds"] < result["process_seconds"]
+
+
+def test_a_process_that_fails_says_why(tmp_path: Path, work: Work) -> None:
+    with pytest.raises(
+        WorkerFailedError, match=r"no_such ended with exit code 1 .*No module named"
+    ):
+        once("no_such", work, 1, tmp_path / "log")
+
+
+def test_the_shortest_run_that_reaches_the_target_counts(work: Work) -> None:
+    asked: list[tuple[float, int]] = []
+
+    def run(work: Work, seed: int) -> tuple[float, float]:
+        asked.append((work.epochs, seed))
+        return 10 * work.epochs, 0.9 + 0.025 * work.epochs
+
+    found = accuracy._shortest(run, work, 4)
+    assert {target: (run["epochs"], run["seconds"]) for target, run in found.items()} == {
+        0.97: (3, 30),
+        0.98: (4, 40),
+    }
+    assert asked == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_a_target_that_is_not_reached_gives_no_ratio(work: Work) -> None:
+    never = accuracy._shortest(lambda work, seed: (1.0, 0.975), work, 0)
+    assert (never[0.97]["epochs"], never[0.97]["reached"]) == (1, True)
+    assert (never[0.98]["epochs"], never[0.98]["reached"]) == (accuracy.MOST_EPOCHS, False)
+    results = accuracy._results({"keras tuned": [never[0.98]], "ours": [never[0.98]]})
+    assert "ratio" not in results["ours"]
+
+
+def test_tiled_digits_have_as_many_images_as_asked_for(work: Work, tmp_path: Path) -> None:
+    more = growth.tiled(work, 1000, tmp_path)
+    assert (more.images, more.val_images) == (1000, 100)
+    assert work_on(Path(more.data), "cpu").images == 1100 - round(1100 / 12)
+
+
+def test_an_epoch_is_compared_shown_written_and_drawn(setting: Setting) -> None:
+    """Through the real measure with the bare loop, then the files and the tables."""
+    file = Results.of(setting, ["epoch", "--rounds", "1"])
+    file.measures["epoch"] = epoch.measure(setting)
+    (group,) = file.measures["epoch"]  # nobody who augments was asked for
+    assert group["steps"] == 6
+    assert group["competitors"]["bare loop"]["ratio"] == 1.0
+    file.save(setting.out)
+    written = json.loads((setting.out / RESULTS_FILE).read_text(encoding="utf-8"))
+    assert written["command"] == "python -m benchmarks epoch --rounds 1"
+    assert {"date", "cpu", "threads", "versions", "cores"} <= set(written["machine"])
+    assert written["machine"]["versions"]["torch"]
+    assert written["measures"]["epoch"][0]["competitors"]["bare loop"]["seconds"]
+    assert (setting.out / PICTURE_FILE).read_bytes().startswith(b"\x89PNG")
+    tables.show(file.measures, setting.console)
+    shown = setting.console.file.getvalue()  # type: ignore[attr-defined]
+    assert "784-16-10, batch 64, 367 images" in shown
+
+
+def of_all_measures() -> dict[str, Any]:
+    """As the measures return it, with made-up seconds."""
+    both = compared({"bare loop": [1.0, 2.0], "ours": [1.5, 2.5]}, "bare loop")
+    named = {"network": "784-16-10", "size": "small"}
+    states = {"idle": summary([1.0]), "busy": summary([2.0]), "ratio": 2.0, "paired": 2.0}
+    run = {"seconds": 1.0, "epochs": 2, "accuracy": 0.98, "reached": True}
+    sized = {"batch_size": 64, "images": 367, "steps": 6, "augmentation": "none"}
+    tuned = {"keras tuned": both["ours"] | {"chosen": "jit_compile=True, steps_per_execution=32"}}
+    return {
+        "epoch": [
+            named | sized | {"competitors": both | tuned, "skipped": {"k": "kornia is missing"}}
+        ],
+        "accuracy": {
+            "targets": [{"target": 0.97, "competitors": {"ours": {"runs": [run]} | summary([1.0])}}]
+        },
+        "busy": [named | {"competitors": {"ours": states}, "skipped": {}}],
+        "growth": {
+            quantity: [{quantity: value, "competitors": both} for value in (1, 2)]
+            for quantity in ("images", "seeds")
+        },
+        "calls": [named | {"calls_a_step": {"ours": {"python": 900.0, "c": 500.0}}}],
+        "memory": [named | {"mib": {"ours": 500.0}, "skipped": {}}],
+    }
+
+
+def test_every_measure_has_a_table_and_a_panel(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=120)
+    measures = of_all_measures()
+    tables.show(measures, console)
+    shown = console.file.getvalue()
+    for text in (
+        "ours", "1.500", "skipped: k, kornia is missing", "keras tuned: jit_compile=True",
+        "97% test accuracy", "one core kept busy", "of whole runs by seeds", "900.0", "500",
+    ):  # fmt: skip
+        assert text in shown
+    draw(measures, tmp_path / "all.png")
+    alone = {"memory": measures["memory"]}
+    draw(alone, tmp_path / "one.png")
+    assert (tmp_path / "all.png").stat().st_size > (tmp_path / "one.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "sentence"),
+    [
+        (["speed"], 2, "speed"),
+        (["--rounds", "0"], 2, "rounds"),
+        (["--threads", "none"], 2, "threads"),
+        (["--networks", "huge"], 2, "networks"),
+        (["--data.source", "no.npz"], 1, "no.npz: no such file"),
+    ],
+)
+def test_bad_input_is_answered_in_one_sentence(
+    benchmarks_here: Callable[..., Done], flags: list[str], code: int, sentence: str
+) -> None:
+    done = benchmarks_here(*flags)
+    assert done.code == code
+    assert done.err.startswith("error: ")
+    assert sentence in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_too_few_images_are_said(tmp_path: Path, tiny_npz: Path) -> None:
+    few = growth.tiled(work_on(tiny_npz, "cpu"), 90, tmp_path)
+    with pytest.raises(InputError, match="100 training images; expected at least 120"):
+        work_on(Path(few.data), "cpu")
+
+
+def test_the_command_line_measures_and_writes(
+    benchmarks_here: Callable[..., Done], tiny_npz: Path, tmp_path: Path
+) -> None:
+    done = benchmarks_here(
+        "--data.source", tiny_npz, "--out", tmp_path / "out", "--rounds", 2, "--networks", "small",
+        "--competitors", "bare loop",
+    )  # fmt: skip
+    assert (done.code, done.err) == (0, "")
+    assert "784-128-10, batch 128, 367 images" in done.out
+    values = json.loads((tmp_path / "out" / RESULTS_FILE).read_text(encoding="utf-8"))
+    assert len(values["measures"]["epoch"][0]["competitors"]["bare loop"]["seconds"]) == 2
+
+
+def test_the_parent_loads_no_framework() -> None:
+    """Workers do: a framework in the parent would compute beside them."""
+    code = "import sys, benchmarks.__main__; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"torch", "lightning", "tensorflow", "keras"}
+
+
+@pytest.mark.slow
+def test_the_other_measures_measure(setting: Setting) -> None:
+    """All of them with all that they compare, on the tiny digits: a minute or two."""
+    everyone = replace(setting, competitors=())
+    assert set(memory.measure(everyone)[0]["mib"]) == set(PLAIN) - {memory.WITH_CHILDREN}
+    (group,) = calls.measure(setting)
+    counts = {name: row["python"] for name, row in group["calls_a_step"].items()}
+    assert 0 < counts["bare loop"] < counts["ours, 32 steps an execution"]
+    (group,) = busy.measure(everyone)
+    assert set(group["competitors"]) == set(busy.COUNTED)
+    grids = growth.Grids((200,), (8,), (32,), (1, 2), (1, 2))
+    points = growth.measure(setting, grids)
+    assert {name: len(values) for name, values in points.items()} == {
+        "images": 1, "width": 1, "batch_size": 1, "seeds": 2, "devices": 2,
+    }  # fmt: skip
+    targets = accuracy.measure(replace(setting, rounds=1))["targets"]
+    assert [group["target"] for group in targets] == list(accuracy.TARGETS)
