@@ -41,6 +41,7 @@ VARIABLES = {
 
 def build(flags: list[str], precision: str) -> "LockStep":
     """What ``python -m keras_reference`` with these flags trains, in "float64" or "float32"."""
+    keras.backend.clear_session()
     keras.config.set_floatx(precision)
     parser = make_parser()
     config = parser.instantiate(parser.parse_args(flags))["fit"]

@@ -1,9 +1,9 @@
 """The protocol of a side of the divergence ladder, and the process that serves one (NumPy only).
 
 An entry point is ``module:function``; ``function(flags, precision)`` builds a `LockStep`.
-``python -m parity.lockstep`` serves one: the first line of its standard input names the entry
-point, each further line is a request, all in JSON; arrays travel in ``.npz`` files, and every
-answer is a line of JSON. Whatever the side prints meanwhile goes to the standard error.
+``python -m parity.lockstep`` serves them: each line of its standard input is a request, the first
+one `Server.open`, all in JSON; arrays travel in ``.npz`` files, and every answer is a line of JSON.
+Whatever the side prints meanwhile goes to the standard error.
 """
 
 import importlib
@@ -85,11 +85,16 @@ def read_digits(path: Path) -> Table:
 
 
 class Server:
-    """Answers requests for one side; remembers the arrays that it has read."""
+    """Answers requests for one side at a time; remembers the arrays that it has read."""
 
-    def __init__(self, side: LockStep) -> None:
-        self.side = side
+    side: LockStep
+
+    def __init__(self) -> None:
         self.digits: Table = {}
+
+    def open(self, entry: str, flags: list[str], precision: Precision) -> None:
+        """Build the side that an entry point gives; an earlier one is forgotten."""
+        self.side = load_entry(entry)(flags, precision)
 
     def read(self, path: str) -> Table:
         """The raw arrays, uint8 images and integer labels."""
@@ -133,11 +138,6 @@ class Server:
         ]
         return {"losses": np.array(losses, np.float64)}
 
-    def rebuild(self, entry: str, flags: list[str], precision: Precision) -> Table:
-        """Go on with another side; gives nothing."""
-        self.side = load_entry(entry)(flags, precision)
-        return {}
-
     def settings(self) -> Table:
         """The effective ``settings``, one text in JSON."""
         settings: Callable[[], dict[str, Any]] = getattr(self.side, "settings", dict)
@@ -162,17 +162,13 @@ def serve(server: Server, requests: TextIO, replies: TextIO) -> None:
 
 
 def main() -> int:
-    """Serve an entry point until the standard input ends; failures are answers too."""
+    """Serve until the standard input ends; failures are answers too."""
     # Frameworks print: only answers may reach the pipe.
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.path.insert(0, str(Path.cwd()))
     try:
-        opening = json.loads(sys.stdin.readline())
-        build = load_entry(opening["entry"])
-        server = Server(build(opening["flags"], opening["precision"]))
-        print("{}", file=replies, flush=True)
-        serve(server, sys.stdin, replies)
+        serve(Server(), sys.stdin, replies)
     except Exception as error:  # a side is anyone's code
         text = " ".join(str(error).split())[:500]
         print(json.dumps({"error": f"{type(error).__name__}: {text}"}), file=replies, flush=True)

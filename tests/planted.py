@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from examples.own_pair import ByHand
 from lightning_mnist import lockstep
 from lightning_mnist.lockstep import LockStep
 from lightning_mnist.optimizers import KerasAdamW, KerasSGD
@@ -314,3 +315,16 @@ class LastBatchDropped(LockStep):
         if len(labels) < self.full:
             return self.gradients(images, labels)[0]
         return super().step(images, labels)
+
+
+class InAHurry(ByHand):
+    """Forgets to divide by the number of images."""
+
+    def gradients(self, images: Array, labels: Array) -> tuple[float, Table]:
+        loss, gradients = super().gradients(images, labels)
+        size = len(labels)
+        return loss * size, {name: gradient * size for name, gradient in gradients.items()}
+
+
+def by_hand_in_a_hurry(flags: list[str], precision: str) -> InAHurry:
+    return InAHurry(precision)

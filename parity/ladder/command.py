@@ -93,7 +93,9 @@ def started(
 
         def start(key: str, name: str, side: str, entry: str) -> Remote:
             flags = recipe.flags(side, str(plan.data), 0, str(folder / "unused"))
-            return stack.enter_context(Remote(name, entry, flags, plan.precision, folder / key))
+            remote = stack.enter_context(Remote(name, folder / key))
+            remote.open(entry, flags, plan.precision)
+            return remote
 
         first = start("a", names[0], "lightning", a)
         second = start("b", names[1], "keras", b)

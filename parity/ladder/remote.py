@@ -18,19 +18,14 @@ LAST_LINES = 3
 
 
 class Remote:
-    """Starts ``parity.lockstep`` for an entry point; a request may be sent ahead of its answer.
+    """Starts ``parity.lockstep``; a request may be sent ahead of its answer.
 
     Args:
         name: What messages call it.
-        entry: ``module:function``.
-        flags: For the entry point.
-        precision: "float64" or "float32".
         folder: For the exchange; made here.
     """
 
-    def __init__(
-        self, name: str, entry: str, flags: Sequence[str], precision: Precision, folder: Path
-    ) -> None:
+    def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
         folder.mkdir(parents=True)
@@ -51,8 +46,6 @@ class Remote:
                 text=True,
             )
         self.target: Path | None = None
-        opening = {"entry": entry, "precision": precision, "flags": list(flags)}
-        self._write(json.dumps(opening))
 
     def __enter__(self) -> Self:
         return self
@@ -66,6 +59,12 @@ class Remote:
         self.process.kill()
         self.process.communicate()
 
+    def open(self, entry: str, flags: Sequence[str], precision: Precision) -> None:
+        """Ask for the side of an entry point; `receive` says when it is built."""
+        self.target = None
+        request = {"call": "open", "from": None, "to": None, "entry": entry}
+        self._write(json.dumps(request | {"flags": list(flags), "precision": precision}))
+
     def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
         """Ask for something; `receive` has the answer."""
         self.target = self.folder / "reply.npz"
@@ -77,7 +76,7 @@ class Remote:
         self._write(json.dumps(request))
 
     def receive(self) -> Table:
-        """The answer to what was sent; the first one only says that the side is built.
+        """The answer to what was sent; empty after `open`.
 
         Raises:
             SideFailedError: the side failed, or has died; the message says what it said last.

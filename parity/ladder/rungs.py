@@ -132,7 +132,9 @@ def steps(start: Start, stretch: Stretch) -> Rung:
     note = ""
     if stretch.echo is not None:
         own = differences(stretch.echo, b, dict.fromkeys(b, 0.0))
-        limit, reason = start.tolerance.echo(max(tensor.absolute for tensor in own))
+        drift = max(tensor.absolute for tensor in own)
+        limit, reason = start.tolerance.echo(drift)
+        note = f"one ulp in the initial weights of {start.names[1]} alone has grown to {drift:.1e}"
     found = differences(a, b, dict.fromkeys([*a, *b], limit))
     rung = Rung(stretch.label, "weights and moving statistics", found, reason, note=note)
 

@@ -59,7 +59,9 @@ class Tolerance:
         return limit, f"far below any effect, far above rounding, {kind} batch norm"
 
     def echo(self, drift: float) -> tuple[float, str]:
-        """Between weights in float32, from what one ulp does to one side alone."""
-        floor = self.terms * self.epsilon
-        reason = f"{ECHO_FACTOR} times what one ulp in the weights does to one side: {drift:.1e}"
-        return max(ECHO_FACTOR * drift, floor), reason
+        """In float32, from what one ulp in the initial weights does to one side alone."""
+        limit = max(ECHO_FACTOR * drift, ULPS_OF_A_PIXEL * self.epsilon)
+        return (
+            limit,
+            f"{ECHO_FACTOR} times what one ulp in its weights does to one side: {drift:.1e}",
+        )

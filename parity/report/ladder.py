@@ -44,11 +44,12 @@ def summary(rungs: list[Rung], names: tuple[str, str]) -> str:
         why = ", ".join(cause.name for cause in first.causes)
         named = f" ({why})" if why else ""
         return f"{a} (A) and {b} (B) part at {first.name}{named}: {place(first.worst)}"
-    stretches = [rung for rung in rungs if "step" in rung.name]
-    return (
-        f"{a} (A) and {b} (B) compute the same thing: after {stretches[-1].name} "
-        f"no weight differs by more than {stretches[-1].worst.absolute:.1e}"
+    last = [rung for rung in rungs if "step" in rung.name][-1]
+    text = (
+        f"{a} (A) and {b} (B) compute the same thing: after {last.name} "
+        f"no weight differs by more than {last.worst.absolute:.1e}"
     )
+    return f"{text} ({last.note})" if last.note else text
 
 
 def amount(difference: Difference) -> str:

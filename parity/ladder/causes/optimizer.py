@@ -9,9 +9,10 @@ import numpy as np
 
 from parity.ladder.cause import Cause
 from parity.ladder.causes.optimizer_differences import Change, changes, nearest_pair
-from parity.ladder.causes.optimizer_identify import Identified, explains, identify
+from parity.ladder.causes.optimizer_identify import Identified, identify
 from parity.ladder.causes.optimizer_record import Record, flat, sample
 from parity.ladder.causes.optimizer_rules import Rule, simulate
+from parity.ladder.causes.optimizer_settle import explains
 from parity.ladder.causes.optimizer_texts import ADVICE, described, value
 from parity.ladder.trace import Trace
 
@@ -107,11 +108,14 @@ def _unexplained(
     records: tuple[Record, Record], found: tuple[Identified, Identified], names: tuple[str, str]
 ) -> list[Cause]:
     gap = float(np.abs(records[0].change - records[1].change).max())
+    known = "".join(
+        f" ({name}: {described(one.rules[0])})"
+        for name, one in zip(names, found, strict=True)
+        if one.rules
+    )
     causes: list[Cause] = []
     for name, one in zip(names, found, strict=True):
         if one.rules:
-            known = f" ({name}: {described(one.rules[0])})"
-            causes = [Cause(c.name, c.gap, c.text.removesuffix(".") + known + ".") for c in causes]
             continue
         near = ""
         if one.nearest is not None:
@@ -119,6 +123,6 @@ def _unexplained(
                 f"; the nearest, {described(one.nearest.rule)}, misses by {one.nearest.share:.1g} "
                 "of the largest update"
             )
-        text = f"no update rule known here makes {name}'s steps of {name}'s own gradients{near}."
-        causes.append(Cause(UNEXPLAINED, gap, text))
+        text = f"no update rule known here makes {name}'s steps of {name}'s own gradients"
+        causes.append(Cause(UNEXPLAINED, gap, f"{text}{known}{near}."))
     return causes

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.ladder.causes.optimizer_identify import complexity, explains
-from parity.ladder.causes.optimizer_numbers import digits
+from parity.ladder.causes.optimizer_numbers import digits, rounded
 from parity.ladder.causes.optimizer_record import Record
 from parity.ladder.causes.optimizer_rules import Rule
+from parity.ladder.causes.optimizer_settle import complexity, explains
 
 Change = tuple[str, dict[str, Any]]
 """Name of a setting, and the fields of a rule that it consists of, with their new values."""
@@ -122,7 +122,11 @@ def _rescaled(a: Rule, b: Rule, batch_size: int | None) -> Iterator[Rule]:
     same = {field: getattr(a, field) for field in own}
     ratio = _ratio(a, b)
     if np.isfinite(b.clip) and ratio > 0 and b.clip_kind != "value":
-        yield replace(b.having(same), clip=float(f"{b.clip * ratio:.6g}"))
+        for tried in (b.having(same), replace(b.having(vars(a)), scale=b.scale, frozen=b.frozen)):
+            for count in range(1, 7):
+                clip = rounded(b.clip * ratio, count)
+                kind = {"clip_kind": b.clip_kind, "clip_epsilon": b.clip_epsilon}
+                yield replace(tried.having(kind), clip=clip)
     if a.decay and a.decay_kind == b.decay_kind == "coupled":
         same["decay"] = a.decay
     if np.isfinite(a.clip) and a.clip_kind == b.clip_kind:

@@ -49,4 +49,4 @@ def shown(value: float) -> str:
     """As a person would write it."""
     if digits(value) % 1 == 0.5:
         return f"{float(f'{value:.6g}'):g} rounded to float32"
-    return f"{value:.6g}"
+    return f"{value:.10g}" if digits(value) == UNROUND else f"{value:.6g}"

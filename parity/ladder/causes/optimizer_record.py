@@ -114,11 +114,12 @@ def _rows(steps: list[Table], names: tuple[str, ...]) -> Floats:
 def _noise(
     before: Floats, change: Floats, gradient: Floats, rms: Floats, roundoff: float
 ) -> Floats:
-    """Of the weight, of its update, and of a gradient that is a sum of many terms."""
+    """Of the weight, of the updates that its momentum remembers, of the gradient's own sum."""
     size = np.abs(change)
     ratio = rms / np.maximum(np.abs(gradient), 1e-8 * rms + np.finfo(float).tiny)
-    noise = roundoff * (np.abs(before) + size * (4 + ratio))
-    floor = 1e-3 * roundoff * np.sqrt(np.mean(np.square(change))) + np.finfo(float).tiny
+    remembered = 4 * np.maximum.accumulate(size)
+    noise = roundoff * (np.abs(before) + remembered + size * ratio)
+    floor = 1e-3 * roundoff * np.sqrt(np.mean(np.square(change))) + 1e-100
     result: Floats = noise + floor
     return result
 
