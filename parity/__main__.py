@@ -1,4 +1,4 @@
-"""``python -m parity run|compare|diagnose|faults|ladder|audit|convert``: the exit code is the verdict."""
+"""``python -m parity COMMAND``: the exit code is the verdict."""
 
 import dataclasses
 import shlex

@@ -73,11 +73,9 @@ def _exp(x: float) -> float:
 
 
 _DECADES = Scale(tuple(10.0 ** np.arange(-16, 0.5, 0.5)), lambda x: math.log(max(x, TINY)), _exp)
-_SHARE = Scale(
-    (0.9, 0.0, 0.3, 0.5, 0.7, 0.8, 0.95, 0.99), lambda x: x, lambda x: min(max(x, 0.0), 1 - 1e-6)
-)
+_SHARE = Scale((0.9, 0.0, 0.5, 0.8, 0.95, 0.99), lambda x: x, lambda x: min(max(x, 0.0), 1 - 1e-6))
 _LONG = Scale(
-    (0.999, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.9999),
+    (0.999, 0.5, 0.9, 0.95, 0.99, 0.9999),
     lambda x: math.log(1 - x),
     lambda x: 1 - min(max(_exp(x), 1e-6), 1.0),
 )
@@ -179,8 +177,8 @@ def _with(hypothesis: Hypothesis, scales: list[Scale], x: Iterable[float]) -> Hy
 
 
 def _bounded(missed: Floats) -> Floats:
-    result: Floats = np.nan_to_num(np.clip(missed, -1e20, 1e20), nan=1e20)
-    return result
+    missed[~(np.abs(missed) < 1e20)] = 1e20
+    return missed
 
 
 def start(hypothesis: Hypothesis, record: Record) -> Hypothesis:

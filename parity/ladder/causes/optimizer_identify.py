@@ -107,7 +107,8 @@ class _Search:
     def among(self, hypotheses: Iterable[Hypothesis]) -> None:
         """Try each, until one explains all in round numbers."""
         for hypothesis in hypotheses:
-            if self._first_step(hypothesis) > HOPELESS:
+            first = self._first_step(hypothesis)
+            if first is not None and first > HOPELESS:
                 continue
             found = fit(start(hypothesis, self.few), self.few)
             if found.share > NEAR:
@@ -130,13 +131,19 @@ class _Search:
             without = tuple(name for name in hypothesis.free if name not in ("decay", "clip"))
             bare = replace(hypothesis.rule, decay_kind="coupled", decay_matrices=False)
             bare = replace(bare, clip_kind="value")
-            if self._first_step(Hypothesis(bare, without)) > LIMIT:
+            first = self._first_step(Hypothesis(bare, without))
+            if first is None or first > LIMIT:
                 yield hypothesis
 
-    def _first_step(self, hypothesis: Hypothesis) -> float:
-        """What is missed of the first step, of which betas do not matter, in roundings."""
+    def _first_step(self, hypothesis: Hypothesis) -> float | None:
+        """What is missed of the first step, of which betas do not matter, in roundings.
+
+        None where the first step, with a learning rate of 0, tells nothing.
+        """
         rule, free = hypothesis.rule, hypothesis.free
-        if rule.clip_kind == "global norm" and self._early.steps == 1:
+        if self._early.steps > 1:
+            return None
+        if rule.clip_kind == "global norm":
             free = tuple(name for name in free if name != "clip")  # one step cannot tell it
         early = tuple(name for name in free if name in EARLY)
         shape = rule.family if rule.family == "SGD" else rule.epsilon_last or rule.family == "Adam"

@@ -116,11 +116,11 @@ def updates(rule: Rule, record: Record, rates: tuple[float, ...]) -> Floats:
     step = _STEPS[rule.family](rule, len(record.tensor))
     next(step)
     result = np.zeros(record.before.shape)
-    with np.errstate(all="ignore"):  # 0 / 0 is no update, as below
+    with np.errstate(all="ignore"):  # what is not finite explains nothing
         for t in range(record.steps):
             gradient = effective(rule, record, t)
             for _ in range(rule.repeats):
-                result[t] += np.nan_to_num(step.send((gradient, rates[t])), nan=0.0)
+                result[t] += step.send((gradient, rates[t]))
     return result
 
 
