@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import torch
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+
+pytest.importorskip("keras", reason="the extra keras is not installed")
+
+import keras
 
 from parity.ladder.cause import Cause
 from parity.ladder.causes.optimizer import UNEXPLAINED, explain
@@ -37,9 +40,9 @@ def _exact_keras_numbers() -> Iterator[None]:
     keras.config.set_floatx(before)
 
 
-def problem(steps: int = 4, scale: float = 1.0) -> tuple[Table, list[Table]]:
+def problem(steps: int = 4, scale: float = 1.0, seed: int = 0) -> tuple[Table, list[Table]]:
     """Weights, and gradients with dead pixels and with values of 1e-10."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     weights = {
         name: rng.normal(0, 0.1, shape) if len(shape) > 1 else np.zeros(shape)
         for name, shape in SHAPES.items()
@@ -66,10 +69,11 @@ def ours(
     scale: float = 1.0,
     frozen: str = "",
     steps: int = 4,
+    seed: int = 0,
     dtype: torch.dtype = torch.float64,
 ) -> Trace:
     """Steps of a real torch optimiser; its gradients are `scale` times those recorded."""
-    weights, gradients = problem(steps, scale)
+    weights, gradients = problem(steps, scale, seed)
     table = {n: torch.nn.Parameter(torch.tensor(w, dtype=dtype)) for n, w in weights.items()}
     optimizer = make([p for name, p in table.items() if name != frozen])
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
@@ -88,9 +92,9 @@ def ours(
     return trace(recorded)
 
 
-def theirs(optimizer: Any, *, scale: float = 1.0, dtype: str = "float64") -> Trace:
+def theirs(optimizer: Any, *, scale: float = 1.0, seed: int = 0, dtype: str = "float64") -> Trace:
     """Steps of a real Keras optimiser; its gradients are `scale` times those recorded."""
-    weights, gradients = problem(scale=scale)
+    weights, gradients = problem(scale=scale, seed=seed)
     table = {name: keras.Variable(weight, dtype=dtype) for name, weight in weights.items()}
     recorded: list[tuple[Table, Table, Table]] = []
     for gradient in gradients:
@@ -305,41 +309,34 @@ def test_a_known_batch_size_tells_a_sum_from_a_learning_rate() -> None:
     assert named(explain(a, b, NAMES, batch_size=100)) == {"gradient scale"}
 
 
-HEALTHY: dict[str, Callable[[], Trace]] = {
-    "SGD": lambda: ours(sgd()),
-    "Nesterov": lambda: theirs(keras.optimizers.SGD(momentum=0.9, nesterov=True)),
-    "L2": lambda: ours(adam(weight_decay=1e-2)),
-    "AdamW": lambda: theirs(keras.optimizers.AdamW()),
-    "RMSprop": lambda: ours(lambda p: torch.optim.RMSprop(p, centered=True, momentum=0.9)),
-    "Adagrad": lambda: theirs(keras.optimizers.Adagrad()),
-    "Nadam": lambda: theirs(keras.optimizers.Nadam()),
-    "clipped": lambda: theirs(keras.optimizers.Adam(global_clipnorm=0.05)),
-    "schedule": lambda: ours(adam(), rate=lambda step: 0.7**step),
-    "nothing moves": lambda: ours(sgd(lr=0.0)),
+HEALTHY: dict[str, Callable[[int], Trace]] = {
+    "SGD": lambda seed: ours(sgd(), seed=seed),
+    "Nesterov": lambda seed: theirs(keras.optimizers.SGD(momentum=0.9, nesterov=True), seed=seed),
+    "L2": lambda seed: ours(adam(weight_decay=1e-2), seed=seed),
+    "AdamW": lambda seed: theirs(keras.optimizers.AdamW(), seed=seed),
+    "RMSprop": lambda seed: ours(
+        lambda p: torch.optim.RMSprop(p, centered=True, momentum=0.9), seed=seed
+    ),
+    "Adagrad": lambda seed: theirs(keras.optimizers.Adagrad(), seed=seed),
+    "Nadam": lambda seed: theirs(keras.optimizers.Nadam(), seed=seed),
+    "clipped": lambda seed: theirs(keras.optimizers.Adam(global_clipnorm=0.05), seed=seed),
+    "schedule": lambda seed: ours(adam(), rate=lambda step: 0.7**step, seed=seed),
+    "nothing moves": lambda seed: ours(sgd(lr=0.0), seed=seed),
 }
 
 
 @pytest.mark.parametrize("case", HEALTHY)
-def test_the_same_rule_on_both_sides_is_no_cause(case: str) -> None:
-    steps = HEALTHY[case]()
-    half = {name: array / 2 for name, array in steps.before[0].items()}
-    assert explain(steps, steps, NAMES) == []
-    assert half.keys() == SHAPES.keys()
+def test_the_same_rule_on_other_weights_and_gradients_is_no_cause(case: str) -> None:
+    assert explain(HEALTHY[case](0), HEALTHY[case](1), NAMES) == []
 
 
-@pytest.mark.parametrize(
-    ("a", "b"),
-    [
-        (sgd(momentum=0.9), "SGD"),
-        (adam(), "Adam"),
-    ],
-)
-def test_one_recorded_step_is_enough_to_agree(
-    a: Callable[[Parameters], torch.optim.Optimizer], b: str
+@pytest.mark.parametrize("make", [sgd(momentum=0.9), adam()])
+def test_one_recorded_step_tells_what_it_can(
+    make: Callable[[Parameters], torch.optim.Optimizer],
 ) -> None:
-    one = ours(a, steps=1)
-    assert explain(one, one, NAMES) == [], b
-    assert named(explain(one, ours(sgd(lr=0.03), steps=1), NAMES))
+    one = ours(make, steps=1)
+    assert explain(one, ours(make, steps=1, seed=1), NAMES) == []
+    assert "learning rate" in named(explain(one, ours(sgd(lr=0.03), steps=1), NAMES))
 
 
 def garbage(steps: Trace) -> Trace:

@@ -106,7 +106,8 @@ class KerasOptimizer(Optimizer, ABC):
         if any(given):
             for group, params in zip(self.param_groups, given, strict=True):
                 self._count(group)
-                self._step(group, params)
+                if params:
+                    self._step(group, params)
         return loss
 
     def _step(self, group: Settings, params: Tensors) -> None:

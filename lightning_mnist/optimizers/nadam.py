@@ -60,8 +60,7 @@ class KerasNadam(KerasOptimizer):
     def _update(
         self, group: Settings, number: Number, params: Tensors, grads: Tensors, slots: Slots
     ) -> None:
-        lr, product = number(group["lr"]), number(group["u_product"])
-        t, half = number(group["iterations"]), number(0.5)
+        t, half, product = number(group["iterations"]), number(0.5), number(group["u_product"])
         beta_1, beta_2, decay = (
             through_float32(value, number) for value in (group["beta_1"], group["beta_2"], DECAY)
         )
@@ -73,6 +72,6 @@ class KerasNadam(KerasOptimizer):
         roots = torch._foreach_div(slots["velocity"], float(1 - beta_2**t))
         torch._foreach_sqrt_(roots)
         torch._foreach_add_(roots, group["epsilon"])
-        mean, latest = lr * u_next / (1 - product * u_next), lr * (1 - u) / (1 - product)
-        torch._foreach_addcdiv_(params, slots["momentum"], roots, -float(mean))
-        torch._foreach_addcdiv_(params, grads, roots, -float(latest))
+        means = torch._foreach_mul(slots["momentum"], float(u_next / (1 - product * u_next)))
+        torch._foreach_add_(means, grads, alpha=float((1 - u) / (1 - product)))
+        torch._foreach_addcdiv_(params, means, roots, -float(number(group["lr"])))

@@ -6,20 +6,19 @@ Levenberg and Marquardt, which ends at rounding where the rule is right.
 """
 
 import itertools
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import least_squares
 
+from parity.ladder.causes.optimizer_grids import EARLY, SCALES, TINY, Scale, thresholds
 from parity.ladder.causes.optimizer_record import Floats, Record
 from parity.ladder.causes.optimizer_rules import Rule, decays, updates
 
+Setter = Callable[[Rule, Mapping[str, float]], Rule]
 LIMIT = 64.0
 """Roundings by which a recorded update may miss the rule that made it."""
-TINY = 1e-20
-"""Smallest epsilon, decay or threshold that is told from zero."""
 
 
 @dataclass(frozen=True)
@@ -59,38 +58,8 @@ class Fit:
         return self.hypothesis.rule
 
 
-@dataclass(frozen=True)
-class Scale:
-    """How a number is searched: the grid to start from, and what makes it unbounded."""
-
-    grid: tuple[float, ...]
-    free: Callable[[float], float]
-    bound: Callable[[float], float]
-
-
-def _exp(x: float) -> float:
-    return math.exp(min(max(x, math.log(TINY)), 20.0))
-
-
-_DECADES = Scale(tuple(10.0 ** np.arange(-16, 0.5, 0.5)), lambda x: math.log(max(x, TINY)), _exp)
-_SHARE = Scale((0.9, 0.0, 0.5, 0.8, 0.95, 0.99), lambda x: x, lambda x: min(max(x, 0.0), 1 - 1e-6))
-_LONG = Scale(
-    (0.999, 0.5, 0.9, 0.95, 0.99, 0.9999),
-    lambda x: math.log(1 - x),
-    lambda x: 1 - min(max(_exp(x), 1e-6), 1.0),
-)
-_SCALES = {
-    "beta_1": _SHARE,
-    "beta_2": _LONG,
-    "momentum": _SHARE,
-    "dampening": _SHARE,
-    "epsilon": _DECADES,
-    "decay": replace(_DECADES, grid=tuple(10.0 ** np.arange(-7, 1.1, 0.5))),
-    "accumulator": replace(_DECADES, grid=tuple(10.0 ** np.arange(-6, 2.1, 0.5))),
-    "clip": replace(_DECADES, grid=()),
-}
-EARLY = ("clip", "epsilon", "decay", "accumulator")
-"""What the first step alone can tell."""
+FOLLOWED = 3
+"""Points of a grid from which the search goes on."""
 
 
 def linear(hypothesis: Hypothesis, record: Record) -> tuple[Rule, Floats, Floats]:
@@ -150,20 +119,20 @@ def _pair(
     return (uy * ww - wy * uw) / determinant, (wy * uu - uy * uw) / determinant
 
 
-def fit(hypothesis: Hypothesis, record: Record) -> Fit:
-    """The open numbers from where they are to where they fit best."""
+def fit(hypothesis: Hypothesis, record: Record, having: Setter = Rule.having) -> Fit:
+    """The open numbers from where they are to where they fit best, set by `having`."""
     if hypothesis.free:
-        scales = [_SCALES[name] for name in hypothesis.free]
+        scales = [SCALES[name] for name in hypothesis.free]
 
         def missed(x: Floats) -> Floats:
-            return _bounded(linear(_with(hypothesis, scales, x), record)[2]).ravel()
+            return _bounded(linear(_with(hypothesis, scales, x, having), record)[2]).ravel()
 
         x = [
             s.free(getattr(hypothesis.rule, n))
             for n, s in zip(hypothesis.free, scales, strict=True)
         ]
         found = least_squares(missed, x, method="lm", ftol=1e-14, xtol=1e-14, max_nfev=120)
-        hypothesis = _with(hypothesis, scales, found.x)
+        hypothesis = _with(hypothesis, scales, found.x, having)
     rule, shares, left = linear(hypothesis, record)
     off = np.abs(_bounded(left))
     largest = max(float(np.abs(record.change).max()), TINY)
@@ -171,9 +140,11 @@ def fit(hypothesis: Hypothesis, record: Record) -> Fit:
     return Fit(replace(hypothesis, rule=rule), shares, float(off.max()), share)
 
 
-def _with(hypothesis: Hypothesis, scales: list[Scale], x: Iterable[float]) -> Hypothesis:
+def _with(
+    hypothesis: Hypothesis, scales: list[Scale], x: Iterable[float], having: Setter
+) -> Hypothesis:
     values = {n: s.bound(float(v)) for n, s, v in zip(hypothesis.free, scales, x, strict=True)}
-    return replace(hypothesis, rule=hypothesis.rule.having(values))
+    return replace(hypothesis, rule=having(hypothesis.rule, values))
 
 
 def _bounded(missed: Floats) -> Floats:
@@ -186,8 +157,17 @@ def start(hypothesis: Hypothesis, record: Record) -> Hypothesis:
     early = [name for name in hypothesis.free if name in EARLY]
     # The norm of all gradients shows in how the steps compare.
     seen = record if hypothesis.rule.clip_kind == "global norm" else prefix(record)
-    hypothesis = _best(hypothesis, early, seen)
-    return _best(hypothesis, [name for name in hypothesis.free if name not in EARLY], record)
+    hypothesis = _ranked(hypothesis, early, seen)[0]
+    late = [name for name in hypothesis.free if name not in EARLY]
+    if not late:
+        return hypothesis
+    # Of the last number, several values are followed: the nearest to begin with may mislead.
+    best: dict[float, Hypothesis] = {}
+    for point in _ranked(hypothesis, late, record):
+        best.setdefault(getattr(point.rule, late[-1]), point)
+    begun = [replace(point, free=tuple(late)) for point in list(best.values())[:FOLLOWED]]
+    found = min((fit(point, record, _moved) for point in begun), key=lambda one: one.miss)
+    return replace(found.hypothesis, free=hypothesis.free)
 
 
 def prefix(record: Record) -> Record:
@@ -196,23 +176,20 @@ def prefix(record: Record) -> Record:
     return record.first(int(moved[0]) + 1 if len(moved) else 1)
 
 
-def _best(hypothesis: Hypothesis, names: list[str], record: Record) -> Hypothesis:
-    if not names:
-        return hypothesis
-    grids = [
-        _thresholds(hypothesis.rule, record) if name == "clip" else _SCALES[name].grid
-        for name in names
-    ]
+def _ranked(hypothesis: Hypothesis, names: list[str], record: Record) -> list[Hypothesis]:
+    """The points of the grid of these numbers, the one that misses least first."""
+    rule = hypothesis.rule
+    grids = [thresholds(rule, record) if n == "clip" else SCALES[n].grid for n in names]
     if len(names) > 2:
         grids = [grid[::2] for grid in grids]
     points = [
-        replace(hypothesis, rule=_moved(hypothesis.rule, dict(zip(names, point, strict=True))))
+        replace(hypothesis, rule=_moved(rule, dict(zip(names, point, strict=True))))
         for point in itertools.product(*grids)
     ]
-    return min(points, key=lambda point: _typical(linear(point, record)[2]))
+    return sorted(points, key=lambda point: _typical(linear(point, record)[2]))
 
 
-def _moved(rule: Rule, settings: dict[str, float]) -> Rule:
+def _moved(rule: Rule, settings: Mapping[str, float]) -> Rule:
     """With these settings, and an epsilon that leaves the first step as it is."""
     if "beta_2" in settings and (rule.family == "RMSprop" or not rule.epsilon_last):
         ratio = (1 - settings["beta_2"]) / (1 - rule.beta_2)
@@ -224,21 +201,3 @@ def _moved(rule: Rule, settings: dict[str, float]) -> Rule:
 def _typical(missed: Floats) -> float:
     """Robust: most weights say more than the worst."""
     return float(np.log1p(np.square(_bounded(missed))).mean())
-
-
-def _thresholds(rule: Rule, record: Record) -> tuple[float, ...]:
-    if rule.clip_kind == "value":
-        sizes = np.abs(record.gradient)
-        shares = [*np.arange(0, 0.9, 0.1), *(1 - np.geomspace(0.1, 1e-3, 9)), 1]
-        return tuple((0.999 * np.quantile(sizes[sizes > 0], shares)).tolist() or [1.0])
-    norms = record.norms if rule.clip_kind == "norm" else np.hypot.reduce(record.norms, axis=1)
-    sizes = np.unique(norms[norms > 0])
-    if len(sizes) == 0:
-        return (1.0,)
-    # Between two norms, what is clipped stays the same.
-    between = max(1, 20 // len(sizes))
-    places = (
-        np.linspace(0, len(sizes) - 1, between * min(len(sizes) - 1, 20) + 1)[1:] - 0.5 / between
-    )
-    inner = np.exp(np.interp(places, np.arange(len(sizes)), np.log(sizes)))
-    return (0.3 * float(sizes[0]), *inner.tolist())

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from parity.ladder.causes.optimizer_fit import EARLY, LIMIT, Fit, Hypothesis, fit, prefix, start
+from parity.ladder.causes.optimizer_fit import LIMIT, Fit, Hypothesis, fit, prefix, start
+from parity.ladder.causes.optimizer_grids import EARLY
 from parity.ladder.causes.optimizer_hypotheses import (
     clipped,
     common,

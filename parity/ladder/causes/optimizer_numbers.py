@@ -30,6 +30,8 @@ def candidates(field: str, value: float) -> Iterator[float]:
     yield from USUAL.get(field, ())
     for digits in range(1, 7):
         near = round(value, digits) if field in SHARES else rounded(value, digits)
+        if field in SHARES and not 0 <= near < 1:
+            continue
         yield near
         yield through_float32(near)
 
