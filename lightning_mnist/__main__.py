@@ -1,7 +1,8 @@
 """``python -m lightning_mnist``: answers ``--help`` at once, and hands everything else on."""
 
-import os
 import sys
+
+from lightning_mnist import lean_imports, threads
 
 HELP = """\
 usage: python -m lightning_mnist COMMAND [FLAGS]
@@ -25,8 +26,6 @@ examples:
 
 Every flag of a command: python -m lightning_mnist COMMAND --help
 """
-ENOUGH_CPUS = 4
-"""From so many on, torch chooses how many threads it uses."""
 COMMANDS = ("fit", "validate", "test", "predict", "augment", "export")
 
 
@@ -50,20 +49,11 @@ def main() -> int:
         from lightning_mnist.export import main as export
 
         return export(sys.argv[2:])
-    _choose_threads()
+    threads.wait_passively()
+    lean_imports.import_torchmetrics()
     from lightning_mnist.cli import main as run
 
     return run()
-
-
-def _choose_threads() -> None:
-    """One thread on a small machine, before torch is imported, unless the user has said otherwise.
-
-    Idle OpenMP threads spin. On two cores that saves a third of an epoch while nothing else runs,
-    and makes it ten to thirty times as long while anything does (measured: 3.7, 6.4 and 110 s).
-    """
-    if (os.cpu_count() or 1) < ENOUGH_CPUS:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 if __name__ == "__main__":

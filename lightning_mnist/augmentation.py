@@ -241,9 +241,8 @@ def resample(images: Tensor, places: Tensor) -> Tensor:
     side = 1 << (max(height, width) - 1).bit_length()
     top, left = (side - height + 1) // 2, (side - width + 1) // 2
     padded = F.pad(images, (left, side - width - left, top, side - height - top))
-    offset = torch.tensor(
-        [left + (width - 1) / 2, top + (height - 1) / 2], device=images.device, dtype=images.dtype
-    )
+    centre = (left + (width - 1) / 2, top + (height - 1) / 2)
+    offset = torch.stack([images.new_full((), place) for place in centre])  # no copy from the host
     grid = (2 * (places + offset) + 1) / side - 1
     values: Tensor = F.grid_sample(padded[:, None], grid, align_corners=False)
     return values[:, 0].clamp(0, 1)

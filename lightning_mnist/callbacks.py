@@ -100,18 +100,17 @@ class RunRecorder(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the epoch to the history, validation included."""
-        metrics = {
-            name: value.item()
-            for name, value in trainer.callback_metrics.items()
-            if name.startswith(("train_", "val_"))
-        }
+        assert isinstance(pl_module, DigitClassifier)
+        metrics = trainer.callback_metrics
+        validated = {name: metrics[name] for name in metrics if name.startswith("val_")}
+        scores = {**pl_module.train_scores(), **validated}
         self.history.append(
             {
                 "epoch": trainer.current_epoch + 1,
                 "step": trainer.global_step,
                 "learning_rate": self._learning_rate,
                 "seconds": time.perf_counter() - self._epoch_started,
-                **metrics,
+                **{name: value.item() for name, value in scores.items()},
             }
         )
         if trainer.is_global_zero:
@@ -126,9 +125,9 @@ class RunRecorder(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note how long training took, and draw its curves."""
+        self._end_phase("fit")
         from lightning_mnist.plots import draw_curves  # slow to import
 
-        self._end_phase("fit")
         if trainer.is_global_zero and self.history:
             draw_curves(self.history, self.run_dir / "curves.png", title=self._title("training on"))
 

@@ -1,6 +1,7 @@
 """The command line: LightningCLI, with a run directory, our errors and our tables."""
 
 import logging
+import os
 import sys
 import warnings
 from datetime import datetime
@@ -8,12 +9,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
+from jsonargparse.typing import PositiveInt
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.types import LRSchedulerTypeUnion
 from rich.console import Console
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
@@ -23,10 +27,13 @@ from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
+from lightning_mnist.execution import work_of_a_step
+from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
 from lightning_mnist.guard import CollapseGuard
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.predict import predict_files
 from lightning_mnist.scores import Scores
+from lightning_mnist.threads import allowed_cpus, threads_for
 from lightning_mnist.views import ViewScore, chosen, draw_views, score_views, show_views
 from parity.guard import COLLAPSED, CollapsedError, Reaction
 from parity.run_record import RECORD_FILE, VIEWS_PICTURE
@@ -76,6 +83,9 @@ class DigitsCLI(LightningCLI):
         self, klass: type, subcommand: str, **kwargs: Any
     ) -> LightningArgumentParser:
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        parser.add_argument(
+            "--threads", type=PositiveInt | None, help="CPU threads (default: as many as pay)."
+        )
         if subcommand in ("fit", "test"):
             parser.add_argument(
                 "--run_dir", type=str | None, help="Folder to fill (default: a new one in runs/)."
@@ -135,6 +145,8 @@ class DigitsCLI(LightningCLI):
         if self.subcommand not in ("fit", "test"):
             return
         config = self.config[self.subcommand]
+        if self.subcommand == "fit":
+            fuse_optimizer(config)
         chosen(config.views)  # a wrong name is said before anything is done
         if config.run_dir is None:
             stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
@@ -157,14 +169,27 @@ class DigitsCLI(LightningCLI):
             raise
         except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
             raise InputError(" ".join(str(error).split())) from error
+        self._choose_threads()
+
+    def _choose_threads(self) -> None:
+        """As `threads` has it, unless ``--threads`` or the environment says otherwise."""
+        asked = self.config[self.subcommand].threads
+        if asked is None and "OMP_NUM_THREADS" not in os.environ:
+            work = work_of_a_step(self.model.network, self.datamodule.batch_size)
+            asked = threads_for(work, self.trainer.num_devices)
+        if asked is not None:
+            torch.set_num_threads(min(asked, allowed_cpus()))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add what every run has: whole checkpoints and, where it leaves files, the recorder."""
         config = self.config_init[self.subcommand].trainer
-        kwargs["plugins"] = [*_as_list(config.plugins), WholeCheckpointIO()]
+        kwargs["plugins"] = [*as_list(config.plugins), WholeCheckpointIO()]
+        callbacks = as_list(config.callbacks) + step_callbacks(config)
+        kwargs["gradient_clip_val"] = None  # one of those does it
         if self.run_dir is not None:
             kwargs["default_root_dir"] = str(self.run_dir)
-            kwargs["callbacks"] = [*_as_list(config.callbacks), *self._callbacks(self.run_dir)]
+            callbacks += self._callbacks(self.run_dir)
+        kwargs["callbacks"] = callbacks
         if config.logger is None:
             kwargs["logger"] = self.subcommand == "fit" and _tensorboard(self.run_dir)
         return super().instantiate_trainer(**kwargs)
@@ -196,6 +221,15 @@ class DigitsCLI(LightningCLI):
                 )
             )
         return callbacks
+
+    @staticmethod
+    def configure_optimizers(
+        lightning_module: LightningModule,
+        optimizer: Optimizer,
+        lr_scheduler: LRSchedulerTypeUnion | None = None,
+    ) -> tuple[list[Optimizer], list[LRSchedulerTypeUnion]]:
+        """What the flags came to; `execution` asks a ``ReduceLROnPlateau`` what it monitors."""
+        return [optimizer], [] if lr_scheduler is None else [lr_scheduler]
 
     def after_instantiate_classes(self) -> None:
         """Load the weights, except where `fit` goes on from a checkpoint: Lightning does that."""
@@ -262,12 +296,6 @@ def _tensorboard(run_dir: Path | None) -> TensorBoardLogger | bool:
     if run_dir is None or find_spec("tensorboard") is None:
         return False
     return TensorBoardLogger(run_dir, name="", version="tensorboard")
-
-
-def _as_list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 class BuiltCLI(DigitsCLI):

@@ -1,7 +1,6 @@
 """Digits for Lightning: held once in memory as uint8, on the training device, and indexed."""
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,94 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lightning_mnist import sources
+from lightning_mnist.batches import EVALUATION_BATCH, BatchLoader, BlockLoader
 from lightning_mnist.errors import InputError
-
-EVALUATION_BATCH = 2048
-"""Images a batch where nothing is learned: large enough to be quick, small enough to fit."""
-
-
-class Batch(NamedTuple):
-    """A mini-batch: images uint8 [B, 28, 28], labels int64 [B], sample_ids int64 [B]."""
-
-    images: Tensor
-    labels: Tensor
-    sample_ids: Tensor
-
-
-class SampleOrder:
-    """The order of the samples in an epoch: a pure function of (seed, epoch), or the file's own.
-
-    Lightning tells the epoch through `set_epoch`, also after a resume.
-    """
-
-    def __init__(self, sample_ids: Tensor, shuffle_seed: int | None) -> None:
-        self.sample_ids = sample_ids
-        self.shuffle_seed = shuffle_seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, counted from 0, whose order comes next."""
-        self.epoch = epoch
-
-    def draw(self) -> Tensor:
-        """Sample ids int64 [N] in the order of the chosen epoch."""
-        if self.shuffle_seed is None:
-            return self.sample_ids
-        rng = np.random.default_rng([self.shuffle_seed, self.epoch])
-        permutation = torch.from_numpy(rng.permutation(len(self.sample_ids)))
-        return self.sample_ids[permutation.to(self.sample_ids.device)]
-
-
-class BatchLoader:
-    """Yields batches by indexing whole tensors: no copy sample by sample, no worker, no drop.
-
-    Over several ranks every batch of ``batch_size * world_size`` samples is dealt out in turn, so
-    that each sample goes to exactly one rank.
-
-    Args:
-        images: uint8 [N, 28, 28], shared between loaders.
-        labels: int64 [N].
-        sample_ids: int64 [M], the samples of this loader: indices into the former two.
-        batch_size: Samples a batch and rank; the last batch holds what is left.
-        shuffle_seed: Shuffles anew each epoch; None keeps the order.
-        rank: This process.
-        world_size: Number of processes.
-    """
-
-    batch_sampler = None  # Lightning asks for one wherever it finds a sampler
-
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        sample_ids: Tensor,
-        batch_size: int,
-        *,
-        shuffle_seed: int | None = None,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        self.images = images
-        self.labels = labels
-        self.sampler = SampleOrder(sample_ids, shuffle_seed)  # where Lightning looks for it
-        self.batch_size = batch_size
-        self.rank = rank
-        self.world_size = world_size
-
-    def __len__(self) -> int:
-        return -(-len(self.sampler.sample_ids) // (self.batch_size * self.world_size))
-
-    @property
-    def smallest_batch(self) -> int:
-        """Samples in the smallest batch that any rank is dealt: in the last one."""
-        count, dealt = len(self.sampler.sample_ids), self.batch_size * self.world_size
-        return (count % dealt or dealt) // self.world_size
-
-    def __iter__(self) -> Iterator[Batch]:
-        order, dealt = self.sampler.draw(), self.batch_size * self.world_size
-        for start in range(0, len(order), dealt):
-            ids = order[start + self.rank : start + dealt : self.world_size]
-            yield Batch(self.images.index_select(0, ids), self.labels.index_select(0, ids), ids)
 
 
 class DigitsDataModule(LightningDataModule):
@@ -137,6 +50,8 @@ class DigitsDataModule(LightningDataModule):
         self.seed = seed
         self.description: dict[str, Any] = {}
         """For the run record, after `setup`: name, sha256, number of images in each part."""
+        self.steps_per_execution = 1
+        """Mini-batches in a block of the training loader; the model says when training starts."""
 
     def prepare_data(self) -> None:
         """Download what is missing; on one process only."""
@@ -178,29 +93,37 @@ class DigitsDataModule(LightningDataModule):
         """Their labels, int64 [N]."""
         return self._test_tensors[1]
 
-    def train_dataloader(self) -> BatchLoader:
-        """Shuffled anew each epoch."""
-        return self._loader(self._train_tensors, self.train_ids, shuffle_seed=self.seed)
+    def train_dataloader(self) -> BlockLoader:
+        """Shuffled anew each epoch, but not where ``--trainer.overfit_batches`` repeats a few."""
+        rank, world_size = self._place()
+        limit = self.trainer.limit_train_batches if self.trainer else None
+        repeats = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
+        return BlockLoader(
+            *self._train_tensors,
+            self.train_ids,
+            self.batch_size,
+            steps=self.steps_per_execution,
+            limit=limit if isinstance(limit, int) else None,
+            shuffle_seed=None if repeats else self.seed,
+            rank=rank,
+            world_size=world_size,
+        )
 
     def val_dataloader(self) -> BatchLoader:
         """In the order of the file."""
-        return self._loader(self._train_tensors, self.val_ids)
+        return self._evaluation_loader(self._train_tensors, self.val_ids)
 
     def test_dataloader(self) -> BatchLoader:
         """In the order of the file."""
-        return self._loader(self._test_tensors, self.test_ids)
+        return self._evaluation_loader(self._test_tensors, self.test_ids)
 
-    def _loader(
-        self, tensors: tuple[Tensor, Tensor], ids: Tensor, shuffle_seed: int | None = None
-    ) -> BatchLoader:
-        return BatchLoader(
-            *tensors,
-            ids,
-            EVALUATION_BATCH if shuffle_seed is None else self.batch_size,
-            shuffle_seed=shuffle_seed,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            world_size=self.trainer.world_size if self.trainer else 1,
-        )
+    def _evaluation_loader(self, tensors: tuple[Tensor, Tensor], ids: Tensor) -> BatchLoader:
+        rank, world_size = self._place()
+        return BatchLoader(*tensors, ids, EVALUATION_BATCH, rank=rank, world_size=world_size)
+
+    def _place(self) -> tuple[int, int]:
+        """This process, and how many there are."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def _split(self, labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Indices of the training and of the validation part, each in ascending order."""

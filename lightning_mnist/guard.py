@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_mnist.datamodule import Batch, DigitsDataModule
+from lightning_mnist.batches import Batch
+from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.execution import StepCallback
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.sources import CLASSES
@@ -18,7 +20,7 @@ from parity.guard import ENOUGH, PROBE, Guard, Reaction
 from parity.symptoms import Symptoms
 
 
-class CollapseGuard(Callback):
+class CollapseGuard(StepCallback):
     """Stops a training, or warns, once the network no longer looks at its inputs.
 
     It looks at some validation images after 1, 2, 4, 8, ... steps of the first epoch, at the whole
@@ -57,18 +59,18 @@ class CollapseGuard(Callback):
             optimizer=type(trainer.optimizers[0]).__name__,
         )
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
+    def on_step_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Batch, step: int
     ) -> None:
         """Look at the probe in the first steps, and at the batch that is still to be learned."""
-        if trainer.current_epoch > 0 or not self.guard.looks_after(trainer.global_step):
+        if not self.guard.looks_after(step) or trainer.current_epoch > 0:
             return
         _, module = _of(trainer, pl_module)
         logits, dead = _answers(module, self._probe)
         coming, _ = _answers(module, batch.images)
         accuracy = (coming.argmax(dim=1) == batch.labels).float().mean().item()
         self.guard.after_step(
-            trainer.global_step,
+            step,
             labels=self._probe_labels,
             logits=logits.cpu().numpy(),
             dead=dead,
@@ -88,7 +90,7 @@ class CollapseGuard(Callback):
         if not module.val_logits.update_called:
             return
         sample_ids, labels, logits = (t.cpu().numpy() for t in module.val_logits.compute())
-        metrics = trainer.callback_metrics
+        scores = module.train_scores()
         self.guard.after_epoch(
             trainer.current_epoch + 1,
             trainer.global_step,
@@ -98,8 +100,8 @@ class CollapseGuard(Callback):
             dead=_answers(module, self._probe)[1],
             weights=_weights(module),
             learning_rate=self._learning_rate,
-            train_loss=metrics["train_loss"].item(),
-            train_accuracy=metrics["train_accuracy"].item(),
+            train_loss=scores["train_loss"].item(),
+            train_accuracy=scores["train_accuracy"].item(),
         )
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from lightning_mnist import sources
@@ -114,7 +113,8 @@ class LockStep:
     def _backward(self, images: Array, labels: Array) -> float:
         self.model.train()
         self.optimizer.zero_grad()
-        loss = F.cross_entropy(self.model(_to_tensor(images)), _to_tensor(labels).long())
+        pixels = self.model.preprocessing(_to_tensor(images))
+        loss, _ = self.model.loss(pixels, _to_tensor(labels).long())
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
 

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import Metric, MetricCollection
+from torchmetrics import MetricCollection
 from torchmetrics.classification import (
     MulticlassAccuracy,
     MulticlassConfusionMatrix,
@@ -16,44 +16,20 @@ from torchmetrics.classification import (
 )
 
 from lightning_mnist.augmentation import Augmentation, AugmentationConfig
-from lightning_mnist.datamodule import Batch, DigitsDataModule
+from lightning_mnist.batches import Batch, Block
+from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
+from lightning_mnist.execution import (
+    Execution,
+    StepsPerExecution,
+    steps_per_execution,
+    work_of_a_step,
+)
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.network import MLP, Activation, BatchNorm, Init
 from lightning_mnist.preprocessing import Preprocessing, Standardize
+from lightning_mnist.scores import SampleLogits
 from lightning_mnist.sources import CLASSES
-
-PROGRESS_EVERY = 20
-"""Steps between two values of loss and of the epoch's accuracy so far on the progress bar."""
-
-
-class SampleLogits(Metric):
-    """Keeps the logits of every sample: over all ranks, in the order of the sample ids."""
-
-    full_state_update = False
-    sample_ids: list[Tensor]
-    labels: list[Tensor]
-    logits: list[Tensor]
-
-    def __init__(self) -> None:
-        super().__init__()
-        for name in Batch._fields[1:] + ("logits",):
-            self.add_state(name, default=[], dist_reduce_fx="cat")
-
-    def update(self, batch: Batch, logits: Tensor) -> None:
-        """Add a batch and its logits, float [B, C]."""
-        self.sample_ids.append(batch.sample_ids)
-        self.labels.append(batch.labels)
-        self.logits.append(logits)
-
-    def compute(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Sample ids int64 [N], labels int64 [N], logits float32 [N, C]."""
-        sample_ids, labels, logits = (
-            torch.cat(state) if isinstance(state, list) else state  # one tensor once synchronised
-            for state in (self.sample_ids, self.labels, self.logits)
-        )
-        order = sample_ids.argsort()
-        return sample_ids[order], labels[order], logits[order].float()
 
 
 class DigitClassifier(LightningModule):
@@ -74,6 +50,11 @@ class DigitClassifier(LightningModule):
         standardize: Feed the network pixels of mean 0 and deviation 1: over the training images
             (dataset) or in each image (image).
         augmentation: What is done to training images, another draw each time.
+        steps_per_execution: Optimiser steps in each call of Lightning's training loop, or auto.
+            It changes the speed only; the loop sees signals, stops and checkpoints between calls.
+
+    Raises:
+        InputError: a number of steps below 1.
     """
 
     def __init__(
@@ -86,9 +67,16 @@ class DigitClassifier(LightningModule):
         invert: bool = False,
         standardize: Standardize = "none",
         augmentation: AugmentationConfig = AugmentationConfig(),  # noqa: B008 - frozen
+        steps_per_execution: StepsPerExecution = "auto",
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore="augmentation")
+        if steps_per_execution != "auto" and steps_per_execution < 1:
+            raise InputError(
+                f"--model.steps_per_execution is {steps_per_execution}; expected auto or at least 1"
+            )
+        self.save_hyperparameters(ignore=["augmentation", "steps_per_execution"])
+        self.automatic_optimization = False
+        self.steps_per_execution = steps_per_execution
         self.hparams.update(augmentation=dataclasses.asdict(augmentation))  # plain, to be loadable
         self.batch_norm = batch_norm
         self.example_input_array = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
@@ -103,7 +91,6 @@ class DigitClassifier(LightningModule):
             batch_norm=batch_norm,
             init=init,
         )
-        self.train_accuracy = MulticlassAccuracy(CLASSES, average="micro")
         scores = MetricCollection(
             {
                 "accuracy": MulticlassAccuracy(CLASSES, average="micro"),
@@ -136,16 +123,52 @@ class DigitClassifier(LightningModule):
             )
         if self.trainer.ckpt_path is None:
             self.preprocessing.fit(data.train_images)
+        share = self.trainer.limit_train_batches
+        if isinstance(share, float) and (
+            limit := int(share * data.train_dataloader().mini_batches)
+        ):
+            self.trainer.limit_train_batches = limit  # Lightning would take the share of blocks
+        data.steps_per_execution = steps_per_execution(
+            self.steps_per_execution,
+            self.trainer,
+            work_of_a_step(self.network, data.batch_size),
+            data.train_dataloader().mini_batches,
+        )
+        self.execution = Execution(self, self._augmented_pixels, self.loss)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of a batch, a scalar."""
-        loss, logits = self._step("train", batch, self._augmented_pixels(batch, batch_idx))
-        self.train_accuracy.update(logits, batch.labels)
-        self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True)
-        if batch_idx % PROGRESS_EVERY == 0:  # each log costs as much as a small network's step
-            running = {"loss": loss.detach(), "accuracy": self.train_accuracy.compute()}
-            self.log_dict(running, prog_bar=True)
-        return loss
+    def on_train_epoch_start(self) -> None:
+        """Forget the last epoch."""
+        self.execution.scores.reset()
+
+    def training_step(self, block: Block, batch_idx: int) -> None:
+        """Take an optimiser step for each mini-batch of a block."""
+        step = self.trainer.global_step
+        self.execution.run(block)
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if self.trainer.loggers and self.trainer.global_step // every > step // every:
+            for logger in self.trainer.loggers:
+                logger.log_metrics(self.running_scores(), self.trainer.global_step)
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's scores, and step the learning-rate schedules."""
+        self.log_dict(self.train_scores())
+        if self.execution.finished_epoch:
+            self.execution.update_schedules("epoch", self.current_epoch + 1)
+
+    def running_scores(self) -> dict[str, float]:
+        """Loss of the last batches and accuracy of the epoch so far, on this rank."""
+        _, (right, count) = self.execution.scores.totals()
+        loss = self.execution.scores.last_loss.item()
+        return {"loss": loss, "accuracy": right.item() / count.item()}
+
+    def train_scores(self) -> dict[str, Tensor]:
+        """Loss and accuracy of the epoch's training batches; every rank must take part."""
+        loss, counts = (
+            self.trainer.strategy.reduce(total, reduce_op="sum")
+            for total in self.execution.scores.totals()
+        )
+        right, count = counts
+        return {"train_loss": loss / count, "train_accuracy": right / count}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a validation batch and keep its logits."""
@@ -192,10 +215,14 @@ class DigitClassifier(LightningModule):
         generator = torch.Generator(self.device).manual_seed(int(state) >> 1)
         return self.preprocessing.normalize(self.augmentation(images, generator))
 
-    def _step(self, phase: str, batch: Batch, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss, a scalar, and logits [B, 10] of pixels [B, 784]; logs ``<phase>_loss``."""
+    def loss(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss, a scalar, and logits [B, 10] of pixels [B, 784]."""
         logits = self.network(pixels)
-        loss = F.cross_entropy(logits, batch.labels)
+        return F.cross_entropy(logits, labels), logits
+
+    def _step(self, phase: str, batch: Batch, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """What `loss` gives for an evaluation batch; logs ``<phase>_loss``."""
+        loss, logits = self.loss(pixels, batch.labels)
         self.log(
             f"{phase}_loss",
             loss,

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lightning_mnist.datamodule import EVALUATION_BATCH, BatchLoader
+from lightning_mnist.batches import EVALUATION_BATCH, BatchLoader
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import read_digit

@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from torchmetrics import MetricCollection
+from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+
+from lightning_mnist.batches import Batch
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,76 @@ class Scores:
                 f"{predicted / total:.2%}",
             )
         console.print(table)
+
+
+class RunningScores:
+    """Loss and accuracy of an epoch's training batches, each as it was before it was learned.
+
+    Losses are kept one by one and added up when they are asked for, so that the result does not
+    depend on how many were handed over at a time, and no step waits for the device.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the last epoch."""
+        self._losses: list[Tensor] = []
+        self._sizes: list[int] = []
+        self._right: list[Tensor] = []
+
+    def add(
+        self, losses: list[Tensor], logits: list[Tensor], labels: Tensor, sizes: list[int]
+    ) -> None:
+        """Count some batches.
+
+        Args:
+            losses: A scalar for each batch.
+            logits: [B, C] for each batch.
+            labels: int64 [N], of all of them.
+            sizes: B of each batch.
+        """
+        self._losses.append(torch.stack(losses))
+        self._sizes += sizes
+        self._right.append((torch.cat(logits).argmax(dim=1) == labels).sum())
+
+    @property
+    def last_loss(self) -> Tensor:
+        """Mean of the batches that were added last, a scalar."""
+        return self._losses[-1].mean()
+
+    def totals(self) -> tuple[Tensor, Tensor]:
+        """Sum of the samples' losses, float32, and int64 [2]: samples read right, samples."""
+        losses = torch.cat(self._losses).float()
+        sizes = torch.tensor(self._sizes, device=losses.device)
+        right = torch.stack(self._right).sum()
+        return (losses * sizes).sum(), torch.stack([right, sizes.sum()])
+
+
+class SampleLogits(Metric):
+    """Keeps the logits of every sample: over all ranks, in the order of the sample ids."""
+
+    full_state_update = False
+    sample_ids: list[Tensor]
+    labels: list[Tensor]
+    logits: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in Batch._fields[1:] + ("logits",):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(self, batch: Batch, logits: Tensor) -> None:
+        """Add a batch and its logits, float [B, C]."""
+        self.sample_ids.append(batch.sample_ids)
+        self.labels.append(batch.labels)
+        self.logits.append(logits)
+
+    def compute(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Sample ids int64 [N], labels int64 [N], logits float32 [N, C]."""
+        sample_ids, labels, logits = (
+            torch.cat(state) if isinstance(state, list) else state  # one tensor once synchronised
+            for state in (self.sample_ids, self.labels, self.logits)
+        )
+        order = sample_ids.argsort()
+        return sample_ids[order], labels[order], logits[order].float()

@@ -12,7 +12,7 @@ from rich.table import Table
 from torch import Tensor
 
 from lightning_mnist.augmentation import resample
-from lightning_mnist.datamodule import EVALUATION_BATCH
+from lightning_mnist.batches import EVALUATION_BATCH
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from parity.collapse import signs_of_collapse

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-from lightning_mnist.__main__ import _choose_threads
 from parity.run_record import Predictions, RunRecord
 from tests.conftest import ROOT, Here
 
@@ -284,17 +282,3 @@ def test_checkpoints_hold_weights_and_plain_values_only(fitted: Path) -> None:
         checkpoint = torch.load(path, weights_only=True)
         assert "preprocessing.mean" in checkpoint["state_dict"]
         json.dumps(checkpoint["hyper_parameters"])
-
-
-@pytest.mark.parametrize(
-    ("cpus", "given", "expected"), [(2, None, "1"), (2, "2", "2"), (8, None, None), (8, "3", "3")]
-)
-def test_a_small_machine_uses_one_thread_unless_told_otherwise(
-    cpus: int, given: str | None, expected: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: cpus)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    if given is not None:
-        monkeypatch.setenv("OMP_NUM_THREADS", given)
-    _choose_threads()
-    assert os.environ.get("OMP_NUM_THREADS") == expected

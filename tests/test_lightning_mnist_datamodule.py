@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_mnist.datamodule import BatchLoader, DigitsDataModule
+from lightning_mnist.batches import BatchLoader
+from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 
 

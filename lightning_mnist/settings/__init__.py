@@ -5,18 +5,16 @@ Where a setting can be measured on the built object it is, and the measurement i
 """
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_mnist.cli import DigitsCLI
-from lightning_mnist.datamodule import Batch
 from lightning_mnist.mnist_form import SIDE
-from lightning_mnist.module import PROGRESS_EVERY, DigitClassifier
+from lightning_mnist.module import DigitClassifier
+from lightning_mnist.scores import RunningScores
 from lightning_mnist.settings.data import data_settings
 from lightning_mnist.settings.layers import layer_settings
 from lightning_mnist.settings.optimizer import optimizer_settings
@@ -32,13 +30,6 @@ PRECISIONS = {
     "16-mixed": "mixed_float16",
 }
 """Keras' names for what Lightning computes in."""
-
-
-class Logged(NamedTuple):
-    """What a step logs under a name."""
-
-    value: float
-    on_epoch: bool
 
 
 def effective_settings(
@@ -88,74 +79,40 @@ def _training_step(model: DigitClassifier) -> Settings:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(4, CLASSES, generator=generator)
     labels = torch.tensor([3, 1, 4, 1])
-    once, twice, other = (
-        _step_on(model, *batch)
-        for batch in (
-            (logits, labels), (logits.repeat(2, 1), labels.repeat(2)), (2 * logits, labels),
-        )
-    )  # fmt: skip
-    epoch = "the epoch's mean" if other["train_loss"].on_epoch else "the last batch's"
+    once = _loss(model, logits, labels)
+    twice = _loss(model, logits.repeat(2, 1), labels.repeat(2))
+    other = _loss(model, 2 * logits, labels)
+    scores = RunningScores()
+    for loss, answers in ((once, logits), (other, 2 * logits)):
+        scores.add([loss], [answers], labels, [len(labels)])
+    total, (_, count) = scores.totals()
+    mean = torch.isclose(total / count, (once + other) / 2)
+    epoch = "the epoch's mean" if mean else "another number"
     return {
         "loss": {
             "logits": logits.tolist(),
             "labels": labels.tolist(),
-            "once": once["train_loss"].value,
-            "twice": twice["train_loss"].value,
+            "once": once.item(),
+            "twice": twice.item(),
         },
         "metric.train_loss": f"{epoch}, in training mode, each batch before its own step",
         "metric.train_loss.shown": {
-            "batches": [once["train_loss"].value, other["train_loss"].value],
-            "shown": other["loss"].value,
+            "batches": [once.item(), other.item()],
+            "shown": scores.last_loss.item(),
         },
     }
 
 
-def _step_on(model: DigitClassifier, logits: Tensor, labels: Tensor) -> dict[str, Logged]:
-    """What the training step logs, by name, where the network gives these logits."""
-    ids = torch.arange(len(labels))
-    batch = Batch(torch.zeros(len(labels), SIDE, SIDE, dtype=torch.uint8), labels, ids)
-    with _without_trainer(model, logits) as logged:
-        model.training_step(batch, PROGRESS_EVERY)
-    return logged
-
-
-@contextmanager
-def _without_trainer(model: DigitClassifier, logits: Tensor) -> Iterator[dict[str, Logged]]:
-    """A model that notes what it logs, and whose network gives `logits`."""
-    logged: dict[str, Logged] = {}
-
-    def log(name: str, value: Any, on_epoch: bool = False, **_: Any) -> None:
-        if isinstance(value, Tensor):
-            logged[name] = Logged(value.item(), on_epoch)
-
-    def log_dict(values: dict[str, Any], **settings: Any) -> None:
-        for name, value in values.items():
-            log(name, value, **settings)
-
-    network, accuracy = model.network, model.train_accuracy
-    stand_in = {"log": log, "log_dict": log_dict}
-    vars(model).update(stand_in)
+def _loss(model: DigitClassifier, logits: Tensor, labels: Tensor) -> Tensor:
+    """The training loss where the network gives these logits."""
     modules: dict[str, Any] = model._modules
-    modules["network"] = _Gives(logits)
-    modules["train_accuracy"] = copy.deepcopy(accuracy)
+    network = modules["network"]
+    modules["network"] = nn.Identity()
     try:
-        yield logged
+        loss, _ = model.loss(logits, labels)
     finally:
-        modules["network"], modules["train_accuracy"] = network, accuracy
-        for name in stand_in:
-            del vars(model)[name]
-
-
-class _Gives(nn.Module):
-    """Gives the same logits whatever it is given."""
-
-    def __init__(self, logits: Tensor) -> None:
-        super().__init__()
-        self.logits = logits
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """The logits [B, 10]."""
-        return self.logits
+        modules["network"] = network
+    return loss
 
 
 def _rates(model: DigitClassifier, optimizer: Optimizer) -> list[float]:

@@ -41,12 +41,21 @@ def explain(
     first = identify(records[0])
     if first.rules and explains(first.rules[0], records[1]):
         return []
-    found = first, identify(records[1])
+    second = identify(records[1])
+    if first.rules and not second.rules:
+        second = _better(second, identify(records[1], first.rules[0]))
+    if second.rules and not first.rules:
+        first = _better(first, identify(records[0], second.rules[0]))
+    found = first, second
     if not all(one.rules for one in found):
         return _unexplained(records, found, names)
     some = sample(records[0], COMPARED), sample(records[1], COMPARED)
     rules = nearest_pair((found[0].rules, found[1].rules), some, batch_size)
     return _taken_out(rules, records[1], some[1], names)
+
+
+def _better(found: Identified, other: Identified) -> Identified:
+    return other if other.rules else found
 
 
 def _taken_out(

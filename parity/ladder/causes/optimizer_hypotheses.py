@@ -85,3 +85,15 @@ def repeated(hypotheses: Iterable[Hypothesis]) -> Iterator[Hypothesis]:
     """Applied twice in each step."""
     for hypothesis in hypotheses:
         yield replace(hypothesis, rule=replace(hypothesis.rule, repeats=2), tied=True)
+
+
+def neighbours(rule: Rule) -> Iterator[Hypothesis]:
+    """The rule itself, and with another clipping or decay."""
+    yield Hypothesis(rule)
+    for kind in CLIPS:
+        for epsilon in (0.0, 1e-6) if kind != "value" else (0.0,):
+            other = replace(rule, clip_kind=kind, clip_epsilon=epsilon)
+            yield Hypothesis(other, ("clip",), tied=kind == "global norm")
+    for matrices in (False, True):
+        other = replace(rule, decay_kind="coupled", decay_matrices=matrices)
+        yield Hypothesis(other, ("decay",))

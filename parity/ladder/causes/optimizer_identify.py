@@ -12,6 +12,7 @@ from parity.ladder.causes.optimizer_hypotheses import (
     common,
     decayed,
     finer,
+    neighbours,
     plain,
     repeated,
 )
@@ -40,12 +41,17 @@ class Identified:
     nearest: Fit | None = None
 
 
-def identify(record: Record) -> Identified:
-    """The rules that explain a record: found on a sample, the plainest confirmed on all of it."""
+def identify(record: Record, like: Rule | None = None) -> Identified:
+    """The rules that explain a record: found on a sample, the plainest confirmed on all of it.
+
+    Args:
+        record: The steps of one side.
+        like: Look only in the neighbourhood of this rule, which has fewer numbers to find.
+    """
     moving = record.at(~record.of(record.still)) if record.still else record
     pool = sample(moving, POOL)
     for _ in range(2):
-        found = _identify(pool)
+        found = _identify(pool, like)
         rules = [rule for rule in found.rules if explains(rule, pool)]
         while rules and not explains(rules[0], moving):
             off = np.abs(moving.change - simulate(rules.pop(0), moving)) / moving.noise
@@ -55,26 +61,33 @@ def identify(record: Record) -> Identified:
     return replace(found, rules=tuple(replace(rule, frozen=record.still) for rule in rules))
 
 
-def _identify(record: Record) -> Identified:
+def _identify(record: Record, like: Rule | None) -> Identified:
     """Try every hypothesis, the plainest first, until one explains the record."""
     search = _Search(record)
+    if like is None:
+        _everywhere(search)
+    else:
+        search.among(neighbours(like))
+    rules = {_tidy(rule): None for rule in search.rules}
+    return Identified(tuple(sorted(rules, key=complexity)), search.nearest)
+
+
+def _everywhere(search: "_Search") -> None:
     search.among(plain())
     if search.rules:
         if not search.steady:  # clipped steps look like a schedule
             kin = [h for h in plain() if any(_kin(h.rule, rule) for rule in search.rules)]
             search.among(clipped(kin, ("norm", "global norm")))
-    else:
-        for hypotheses in (
-            search.unsettled(decayed(plain())),
-            clipped(common()),
-            repeated(common()),
-            search.unsettled(clipped(decayed(common()))),
-        ):
-            search.among(hypotheses)
-            if search.rules:
-                break
-    rules = {_tidy(rule): None for rule in search.rules}
-    return Identified(tuple(sorted(rules, key=complexity)), search.nearest)
+        return
+    for hypotheses in (
+        search.unsettled(decayed(plain())),
+        clipped(common()),
+        repeated(common()),
+        search.unsettled(clipped(decayed(common()))),
+    ):
+        search.among(hypotheses)
+        if search.rules:
+            return
 
 
 def _kin(a: Rule, b: Rule) -> bool:

@@ -1,0 +1,224 @@
+"""Optimiser steps by hand: a block of them in each call of Lightning's training loop.
+
+A call of that loop costs as much as a small network's own step. What K steps a call come to is the
+same to the bit as one step a call: batches, augmentation and schedules depend on the step alone.
+"""
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, ProgressBar, Timer
+from lightning.pytorch.strategies import SingleDeviceStrategy
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from lightning_mnist.batches import Batch, Block
+from lightning_mnist.errors import InputError
+from lightning_mnist.scores import RunningScores
+
+StepsPerExecution = int | Literal["auto"]
+MOST_STEPS = 32
+"""Of a block that nobody has asked for: longer ones save nothing that could be measured."""
+BLOCK_WORK = {"cpu": 8e9, "other": 1e12}
+"""Multiplications and additions that take a device about a tenth of a second or two: as long as a
+block may be, since signals, progress and the end of training are seen between blocks."""
+
+
+class StepCallback(Callback):
+    """A callback that is told of every optimiser step; Lightning's own hooks see blocks of them."""
+
+    def on_step_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Batch, step: int
+    ) -> None:
+        """Called before the optimiser step that learns `batch`, after `step` earlier ones."""
+
+
+class GradientClipping(Callback):
+    """Clips gradients before each step, as ``--trainer.gradient_clip_val`` asks."""
+
+    def __init__(self, value: float, algorithm: str | None) -> None:
+        self.value = value
+        self.algorithm = algorithm
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Clip what backward has left, unscaled."""
+        pl_module.clip_gradients(optimizer, self.value, self.algorithm)
+
+
+class Execution:
+    """Takes the optimiser steps of one training.
+
+    Args:
+        module: Its trainer has been set up.
+        prepare: A batch and its index in the epoch to the network's input [B, F].
+        loss: Input and labels to the loss, a scalar, and the logits [B, C].
+    """
+
+    def __init__(
+        self,
+        module: LightningModule,
+        prepare: Callable[[Batch, int], Tensor],
+        loss: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    ) -> None:
+        self.module = module
+        self.trainer = module.trainer
+        self.prepare = prepare
+        self.loss = loss
+        self.scores = RunningScores()
+        self.finished_epoch = False
+        """Whether the last block was run whole and was the last of its epoch."""
+        self._parameters = list(module.parameters())
+        self._watchers = [c for c in self.trainer.callbacks if isinstance(c, StepCallback)]  # type: ignore[attr-defined]
+        self._direct = _needs_nothing_of_lightning(module)
+        self._optimizer: Any = module.optimizers(use_pl_optimizer=not self._direct)
+        self._backward = Tensor.backward if self._direct else module.manual_backward
+        loop = self.trainer.fit_loop.epoch_loop
+        self._loop, self._progress = loop, loop.manual_optimization.optim_step_progress
+
+    def run(self, block: Block) -> None:
+        """Take a step for each mini-batch of a block, but none after ``--trainer.max_steps``."""
+        step, limit = self.trainer.global_step, self.trainer.max_steps
+        count = block.steps if limit < 0 else min(block.steps, limit - step)
+        losses, logits, sizes = [], [], []
+        for index, batch in islice(block.batches(), count):
+            for watcher in self._watchers:
+                watcher.on_step_start(self.trainer, self.module, batch, step)
+            loss, answers = self._learn(self.prepare(batch, index), batch.labels)
+            self.update_schedules("step", index + 1)
+            losses.append(loss)
+            logits.append(answers)
+            sizes.append(len(answers))
+            step += 1
+        self.scores.add(losses, logits, block.labels[: sum(sizes)], sizes)
+        self.finished_epoch = self.trainer.is_last_batch and count == block.steps
+        self._loop._batches_that_stepped += count - 1  # the step that loggers are told
+
+    def _learn(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Take a step; the loss, a scalar, and the logits [B, C] from before it."""
+        seen: list[Tensor] = []
+
+        def closure() -> Tensor:
+            for parameter in self._parameters:
+                parameter.grad = None
+            loss, logits = self.loss(pixels, labels)
+            self._backward(loss)
+            seen[:] = loss.detach(), logits.detach()
+            return loss
+
+        self._optimizer.step(closure)
+        if self._direct:  # otherwise Lightning has counted it
+            self._progress.increment_ready()
+            self._progress.increment_completed()
+        loss, logits = seen
+        return loss, logits
+
+    def update_schedules(self, interval: Literal["step", "epoch"], count: int) -> None:
+        """Step the learning-rate schedules of an interval, of which `count` have passed.
+
+        Raises:
+            InputError: a schedule waits for a value that is not measured.
+        """
+        for config in self.trainer.lr_scheduler_configs:
+            if config.interval != interval or count % config.frequency:
+                continue
+            if isinstance(config.scheduler, ReduceLROnPlateau):
+                self.module.lr_scheduler_step(config.scheduler, self._monitored(config.scheduler))
+            else:
+                self.module.lr_scheduler_step(config.scheduler, None)
+
+    def _monitored(self, schedule: ReduceLROnPlateau) -> Tensor:
+        measured = self.trainer.callback_metrics
+        name = getattr(schedule, "monitor", None)
+        if name not in measured:
+            known = ", ".join(measured)
+            raise InputError(
+                f"--lr_scheduler.monitor {name}: not measured; expected one of {known}"
+            )
+        return measured[name]
+
+
+def work_of_a_step(network: nn.Module, batch_size: int) -> float:
+    """Multiplications and additions of a training step: two forward, four backward a weight."""
+    return 6.0 * batch_size * sum(parameter.numel() for parameter in network.parameters())
+
+
+def steps_per_execution(
+    asked: StepsPerExecution, trainer: Trainer, work: float, mini_batches: int
+) -> int:
+    """Mini-batches in a block.
+
+    Args:
+        asked: A number, or "auto" for as many as are worth it: 1 for large networks, for several
+            ranks, and where something looks at every batch.
+        trainer: Has its callbacks.
+        work: Of a step.
+        mini_batches: In an epoch.
+
+    Raises:
+        InputError: several are asked for where something looks at every batch, or a checkpoint is
+            wanted every so many minutes.
+    """
+    keepers = [c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint)]
+    if any(keeper._train_time_interval for keeper in keepers):
+        raise InputError(
+            "a ModelCheckpoint with train_time_interval: Lightning ignores it here; "
+            "give it every_n_epochs or every_n_train_steps"
+        )
+    watched = _watched_by(trainer)
+    if asked != "auto":
+        if asked > 1 and watched:
+            raise InputError(
+                f"--model.steps_per_execution {asked}: {watched} looks at every batch; "
+                "choose 1, or auto, which does"
+            )
+        steps = asked
+    elif watched or trainer.world_size > 1:
+        steps = 1
+    else:
+        kind = "cpu" if trainer.strategy.root_device.type == "cpu" else "other"
+        steps = max(1, min(MOST_STEPS, int(BLOCK_WORK[kind] / work)))
+    # A training that ends within an epoch must not end in its last block: Lightning would take the
+    # epoch for finished.
+    rest = max(0, trainer.max_steps) % mini_batches
+    while rest > (mini_batches - 1) // steps * steps:
+        steps -= 1
+    return steps
+
+
+def _watched_by(trainer: Trainer) -> str | None:
+    """What looks at every batch, if anything does."""
+    interval = trainer.val_check_interval
+    if isinstance(interval, int | float) and interval != 1.0:
+        return f"--trainer.val_check_interval {interval}"
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, ModelCheckpoint) and callback._every_n_train_steps:
+            return "a checkpoint every few steps"
+        if not isinstance(callback, Checkpoint | ProgressBar | Timer) and _overrides(
+            callback, Callback, ("on_train_batch_start", "on_train_batch_end")
+        ):
+            return f"the callback {type(callback).__name__}"
+    return None
+
+
+def _needs_nothing_of_lightning(module: LightningModule) -> bool:
+    """Whether plain ``backward`` and ``step`` do all that Lightning's would.
+
+    Several ranks must average gradients, fp16 must scale the loss, and hooks must be called.
+    """
+    trainer = module.trainer
+    hooks = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
+    return (
+        isinstance(trainer.strategy, SingleDeviceStrategy)
+        and getattr(trainer.precision_plugin, "scaler", None) is None
+        and not _overrides(module, LightningModule, (*hooks, "backward"))
+        and not any(_overrides(callback, Callback, hooks) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+    )
+
+
+def _overrides(instance: object, base: type, names: tuple[str, ...]) -> bool:
+    return any(getattr(type(instance), name) is not getattr(base, name) for name in names)

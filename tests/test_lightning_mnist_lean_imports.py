@@ -1,0 +1,49 @@
+"""What a command imports, in a fresh process: nothing before it is used."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+LATER = {"tensorflow", "tensorboard", "matplotlib", "sklearn", "scipy", "torchvision"}
+RUN = """
+import runpy, sys
+sys.argv = ["lightning_mnist", *sys.argv[1:]]
+try:
+    runpy.run_module("lightning_mnist", run_name="__main__")
+except SystemExit:
+    pass
+print("imported", *sys.modules)
+"""
+
+
+def imported(*flags: object) -> set[str]:
+    """Modules that a command has imported, as a user runs it."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *map(str, flags)],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+@pytest.mark.parametrize("flags", [(), ("--help",), ("trian",), ("--version",)], ids=str)
+def test_help_and_unknown_commands_need_nothing(flags: tuple[str, ...]) -> None:
+    assert not imported(*flags) & (LATER | {"torch", "lightning", "numpy"})
+
+
+def test_flags_are_read_without_what_draws_and_splits() -> None:
+    modules = imported("fit", "--help")
+    assert "torchmetrics" in modules
+    assert not modules & LATER
+
+
+def test_all_of_it_can_be_imported_afterwards(tiny_npz: Path, tmp_path: Path) -> None:
+    modules = imported(
+        "fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "run",
+        "--model.hidden", "[8]", "--trainer.max_epochs", 1,
+    )  # fmt: skip
+    assert {"matplotlib", "sklearn", "scipy"} <= modules
+    assert not modules & {"tensorflow", "tensorboard"}
