@@ -100,7 +100,7 @@ class OptimizerConfig:
 
     Attributes:
         name: A class of keras.optimizers.
-        learning_rate: Of that optimiser, in the first epoch.
+        learning_rate: In the first epoch; by default that optimiser's own.
         decay: Factor by which it is multiplied after each epoch; 1 keeps it constant.
         settings: Its other arguments.
 
@@ -109,7 +109,7 @@ class OptimizerConfig:
     """
 
     name: str = "Adam"
-    learning_rate: float = 0.001
+    learning_rate: float | None = None
     decay: float = 1.0
     settings: dict[str, Any] = field(default_factory=dict)
 

@@ -26,8 +26,10 @@ def build(config: ModelConfig, x_train: NDArray[np.uint8]) -> keras.Sequential:
             f"hidden widths {list(config.hidden)}, dropout {config.dropout}; expected widths of "
             "at least 1 and a probability, at least 0, below 1"
         )
-    # Scaled first and by itself: augmentation comes right after, before an inversion.
-    model = keras.Sequential([keras.Input((28, 28)), keras.layers.Rescaling(1 / 255)])
+    # Scaled first and by itself: augmentation comes right after, before an inversion. A plain float
+    # would go through float32 even in a network of float64.
+    scale = np.float64(1 / 255)
+    model = keras.Sequential([keras.Input((28, 28)), keras.layers.Rescaling(scale)])
     if config.invert:
         model.add(keras.layers.Rescaling(-1, 1))
     model.add(keras.layers.Flatten())

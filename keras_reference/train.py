@@ -52,16 +52,12 @@ def fit(
     """
     names = chosen(views)
     digits = load_digits(data.source)
-    val_size = _val_size(data, len(digits.y_train))
+    val_size = validation_size(data, len(digits.y_train))
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed_everything)
     network = build(model, digits.x_train[: len(digits.x_train) - val_size])
     training = augmented(network, model.augmentation)
-    training.compile(
-        optimizer=_optimizer(optimizer),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+    compile_(training, optimizer)
     recipe = {
         "model": dataclasses.asdict(model) | {"hidden": list(model.hidden)},
         "data": dataclasses.asdict(data),
@@ -80,7 +76,7 @@ def fit(
     guard = None if reaction == "off" else Guard(run_dir, reaction)
     callbacks = [BestModel(network, run_dir), Recorder(record, run_dir)]
     if optimizer.decay != 1:
-        callbacks.append(_decay(optimizer))
+        callbacks.append(schedule(float(training.optimizer.learning_rate), optimizer.decay))
     if guard is not None:
         sizes = {"val_size": val_size, "batch_size": data.batch_size}
         callbacks.append(CollapseGuard(guard, network, digits, record.preprocessing, **sizes))
@@ -89,15 +85,26 @@ def fit(
     training.fit(
         digits.x_train,
         digits.y_train,
-        batch_size=data.batch_size,
         epochs=trainer.max_epochs,
-        # Keras floors the size of the training part: half an image keeps rounding out of it.
-        validation_split=(val_size - 0.5) / len(digits.y_train),
+        **loading(data, len(digits.y_train)),
         callbacks=callbacks,
     )
     record.durations["fit"] = time.perf_counter() - started
     _score(load_model(run_dir / MODEL_FILE), digits, record, run_dir, guard, names)
     return record
+
+
+def compile_(network: keras.Model, optimizer: OptimizerConfig) -> None:
+    """Give the network its optimiser, its loss and its metric.
+
+    Raises:
+        InputError: no such optimiser, or one that refuses its settings.
+    """
+    network.compile(
+        optimizer=_optimizer(optimizer),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
 
 
 def predict(model_file: Path, source: str, run_dir: Path, views: Sequence[str] = ()) -> RunRecord:
@@ -139,7 +146,19 @@ def load_model(path: Path) -> keras.Model:
     return network
 
 
-def _val_size(data: DataConfig, images: int) -> int:
+def loading(data: DataConfig, images: int) -> dict[str, Any]:
+    """How Keras' `fit` is told to deal out that many images."""
+    # Keras floors the size of the training part: half an image keeps rounding out of it.
+    share = (validation_size(data, images) - 0.5) / images
+    return {"batch_size": data.batch_size, "validation_split": share}
+
+
+def validation_size(data: DataConfig, images: int) -> int:
+    """Images kept for validation.
+
+    Raises:
+        InputError: none would be left for it or for training, or a batch would hold none.
+    """
     val_size = round(images / 12) if data.val_size is None else data.val_size
     if data.batch_size < 1 or not 0 < val_size < images:
         raise InputError(
@@ -150,13 +169,11 @@ def _val_size(data: DataConfig, images: int) -> int:
 
 
 def _optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
+    settings = dict(config.settings)
+    if config.learning_rate is not None:
+        settings["learning_rate"] = config.learning_rate
     try:
-        return keras.optimizers.get(
-            {
-                "class_name": config.name,
-                "config": {"learning_rate": config.learning_rate, **config.settings},
-            }
-        )
+        return keras.optimizers.get({"class_name": config.name, "config": settings})
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
@@ -165,11 +182,9 @@ def _optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
         ) from error
 
 
-def _decay(config: OptimizerConfig) -> keras.callbacks.Callback:
+def schedule(learning_rate: float, factor: float) -> keras.callbacks.Callback:
     """Sets the learning rate at the start of each epoch; the run record reads it at the end."""
-    return keras.callbacks.LearningRateScheduler(
-        lambda epoch, _: config.learning_rate * config.decay**epoch
-    )
+    return keras.callbacks.LearningRateScheduler(lambda epoch, _: learning_rate * factor**epoch)
 
 
 def _standardisation(network: keras.Sequential) -> dict[str, float]:

@@ -22,6 +22,7 @@ from rich.console import Console
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
+import lightning_mnist.optimizers  # noqa: F401 - so that --optimizer KerasAdam is found
 from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.datamodule import DigitsDataModule
@@ -297,6 +298,27 @@ def _tensorboard(run_dir: Path | None) -> TensorBoardLogger | bool:
     return TensorBoardLogger(run_dir, name="", version="tensorboard")
 
 
+class BuiltCLI(DigitsCLI):
+    """Builds what a command line says, as it is built to be run, and runs nothing."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
+
+
+def open_cli(kind: type[DigitsCLI], args: ArgsType) -> DigitsCLI:
+    """The command line of `args`, or of the process, on our model and our data."""
+    return kind(
+        DigitClassifier,
+        DigitsDataModule,
+        save_config_callback=None,
+        trainer_defaults=TRAINER_DEFAULTS,
+        parser_class=OneSentenceParser,
+        parser_kwargs={"prog": "python -m lightning_mnist"},
+        seed_everything_default=0,
+        args=args,
+    )
+
+
 def main(args: ArgsType = None) -> int:
     """Run a command; `args` are those of the process by default.
 
@@ -311,16 +333,7 @@ def main(args: ArgsType = None) -> int:
         lambda record: "Tip:" not in record.getMessage()  # advertisements
     )
     try:
-        return DigitsCLI(
-            DigitClassifier,
-            DigitsDataModule,
-            save_config_callback=None,
-            trainer_defaults=TRAINER_DEFAULTS,
-            parser_class=OneSentenceParser,
-            parser_kwargs={"prog": "python -m lightning_mnist"},
-            seed_everything_default=0,
-            args=args,
-        ).exit_code
+        return open_cli(DigitsCLI, args).exit_code
     except (InputError, MisconfigurationException) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -26,7 +26,7 @@ from lightning_mnist.execution import (
     work_of_a_step,
 )
 from lightning_mnist.mnist_form import SIDE
-from lightning_mnist.network import MLP, Activation, Init
+from lightning_mnist.network import MLP, Activation, BatchNorm, Init
 from lightning_mnist.preprocessing import Preprocessing, Standardize
 from lightning_mnist.scores import SampleLogits
 from lightning_mnist.sources import CLASSES
@@ -42,7 +42,8 @@ class DigitClassifier(LightningModule):
         hidden: Width of each hidden layer.
         activation: After each hidden layer.
         dropout: Probability of dropping a hidden unit while training.
-        batch_norm: Normalise each hidden layer over the batch.
+        batch_norm: Normalise each hidden layer over the batch: true as torch does it, keras with
+            Keras' epsilon, momentum and variance.
         init: Initial weights: keras (Glorot uniform, zero biases) or torch (uniform within
             1 / sqrt(fan_in)).
         invert: Feed the network 1 - x instead of x.
@@ -61,7 +62,7 @@ class DigitClassifier(LightningModule):
         hidden: Sequence[int] = (512, 512),
         activation: Activation = "relu",
         dropout: float = 0.3,
-        batch_norm: bool = True,
+        batch_norm: BatchNorm = True,
         init: Init = "keras",
         invert: bool = False,
         standardize: Standardize = "none",
@@ -103,7 +104,7 @@ class DigitClassifier(LightningModule):
         self.test_logits = SampleLogits()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images uint8 [N, 28, 28], ink 255 on paper 0, to logits float32 [N, 10]."""
+        """Images uint8 [N, 28, 28], ink 255 on paper 0, to logits [N, 10] in the model's dtype."""
         logits: Tensor = self.network(self.preprocessing(images))
         return logits
 
@@ -133,7 +134,7 @@ class DigitClassifier(LightningModule):
             work_of_a_step(self.network, data.batch_size),
             data.train_dataloader().mini_batches,
         )
-        self.execution = Execution(self, self._augmented_pixels, self._loss)
+        self.execution = Execution(self, self._augmented_pixels, self.loss)
 
     def on_train_epoch_start(self) -> None:
         """Forget the last epoch."""
@@ -200,12 +201,12 @@ class DigitClassifier(LightningModule):
         self.test_logits.update(batch, logits)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Probabilities float32 [B, 10]; labels are not looked at."""
+        """Probabilities [B, 10]; labels are not looked at."""
         probabilities: Tensor = self(batch.images).softmax(dim=1)
         return probabilities
 
     def _augmented_pixels(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Network input float32 [B, 784]; the draw is a function of seed, epoch, step and rank."""
+        """Network input [B, 784]; the draw is a function of seed, epoch, step and rank."""
         images = self.preprocessing.scale(batch.images)
         if not self.augmentation.transforms:
             return self.preprocessing.normalize(images)
@@ -214,14 +215,14 @@ class DigitClassifier(LightningModule):
         generator = torch.Generator(self.device).manual_seed(int(state) >> 1)
         return self.preprocessing.normalize(self.augmentation(images, generator))
 
-    def _loss(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss, a scalar, and logits float32 [B, 10] of pixels [B, 784]."""
+    def loss(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss, a scalar, and logits [B, 10] of pixels [B, 784]."""
         logits = self.network(pixels)
         return F.cross_entropy(logits, labels), logits
 
     def _step(self, phase: str, batch: Batch, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """What `_loss` gives for an evaluation batch; logs ``<phase>_loss``."""
-        loss, logits = self._loss(pixels, batch.labels)
+        """What `loss` gives for an evaluation batch; logs ``<phase>_loss``."""
+        loss, logits = self.loss(pixels, batch.labels)
         self.log(
             f"{phase}_loss",
             loss,

@@ -4,10 +4,16 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 Activation = Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"]
+BatchNorm = bool | Literal["keras"]
 Init = Literal["keras", "torch"]
+
+KERAS_SHARE = 0.01
+"""Of a batch in the moving averages: torch calls that a momentum of .01, Keras of .99."""
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -30,7 +36,8 @@ class MLP(nn.Sequential):
         classes: Number of logits.
         activation: After each hidden layer.
         dropout: Probability of dropping a hidden unit, in [0, 1).
-        batch_norm: Normalise each hidden layer's sums over the batch.
+        batch_norm: Normalise each hidden layer's sums over the batch, as torch does or with
+            Keras' arithmetic.
         init: "keras" for Keras' defaults (Glorot uniform weights, zero biases), "torch" for
             torch's (weights and biases uniform within 1 / sqrt(fan_in)).
 
@@ -46,7 +53,7 @@ class MLP(nn.Sequential):
         *,
         activation: Activation = "relu",
         dropout: float = 0.0,
-        batch_norm: bool = False,
+        batch_norm: BatchNorm = False,
         init: Init = "keras",
     ) -> None:
         if any(width < 1 for width in hidden):
@@ -57,7 +64,8 @@ class MLP(nn.Sequential):
         for fan_in, width in pairwise([features, *hidden]):
             layers.append(nn.Linear(fan_in, width))
             if batch_norm:
-                layers.append(nn.BatchNorm1d(width))
+                norm = KerasBatchNorm1d if batch_norm == "keras" else nn.BatchNorm1d
+                layers.append(norm(width))
             layers.append(_ACTIVATIONS[activation]())
             if dropout > 0:
                 layers.append(nn.Dropout(dropout))
@@ -65,6 +73,40 @@ class MLP(nn.Sequential):
         super().__init__(*layers)
         if init == "keras":
             self.apply(_keras_init)
+
+
+class KerasBatchNorm1d(nn.BatchNorm1d):
+    """Batch normalisation with Keras' numbers.
+
+    Epsilon is 1e-3, and the moving averages take a hundredth of every batch's mean and population
+    variance, where torch takes a tenth, and of the sample variance.
+    """
+
+    momentum: float
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__(num_features, eps=1e-3, momentum=KERAS_SHARE)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Sums [N, features] to normalised ones; in training also moves the averages.
+
+        Raises:
+            ValueError: one image to train on.
+        """
+        if not self.training:
+            return super().forward(input)
+        normalised = F.batch_norm(
+            input, None, None, self.weight, self.bias, training=True, eps=self.eps
+        )
+        with torch.no_grad():
+            variance, mean = torch.var_mean(input, dim=0, correction=0)
+            self.running_mean.mul_(1 - self.momentum).add_(mean, alpha=self.momentum)
+            self.running_var.mul_(1 - self.momentum).add_(variance, alpha=self.momentum)
+            self.num_batches_tracked.add_(1)
+        return normalised
 
 
 def _keras_init(layer: nn.Module) -> None:

@@ -51,15 +51,15 @@ class Preprocessing(nn.Module):
         self.std.copy_(std if std > 0 else torch.ones(()))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images uint8 [N, H, W] to pixels float32 [N, H * W]."""
+        """Images uint8 [N, H, W] to pixels [N, H * W] in the module's dtype."""
         return self.normalize(self.scale(images))
 
     def scale(self, images: Tensor) -> Tensor:
-        """Images uint8 [N, H, W] to float32 in [0, 1]: what augmentation works on."""
-        return images.float() / 255
+        """Images uint8 [N, H, W] to [0, 1] in the module's dtype: what augmentation works on."""
+        return images.to(self.mean.dtype) / 255
 
     def normalize(self, images: Tensor) -> Tensor:
-        """Images float32 [N, H, W] in [0, 1] to pixels float32 [N, H * W]."""
+        """Images [N, H, W] in [0, 1] to pixels [N, H * W], floating point as the images are."""
         pixels = images.flatten(1)
         if self.invert:
             pixels = 1 - pixels

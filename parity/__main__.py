@@ -1,47 +1,46 @@
-"""``python -m parity run|compare|diagnose|faults``: the exit code is the verdict."""
+"""``python -m parity COMMAND``: the exit code is the verdict."""
 
 import dataclasses
 import shlex
 import sys
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
-from jsonargparse import ActionConfigFile, ArgumentParser, Namespace  # type: ignore[attr-defined]
+from jsonargparse import ActionConfigFile, Namespace  # type: ignore[attr-defined]
 from rich.console import Console
 
+from parity import convert
+from parity.audit import command as audit
 from parity.case_files import load_case
 from parity.comparison import Comparison, compare
 from parity.diagnosis import diagnose
 from parity.evidence import CannotCompareError
 from parity.jobs import SIDES, SideFailedError
+from parity.ladder import command as ladder
 from parity.loading import Side, load_run
+from parity.parser import OneSentenceParser
 from parity.recipe import RECIPES, Recipe
 from parity.run_record import RunRecordError
 from parity.runner import export_data, train_both
 from parity.verdict import Thresholds
 
-USAGE, COULD_NOT_COMPARE = 2, 5
-
-
-class OneSentenceParser(ArgumentParser):
-    """Says what is wrong with a flag, and nothing else."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Exit with 2, except where a caller wants the exception."""
-        if not self.exit_on_error:
-            super().error(message, ex)
-        print(f"error: {' '.join(message.split())}; see --help", file=sys.stderr)
-        sys.exit(USAGE)
+COULD_NOT_COMPARE = 5
 
 
 def main() -> int:
     """0 equivalent, 1 different, 2 usage, 3 collapsed, 4 inconclusive, 5 could not compare."""
-    parser, run = _parsers()
+    parser, run, lockstep, audited = _parsers()
     config = parser.parse_args()
     try:
         if config.subcommand == "run":
             return _run(config.run, run)
-        flags = _instantiated(parser, config)[config.subcommand]
+        if config.subcommand == "ladder":
+            return ladder.run(config.ladder, _recipe(lockstep, config.ladder))
+        if config.subcommand == "audit":
+            return audit.run(config.audit, _recipe(audited, config.audit))
+        flags = parser.instantiated(config)[config.subcommand]
+        if config.subcommand == "convert":
+            return convert.run(flags)
         if config.subcommand == "diagnose":
             return _diagnose(flags.run, flags.images)
         if config.subcommand == "faults":
@@ -57,7 +56,7 @@ def main() -> int:
     return COULD_NOT_COMPARE
 
 
-def _parsers() -> tuple[ArgumentParser, ArgumentParser]:
+def _parsers() -> tuple[OneSentenceParser, ...]:
     run = OneSentenceParser(description="Train both sides and compare them.")
     run.add_argument("-c", "--config", action=ActionConfigFile, help="A recipe in YAML.")
     run.add_class_arguments(Recipe)
@@ -81,21 +80,27 @@ def _parsers() -> tuple[ArgumentParser, ArgumentParser]:
     faults_.add_argument("--data.source", default="auto", help="auto, mnist, digits or FILE.npz.")
     faults_.add_argument("--data.root", type=str | None, help="Folder of the MNIST files.")
     faults_.add_argument("--out", type=Path, default=Path("runs/faults"), help="Folder to fill.")
+    lockstep, audited = ladder.parser(), audit.parser()
     parser = OneSentenceParser(
         prog="python -m parity",
         description="Are two separately trained models the same model?",
         epilog="exit codes: 0 equivalent, 1 different, 2 usage, 3 collapsed, 4 inconclusive, "
-        "5 could not compare; diagnose: 1 where a cause is named; faults: 1 where an alarm fails",
+        "5 could not compare; diagnose: 1 where a cause is named; faults: 1 where an alarm fails; "
+        "ladder: 1 where the sides part; audit: 1 where a difference is unexplained; "
+        "convert: 1 where the converted model answers otherwise",
     )
     commands = parser.add_subcommands()
     commands.add_subcommand("run", run, help="train both sides and compare them")
     commands.add_subcommand("compare", compare_, help="compare what has been trained")
     commands.add_subcommand("diagnose", diagnose_, help="say why a model is wrong")
     commands.add_subcommand("faults", faults_, help="make known mistakes and test the alarms")
-    return parser, run
+    commands.add_subcommand("ladder", lockstep, help="train in lock step: where do they part?")
+    commands.add_subcommand("convert", convert.parser(), help="Keras to Lightning and back")
+    commands.add_subcommand("audit", audited, help="show the effective settings of both sides")
+    return parser, run, lockstep, audited
 
 
-def _run(config: Namespace, parser: ArgumentParser) -> int:
+def _run(config: Namespace, parser: OneSentenceParser) -> int:
     _recipe(parser, config)  # what is wrong with it is said before anything is done
     console = Console()
     data = export_data(config.out / "data", config["data.source"], config["data.root"])
@@ -136,22 +141,13 @@ def _faults(flags: Namespace) -> int:
     return int(not all(tally(results).passed for results in outcomes.values()))
 
 
-def _recipe(parser: ArgumentParser, config: Namespace) -> Recipe:
+def _recipe(parser: OneSentenceParser, config: Namespace) -> Recipe:
     """The recipe that the flags spell; what it refuses is a usage error."""
-    flags = _instantiated(parser, config)
+    flags = parser.instantiated(config)
     try:
         return Recipe(**{item.name: flags[item.name] for item in dataclasses.fields(Recipe)})
     except ValueError as error:
         parser.error(str(error))
-
-
-def _instantiated(parser: ArgumentParser, config: Namespace) -> Namespace:
-    """Flags as objects; what these refuse is a usage error."""
-    try:
-        flags: Namespace = parser.instantiate(config)
-    except ValueError as error:
-        parser.error(str(error))
-    return flags
 
 
 def _flat(recipe: Recipe) -> dict[str, Any]:

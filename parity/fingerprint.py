@@ -205,7 +205,7 @@ def _centre_and_radius(shape: Floats) -> tuple[Floats, float]:
     return centre, float(np.sqrt((shape * distance).sum()))
 
 
-_TURNS: dict[str, Callable[[Floats], Floats]] = {
+TURNS: dict[str, Callable[[Floats], Floats]] = {
     "transposed": lambda shape: shape.T,
     "mirrored left to right": np.fliplr,
     "turned upside down": np.flipud,
@@ -231,6 +231,6 @@ def _places(expected: Fingerprint, seen: Fingerprint) -> str | None:
     if max(abs(down), abs(right)) > 1.5:
         return f"were moved by {right:+.1f} pixels to the right and {down:+.1f} down"
     unchanged = np.abs(after - before).sum()
-    errors = {name: np.abs(after - turn(before)).sum() for name, turn in _TURNS.items()}
+    errors = {name: np.abs(after - turn(before)).sum() for name, turn in TURNS.items()}
     name = min(errors, key=lambda name: errors[name])
     return f"were {name}" if errors[name] < 0.6 * unchanged and unchanged > 0.1 else None

@@ -132,6 +132,19 @@ def test_validate_uses_the_images_that_the_checkpoint_was_not_trained_on(
     assert f"accuracy {accuracy:.2%} ({round(accuracy * 70)} of 70)" in done.out
 
 
+def test_batch_norm_of_keras_and_float64_are_flags(here: Here, tiny_npz: Path) -> None:
+    flags = (*SMALL, "--model.batch_norm", "keras", "--trainer.precision", "64-true")
+    flags += ("--data.source", tiny_npz)
+    done = here("fit", *flags, "--model.augmentation.rotation", 10, "--run_dir", "run")
+    assert done.code == 0, done.err
+    last = "run/checkpoints/last.ckpt"
+    checkpoint = torch.load(last, weights_only=True)
+    assert checkpoint["hyper_parameters"]["batch_norm"] == "keras"
+    assert checkpoint["state_dict"]["network.0.weight"].dtype == torch.float64
+    done = here("test", "--ckpt_path", last, "--data.source", tiny_npz, "--run_dir", "tested")
+    assert done.code == 0, done.err
+
+
 def test_a_resumed_run_has_its_whole_history(here: Here, fitted: Path) -> None:
     source = RunRecord.load(fitted / "record.json").data["name"]
     last = fitted / "checkpoints" / "last.ckpt"

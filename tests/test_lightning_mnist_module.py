@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from lightning_mnist.batches import Batch
 from lightning_mnist.module import DigitClassifier, SampleLogits
+from lightning_mnist.network import BatchNorm
 from lightning_mnist.scores import Scores
 from tests.conftest import make_digits
 
@@ -34,6 +35,16 @@ def test_raw_images_become_logits(model: DigitClassifier, batch: Batch) -> None:
     assert logits.dtype == torch.float32
     pixels = batch.images.reshape(70, 784).float() / 255
     torch.testing.assert_close(logits, model.network(pixels))
+
+
+@pytest.mark.parametrize("batch_norm", [True, "keras"])
+def test_a_model_in_float64_computes_in_float64(batch: Batch, batch_norm: BatchNorm) -> None:
+    model = DigitClassifier(hidden=[16], batch_norm=batch_norm, dropout=0).double()
+    for _ in (model.train(), model.eval()):
+        logits = model(batch.images)
+        assert logits.dtype == torch.float64
+        pixels = batch.images.reshape(70, 784).double() / 255
+        torch.testing.assert_close(logits, model.network(pixels), rtol=1e-14, atol=1e-14)
 
 
 def test_the_loss_is_the_cross_entropy_of_the_logits(

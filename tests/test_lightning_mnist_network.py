@@ -3,11 +3,12 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from lightning_mnist.network import MLP
+from lightning_mnist.network import MLP, KerasBatchNorm1d
 
 
 def shapes(network: MLP) -> list[tuple[int, ...]]:
@@ -33,6 +34,57 @@ def test_the_last_layer_has_no_activation() -> None:
 def test_a_hidden_layer_is_linear_batch_norm_activation_dropout() -> None:
     kinds = [type(layer) for layer in MLP(4, [5], 3, dropout=0.5, batch_norm=True)]
     assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout, nn.Linear]
+
+
+def test_batch_norm_is_torchs_or_keras() -> None:
+    assert [type(MLP(4, [5], 3, batch_norm=kind)[1]) for kind in (True, "keras", False)] == [
+        nn.BatchNorm1d,
+        KerasBatchNorm1d,
+        nn.ReLU,
+    ]
+
+
+@pytest.mark.parametrize("floatx", ["float64", "float32"])
+def test_keras_batch_norm_trains_and_infers_as_keras(floatx: str) -> None:
+    keras = pytest.importorskip("keras", reason="the extra keras is not installed")
+    import tensorflow as tf
+
+    unit = 64 * np.finfo(floatx).eps
+    rng = np.random.default_rng(0)
+    scale, offset = rng.normal(size=(2, 7)).astype(floatx)
+    theirs = keras.layers.BatchNormalization(dtype=floatx)
+    theirs.build((None, 7))
+    theirs.gamma.assign(scale)
+    theirs.beta.assign(offset)
+    ours = KerasBatchNorm1d(7).to(getattr(torch, floatx))
+    ours.load_state_dict(
+        {"weight": torch.tensor(scale), "bias": torch.tensor(offset)}, strict=False
+    )
+
+    def agree(mine: torch.Tensor, expected: object) -> None:
+        np.testing.assert_allclose(
+            mine.detach().numpy(), np.asarray(expected), rtol=unit, atol=unit
+        )
+
+    for _ in range(20):
+        sums = (3 * rng.normal(size=(32, 7)) + rng.normal(size=7)).astype(floatx)
+        upstream = rng.normal(size=(32, 7)).astype(floatx)
+        mine, variable = torch.tensor(sums, requires_grad=True), tf.Variable(sums)
+        with tf.GradientTape() as tape:
+            expected = theirs(variable, training=True)
+        given = ours(mine)
+        ours.zero_grad()
+        given.backward(torch.tensor(upstream))
+        sources = [variable, theirs.gamma.value, theirs.beta.value]
+        grads = tape.gradient(expected, sources, output_gradients=tf.constant(upstream))
+        agree(given, expected.numpy())
+        for tensor, grad in zip((mine, ours.weight, ours.bias), grads, strict=True):
+            assert tensor.grad is not None
+            agree(tensor.grad, grad.numpy())
+        agree(ours.running_mean, theirs.moving_mean.numpy())
+        agree(ours.running_var, theirs.moving_variance.numpy())
+    assert ours.num_batches_tracked == 20
+    agree(ours.eval()(torch.tensor(sums)), theirs(sums, training=False).numpy())
 
 
 def test_keras_init_is_glorot_uniform_with_zero_biases() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_mnist.preprocessing import Preprocessing
+from lightning_mnist.preprocessing import VARIANCE_FLOOR, Preprocessing, Standardize
 
 
 @pytest.fixture
@@ -18,6 +18,19 @@ def test_pixels_are_scaled_to_one_and_flattened(images: Tensor) -> None:
     assert pixels.dtype == torch.float32
     assert pixels.shape == (50, 784)
     torch.testing.assert_close(pixels, images.reshape(50, 784).double().div(255).float())
+
+
+@pytest.mark.parametrize("standardize", ["none", "dataset", "image"])
+def test_a_module_in_float64_computes_in_float64(images: Tensor, standardize: Standardize) -> None:
+    preprocessing = Preprocessing(standardize=standardize).double()
+    preprocessing.fit(images)
+    expected = images.reshape(50, 784).double() / 255
+    if standardize == "dataset":
+        expected = (expected - expected.mean()) / expected.std(correction=0)
+    elif standardize == "image":
+        variance, mean = torch.var_mean(expected, dim=1, correction=0, keepdim=True)
+        expected = (expected - mean) / (variance + VARIANCE_FLOOR).sqrt()
+    torch.testing.assert_close(preprocessing(images), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_inversion_swaps_ink_and_paper() -> None:

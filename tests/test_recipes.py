@@ -36,8 +36,8 @@ def test_keras_match_has_keras_hyperparameters(here: Here) -> None:
     assert resolved["model"]["dropout"] == 0
     assert resolved["model"]["batch_norm"] is False
     assert resolved["data"]["batch_size"] == 128
-    assert resolved["optimizer"]["class_path"] == "torch.optim.Adam"
+    assert resolved["optimizer"]["class_path"] == "lightning_mnist.optimizers.KerasAdam"
     assert resolved["optimizer"]["init_args"]["lr"] == 0.001
-    assert resolved["optimizer"]["init_args"]["betas"] == [0.9, 0.999]
+    assert resolved["optimizer"]["init_args"]["epsilon"] == 1e-7
     assert resolved["lr_scheduler"] is None
     assert resolved["trainer"]["max_epochs"] == 5

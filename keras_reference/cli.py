@@ -1,0 +1,49 @@
+"""The flags of ``python -m keras_reference``; needs no framework."""
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
+
+from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
+from parity.guard import Reaction
+
+VIEWS_HELP = "Versions of the test images to score as well, or all."
+
+
+class OneSentenceParser(ArgumentParser):
+    """Says what is wrong with a flag, and nothing else."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Exit with 2, except where a caller wants the exception."""
+        if not self.exit_on_error:
+            super().error(message, ex)
+        print(f"error: {' '.join(message.split())}; see --help", file=sys.stderr)
+        sys.exit(2)
+
+
+def make_parser() -> ArgumentParser:
+    """The parser of both commands."""
+    fit = OneSentenceParser(description="Train, score the best epoch, fill a run directory.")
+    fit.add_argument("-c", "--config", action=ActionConfigFile, help="Flags from a YAML file.")
+    fit.add_argument("--seed_everything", type=int, default=0, help="Of all randomness.")
+    fit.add_class_arguments(TrainerConfig, "trainer")
+    fit.add_class_arguments(ModelConfig, "model")
+    fit.add_class_arguments(DataConfig, "data")
+    fit.add_class_arguments(OptimizerConfig, "optimizer")
+    fit.add_argument("--guard", type=Reaction, default="stop", help="What to do about a collapse.")
+    fit.add_argument("--run_dir", type=Path | None, help="Folder to fill (default: in runs/).")
+    fit.add_argument("--views", nargs="+", default=[], help=VIEWS_HELP)
+    predict = OneSentenceParser(description="Score a saved model on the test images.")
+    predict.add_argument("--model_file", type=Path, required=True, help="A .keras of fit.")
+    predict.add_argument("--data.source", default="mnist", help="mnist or FILE.npz.")
+    predict.add_argument("--run_dir", type=Path | None, help="Folder to fill (default: in runs/).")
+    predict.add_argument("--views", nargs="+", default=[], help=VIEWS_HELP)
+    parser = OneSentenceParser(
+        prog="python -m keras_reference", description="The reference network in Keras."
+    )
+    commands = parser.add_subcommands()
+    commands.add_subcommand("fit", fit, help="train and score")
+    commands.add_subcommand("predict", predict, help="score a saved model")
+    return parser

@@ -1,0 +1,1 @@
+"""The effective settings of both sides: what differs, what that does, what aligns it."""

@@ -1,0 +1,1 @@
+"""The divergence ladder: the first rung at which two sides part, and why."""

@@ -1,0 +1,1 @@
+"""Causes of a broken rung: one file a rung, from recorded arrays to findings (NumPy only)."""

@@ -1,0 +1,197 @@
+"""The climb: what both sides are asked, from the raw arrays to the trained network."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from parity.ladder import rungs
+from parity.ladder.remote import Remote
+from parity.ladder.rung import Rung
+from parity.ladder.rungs import Start, Stretch
+from parity.ladder.tolerance import Tolerance
+from parity.ladder.trace import Trace
+from parity.lockstep import LOGITS, Array, Precision, Table
+
+TRACED = 4
+"""Steps of which gradients and weights are kept: enough to tell optimisers apart."""
+CHUNK = 50
+"""Steps between two signs of life."""
+EVALUATION_BATCH = 2048
+MARKS = (1, 10, 100)
+"""Steps after which the sides are compared, and after the epoch."""
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is climbed.
+
+    Attributes:
+        data: The ``.npz`` that both sides read.
+        batch_size: Images a step; the last batch of the epoch holds what is left.
+        precision: Of the arithmetic.
+        seed: Of the order of the images and of what is added to the initial weights.
+    """
+
+    data: Path
+    batch_size: int
+    precision: Precision = "float64"
+    seed: int = 0
+
+
+class Climb:
+    """Two sides on the way up.
+
+    Args:
+        a: Side A, just started.
+        b: Side B.
+        echo: Side B once more, for float32: what an ulp in its weights does is the yardstick.
+        plan: What is climbed.
+        progress: Is told what goes on.
+    """
+
+    def __init__(
+        self, a: Remote, b: Remote, echo: Remote | None, plan: Plan, progress: Progress
+    ) -> None:
+        self.sides = [a, b] if echo is None else [a, b, echo]
+        self.plan = plan
+        self.progress = progress
+        self.done = 0
+        self.losses = [np.zeros(0) for _ in self.sides]
+        self.traces = [Trace([], [], []) for _ in self.sides]
+
+    def rungs(self) -> Iterator[Rung]:
+        """Each rung as it is reached; whoever has seen enough stops asking.
+
+        Raises:
+            SideFailedError: a side cannot do what it is asked.
+        """
+        self.progress("building both sides")
+        for side in self.sides:
+            side.receive()
+        a, b, *_ = self._ask("read", path=str(self.plan.data))
+        yield rungs.raw(a, b)
+        self.digits = b
+        self.order = np.random.default_rng(self.plan.seed).permutation(len(b["y_train"]))
+        own = self._ask("weights")[:2]
+        start = self._start(own[1])
+        if len({tuple((name, w.shape) for name, w in side.items()) for side in own}) > 1:
+            yield rungs.initial_weights(start, *own)
+            return  # two networks: neither can be given the other's weights
+        held = self._ask("set_weights", start.weights)[:2]
+        inference, training = (
+            self._ask("forward", {"images": start.images}, training=training)[:2]
+            for training in (False, True)
+        )
+        yield rungs.pixels(start, *inference)
+        yield rungs.initial_weights(start, *held)
+        yield rungs.logits(start, inference, training)
+        tables = self._ask("gradients", {"ids": self._ids(0, 1)})[:2]
+        losses = [float(table.pop("loss")) for table in tables]
+        yield rungs.loss(start, training[1][LOGITS], *losses)
+        yield rungs.gradients(start, *tables)
+        yield from self._steps(start, training[1])
+        logits = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
+        yield rungs.metrics(start, self.digits["y_test"], *logits)
+
+    def _ask(self, call: str, table: Table | None = None, **arguments: object) -> list[Table]:
+        """The answers of all sides, which work on them at the same time."""
+        for side in self.sides:
+            side.send(call, table, **arguments)
+        return [side.receive() for side in self.sides]
+
+    def _ids(self, step: int, count: int) -> Array:
+        """Numbers of the training images of `count` steps from `step` on, int64 [count * B]."""
+        size = self.plan.batch_size
+        return self.order[step * size : (step + count) * size]
+
+    def _start(self, own: Table) -> Start:
+        """Weights near those of `own`, none of them 0 or 1, which would hide mistakes."""
+        rng = np.random.default_rng(self.plan.seed)
+        weights = {
+            name: (w + (0.1 * rng.random(w.shape) if w.ndim < 2 else 0)).astype(w.dtype)
+            for name, w in own.items()
+        }
+        return Start(
+            names=(self.sides[0].name, self.sides[1].name),
+            weights=weights,
+            tolerance=Tolerance.of(weights, self.plan.precision),
+            images=self.digits["x_train"][self._ids(0, 1)],
+            labels=self.digits["y_train"][self._ids(0, 1)],
+        )
+
+    def _steps(self, start: Start, outputs: Table) -> Iterator[Rung]:
+        for echo in self.sides[2:]:
+            echo.ask("set_weights", moved_by_an_ulp(start.weights, self.plan.seed))
+        epoch = -(-len(self.order) // self.plan.batch_size)
+        for _ in range(min(TRACED, epoch)):
+            self._trace()
+        for mark in (*(mark for mark in MARKS if mark < epoch), epoch):
+            self._advance(mark - 1 if mark == epoch else mark, epoch)
+            before_last = self._ask("weights")[:2] if self.done < mark == epoch else None
+            self._advance(mark, epoch)
+            early = mark <= len(self.traces[0].after)
+            weights = (
+                [trace.after[mark - 1] for trace in self.traces] if early else self._ask("weights")
+            )
+            yield rungs.steps(start, self._stretch(mark, epoch, weights, outputs, before_last))
+
+    def _trace(self) -> None:
+        """One step of which everything is kept."""
+        before = self._ask("weights")
+        gradients = self._ask("gradients", {"ids": self._ids(self.done, 1)})
+        self._take(1)
+        for number, after in enumerate(self._ask("weights")):
+            gradients[number].pop("loss")
+            trace = self.traces[number]
+            trace.before.append(before[number])
+            trace.gradients.append(gradients[number])
+            trace.after.append(after)
+
+    def _advance(self, to: int, epoch: int) -> None:
+        while self.done < to:
+            self.progress(f"step {self.done:,} of {epoch:,}")
+            self._take(min(CHUNK, to - self.done))
+
+    def _take(self, count: int) -> None:
+        ids = self._ids(self.done, count)
+        for number, table in enumerate(
+            self._ask("steps", {"ids": ids}, batch_size=self.plan.batch_size)
+        ):
+            self.losses[number] = np.concatenate([self.losses[number], table["losses"]])
+        self.done += count
+
+    def _stretch(
+        self,
+        mark: int,
+        epoch: int,
+        weights: list[Table],
+        outputs: Table,
+        before_last: list[Table] | None,
+    ) -> Stretch:
+        a, b, *echo = weights
+        sizes = np.full(mark, self.plan.batch_size)
+        if mark == epoch:
+            sizes[-1] = len(self.order) - (epoch - 1) * self.plan.batch_size
+        label = f"{mark:,} step" + ("s" if mark > 1 else "")
+        return Stretch(
+            label=f"epoch, {label}" if mark == epoch else label,
+            weights=(a, b),
+            echo=echo[0] if echo else None,
+            traces=(self.traces[0], self.traces[1]),
+            outputs=outputs,
+            losses=(self.losses[0][:mark], self.losses[1][:mark]),
+            batch_sizes=sizes,
+            before_last=(before_last[0], before_last[1]) if before_last else None,
+        )
+
+
+def moved_by_an_ulp(weights: Table, seed: int) -> Table:
+    """Every number moved to a neighbour, up or down by chance."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: np.nextafter(w, np.where(rng.random(w.shape) < 0.5, -np.inf, np.inf), dtype=w.dtype)
+        for name, w in weights.items()
+    }

@@ -1,0 +1,46 @@
+"""One rung of the ladder: what was compared, how near it is, and why it is or is not enough."""
+
+from dataclasses import dataclass, replace
+
+from parity.ladder.cause import Cause
+from parity.ladder.difference import Difference
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What was compared on the way up.
+
+    Attributes:
+        name: "pixels", "logits", "1 step", ...
+        what: What is compared, in words.
+        tensors: One difference a tensor, in the order of the network.
+        reason: Why the limits are what they are.
+        ordered: The first tensor that fails is the one to look at, not the one that fails worst:
+            each is computed from the one before.
+        note: What else is to be said.
+        causes: Why it is broken, most convincing first; empty where it passes or nobody knows.
+    """
+
+    name: str
+    what: str
+    tensors: tuple[Difference, ...]
+    reason: str
+    ordered: bool = False
+    note: str = ""
+    causes: tuple[Cause, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether every tensor is within its limit."""
+        return all(tensor.passed for tensor in self.tensors)
+
+    @property
+    def worst(self) -> Difference:
+        """The tensor to look at."""
+        if self.ordered and not self.passed:
+            return next(tensor for tensor in self.tensors if not tensor.passed)
+        return max(self.tensors, key=lambda tensor: (tensor.excess, tensor.absolute))
+
+    def because(self, causes: list[Cause]) -> "Rung":
+        """The same rung with its causes."""
+        return replace(self, causes=tuple(causes))
