@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from lightning_mnist import sources
 from lightning_mnist.cli import BuiltCLI, DigitsCLI, open_cli
@@ -48,9 +47,7 @@ class LockStep:
         self.cli = cli
         self.model = cli.model.to(dtype)
         configured: Any = self.model.configure_optimizers()
-        self.optimizer: Optimizer = configured if isinstance(configured, Optimizer) else (
-            configured[0][0]
-        )  # fmt: skip
+        (self.optimizer,), _ = configured
         self.layers = named_layers(self.model.network)
 
     def read(self, path: Path) -> Table:

@@ -196,7 +196,7 @@ def test_the_defaults_of_all_optimisers_ignore_the_recipe_s_own() -> None:
             {f"preprocessing.{name}" for name in ("formula", "black", "white", "rounding")},
         ),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)),
 )
 def test_a_planted_difference_is_unexplained(
     said: Said, planted: dict[str, Any], keys: set[str]

@@ -118,9 +118,10 @@ def _loss(model: DigitClassifier, logits: Tensor, labels: Tensor) -> Tensor:
 def _rates(model: DigitClassifier, optimizer: Optimizer) -> list[float]:
     """Learning rates of the first epochs."""
     configured: Any = model.configure_optimizers()
-    if isinstance(configured, Optimizer):
+    _, schedulers = configured
+    if not schedulers:
         return [optimizer.param_groups[0]["lr"]] * EPOCHS
-    scheduler = configured[1][0]
+    scheduler = schedulers[0]
     before = copy.deepcopy(scheduler.state_dict())
     rates = []
     optimizer.zero_grad()

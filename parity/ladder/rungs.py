@@ -142,12 +142,11 @@ def steps(start: Start, stretch: Stretch) -> Rung:
         learned = stretch.traces[0].gradients[0]
         named: list[Cause] = []
         if any(tensor.tensor in learned and not tensor.passed for tensor in found):
-            named += optimizer_causes.explain(*stretch.traces, start.names)
+            size = len(start.labels)
+            named += optimizer_causes.explain(*stretch.traces, start.names, batch_size=size)
         named += moving_causes.explain(stretch.outputs, *stretch.traces, start.names)
-        if stretch.before_last and not named:
-            size = int(stretch.batch_sizes[-1])
-            named = last_causes.explain(stretch.before_last, stretch.weights, size, start.names)
-        return named or batch_causes.explain(*stretch.losses, stretch.batch_sizes, start.names)
+        known = [cause for cause in named if cause.name != optimizer_causes.UNEXPLAINED]
+        return known or _batch_causes(start, stretch) or named
 
     return _because(rung, causes)
 
@@ -173,6 +172,16 @@ def metrics(start: Start, labels: Array, a: Array, b: Array, echo: Array | None 
 def _because(rung: Rung, causes: Callable[[], list[Cause]]) -> Rung:
     """The rung, with its causes where it is broken."""
     return rung if rung.passed else replace(rung, causes=tuple(causes()))
+
+
+def _batch_causes(start: Start, stretch: Stretch) -> list[Cause]:
+    """What the sides did with the batches that they were given."""
+    sizes = stretch.batch_sizes
+    named: list[Cause] = []
+    if stretch.before_last:
+        last = int(sizes[-1])
+        named = last_causes.explain(stretch.before_last, stretch.weights, last, start.names)
+    return named or batch_causes.explain(*stretch.losses, sizes, start.names)
 
 
 def _layer_causes(start: Start, layer: str, training: bool, a: Table, b: Table) -> list[Cause]:

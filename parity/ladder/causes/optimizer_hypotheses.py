@@ -89,11 +89,14 @@ def repeated(hypotheses: Iterable[Hypothesis]) -> Iterator[Hypothesis]:
 
 def neighbours(rule: Rule) -> Iterator[Hypothesis]:
     """The rule itself, and with another clipping or decay."""
+    rule = replace(rule, frozen=frozenset())
     yield Hypothesis(rule)
+    # Where everything is clipped, epsilon is known only relative to the threshold.
+    free = ("clip",) if rule.family == "SGD" else ("clip", "epsilon")
     for kind in CLIPS:
         for epsilon in (0.0, 1e-6) if kind != "value" else (0.0,):
             other = replace(rule, clip_kind=kind, clip_epsilon=epsilon)
-            yield Hypothesis(other, ("clip",), tied=kind == "global norm")
+            yield Hypothesis(other, free, tied=kind == "global norm")
     for matrices in (False, True):
         other = replace(rule, decay_kind="coupled", decay_matrices=matrices)
         yield Hypothesis(other, ("decay",))
