@@ -8,6 +8,8 @@ import torch
 from lightning.pytorch import Trainer
 from torch.optim import Optimizer
 
+from lightning_mnist.execution import GradientClipping
+
 Settings = dict[str, Any]
 NAMES = {"lr": "learning_rate", "alpha": "rho", "eps": "epsilon"}
 """Keras' names for torch's."""
@@ -64,10 +66,11 @@ def _numbers(group: Settings) -> Settings:
 
 
 def _clip(trainer: Trainer) -> str:
-    if not trainer.gradient_clip_val:
+    clipping = [c for c in trainer.callbacks if isinstance(c, GradientClipping)]  # type: ignore[attr-defined]
+    if not clipping:
         return "none"
-    kind = "value" if trainer.gradient_clip_algorithm == "value" else "global norm"
-    return f"{kind} {trainer.gradient_clip_val:g}"
+    kind = "value" if clipping[0].algorithm == "value" else "global norm"
+    return f"{kind} {clipping[0].value:g}"
 
 
 def _probe(optimizer: Optimizer, **changes: Any) -> tuple[torch.Tensor, Optimizer]:
