@@ -68,6 +68,7 @@ PATCHED = {
         "datamodule": ["DigitsDataModule"],
         "network": ["", "MLP"],
         "module": ["DigitClassifier"],
+        "execution": ["Execution"],
         "cli": [""],
     },
     "keras": {"train": [""]},

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from parity.ladder.causes.optimizer_fit import LIMIT, Fit, Hypothesis, fit, prefix, start
-from parity.ladder.causes.optimizer_grids import EARLY
-from parity.ladder.causes.optimizer_hypotheses import (
+from parity.ladder.causes.optimizer.fit import LIMIT, Fit, Hypothesis, fit, prefix, start
+from parity.ladder.causes.optimizer.grids import EARLY
+from parity.ladder.causes.optimizer.hypotheses import (
     clipped,
     common,
     decayed,
@@ -16,9 +16,9 @@ from parity.ladder.causes.optimizer_hypotheses import (
     plain,
     repeated,
 )
-from parity.ladder.causes.optimizer_record import Record, sample
-from parity.ladder.causes.optimizer_rules import Rule, simulate
-from parity.ladder.causes.optimizer_settle import clean, complexity, explains, settled
+from parity.ladder.causes.optimizer.record import Record, sample
+from parity.ladder.causes.optimizer.rules import Rule, simulate
+from parity.ladder.causes.optimizer.settle import clean, complexity, explains, settled
 
 POOL, FITTED, TRIED = 20_000, 1500, 300
 """Weights among which is searched, that a fit uses, and a first try."""

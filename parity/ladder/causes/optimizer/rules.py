@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from parity.ladder.causes.optimizer_record import Floats, Record
+from parity.ladder.causes.optimizer.record import Floats, Record
 
 Family = Literal["SGD", "Adam", "Nadam", "RMSprop", "Adagrad"]
 DecayKind = Literal["coupled", "decoupled", "decoupled, after", "decoupled, fixed"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from parity.ladder.causes.optimizer_record import Record
-from parity.ladder.causes.optimizer_rules import Rule
+from parity.ladder.causes.optimizer.record import Record
+from parity.ladder.causes.optimizer.rules import Rule
 
 TINY = 1e-20
 """Smallest epsilon, decay or threshold that is told from zero."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from parity.ladder.causes.optimizer_numbers import shown
-from parity.ladder.causes.optimizer_rules import Rule
+from parity.ladder.causes.optimizer.numbers import shown
+from parity.ladder.causes.optimizer.rules import Rule
 
 _PLACES = {
     ("Adam", True): "added after the bias correction of the root",

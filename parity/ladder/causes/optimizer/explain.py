@@ -8,12 +8,12 @@ what is left of the difference is measured.
 import numpy as np
 
 from parity.ladder.cause import Cause
-from parity.ladder.causes.optimizer_differences import Change, changes, nearest_pair
-from parity.ladder.causes.optimizer_identify import Identified, identify
-from parity.ladder.causes.optimizer_record import Record, flat, sample
-from parity.ladder.causes.optimizer_rules import Rule, simulate
-from parity.ladder.causes.optimizer_settle import explains
-from parity.ladder.causes.optimizer_texts import ADVICE, described, value
+from parity.ladder.causes.optimizer.differences import Change, changes, nearest_pair
+from parity.ladder.causes.optimizer.identify import Identified, identify
+from parity.ladder.causes.optimizer.record import Record, flat, sample
+from parity.ladder.causes.optimizer.rules import Rule, simulate
+from parity.ladder.causes.optimizer.settle import explains
+from parity.ladder.causes.optimizer.texts import ADVICE, described, value
 from parity.ladder.trace import Trace
 
 COMPARED = 20_000

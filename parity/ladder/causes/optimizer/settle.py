@@ -5,16 +5,16 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from parity.ladder.causes.optimizer_fit import LIMIT, Fit, fit, linear
-from parity.ladder.causes.optimizer_numbers import (
+from parity.ladder.causes.optimizer.fit import LIMIT, Fit, fit, linear
+from parity.ladder.causes.optimizer.numbers import (
     SHARES,
     candidates,
     digits,
     rounded,
     through_float32,
 )
-from parity.ladder.causes.optimizer_record import Floats, Record
-from parity.ladder.causes.optimizer_rules import Rule, simulate
+from parity.ladder.causes.optimizer.record import Floats, Record
+from parity.ladder.causes.optimizer.rules import Rule, simulate
 
 
 def missed(rule: Rule, record: Record) -> float:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.ladder.causes.optimizer_numbers import digits, rounded
-from parity.ladder.causes.optimizer_record import Record
-from parity.ladder.causes.optimizer_rules import Rule
-from parity.ladder.causes.optimizer_settle import complexity, explains
+from parity.ladder.causes.optimizer.numbers import digits, rounded
+from parity.ladder.causes.optimizer.record import Record
+from parity.ladder.causes.optimizer.rules import Rule
+from parity.ladder.causes.optimizer.settle import complexity, explains
 
 Change = tuple[str, dict[str, Any]]
 """Name of a setting, and the fields of a rule that it consists of, with their new values."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from parity.ladder.causes.optimizer_fit import Hypothesis
-from parity.ladder.causes.optimizer_rules import Bias, ClipKind, Rule
+from parity.ladder.causes.optimizer.fit import Hypothesis
+from parity.ladder.causes.optimizer.rules import Bias, ClipKind, Rule
 
 MOMENTS = ("epsilon", "beta_1", "beta_2")
 CLIPS: tuple[ClipKind, ...] = ("value", "norm", "global norm")

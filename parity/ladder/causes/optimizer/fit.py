@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import least_squares
 
-from parity.ladder.causes.optimizer_grids import EARLY, SCALES, TINY, Scale, thresholds
-from parity.ladder.causes.optimizer_record import Floats, Record
-from parity.ladder.causes.optimizer_rules import Rule, decays, updates
+from parity.ladder.causes.optimizer.grids import EARLY, SCALES, TINY, Scale, thresholds
+from parity.ladder.causes.optimizer.record import Floats, Record
+from parity.ladder.causes.optimizer.rules import Rule, decays, updates
 
 Setter = Callable[[Rule, Mapping[str, float]], Rule]
 LIMIT = 64.0
