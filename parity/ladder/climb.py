@@ -140,7 +140,8 @@ class Climb:
 
     def _trace(self) -> None:
         """One step of which everything is kept."""
-        before = self._ask("weights")
+        known = [trace.after[-1] for trace in self.traces if trace.after]
+        before = known or self._ask("weights")
         gradients = self._ask("gradients", {"ids": self._ids(self.done, 1)})
         self._take(1)
         for number, after in enumerate(self._ask("weights")):
