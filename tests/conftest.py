@@ -119,13 +119,17 @@ def tiny_digits() -> RawDigits:
 @pytest.fixture
 def tiny_npz(tiny_digits: RawDigits, tmp_path: Path) -> Path:
     """The tiny digits in Keras' ``mnist.npz`` format."""
-    path = tmp_path / "tiny.npz"
+    return write_npz(tiny_digits, tmp_path / "tiny.npz")
+
+
+def write_npz(digits: RawDigits, path: Path) -> Path:
+    """The digits in Keras' ``mnist.npz`` format; gives `path`."""
     np.savez(
         path,
-        x_train=tiny_digits.train_images,
-        y_train=tiny_digits.train_labels,
-        x_test=tiny_digits.test_images,
-        y_test=tiny_digits.test_labels,
+        x_train=digits.train_images,
+        y_train=digits.train_labels,
+        x_test=digits.test_images,
+        y_test=digits.test_labels,
     )
     return path
 

@@ -20,7 +20,7 @@ from parity.audit.known import KNOWN
 from parity.audit.readings import read
 from parity.audit.rows import Row, rows
 from parity.recipe import Recipe
-from tests.conftest import Here, make_digits
+from tests.conftest import Here, make_digits, write_npz
 
 BASE: dict[str, Any] = {"hidden": (64,), "batch_size": 32}
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam")
@@ -30,15 +30,7 @@ Said = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digits = make_digits(train_per_class=40, test_per_class=8)
-    path = tmp_path_factory.mktemp("audit") / "tiny.npz"
-    np.savez(
-        path,
-        x_train=digits.train_images,
-        y_train=digits.train_labels,
-        x_test=digits.test_images,
-        y_test=digits.test_labels,
-    )
-    return path
+    return write_npz(digits, tmp_path_factory.mktemp("audit") / "tiny.npz")
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from parity.recipe import Recipe
 from parity.report.ladder import summary
 from parity.runner import export_data
 from tests import planted
-from tests.conftest import ROOT, Here, make_digits
+from tests.conftest import ROOT, Here, make_digits, write_npz
 
 BATCH = 64
 
@@ -93,15 +93,7 @@ def float64() -> Iterator[None]:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """810 images: 13 batches of 64, the last one of 42."""
     digits = make_digits(train_per_class=81, test_per_class=8)
-    path = tmp_path_factory.mktemp("ladder") / "tiny.npz"
-    np.savez(
-        path,
-        x_train=digits.train_images,
-        y_train=digits.train_labels,
-        x_test=digits.test_images,
-        y_test=digits.test_labels,
-    )
-    return path
+    return write_npz(digits, tmp_path_factory.mktemp("ladder") / "tiny.npz")
 
 
 @pytest.fixture(scope="module")
