@@ -99,9 +99,9 @@ def smooth_functions(deviation: float) -> Tensor:
     values, vectors = torch.linalg.eigh(torch.exp(-((distance / (2 * deviation)) ** 2)))
     kept = values > 1e-3 * values[-1]
     sign = torch.where(vectors[0] < 0, -1.0, 1.0)  # libraries differ in which they return
-    functions = (vectors * sign * values.clamp(min=0).sqrt())[:, kept]
-    scale: Tensor = functions.norm(dim=1, keepdim=True)
-    return functions / scale
+    functions: Tensor = (vectors * sign * values.clamp(min=0).sqrt())[:, kept]
+    functions /= functions.norm(dim=1, keepdim=True)
+    return functions
 
 
 def resample(images: Tensor, places: Tensor) -> Tensor:
