@@ -81,16 +81,20 @@ class Thickness(nn.Module):
         """Positive draws grow the ink, negative ones shrink it."""
         amount = uniform(1, len(images), images, generator).view(-1, 1, 1) * self.pixels
         signed = images * amount.sign()  # the minimum is the maximum of the negative
-        change = largest_around(signed) - signed
-        return torch.addcmul(images, amount, change)
+        change = largest_around(signed).sub_(signed)
+        return change.mul_(amount).add_(images)
 
 
 def largest_around(images: Tensor) -> Tensor:
     """Maximum [N, H, W] of windows of three by three pixels, which end at the image's border."""
-    padded = F.pad(images, (1, 1, 1, 1), value=-math.inf)
-    # `max_pool2d` takes ten times as long on a CPU.
-    rows = torch.maximum(torch.maximum(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
-    return torch.maximum(torch.maximum(rows[..., :-2], rows[..., 1:-1]), rows[..., 2:])
+    largest = F.pad(images, (1, 1, 1, 1), value=-math.inf)
+    for axis in (1, 2):  # one after the other: `max_pool2d` takes ten times as long on a CPU
+        first, middle, last = (
+            largest.narrow(axis, start, images.shape[axis]) for start in range(3)
+        )
+        largest = torch.maximum(first, middle)
+        torch.maximum(largest, last, out=largest)
+    return largest
 
 
 class Erase(nn.Module):
@@ -159,7 +163,7 @@ class Invert(nn.Module):
     def forward(self, images: Tensor, generator: Generator) -> Tensor:
         """Whole images, each by its own draw."""
         chance = uniform(1, len(images), images, generator, low=0.0).view(-1, 1, 1)
-        return (images - (chance < self.probability).to(images.dtype)).abs_()
+        return images.sub((chance < self.probability).to(images.dtype)).abs_()
 
 
 class Augmentation(nn.Module):
