@@ -18,10 +18,12 @@ from lightning_mnist import sources
 from lightning_mnist.augmentation import (
     Augmentation,
     AugmentationConfig,
+    Intensity,
     Invert,
     Thickness,
     largest_around,
 )
+from lightning_mnist.draws import uniform
 from lightning_mnist.warp import HALF, Warp, resample
 from tests.conftest import Here
 
@@ -166,6 +168,14 @@ def test_the_elastic_field_has_the_strength_and_smoothness_asked_for(smoothness:
         expected = math.exp(-((3 / (2 * smoothness)) ** 2))
         assert neighbours.mean().item() == pytest.approx(expected, abs=0.02)
     assert (field[..., 0] * field[..., 1]).mean().item() == pytest.approx(0, abs=0.02)
+
+
+def test_gamma_raises_grey_levels_to_a_power_and_leaves_paper_blank(images: Tensor) -> None:
+    draw, _ = uniform(2, len(images), images, generator())
+    expected = images ** (2**draw).view(-1, 1, 1)
+    changed = Intensity(dim=0, gamma=1)(images, generator())
+    torch.testing.assert_close(changed, expected, rtol=0, atol=1e-6)
+    assert torch.equal(changed == 0, images == 0)
 
 
 def test_inversion_comes_as_often_as_asked(images: Tensor) -> None:
