@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
@@ -18,6 +17,7 @@ from torchmetrics.classification import (
 from lightning_mnist.augmentation import Augmentation, AugmentationConfig
 from lightning_mnist.batches import Batch, Block
 from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.draws import generator_at
 from lightning_mnist.errors import InputError
 from lightning_mnist.execution import (
     Execution,
@@ -211,8 +211,7 @@ class DigitClassifier(LightningModule):
         if not self.augmentation.transforms:
             return self.preprocessing.normalize(images)
         place = (torch.initial_seed(), self.current_epoch, batch_idx, self.global_rank)
-        (state,) = np.random.SeedSequence(place).generate_state(1, np.uint64)
-        generator = torch.Generator(self.device).manual_seed(int(state) >> 1)
+        generator = generator_at(*place, device=self.device)
         return self.preprocessing.normalize(self.augmentation(images, generator))
 
     def loss(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from lightning_mnist.augmentation import resample
 from lightning_mnist.batches import EVALUATION_BATCH
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
+from lightning_mnist.warp import resample
 from parity.collapse import signs_of_collapse
 from parity.run_record import Predictions
 

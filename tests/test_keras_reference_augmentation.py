@@ -20,6 +20,7 @@ from keras_reference.network import build
 from keras_reference.train import load_model
 from lightning_mnist import augmentation as torch_side
 from lightning_mnist import sources
+from lightning_mnist import warp as torch_warp
 from parity.recipe import AUGMENTATIONS
 from parity.run_record import Predictions, RunRecord
 from tests.conftest import Here
@@ -110,10 +111,10 @@ def test_a_shift_by_whole_pixels_is_exact(
 def test_the_same_draws_warp_as_they_do_in_torch(draws: dict[str, float], images: Images) -> None:
     torch = pytest.importorskip("torch")
     options = {"rotation": 30, "shear": 20, "scale": 0.3, "shift": 3}
-    warp = torch_side.Warp(torch_side.AugmentationConfig(**options))
+    warp = torch_warp.Warp(**options)
     row = torch.tensor([draws.get(n, 0.0) for n in ("angle", "shear", "zoom", "right", "down")])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch_side, "_uniform", lambda *_: row[:, None].expand(-1, len(images)))
+        patch.setattr(torch_warp, "uniform", lambda *_: row[:, None].expand(-1, len(images)))
         theirs = warp(torch.from_numpy(images[..., 0]), torch.Generator())
     for elastic in (0, 1e-6):  # Keras' own operation, and ours where a field is added
         ours = Warp(AugmentationConfig(**options, elastic=elastic))

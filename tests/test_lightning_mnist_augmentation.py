@@ -1,6 +1,7 @@
 """Augmentation: what must stay as it is stays, what must differ differs, and it can be repeated."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from lightning_mnist import sources
-from lightning_mnist.augmentation import Augmentation, AugmentationConfig, Invert, Warp, resample
+from lightning_mnist.augmentation import (
+    Augmentation,
+    AugmentationConfig,
+    Intensity,
+    Invert,
+    Thickness,
+    largest_around,
+)
+from lightning_mnist.draws import uniform
+from lightning_mnist.warp import HALF, Warp, resample
 from tests.conftest import Here
 
 STRONG: dict[str, float] = {
@@ -49,7 +60,7 @@ def test_nothing_switched_on_changes_nothing(images: Tensor) -> None:
 
 
 def test_a_resampling_that_moves_nothing_returns_its_input(images: Tensor) -> None:
-    assert (Warp(AugmentationConfig())(images, generator()) - images).abs().max() < 1e-6
+    assert (Warp()(images, generator()) - images).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize(("right", "down"), [(3, 0), (0, -2), (-5, 4)])
@@ -104,6 +115,23 @@ def test_shape_type_and_range_are_kept(
     assert result.max() <= 1
 
 
+def test_half_precision_elsewhere_changes_nothing(images: Tensor) -> None:
+    augmentation = Augmentation(EVERYTHING)
+    with torch.autocast("cpu", torch.bfloat16):
+        under_autocast = augmentation(images, generator())
+    assert torch.equal(under_autocast, augmentation(images, generator()))
+
+
+def test_strokes_grow_and_shrink_to_the_extremes_around(images: Tensor) -> None:
+    grown, shrunk = largest_around(images), -largest_around(-images)
+    assert torch.equal(grown[:, None], F.max_pool2d(images[:, None], 3, stride=1, padding=1))
+    assert torch.equal(-shrunk[:, None], F.max_pool2d(-images[:, None], 3, stride=1, padding=1))
+    changed = Thickness(1.0)(images, generator())
+    assert ((changed >= shrunk) & (changed <= grown)).all()
+    assert (changed > images).any()
+    assert (changed < images).any()
+
+
 def centre_of_mass(images: Tensor) -> Tensor:
     line = torch.arange(28.0)
     total = images.sum((1, 2))
@@ -112,27 +140,42 @@ def centre_of_mass(images: Tensor) -> Tensor:
 
 
 def test_a_shift_moves_ink_within_its_range(images: Tensor) -> None:
-    moved = Warp(AugmentationConfig(shift=3))(images, generator())
+    moved = Warp(shift=3)(images, generator())
     by = centre_of_mass(moved) - centre_of_mass(images)
     assert 2 < by.abs().max() < 3.1
 
 
 def test_rotation_keeps_the_ink_and_scale_changes_it(images: Tensor) -> None:
     ink = images.sum((1, 2))
-    turned = Warp(AugmentationConfig(rotation=30))(images, generator()).sum((1, 2))
+    turned = Warp(rotation=30)(images, generator()).sum((1, 2))
     assert (turned / ink - 1).abs().max() < 0.03
-    sized = Warp(AugmentationConfig(scale=0.3))(images, generator()).sum((1, 2)) / ink
+    sized = Warp(scale=0.3)(images, generator()).sum((1, 2)) / ink
     assert 1 / 1.3**2 * 0.95 < sized.min() < 0.75
     assert 1.3 < sized.max() < 1.3**2 * 1.05
 
 
-def test_the_elastic_field_has_the_strength_that_was_asked_for() -> None:
-    warp = Warp(AugmentationConfig(elastic=1, smoothness=4))
-    field = warp._field(2000, torch.zeros(2000, 28, 28), generator())
-    deviation = field.std(dim=(0, 3))
-    assert abs(deviation - 1).max() < 0.06  # everywhere alike
-    neighbours = (field[:, 1:] - field[:, :-1]).std()
-    assert neighbours < 0.3  # smooth
+@pytest.mark.parametrize("smoothness", [1.5, 4.0])
+def test_the_elastic_field_has_the_strength_and_smoothness_asked_for(smoothness: float) -> None:
+    blank = torch.zeros(4000, 28, 28)
+    moved = Warp(elastic=1, smoothness=smoothness).grid(blank, generator())
+    field = (moved - Warp().grid(blank, generator())) * HALF
+    deviation = field.std(dim=0)
+    assert abs(deviation - 1).max() < 0.06  # everywhere alike, in both directions
+    for neighbours in (
+        field[:, 10] * field[:, 13],
+        field[:, :, 10] * field[:, :, 13],
+    ):  # of smoothed noise, three pixels apart
+        expected = math.exp(-((3 / (2 * smoothness)) ** 2))
+        assert neighbours.mean().item() == pytest.approx(expected, abs=0.02)
+    assert (field[..., 0] * field[..., 1]).mean().item() == pytest.approx(0, abs=0.02)
+
+
+def test_gamma_raises_grey_levels_to_a_power_and_leaves_paper_blank(images: Tensor) -> None:
+    draw, _ = uniform(2, len(images), images, generator())
+    expected = images ** (2**draw).view(-1, 1, 1)
+    changed = Intensity(dim=0, gamma=1)(images, generator())
+    torch.testing.assert_close(changed, expected, rtol=0, atol=1e-6)
+    assert torch.equal(changed == 0, images == 0)
 
 
 def test_inversion_comes_as_often_as_asked(images: Tensor) -> None:
