@@ -46,14 +46,15 @@ class SampleOrder:
 class BatchLoader:
     """Yields batches by indexing whole tensors: no copy sample by sample, no worker, no drop.
 
-    Over several ranks every batch of ``batch_size * world_size`` samples is dealt out in turn, so
-    that each sample goes to exactly one rank.
+    Several ranks are dealt whole batches in turn, so that each sample goes to exactly one of them,
+    and in the batch that a single device would have it in. All ranks are dealt as many; at the end
+    a batch may be empty.
 
     Args:
         images: uint8 [N, 28, 28], shared between loaders.
         labels: int64 [N].
         sample_ids: int64 [M], the samples of this loader: indices into the former two.
-        batch_size: Samples a batch and rank; the last batch holds what is left.
+        batch_size: Samples a batch; the last batch holds what is left.
         shuffle_seed: Shuffles anew each epoch; None keeps the order.
         rank: This process.
         world_size: Number of processes.
@@ -82,16 +83,10 @@ class BatchLoader:
     def __len__(self) -> int:
         return -(-len(self.sampler.sample_ids) // (self.batch_size * self.world_size))
 
-    @property
-    def smallest_batch(self) -> int:
-        """Samples in the smallest batch that any rank is dealt: in the last one."""
-        count, dealt = len(self.sampler.sample_ids), self.batch_size * self.world_size
-        return (count % dealt or dealt) // self.world_size
-
     def __iter__(self) -> Iterator[Batch]:
-        order, dealt = self.sampler.draw(), self.batch_size * self.world_size
-        for start in range(0, len(order), dealt):
-            ids = order[start + self.rank : start + dealt : self.world_size]
+        order, size = self.sampler.draw(), self.batch_size
+        for number in range(self.rank, len(self) * self.world_size, self.world_size):
+            ids = order[number * size : (number + 1) * size]
             yield Batch(self.images.index_select(0, ids), self.labels.index_select(0, ids), ids)
 
 
@@ -104,7 +99,10 @@ class Block(NamedTuple):
         sample_ids: int64 [N].
         first: Index in the epoch of the first mini-batch.
         steps: How many mini-batches there are.
-        batch_size: Samples in each but the last of an epoch, which holds what is left.
+        batch_size: Samples in each but the last of an epoch, which holds what is left; all ranks'.
+        samples: In all mini-batches of the block, all ranks'.
+        rank: Whose samples these are.
+        world_size: Ranks that share each mini-batch.
     """
 
     images: Tensor
@@ -113,17 +111,30 @@ class Block(NamedTuple):
     first: int
     steps: int
     batch_size: int
+    samples: int
+    rank: int = 0
+    world_size: int = 1
 
-    def batches(self) -> Iterator[tuple[int, Batch]]:
-        """Each mini-batch after its index in the epoch."""
+    def batches(self) -> Iterator[tuple[int, Batch, float]]:
+        """This rank's part of each mini-batch, after its index in the epoch and before its weight.
+
+        The mean over ranks of weight times gradient is the gradient of the whole mini-batch. The
+        weight is 1 where all ranks have as many samples, and 0 where this one has none.
+        """
+        start = 0
         for number in range(self.steps):
-            part = slice(number * self.batch_size, (number + 1) * self.batch_size)
+            together = min(self.batch_size, self.samples - number * self.batch_size)
+            size = _dealt(together, self.rank, self.world_size)
+            part = slice(start, start + size)
             batch = Batch(self.images[part], self.labels[part], self.sample_ids[part])
-            yield self.first + number, batch
+            yield self.first + number, batch, size * self.world_size / together
+            start += size
 
 
 class BlockLoader(BatchLoader):
-    """Yields the same mini-batches in the same order, `steps` of them at a time.
+    """Yields the mini-batches to train with, `steps` of them at a time.
+
+    Several ranks share each mini-batch, so that they take the steps of a single device.
 
     Args:
         args: As of `BatchLoader`.
@@ -140,26 +151,42 @@ class BlockLoader(BatchLoader):
     @property
     def mini_batches(self) -> int:
         """In an epoch."""
-        every = super().__len__()
+        every = -(-len(self.sampler.sample_ids) // self.batch_size)
         return every if self.limit is None else min(every, self.limit)
+
+    @property
+    def smallest_part(self) -> int:
+        """Samples in the smallest part of a mini-batch that any rank is dealt."""
+        count, size = len(self.sampler.sample_ids), self.batch_size
+        return min(count, size, count % size or size) // self.world_size
 
     def __len__(self) -> int:
         return -(-self.mini_batches // self.steps)
 
     def __iter__(self) -> Iterator[Block]:  # type: ignore[override]
-        order, dealt = self.sampler.draw(), self.batch_size * self.world_size
-        order = order[: self.mini_batches * dealt]
-        room = min(self.steps * self.batch_size, len(order))
+        order, size = self.sampler.draw()[: self.mini_batches * self.batch_size], self.batch_size
+        place = torch.arange(len(order), device=order.device) % size
+        own = order[place % self.world_size == self.rank]
+        part = _dealt(size, self.rank, self.world_size)
+        room = min(self.steps * part, len(own))
         images = self.images.new_empty(room, *self.images.shape[1:])
         labels = self.labels.new_empty(room)
         for first in range(0, self.mini_batches, self.steps):
             steps = min(self.steps, self.mini_batches - first)
-            ids = order[first * dealt + self.rank : (first + steps) * dealt : self.world_size]
+            ids = own[first * part : (first + steps) * part]
             yield Block(
                 torch.index_select(self.images, 0, ids, out=images[: len(ids)]),
                 torch.index_select(self.labels, 0, ids, out=labels[: len(ids)]),
                 ids,
                 first,
                 steps,
-                self.batch_size,
+                size,
+                min(steps * size, len(order) - first * size),
+                self.rank,
+                self.world_size,
             )
+
+
+def _dealt(count: int, rank: int, world_size: int) -> int:
+    """How many of so many samples a rank gets when they are dealt out one by one."""
+    return len(range(rank, count, world_size))

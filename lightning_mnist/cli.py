@@ -32,6 +32,7 @@ from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
 from lightning_mnist.guard import CollapseGuard
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.predict import predict_files
+from lightning_mnist.ranks import RankLostError, leave_it_to_the_first, watch_ranks
 from lightning_mnist.scores import Scores
 from lightning_mnist.threads import allowed_cpus, threads_for
 from lightning_mnist.views import ViewScore, chosen, draw_views, score_views, show_views
@@ -175,7 +176,8 @@ class DigitsCLI(LightningCLI):
         """As `threads` has it, unless ``--threads`` or the environment says otherwise."""
         asked = self.config[self.subcommand].threads
         if asked is None and "OMP_NUM_THREADS" not in os.environ:
-            work = work_of_a_step(self.model.network, self.datamodule.batch_size)
+            ranks = self.trainer.num_devices * self.trainer.num_nodes
+            work = work_of_a_step(self.model.network, self.datamodule.batch_size / ranks)
             asked = threads_for(work, self.trainer.num_devices)
         if asked is not None:
             torch.set_num_threads(min(asked, allowed_cpus()))
@@ -192,7 +194,9 @@ class DigitsCLI(LightningCLI):
         kwargs["callbacks"] = callbacks
         if config.logger is None:
             kwargs["logger"] = self.subcommand == "fit" and _tensorboard(self.run_dir)
-        return super().instantiate_trainer(**kwargs)
+        trainer = super().instantiate_trainer(**kwargs)
+        watch_ranks(trainer)
+        return trainer
 
     def _callbacks(self, run_dir: Path) -> list[Callback]:
         config = self.config[self.subcommand]
@@ -260,6 +264,8 @@ class DigitsCLI(LightningCLI):
     def predict(self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str) -> None:
         """Read the user's own pictures."""
         config = self.config.predict
+        if self.trainer.num_devices * self.trainer.num_nodes > 1:
+            raise InputError("predict reads pictures on one device; choose --trainer.devices 1")
         self.exit_code = predict_files(
             self.trainer, model, config.images, config.output, config.preview
         )
@@ -323,10 +329,12 @@ def main(args: ArgsType = None) -> int:
     """Run a command; `args` are those of the process by default.
 
     Returns:
-        0, 1 where the input was at fault, or 3 where the guard stopped a training that had
-        collapsed. Flags that cannot be parsed exit with 2.
+        0, 1 where the input was at fault or another rank has died, or 3 where the guard stopped a
+        training that had collapsed. Flags that cannot be parsed exit with 2.
     """
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 on torch 2.13
+    # What is logged has been reduced already, with each image counted once.
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
     # A resumed run goes on in its own folder; any other run is refused there.
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
@@ -334,13 +342,11 @@ def main(args: ArgsType = None) -> int:
     )
     try:
         return open_cli(DigitsCLI, args).exit_code
-    except (InputError, MisconfigurationException) as error:
+    except (InputError, MisconfigurationException, CollapsedError) as error:
+        if getattr(rank_zero_only, "rank", 0) > 0:
+            leave_it_to_the_first()
+        print(f"error: {error}", file=sys.stderr)
+        return COLLAPSED if isinstance(error, CollapsedError) else 1
+    except RankLostError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except CollapsedError as error:
-        # All ranks stop. A code other than 0 from the others would have Lightning send the first
-        # one a signal, whose handler broadcasts to ranks that are gone, and waits for ever.
-        if getattr(rank_zero_only, "rank", 0) > 0:
-            return 0
-        print(f"error: {error}", file=sys.stderr)
-        return COLLAPSED

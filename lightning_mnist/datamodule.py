@@ -21,7 +21,7 @@ class DigitsDataModule(LightningDataModule):
             or the path of an .npz file in the format of Keras' mnist.npz.
         root: Folder of the MNIST files; the environment variable LIGHTNING_MNIST_DATA by default,
             else "data".
-        batch_size: Training images a step, on each device.
+        batch_size: Training images a step, over all devices together.
         val_size: Training images kept for validation, as many of each class as its share; by
             default a twelfth, which is 5,000 of MNIST's 60,000.
         seed: Of the validation split and of the order of the training images.

@@ -6,10 +6,15 @@ import torch
 from torch import Generator, Tensor
 
 
-def generator_at(*place: int, device: torch.device) -> Generator:
-    """A generator whose draws depend on `place` alone, say (seed, epoch, step, rank)."""
+def seed_at(*place: int) -> int:
+    """A seed that belongs to `place`, say (seed, epoch, step, rank), and to no other."""
     digest = hashlib.blake2b(repr(place).encode(), digest_size=8).digest()
-    return Generator(device).manual_seed(int.from_bytes(digest) >> 1)
+    return int.from_bytes(digest) >> 1
+
+
+def generator_at(*place: int, device: torch.device) -> Generator:
+    """A generator whose draws depend on `place` alone."""
+    return Generator(device).manual_seed(seed_at(*place))
 
 
 def uniform(

@@ -13,6 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, ProgressBar, Timer
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
+from torch.optim import LBFGS
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lightning_mnist.batches import Batch, Block
@@ -57,6 +58,9 @@ class Execution:
         module: Its trainer has been set up.
         prepare: A batch and its index in the epoch to the network's input [B, F].
         loss: Input and labels to the loss, a scalar, and the logits [B, C].
+
+    Raises:
+        InputError: several ranks, and an optimiser that looks at the loss.
     """
 
     def __init__(
@@ -76,6 +80,11 @@ class Execution:
         self._watchers = [c for c in self.trainer.callbacks if isinstance(c, StepCallback)]  # type: ignore[attr-defined]
         self._direct = _needs_nothing_of_lightning(module)
         self._optimizer: Any = module.optimizers(use_pl_optimizer=not self._direct)
+        if isinstance(self._optimizer, LBFGS) and self.trainer.world_size > 1:
+            raise InputError(
+                "--optimizer LBFGS: decides by the loss, of which each of several ranks knows a "
+                "part; choose --trainer.devices 1, or another optimiser"
+            )
         self._backward = Tensor.backward if self._direct else module.manual_backward
         loop = self.trainer.fit_loop.epoch_loop
         self._loop, self._progress = loop, loop.manual_optimization.optim_step_progress
@@ -85,10 +94,10 @@ class Execution:
         step, limit = self.trainer.global_step, self.trainer.max_steps
         count = block.steps if limit < 0 else min(block.steps, limit - step)
         losses, logits, sizes = [], [], []
-        for index, batch in islice(block.batches(), count):
+        for index, batch, weight in islice(block.batches(), count):
             for watcher in self._watchers:
                 watcher.on_step_start(self.trainer, self.module, batch, step)
-            loss, answers = self._learn(self.prepare(batch, index), batch.labels)
+            loss, answers = self._learn(self.prepare(batch, index), batch.labels, weight)
             self.update_schedules("step", index + 1)
             losses.append(loss)
             logits.append(answers)
@@ -98,7 +107,7 @@ class Execution:
         self.finished_epoch = self.trainer.is_last_batch and count == block.steps
         self._loop._batches_that_stepped += count - 1  # the step that loggers are told
 
-    def _learn(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _learn(self, pixels: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         """Take a step; the loss, a scalar, and the logits [B, C] from before it."""
         seen: list[Tensor] = []
 
@@ -106,7 +115,9 @@ class Execution:
             for parameter in self._parameters:
                 parameter.grad = None
             loss, logits = self.loss(pixels, labels)
-            self._backward(loss)
+            if weight == 0:  # no samples: the mean is not a number, the sum a zero with gradients
+                loss = logits.sum()
+            self._backward(loss if weight == 1 else loss * weight)
             seen[:] = loss.detach(), logits.detach()
             return loss
 
@@ -142,7 +153,7 @@ class Execution:
         return measured[name]
 
 
-def work_of_a_step(network: nn.Module, batch_size: int) -> float:
+def work_of_a_step(network: nn.Module, batch_size: float) -> float:
     """Multiplications and additions of a training step: two forward, four backward a weight."""
     return 6.0 * batch_size * sum(parameter.numel() for parameter in network.parameters())
 

@@ -121,9 +121,9 @@ def _no_update() -> AbstractContextManager[Any]:
     """Gradients are computed, and left at that."""
     right = Execution._learn
 
-    def learn(self: Execution, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def learn(self: Execution, *batch: Any) -> tuple[Tensor, Tensor]:
         with mock.patch.object(self._optimizer, "step", lambda closure: closure()):
-            return right(self, pixels, labels)
+            return right(self, *batch)
 
     return mock.patch.object(Execution, "_learn", learn)
 

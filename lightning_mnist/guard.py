@@ -66,19 +66,26 @@ class CollapseGuard(StepCallback):
         if not self.guard.looks_after(step) or trainer.current_epoch > 0:
             return
         _, module = _of(trainer, pl_module)
-        logits, dead = _answers(module, self._probe)
+        logits, dead = self._probed(trainer, module)
         coming, _ = _answers(module, batch.images)
-        accuracy = (coming.argmax(dim=1) == batch.labels).float().mean().item()
+        right = (coming.argmax(dim=1) == batch.labels).sum()
+        loss = F.cross_entropy(coming, batch.labels, reduction="sum")
+        own = torch.stack([right.double(), loss.double(), loss.new_tensor(len(coming)).double()])
+        right, loss, count = trainer.strategy.reduce(own, reduce_op="sum").tolist()
         self.guard.after_step(
             step,
             labels=self._probe_labels,
             logits=logits.cpu().numpy(),
             dead=dead,
-            batch_accuracy=accuracy if len(batch.labels) >= ENOUGH else None,
-            train_loss=F.cross_entropy(coming, batch.labels).item(),
+            batch_accuracy=right / count if count >= ENOUGH else None,
+            train_loss=loss / count,
             learning_rate=self._learning_rate,
             weights=partial(_weights, module),
         )
+
+    def _probed(self, trainer: Trainer, module: DigitClassifier) -> tuple[Tensor, dict[str, float]]:
+        """What the first rank sees: elsewhere batch norm has other averages, and all must agree."""
+        return trainer.strategy.broadcast(_answers(module, self._probe))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the learning rate that the epoch uses."""
@@ -97,7 +104,7 @@ class CollapseGuard(StepCallback):
             labels=labels,
             logits=logits,
             sample_ids=sample_ids,
-            dead=_answers(module, self._probe)[1],
+            dead=self._probed(trainer, module)[1],
             weights=_weights(module),
             learning_rate=self._learning_rate,
             train_loss=scores["train_loss"].item(),

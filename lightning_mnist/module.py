@@ -7,17 +7,11 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import MetricCollection
-from torchmetrics.classification import (
-    MulticlassAccuracy,
-    MulticlassConfusionMatrix,
-    MulticlassRecall,
-)
 
 from lightning_mnist.augmentation import Augmentation, AugmentationConfig
 from lightning_mnist.batches import Batch, Block
 from lightning_mnist.datamodule import DigitsDataModule
-from lightning_mnist.draws import generator_at
+from lightning_mnist.draws import generator_at, seed_at
 from lightning_mnist.errors import InputError
 from lightning_mnist.execution import (
     Execution,
@@ -28,7 +22,8 @@ from lightning_mnist.execution import (
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.network import MLP, Activation, BatchNorm, Init
 from lightning_mnist.preprocessing import Preprocessing, Standardize
-from lightning_mnist.scores import SampleLogits
+from lightning_mnist.ranks import check_batch_norm
+from lightning_mnist.scores import RunningScores, SampleLogits, count, counters
 from lightning_mnist.sources import CLASSES
 
 
@@ -91,50 +86,59 @@ class DigitClassifier(LightningModule):
             batch_norm=batch_norm,
             init=init,
         )
-        scores = MetricCollection(
-            {
-                "accuracy": MulticlassAccuracy(CLASSES, average="micro"),
-                "recall": MulticlassRecall(CLASSES, average=None),
-                "confusion": MulticlassConfusionMatrix(CLASSES),
-            }
-        )
-        self.val_scores = scores.clone()
-        self.test_scores = scores.clone()
+        self.val_scores, self.test_scores = counters(CLASSES), counters(CLASSES)
         self.val_logits = SampleLogits()
         self.test_logits = SampleLogits()
+        self.evaluated = RunningScores()
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [N, 28, 28], ink 255 on paper 0, to logits [N, 10] in the model's dtype."""
         logits: Tensor = self.network(self.preprocessing(images))
         return logits
 
+    def setup(self, stage: str) -> None:
+        """Refuse what Lightning would do wrongly, or what torch cannot do.
+
+        Raises:
+            InputError: batch norm that is not to be had over all ranks.
+        """
+        if stage == "fit":
+            check_batch_norm(self.trainer, self.batch_norm)
+
     def on_fit_start(self) -> None:
         """Measure what standardisation needs; a resumed run has it from its checkpoint.
 
         Raises:
-            InputError: batch norm would meet a batch of one image.
+            InputError: batch norm would meet a batch of one image, or devices would have none.
         """
         data: DigitsDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        if self.batch_norm and data.train_dataloader().smallest_batch < 2:
+        loader, ranks = data.train_dataloader(), self.trainer.world_size
+        if min(data.batch_size, len(data.train_ids)) < ranks:
             raise InputError(
-                f"the last of an epoch's batches would hold one image, which batch norm cannot "
-                f"normalise; with {len(data.train_ids):,} training images choose another "
+                f"--data.batch_size {data.batch_size}, {len(data.train_ids):,} training images: "
+                f"too few for {ranks} devices to share; expected at least {ranks} of both"
+            )
+        if self.batch_norm and loader.smallest_part < 2:
+            raise InputError(
+                f"the last of an epoch's batches would hold {_one_image(ranks)}, which batch norm "
+                f"cannot normalise; with {len(data.train_ids):,} training images choose another "
                 f"--data.batch_size than {data.batch_size}, or --model.batch_norm false"
             )
         if self.trainer.ckpt_path is None:
             self.preprocessing.fit(data.train_images)
         share = self.trainer.limit_train_batches
-        if isinstance(share, float) and (
-            limit := int(share * data.train_dataloader().mini_batches)
-        ):
+        if isinstance(share, float) and (limit := int(share * loader.mini_batches)):
             self.trainer.limit_train_batches = limit  # Lightning would take the share of blocks
         data.steps_per_execution = steps_per_execution(
             self.steps_per_execution,
             self.trainer,
-            work_of_a_step(self.network, data.batch_size),
+            work_of_a_step(self.network, data.batch_size / ranks),
             data.train_dataloader().mini_batches,
         )
         self.execution = Execution(self, self._augmented_pixels, self.loss)
+        self._seed = torch.initial_seed()
+        if self.global_rank > 0:  # the first goes on as a single device would
+            torch.manual_seed(seed_at(self._seed, self.global_rank))
 
     def on_train_epoch_start(self) -> None:
         """Forget the last epoch."""
@@ -163,42 +167,51 @@ class DigitClassifier(LightningModule):
 
     def train_scores(self) -> dict[str, Tensor]:
         """Loss and accuracy of the epoch's training batches; every rank must take part."""
-        loss, counts = (
-            self.trainer.strategy.reduce(total, reduce_op="sum")
-            for total in self.execution.scores.totals()
+        loss, accuracy = self._over_ranks(self.execution.scores)
+        return {"train_loss": loss, "train_accuracy": accuracy}
+
+    def _over_ranks(self, scores: RunningScores) -> tuple[Tensor, Tensor]:
+        """Mean loss and accuracy; Lightning's own mean over ranks rounds their sample counts."""
+        loss, (right, count) = (
+            self.trainer.strategy.reduce(total, reduce_op="sum") for total in scores.totals()
         )
-        right, count = counts
-        return {"train_loss": loss / count, "train_accuracy": right / count}
+        return loss / count, right / count
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a validation batch and keep its logits."""
-        _, logits = self._step("val", batch, self.preprocessing(batch.images))
-        self.val_scores.update(logits, batch.labels)
+        logits = self._evaluate(batch)
+        count(self.val_scores, logits, batch.labels)
         self.val_logits.update(batch, logits)
 
     def on_validation_epoch_end(self) -> None:
-        """Log accuracy and per-class recall of the validation images."""
+        """Log loss, accuracy and per-class recall of the validation images, of all ranks."""
         scores = self.val_scores.compute()
         recalls = {f"val_recall_{digit}": r for digit, r in enumerate(scores["recall"])}
-        # Every rank has the same values; saying so keeps Lightning from warning that it might not.
-        self.log("val_accuracy", scores["accuracy"], prog_bar=True, sync_dist=True)
-        self.log_dict(recalls, sync_dist=True)
+        self.log("val_loss", self._over_ranks(self.evaluated)[0], prog_bar=True)
+        self.log("val_accuracy", scores["accuracy"], prog_bar=True)
+        self.log_dict(recalls)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last epoch."""
+        self.evaluated.reset()
         self.val_scores.reset()
         self.val_logits.reset()
 
     def on_test_epoch_start(self) -> None:
         """Forget an earlier test."""
+        self.evaluated.reset()
         self.test_scores.reset()
         self.test_logits.reset()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a test batch and keep its logits."""
-        _, logits = self._step("test", batch, self.preprocessing(batch.images))
-        self.test_scores.update(logits, batch.labels)
+        logits = self._evaluate(batch)
+        count(self.test_scores, logits, batch.labels)
         self.test_logits.update(batch, logits)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the loss of the test images, of all ranks."""
+        self.log("test_loss", self._over_ranks(self.evaluated)[0])
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Probabilities [B, 10]; labels are not looked at."""
@@ -208,9 +221,9 @@ class DigitClassifier(LightningModule):
     def _augmented_pixels(self, batch: Batch, batch_idx: int) -> Tensor:
         """Network input [B, 784]; the draw is a function of seed, epoch, step and rank."""
         images = self.preprocessing.scale(batch.images)
-        if not self.augmentation.transforms:
+        if not self.augmentation.transforms or not len(images):
             return self.preprocessing.normalize(images)
-        place = (torch.initial_seed(), self.current_epoch, batch_idx, self.global_rank)
+        place = (self._seed, self.current_epoch, batch_idx, self.global_rank)
         generator = generator_at(*place, device=self.device)
         return self.preprocessing.normalize(self.augmentation(images, generator))
 
@@ -219,16 +232,14 @@ class DigitClassifier(LightningModule):
         logits = self.network(pixels)
         return F.cross_entropy(logits, labels), logits
 
-    def _step(self, phase: str, batch: Batch, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """What `loss` gives for an evaluation batch; logs ``<phase>_loss``."""
-        loss, logits = self.loss(pixels, batch.labels)
-        self.log(
-            f"{phase}_loss",
-            loss,
-            prog_bar=phase == "val",
-            on_step=False,
-            on_epoch=True,
-            sync_dist=True,
-            batch_size=len(batch.labels),
-        )
-        return loss, logits
+    def _evaluate(self, batch: Batch) -> Tensor:
+        """Logits [B, 10] of an evaluation batch, whose loss is added."""
+        loss, logits = self.loss(self.preprocessing(batch.images), batch.labels)
+        if not len(batch.labels):  # other ranks have more; the mean of nothing is not a number
+            loss = logits.sum()
+        self.evaluated.add([loss], [logits], batch.labels, [len(batch.labels)])
+        return logits
+
+
+def _one_image(ranks: int) -> str:
+    return "one image" if ranks == 1 else f"fewer than two images for each of {ranks} devices"

@@ -10,8 +10,16 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassConfusionMatrix,
+    MulticlassRecall,
+)
 
 from lightning_mnist.batches import Batch
+
+NOT_COUNTED = -1
+"""A label that the counters pass over."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,25 @@ class Scores:
                 f"{predicted / total:.2%}",
             )
         console.print(table)
+
+
+def counters(classes: int) -> MetricCollection:
+    """What `Scores` are read off, over all ranks; `count` adds to it."""
+    return MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(classes, average="micro", ignore_index=NOT_COUNTED),
+            "recall": MulticlassRecall(classes, average=None, ignore_index=NOT_COUNTED),
+            "confusion": MulticlassConfusionMatrix(classes, ignore_index=NOT_COUNTED),
+        }
+    )
+
+
+def count(scores: MetricCollection, logits: Tensor, labels: Tensor) -> None:
+    """Add a batch, logits [B, C] and labels int64 [B]; torchmetrics knows no empty one."""
+    if not len(labels):
+        logits = logits.new_zeros(1, logits.shape[1])
+        labels = labels.new_full((1,), NOT_COUNTED)
+    scores.update(logits, labels)
 
 
 class RunningScores:

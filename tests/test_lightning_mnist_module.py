@@ -51,7 +51,7 @@ def test_the_loss_is_the_cross_entropy_of_the_logits(
     model: DigitClassifier, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model, "log", lambda *_, **__: None)
-    loss, logits = model._step("val", batch, model.preprocessing(batch.images))
+    loss, logits = model.loss(model.preprocessing(batch.images), batch.labels)
     torch.testing.assert_close(loss, F.cross_entropy(model(batch.images), batch.labels))
     torch.testing.assert_close(logits, model(batch.images))
 

@@ -16,7 +16,7 @@ def flags(work: Work, run_dir: Path) -> list[str]:
     values: dict[str, object] = {
         "seed_everything": work.seed,
         "data.source": work.data,
-        "data.batch_size": work.device_batch,
+        "data.batch_size": work.device_batch * work.devices,
         "data.val_size": work.val_images,
         "model.hidden": list(work.hidden),
         "model.batch_norm": "false",

@@ -15,7 +15,7 @@ def data_settings(data: DigitsDataModule) -> Settings:
     orders = []
     for epoch in (0, 1):
         loader.sampler.set_epoch(epoch)
-        batches = [batch.sample_ids for block in loader for _, batch in block.batches()]
+        batches = [batch.sample_ids for block in loader for _, batch, _ in block.batches()]
         orders.append(torch.cat(batches))
     return {
         "data.sha256": data.description["sha256"],
