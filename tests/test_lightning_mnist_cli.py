@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from lightning_mnist.scores import RunningScores
 from parity.run_record import Predictions, RunRecord
 from tests.conftest import ROOT, Here
 
@@ -176,11 +177,16 @@ def test_the_best_epoch_is_tested_and_the_history_keeps_the_others(
 ) -> None:
     from lightning_mnist.module import DigitClassifier
 
-    def worse_each_epoch(model: DigitClassifier, batch: object, batch_idx: int) -> None:
-        model.log("val_loss", float(model.current_epoch))
-        model.val_scores.update(model(batch.images), batch.labels)  # type: ignore[attr-defined]
+    over_ranks = DigitClassifier._over_ranks
 
-    monkeypatch.setattr(DigitClassifier, "validation_step", worse_each_epoch)
+    def worse_each_epoch(
+        model: DigitClassifier, scores: RunningScores
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        loss, accuracy = over_ranks(model, scores)
+        validates = scores is model.evaluated
+        return (torch.full_like(loss, model.current_epoch) if validates else loss), accuracy
+
+    monkeypatch.setattr(DigitClassifier, "_over_ranks", worse_each_epoch)
     run_dir = tmp_path / "run"
     flags = (*SMALL, "--trainer.max_epochs", 4)
     done = here("fit", "--data.source", tiny_npz, "--run_dir", run_dir, *flags)
