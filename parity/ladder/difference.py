@@ -57,6 +57,9 @@ def difference(tensor: str, a: Array, b: Array, limit: float) -> Difference:
         same = a.shape == b.shape
         gap = 0.0 if same else np.inf
         return Difference(tensor, (), np.nan, np.nan, gap, gap, gap, limit)
+    if np.array_equal(a, b):  # most often raw images: spare them copies in float64
+        first = (0,) * max(a.ndim, 1)
+        return Difference(tensor, first, float(a.flat[0]), float(b.flat[0]), 0.0, 0.0, 0.0, limit)
     dtype = np.result_type(a, b)
     kept = dtype if np.issubdtype(dtype, np.floating) else np.dtype(np.float64)
     left, right = np.atleast_1d(a.astype(kept)), np.atleast_1d(b.astype(kept))
