@@ -3,9 +3,9 @@
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal
 
-from jsonargparse import ArgumentParser, Namespace  # type: ignore[attr-defined]
+from jsonargparse import Namespace
 from jsonargparse.typing import PositiveInt
 from rich.console import Console
 
@@ -14,23 +14,13 @@ from benchmarks.errors import InputError, WorkerFailedError
 from benchmarks.setting import Setting
 from benchmarks.work import NETWORKS, work_on
 from parity.jobs import SideFailedError
+from parity.parser import OneSentenceParser
 from parity.runner import export_data
 
 MEASURES = ("epoch", "accuracy", "busy", "growth", "calls", "memory")
 
 
-class OneSentenceParser(ArgumentParser):
-    """Says what is wrong with a flag, and nothing else."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Exit with 2, except where a caller wants the exception."""
-        if not self.exit_on_error:
-            super().error(message, ex)
-        print(f"error: {' '.join(message.split())}; see --help", file=sys.stderr)
-        sys.exit(2)
-
-
-def _parser() -> ArgumentParser:
+def _parser() -> OneSentenceParser:
     parser = OneSentenceParser(
         prog="python -m benchmarks", description="Ours against a bare loop, Lightning and Keras."
     )

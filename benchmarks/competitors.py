@@ -36,6 +36,7 @@ class Competitor:
 
 PLAIN = {
     "bare loop": Competitor("bare"),
+    "matrix products": Competitor("products"),
     "ours": Competitor("ours"),
     "lightning, 0 workers": Competitor("usual", {"workers": 0}, epochs=0.5),
     "lightning, 2 workers": Competitor("usual", {"workers": 2}, epochs=0.5),

@@ -36,7 +36,7 @@ def _bars(title: str, label: str, rows: Mapping[str, tuple[float, float, float]]
     def panel(axes: Axes) -> None:
         for place, (name, (middle, low, high)) in enumerate(rows.items()):
             color = OURS if name.startswith("ours") else OTHERS
-            color = REFERENCE if name == "bare loop" else color
+            color = REFERENCE if name in ("bare loop", "matrix products") else color
             spread = [[middle - low], [high - middle]]
             axes.barh(place, middle, color=color, xerr=spread, ecolor=INK, capsize=2)
             axes.text(high, place, f"  {middle:,.3g}", va="center", color=INK, fontsize=8)

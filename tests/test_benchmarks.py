@@ -114,6 +114,7 @@ def answers(member: Competitor, work: Work, folder: Path) -> tuple[dict[str, Any
     "name",
     [
         "bare loop, ours",
+        "matrix products",
         "ours, augmented",
         "lightning, 0 workers",
         pytest.param("lightning, 2 workers, torchvision", marks=pytest.mark.slow),
