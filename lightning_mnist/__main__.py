@@ -51,7 +51,7 @@ def main() -> int:
         return export(sys.argv[2:])
     threads.wait_passively()
     lean_imports.import_torchmetrics()
-    from lightning_mnist.cli import main as run
+    from lightning_mnist.command import main as run
 
     return run()
 

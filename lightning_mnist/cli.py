@@ -1,13 +1,10 @@
-"""The command line: LightningCLI, with a run directory, our errors and our tables."""
+"""What a command line comes to: LightningCLI, with a run directory and our tables."""
 
-import logging
 import os
-import sys
-import warnings
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from jsonargparse.typing import PositiveInt
@@ -22,42 +19,28 @@ from rich.console import Console
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
-import lightning_mnist.optimizers  # noqa: F401 - so that --optimizer KerasAdam is found
 from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
-from lightning_mnist.execution import work_of_a_step
 from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
 from lightning_mnist.guard import CollapseGuard
 from lightning_mnist.module import DigitClassifier
+from lightning_mnist.network import work_of_a_step
 from lightning_mnist.predict import predict_files
-from lightning_mnist.ranks import RankLostError, leave_it_to_the_first, watch_ranks
+from lightning_mnist.ranks import watch_ranks
 from lightning_mnist.scores import Scores
 from lightning_mnist.threads import allowed_cpus, threads_for
 from lightning_mnist.views import ViewScore, chosen, draw_views, score_views, show_views
-from parity.guard import COLLAPSED, CollapsedError, Reaction
+from parity.guard import Reaction
 from parity.run_record import RECORD_FILE, VIEWS_PICTURE
 from parity.symptoms import Symptoms
 
-TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0}
 OPTIMIZER = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-3}}
 LR_SCHEDULER = {
     "class_path": "torch.optim.lr_scheduler.ExponentialLR",
     "init_args": {"gamma": 0.75},
 }
-
-
-class OneSentenceParser(LightningArgumentParser):
-    """Says what is wrong with a flag in one line; the usage of `fit` alone is sixty."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Exit with 2, except where a caller wants the exception."""
-        if not self.exit_on_error:
-            super().error(message, ex)
-        prog = self.prog.replace(" [options]", "")
-        print(f"error: {' '.join(message.split())}; see {prog} --help", file=sys.stderr)
-        sys.exit(2)
 
 
 class DigitsCLI(LightningCLI):
@@ -214,16 +197,8 @@ class DigitsCLI(LightningCLI):
         elif config.guard != "off":
             callbacks.append(CollapseGuard(run_dir, config.guard))
         if self.subcommand == "fit" and config.trainer.enable_checkpointing is not False:
-            callbacks.append(
-                ModelCheckpoint(
-                    dirpath=run_dir / "checkpoints",
-                    filename="best",
-                    monitor="val_loss",
-                    save_last=True,
-                    save_on_train_epoch_end=True,  # after the recorder has added the epoch
-                    enable_version_counter=False,
-                )
-            )
+            # Two, since Lightning 2.6 takes `save_last` for "the last of those that were best".
+            callbacks += [_checkpoint(run_dir, "best", "val_loss"), _checkpoint(run_dir, "last")]
         return callbacks
 
     @staticmethod
@@ -297,56 +272,19 @@ class DigitsCLI(LightningCLI):
             scores.show(f"{part} of {self.datamodule.description['name']}", Console())
 
 
+def _checkpoint(run_dir: Path, name: str, monitor: str | None = None) -> ModelCheckpoint:
+    """Keeps one checkpoint: of the epoch where `monitor` is lowest, or of the latest."""
+    return ModelCheckpoint(
+        dirpath=run_dir / "checkpoints",
+        filename=name,
+        monitor=monitor,
+        save_on_train_epoch_end=True,  # after the recorder has added the epoch
+        enable_version_counter=False,
+    )
+
+
 def _tensorboard(run_dir: Path | None) -> TensorBoardLogger | bool:
     """A TensorBoard logger where TensorBoard is installed; history.csv is always written."""
     if run_dir is None or find_spec("tensorboard") is None:
         return False
     return TensorBoardLogger(run_dir, name="", version="tensorboard")
-
-
-class BuiltCLI(DigitsCLI):
-    """Builds what a command line says, as it is built to be run, and runs nothing."""
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        pass
-
-
-def open_cli(kind: type[DigitsCLI], args: ArgsType) -> DigitsCLI:
-    """The command line of `args`, or of the process, on our model and our data."""
-    return kind(
-        DigitClassifier,
-        DigitsDataModule,
-        save_config_callback=None,
-        trainer_defaults=TRAINER_DEFAULTS,
-        parser_class=OneSentenceParser,
-        parser_kwargs={"prog": "python -m lightning_mnist"},
-        seed_everything_default=0,
-        args=args,
-    )
-
-
-def main(args: ArgsType = None) -> int:
-    """Run a command; `args` are those of the process by default.
-
-    Returns:
-        0, 1 where the input was at fault or another rank has died, or 3 where the guard stopped a
-        training that had collapsed. Flags that cannot be parsed exit with 2.
-    """
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 on torch 2.13
-    # What is logged has been reduced already, with each image counted once.
-    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
-    # A resumed run goes on in its own folder; any other run is refused there.
-    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
-        lambda record: "Tip:" not in record.getMessage()  # advertisements
-    )
-    try:
-        return open_cli(DigitsCLI, args).exit_code
-    except (InputError, MisconfigurationException, CollapsedError) as error:
-        if getattr(rank_zero_only, "rank", 0) > 0:
-            leave_it_to_the_first()
-        print(f"error: {error}", file=sys.stderr)
-        return COLLAPSED if isinstance(error, CollapsedError) else 1
-    except RankLostError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1

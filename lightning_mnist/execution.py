@@ -10,22 +10,15 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, ProgressBar, Timer
 from lightning.pytorch.strategies import SingleDeviceStrategy
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import LBFGS
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lightning_mnist.batches import Batch, Block
+from lightning_mnist.blocks import overrides
 from lightning_mnist.errors import InputError
 from lightning_mnist.scores import RunningScores
-
-StepsPerExecution = int | Literal["auto"]
-MOST_STEPS = 32
-"""Of a block that nobody has asked for: longer ones save nothing that could be measured."""
-BLOCK_WORK = {"cpu": 8e9, "other": 1e12}
-"""Multiplications and additions that take a device about a tenth of a second or two: as long as a
-block may be, since signals, progress and the end of training are seen between blocks."""
 
 
 class StepCallback(Callback):
@@ -153,69 +146,6 @@ class Execution:
         return measured[name]
 
 
-def work_of_a_step(network: nn.Module, batch_size: float) -> float:
-    """Multiplications and additions of a training step: two forward, four backward a weight."""
-    return 6.0 * batch_size * sum(parameter.numel() for parameter in network.parameters())
-
-
-def steps_per_execution(
-    asked: StepsPerExecution, trainer: Trainer, work: float, mini_batches: int
-) -> int:
-    """Mini-batches in a block.
-
-    Args:
-        asked: A number, or "auto" for as many as are worth it: 1 for large networks, for several
-            ranks, and where something looks at every batch.
-        trainer: Has its callbacks.
-        work: Of a step.
-        mini_batches: In an epoch.
-
-    Raises:
-        InputError: several are asked for where something looks at every batch, or a checkpoint is
-            wanted every so many minutes.
-    """
-    keepers = [c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint)]
-    if any(keeper._train_time_interval for keeper in keepers):
-        raise InputError(
-            "a ModelCheckpoint with train_time_interval: Lightning ignores it here; "
-            "give it every_n_epochs or every_n_train_steps"
-        )
-    watched = _watched_by(trainer)
-    if asked != "auto":
-        if asked > 1 and watched:
-            raise InputError(
-                f"--model.steps_per_execution {asked}: {watched} looks at every batch; "
-                "choose 1, or auto, which does"
-            )
-        steps = asked
-    elif watched or trainer.world_size > 1:
-        steps = 1
-    else:
-        kind = "cpu" if trainer.strategy.root_device.type == "cpu" else "other"
-        steps = max(1, min(MOST_STEPS, int(BLOCK_WORK[kind] / work)))
-    # A training that ends within an epoch must not end in its last block: Lightning would take the
-    # epoch for finished.
-    rest = max(0, trainer.max_steps) % mini_batches
-    while rest > (mini_batches - 1) // steps * steps:
-        steps -= 1
-    return steps
-
-
-def _watched_by(trainer: Trainer) -> str | None:
-    """What looks at every batch, if anything does."""
-    interval = trainer.val_check_interval
-    if isinstance(interval, int | float) and interval != 1.0:
-        return f"--trainer.val_check_interval {interval}"
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, ModelCheckpoint) and callback._every_n_train_steps:
-            return "a checkpoint every few steps"
-        if not isinstance(callback, Checkpoint | ProgressBar | Timer) and _overrides(
-            callback, Callback, ("on_train_batch_start", "on_train_batch_end")
-        ):
-            return f"the callback {type(callback).__name__}"
-    return None
-
-
 def _needs_nothing_of_lightning(module: LightningModule) -> bool:
     """Whether plain ``backward`` and ``step`` do all that Lightning's would.
 
@@ -226,10 +156,6 @@ def _needs_nothing_of_lightning(module: LightningModule) -> bool:
     return (
         isinstance(trainer.strategy, SingleDeviceStrategy)
         and getattr(trainer.precision_plugin, "scaler", None) is None
-        and not _overrides(module, LightningModule, (*hooks, "backward"))
-        and not any(_overrides(callback, Callback, hooks) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+        and not overrides(module, LightningModule, (*hooks, "backward"))
+        and not any(overrides(callback, Callback, hooks) for callback in trainer.callbacks)  # type: ignore[attr-defined]
     )
-
-
-def _overrides(instance: object, base: type, names: tuple[str, ...]) -> bool:
-    return any(getattr(type(instance), name) is not getattr(base, name) for name in names)

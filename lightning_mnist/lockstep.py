@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lightning_mnist import sources
-from lightning_mnist.cli import BuiltCLI, DigitsCLI, open_cli
+from lightning_mnist.cli import DigitsCLI
+from lightning_mnist.command import BuiltCLI, open_cli
 from lightning_mnist.settings import effective_settings
 
 Array = NDArray[Any]

@@ -10,15 +10,11 @@ from torch.nn import functional as F
 
 from lightning_mnist.augmentation import Augmentation, AugmentationConfig
 from lightning_mnist.batches import Batch, Block
+from lightning_mnist.blocks import StepsPerExecution, seconds_of_a_step, steps_per_execution
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.draws import generator_at, seed_at
 from lightning_mnist.errors import InputError
-from lightning_mnist.execution import (
-    Execution,
-    StepsPerExecution,
-    steps_per_execution,
-    work_of_a_step,
-)
+from lightning_mnist.execution import Execution
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.network import MLP, Activation, BatchNorm, Init
 from lightning_mnist.preprocessing import Preprocessing, Standardize
@@ -129,19 +125,23 @@ class DigitClassifier(LightningModule):
         share = self.trainer.limit_train_batches
         if isinstance(share, float) and (limit := int(share * loader.mini_batches)):
             self.trainer.limit_train_batches = limit  # Lightning would take the share of blocks
+        self._seed = torch.initial_seed()
+        self.execution = Execution(self, self._augmented_pixels, self.loss)
         data.steps_per_execution = steps_per_execution(
             self.steps_per_execution,
             self.trainer,
-            work_of_a_step(self.network, data.batch_size / ranks),
+            self._seconds_of_a_step,
             data.train_dataloader().mini_batches,
         )
-        self.execution = Execution(self, self._augmented_pixels, self.loss)
-        self._seed = torch.initial_seed()
-        if self.global_rank > 0:  # the first goes on as a single device would
-            torch.manual_seed(seed_at(self._seed, self.global_rank))
+
+    def _seconds_of_a_step(self) -> float:
+        _, batch, _ = next(next(iter(self.trainer.datamodule.train_dataloader())).batches())  # type: ignore[attr-defined]
+        with self.trainer.precision_plugin.train_step_context():
+            return seconds_of_a_step(self.network, self._augmented_pixels, batch)
 
     def on_train_epoch_start(self) -> None:
-        """Forget the last epoch."""
+        """Forget the last epoch; what dropout draws is a function of seed, epoch and rank."""
+        torch.manual_seed(seed_at(self._seed, self.current_epoch, self.global_rank))
         self.execution.scores.reset()
 
     def training_step(self, block: Block, batch_idx: int) -> None:

@@ -114,3 +114,8 @@ def _keras_init(layer: nn.Module) -> None:
     if isinstance(layer, nn.Linear):
         nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(layer.bias)
+
+
+def work_of_a_step(network: nn.Module, batch_size: float) -> float:
+    """Multiplications and additions of a training step: two forward, four backward a weight."""
+    return 6.0 * batch_size * sum(parameter.numel() for parameter in network.parameters())

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-import lightning_mnist.cli  # noqa: F401 - its log handlers must outlive a test's capture
+import lightning_mnist.command  # noqa: F401 - its log handlers must outlive a test's capture
 from lightning_mnist import sources
 from lightning_mnist.sources import RawDigits
 

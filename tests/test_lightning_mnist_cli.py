@@ -157,6 +157,20 @@ def test_a_resumed_run_has_its_whole_history(here: Here, fitted: Path) -> None:
     assert record.finished
 
 
+def test_the_last_checkpoint_is_the_last_where_nothing_gets_better(
+    here: Here, tiny_npz: Path
+) -> None:
+    flags = ("--data.source", tiny_npz, "--guard", "off", "--run_dir", "run", *SMALL)
+    done = here("fit", *flags, "--trainer.max_epochs", 3, "--optimizer.lr", 0)
+    assert done.code == 0, done.err
+    epochs = {
+        name: torch.load(f"run/checkpoints/{name}.ckpt", weights_only=True)["epoch"]
+        for name in ("best", "last")
+    }
+    assert epochs == {"best": 0, "last": 2}
+    assert len(list(Path("run/checkpoints").iterdir())) == 2
+
+
 def test_a_checkpoint_of_weights_alone_can_be_tested_but_not_resumed(
     here: Here, fitted: Path, tiny_npz: Path, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """Blocks of steps: to the bit what one step at a time comes to, however a training goes."""
 
 import sys
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -18,18 +19,13 @@ from torch.optim.lr_scheduler import ExponentialLR, OneCycleLR, ReduceLROnPlatea
 
 from lightning_mnist.augmentation import AugmentationConfig
 from lightning_mnist.batches import Batch
+from lightning_mnist.blocks import MOST_STEPS, seconds_of_a_step, steps_per_execution
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
-from lightning_mnist.execution import (
-    MOST_STEPS,
-    GradientClipping,
-    StepCallback,
-    steps_per_execution,
-    work_of_a_step,
-)
+from lightning_mnist.execution import GradientClipping, StepCallback
 from lightning_mnist.faults import FAULTS
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.network import MLP
+from lightning_mnist.network import MLP, work_of_a_step
 from tests.conftest import Command, Here
 
 BLOCKS = (5, 8, 32, "auto")
@@ -193,7 +189,7 @@ def test_blocks_are_the_same_bits_as_a_plain_loop(tiny_npz: Path) -> None:
 def test_a_resumed_training_is_the_uninterrupted_one(
     steps: object, configure: Callable[[DigitClassifier], Any], tiny_npz: Path, tmp_path: Path
 ) -> None:
-    model = {"dropout": 0, "augmentation": AUGMENTED}
+    model = {"dropout": 0.3, "augmentation": AUGMENTED}
     keep = ModelCheckpoint(
         tmp_path / "kept", "{epoch}", save_top_k=-1, save_on_train_epoch_end=True
     )
@@ -323,12 +319,32 @@ def test_several_ranks_may_take_blocks_too(
         assert_same(weights[0][key], weights[1][key])
 
 
-def test_auto_is_one_step_for_a_large_network(tiny_npz: Path) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "steps"), [(1e-5, MOST_STEPS), (1e-3, MOST_STEPS), (0.0124, 8), (0.06, 1), (9, 1)]
+)
+def test_auto_fills_a_tenth_of_a_second(
+    seconds: float, steps: int, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightning_mnist.module.seconds_of_a_step", lambda *_: seconds)
     trainer = train(tiny_npz, "auto", max_epochs=1)
-    assert trainer.num_training_batches == 1
-    sizes = [steps_per_execution("auto", trainer, 10.0**power, 469) for power in range(6, 12)]
-    assert sizes == [MOST_STEPS, MOST_STEPS, MOST_STEPS, 8, 1, 1]
-    assert steps_per_execution(64, trainer, 1e12, 469) == 64
+    assert trainer.num_training_batches == -(-STEPS // steps)
+    assert steps_per_execution("auto", trainer, lambda: seconds, 469) == steps
+    assert steps_per_execution("auto", trainer, lambda: seconds, 3) == min(steps, 3)
+    assert steps_per_execution(64, trainer, pytest.fail, 469) == 64
+
+
+def test_a_step_is_timed_and_leaves_nothing_behind() -> None:
+    network = MLP(784, [16], 10, batch_norm=True, dropout=0.5)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    images, labels = torch.zeros(4, 28, 28, dtype=torch.uint8), torch.arange(4)
+
+    def prepare(batch: Batch, index: int) -> Tensor:
+        time.sleep(0.02)
+        return batch.images.flatten(1) / 255
+
+    assert seconds_of_a_step(network, prepare, Batch(images, labels, labels)) >= 0.02
+    assert_same(before, network.state_dict())
+    assert all(parameter.grad is None for parameter in network.parameters())
 
 
 def test_the_work_of_a_step() -> None:

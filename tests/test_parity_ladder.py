@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_mnist.cli import BuiltCLI, open_cli
+from lightning_mnist.command import BuiltCLI, open_cli
 from lightning_mnist.lockstep import LockStep
 from parity.ladder.climb import Climb, Plan
 from parity.ladder.command import ENTRIES

@@ -1,0 +1,68 @@
+"""A command line from its flags to its exit code."""
+
+import logging
+import sys
+import warnings
+
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.cli import ArgsType
+from lightning.pytorch.utilities import rank_zero_only
+
+import lightning_mnist.optimizers  # noqa: F401 - so that --optimizer KerasAdam is found
+from lightning_mnist.cli import DigitsCLI
+from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.errors import InputError
+from lightning_mnist.module import DigitClassifier
+from lightning_mnist.parser import OneSentenceParser
+from lightning_mnist.ranks import RankLostError, leave_it_to_the_first
+from parity.guard import COLLAPSED, CollapsedError
+
+TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0}
+
+
+class BuiltCLI(DigitsCLI):
+    """Builds what a command line says, as it is built to be run, and runs nothing."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
+
+
+def open_cli(kind: type[DigitsCLI], args: ArgsType) -> DigitsCLI:
+    """The command line of `args`, or of the process, on our model and our data."""
+    return kind(
+        DigitClassifier,
+        DigitsDataModule,
+        save_config_callback=None,
+        trainer_defaults=TRAINER_DEFAULTS,
+        parser_class=OneSentenceParser,
+        parser_kwargs={"prog": "python -m lightning_mnist"},
+        seed_everything_default=0,
+        args=args,
+    )
+
+
+def main(args: ArgsType = None) -> int:
+    """Run a command; `args` are those of the process by default.
+
+    Returns:
+        0, 1 where the input was at fault or another rank has died, or 3 where the guard stopped a
+        training that had collapsed. Flags that cannot be parsed exit with 2.
+    """
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 on torch 2.13
+    # What is logged has been reduced already, with each image counted once.
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
+    # A resumed run goes on in its own folder; any other run is refused there.
+    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: "Tip:" not in record.getMessage()  # advertisements
+    )
+    try:
+        return open_cli(DigitsCLI, args).exit_code
+    except (InputError, MisconfigurationException, CollapsedError) as error:
+        if getattr(rank_zero_only, "rank", 0) > 0:
+            leave_it_to_the_first()
+        print(f"error: {error}", file=sys.stderr)
+        return COLLAPSED if isinstance(error, CollapsedError) else 1
+    except RankLostError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
