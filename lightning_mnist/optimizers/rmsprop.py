@@ -57,7 +57,9 @@ class KerasRMSprop(KerasOptimizer):
             means = slots["average_gradient"]
             torch._foreach_mul_(means, rho)
             torch._foreach_add_(means, torch._foreach_mul(grads, 1 - rho))
-            roots = torch._foreach_sub(slots["velocity"], torch._foreach_mul(means, means))
+            roots = torch._foreach_mul(means, means)
+            torch._foreach_neg_(roots)
+            torch._foreach_add_(roots, slots["velocity"])
             torch._foreach_add_(roots, group["epsilon"])
         else:
             roots = torch._foreach_add(slots["velocity"], group["epsilon"])
