@@ -153,6 +153,8 @@ class DigitsCLI(LightningCLI):
             raise
         except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
             raise InputError(" ".join(str(error).split())) from error
+        # Moments of idle weights decay into numbers that take a hundred times as long.
+        torch.set_flush_denormal(True)
         self._choose_threads()
 
     def _choose_threads(self) -> None:

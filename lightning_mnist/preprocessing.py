@@ -56,7 +56,7 @@ class Preprocessing(nn.Module):
 
     def scale(self, images: Tensor) -> Tensor:
         """Images uint8 [N, H, W] to [0, 1] in the module's dtype: what augmentation works on."""
-        return images.to(self.mean.dtype) / 255
+        return images.to(self.mean.dtype, copy=True).div_(255)
 
     def normalize(self, images: Tensor) -> Tensor:
         """Images [N, H, W] in [0, 1] to pixels [N, H * W], floating point as the images are."""

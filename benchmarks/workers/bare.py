@@ -76,16 +76,16 @@ def epoch(
 
 
 def prepare(work: Work, augmentation: Literal["ours", "kornia"] = "ours") -> Prepared:
-    """Network, fused Adam and images on the device."""
-    torch.manual_seed(work.seed)
+    """Images on the device; every round has a network of its own, as each of ours has."""
     device = torch.device("cuda" if work.accelerator == "gpu" else "cpu")
-    network = mlp(work.hidden).to(device)
-    optimizer = torch.optim.Adam(network.parameters(), lr=work.learning_rate, fused=True)
     images, labels = train_images(work, device)
     batches = Batches(images, labels, work.batch_size)
     augment = AUGMENTS[augmentation](device) if work.augmented else None
 
     def run() -> float:
+        torch.manual_seed(work.seed)
+        network = mlp(work.hidden).to(device)
+        optimizer = torch.optim.Adam(network.parameters(), lr=work.learning_rate, fused=True)
         started = time.perf_counter()
         for _ in range(round(work.epochs)):
             order = torch.randperm(len(labels), device=device)
