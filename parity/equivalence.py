@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,7 +34,7 @@ class Estimate:
         """Confidence interval of 1 - 2 alpha: within the margin just where TOST succeeds."""
         if math.isinf(self.error):
             return -math.inf, math.inf
-        half = float(stats.t.ppf(1 - alpha, self.df)) * self.error
+        half = float(special.stdtrit(self.df, 1 - alpha)) * self.error
         return self.difference - half, self.difference + half
 
     def p_within(self, margin: float) -> float:
@@ -50,7 +50,7 @@ class Estimate:
             return 1.0
         if self.error == 0:
             return float(excess >= 0)
-        return float(stats.t.cdf(excess / self.error, self.df))
+        return float(special.stdtr(self.df, excess / self.error))
 
     def seeds_needed(self, margin: float, alpha: float, power: float = 0.9) -> int | None:
         """Seeds a side that would decide, either way, at the difference and spread seen so far.
@@ -61,12 +61,12 @@ class Estimate:
         room = abs(margin - abs(self.difference))
         if math.isinf(self.spread) or room == 0:
             return None
-        z = float(stats.norm.ppf(1 - alpha) + stats.norm.ppf((1 + power) / 2))
+        z = float(special.ndtri(1 - alpha) + special.ndtri((1 + power) / 2))
         return max(2, math.ceil((self.spread * z / room) ** 2))
 
     def decidable(self, seeds: int, alpha: float, power: float = 0.9) -> float:
         """The smallest margin that so many seeds a side decide, were there no difference."""
-        z = float(stats.norm.ppf(1 - alpha) + stats.norm.ppf((1 + power) / 2))
+        z = float(special.ndtri(1 - alpha) + special.ndtri((1 + power) / 2))
         return self.spread * z / math.sqrt(seeds)
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from scipy.spatial import distance
+from scipy import special
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,7 +27,7 @@ def wilson_interval(
 ) -> tuple[Floats, Floats]:
     """Score interval of a proportion (Wilson 1927); [0, 1] where there were no trials."""
     k, n = np.asarray(successes, float), np.asarray(trials, float)
-    z = stats.norm.ppf(0.5 + confidence / 2)
+    z = special.ndtri(0.5 + confidence / 2)
     safe = np.maximum(n, 1)
     share = k / safe
     centre = (share + z**2 / (2 * safe)) / (1 + z**2 / safe)
@@ -66,13 +65,15 @@ def mcnemar(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_]) -> Test:
     Exact binomial below `EXACT_MCNEMAR_BELOW` discordant images, chi-squared without a continuity
     correction from there on. The statistic is that of the chi-squared form.
     """
+    from scipy.stats import binomtest  # slow to import
+
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     discordant = only_a + only_b
     statistic = (only_a - only_b) ** 2 / discordant if discordant else 0.0
     if discordant < EXACT_MCNEMAR_BELOW:
-        p = stats.binomtest(only_a, discordant).pvalue if discordant else 1.0
+        p = binomtest(only_a, discordant).pvalue if discordant else 1.0
         return Test(statistic, 0, float(p))
-    return Test(statistic, 1, float(stats.chi2.sf(statistic, 1)))
+    return Test(statistic, 1, float(special.chdtrc(1, statistic)))
 
 
 def bowker(table: Ints) -> Test:
@@ -85,7 +86,7 @@ def bowker(table: Ints) -> Test:
     seen = there + back > 0
     statistic = float(((there - back)[seen] ** 2 / (there + back)[seen]).sum())
     df = int(seen.sum())
-    return Test(statistic, df, float(stats.chi2.sf(statistic, df)) if df else 1.0)
+    return Test(statistic, df, float(special.chdtrc(df, statistic)) if df else 1.0)
 
 
 def stuart_maxwell(table: Ints) -> Test:
@@ -103,7 +104,7 @@ def stuart_maxwell(table: Ints) -> Test:
     inverse = np.linalg.pinv(covariance, hermitian=True)
     df = int(np.linalg.matrix_rank(covariance, hermitian=True))
     statistic = float(differences @ inverse @ differences)
-    return Test(statistic, df, float(stats.chi2.sf(statistic, df)))
+    return Test(statistic, df, float(special.chdtrc(df, statistic)))
 
 
 def total_variation(p: ArrayLike, q: ArrayLike) -> float:
@@ -113,7 +114,9 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> float:
 
 def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
     """Jensen-Shannon distance in base 2 (Endres, Schindelin 2003): 0 for equal, 1 for disjoint."""
-    return float(distance.jensenshannon(np.asarray(p, float), np.asarray(q, float), base=2))
+    from scipy.spatial.distance import jensenshannon  # slow to import
+
+    return float(jensenshannon(np.asarray(p, float), np.asarray(q, float), base=2))
 
 
 def negative_log_likelihood(probabilities: Floats, labels: Ints) -> float:
