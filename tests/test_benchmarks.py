@@ -372,8 +372,9 @@ def test_the_parent_loads_no_framework() -> None:
 
 
 @pytest.mark.slow
-def test_the_other_measures_measure(setting: Setting) -> None:
+def test_the_other_measures_measure(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them with all that they compare, on the tiny digits: a minute or two."""
+    monkeypatch.setattr(accuracy, "MOST_EPOCHS", 2)
     everyone = replace(setting, competitors=())
     assert set(memory.measure(everyone)[0]["mib"]) == set(PLAIN) - {memory.WITH_CHILDREN}
     (group,) = calls.measure(setting)

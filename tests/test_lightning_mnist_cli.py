@@ -171,6 +171,15 @@ def test_the_last_checkpoint_is_the_last_where_nothing_gets_better(
     assert len(list(Path("run/checkpoints").iterdir())) == 2
 
 
+def test_denormals_do_not_slow_a_training(here: Here, tiny_npz: Path) -> None:
+    small = torch.full((8,), 1e-40)
+    torch.set_flush_denormal(False)
+    assert (small * 1).all()
+    done = here("fit", "--data.source", tiny_npz, "--run_dir", "run", *SMALL)
+    assert done.code == 0, done.err
+    assert not (small * 1).any()
+
+
 def test_a_checkpoint_of_weights_alone_can_be_tested_but_not_resumed(
     here: Here, fitted: Path, tiny_npz: Path, tmp_path: Path
 ) -> None:

@@ -341,7 +341,7 @@ def test_complex_parameters_and_sparse_gradients_are_refused() -> None:
 
 
 SMALL = (
-    "--model.hidden", "[16]", "--model.dropout", 0, "--data.batch_size", 32,
+    "--model.hidden", "[16]", "--model.dropout", 0.3, "--data.batch_size", 32,
     "--trainer.enable_progress_bar", "false",
 )  # fmt: skip
 
