@@ -42,6 +42,9 @@ PLAIN = {
     "lightning, 2 workers": Competitor("usual", {"workers": 2}, epochs=0.5),
     "keras": Competitor("keras_fit", needs="keras"),
     "keras tuned": Competitor("keras_fit", {"tuned": True}, needs="keras"),
+    "keras tuned, validated": Competitor(
+        "keras_fit", {"tuned": True, "validated": True}, needs="keras"
+    ),
 }
 AUGMENTED = {
     "bare loop": PLAIN["bare loop"],

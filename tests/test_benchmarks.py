@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -140,6 +141,16 @@ def test_competitors_of_keras_train_and_are_tuned(name: str, work: Work, tmp_pat
     trials = note["calibration_seconds"]
     assert len(trials) == 4
     assert trials[note["chosen"]] == min(value for value in trials.values() if value is not None)
+
+
+def test_keras_validates_with_images_that_it_does_not_train_on(work: Work) -> None:
+    from benchmarks.workers import keras_fit
+
+    training, validation = keras_fit.read(work)
+    assert [len(part) for part in (*training, *validation)] == [367, 367, 33, 33]
+    model = Mock()
+    keras_fit.seconds(model, training, work, verbose=0, validation=validation)
+    assert model.fit.call_args.kwargs["validation_data"] is validation
 
 
 def test_torchvision_displaces_as_far_as_we_do() -> None:

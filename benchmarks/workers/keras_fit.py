@@ -16,6 +16,8 @@ from keras_reference.config import AugmentationConfig, ModelConfig
 from keras_reference.network import build
 
 STEPS_PER_EXECUTION = (1, 32)
+VALIDATION_BATCH = 2048
+"""As many as ours takes."""
 CALIBRATION_STEPS = 128
 CALIBRATION_ROUNDS = 3
 
@@ -39,19 +41,30 @@ def compiled(
     return model
 
 
-def read(work: Work) -> Arrays:
-    """Images uint8 [N, 28, 28] and labels int64 [N]."""
+def read(work: Work) -> tuple[Arrays, Arrays]:
+    """Images uint8 [N, 28, 28] and labels int64 [N] to train and to validate with."""
+    end = work.images + work.val_images
     with np.load(work.data, allow_pickle=False) as arrays:
-        labels = arrays["y_train"][: work.images].astype(np.int64)
-        return arrays["x_train"][: work.images], labels
+        images, labels = arrays["x_train"][:end], arrays["y_train"][:end].astype(np.int64)
+    training, validation = slice(None, work.images), slice(work.images, None)
+    return (images[training], labels[training]), (images[validation], labels[validation])
 
 
-def seconds(model: keras.Model, arrays: Arrays, work: Work, *, verbose: int) -> float:
+def seconds(
+    model: keras.Model,
+    arrays: Arrays,
+    work: Work,
+    *,
+    verbose: int,
+    validation: Arrays | None = None,
+) -> float:
     """Of an epoch."""
     started = time.perf_counter()
-    epochs = round(work.epochs)
-    model.fit(*arrays, batch_size=work.batch_size, epochs=epochs, verbose=verbose)
-    return (time.perf_counter() - started) / epochs
+    model.fit(
+        *arrays, batch_size=work.batch_size, epochs=round(work.epochs), verbose=verbose,
+        validation_data=validation, validation_batch_size=VALIDATION_BATCH,
+    )  # fmt: skip
+    return (time.perf_counter() - started) / round(work.epochs)
 
 
 def calibrate(work: Work, arrays: Arrays) -> tuple[keras.Model, dict[str, object]]:
@@ -80,15 +93,16 @@ def calibrate(work: Work, arrays: Arrays) -> tuple[keras.Model, dict[str, object
     return models[chosen], {"chosen": chosen, "calibration_seconds": trials}
 
 
-def prepare(work: Work, tuned: bool = False) -> Prepared:
+def prepare(work: Work, tuned: bool = False, validated: bool = False) -> Prepared:
     """As it comes it shows its progress bar; tuned it prints nothing."""
     keras.utils.set_random_seed(work.seed)
-    arrays = read(work)
+    arrays, kept = read(work)
+    validation = kept if validated else None
     if not tuned:
         model = compiled(work)
         return Prepared(lambda: seconds(model, arrays, work, verbose=1))
     model, note = calibrate(work, arrays)
-    return Prepared(lambda: seconds(model, arrays, work, verbose=0), note)
+    return Prepared(lambda: seconds(model, arrays, work, verbose=0, validation=validation), note)
 
 
 if __name__ == "__main__":

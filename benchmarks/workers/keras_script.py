@@ -19,7 +19,7 @@ def main() -> None:
     keras.utils.set_random_seed(work.seed)
     model = compiled(work, steps_per_execution=max(STEPS_PER_EXECUTION))
     model.fit(
-        *read(work), batch_size=work.batch_size, epochs=round(work.epochs), verbose=0,
+        *read(work)[0], batch_size=work.batch_size, epochs=round(work.epochs), verbose=0,
         callbacks=[
             keras.callbacks.LearningRateScheduler(
                 lambda epoch, _: work.learning_rate * work.decay**epoch
