@@ -153,9 +153,15 @@ class DigitsCLI(LightningCLI):
             raise
         except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
             raise InputError(" ".join(str(error).split())) from error
-        # Moments of idle weights decay into numbers that take a hundred times as long.
-        torch.set_flush_denormal(True)
         self._choose_threads()
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Moments of idle weights decay into denormals, which take a hundred times as long."""
+        torch.set_flush_denormal(True)
+        try:
+            super()._run_subcommand(subcommand)
+        finally:
+            torch.set_flush_denormal(False)
 
     def _choose_threads(self) -> None:
         """As `threads` has it, unless ``--threads`` or the environment says otherwise."""
