@@ -11,6 +11,7 @@ from torch import Tensor
 from lightning_mnist import sources
 from lightning_mnist.batches import EVALUATION_BATCH, BatchLoader, BlockLoader
 from lightning_mnist.errors import InputError
+from lightning_mnist.split import stratified_split
 
 
 class DigitsDataModule(LightningDataModule):
@@ -63,9 +64,11 @@ class DigitsDataModule(LightningDataModule):
         if self.description:
             return
         digits = sources.load(self.source, self.root)
-        train_ids, val_ids = self._split(digits.train_labels)
+        labels = digits.train_labels
+        val_size = round(len(labels) / 12) if self.val_size is None else self.val_size
+        train_ids, val_ids = stratified_split(labels, val_size, self.seed)
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        self._train_tensors = _on_device(digits.train_images, digits.train_labels, device)
+        self._train_tensors = _on_device(digits.train_images, labels, device)
         self._test_tensors = _on_device(digits.test_images, digits.test_labels, device)
         self.train_ids = torch.from_numpy(train_ids).to(device)
         self.val_ids = torch.from_numpy(val_ids).to(device)
@@ -124,22 +127,6 @@ class DigitsDataModule(LightningDataModule):
     def _place(self) -> tuple[int, int]:
         """This process, and how many there are."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-
-    def _split(self, labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Indices of the training and of the validation part, each in ascending order."""
-        from sklearn.model_selection import train_test_split  # slow to import
-
-        val_size = round(len(labels) / 12) if self.val_size is None else self.val_size
-        try:
-            train_ids, val_ids = train_test_split(
-                np.arange(len(labels)), test_size=val_size, stratify=labels, random_state=self.seed
-            )
-        except ValueError as error:
-            raise InputError(
-                f"--data.val_size: cannot keep {val_size:,} of {len(labels):,} training images for "
-                f"validation, as many of each class as its share ({error})"
-            ) from error
-        return np.sort(train_ids), np.sort(val_ids)
 
 
 def _on_device(

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
+import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from lightning_mnist.scores import Scores
 from parity.run_record import written_whole
@@ -73,7 +72,7 @@ def draw_mistakes(
         title: Above all images.
         most: Draw at most so many.
     """
-    probabilities = softmax(logits.astype(np.float64), axis=1)
+    probabilities = torch.from_numpy(logits).double().softmax(dim=1).numpy()
     predicted = logits.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     worst = wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][:most]
@@ -88,17 +87,28 @@ def draw_mistakes(
 def draw_digits(
     images: NDArray[np.uint8], captions: Sequence[str], path: Path, *, title: str
 ) -> None:
-    """A sheet of digits uint8 [N, H, W] with a caption each."""
+    """A sheet of digits uint8 [N, H, W] with a caption each.
+
+    On one pair of axes, in inches: a pair for each digit takes six times as long.
+    """
     columns = min(8, max(1, len(images)))
     rows = max(1, -(-len(images) // columns))
-    figure = Figure(figsize=(max(4.0, 1.35 * columns), 0.6 + 1.6 * rows), layout="constrained")
-    figure.suptitle(title)
-    grid: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in grid:
-        axes.set_axis_off()
-    for axes, image, caption in zip(grid, images, captions, strict=False):
-        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-        axes.set_title(caption, fontsize=8)
+    lines = max((caption.count("\n") + 1 for caption in captions), default=0)
+    side, caption_height = 1.15, 0.16 * lines
+    cell_width, cell_height = side + 0.2, side + caption_height + 0.2
+    width, height = max(4.0, columns * cell_width), 0.5 + rows * cell_height
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.text(width / 2, 0.25, title, ha="center", va="center", fontsize=12)
+    start = (width - columns * cell_width) / 2 + 0.1
+    for place, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        left = start + place % columns * cell_width
+        top = 0.5 + place // columns * cell_height + caption_height
+        extent = (left, left + side, top + side, top)
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=extent)
+        axes.text(left + side / 2, top - 0.04, caption, ha="center", va="bottom", fontsize=8)
+    axes.set(xlim=(0, width), ylim=(height, 0))
     _save(figure, path)
 
 

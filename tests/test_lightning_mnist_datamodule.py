@@ -137,15 +137,6 @@ def test_a_validation_part_that_cannot_be_had_is_refused(tiny_npz: Path, val_siz
         set_up(tiny_npz, val_size=val_size)
 
 
-def test_a_class_too_rare_to_split_is_refused(tiny_npz: Path) -> None:
-    with np.load(tiny_npz) as file:
-        arrays = {**file}
-    arrays["y_train"] = np.where(np.arange(400) == 0, 0, np.maximum(arrays["y_train"], 1))
-    np.savez(tiny_npz, **arrays)
-    with pytest.raises(InputError, match="too few|least populated"):
-        set_up(tiny_npz)
-
-
 @pytest.mark.slow
 def test_mnist_keeps_5000_for_validation(mnist_root: Path) -> None:
     data = DigitsDataModule(source="mnist", root=str(mnist_root))

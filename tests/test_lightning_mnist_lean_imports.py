@@ -34,7 +34,7 @@ def test_help_and_unknown_commands_need_nothing(flags: tuple[str, ...]) -> None:
     assert not imported(*flags) & (LATER | {"torch", "lightning", "numpy"})
 
 
-def test_flags_are_read_without_what_draws_and_splits() -> None:
+def test_flags_are_read_without_what_draws() -> None:
     modules = imported("fit", "--help")
     assert "torchmetrics" in modules
     assert not modules & LATER
@@ -45,5 +45,5 @@ def test_all_of_it_can_be_imported_afterwards(tiny_npz: Path, tmp_path: Path) ->
         "fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "run",
         "--model.hidden", "[8]", "--trainer.max_epochs", 1,
     )  # fmt: skip
-    assert {"matplotlib", "sklearn", "scipy"} <= modules
-    assert not modules & {"tensorflow", "tensorboard"}
+    assert "matplotlib" in modules
+    assert not modules & (LATER - {"matplotlib"})
