@@ -1,7 +1,5 @@
 """``python -m lightning_mnist``: answers ``--help`` at once, and hands everything else on."""
 
-import atexit
-import gc
 import sys
 
 from lightning_mnist import lean_imports, threads
@@ -52,14 +50,11 @@ def main() -> int:
 
         return export(sys.argv[2:])
     threads.wait_passively()
-    gc.disable()  # what is imported stays: looking for garbage in it takes half a second
-    lean_imports.import_torchmetrics()
-    from lightning_mnist.command import main as run
-
-    gc.enable()
+    with lean_imports.without_garbage():
+        lean_imports.import_torchmetrics()
+        from lightning_mnist.command import main as run
     return run()
 
 
 if __name__ == "__main__":
-    atexit.register(gc.freeze)  # and as much again at the end, for a process that is going anyway
     sys.exit(main())
