@@ -3,7 +3,6 @@
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
