@@ -121,14 +121,13 @@ class Block(NamedTuple):
         The mean over ranks of weight times gradient is the gradient of the whole mini-batch. The
         weight is 1 where all ranks have as many samples, and 0 where this one has none.
         """
-        start = 0
-        for number in range(self.steps):
-            together = min(self.batch_size, self.samples - number * self.batch_size)
-            size = _dealt(together, self.rank, self.world_size)
-            part = slice(start, start + size)
-            batch = Batch(self.images[part], self.labels[part], self.sample_ids[part])
-            yield self.first + number, batch, size * self.world_size / together
-            start += size
+        left = [self.samples - number * self.batch_size for number in range(self.steps)]
+        together = [min(self.batch_size, samples) for samples in left]
+        own = [_dealt(samples, self.rank, self.world_size) for samples in together]
+        parts = zip(*(torch.split(tensor, own) for tensor in self[:3]), strict=True)
+        for number, (images, labels, sample_ids) in enumerate(parts):
+            batch = Batch(images, labels, sample_ids)
+            yield self.first + number, batch, own[number] * self.world_size / together[number]
 
 
 class BlockLoader(BatchLoader):
