@@ -16,9 +16,9 @@ from lightning_mnist.errors import InputError
 StepsPerExecution = int | Literal["auto"]
 MOST_STEPS = 32
 """Of a block that nobody has asked for: longer ones save nothing that could be measured."""
-BLOCK_SECONDS = 0.1
-"""As long as such a block may take: signals, progress and the end of training are seen between
-blocks."""
+BLOCK_SECONDS = 0.25
+"""As long as such a block may take: signals, progress, which is drawn four times a second, and the
+end of training are seen between blocks."""
 
 
 def steps_per_execution(

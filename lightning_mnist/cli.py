@@ -10,7 +10,6 @@ import torch
 from jsonargparse.typing import PositiveInt
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
@@ -20,7 +19,7 @@ from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
 from lightning_mnist.callbacks import RunRecorder
-from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
+from lightning_mnist.checkpoint import WholeCheckpointIO, kept_checkpoints, read_checkpoint
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
@@ -205,8 +204,7 @@ class DigitsCLI(LightningCLI):
         elif config.guard != "off":
             callbacks.append(CollapseGuard(run_dir, config.guard))
         if self.subcommand == "fit" and config.trainer.enable_checkpointing is not False:
-            # Two, since Lightning 2.6 takes `save_last` for "the last of those that were best".
-            callbacks += [_checkpoint(run_dir, "best", "val_loss"), _checkpoint(run_dir, "last")]
+            callbacks += kept_checkpoints(run_dir)
         return callbacks
 
     @staticmethod
@@ -278,17 +276,6 @@ class DigitsCLI(LightningCLI):
         scores = Scores.of(metrics)
         if self.trainer.is_global_zero:
             scores.show(f"{part} of {self.datamodule.description['name']}", Console())
-
-
-def _checkpoint(run_dir: Path, name: str, monitor: str | None = None) -> ModelCheckpoint:
-    """Keeps one checkpoint: of the epoch where `monitor` is lowest, or of the latest."""
-    return ModelCheckpoint(
-        dirpath=run_dir / "checkpoints",
-        filename=name,
-        monitor=monitor,
-        save_on_train_epoch_end=True,  # after the recorder has added the epoch
-        enable_version_counter=False,
-    )
 
 
 def _tensorboard(run_dir: Path | None) -> TensorBoardLogger | bool:

@@ -1,6 +1,7 @@
 """The network: pixels to logits, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -15,8 +16,8 @@ Init = Literal["keras", "torch"]
 KERAS_SHARE = 0.01
 """Of a batch in the moving averages: torch calls that a momentum of .01, Keras of .99."""
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": partial(nn.ReLU, inplace=True),  # what it overwrites, backward does not look at
     "gelu": nn.GELU,
     "silu": nn.SiLU,
     "elu": nn.ELU,

@@ -14,6 +14,7 @@ from lightning.pytorch import Trainer
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
+from tests.conftest import Here
 
 
 @pytest.fixture
@@ -112,3 +113,39 @@ def test_a_kill_while_saving_leaves_the_former_checkpoint(saved: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], check=False)
     assert done.returncode == -signal.SIGKILL
     assert saved.read_bytes() == before
+
+
+def checkpoints_of(here: Here, source: Path, *flags: object) -> tuple[Path, Path]:
+    """The best and the latest one of a training of two epochs."""
+    small = ("--model.hidden", "[8]", "--trainer.max_epochs", 2, "--guard", "off")
+    done = here("fit", "--data.source", source, "--run_dir", "run", *small, *flags)
+    assert done.code == 0, done.err
+    return Path("run/checkpoints/best.ckpt"), Path("run/checkpoints/last.ckpt")
+
+
+def test_an_epoch_that_is_the_best_and_the_latest_is_written_once(
+    here: Here, tiny_npz: Path
+) -> None:
+    best, last = checkpoints_of(here, tiny_npz)
+    assert best.samefile(last)
+    assert read_checkpoint(last)["epoch"] == 1
+
+
+def test_a_worse_epoch_is_the_latest_only(here: Here, tiny_npz: Path) -> None:
+    """Its learning rate, a thousand million times the first one's, leaves nothing learned."""
+    worse = ("--lr_scheduler", "StepLR", "--lr_scheduler.step_size", 1, "--lr_scheduler.gamma", 1e9)
+    best, last = checkpoints_of(here, tiny_npz, *worse)
+    assert read_checkpoint(best)["epoch"] == 0
+    assert read_checkpoint(last)["epoch"] == 1
+
+
+def test_without_links_the_latest_is_a_copy(
+    here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links on this file system")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    best, last = checkpoints_of(here, tiny_npz)
+    assert not best.samefile(last)
+    assert best.read_bytes() == last.read_bytes()

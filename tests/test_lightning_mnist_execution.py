@@ -320,9 +320,9 @@ def test_several_ranks_may_take_blocks_too(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "steps"), [(1e-5, MOST_STEPS), (1e-3, MOST_STEPS), (0.0124, 8), (0.06, 1), (9, 1)]
+    ("seconds", "steps"), [(1e-5, MOST_STEPS), (1e-3, MOST_STEPS), (0.031, 8), (0.15, 1), (9, 1)]
 )
-def test_auto_fills_a_tenth_of_a_second(
+def test_auto_fills_a_quarter_of_a_second(
     seconds: float, steps: int, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lightning_mnist.module.seconds_of_a_step", lambda *_: seconds)
