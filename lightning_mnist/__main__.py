@@ -2,7 +2,7 @@
 
 import sys
 
-from lightning_mnist import lean_imports, memory, threads
+from lightning_mnist import lean_imports, threads
 
 HELP = """\
 usage: python -m lightning_mnist COMMAND [FLAGS]
@@ -50,7 +50,6 @@ def main() -> int:
 
         return export(sys.argv[2:])
     threads.wait_passively()
-    memory.keep_freed()
     with lean_imports.without_garbage():
         lean_imports.import_torchmetrics()
         from lightning_mnist.command import main as run

@@ -3,6 +3,7 @@
 They are short, so that some have hardly begun to learn when they end: those must be left alone too.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,15 @@ def draw(seed: int) -> dict[str, Any]:
     }
 
 
+@cache
+def mnist(root: Path) -> sources.RawDigits:
+    """Read once for all trainings of a process."""
+    return sources.load("mnist", root)
+
+
 def subset(root: Path, shape: dict[str, Any], seed: int, path: Path) -> Path:
     """Some of MNIST as an ``.npz``: so many images, of the first classes, one of them frequent."""
-    digits = sources.load("mnist", root)
+    digits = mnist(root)
     rng = np.random.default_rng(seed)
     labels = digits.train_labels
     frequent = np.flatnonzero(labels == rng.integers(shape["classes"]))
