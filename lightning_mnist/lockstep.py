@@ -82,7 +82,7 @@ class LockStep:
         self.model.train(training)
         for name, layer in self.layers.items():
             values = layer(values)
-            table[name] = values.numpy()
+            table[name] = np.array(values)  # a copy: the next layer may work in place
         self._restore(moving)
         table["logits"] = table.pop(name)
         return table
