@@ -64,6 +64,9 @@ AUGMENTED = {
     "keras tuned, augmented": Competitor(
         "keras_fit", {"tuned": True}, augmented=True, needs="keras"
     ),
+    "keras tuned, its affine layers": Competitor(
+        "keras_fit", {"tuned": True, "own_layers": True}, augmented=True, needs="keras"
+    ),
 }
 """Beside the augmented ones the two plain ones that say what augmentation costs."""
 NAMES = sorted({*PLAIN, *AUGMENTED})

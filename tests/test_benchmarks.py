@@ -129,7 +129,12 @@ def test_competitors_of_torch_train(name: str, work: Work, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["keras", pytest.param("keras tuned, augmented", marks=pytest.mark.slow)]
+    "name",
+    [
+        "keras",
+        pytest.param("keras tuned, augmented", marks=pytest.mark.slow),
+        pytest.param("keras tuned, its affine layers", marks=pytest.mark.slow),
+    ],
 )
 def test_competitors_of_keras_train_and_are_tuned(name: str, work: Work, tmp_path: Path) -> None:
     member = {**PLAIN, **AUGMENTED}[name]

@@ -1,6 +1,7 @@
 """Keras' `fit` on arrays in memory: as it comes, or with what makes it fastest here."""
 
 import itertools
+import math
 import statistics
 import time
 from dataclasses import replace
@@ -24,13 +25,44 @@ CALIBRATION_ROUNDS = 3
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
-def compiled(
-    work: Work, *, jit_compile: bool | str = "auto", steps_per_execution: int = 1
-) -> keras.Model:
-    """The reference network, which scales its pixels itself, with Adam and a loss from logits."""
+def network(work: Work, *, own_layers: bool) -> keras.Sequential:
+    """The reference network, which scales its pixels itself, and distorts them where asked to."""
     chosen = AugmentationConfig(**AUGMENTATION) if work.augmented else AugmentationConfig()
     config = ModelConfig(hidden=work.hidden, augmentation=chosen)
-    model = augmented(build(config, np.zeros((1, 28, 28), np.uint8)), chosen)
+    plain = build(config, np.zeros((1, 28, 28), np.uint8))
+    if not own_layers:
+        return augmented(plain, chosen)
+    scaling, *rest = plain.layers
+    as_images = keras.layers.Reshape((28, 28, 1))
+    return keras.Sequential([keras.Input((28, 28)), scaling, as_images, *affine_layers(), *rest])
+
+
+def affine_layers() -> list[keras.layers.Layer]:
+    """Keras' own, each of which resamples.
+
+    Its elastic one is left out: it has one field for a whole batch whose size the graph does not
+    know, and gives every image of it the pixels of the first (Keras 3.15).
+    """
+    shear, shift = math.tan(math.radians(AUGMENTATION["shear"])), AUGMENTATION["shift"] / 28
+    scale = AUGMENTATION["scale"]
+    layers = keras.layers
+    return [
+        layers.RandomRotation(AUGMENTATION["rotation"] / 360, fill_mode="constant"),
+        layers.RandomShear(x_factor=shear, fill_mode="constant"),
+        layers.RandomZoom((-scale, scale), fill_mode="constant"),
+        layers.RandomTranslation(shift, shift, fill_mode="constant"),
+    ]
+
+
+def compiled(
+    work: Work,
+    *,
+    jit_compile: bool | str = "auto",
+    steps_per_execution: int = 1,
+    own_layers: bool = False,
+) -> keras.Model:
+    """The network with Adam and a loss from logits."""
+    model = network(work, own_layers=own_layers)
     model.compile(
         optimizer=keras.optimizers.Adam(work.learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -67,7 +99,9 @@ def seconds(
     return (time.perf_counter() - started) / round(work.epochs)
 
 
-def calibrate(work: Work, arrays: Arrays) -> tuple[keras.Model, dict[str, object]]:
+def calibrate(
+    work: Work, arrays: Arrays, *, own_layers: bool
+) -> tuple[keras.Model, dict[str, object]]:
     """The fastest of the ways to run the step, each tried on the same few batches.
 
     Returns:
@@ -80,7 +114,7 @@ def calibrate(work: Work, arrays: Arrays) -> tuple[keras.Model, dict[str, object
     models = {}
     for jit, steps in itertools.product((False, True), STEPS_PER_EXECUTION):
         name = f"jit_compile={jit}, steps_per_execution={steps}"
-        model = compiled(work, jit_compile=jit, steps_per_execution=steps)
+        model = compiled(work, jit_compile=jit, steps_per_execution=steps, own_layers=own_layers)
         try:
             seconds(model, few, once, verbose=0)  # compiles
         except Exception as error:  # TensorFlow raises several kinds where XLA lacks an operator
@@ -93,7 +127,9 @@ def calibrate(work: Work, arrays: Arrays) -> tuple[keras.Model, dict[str, object
     return models[chosen], {"chosen": chosen, "calibration_seconds": trials}
 
 
-def prepare(work: Work, tuned: bool = False, validated: bool = False) -> Prepared:
+def prepare(
+    work: Work, tuned: bool = False, validated: bool = False, own_layers: bool = False
+) -> Prepared:
     """As it comes it shows its progress bar; tuned it prints nothing."""
     keras.utils.set_random_seed(work.seed)
     arrays, kept = read(work)
@@ -101,7 +137,7 @@ def prepare(work: Work, tuned: bool = False, validated: bool = False) -> Prepare
     if not tuned:
         model = compiled(work)
         return Prepared(lambda: seconds(model, arrays, work, verbose=1))
-    model, note = calibrate(work, arrays)
+    model, note = calibrate(work, arrays, own_layers=own_layers)
     return Prepared(lambda: seconds(model, arrays, work, verbose=0, validation=validation), note)
 
 
