@@ -388,20 +388,40 @@ def test_the_parent_loads_no_framework() -> None:
 
 
 @pytest.mark.slow
-def test_the_other_measures_measure(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of them with all that they compare, on the tiny digits: a minute or two."""
-    monkeypatch.setattr(accuracy, "MOST_EPOCHS", 2)
-    everyone = replace(setting, competitors=())
-    assert set(memory.measure(everyone)[0]["mib"]) == set(PLAIN) - {memory.WITH_CHILDREN}
+def test_memory_is_that_of_single_processes(setting: Setting) -> None:
+    (group,) = memory.measure(replace(setting, competitors=("ours", memory.WITH_CHILDREN)))
+    assert set(group["mib"]) == {"bare loop", "ours"}
+    assert all(50 < mib < 5_000 for mib in group["mib"].values())
+
+
+@pytest.mark.slow
+def test_calls_are_counted(setting: Setting) -> None:
     (group,) = calls.measure(setting)
     counts = {name: row["python"] for name, row in group["calls_a_step"].items()}
     assert 0 < counts["bare loop"] < counts["ours, 32 steps an execution"]
-    (group,) = busy.measure(everyone)
-    assert set(group["competitors"]) == set(busy.COUNTED)
+
+
+@pytest.mark.slow
+def test_an_epoch_is_measured_beside_a_busy_process(setting: Setting) -> None:
+    (group,) = busy.measure(replace(setting, competitors=("ours",)))
+    assert set(group["competitors"]) == {"bare loop", "ours"}
+    for figures in group["competitors"].values():
+        assert figures["ratio"] == figures["busy"]["median"] / figures["idle"]["median"]
+
+
+@pytest.mark.slow
+def test_growth_has_a_point_for_each_value(setting: Setting) -> None:
     grids = growth.Grids((200,), (8,), (32,), (1, 2), (1, 2))
     points = growth.measure(setting, grids)
     assert {name: len(values) for name, values in points.items()} == {
         "images": 1, "width": 1, "batch_size": 1, "seeds": 2, "devices": 2,
     }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_time_to_an_accuracy_is_looked_for_with_both(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accuracy, "MOST_EPOCHS", 2)
     targets = accuracy.measure(replace(setting, rounds=1))["targets"]
     assert [group["target"] for group in targets] == list(accuracy.TARGETS)
