@@ -81,6 +81,7 @@ def prepare(work: Work, augmentation: Literal["ours", "kornia"] = "ours") -> Pre
     images, labels = train_images(work, device)
     batches = Batches(images, labels, work.batch_size)
     augment = AUGMENTS[augmentation](device) if work.augmented else None
+    torch.set_flush_denormal(True)  # as ours and TensorFlow do: Adam's moments decay into them
 
     def run() -> float:
         torch.manual_seed(work.seed)

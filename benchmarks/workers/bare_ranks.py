@@ -24,6 +24,7 @@ def train(rank: int, work: Work, folder: str) -> None:
         rank=rank,
         world_size=work.devices,
     )
+    torch.set_flush_denormal(True)
     torch.manual_seed(work.seed)  # the same order everywhere
     network: nn.Module = mlp(work.hidden).to(device)
     if work.devices > 1:
