@@ -389,8 +389,8 @@ def test_the_parent_loads_no_framework() -> None:
 
 @pytest.mark.slow
 def test_memory_is_that_of_single_processes(setting: Setting) -> None:
-    (group,) = memory.measure(replace(setting, competitors=("ours", memory.WITH_CHILDREN)))
-    assert set(group["mib"]) == {"bare loop", "ours"}
+    (group,) = memory.measure(replace(setting, competitors=()))
+    assert set(group["mib"]) == set(PLAIN) - {memory.WITH_CHILDREN}
     assert all(50 < mib < 5_000 for mib in group["mib"].values())
 
 
@@ -403,8 +403,8 @@ def test_calls_are_counted(setting: Setting) -> None:
 
 @pytest.mark.slow
 def test_an_epoch_is_measured_beside_a_busy_process(setting: Setting) -> None:
-    (group,) = busy.measure(replace(setting, competitors=("ours",)))
-    assert set(group["competitors"]) == {"bare loop", "ours"}
+    (group,) = busy.measure(replace(setting, competitors=()))
+    assert set(group["competitors"]) == set(busy.COUNTED)
     for figures in group["competitors"].values():
         assert figures["ratio"] == figures["busy"]["median"] / figures["idle"]["median"]
 
