@@ -7,6 +7,7 @@ along the diagonal, as one seed draws both directions.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -198,13 +199,12 @@ def layers(config: AugmentationConfig) -> list[keras.layers.Layer]:
     return chain
 
 
-def augmented(network: keras.Sequential, config: AugmentationConfig) -> keras.Sequential:
-    """The network to train: `network` with augmentation after its first layer, which scales.
+def augmented(network: keras.Sequential, chain: Sequence[keras.layers.Layer]) -> keras.Sequential:
+    """The network to train: `network` with `chain` after its first layer, which scales.
 
     They share layers and weights: what one is trained to, the other knows. An inference model is
-    free of augmentation this way. Where nothing is switched on, it is `network` itself.
+    free of augmentation this way. Without a chain it is `network` itself.
     """
-    chain = layers(config)
     if not chain:
         return network
     scaling, *rest = network.layers

@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from keras_reference.augmentation import augmented
+from keras_reference.augmentation import augmented, layers
 from keras_reference.callbacks import MODEL_FILE, BestModel, Recorder
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
 from keras_reference.data import Digits, load_digits
@@ -56,7 +56,7 @@ def fit(
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed_everything)
     network = build(model, digits.x_train[: len(digits.x_train) - val_size])
-    training = augmented(network, model.augmentation)
+    training = augmented(network, layers(model.augmentation))
     compile_(training, optimizer)
     recipe = {
         "model": dataclasses.asdict(model) | {"hidden": list(model.hidden)},

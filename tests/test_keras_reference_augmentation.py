@@ -76,7 +76,7 @@ def test_both_sides_and_the_recipe_have_the_same_options_and_defaults() -> None:
 def test_nothing_switched_on_adds_no_layer() -> None:
     network = build(ModelConfig(hidden=(4,)), np.zeros((1, 28, 28), np.uint8))
     assert layers(AugmentationConfig()) == []
-    assert augmented(network, AugmentationConfig()) is network
+    assert augmented(network, layers(AugmentationConfig())) is network
 
 
 def test_a_warp_that_moves_nothing_returns_its_input(images: Images) -> None:
@@ -220,7 +220,7 @@ def test_augmentation_comes_after_scaling_and_before_inversion() -> None:
     config = ModelConfig(hidden=(), invert=True, standardize="dataset")
     network = build(config, np.full((1, 28, 28), 50, np.uint8))
     on = AugmentationConfig(**STRONG)
-    names = [type(layer).__name__ for layer in augmented(network, on).layers]
+    names = [type(layer).__name__ for layer in augmented(network, layers(on)).layers]
     assert names == [
         "Rescaling", "Reshape", "Warp", "Thickness", "Erase", "Intensity", "Noise", "RandomInvert",
         "Rescaling", "Flatten", "Normalization", "Dense",

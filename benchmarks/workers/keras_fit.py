@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.work import AUGMENTATION, Work
 from benchmarks.workers.serving import Prepared, serve
-from keras_reference.augmentation import augmented
+from keras_reference.augmentation import augmented, layers
 from keras_reference.config import AugmentationConfig, ModelConfig
 from keras_reference.network import build
 
@@ -25,18 +25,6 @@ CALIBRATION_ROUNDS = 3
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
-def network(work: Work, *, own_layers: bool) -> keras.Sequential:
-    """The reference network, which scales its pixels itself, and distorts them where asked to."""
-    chosen = AugmentationConfig(**AUGMENTATION) if work.augmented else AugmentationConfig()
-    config = ModelConfig(hidden=work.hidden, augmentation=chosen)
-    plain = build(config, np.zeros((1, 28, 28), np.uint8))
-    if not own_layers:
-        return augmented(plain, chosen)
-    scaling, *rest = plain.layers
-    as_images = keras.layers.Reshape((28, 28, 1))
-    return keras.Sequential([keras.Input((28, 28)), scaling, as_images, *affine_layers(), *rest])
-
-
 def affine_layers() -> list[keras.layers.Layer]:
     """Keras' own, each of which resamples.
 
@@ -45,12 +33,11 @@ def affine_layers() -> list[keras.layers.Layer]:
     """
     shear, shift = math.tan(math.radians(AUGMENTATION["shear"])), AUGMENTATION["shift"] / 28
     scale = AUGMENTATION["scale"]
-    layers = keras.layers
     return [
-        layers.RandomRotation(AUGMENTATION["rotation"] / 360, fill_mode="constant"),
-        layers.RandomShear(x_factor=shear, fill_mode="constant"),
-        layers.RandomZoom((-scale, scale), fill_mode="constant"),
-        layers.RandomTranslation(shift, shift, fill_mode="constant"),
+        keras.layers.RandomRotation(AUGMENTATION["rotation"] / 360, fill_mode="constant"),
+        keras.layers.RandomShear(x_factor=shear, fill_mode="constant"),
+        keras.layers.RandomZoom((-scale, scale), fill_mode="constant"),
+        keras.layers.RandomTranslation(shift, shift, fill_mode="constant"),
     ]
 
 
@@ -61,8 +48,10 @@ def compiled(
     steps_per_execution: int = 1,
     own_layers: bool = False,
 ) -> keras.Model:
-    """The network with Adam and a loss from logits."""
-    model = network(work, own_layers=own_layers)
+    """The reference network, which scales its pixels itself, with Adam and a loss from logits."""
+    plain = build(ModelConfig(hidden=work.hidden), np.zeros((1, 28, 28), np.uint8))
+    chain = affine_layers() if own_layers else layers(AugmentationConfig(**AUGMENTATION))
+    model = augmented(plain, chain if work.augmented else [])
     model.compile(
         optimizer=keras.optimizers.Adam(work.learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -135,7 +124,7 @@ def prepare(
     arrays, kept = read(work)
     validation = kept if validated else None
     if not tuned:
-        model = compiled(work)
+        model = compiled(work, own_layers=own_layers)
         return Prepared(lambda: seconds(model, arrays, work, verbose=1))
     model, note = calibrate(work, arrays, own_layers=own_layers)
     return Prepared(lambda: seconds(model, arrays, work, verbose=0, validation=validation), note)
