@@ -13,9 +13,9 @@ from benchmarks import competitors, results, tables
 from benchmarks.errors import InputError, WorkerFailedError
 from benchmarks.setting import Setting
 from benchmarks.work import NETWORKS, work_on
-from parity.jobs import SideFailedError
-from parity.parser import OneSentenceParser
-from parity.runner import export_data
+from parity.commands.parser import OneSentenceParser
+from parity.sides.jobs import SideFailedError
+from parity.sides.runner import export_data
 
 MEASURES = ("epoch", "accuracy", "busy", "growth", "calls", "memory")
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
 
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
-from parity.guard import Reaction
+from parity.watch.guard import Reaction
 
 VIEWS_HELP = "Versions of the test images to score as well, or all."
 

@@ -1,4 +1,4 @@
-"""The collapse guard as a callback of Keras: it measures, `parity.guard` decides."""
+"""The collapse guard as a callback of Keras: it measures, `parity.watch.guard` decides."""
 
 from functools import partial
 from typing import Any
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keras_reference.data import Digits
-from parity.fingerprint import sample
-from parity.guard import ENOUGH, PROBE, Guard
+from parity.watch.fingerprint import sample
+from parity.watch.guard import ENOUGH, PROBE, Guard
 
 EPOCH_PROBE = 500
 """Validation images, at most, that are looked at after each epoch: Keras keeps no answers."""

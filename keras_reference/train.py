@@ -19,7 +19,6 @@ from keras_reference.errors import InputError
 from keras_reference.guard import CollapseGuard, look_at_test
 from keras_reference.network import build
 from keras_reference.views import chosen, score_views
-from parity.guard import Guard, Reaction
 from parity.run_record import (
     CONFIG_FILE,
     RECORD_FILE,
@@ -28,7 +27,8 @@ from parity.run_record import (
     versions_of,
     written_whole,
 )
-from parity.symptoms import Symptoms
+from parity.watch.guard import Guard, Reaction
+from parity.watch.symptoms import Symptoms
 
 
 def fit(

@@ -14,8 +14,8 @@ from scipy import ndimage
 from scipy.special import softmax
 
 from keras_reference.errors import InputError
-from parity.collapse import signs_of_collapse
 from parity.run_record import VIEWS_PICTURE, Predictions, written_whole
+from parity.watch.collapse import signs_of_collapse
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]

@@ -31,9 +31,9 @@ from lightning_mnist.ranks import watch_ranks
 from lightning_mnist.scores import Scores
 from lightning_mnist.threads import allowed_cpus, threads_for
 from lightning_mnist.views import ViewScore, chosen, draw_views, score_views, show_views
-from parity.guard import Reaction
 from parity.run_record import RECORD_FILE, VIEWS_PICTURE
-from parity.symptoms import Symptoms
+from parity.watch.guard import Reaction
+from parity.watch.symptoms import Symptoms
 
 OPTIMIZER = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-3}}
 LR_SCHEDULER = {

@@ -15,7 +15,8 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.parser import OneSentenceParser
 from lightning_mnist.ranks import RankLostError, leave_it_to_the_first
-from parity.guard import COLLAPSED, CollapsedError
+from parity.watch.collapse import COLLAPSED
+from parity.watch.guard import CollapsedError
 
 TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0}
 

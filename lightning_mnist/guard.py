@@ -1,4 +1,4 @@
-"""The collapse guard as a callback of Lightning: it measures, `parity.guard` decides."""
+"""The collapse guard as a callback of Lightning: it measures, `parity.watch.guard` decides."""
 
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,9 @@ from lightning_mnist.execution import StepCallback
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.sources import CLASSES
-from parity.fingerprint import sample
-from parity.guard import ENOUGH, PROBE, Guard, Reaction
-from parity.symptoms import Symptoms
+from parity.watch.fingerprint import sample
+from parity.watch.guard import ENOUGH, PROBE, Guard, Reaction
+from parity.watch.symptoms import Symptoms
 
 
 class CollapseGuard(StepCallback):
@@ -28,7 +28,7 @@ class CollapseGuard(StepCallback):
 
     Args:
         run_dir: Where it keeps the evidence.
-        reaction: "stop" raises `parity.guard.CollapsedError`, "warn" prints the same.
+        reaction: "stop" raises `parity.watch.guard.CollapsedError`, "warn" prints the same.
         trained: Symptoms of the training whose checkpoint is tested.
     """
 

@@ -15,8 +15,8 @@ from lightning_mnist.batches import EVALUATION_BATCH
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.warp import resample
-from parity.collapse import signs_of_collapse
 from parity.run_record import Predictions
+from parity.watch.collapse import signs_of_collapse
 
 SHOWN = 8  # digits of each view, in a row of the picture
 View = Callable[[Tensor], Tensor]

@@ -2,14 +2,14 @@
 
 ``parity.compare(a, b)`` compares run directories, folders of them, or prediction files;
 ``parity.assert_parity(a, b)`` does so in a test. Both sides import `parity.run_record` and
-`parity.collapse` from here, and so the package itself imports nothing.
+`parity.watch.collapse` from here, and so the package itself imports nothing.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from parity.comparison import Comparison, assert_parity, compare
-    from parity.verdict import Thresholds, Verdict
+    from parity.judge.comparison import Comparison, assert_parity, compare
+    from parity.judge.verdict import Thresholds, Verdict
 
 __all__ = ["Comparison", "Thresholds", "Verdict", "assert_parity", "compare"]
 
@@ -18,6 +18,6 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for: SciPy alone takes a second."""
     if name not in __all__:
         raise AttributeError(f"module 'parity' has no attribute {name!r}")
-    from parity import comparison, verdict
+    from parity.judge import comparison, verdict
 
     return getattr(verdict if name in ("Thresholds", "Verdict") else comparison, name)

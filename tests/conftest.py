@@ -10,7 +10,7 @@ os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"
 import importlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -51,6 +51,14 @@ def _no_mnist_by_accident(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
     """Fast tests give the same result with and without MNIST on the machine."""
     if "mnist_root" not in request.fixturenames:
         monkeypatch.delenv("LIGHTNING_MNIST_DATA", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _float32_again() -> Iterator[None]:
+    """A climb in float64 within this process leaves Keras as it was for the next test."""
+    yield
+    if "keras" in sys.modules:
+        sys.modules["keras"].config.set_floatx("float32")
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from examples.own_pair import ByHand
-from lightning_mnist import lockstep
-from lightning_mnist.lockstep import LockStep
+from lightning_mnist.instruments import lockstep
+from lightning_mnist.instruments.lockstep import LockStep
 from lightning_mnist.optimizers import KerasAdamW, KerasSGD
 
 Array = np.ndarray[Any, Any]

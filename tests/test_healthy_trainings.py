@@ -16,8 +16,8 @@ from lightning_mnist import sources
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.guard import CollapseGuard
 from lightning_mnist.module import DigitClassifier
-from parity.diagnosis import Case, diagnose
-from parity.symptoms import Symptoms
+from parity.watch.diagnosis import Case, diagnose
+from parity.watch.symptoms import Symptoms
 from tests.conftest import Here
 
 CHUNK, CHUNKS = 12, 13

@@ -21,8 +21,8 @@ from keras_reference.train import load_model
 from lightning_mnist import augmentation as torch_side
 from lightning_mnist import sources
 from lightning_mnist import warp as torch_warp
-from parity.recipe import AUGMENTATIONS
 from parity.run_record import Predictions, RunRecord
+from parity.sides.recipe import AUGMENTATIONS
 from tests.conftest import Here
 
 Images = np.ndarray

@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("keras", reason="the extra keras is not installed")
 
-from keras_reference.faults import FAULTS
+from keras_reference.instruments.faults import FAULTS
 from parity.run_record import RunRecord
-from parity.symptoms import Symptoms
+from parity.watch.symptoms import Symptoms
 from tests.conftest import Done, Here
 
 SMALL = (

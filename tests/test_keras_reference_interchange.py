@@ -12,13 +12,13 @@ pytest.importorskip("keras", reason="the extra keras is not installed")
 import keras
 from keras import layers
 
-import lightning_mnist.interchange
-from keras_reference import interchange
+import lightning_mnist.instruments.interchange
 from keras_reference.config import ModelConfig
 from keras_reference.errors import InputError
-from keras_reference.interchange import convert, network_of, read_model
-from keras_reference.layers import described
-from keras_reference.mlp_file import read, write
+from keras_reference.instruments import interchange
+from keras_reference.instruments.interchange import convert, network_of, read_model
+from keras_reference.instruments.layers import described
+from keras_reference.instruments.mlp_file import read, write
 from keras_reference.network import build
 from tests.conftest import Here
 from tests.mlp_files import DAMAGE, Contents, random_module, same_numbers, save_checkpoint
@@ -31,7 +31,7 @@ def exchanged(tmp_path: Path) -> Path:
     """The architecture "gelu" as a .safetensors."""
     path = tmp_path / "model.safetensors"
     checkpoint = save_checkpoint(random_module("gelu"), tmp_path / "model.ckpt")
-    lightning_mnist.interchange.convert(checkpoint, path)
+    lightning_mnist.instruments.interchange.convert(checkpoint, path)
     return path
 
 

@@ -8,9 +8,9 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="the extra keras is not installed")
 
-from keras_reference import lockstep  # noqa: E402
-from keras_reference.lockstep import LockStep  # noqa: E402
-from parity.recipe import Recipe  # noqa: E402
+from keras_reference.instruments import lockstep  # noqa: E402
+from keras_reference.instruments.lockstep import LockStep  # noqa: E402
+from parity.sides.recipe import Recipe  # noqa: E402
 
 
 def built(path: Path, *more: object, **recipe: Any) -> LockStep:

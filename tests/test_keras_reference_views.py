@@ -13,8 +13,8 @@ from keras_reference.errors import InputError
 from keras_reference.views import VIEWS, chosen, seen_as
 from lightning_mnist import sources
 from lightning_mnist import views as torch_side
-from parity import recipe
 from parity.run_record import Predictions, RunRecord, view_files
+from parity.sides import recipe
 from tests.conftest import Here
 
 SHORT = ("--trainer.max_epochs", 1, "--model.hidden", "[8]", "--guard", "off")

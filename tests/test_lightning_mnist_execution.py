@@ -23,7 +23,7 @@ from lightning_mnist.blocks import MOST_STEPS, seconds_of_a_step, steps_per_exec
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.execution import GradientClipping, StepCallback
-from lightning_mnist.faults import FAULTS
+from lightning_mnist.instruments.faults import FAULTS
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import MLP, work_of_a_step
 from tests.conftest import Command, Here

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightning_mnist.faults import FAULTS
+from lightning_mnist.instruments.faults import FAULTS
 from parity.run_record import RunRecord
-from parity.symptoms import Symptoms
+from parity.watch.symptoms import Symptoms
 from tests.conftest import Command, Done, Here
 
 # No dropout, as the user's network had none: it keeps a unit or two alive for an epoch of 12 steps.

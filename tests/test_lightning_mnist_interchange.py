@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from lightning_mnist import interchange
 from lightning_mnist.checkpoint import read_checkpoint
 from lightning_mnist.errors import InputError
-from lightning_mnist.interchange import convert, read_module
+from lightning_mnist.instruments import interchange
+from lightning_mnist.instruments.interchange import convert, read_module
 from tests.conftest import Here
 from tests.mlp_files import ARCHITECTURES, DAMAGE, Contents, random_module, save_checkpoint
 

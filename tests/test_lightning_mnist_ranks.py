@@ -23,7 +23,7 @@ from lightning_mnist.execution import StepCallback
 from lightning_mnist.network import MLP
 from lightning_mnist.ranks import _how, check_batch_norm
 from parity.run_record import Predictions, RunRecord
-from parity.symptoms import Symptoms
+from parity.watch.symptoms import Symptoms
 from tests.conftest import ROOT, Command, Here
 
 PLAIN = (

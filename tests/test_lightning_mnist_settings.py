@@ -9,9 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lightning_mnist import lockstep, module
-from lightning_mnist.lockstep import LockStep
-from parity.recipe import Recipe
+from lightning_mnist import module
+from lightning_mnist.instruments import lockstep
+from lightning_mnist.instruments.lockstep import LockStep
+from parity.sides.recipe import Recipe
 
 
 @pytest.fixture(autouse=True)

@@ -132,7 +132,7 @@ def test_the_users_bug_on_demand_and_its_alarm(
             "--data.source", tmp_path / "mnist.npz", "--model.hidden", "[128, 64]",
             "--trainer.max_epochs", 1, "--guard", guard, "--run_dir", tmp_path / guard,
         )  # fmt: skip
-        command = [sys.executable, "-m", f"{package}.faults", fault, "fit"]
+        command = [sys.executable, "-m", f"{package}.instruments.faults", fault, "fit"]
         return subprocess.run(
             [*command, *map(str, flags), *SGD[package]],
             cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,

@@ -11,15 +11,15 @@ import pytest
 
 pytest.importorskip("keras", reason="the extra keras is not installed")
 
-from keras_reference import lockstep as keras_side
-from lightning_mnist import lockstep as lightning_side
-from parity.audit import command
-from parity.audit.command import audited
+from keras_reference.instruments import lockstep as keras_side
+from lightning_mnist.instruments import lockstep as lightning_side
 from parity.audit.initializers import initializer
 from parity.audit.known import KNOWN
 from parity.audit.readings import read
 from parity.audit.rows import Row, rows
-from parity.recipe import Recipe
+from parity.commands import audit as command
+from parity.commands.audit import audited
+from parity.sides.recipe import Recipe
 from tests.conftest import Here, make_digits, write_npz
 
 BASE: dict[str, Any] = {"hidden": (64,), "batch_size": 32}

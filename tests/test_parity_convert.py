@@ -12,13 +12,13 @@ pytest.importorskip("keras", reason="the extra keras is not installed")
 
 import keras
 
-import keras_reference.interchange
-import lightning_mnist.interchange
+import keras_reference.instruments.interchange
+import lightning_mnist.instruments.interchange
 from lightning_mnist.checkpoint import read_checkpoint
-from lightning_mnist.interchange import read_module
+from lightning_mnist.instruments.interchange import read_module
 from lightning_mnist.module import DigitClassifier
-from parity import convert
-from parity.convert import DifferentError
+from parity.convert import conversion as convert
+from parity.convert.conversion import DifferentError
 from tests.conftest import Here
 from tests.mlp_files import (
     ARCHITECTURES,
@@ -52,7 +52,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
 
     def translate(package: str, source: Path, target: Path) -> str:
         made.append(target)
-        return importlib.import_module(f"{package}.interchange").convert(source, target)
+        return importlib.import_module(f"{package}.instruments.interchange").convert(source, target)
 
     def answers(forms: dict[str, Path], data: Path, folder: Path) -> dict[str, np.ndarray]:
         with np.load(data) as arrays:
@@ -72,8 +72,8 @@ def models(tmp_path: Path) -> dict[str, Path]:
     """The architecture "gelu" in all three forms."""
     files = {ending: tmp_path / f"model{ending}" for ending in ENDINGS}
     save_checkpoint(random_module("gelu"), files[".ckpt"])
-    lightning_mnist.interchange.convert(files[".ckpt"], files[".safetensors"])
-    keras_reference.interchange.convert(files[".safetensors"], files[".keras"])
+    lightning_mnist.instruments.interchange.convert(files[".ckpt"], files[".safetensors"])
+    keras_reference.instruments.interchange.convert(files[".safetensors"], files[".keras"])
     return files
 
 
@@ -84,7 +84,7 @@ def test_ten_architectures_go_to_keras_and_back_bit_for_bit(name: str, tmp_path:
     files = [tmp_path / name for name in names]
     save_checkpoint(module, files[0])
     sizes = [
-        side.interchange.convert(source, target)
+        side.instruments.interchange.convert(source, target)
         for side, source, target in zip(
             (lightning_mnist, keras_reference, keras_reference, lightning_mnist),
             files, files[1:], strict=False,
@@ -148,7 +148,9 @@ def test_any_form_becomes_any_other(
     if target == ".safetensors":
         between = out
     else:
-        importlib.import_module(f"{convert.SIDES[target]}.interchange").convert(out, between)
+        importlib.import_module(f"{convert.SIDES[target]}.instruments.interchange").convert(
+            out, between
+        )
     expected = Contents(models[".safetensors"]).tensors
     assert same_numbers(Contents(between).tensors, expected)
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from lightning_mnist import sources
-from parity.fingerprint import Fingerprint
-from parity.guard import COLLAPSE_FILE
 from parity.run_record import Predictions
-from parity.symptoms import SYMPTOMS_FILE, Layer, Symptoms
+from parity.watch.fingerprint import Fingerprint
+from parity.watch.guard import COLLAPSE_FILE
+from parity.watch.symptoms import SYMPTOMS_FILE, Layer, Symptoms
 from tests.conftest import Done, Here
 
 DIGITS = sources.load("digits", Path("nowhere"))

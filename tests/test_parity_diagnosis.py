@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from lightning_mnist import sources
-from parity.diagnosis import RULES, Case, Finding, answers, diagnose, inputs, learning
-from parity.fingerprint import Fingerprint
 from parity.run_record import RunRecordError
-from parity.symptoms import SYMPTOMS_FILE, Layer, Symptoms
+from parity.watch.diagnosis import RULES, Case, Finding, answers, diagnose, inputs, learning
+from parity.watch.fingerprint import Fingerprint
+from parity.watch.symptoms import SYMPTOMS_FILE, Layer, Symptoms
 
 DIGITS = sources.load("digits", Path("nowhere"))
 EXPECTED = (DIGITS.train_images / 255).astype(np.float32)

@@ -14,23 +14,25 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from parity import fault_runner, faults, jobs
-from parity.diagnosis import Finding
-from parity.faults import CATALOGUE, Fault, Outcome
-from parity.fingerprint import Fingerprint
-from parity.jobs import SIDES
-from parity.recipe import Recipe
+from parity.faults import catalogue as faults
+from parity.faults import runner as fault_runner
+from parity.faults.catalogue import CATALOGUE, Fault, Outcome
+from parity.judge.verdict import Verdict
 from parity.report.matrix import show_matrix, status, tally, write_page
 from parity.run_record import Predictions, RunRecord, RunRecordError
-from parity.symptoms import Symptoms
-from parity.verdict import Verdict
+from parity.sides import jobs
+from parity.sides.jobs import SIDES
+from parity.sides.recipe import Recipe
+from parity.watch.diagnosis import Finding
+from parity.watch.fingerprint import Fingerprint
+from parity.watch.symptoms import Symptoms
 from tests.conftest import ROOT, Here
 
 LABELS = np.arange(1000) % 10
 EVIL = "<script>alert(1)</script>"
 
 
-def module(side: str, name: str = "faults") -> ModuleType:
+def module(side: str, name: str = "instruments.faults") -> ModuleType:
     """A module of a side, imported when it is needed: TensorFlow takes its time."""
     if side == "keras":
         pytest.importorskip("keras", reason="the extra keras is not installed")
@@ -340,7 +342,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Any:
         recipe = Recipe(hidden=(32,), epochs=2, batch_size=16)
         monkeypatch.setattr(fault_runner, "recipes", lambda digits: {"adam": recipe})
         made = partial(fault_runner.make_faults, catalogue=catalogue)
-        monkeypatch.setattr(fault_runner, "make_faults", made)
+        monkeypatch.setattr("parity.commands.faults.make_faults", made)
 
     return patch
 

@@ -11,7 +11,7 @@ import torch
 
 from lightning_mnist import sources
 from lightning_mnist.preprocessing import Preprocessing
-from parity.fingerprint import GRID, SAMPLE, Fingerprint, change, intended, sample
+from parity.watch.fingerprint import GRID, SAMPLE, Fingerprint, change, intended, sample
 
 DIGITS = sources.load("digits", Path("nowhere"))
 EXPECTED = (DIGITS.train_images / 255).astype(np.float32)

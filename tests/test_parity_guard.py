@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.collapse import Reading
-from parity.guard import COLLAPSE_FILE, CollapsedError, Guard
-from parity.loading import load_run
-from parity.symptoms import SYMPTOMS_FILE, Symptoms
+from parity.judge.loading import load_run
+from parity.watch.collapse import Reading
+from parity.watch.guard import COLLAPSE_FILE, CollapsedError, Guard
+from parity.watch.symptoms import SYMPTOMS_FILE, Symptoms
 
 LABELS = np.arange(200) % 10
 ALIVE = {"layer 1": 0.25}

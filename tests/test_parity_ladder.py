@@ -14,15 +14,15 @@ import pytest
 import torch
 
 from lightning_mnist.command import BuiltCLI, open_cli
-from lightning_mnist.lockstep import LockStep
+from lightning_mnist.instruments.lockstep import LockStep
+from parity.commands.ladder import ENTRIES
 from parity.ladder.climb import Climb, Plan
-from parity.ladder.command import ENTRIES
-from parity.ladder.remote import Remote
 from parity.ladder.rung import Rung
-from parity.lockstep import Server, Table
-from parity.recipe import Recipe
 from parity.report.ladder import summary
-from parity.runner import export_data
+from parity.sides.lockstep import Server, Table
+from parity.sides.recipe import Recipe
+from parity.sides.remote import Remote
+from parity.sides.runner import export_data
 from tests import planted
 from tests.conftest import ROOT, Here, make_digits, write_npz
 

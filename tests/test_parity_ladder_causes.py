@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from parity.ladder.cause import Cause
-from parity.ladder.causes import batches, gradients, layers, loss, pixels, weights
-from parity.ladder.causes.rounding import Table
+from parity.readings import batches, gradients, layers, loss, pixels, weights
+from parity.readings.cause import Cause
+from parity.readings.rounding import Table
 
 Array = np.ndarray[Any, Any]
 NAMES = ("ours", "theirs")

@@ -14,9 +14,9 @@ pytest.importorskip("keras", reason="the extra keras is not installed")
 
 import keras
 
-from parity.ladder.cause import Cause
-from parity.ladder.causes.optimizer import UNEXPLAINED, explain
-from parity.ladder.trace import Trace
+from parity.readings.cause import Cause
+from parity.readings.optimizer import UNEXPLAINED, explain
+from parity.readings.trace import Trace
 
 NAMES = ("ours", "theirs")
 SHAPES = {

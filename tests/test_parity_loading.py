@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.loading import load_run, load_side
+from parity.judge.loading import load_run, load_side
 from parity.run_record import RunRecordError
 
 LABELS = np.array([0, 1, 2, 1])

@@ -10,10 +10,10 @@ import yaml
 
 pytest.importorskip("keras", reason="the extra keras is not installed")
 
-from parity import jobs
-from parity.recipe import RECIPES, Recipe
+from parity.judge.verdict import Thresholds
 from parity.run_record import RunRecord
-from parity.verdict import Thresholds
+from parity.sides import jobs
+from parity.sides.recipe import RECIPES, Recipe
 from tests.conftest import ROOT, Here
 
 SHORT = ("--seeds", 2, "--epochs", 2, "--hidden", "[16]", "--batch_size", 32)

@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from parity import equivalence, statistics
+from parity.judge import equivalence, statistics
 
 RNG = np.random.default_rng(0)
 

@@ -10,10 +10,10 @@ import pytest
 
 import parity
 from parity import Verdict
-from parity.evidence import CannotCompareError
-from parity.loading import Side, load_run
+from parity.judge.evidence import CannotCompareError
+from parity.judge.loading import Side, load_run
+from parity.judge.verdict import Judgement, worst
 from parity.run_record import Predictions, RunRecordError, view_files
-from parity.verdict import Judgement, worst
 from tests.conftest import Here
 from tests.parity_sides import Ints, healthy, side, swapped
 

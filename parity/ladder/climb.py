@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from parity.ladder import rungs
-from parity.ladder.remote import Remote
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start, Stretch
 from parity.ladder.tolerance import Tolerance
-from parity.ladder.trace import Trace
-from parity.lockstep import LOGITS, Array, Precision, Table
+from parity.readings.trace import Trace
+from parity.sides.lockstep import LOGITS, Array, Precision, Table
+from parity.sides.remote import Remote
 
 TRACED = 4
 """Steps of which gradients and weights are kept: enough to tell optimisers apart."""

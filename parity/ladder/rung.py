@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from parity.ladder.cause import Cause
 from parity.ladder.difference import Difference
+from parity.readings.cause import Cause
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from parity.ladder.cause import Cause
-from parity.ladder.causes import batches as batch_causes
-from parity.ladder.causes import gradients as gradient_causes
-from parity.ladder.causes import last_batch as last_causes
-from parity.ladder.causes import layers as layer_causes
-from parity.ladder.causes import loss as loss_causes
-from parity.ladder.causes import moving as moving_causes
-from parity.ladder.causes import optimizer as optimizer_causes
-from parity.ladder.causes import pixels as pixel_causes
-from parity.ladder.causes import weights as weight_causes
 from parity.ladder.difference import difference, differences, magnitude
 from parity.ladder.rung import Rung
 from parity.ladder.tolerance import Tolerance
-from parity.ladder.trace import Trace
-from parity.lockstep import DIGITS, PIXELS, Array, Table
+from parity.readings import batches as batch_causes
+from parity.readings import gradients as gradient_causes
+from parity.readings import last_batch as last_causes
+from parity.readings import layers as layer_causes
+from parity.readings import loss as loss_causes
+from parity.readings import moving as moving_causes
+from parity.readings import optimizer as optimizer_causes
+from parity.readings import pixels as pixel_causes
+from parity.readings import weights as weight_causes
+from parity.readings.cause import Cause
+from parity.readings.trace import Trace
+from parity.sides.lockstep import DIGITS, PIXELS, Array, Table
 
 Names = tuple[str, str]
 

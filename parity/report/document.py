@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from parity import statistics
-from parity.comparison import Comparison, View
-from parity.equivalence import Estimate
-from parity.evidence import Pair, SideEvidence
-from parity.loading import Side
+from parity.judge import statistics
+from parity.judge.comparison import Comparison, View
+from parity.judge.equivalence import Estimate
+from parity.judge.evidence import Pair, SideEvidence
+from parity.judge.loading import Side
 
 SCHEMA_VERSION = 1
 

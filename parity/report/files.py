@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.comparison import Comparison
+from parity.judge.comparison import Comparison
 from parity.report.page import page
 from parity.report.text import junit, markdown
 from parity.run_record import written_whole

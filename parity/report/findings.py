@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.markup import escape
 
-from parity.diagnosis import Case, Finding
+from parity.watch.diagnosis import Case, Finding
 
 
 def show_findings(name: str, case: Case, findings: list[Finding], console: Console) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.comparison import Comparison
+from parity.judge.comparison import Comparison
 
 
 def test_images(comparison: Comparison) -> NDArray[np.uint8] | None:

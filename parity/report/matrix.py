@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from parity.faults import Outcome
-from parity.fingerprint import GRID
+from parity.faults.catalogue import Outcome
 from parity.run_record import written_whole
+from parity.watch.fingerprint import GRID
 
 ENOUGH_NAMED = 0.9
 """Share of the detected mistakes whose first-named cause must be right."""

@@ -8,7 +8,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from parity.comparison import Comparison
+from parity.judge.comparison import Comparison
 from parity.report import plots
 from parity.report.text import VIEW_COLUMNS, view_rows
 

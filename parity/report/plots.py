@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from parity import statistics
-from parity.comparison import Comparison
+from parity.judge import statistics
+from parity.judge.comparison import Comparison
 
 COLORS = ("#3b82c4", "#e07b2e")
 INK = "#808080"  # legible on white and on black

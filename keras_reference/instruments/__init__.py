@@ -1,0 +1,1 @@
+"""What `parity` asks this side for: settings, lock step, mistakes and weights."""

@@ -1,0 +1,116 @@
+"""``.keras`` to ``.safetensors`` and back: ``python -m``, this module, IN, OUT."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+# TensorFlow prints its build options and the absence of a GPU on every start.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same result on every processor
+
+import keras
+import numpy as np
+
+from keras_reference.config import ModelConfig
+from keras_reference.errors import InputError
+from keras_reference.instruments import mlp_file
+from keras_reference.instruments.layers import described
+from keras_reference.instruments.mlp_file import Config, Tensors
+from keras_reference.network import build
+from keras_reference.train import load_model
+from parity.run_record import written_whole
+
+ENDINGS = [".keras", ".safetensors"]
+
+
+def convert(source: Path, target: Path) -> str:
+    """Write the network in one of the files as the other; one is a ``.keras``.
+
+    Optimiser, loss and training history are not exchanged.
+
+    Returns:
+        Layers and parameters, counted in words.
+
+    Raises:
+        InputError: `source` cannot be read, or is a network that the interchange cannot say.
+        OSError: `target` cannot be written.
+    """
+    if source.suffix == ".keras":
+        config, tensors = read_model(source)
+        try:
+            mlp_file.write(target, config, tensors)
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
+    else:
+        config, tensors = mlp_file.read(source)
+        with written_whole(target) as temporary:
+            network_of(config, tensors).save(temporary)
+    statistics = ("mean", "variance")
+    trained = [a.size for name, a in tensors.items() if name.split(".")[1] not in statistics]
+    return f"{len(config['hidden']) + 1} layers, {sum(trained):,} parameters"
+
+
+def read_model(path: Path) -> tuple[Config, Tensors]:
+    """What a ``.keras`` file says and holds, read in safe mode.
+
+    Raises:
+        InputError: it is missing, damaged, unsafe, or holds what the interchange cannot say.
+    """
+    try:
+        network = load_model(path)
+    except InputError as error:
+        raise InputError(str(error).removeprefix("--model_file ")) from error
+    try:
+        config, variables = described(network)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    to_numpy = keras.ops.convert_to_numpy
+    return config, {name: to_numpy(variable) for name, variable in variables.items()}
+
+
+def network_of(config: Config, tensors: Tensors) -> keras.Sequential:
+    """The network that `config` describes, with these weights."""
+    names = ("activation", "dropout", "invert", "standardize")
+    model = ModelConfig(
+        hidden=tuple(config["hidden"]),
+        batch_norm=config["batch_norm"] is not None,
+        **{name: config[name] for name in names},
+    )
+    plan = build(model, np.zeros((1, 28, 28), np.uint8)).get_config()
+    for layer in plan["layers"]:
+        if layer["class_name"] == "BatchNormalization":
+            layer["config"] |= config["batch_norm"]
+        elif layer["class_name"] == "Normalization":
+            # The root of a float32's square, in float32, is that float32.
+            layer["config"] |= {"mean": config["mean"], "variance": config["std"] ** 2}
+    network = keras.Sequential.from_config(plan)
+    for name, variable in described(network)[1].items():
+        variable.assign(tensors[name])
+    return network
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0, or 1 where the input was at fault; 2 for flags that mean nothing."""
+    parser = argparse.ArgumentParser(
+        prog="python -m keras_reference.instruments.interchange",
+        description="Convert a network from .keras to .safetensors, or back.",
+    )
+    parser.add_argument("source", metavar="IN", type=Path, help="The file to read.")
+    parser.add_argument("target", metavar="OUT", type=Path, help="The file to write.")
+    flags = parser.parse_args(arguments)
+    if sorted((flags.source.suffix, flags.target.suffix)) != ENDINGS:
+        parser.error("expected a .keras and a .safetensors, in either order")
+    try:
+        print(convert(flags.source, flags.target))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {flags.target}: cannot be written ({error})", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""What a ``fit`` command line really does, for `parity audit`: asked of what it has compiled.
+
+Where a setting can be measured on the built object it is, and the measurement is given as it is;
+`parity audit` reads it. Nothing here changes the network or its optimiser.
+"""
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+from jsonargparse import Namespace
+
+from keras_reference.data import Digits, load_digits
+from keras_reference.instruments.settings.data import data_settings
+from keras_reference.instruments.settings.layers import layer_settings
+from keras_reference.instruments.settings.optimizer import optimizer_settings
+from keras_reference.network import build
+from keras_reference.train import compile_, schedule, validation_size
+
+Settings = dict[str, Any]
+EPOCHS = 4
+"""First epochs whose learning rates are given."""
+BATCH = np.random.default_rng(0).integers(0, 256, (4, 28, 28)).astype(np.uint8)
+LABELS = np.array([3, 1, 4, 1])
+
+
+def effective_settings(
+    config: Namespace, network: keras.Sequential, layers: dict[str, keras.Layer]
+) -> Settings:
+    """All settings, JSON values by canonical names.
+
+    Args:
+        config: Flags of ``fit``.
+        network: What they compile.
+        layers: Its layers behind the preprocessing, by canonical names.
+    """
+    digits = load_digits(config.data.source)
+    first = next(iter(layers.values()))
+    return {
+        **_pixels(config, digits),
+        **layer_settings(network, layers),
+        "loss": _loss(network),
+        **_metric(network, config),
+        **optimizer_settings(network.optimizer),
+        "schedule.learning_rate": _rates(network, config),
+        **data_settings(config.data, digits),
+        **_augmentation(config),
+        "trainer.epochs": config.trainer.max_epochs,
+        "precision": first.dtype_policy.name,
+        "execution": "XLA" if network.jit_compile else "tf.function",
+    }
+
+
+def _pixels(config: Namespace, digits: Digits) -> Settings:
+    """The input of the first Dense for each grey level, in the network that `fit` builds."""
+    val_size = validation_size(config.data, len(digits.y_train))
+    network = build(config.model, digits.x_train[: len(digits.x_train) - val_size])
+    values = keras.ops.cast(np.arange(28 * 28).reshape(1, 28, 28) % 256, keras.config.floatx())
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Dense):
+            break
+        values = layer(values)
+    pixels = keras.ops.convert_to_numpy(values)[0, :256]
+    return {"preprocessing.pixels": pixels.astype(np.float64).tolist()}
+
+
+def _augmentation(config: Namespace) -> Settings:
+    given = dataclasses.asdict(config.model.augmentation)
+    names = [name for name in given if name != "smoothness" or given["elastic"]]
+    return {f"augmentation.{name}": given[name] for name in names if given[name]}
+
+
+def _loss(network: keras.Sequential) -> Settings:
+    """The compiled loss of given logits, and of the same ones twice."""
+    logits = np.random.default_rng(0).normal(size=(4, 10)).astype(np.float32)
+    once, twice = (
+        float(network.compute_loss(y=np.tile(LABELS, times), y_pred=np.tile(logits, (times, 1))))
+        for times in (1, 2)
+    )
+    return {"logits": logits.tolist(), "labels": LABELS.tolist(), "once": once, "twice": twice}
+
+
+def _metric(network: keras.Sequential, config: Namespace) -> Settings:
+    """What `fit` shows of two batches, with a copy that neither drops out nor learns."""
+    copy = keras.models.clone_model(network)
+    for layer in copy.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+    compile_(copy, config.optimizer)
+    copy.optimizer.learning_rate = 0.0
+    copy.run_eagerly = True
+    shown: list[float] = []
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: shown.append(float(logs["loss"])),
+        on_epoch_end=lambda epoch, logs: shown.append(float(logs["loss"])),
+    )
+    images, labels = np.concatenate([BATCH, BATCH[::-1] // 2]), np.tile(LABELS, 2)
+
+    def fit(part: slice) -> list[float]:
+        shown.clear()
+        given = {"batch_size": len(BATCH), "shuffle": False, "verbose": 0, "callbacks": [note]}
+        copy.fit(images[part], labels[part], **given)
+        return list(shown)
+
+    first, second, both = (fit(part) for part in (slice(4), slice(4, 8), slice(8)))
+    batches = [first[0], second[0]]
+    epoch = "the epoch's mean" if np.isclose(both[-1], np.mean(batches)) else "the last batch's"
+    return {
+        "metric.train_loss": f"{epoch}, in training mode, each batch before its own step",
+        "metric.train_loss.shown": {"batches": batches, "shown": both[1]},
+    }
+
+
+def _rates(network: keras.Sequential, config: Namespace) -> list[float]:
+    """Learning rates of the first epochs, as the callback of `fit` sets them."""
+    optimizer = network.optimizer
+    first = float(optimizer.learning_rate)
+    if config.optimizer.decay == 1:
+        return [first] * EPOCHS
+    callback = schedule(first, config.optimizer.decay)
+    callback.set_model(network)
+    rates = []
+    for epoch in range(EPOCHS):
+        callback.on_epoch_begin(epoch)
+        rates.append(float(optimizer.learning_rate))
+    optimizer.learning_rate = first
+    return rates

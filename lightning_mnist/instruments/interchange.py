@@ -1,0 +1,170 @@
+"""``.ckpt`` to ``.safetensors`` and back: ``python -m``, this module, IN, OUT."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import __version__ as lightning_version
+
+from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
+from lightning_mnist.errors import InputError
+from lightning_mnist.instruments import mlp_file
+from lightning_mnist.instruments.lockstep import TENSORS, named_layers
+from lightning_mnist.instruments.mlp_file import BATCH_NORMS, Plan, Weights
+from lightning_mnist.module import DigitClassifier
+from lightning_mnist.network import MLP, BatchNorm
+
+CHECKPOINT, SAFETENSORS = ".ckpt", ".safetensors"
+_BATCH_NORM: dict[BatchNorm, dict[str, float] | None] = {
+    False: None,
+    True: BATCH_NORMS[0],
+    "keras": BATCH_NORMS[1],
+}
+"""What batch norm computes, by what ``--model.batch_norm`` calls it."""
+
+
+def convert(source: Path, target: Path) -> str:
+    """Write what `source` holds as `target`; one of them is a ``.ckpt``, one a ``.safetensors``.
+
+    A checkpoint that was converted holds no optimiser, no split and no augmentation: it can be
+    tested, not trained further.
+
+    Returns:
+        How large the network is, in words.
+
+    Raises:
+        InputError: `source` cannot be read, or holds what the interchange format cannot say.
+        OSError: `target` cannot be written.
+    """
+    if source.suffix == CHECKPOINT:
+        plan, weights = read_module(source)
+        try:
+            mlp_file.save(target, plan, weights)
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
+    else:
+        plan, weights = mlp_file.load(source)
+        write_module(target, plan, weights)
+    learned = sum(
+        w.size for name, w in weights.items() if not name.endswith((".mean", ".variance"))
+    )
+    return f"{len(plan.hidden) + 1} layers, {learned:,} parameters"
+
+
+def read_module(path: Path) -> tuple[Plan, Weights]:
+    """What a checkpoint of a `DigitClassifier` says and holds.
+
+    Raises:
+        InputError: it is missing, damaged, of another model, or not in float32.
+    """
+    try:
+        checkpoint = read_checkpoint(path)
+    except InputError as error:
+        raise InputError(str(error).removeprefix("--ckpt_path ")) from error
+    flags = dict(checkpoint["hyper_parameters"])
+    for key in ("_instantiator", "augmentation"):
+        flags.pop(key, None)
+    state = checkpoint["state_dict"]
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and tensor.dtype != torch.float32:
+            raise InputError(
+                f"{path}: {name} is {str(tensor.dtype).removeprefix('torch.')}; expected float32: "
+                "weights are exchanged in float32 only"
+            )
+    module = DigitClassifier(**flags)
+    module.load_state_dict(state)
+    tensors = _tensors(module.network)
+    weights = {
+        # Row-major: a transposed kernel is a view.
+        name: np.ascontiguousarray(tensor.numpy(force=True))
+        for name, tensor in tensors.items()
+    }
+    try:
+        return _plan(module), weights
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def write_module(path: Path, plan: Plan, weights: Weights) -> None:
+    """Write a checkpoint that ``test``, ``validate`` and ``predict`` take; whole or not at all."""
+    names = {repr(value): name for name, value in _BATCH_NORM.items()}
+    module = DigitClassifier(
+        hidden=plan.hidden,
+        activation=plan.activation,
+        dropout=plan.dropout,
+        batch_norm=names[repr(plan.batch_norm)],
+        invert=plan.invert,
+        standardize=plan.standardize,
+    )
+    with torch.no_grad():
+        module.preprocessing.mean.fill_(plan.mean)
+        module.preprocessing.std.fill_(plan.std)
+        for name, tensor in _tensors(module.network).items():
+            tensor.copy_(torch.from_numpy(weights[name]))
+    checkpoint = {
+        "epoch": 0,
+        "global_step": 0,
+        "pytorch-lightning_version": lightning_version,
+        "hparams_name": "kwargs",
+        "hyper_parameters": dict(module.hparams),
+        "state_dict": module.state_dict(),
+    }
+    WholeCheckpointIO().save_checkpoint(checkpoint, path)
+
+
+def _plan(module: DigitClassifier) -> Plan:
+    """What a module was built from; without hidden layers most of it says nothing."""
+    flags = module.hparams
+    hidden = list(flags["hidden"])
+    measured = flags["standardize"] == "dataset"
+    return Plan(
+        hidden=hidden,
+        activation=flags["activation"] if hidden else "relu",
+        dropout=float(flags["dropout"]) if hidden else 0.0,
+        batch_norm=_batch_norm(flags["batch_norm"]) if hidden else None,
+        invert=flags["invert"],
+        standardize=flags["standardize"],
+        mean=module.preprocessing.mean.item() if measured else 0.0,
+        std=module.preprocessing.std.item() if measured else 1.0,
+    )
+
+
+def _batch_norm(flag: Any) -> Any:
+    """What the interchange calls it; what it does not know is for `Plan` to refuse."""
+    return next((said for name, said in _BATCH_NORM.items() if name == flag), flag)
+
+
+def _tensors(network: MLP) -> dict[str, torch.Tensor]:
+    """The network's own tensors by their names in the interchange; kernels as views [in, out]."""
+    tensors = {}
+    for name, layer in named_layers(network).items():
+        for ours, theirs in TENSORS.get(name.rpartition("_")[0], {}).items():
+            tensor = getattr(layer, theirs)
+            tensors[f"{name}.{ours}"] = tensor.T if ours == "kernel" else tensor
+    return tensors
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0, 1 where a file was at fault; flags that cannot be understood exit with 2."""
+    parser = argparse.ArgumentParser(prog="python -m lightning_mnist.instruments.interchange")
+    parser.add_argument("source", metavar="IN", type=Path, help="A .ckpt or a .safetensors.")
+    parser.add_argument("target", metavar="OUT", type=Path, help="The other of the two.")
+    flags = parser.parse_args(arguments)
+    if {flags.source.suffix, flags.target.suffix} != {CHECKPOINT, SAFETENSORS}:
+        parser.error(f"expected names that end in {CHECKPOINT} and {SAFETENSORS}, in either order")
+    try:
+        print(convert(flags.source, flags.target))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {flags.target}: cannot be written ({error})", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""What a ``fit`` command line really does, for `parity audit`: asked of what it has built.
+
+Where a setting can be measured on the built object it is, and the measurement is given as it is;
+`parity audit` reads it. Nothing here changes the model or its optimiser.
+"""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lightning_mnist.cli import DigitsCLI
+from lightning_mnist.instruments.settings.data import data_settings
+from lightning_mnist.instruments.settings.layers import layer_settings
+from lightning_mnist.instruments.settings.optimizer import optimizer_settings
+from lightning_mnist.mnist_form import SIDE
+from lightning_mnist.module import DigitClassifier
+from lightning_mnist.scores import RunningScores
+from lightning_mnist.sources import CLASSES
+
+Settings = dict[str, Any]
+EPOCHS = 4
+"""First epochs whose learning rates are given."""
+PRECISIONS = {
+    "32-true": "float32",
+    "64-true": "float64",
+    "bf16-mixed": "mixed_bfloat16",
+    "16-mixed": "mixed_float16",
+}
+"""Keras' names for what Lightning computes in."""
+
+
+def effective_settings(
+    cli: DigitsCLI, optimizer: Optimizer, layers: dict[str, nn.Module]
+) -> Settings:
+    """All settings, JSON values by canonical names.
+
+    Args:
+        cli: What has been built.
+        optimizer: Of its model.
+        layers: Of its network, by canonical names.
+    """
+    cli.datamodule.setup("fit")
+    return {
+        **_pixels(cli),
+        **layer_settings(layers),
+        **_training_step(cli.model),
+        **optimizer_settings(optimizer, cli.trainer),
+        "schedule.learning_rate": _rates(cli.model, optimizer),
+        **data_settings(cli.datamodule),
+        **_augmentation(cli.model),
+        "trainer.epochs": cli.trainer.max_epochs,
+        "precision": PRECISIONS.get(str(cli.trainer.precision), str(cli.trainer.precision)),
+        "execution": "torch.compile" if hasattr(cli.model, "_orig_mod") else "eager torch",
+    }
+
+
+def _pixels(cli: DigitsCLI) -> Settings:
+    """The network's input for each grey level, as after `DigitClassifier.on_fit_start`."""
+    preprocessing = copy.deepcopy(cli.model.preprocessing)
+    preprocessing.fit(cli.datamodule.train_images)
+    levels = torch.arange(SIDE * SIDE).remainder(256).to(torch.uint8)
+    pixels = preprocessing(levels.view(1, SIDE, SIDE))
+    return {"preprocessing.pixels": pixels[0, :256].tolist()}
+
+
+def _augmentation(model: DigitClassifier) -> Settings:
+    given: Settings = model.hparams["augmentation"]
+    active = {name: value for name, value in given.items() if value}
+    if "elastic" not in active:
+        active.pop("smoothness", None)
+    return {f"augmentation.{name}": value for name, value in active.items()}
+
+
+def _training_step(model: DigitClassifier) -> Settings:
+    """What the training step makes of given logits: its loss, and what it shows of it."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(4, CLASSES, generator=generator)
+    labels = torch.tensor([3, 1, 4, 1])
+    once = _loss(model, logits, labels)
+    twice = _loss(model, logits.repeat(2, 1), labels.repeat(2))
+    other = _loss(model, 2 * logits, labels)
+    scores = RunningScores()
+    for loss, answers in ((once, logits), (other, 2 * logits)):
+        scores.add([loss], [answers], labels, [len(labels)])
+    total, (_, count) = scores.totals()
+    mean = torch.isclose(total / count, (once + other) / 2)
+    epoch = "the epoch's mean" if mean else "another number"
+    return {
+        "loss": {
+            "logits": logits.tolist(),
+            "labels": labels.tolist(),
+            "once": once.item(),
+            "twice": twice.item(),
+        },
+        "metric.train_loss": f"{epoch}, in training mode, each batch before its own step",
+        "metric.train_loss.shown": {
+            "batches": [once.item(), other.item()],
+            "shown": scores.last_loss.item(),
+        },
+    }
+
+
+def _loss(model: DigitClassifier, logits: Tensor, labels: Tensor) -> Tensor:
+    """The training loss where the network gives these logits."""
+    modules: dict[str, Any] = model._modules
+    network = modules["network"]
+    modules["network"] = nn.Identity()
+    try:
+        loss, _ = model.loss(logits, labels)
+    finally:
+        modules["network"] = network
+    return loss
+
+
+def _rates(model: DigitClassifier, optimizer: Optimizer) -> list[float]:
+    """Learning rates of the first epochs."""
+    configured: Any = model.configure_optimizers()
+    _, schedulers = configured
+    if not schedulers:
+        return [optimizer.param_groups[0]["lr"]] * EPOCHS
+    scheduler = schedulers[0]
+    before = copy.deepcopy(scheduler.state_dict())
+    rates = []
+    optimizer.zero_grad()
+    for _ in range(EPOCHS):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()  # no gradient, no step; schedulers want to see one
+        scheduler.step()
+    scheduler.load_state_dict(before)
+    for group, rate in zip(optimizer.param_groups, before["_last_lr"], strict=True):
+        group["lr"] = rate
+    return rates

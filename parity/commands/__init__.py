@@ -1,0 +1,1 @@
+"""The commands of ``python -m parity``, one file each."""

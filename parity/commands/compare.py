@@ -1,0 +1,51 @@
+"""``python -m parity compare A B``: what both sides left behind, judged and reported."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from jsonargparse import Namespace
+from rich.console import Console
+
+from parity.commands.parser import OneSentenceParser
+from parity.judge.comparison import Comparison, compare
+from parity.judge.verdict import Thresholds
+
+HELP = "compare what has been trained"
+
+
+def parser() -> OneSentenceParser:
+    """The flags."""
+    flags = OneSentenceParser(description="Compare two sides that have been trained.")
+    flags.add_argument("a", type=Path, help="Run directory, folder of them, .npz or .csv.")
+    flags.add_argument("b", type=Path, help="The other side.")
+    flags.add_argument("--out", type=Path | None, help="Folder for the report.")
+    flags.add_class_arguments(Thresholds, "margins")
+    flags.add_argument("--views", nargs="+", default=[], help="Views to judge as well.")
+    return flags
+
+
+def run(flags: Namespace, parser: OneSentenceParser) -> int:
+    """The verdict.
+
+    Raises:
+        CannotCompareError: the sides cannot be compared.
+        RunRecordError: a file is missing or breaks the contract.
+    """
+    flags = parser.instantiated(flags)
+    return report(compare(flags.a, flags.b, flags.margins, flags.views), flags.out, Console())
+
+
+def report(comparison: Comparison, out: Path | None, console: Console) -> int:
+    """Show a comparison and write it to `out`, if given; the verdict as exit code."""
+    from parity.report.document import document  # with Matplotlib, slow to import
+    from parity.report.files import write_report
+    from parity.report.images import test_images
+    from parity.report.text import show
+
+    values = document(comparison, shlex.join(["python", "-m", "parity", *sys.argv[1:]]))
+    show(values, console)
+    if out is not None:
+        write_report(comparison, values, test_images(comparison), out)
+        console.print(f"report: {out / 'report.html'}", highlight=False, soft_wrap=True)
+    return comparison.verdict.value

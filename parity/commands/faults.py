@@ -1,0 +1,42 @@
+"""``python -m parity faults``: makes every known mistake; do the alarms go off?"""
+
+import shlex
+import sys
+from typing import Literal
+
+from jsonargparse import Namespace
+from rich.console import Console
+
+from parity.commands.parser import OneSentenceParser
+from parity.faults.runner import make_faults
+from parity.report.matrix import show_matrix, tally, write_page
+from parity.sides.jobs import SIDES
+from parity.sides.runner import export_data
+
+HELP = "make known mistakes and test the alarms"
+
+
+def parser() -> OneSentenceParser:
+    """The flags."""
+    flags = OneSentenceParser(description="Make every known mistake; do the alarms go off?")
+    flags.add_argument("--side", type=Literal["lightning", "keras", "both"], default="both")
+    flags.add_data_arguments()
+    flags.add_out_argument("runs/faults")
+    return flags
+
+
+def run(flags: Namespace, parser: OneSentenceParser) -> int:
+    """1 where an alarm fails, otherwise 0.
+
+    Raises:
+        SideFailedError: the data cannot be had, or a run did not finish.
+    """
+    console = Console()
+    data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
+    sides = list(SIDES) if flags.side == "both" else [flags.side]
+    outcomes = make_faults(sides, data, flags.out / "runs", console)
+    show_matrix(outcomes, data.stem, console)
+    page = flags.out / "faults.html"
+    write_page(outcomes, data.stem, shlex.join(["python", "-m", "parity", *sys.argv[1:]]), page)
+    console.print(f"page: {page}", highlight=False, soft_wrap=True)
+    return int(not all(tally(results).passed for results in outcomes.values()))

@@ -1,0 +1,110 @@
+"""``python -m parity ladder``: climbs, shows each rung, leaves a record and a picture."""
+
+import dataclasses
+import json
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from jsonargparse import Namespace
+from rich.console import Console
+
+from parity.commands.parser import OneSentenceParser
+from parity.ladder.climb import Climb, Plan
+from parity.ladder.rung import Rung
+from parity.report.ladder import document, show_rung, summary
+from parity.run_record import versions_of, written_whole
+from parity.sides.jobs import ENTRIES
+from parity.sides.lockstep import Precision
+from parity.sides.recipe import Recipe
+from parity.sides.remote import Remote
+from parity.sides.runner import SOFTWARE, export_data
+
+HELP = "train in lock step: where do they part?"
+RECORD, PICTURE = "ladder.json", "ladder.png"
+
+
+def parser() -> OneSentenceParser:
+    """The flags."""
+    flags = OneSentenceParser(description="Climb in lock step; where do the two sides part?")
+    flags.add_recipe_arguments()
+    flags.add_argument("--precision", type=Precision, default="float64", help="Of the arithmetic.")
+    flags.add_argument("--keep-going", action="store_true", help="Past the first broken rung.")
+    flags.add_argument("--a", default=ENTRIES["lightning"], help="Side A, MODULE:FUNCTION.")
+    flags.add_argument("--b", default=ENTRIES["keras"], help="Side B, MODULE:FUNCTION.")
+    flags.add_data_arguments()
+    flags.add_out_argument("runs/ladder")
+    return flags
+
+
+def run(flags: Namespace, parser: OneSentenceParser) -> int:
+    """0 where every rung holds, 1 where one is broken.
+
+    Raises:
+        SideFailedError: the data cannot be had, or a side cannot do what it is asked.
+    """
+    from parity.report.ladder_picture import draw_ladder  # slow to import
+
+    recipe = parser.recipe(flags)
+    console = Console()
+    data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
+    if recipe.dropout or recipe.augmentation:
+        console.print("dropout and augmentation draw at random: in lock step they are off")
+        recipe = dataclasses.replace(recipe, dropout=0.0, augmentation={})
+    names = _names(flags.a, flags.b)
+    rungs: list[Rung] = []
+    plan = Plan(data, recipe.batch_size, flags.precision)
+    with started(recipe, flags.a, flags.b, names, plan) as sides, console.status("") as status:
+        for rung in Climb(*sides, plan, status.update).rungs():
+            rungs.append(rung)
+            show_rung(rung, console)
+            if not rung.passed and not flags.keep_going:
+                break
+    console.print(summary(rungs, names), style="bold", highlight=False, soft_wrap=True)
+    about = {
+        "command": shlex.join(["python", "-m", "parity", *sys.argv[1:]]),
+        "precision": flags.precision,
+        "data": data.stem,
+        "recipe": recipe.training(),
+        "versions": versions_of(*SOFTWARE),
+    }
+    record = json.dumps(document(rungs, names, about), indent=2, allow_nan=False) + "\n"
+    with written_whole(flags.out / RECORD) as path:
+        path.write_text(record, encoding="utf-8")
+    with written_whole(flags.out / PICTURE) as path:
+        path.write_bytes(draw_ladder(rungs, names))
+    console.print(f"record and picture: {flags.out}", highlight=False, soft_wrap=True)
+    return int(not all(rung.passed for rung in rungs))
+
+
+@contextmanager
+def started(
+    recipe: Recipe, a: str, b: str, names: tuple[str, str], plan: Plan
+) -> Iterator[tuple[Remote, Remote, Remote | None]]:
+    """Processes of the entry points `a`, `b` and, in float32, of `b` once more.
+
+    Each is given the recipe as the command line of our Lightning side (`a`) or Keras side (`b`).
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+
+        def start(key: str, name: str, side: str, entry: str) -> Remote:
+            flags = recipe.flags(side, str(plan.data), 0, str(folder / "unused"))
+            remote = stack.enter_context(Remote(name, folder / key))
+            remote.open(entry, flags, plan.precision)
+            return remote
+
+        first = start("a", names[0], "lightning", a)
+        second = start("b", names[1], "keras", b)
+        float32 = plan.precision == "float32"
+        echo = start("echo", f"{names[1]}, once more", "keras", b) if float32 else None
+        yield first, second, echo
+
+
+def _names(a: str, b: str) -> tuple[str, str]:
+    """What the report calls the sides: ours by their name, others by their entry point."""
+    known = {entry: side for side, entry in ENTRIES.items()}
+    return known.get(a, a), known.get(b, b)

@@ -1,0 +1,54 @@
+"""The argument parser of all commands: says what is wrong in one sentence."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from jsonargparse import ActionConfigFile, ArgumentParser, Namespace  # type: ignore[attr-defined]
+
+from parity.sides.recipe import Recipe
+
+DIFFERENT, USAGE, COULD_NOT_COMPARE = 1, 2, 5
+"""Exit codes that any command may give."""
+
+
+class OneSentenceParser(ArgumentParser):
+    """Says what is wrong with a flag, and nothing else."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Exit with 2, except where a caller wants the exception."""
+        if not self.exit_on_error:
+            super().error(message, ex)
+        print(f"error: {' '.join(message.split())}; see --help", file=sys.stderr)
+        sys.exit(USAGE)
+
+    def instantiated(self, config: Namespace) -> Namespace:
+        """Flags as objects; what these refuse is a usage error."""
+        try:
+            flags: Namespace = self.instantiate(config)
+        except ValueError as error:
+            self.error(str(error))
+        return flags
+
+    def add_recipe_arguments(self) -> None:
+        """Flags of a recipe, and ``-c`` for a file of them."""
+        self.add_argument("-c", "--config", action=ActionConfigFile, help="A recipe in YAML.")
+        self.add_class_arguments(Recipe)
+
+    def add_data_arguments(self) -> None:
+        """What both sides read."""
+        self.add_argument("--data.source", default="auto", help="auto, mnist, digits or FILE.npz.")
+        self.add_argument("--data.root", type=str | None, help="Folder of the MNIST files.")
+
+    def add_out_argument(self, default: str) -> None:
+        """Where the results go."""
+        self.add_argument("--out", type=Path, default=Path(default), help="Folder to fill.")
+
+    def recipe(self, config: Namespace) -> Recipe:
+        """The recipe that the flags spell; what it refuses is a usage error."""
+        flags = self.instantiated(config)
+        try:
+            return Recipe(**{item.name: flags[item.name] for item in dataclasses.fields(Recipe)})
+        except ValueError as error:
+            self.error(str(error))

@@ -1,0 +1,59 @@
+"""``python -m parity run``: trains both sides, then compares them."""
+
+import dataclasses
+import sys
+from typing import Any
+
+from jsonargparse import Namespace
+from rich.console import Console
+
+from parity.commands.compare import report
+from parity.commands.parser import OneSentenceParser
+from parity.judge.comparison import compare
+from parity.judge.loading import Side, load_run
+from parity.sides.jobs import SIDES
+from parity.sides.recipe import RECIPES, Recipe
+from parity.sides.runner import export_data, train_both
+
+HELP = "train both sides and compare them"
+
+
+def parser() -> OneSentenceParser:
+    """The flags."""
+    flags = OneSentenceParser(description="Train both sides and compare them.")
+    flags.add_recipe_arguments()
+    flags.add_data_arguments()
+    flags.add_out_argument("runs/parity")
+    flags.add_argument("--fresh", action="store_true", help="Train again what is there.")
+    return flags
+
+
+def run(flags: Namespace, parser: OneSentenceParser) -> int:
+    """The verdict.
+
+    Raises:
+        SideFailedError: the data cannot be had, or a side did not finish.
+        CannotCompareError: the sides cannot be compared.
+    """
+    parser.recipe(flags)  # what is wrong with it is said before anything is done
+    console = Console()
+    data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
+    if flags.config is None and data.stem in RECIPES:
+        # The recipe that suits what the data turned out to be; flags still have the last word.
+        parser.set_defaults(_flat(RECIPES[data.stem]))
+        flags = parser.parse_args(sys.argv[2:])
+    recipe = parser.recipe(flags)
+    folder = train_both(recipe, data, flags.out, fresh=flags.fresh, console=console)
+    a, b = (
+        Side(side, [load_run(folder / side / f"seed{seed}") for seed in range(recipe.seeds)])
+        for side in SIDES
+    )
+    return report(compare(a, b, recipe.margins, recipe.views), flags.out, console)
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    """Flags of a recipe, the margins by their own names."""
+    values = dataclasses.asdict(recipe)
+    margins = values.pop("margins")
+    del margins["collapse"]
+    return values | {f"margins.{name}": value for name, value in margins.items()}

@@ -1,0 +1,1 @@
+"""Models from one framework's file into another's."""

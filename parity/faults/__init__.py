@@ -1,0 +1,1 @@
+"""The catalogue of known mistakes, and whether the alarms go off."""

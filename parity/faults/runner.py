@@ -1,0 +1,73 @@
+"""Makes every mistake of the catalogue on both sides, and reads what came of it."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from parity.faults.catalogue import CATALOGUE, Fault, Outcome, outcome, recipes
+from parity.sides import jobs
+from parity.sides.jobs import SIDES
+
+
+def make_faults(
+    sides: Sequence[str],
+    data: Path,
+    out: Path,
+    console: Console,
+    catalogue: Sequence[Fault] = CATALOGUE,
+) -> dict[str, list[Outcome]]:
+    """Train and predict with every mistake, and without.
+
+    Args:
+        sides: "lightning", "keras" or both.
+        data: The ``.npz`` that all read.
+        out: Folder of the runs, which are made anew.
+        console: Where progress is shown.
+        catalogue: The mistakes.
+
+    Returns:
+        What came of each mistake, by side, in the order of the catalogue.
+
+    Raises:
+        SideFailedError: a run did not finish.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    known = recipes(digits=data.stem == "digits")
+    started = []
+    for side in sides:
+        commands = {}
+        epochs = sum(recipe.epochs for recipe in known.values())
+        for name, recipe in known.items():
+            run_dir = out / side / f"healthy-{name}"
+            commands[run_dir] = ["none", *recipe.flags(side, str(data), 0, str(run_dir))]
+        for number, fault in enumerate(catalogue):
+            recipe = known[fault.recipe]
+            run_dir = out / side / str(number)
+            if fault.at_test:
+                flags = _test(side, out / side / f"healthy-{fault.recipe}", data, run_dir)
+            else:
+                if fault.learning_rate is not None:
+                    recipe = replace(recipe, learning_rate=fault.learning_rate)
+                flags = recipe.flags(side, str(data), 0, str(run_dir))
+                epochs += recipe.epochs
+            commands[run_dir] = [fault.made, *flags]
+        started.append(jobs.start(side, f"{SIDES[side]}.instruments.faults", commands, epochs, out))
+    jobs.finish(started, console)
+    return {
+        side: [
+            outcome(fault, out / side / str(number), out / side / f"healthy-{fault.recipe}")
+            for number, fault in enumerate(catalogue)
+        ]
+        for side in sides
+    }
+
+
+def _test(side: str, healthy: Path, data: Path, run_dir: Path) -> list[str]:
+    """The command line that has a trained model answer the test set."""
+    where = ["--data.source", str(data), "--run_dir", str(run_dir)]
+    if side == "lightning":
+        return ["test", "--ckpt_path", str(healthy / "checkpoints" / "best.ckpt"), *where]
+    return ["predict", "--model_file", str(healthy / "model.keras"), *where]

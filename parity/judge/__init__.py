@@ -1,0 +1,1 @@
+"""From the files that two sides left to a verdict."""

@@ -1,5 +1,0 @@
-"""Two optimisers told apart by what their first steps did to the weights."""
-
-from parity.ladder.causes.optimizer.explain import UNEXPLAINED, explain
-
-__all__ = ["UNEXPLAINED", "explain"]

@@ -1,0 +1,114 @@
+"""Activation functions by name, and which of them a side applies (NumPy; `scipy` has erf)."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erf
+
+from parity.readings.rounding import Floats
+
+Function = Callable[[Floats], Floats]
+
+
+def _sigmoid(x: Floats) -> Floats:
+    y: Floats = 0.5 * (1 + np.tanh(x / 2))
+    return y
+
+
+def _softplus(x: Floats) -> Floats:
+    return np.logaddexp(0, x)
+
+
+def _relu6(x: Floats) -> Floats:
+    return np.clip(x, 0, 6)
+
+
+def _gelu(x: Floats, slope: float = 0.5**0.5) -> Floats:
+    y: Floats = x / 2 * (1 + erf(slope * x))
+    return y
+
+
+def _gelu_tanh(x: Floats, cubic: float = 0.044715) -> Floats:
+    y: Floats = x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + cubic * x**3)))
+    return y
+
+
+def _selu(x: Floats) -> Floats:
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+    return np.where(x > 0, scale * x, scale * alpha * np.expm1(np.minimum(x, 0)))
+
+
+def log_softmax(x: Floats) -> Floats:
+    """Natural logarithms of the softmax of each row."""
+    shifted = x - x.max(axis=1, keepdims=True)
+    y: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return y
+
+
+def softmax(x: Floats) -> Floats:
+    """Of each row."""
+    return np.exp(log_softmax(x))
+
+
+FIXED: dict[str, Function] = {
+    "relu": lambda x: np.maximum(x, 0),
+    "gelu (exact)": _gelu,
+    "gelu (exact, its constant rounded to float32)": lambda x: _gelu(
+        x, float(np.float32(0.5**0.5))
+    ),
+    "gelu (tanh approximation)": _gelu_tanh,
+    "gelu (tanh approximation, its constant rounded to float32)": (
+        lambda x: _gelu_tanh(x, float(np.float32(0.044715)))
+    ),
+    "gelu (sigmoid approximation)": lambda x: x * _sigmoid(1.702 * x),
+    "silu": lambda x: x * _sigmoid(x),
+    "selu": _selu,
+    "tanh": np.tanh,
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "mish": lambda x: x * np.tanh(_softplus(x)),
+    "relu6": _relu6,
+    "hard tanh": lambda x: np.clip(x, -1, 1),
+    "hard sigmoid, relu6(x + 3) / 6": lambda x: _relu6(x + 3) / 6,
+    "hard sigmoid, clip(0.2 x + 0.5)": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
+    "hard silu": lambda x: x * _relu6(x + 3) / 6,
+    "exponential": np.exp,
+}
+"""Functions without a figure of their own; the usual ones first.
+
+TensorFlow rounds the constants of gelu to float32, whatever the dtype of x.
+"""
+ROWS: dict[str, Function] = {"softmax": softmax, "log-softmax": log_softmax}
+"""Functions of whole rows."""
+
+
+def activations(x: Floats, seen: NDArray[Any]) -> Iterator[tuple[str, Floats]]:
+    """Names of functions with what they make of `x`: identity, fixed ones, ones with a figure.
+
+    Args:
+        x: Input of any shape.
+        seen: What a side made of it; slopes and alphas are solved from it.
+    """
+    yield "no activation", x
+    for name, function in FIXED.items():
+        yield name, function(x)
+    if x.ndim == 2:
+        for name, function in ROWS.items():
+            yield name, function(x)
+    yield from _solved(x, np.asarray(seen, np.float64))
+
+
+def _solved(x: Floats, seen: Floats) -> Iterator[tuple[str, Floats]]:
+    """Functions whose negative side is a figure times something known."""
+    negative = x < 0
+    if not negative.any():
+        return
+    for name, side in (
+        ("leaky_relu of slope", np.minimum(x, 0)),
+        ("elu of alpha", np.expm1(np.minimum(x, 0))),
+    ):
+        figure = float((side * seen)[negative].sum() / (side[negative] ** 2).sum())
+        yield f"{name} {figure:.6g}", np.where(negative, figure * side, x)

@@ -1,0 +1,156 @@
+"""Where two update rules differ, as few settings as the records allow."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from parity.readings.optimizer.numbers import digits, rounded
+from parity.readings.optimizer.record import Record
+from parity.readings.optimizer.rules import Rule
+from parity.readings.optimizer.settle import complexity, explains
+
+Change = tuple[str, dict[str, Any]]
+"""Name of a setting, and the fields of a rule that it consists of, with their new values."""
+
+_OWN = {
+    "SGD": ("momentum", "nesterov", "dampening", "rate_inside"),
+    "Adam": ("epsilon", "epsilon_last", "bias", "beta_1", "beta_2", "amsgrad"),
+    "Nadam": ("epsilon", "bias", "beta_1", "beta_2", "momentum_decay"),
+    "RMSprop": ("epsilon", "epsilon_last", "beta_2", "centered", "momentum", "rate_inside"),
+    "Adagrad": ("epsilon", "epsilon_last", "accumulator"),
+}
+NAMES = {
+    "momentum": "momentum",
+    "nesterov": "Nesterov momentum",
+    "dampening": "dampening",
+    "rate_inside": "learning rate inside the momentum",
+    "epsilon": "epsilon's value",
+    "epsilon_last": "epsilon's place",
+    "bias": "bias correction",
+    "beta_1": "beta_1",
+    "beta_2": "beta_2",
+    "amsgrad": "amsgrad",
+    "centered": "centered",
+    "accumulator": "initial accumulator",
+    "momentum_decay": "momentum schedule",
+}
+_MOST = 6
+"""Rules of a side that are compared with those of the other."""
+
+
+def changes(a: Rule, b: Rule) -> list[Change]:
+    """What turns rule `a` into rule `b`, one setting at a time."""
+    found: list[Change] = []
+
+    def differ(name: str, *fields: str) -> None:
+        new = {field: getattr(b, field) for field in fields}
+        if new != {field: getattr(a, field) for field in fields}:
+            found.append((name, new))
+
+    if a.family != b.family:
+        found.append(("optimiser", {f: getattr(b, f) for f in ("family", *NAMES)}))
+    else:
+        for field in _OWN[a.family]:
+            name = "rho" if (a.family, field) == ("RMSprop", "beta_2") else NAMES[field]
+            differ(name, field)
+    if bool(a.decay) != bool(b.decay):
+        differ("weight decay", "decay", "decay_kind", "decay_matrices")
+    elif a.decay:
+        differ("weight decay", "decay")
+        differ("weight decay's place", "decay_kind")
+        differ("weight decay's tensors", "decay_matrices")
+    differ("gradient clipping", "clip", "clip_kind", "clip_epsilon")
+    differ("sign" if a.scale == -b.scale else "gradient scale", "scale")
+    differ("repeated update", "repeats")
+    differ("frozen tensor", "frozen")
+    differ(_rates_name(a, b), "rates")
+    return found
+
+
+def _rates_name(a: Rule, b: Rule) -> str:
+    constant = len(set(a.rates)) == len(set(b.rates)) == 1
+    return "learning rate" if constant else "learning-rate schedule"
+
+
+def nearest_pair(
+    rules: tuple[tuple[Rule, ...], tuple[Rule, ...]],
+    records: tuple[Record, Record],
+    batch_size: int | None,
+) -> tuple[Rule, Rule]:
+    """Of the rules that explain either side, the two that differ in the fewest settings."""
+    pairs = [_agreed(a, b, records, batch_size) for a in rules[0][:_MOST] for b in rules[1][:_MOST]]
+    return min(pairs, key=lambda pair: (len(changes(*pair)), sum(map(complexity, pair))))
+
+
+def _agreed(
+    a: Rule, b: Rule, records: tuple[Record, Record], batch_size: int | None
+) -> tuple[Rule, Rule]:
+    """The same setting on both sides wherever both records allow it."""
+    if explains(b, records[0]):
+        return b, b
+    if explains(a, records[1]):
+        return a, a
+    for tried in _rescaled(a, b, batch_size):
+        if explains(tried, records[1]):
+            b = tried
+            break
+    else:
+        for tried in _rescaled(b, a, batch_size):
+            if explains(tried, records[0]):
+                a = tried
+                break
+    for _, new in changes(a, b):
+        if explains(tried := a.having(new), records[0]):
+            a = tried
+    for _, new in changes(b, a):
+        if explains(tried := b.having(new), records[1]):
+            b = tried
+    return a, b
+
+
+def _rescaled(a: Rule, b: Rule, batch_size: int | None) -> Iterator[Rule]:
+    """Rule `b` with the numbers of `a` where a multiple of the gradients can stand for them.
+
+    Gradients n times as large, or clipped at n times the threshold, look like another learning
+    rate (SGD) or another epsilon (all others).
+    """
+    if a.family != b.family:
+        return
+    own = {"rates"} if a.family == "SGD" else {"epsilon", "accumulator"}
+    same = {field: getattr(a, field) for field in own}
+    ratio = _ratio(a, b)
+    if np.isfinite(b.clip) and ratio > 0 and b.clip_kind != "value":
+        for tried in (b.having(same), replace(b.having(vars(a)), scale=b.scale, frozen=b.frozen)):
+            for count in range(1, 7):
+                clip = rounded(b.clip * ratio, count)
+                kind = {"clip_kind": b.clip_kind, "clip_epsilon": b.clip_epsilon}
+                yield replace(tried.having(kind), clip=clip)
+    if a.decay and a.decay_kind == b.decay_kind == "coupled":
+        same["decay"] = a.decay
+    if np.isfinite(a.clip) and a.clip_kind == b.clip_kind:
+        same |= {"clip": a.clip, "clip_epsilon": a.clip_epsilon}
+    factors = {float(batch_size), 1 / batch_size} if batch_size and batch_size > 1 else set()
+    if _written(a) and not _written(b):
+        factors |= {n for n in (float(round(ratio)), 1 / max(round(1 / ratio), 1)) if n > 0}
+    for factor in factors - {1.0}:
+        yield replace(b.having(same), scale=b.scale * factor)
+
+
+def _written(rule: Rule) -> bool:
+    """Whether a person would have chosen the number that the scale of the gradients multiplies."""
+    if rule.family == "Adagrad" and rule.accumulator:
+        return digits(rule.accumulator) <= 2.5
+    return digits(rule.rates[0] if rule.family == "SGD" else rule.epsilon) <= 2.5
+
+
+def _ratio(a: Rule, b: Rule) -> float:
+    """How many times as large the gradients of `b` would have to be for the numbers of `a`."""
+    if a.family == "SGD":
+        moved = [(x, y) for x, y in zip(a.rates, b.rates, strict=False) if x and y]
+        return moved[0][1] / moved[0][0] if moved else 0.0
+    old, new = a.epsilon + a.accumulator, b.epsilon + b.accumulator
+    inside = a.family in ("RMSprop", "Adagrad") and not a.epsilon_last
+    ratio = old / max(new, 1e-300)
+    return float(ratio**0.5 if inside else ratio)

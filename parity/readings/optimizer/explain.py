@@ -1,0 +1,137 @@
+"""Why one optimiser step differs: what either side's recorded steps say of its update rule.
+
+Each side's optimiser is identified from its own weights and gradients, with no knowledge of what
+made them; then one setting after the other of the first side is replaced by the second side's, and
+what is left of the difference is measured.
+"""
+
+import numpy as np
+
+from parity.readings.cause import Cause
+from parity.readings.optimizer.differences import Change, changes, nearest_pair
+from parity.readings.optimizer.identify import Identified, identify
+from parity.readings.optimizer.record import Record, flat, sample
+from parity.readings.optimizer.rules import Rule, simulate
+from parity.readings.optimizer.settle import explains
+from parity.readings.optimizer.texts import ADVICE, described, value
+from parity.readings.trace import Trace
+
+COMPARED = 20_000
+"""Weights on which the sides' rules are compared; figures are of all weights."""
+UNEXPLAINED = "unexplained"
+"""Name of what is no cause but the lack of one."""
+
+
+def explain(
+    a: Trace, b: Trace, names: tuple[str, str], batch_size: int | None = None
+) -> list[Cause]:
+    """The differences between two optimisers, most telling first; none where they agree.
+
+    A cause's `gap` is the largest difference left in any one step, each begun from the weights that
+    side `b` recorded, with this cause and those before it taken out. A side that no known rule
+    explains gives one finding of the name `UNEXPLAINED` instead, with the gap as it is.
+
+    Args:
+        a: The first steps of the side whose settings are replaced.
+        b: The first steps of the side that they are compared with, as many.
+        names: What the sides are called.
+        batch_size: Images a step, which tells a sum over the batch from another learning rate.
+    """
+    records = flat(a), flat(b)
+    first = identify(records[0])
+    if first.rules and explains(first.rules[0], records[1]):
+        return []
+    second = identify(records[1])
+    if first.rules and not second.rules:
+        second = _better(second, identify(records[1], first.rules[0]))
+    if second.rules and not first.rules:
+        first = _better(first, identify(records[0], second.rules[0]))
+    found = first, second
+    if not all(one.rules for one in found):
+        return _unexplained(records, found, names)
+    some = sample(records[0], COMPARED), sample(records[1], COMPARED)
+    rules = nearest_pair((found[0].rules, found[1].rules), some, batch_size)
+    return _taken_out(rules, records[1], some[1], names)
+
+
+def _better(found: Identified, other: Identified) -> Identified:
+    return other if other.rules else found
+
+
+def _taken_out(
+    rules: tuple[Rule, Rule], record: Record, some: Record, names: tuple[str, str]
+) -> list[Cause]:
+    """Each difference with what it leaves alone and with those before it."""
+    rule = rules[0]
+    causes: list[Cause] = []
+    whole, tensor = _gap(rule, record)
+    before = whole
+    for name, new in _ordered(rules, some):
+        alone, _ = _gap(rules[0].having(new), record)
+        rule = rule.having(new)
+        gap, _ = _gap(rule, record)
+        said = [f"{_said(r, name, rules)} ({n})" for n, r in zip(names, rules, strict=True)]
+        text = (
+            f"{name}: {said[0]}, {said[1]}; taken out alone it brings the largest difference of a "
+            f"step from {whole:.2g} (in {tensor}) to {alone:.2g}"
+        )
+        if causes:
+            text += f", together with the former from {before:.2g} to {gap:.2g}"
+        causes.append(Cause(name, gap, f"{text}; {ADVICE[name]}."))
+        before = gap
+    return causes
+
+
+def _said(rule: Rule, name: str, rules: tuple[Rule, Rule]) -> str:
+    if name == "optimiser":
+        return described(rule)
+    said = value(rule, name)
+    a, b = (one.rates for one in rules)
+    if name == "learning-rate schedule" and len(a) > 1 and rule is rules[1]:
+        off = [(-1, a[1:], b[:-1]), (1, a[:-1], b[1:])]
+        late = [step for step, x, y in off if np.allclose(x, y, rtol=1e-9, atol=0)]
+        if len(late) == 1:
+            said += f" (one step {'ahead' if late[0] < 0 else 'behind'})"
+    return said
+
+
+def _ordered(rules: tuple[Rule, Rule], some: Record) -> list[Change]:
+    """At each point the change that leaves least."""
+    rule, left, ordered = rules[0], changes(*rules), []
+    while left:
+        best = min(left, key=lambda change: _gap(rule.having(change[1]), some)[0])
+        left.remove(best)
+        rule = rule.having(best[1])
+        ordered.append(best)
+    return ordered
+
+
+def _gap(rule: Rule, record: Record) -> tuple[float, str]:
+    """Largest difference of a step, and the tensor where it is."""
+    off = np.abs(record.change - simulate(rule, record)).max(axis=0)
+    worst = int(np.nan_to_num(off, nan=np.inf).argmax())
+    return float(off[worst]), record.names[record.tensor[worst]]
+
+
+def _unexplained(
+    records: tuple[Record, Record], found: tuple[Identified, Identified], names: tuple[str, str]
+) -> list[Cause]:
+    gap = float(np.abs(records[0].change - records[1].change).max())
+    known = "".join(
+        f" ({name}: {described(one.rules[0])})"
+        for name, one in zip(names, found, strict=True)
+        if one.rules
+    )
+    causes: list[Cause] = []
+    for name, one in zip(names, found, strict=True):
+        if one.rules:
+            continue
+        near = ""
+        if one.nearest is not None:
+            near = (
+                f"; the nearest, {described(one.nearest.rule)}, misses by {one.nearest.share:.1g} "
+                "of the largest update"
+            )
+        text = f"no update rule known here makes {name}'s steps of {name}'s own gradients"
+        causes.append(Cause(UNEXPLAINED, gap, f"{text}{known}{near}."))
+    return causes

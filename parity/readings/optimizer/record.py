@@ -1,0 +1,150 @@
+"""Recorded optimiser steps as flat arrays, with the rounding that each figure may carry."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.readings.trace import Trace
+from parity.sides.lockstep import Table
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Record:
+    """T steps of N weights: all of a network's, or a sample of them.
+
+    Attributes:
+        names: Names of the K trainable tensors.
+        matrix: bool [K], whether a tensor has two dimensions or more.
+        still: Names of the tensors that had gradients and never moved, unless none moved.
+        tensor: int64 [N], the tensor that each weight belongs to.
+        before: float64 [T, N], weights before each step.
+        change: float64 [T, N], what each step added to them.
+        gradient: float64 [T, N].
+        norms: float64 [T, K], Euclidean norms of the whole tensors' gradients.
+        noise: float64 [T, N], error of `change` that one rounding in the recorded precision makes.
+        roundoff: Relative error of one rounding in the recorded precision.
+    """
+
+    names: tuple[str, ...]
+    matrix: NDArray[np.bool_]
+    still: frozenset[str]
+    tensor: Ints
+    before: Floats
+    change: Floats
+    gradient: Floats
+    norms: Floats
+    noise: Floats
+    roundoff: float
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return len(self.before)
+
+    def at(self, chosen: NDArray[Any]) -> "Record":
+        """The weights of these indices, or of this mask, only."""
+        return replace(
+            self,
+            tensor=self.tensor[chosen],
+            before=self.before[:, chosen],
+            change=self.change[:, chosen],
+            gradient=self.gradient[:, chosen],
+            noise=self.noise[:, chosen],
+        )
+
+    def first(self, steps: int) -> "Record":
+        """The first steps only."""
+        return replace(
+            self,
+            before=self.before[:steps],
+            change=self.change[:steps],
+            gradient=self.gradient[:steps],
+            norms=self.norms[:steps],
+            noise=self.noise[:steps],
+        )
+
+    def of(self, names: frozenset[str]) -> NDArray[np.bool_]:
+        """Which weights belong to these tensors, bool [N]."""
+        return np.isin(self.tensor, [self.names.index(name) for name in names])
+
+
+def flat(trace: Trace) -> Record:
+    """All trainable weights of a trace; fewer than one step or weight is a ValueError."""
+    names = tuple(trace.gradients[0])
+    tables = [[np.asarray(step[name]) for name in names] for step in trace.gradients]
+    sizes = [array.size for array in tables[0]]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    before, after = (_rows(steps, names) for steps in (trace.before, trace.after))
+    gradient = _rows(trace.gradients, names)
+    squares = np.add.reduceat(np.square(gradient), starts[:-1], axis=1)
+    change = after - before
+    tensor = np.repeat(np.arange(len(names)), sizes)
+    rms = np.sqrt(squares / np.array(sizes))
+    roundoff = float(np.finfo(trace.before[0][names[0]].dtype).eps) / 2
+    still = frozenset(
+        name
+        for name, start, end in zip(names, starts[:-1], starts[1:], strict=True)
+        if not change[:, start:end].any() and gradient[:, start:end].any()
+    )
+    return Record(
+        names,
+        np.array([array.ndim > 1 for array in tables[0]]),
+        frozenset() if len(still) == len(names) else still,
+        tensor,
+        before,
+        change,
+        gradient,
+        np.sqrt(squares),
+        _noise(before, change, gradient, rms[:, tensor], roundoff),
+        roundoff,
+    )
+
+
+def _rows(steps: list[Table], names: tuple[str, ...]) -> Floats:
+    return np.array(
+        [np.concatenate([np.ravel(step[name]) for name in names]) for step in steps], np.float64
+    )
+
+
+def _noise(
+    before: Floats, change: Floats, gradient: Floats, rms: Floats, roundoff: float
+) -> Floats:
+    """Of the weight, of the updates that its momentum remembers, of the gradient's own sum."""
+    size = np.abs(change)
+    ratio = rms / np.maximum(np.abs(gradient), 1e-8 * rms + np.finfo(float).tiny)
+    remembered = 4 * np.maximum.accumulate(size)
+    noise = roundoff * (np.abs(before) + remembered + size * ratio)
+    floor = 1e-3 * roundoff * np.sqrt(np.mean(np.square(change))) + 1e-100
+    result: Floats = noise + floor
+    return result
+
+
+def sample(record: Record, count: int) -> Record:
+    """About `count` weights: extreme gradients, the rest at random.
+
+    Small gradients tell epsilon, large ones clipping, and exact zeros weight decay.
+    """
+    if len(record.tensor) <= count:
+        return record
+    size = np.abs(record.gradient)
+    smallest = size.min(axis=0)
+    zeros = np.flatnonzero(smallest == 0)
+    rng = np.random.default_rng(count)
+    some = min(count // 8, len(smallest) - 1)
+    parts = [
+        rng.choice(zeros, min(len(zeros), some), replace=False),
+        np.argpartition(np.where(smallest == 0, np.inf, smallest), some)[:some],
+        np.argpartition(-size.max(axis=0), some)[:some],
+        np.argpartition(np.abs(record.before[0]), some)[:some],
+        rng.choice(len(smallest), count // 4, replace=False),
+    ]
+    share = max(4, count // 4 // len(record.names))
+    for k in np.unique(record.tensor):  # small tensors, such as the biases, in full
+        own = np.flatnonzero(record.tensor == k)
+        parts.append(own if len(own) <= share else rng.choice(own, share, replace=False))
+    return record.at(np.unique(np.concatenate(parts)))

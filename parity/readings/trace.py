@@ -1,0 +1,20 @@
+"""What the first optimiser steps of one side did."""
+
+from dataclasses import dataclass
+
+from parity.sides.lockstep import Table
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The first optimiser steps of one side, in order; T of them.
+
+    Attributes:
+        before: Weights before each step, T tables from canonical name to array.
+        gradients: What the optimiser was given, of trainable weights only, T tables.
+        after: Weights after each step, T tables; `after[i]` is `before[i + 1]`.
+    """
+
+    before: list[Table]
+    gradients: list[Table]
+    after: list[Table]

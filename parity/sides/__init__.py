@@ -1,0 +1,1 @@
+"""Both sides as processes: recipes, trainings and lock step."""

@@ -1,0 +1,158 @@
+"""Runs a side's command lines in a process of its own, and shows how far it is."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from parity.run_record import RECORD_FILE, RunRecord, RunRecordError, written_whole
+
+SIDES = {"lightning": "lightning_mnist", "keras": "keras_reference"}
+ENTRIES = {side: f"{package}.instruments.lockstep:build" for side, package in SIDES.items()}
+"""What builds a side for the ladder, as MODULE:FUNCTION."""
+POLL_SECONDS = 0.5
+
+
+class SideFailedError(RuntimeError):
+    """A side did not finish its runs; the message has its last lines."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One side's runs.
+
+    Attributes:
+        side: "lightning" or "keras".
+        run_dirs: What is to be there in the end.
+        epochs: Of all its runs together.
+        log: What the process prints.
+        process: Fills the folders that are missing; None where none is.
+    """
+
+    side: str
+    run_dirs: list[Path]
+    epochs: int
+    log: Path
+    process: subprocess.Popen[bytes] | None
+
+
+def start(
+    side: str, module: str, commands: Mapping[Path, list[str]], epochs: int, folder: Path
+) -> Job:
+    """Start a process for the runs that are not finished.
+
+    Args:
+        side: "lightning" or "keras".
+        module: What ``python -m`` runs.
+        commands: Command line by run directory, in the order in which they are run.
+        epochs: Of all runs together.
+        folder: For the log and the list of command lines.
+    """
+    log = folder / f"{side}.log"
+    missing = [path for path in commands if not _finished(path)]
+    if not missing:
+        return Job(side, list(commands), epochs, log, None)
+    for path in missing:
+        shutil.rmtree(path, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with written_whole(folder / f"{side}.json") as path:
+        path.write_text(json.dumps([commands[path] for path in missing]), encoding="utf-8")
+    threads = str(max(1, (os.cpu_count() or 2) // len(SIDES)))
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": threads,
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_NUM_INTEROP_THREADS": "1",
+    }
+    with log.open("wb") as output:
+        process = _spawn(module, folder / f"{side}.json", environment, output)
+    return Job(side, list(commands), epochs, log, process)
+
+
+def finish(jobs: list[Job], console: Console) -> None:
+    """Wait for all of them.
+
+    Raises:
+        SideFailedError: a side failed; finished runs are kept.
+    """
+    try:
+        _show_progress(jobs, console)
+    finally:
+        for job in jobs:
+            if job.process is not None and job.process.poll() is None:
+                job.process.terminate()
+    failures = [failure for job in jobs if (failure := _failure(job))]
+    if failures:
+        raise SideFailedError("\n".join(failures))
+
+
+def _spawn(
+    module: str, commands: Path, environment: dict[str, str], output: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "parity.sides.command_lines", module, str(commands)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def _record(run_dir: Path) -> RunRecord | None:
+    try:
+        return RunRecord.load(run_dir / RECORD_FILE)
+    except RunRecordError:
+        return None
+
+
+def _finished(run_dir: Path) -> bool:
+    record = _record(run_dir)
+    return record is not None and record.finished
+
+
+def _show_progress(jobs: list[Job], console: Console) -> None:
+    """Until all processes have ended, read off the run records how far they are."""
+    columns = (
+        TextColumn("{task.description:<10}"), BarColumn(), TextColumn("{task.fields[what]}"),
+        TimeElapsedColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console) as progress:
+        tasks: dict[str, TaskID] = {
+            job.side: progress.add_task(
+                job.side, total=job.epochs + len(job.run_dirs), what="starting"
+            )
+            for job in jobs
+        }
+        while True:
+            running = any(job.process is not None and job.process.poll() is None for job in jobs)
+            for job in jobs:
+                records = [record for path in job.run_dirs if (record := _record(path))]
+                epochs = sum(len(record.history) for record in records)
+                finished = sum(record.finished for record in records)
+                what = f"{finished} of {len(job.run_dirs)} runs, {epochs} of {job.epochs} epochs"
+                progress.update(tasks[job.side], completed=epochs + finished, what=what)
+            if not running:
+                return
+            time.sleep(POLL_SECONDS)
+
+
+def _failure(job: Job) -> str | None:
+    """What to say of a side that did not finish, or None."""
+    missing = [path.name for path in job.run_dirs if not _finished(path)]
+    if not missing:
+        return None
+    log = job.log.read_text(encoding="utf-8", errors="replace") if job.log.exists() else ""
+    last = "\n".join(f"  | {line}" for line in log.splitlines()[-15:])
+    return (
+        f"{job.side} did not finish {', '.join(missing)}; what is finished is kept and will be "
+        f"reused. Its last lines ({job.log}):\n{last}"
+    )

@@ -1,0 +1,181 @@
+"""The protocol of a side of the divergence ladder, and the process that serves one (NumPy only).
+
+An entry point is ``module:function``; ``function(flags, precision)`` builds a `LockStep`.
+``python -m parity.sides.lockstep`` serves them: each line of its standard input is a request, the
+first one `Server.open`, all in JSON; arrays travel in ``.npz`` files, and every answer is a line
+of JSON.
+Whatever the side prints meanwhile goes to the standard error.
+"""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, Protocol, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Table = dict[str, Array]
+Precision = Literal["float64", "float32"]
+PIXELS, LOGITS = "pixels", "logits"
+"""The first and the last entry of what `LockStep.forward` gives."""
+DIGITS = ("x_train", "y_train", "x_test", "y_test")
+
+
+class LockStep(Protocol):
+    """One side of the ladder: a model that is being trained, NumPy in and NumPy out.
+
+    Arrays that both sides give under one name are compared, so both use the same names and the same
+    layout: kernels [in, out], for example. Two methods may be left out: ``read(path)``, the arrays
+    `DIGITS` of an .npz file as this side reads them (default: as they are), and ``settings()``,
+    what `parity audit` shows.
+    """
+
+    def weights(self) -> Table:
+        """Everything that is learned or tracked, in the order of the network."""
+        ...
+
+    def set_weights(self, weights: Table) -> None:
+        """Take all of `weights`, under the names that `weights` gives."""
+        ...
+
+    def forward(self, images: Array, training: bool) -> Table:
+        """What each layer gives for raw images [B, ...], in order; changes no state.
+
+        The first entry is ``pixels``, the network's input, the last ``logits``, float [B, C].
+        `training`: as in training (batch statistics, dropout) or as in inference.
+        """
+        ...
+
+    def gradients(self, images: Array, labels: Array) -> tuple[float, Table]:
+        """The training loss of a batch and its gradient for each weight; changes no state."""
+        ...
+
+    def step(self, images: Array, labels: Array) -> float:
+        """Take one optimiser step on a batch; the loss before it."""
+        ...
+
+
+Build = Callable[[list[str], Precision], LockStep]
+
+
+def load_entry(entry: str) -> Build:
+    """The function that ``module:function`` names; modules of the current folder count.
+
+    Raises:
+        ValueError: there is no such module or function.
+    """
+    module, _, name = entry.partition(":")
+    if not module or not name:
+        raise ValueError(f"{entry!r}; expected MODULE:FUNCTION")
+    try:
+        build: Build = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{entry!r} cannot be imported ({error})") from error
+    return build
+
+
+def read_digits(path: Path) -> Table:
+    """The arrays `DIGITS` as the file holds them."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in DIGITS}
+
+
+class Server:
+    """Answers requests for one side at a time; remembers the arrays that it has read."""
+
+    side: LockStep
+
+    def __init__(self) -> None:
+        self.digits: Table = {}
+
+    def open(self, entry: str, flags: list[str], precision: Precision) -> None:
+        """Build the side that an entry point gives; an earlier one is forgotten."""
+        self.side = load_entry(entry)(flags, precision)
+
+    def read(self, path: str) -> Table:
+        """The raw arrays, uint8 images and integer labels."""
+        read: Callable[[Path], Table] = getattr(self.side, "read", read_digits)
+        self.digits = read(Path(path))
+        return self.digits
+
+    def weights(self) -> Table:
+        """All weights."""
+        return self.side.weights()
+
+    def set_weights(self, table: Table) -> Table:
+        """Take `table`; the weights as they then are."""
+        self.side.set_weights(table)
+        return self.side.weights()
+
+    def forward(self, table: Table, training: bool) -> Table:
+        """What each layer gives for ``images`` [B, ...]."""
+        return self.side.forward(table["images"], training)
+
+    def evaluate(self, batch_size: int) -> Table:
+        """``logits`` of all test images, in inference."""
+        images = self.digits["x_test"]
+        parts = [
+            self.side.forward(images[start : start + batch_size], training=False)[LOGITS]
+            for start in range(0, len(images), batch_size)
+        ]
+        return {LOGITS: np.concatenate(parts)}
+
+    def gradients(self, table: Table) -> Table:
+        """``loss`` and, by weight, the gradient on the training images numbered ``ids`` [B]."""
+        loss, gradients = self.side.gradients(*self._batch(table["ids"]))
+        return {"loss": np.array(loss), **gradients}
+
+    def steps(self, table: Table, batch_size: int) -> Table:
+        """``losses`` [K] of steps over the training images numbered ``ids``, in their order."""
+        ids = table["ids"]
+        losses = [
+            self.side.step(*self._batch(ids[start : start + batch_size]))
+            for start in range(0, len(ids), batch_size)
+        ]
+        return {"losses": np.array(losses, np.float64)}
+
+    def settings(self) -> Table:
+        """The effective ``settings``, one text in JSON."""
+        settings: Callable[[], dict[str, Any]] = getattr(self.side, "settings", dict)
+        return {"settings": np.array(json.dumps(settings()))}
+
+    def _batch(self, ids: Array) -> tuple[Array, Array]:
+        return self.digits["x_train"][ids], self.digits["y_train"][ids]
+
+
+def serve(server: Server, requests: TextIO, replies: TextIO) -> None:
+    """Answer every request until there are no more."""
+    for line in requests:
+        request: dict[str, Any] = json.loads(line)
+        call, source, target = (request.pop(key) for key in ("call", "from", "to"))
+        if source is not None:
+            with np.load(source, allow_pickle=False) as arrays:
+                request["table"] = dict(arrays)
+        result = getattr(server, call)(**request)
+        if target is not None:
+            np.savez(target, **result)
+        print("{}", file=replies, flush=True)
+
+
+def main() -> int:
+    """Serve until the standard input ends; failures are answers too."""
+    # Frameworks print: only answers may reach the pipe.
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        serve(Server(), sys.stdin, replies)
+    except Exception as error:  # a side is anyone's code
+        text = " ".join(str(error).split())[:500]
+        print(json.dumps({"error": f"{type(error).__name__}: {text}"}), file=replies, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Trains both sides, each in a process of its own, side by side, and keeps what is finished."""
+
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from parity.run_record import sha256_of_digits
+from parity.sides import jobs
+from parity.sides.jobs import SIDES, SideFailedError
+from parity.sides.recipe import Recipe
+
+SOFTWARE = ("torch", "lightning", "tensorflow", "keras", "numpy")
+
+
+def export_data(folder: Path, source: str, root: str | None) -> Path:
+    """Have `lightning_mnist` write the raw arrays that both sides will read.
+
+    Raises:
+        SideFailedError: the data cannot be had; the message says why.
+    """
+    command = [sys.executable, "-m", "lightning_mnist", "export", str(folder)]
+    command += ["--data.source", source] + (["--data.root", root] if root else [])
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise SideFailedError(done.stderr.strip().removeprefix("error: "))
+    sys.stderr.write(done.stderr)  # the loud word that these are not MNIST
+    return Path(done.stdout.strip())
+
+
+def train_both(recipe: Recipe, data: Path, out: Path, *, fresh: bool, console: Console) -> Path:
+    """Train every seed of both sides that is not there yet.
+
+    Args:
+        recipe: What to train.
+        data: The ``.npz`` that both sides read.
+        out: Folder of all runs; those of one recipe, data and software share a folder below it.
+        fresh: Train again what is there.
+        console: Where progress is shown.
+
+    Returns:
+        The folder with ``lightning`` and ``keras`` below it.
+
+    Raises:
+        SideFailedError: a side failed; finished runs are kept and reused.
+    """
+    with np.load(data, allow_pickle=False) as arrays:
+        sha256 = sha256_of_digits(*(arrays[k] for k in ("x_train", "y_train", "x_test", "y_test")))
+    versions = {name: metadata.version(name) for name in SOFTWARE}
+    folder = out / "runs" / recipe.digest(sha256, versions)
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    started = []
+    for side, package in SIDES.items():
+        run_dirs = [folder / side / f"seed{seed}" for seed in range(recipe.seeds)]
+        commands = {
+            path: [*recipe.flags(side, str(data), seed, str(path)), "--views", "all"]
+            for seed, path in enumerate(run_dirs)
+        }
+        epochs = recipe.seeds * recipe.epochs
+        started.append(jobs.start(side, package, commands, epochs, folder))
+    jobs.finish(started, console)
+    return folder
