@@ -102,7 +102,7 @@ def test_ranks_share_each_mini_batch_of_one(count: int, size: int, ranks: int, s
             assert weight == pytest.approx(len(batch.labels) * ranks / len(whole.labels))
 
 
-def test_the_mean_of_weighed_gradients_is_that_of_the_whole_batch() -> None:
+def test_the_mean_of_weighted_gradients_is_that_of_the_whole_batch() -> None:
     torch.manual_seed(0)
     network = MLP(784, [8], 10).double()
 

@@ -1,4 +1,4 @@
-"""Keras' `fit` on arrays in memory: as it comes, or with what makes it fastest here."""
+"""Keras' `fit` on arrays in memory: out of the box, or with what makes it fastest here."""
 
 import itertools
 import math
