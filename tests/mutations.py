@@ -117,7 +117,7 @@ def _is_caught(copy: Path, mutation: Mutation) -> bool:
         str(test) for name in mutation.tests.split() for test in copy.glob(f"tests/test_{name}*.py")
     ]
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not slow", *tests],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy)},
