@@ -1,29 +1,22 @@
 """Long-lived workers, one process each, that are told what to do and answer."""
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from benchmarks.errors import WorkerFailedError
 from benchmarks.work import Work
+from parity.sides import process
+from parity.sides.process import Conversation, ProcessFailedError
 
 ROOT = Path(__file__).parent.parent
-LAST_LINES = 8
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment in which every framework computes with so many threads."""
-    count = str(threads)
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
-    return {
-        **os.environ,
-        **dict.fromkeys(names, count),
-        "TF_NUM_INTEROP_THREADS": "1",
+    """That of so many threads, in which no framework chats and this checkout is found."""
+    return process.environment(threads) | {
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "OMP_WAIT_POLICY": "passive",
         "JSONARGPARSE_DEPRECATION_WARNINGS": "off",
@@ -31,7 +24,7 @@ def environment(threads: int) -> dict[str, str]:
     }
 
 
-class Worker:
+class Worker(Conversation):
     """A module of `benchmarks.workers`, running.
 
     Args:
@@ -43,25 +36,8 @@ class Worker:
 
     def __init__(self, name: str, module: str, threads: int, folder: Path) -> None:
         self.name = name
-        folder.mkdir(parents=True, exist_ok=True)
-        self.log = folder / f"{name.replace(' ', '_').replace(',', '')}.log"
-        with self.log.open("wb") as errors:
-            self.process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", f"benchmarks.workers.{module}"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment(threads),
-                text=True,
-            )
-
-    def tell(self, **message: Any) -> None:
-        """Send a command; the answer is waited for elsewhere."""
-        try:
-            _pipe(self.process.stdin).write(json.dumps(message) + "\n")
-            _pipe(self.process.stdin).flush()
-        except BrokenPipeError:
-            pass  # it has died: what it left is in the log, which `hear` reads
+        log = folder / f"{name.replace(' ', '_').replace(',', '')}.log"
+        super().__init__(f"benchmarks.workers.{module}", log, environment(threads))
 
     def hear(self) -> dict[str, Any]:
         """Wait for the answer to the oldest command.
@@ -69,30 +45,10 @@ class Worker:
         Raises:
             WorkerFailedError: it says that it failed, or it has died.
         """
-        line = _pipe(self.process.stdout).readline()
-        if not line:
-            last = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
-            reason = f"exit code {self.process.wait()}; last lines: {' | '.join(last)}"
-            raise WorkerFailedError(f"{self.name} has died ({self.log}): {reason}")
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise WorkerFailedError(f"{self.name} failed ({self.log}): {answer['error']}")
-        return answer
-
-    def ask(self, **message: Any) -> dict[str, Any]:
-        """Send a command and wait for its answer."""
-        self.tell(**message)
-        return self.hear()
-
-    def close(self) -> None:
-        """End it, politely at first."""
-        _pipe(self.process.stdin).close()
         try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        _pipe(self.process.stdout).close()
+            return super().hear()
+        except ProcessFailedError as error:
+            raise WorkerFailedError(f"{self.name} failed ({self.log}): {error}") from None
 
 
 @contextmanager
@@ -119,8 +75,3 @@ def crew(
             answer = workers[name].ask(prepare=work.to_json(), settings=dict(settings))
             notes[name] = answer["note"]
         yield workers, notes
-
-
-def _pipe(pipe: IO[str] | None) -> IO[str]:
-    assert pipe is not None
-    return pipe

@@ -6,11 +6,12 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.crew import LAST_LINES, environment
+from benchmarks.crew import environment
 from benchmarks.errors import WorkerFailedError
 from benchmarks.work import Work
 from benchmarks.workers import ours
 from parity.run_record import RECORD_FILE, RunRecord
+from parity.sides.process import last_lines
 
 
 def timed(command: list[str], threads: int, log: Path) -> tuple[float, str]:
@@ -31,9 +32,9 @@ def timed(command: list[str], threads: int, log: Path) -> tuple[float, str]:
         )
     seconds = time.perf_counter() - started
     if done.returncode != 0:
-        last = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
         raise WorkerFailedError(
-            f"{command[0]} ended with exit code {done.returncode} ({log}): {' | '.join(last)}"
+            f"{command[0]} ended with exit code {done.returncode} ({log}): "
+            + " | ".join(last_lines(log))
         )
     return seconds, done.stdout.decode(errors="replace")
 

@@ -53,7 +53,7 @@ def test_both_sides_are_trained_on_the_same_arrays_and_finished_seeds_are_reused
         raise AssertionError("a finished seed was trained again")
 
     with monkeypatch.context() as context:
-        context.setattr(jobs, "_spawn", no_training)
+        context.setattr(jobs, "environment", no_training)
         again = parity_here(*flags)
     assert again.code == done.code
 

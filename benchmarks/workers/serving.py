@@ -5,9 +5,6 @@ true}`` trains one and counts Python calls, ``{"launches": true}`` kernel launch
 framework prints goes to stderr, and so to the worker's log.
 """
 
-import json
-import os
-import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +13,7 @@ from typing import Any
 
 from benchmarks.work import Work
 from benchmarks.workers.call_counter import count_calls
+from parity.sides import process
 
 
 @dataclass(frozen=True)
@@ -35,24 +33,22 @@ class Prepared:
 
 def serve(prepare: Callable[..., Prepared]) -> None:
     """Answer until stdin ends; `prepare` takes the work, and settings by name."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    prepared: Prepared | None = None
-    for line in sys.stdin:
-        message = json.loads(line)
+    ready: list[Prepared] = []
+
+    def answer(message: dict[str, Any]) -> dict[str, Any]:
         try:
             if "prepare" in message:
-                prepared = prepare(Work.from_json(message["prepare"]), **message["settings"])
-                answer: dict[str, Any] = {"note": prepared.note}
+                ready[:] = [prepare(Work.from_json(message["prepare"]), **message["settings"])]
+                said: dict[str, Any] = {"note": ready[0].note}
             else:
-                assert prepared is not None, "expected prepare first"
-                answer = _answer(message, prepared)
-        except (Exception, SystemExit) as error:
+                assert ready, "expected prepare first"
+                said = _answer(message, ready[0])
+        except (Exception, SystemExit):
             traceback.print_exc()
-            reason = " ".join(str(error).split())[:300]
-            answer = {"error": f"{type(error).__name__}: {reason}"}
-        answers.write(json.dumps(answer | {"peak_mib": peak_mib()}) + "\n")
-        answers.flush()
+            raise
+        return said | {"peak_mib": peak_mib()}
+
+    process.serve(answer)
 
 
 def _answer(message: dict[str, Any], prepared: Prepared) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Runs a side's command lines in a process of its own, and shows how far it is."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -9,12 +8,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from parity.run_record import RECORD_FILE, RunRecord, RunRecordError, written_whole
+from parity.sides.process import environment, last_lines, threads_of_each
 
 SIDES = {"lightning": "lightning_mnist", "keras": "keras_reference"}
 ENTRIES = {side: f"{package}.instruments.lockstep:build" for side, package in SIDES.items()}
@@ -66,15 +65,14 @@ def start(
     folder.mkdir(parents=True, exist_ok=True)
     with written_whole(folder / f"{side}.json") as path:
         path.write_text(json.dumps([commands[path] for path in missing]), encoding="utf-8")
-    threads = str(max(1, (os.cpu_count() or 2) // len(SIDES)))
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": threads,
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": "1",
-    }
     with log.open("wb") as output:
-        process = _spawn(module, folder / f"{side}.json", environment, output)
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "parity.sides.command_lines", module, f"{folder / side}.json"],
+            env=environment(threads_of_each(len(SIDES))),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     return Job(side, list(commands), epochs, log, process)
 
 
@@ -93,18 +91,6 @@ def finish(jobs: list[Job], console: Console) -> None:
     failures = [failure for job in jobs if (failure := _failure(job))]
     if failures:
         raise SideFailedError("\n".join(failures))
-
-
-def _spawn(
-    module: str, commands: Path, environment: dict[str, str], output: IO[bytes]
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "parity.sides.command_lines", module, str(commands)],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-    )
 
 
 def _record(run_dir: Path) -> RunRecord | None:
@@ -150,8 +136,7 @@ def _failure(job: Job) -> str | None:
     missing = [path.name for path in job.run_dirs if not _finished(path)]
     if not missing:
         return None
-    log = job.log.read_text(encoding="utf-8", errors="replace") if job.log.exists() else ""
-    last = "\n".join(f"  | {line}" for line in log.splitlines()[-15:])
+    last = "\n".join(f"  | {line}" for line in last_lines(job.log, 15))
     return (
         f"{job.side} did not finish {', '.join(missing)}; what is finished is kept and will be "
         f"reused. Its last lines ({job.log}):\n{last}"

@@ -9,14 +9,16 @@ Whatever the side prints meanwhile goes to the standard error.
 
 import importlib
 import json
-import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, TextIO
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from parity.sides.process import serve
 
 Array = NDArray[Any]
 Table = dict[str, Array]
@@ -148,34 +150,18 @@ class Server:
         return self.digits["x_train"][ids], self.digits["y_train"][ids]
 
 
-def serve(server: Server, requests: TextIO, replies: TextIO) -> None:
-    """Answer every request until there are no more."""
-    for line in requests:
-        request: dict[str, Any] = json.loads(line)
-        call, source, target = (request.pop(key) for key in ("call", "from", "to"))
-        if source is not None:
-            with np.load(source, allow_pickle=False) as arrays:
-                request["table"] = dict(arrays)
-        result = getattr(server, call)(**request)
-        if target is not None:
-            np.savez(target, **result)
-        print("{}", file=replies, flush=True)
-
-
-def main() -> int:
-    """Serve until the standard input ends; failures are answers too."""
-    # Frameworks print: only answers may reach the pipe.
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        serve(Server(), sys.stdin, replies)
-    except Exception as error:  # a side is anyone's code
-        text = " ".join(str(error).split())[:500]
-        print(json.dumps({"error": f"{type(error).__name__}: {text}"}), file=replies, flush=True)
-        return 1
-    return 0
+def answered(server: Server, request: dict[str, Any]) -> dict[str, Any]:
+    """Do what a request says; its tables lie in the files that it names."""
+    call, source, target = (request.pop(key) for key in ("call", "from", "to"))
+    if source is not None:
+        with np.load(source, allow_pickle=False) as arrays:
+            request["table"] = dict(arrays)
+    result = getattr(server, call)(**request)
+    if target is not None:
+        np.savez(target, **result)
+    return {}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.path.insert(0, str(Path.cwd()))
+    serve(partial(answered, Server()))
