@@ -17,11 +17,11 @@ fit-keras: $(VENV)/.installed-keras ## train the Keras reference on the same dig
 parity: $(VENV)/.installed-keras ## train both sides and say whether they are the same model
 	$(PYTHON) -m parity run $(ARGS)
 
-test: $(VENV)/.installed-dev ## every test that this machine can run
-	$(PYTHON) -m pytest -n 2 $(ARGS)
+test: $(VENV)/.installed-dev ## the fast tests, on tiny inputs and embedded digits
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
 
-test-slow: $(VENV)/.installed-dev ## only the long ones, most on real MNIST (set LIGHTNING_MNIST_DATA)
-	$(PYTHON) -m pytest -n 2 -m slow $(ARGS)
+test-slow: $(VENV)/.installed-dev ## those that train for long, most on real MNIST (set LIGHTNING_MNIST_DATA)
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m slow $(ARGS)
 
 check: $(VENV)/.installed-dev ## lint, formatting and strict types
 	$(PYTHON) -m ruff check .

@@ -18,7 +18,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-import lightning_mnist.command  # noqa: F401 - its log handlers must outlive a test's capture
 from lightning_mnist import sources
 from lightning_mnist.sources import RawDigits
 
@@ -88,11 +87,15 @@ def in_process(
     """Run ``python -m PACKAGE`` in this process, which saves seconds, in `tmp_path`."""
 
     def run(package: str, *flags: object) -> Done:
+        with capsys.disabled():  # Lightning's log handlers must outlive a test's capture
+            main = importlib.import_module(f"{package}.__main__").main
+            if package == "lightning_mnist":
+                importlib.import_module("lightning_mnist.command")
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", [package, *map(str, flags)])
         capsys.readouterr()
         try:
-            code = importlib.import_module(f"{package}.__main__").main()
+            code = main()
         except SystemExit as exit_:
             code = int(exit_.code or 0)
         return Done(code, *capsys.readouterr())

@@ -118,9 +118,10 @@ def answers(member: Competitor, work: Work, folder: Path) -> tuple[dict[str, Any
         "matrix products",
         "ours, augmented",
         "lightning, 0 workers",
-        pytest.param("lightning, 2 workers, torchvision", marks=pytest.mark.slow),
+        "lightning, 2 workers, torchvision",
     ],
 )
+@pytest.mark.slow
 def test_competitors_of_torch_train(name: str, work: Work, tmp_path: Path) -> None:
     member = {**PLAIN, **AUGMENTED}[name]
     _, answer = answers(member, replace(work, augmented=member.augmented), tmp_path)
@@ -132,10 +133,11 @@ def test_competitors_of_torch_train(name: str, work: Work, tmp_path: Path) -> No
     "name",
     [
         "keras",
-        pytest.param("keras tuned, augmented", marks=pytest.mark.slow),
-        pytest.param("keras tuned, its affine layers", marks=pytest.mark.slow),
+        "keras tuned, augmented",
+        "keras tuned, its affine layers",
     ],
 )
+@pytest.mark.slow
 def test_competitors_of_keras_train_and_are_tuned(name: str, work: Work, tmp_path: Path) -> None:
     member = {**PLAIN, **AUGMENTED}[name]
     note, answer = answers(member, replace(work, augmented=member.augmented), tmp_path)
@@ -175,6 +177,7 @@ def test_kornia_displaces_as_far_as_we_do() -> None:
     assert pixels == pytest.approx(AUGMENTATION["elastic"], rel=0.1)
 
 
+@pytest.mark.slow
 def test_ours_is_held_to_the_same_work(work: Work, tmp_path: Path) -> None:
     """A record of fewer steps, images or epochs is not taken for a fast one."""
     _, record = fit(work, tmp_path / "run", 1)
@@ -281,6 +284,7 @@ def test_tiled_digits_have_as_many_images_as_asked_for(work: Work, tmp_path: Pat
     assert work_on(Path(more.data), "cpu").images == 1100 - round(1100 / 12)
 
 
+@pytest.mark.slow
 def test_an_epoch_is_compared_shown_written_and_drawn(setting: Setting) -> None:
     """Through the real measure with the bare loop, then the files and the tables."""
     file = Results.of(setting, ["epoch", "--rounds", "1"])
@@ -367,6 +371,7 @@ def test_too_few_images_are_said(tmp_path: Path, tiny_npz: Path) -> None:
         work_on(Path(few.data), "cpu")
 
 
+@pytest.mark.slow
 def test_the_command_line_measures_and_writes(
     benchmarks_here: Callable[..., Done], tiny_npz: Path, tmp_path: Path
 ) -> None:

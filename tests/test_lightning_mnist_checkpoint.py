@@ -102,6 +102,7 @@ def test_a_flipped_bit_in_a_weight_is_noticed(saved: Path) -> None:
             read_checkpoint(saved)
 
 
+@pytest.mark.slow
 def test_a_kill_while_saving_leaves_the_former_checkpoint(saved: Path) -> None:
     before = saved.read_bytes()
     script = (

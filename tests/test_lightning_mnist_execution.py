@@ -301,6 +301,7 @@ def test_what_looks_at_every_batch_has_single_steps(
         train(tiny_npz, 8, default_root_dir=tmp_path / "8", **flags)
 
 
+@pytest.mark.slow
 def test_several_ranks_may_take_blocks_too(
     lightning_mnist_command: Command, tiny_npz: Path, tmp_path: Path
 ) -> None:

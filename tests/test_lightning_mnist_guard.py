@@ -126,6 +126,7 @@ def test_the_optimiser_is_named_where_it_is_the_cause(here: Here, tiny_npz: Path
     assert re.search(r"1\. the learning rate is too high: SGD at 1e\+09", done.err)
 
 
+@pytest.mark.slow
 def test_two_ranks_stop_together(
     lightning_mnist_command: Command, tiny_npz: Path, tmp_path: Path
 ) -> None:

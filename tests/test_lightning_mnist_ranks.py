@@ -135,6 +135,7 @@ def alone(
     return data, folder / "run"
 
 
+@pytest.mark.slow
 def test_three_ranks_come_to_the_weights_and_the_scores_of_one(
     lightning_mnist_command: Command, alone: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -157,6 +158,7 @@ def torchrun(ranks: int, *flags: object) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_torchrun_comes_to_the_same(alone: tuple[Path, Path], tmp_path: Path) -> None:
     data, run = alone
     flags = ("--data.source", data, "--run_dir", tmp_path / "run", *PLAIN, *UNEVEN, *on(2))
@@ -165,6 +167,7 @@ def test_torchrun_comes_to_the_same(alone: tuple[Path, Path], tmp_path: Path) ->
     assert_the_same_run(tmp_path / "run", run)
 
 
+@pytest.mark.slow
 def test_slurm_tasks_come_to_the_same(alone: tuple[Path, Path], tmp_path: Path) -> None:
     """What srun sets in its tasks on one machine; nothing of SLURM itself is here."""
     data, run = alone
@@ -246,6 +249,7 @@ ENDS: dict[str, tuple[tuple[object, ...], int, str]] = {
 
 @pytest.mark.parametrize(("callback", "code", "said"), ENDS.values(), ids=ENDS)
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for processes in /proc")
+@pytest.mark.slow
 def test_a_rank_that_dies_ends_the_run(
     callback: Sequence[object],
     code: int,
@@ -276,6 +280,7 @@ def test_how_a_process_ended(code: int, said: str) -> None:
     assert _how(code) == said
 
 
+@pytest.mark.slow
 def test_input_that_all_ranks_refuse_is_refused_once(
     lightning_mnist_command: Command, tiny_npz: Path, tmp_path: Path
 ) -> None:
@@ -331,6 +336,7 @@ def test_batch_norm_over_all_ranks_is_torchs_and_on_gpus() -> None:
     check(False, "cpu", object())
 
 
+@pytest.mark.slow
 def test_pictures_are_read_on_one_device(here: Here, alone: tuple[Path, Path]) -> None:
     best = alone[1] / "checkpoints" / "best.ckpt"
     done = here("predict", "--ckpt_path", best, "--images", "some.png", *on(2))

@@ -170,6 +170,7 @@ def test_mnist_by_name_is_mnist_or_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_auto_without_mnist_trains_on_the_embedded_digits_and_says_so(
     lightning_mnist_command: Command, tmp_path: Path
 ) -> None:
@@ -183,6 +184,7 @@ def test_auto_without_mnist_trains_on_the_embedded_digits_and_says_so(
     assert record.metrics["accuracy"] >= 0.965
 
 
+@pytest.mark.slow
 def test_two_ranks_count_every_image_once(lightning_mnist_command: Command, tmp_path: Path) -> None:
     done = lightning_mnist_command(
         "fit", "--data.source", "digits", "--data.batch_size", 64, "--run_dir", tmp_path / "run",

@@ -347,6 +347,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Any:
     return patch
 
 
+@pytest.mark.slow
 def test_every_alarm_goes_off_on_both_sides(small: Any, parity_here: Here, tmp_path: Path) -> None:
     pytest.importorskip("keras", reason="the extra keras is not installed")
     small(TRAINED, BLANK, FED, UNNOTICED)

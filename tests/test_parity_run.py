@@ -26,6 +26,7 @@ def records(out: Path) -> dict[str, RunRecord]:
     }
 
 
+@pytest.mark.slow
 def test_both_sides_are_trained_on_the_same_arrays_and_finished_seeds_are_reused(
     parity_here: Here, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
