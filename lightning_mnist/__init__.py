@@ -1,8 +1,6 @@
 """Train, evaluate and use an MLP on handwritten digits with PyTorch Lightning.
 
-Importing the package is cheap; torch and Lightning load with the modules that need them.
+Importing the package is cheap; torch and Lightning load with what needs them.
 """
 
-from lightning_mnist import torchvision_ops
-
-torchvision_ops.install()
+import parity  # noqa: F401 - it sees to it that Lightning can be imported
