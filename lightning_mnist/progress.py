@@ -6,7 +6,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import RichProgressBar
 
-from lightning_mnist.batches import Block
+from lightning_mnist.blocks import Block
 from lightning_mnist.module import DigitClassifier
 
 DRAWN = 4  # times a second

@@ -19,13 +19,13 @@ from torch.optim.lr_scheduler import ExponentialLR, OneCycleLR, ReduceLROnPlatea
 
 from lightning_mnist.augmentation import AugmentationConfig
 from lightning_mnist.batches import Batch
-from lightning_mnist.blocks import MOST_STEPS, seconds_of_a_step, steps_per_execution
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.execution import GradientClipping, StepCallback
 from lightning_mnist.faults import FAULTS
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import MLP, work_of_a_step
+from lightning_mnist.steps_per_execution import MOST_STEPS, seconds_of_a_step, steps_per_execution
 from tests.conftest import Command, Here
 
 BLOCKS = (5, 8, 32, "auto")
