@@ -74,7 +74,7 @@ class LatestCheckpoint(Checkpoint):
         assert self.best.dirpath is not None
         path = Path(self.best.dirpath) / "last.ckpt"
         if self.best._last_global_step_saved != trainer.global_step:
-            trainer.save_checkpoint(path)
+            trainer.save_checkpoint(path, weights_only=False)
         elif trainer.is_global_zero:
             with written_whole(path) as temporary:
                 _share(Path(self.best.best_model_path), temporary)

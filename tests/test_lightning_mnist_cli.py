@@ -2,8 +2,10 @@
 
 import csv
 import json
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,12 +161,24 @@ def test_a_resumed_run_has_its_whole_history(here: Here, fitted: Path) -> None:
     assert record.finished
 
 
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What Lightning says; its logger hands nothing on."""
+    logger = logging.getLogger("lightning.pytorch")
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+
+
 def test_the_last_checkpoint_is_the_last_where_nothing_gets_better(
-    here: Here, tiny_npz: Path
+    here: Here, tiny_npz: Path, said: pytest.LogCaptureFixture
 ) -> None:
     flags = ("--data.source", tiny_npz, "--guard", "off", "--run_dir", "run", *SMALL)
     done = here("fit", *flags, "--trainer.max_epochs", 3, "--optimizer.lr", 0)
     assert done.code == 0, done.err
+    assert "GPU available" in said.text
+    for noise in ("weights_only", "Tip:", "TPU", "stopped:"):
+        assert noise not in said.text
     epochs = {
         name: torch.load(f"run/checkpoints/{name}.ckpt", weights_only=True)["epoch"]
         for name in ("best", "last")

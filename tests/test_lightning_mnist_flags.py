@@ -1,7 +1,4 @@
-"""Flags that mean something else here: chosen classes, fused optimisers, clipping, progress.
-
-All but the last of these build what the flags say, and train nothing.
-"""
+"""Flags that mean something else here: chosen classes, fused optimisers, clipping."""
 
 import inspect
 import sys
@@ -18,7 +15,7 @@ from lightning_mnist import optimizers
 from lightning_mnist.command import BuiltCLI, open_cli
 from lightning_mnist.errors import InputError
 from lightning_mnist.parser import own_defaults
-from tests.conftest import ROOT, Here
+from tests.conftest import ROOT
 
 Build = Callable[..., BuiltCLI]
 Parse = Callable[..., Namespace]
@@ -155,12 +152,3 @@ def test_scaled_gradients_are_clipped_unfused_or_not_at_all(build: Build) -> Non
     flags = ("--trainer.precision", "16-mixed", "--trainer.gradient_clip_val", 1)
     with pytest.raises(InputError, match="fused true: cannot clip the gradients of a scaled loss"):
         build(*flags, "--optimizer.fused", "true")
-
-
-def test_the_bar_counts_mini_batches(here: Here, tiny_npz: Path) -> None:
-    small = ("--trainer.max_epochs", 1, "--model.hidden", "[8]", "--run_dir", "run")
-    done = here("fit", "--data.source", tiny_npz, *small, "--data.batch_size", 32)
-    assert " 12/12 " in done.out
-    assert "loss: " in done.out
-    flags = ("--trainer.enable_progress_bar", "false", "--run_dir", "quiet")
-    assert " 12/12 " not in here("fit", "--data.source", tiny_npz, *small, *flags).out
