@@ -26,7 +26,7 @@ from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
 from lightning_mnist.guard import CollapseGuard
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import work_of_a_step
-from lightning_mnist.predict import predict_files
+from lightning_mnist.predict_files import predict_files
 from lightning_mnist.ranks import watch_ranks
 from lightning_mnist.scores import Scores
 from lightning_mnist.threads import allowed_cpus, threads_for

@@ -138,8 +138,8 @@ def test_validate_uses_the_images_that_the_checkpoint_was_not_trained_on(
 
 
 def test_batch_norm_of_keras_and_float64_are_flags(here: Here, tiny_npz: Path) -> None:
-    flags = (*SMALL, "--model.batch_norm", "keras", "--trainer.precision", "64-true")
-    flags += ("--data.source", tiny_npz)
+    precise = ("--model.batch_norm", "keras", "--trainer.precision", "64-true")
+    flags = (*SMALL, *precise, "--data.source", tiny_npz)
     done = here("fit", *flags, "--model.augmentation.rotation", 10, "--run_dir", "run")
     assert done.code == 0, done.err
     last = "run/checkpoints/last.ckpt"
