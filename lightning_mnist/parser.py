@@ -85,10 +85,13 @@ def _is_class(value: Any) -> bool:
 
 
 def _read(recipe: str) -> dict[str, Any]:
-    """A recipe's flags; one that cannot be read is for the parser to refuse."""
+    """Flags of a recipe, a file or itself YAML; what cannot be read is for the parser to refuse."""
     try:
-        path = Path(recipe)
-        values = yaml.safe_load(path.read_text(encoding="utf-8") if path.is_file() else recipe)
-    except (OSError, ValueError, yaml.YAMLError):
+        text = Path(recipe).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        text = recipe
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError:
         return {}
     return values if isinstance(values, dict) else {}

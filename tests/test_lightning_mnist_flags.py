@@ -95,6 +95,17 @@ def test_so_does_one_that_a_recipe_names(
     path.write_text(yaml.safe_dump({"optimizer": optimizer}))
     for earlier in ((), ("-c", ROOT / "configs" / "default.yaml")):
         assert named(parsed(*earlier, f"--config={path}").optimizer) == (kind, expected)
+    inline = yaml.safe_dump({"model": {"hidden": [8] * 200}, "optimizer": optimizer})
+    assert named(parsed("-c", inline).optimizer) == (kind, expected)
+
+
+@pytest.mark.parametrize("recipe", ["missing.yaml", "[", "a: b: c"])
+def test_a_recipe_that_cannot_be_read_is_refused_by_the_parser(
+    recipe: str, parsed: Parse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parsed("-c", recipe)
+    assert capsys.readouterr().err.startswith("error: ")
 
 
 def test_a_setting_that_both_have_is_not_taken_over(parsed: Parse) -> None:
