@@ -28,6 +28,9 @@ check: $(VENV)/.installed-dev ## lint, formatting and strict types
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
+wheel: $(VENV)/.installed ## build the wheel, and try it in a fresh environment outside the checkout
+	.ci/wheel $(PYTHON)
+
 # Installed anew only when what is to be installed has changed.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
@@ -42,4 +45,4 @@ $(VENV)/.installed-dev: $(VENV)/.installed-keras
 	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev]"
 	touch $@
 
-.PHONY: help fit fit-keras parity test test-slow check
+.PHONY: help fit fit-keras parity test test-slow check wheel

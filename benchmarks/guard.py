@@ -54,16 +54,14 @@ def seconds(side: str, hidden: str, data: Path, guard: str) -> tuple[float, floa
     package = PACKAGES[side]
     callback = import_module(f"{package}.guard").CollapseGuard
     stopwatch = Stopwatch()
+    timed: dict[str, Any] = {
+        name: stopwatch.wrap(getattr(callback, name))
+        for name in vars(callback)
+        if name.startswith("on_")
+    }
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.multiple(
-            callback,
-            **{
-                name: stopwatch.wrap(getattr(callback, name))
-                for name in vars(callback)
-                if name.startswith("on_")
-            },
-        ),
+        mock.patch.multiple(callback, **timed),
     ):
         run_dir = Path(folder) / "run"
         flags = ["fit", "--data.source", data, "--run_dir", run_dir, "--guard", guard]

@@ -1,106 +1,110 @@
-"""How many optimiser steps each call of Lightning's training loop takes: a block of them."""
+"""Blocks of mini-batches: what each call of Lightning's training loop is given to learn."""
 
-import copy
-import time
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, ProgressBar, Timer
-from torch import Tensor, nn
-from torch.nn import functional as F
+import torch
+from torch import Tensor
 
-from lightning_mnist.batches import Batch
-from lightning_mnist.errors import InputError
-
-StepsPerExecution = int | Literal["auto"]
-MOST_STEPS = 32
-"""Of a block that nobody has asked for: longer ones save nothing that could be measured."""
-BLOCK_SECONDS = 0.25
-"""As long as such a block may take: signals, progress, which is drawn four times a second, and the
-end of training are seen between blocks."""
+from lightning_mnist.batches import Batch, BatchLoader
 
 
-def steps_per_execution(
-    asked: StepsPerExecution, trainer: Trainer, step: Callable[[], float], mini_batches: int
-) -> int:
-    """Mini-batches in a block.
+class Block(NamedTuple):
+    """Consecutive mini-batches of an epoch, one after the other: what one training step is given.
+
+    Attributes:
+        images: uint8 [N, 28, 28], a buffer that the next block overwrites.
+        labels: int64 [N], another.
+        sample_ids: int64 [N].
+        first: Index in the epoch of the first mini-batch.
+        steps: How many mini-batches there are.
+        batch_size: Samples in each but the last of an epoch, which holds what is left; all ranks'.
+        samples: In all mini-batches of the block, all ranks'.
+        rank: Whose samples these are.
+        world_size: Ranks that share each mini-batch.
+    """
+
+    images: Tensor
+    labels: Tensor
+    sample_ids: Tensor
+    first: int
+    steps: int
+    batch_size: int
+    samples: int
+    rank: int = 0
+    world_size: int = 1
+
+    def batches(self) -> Iterator[tuple[int, Batch, float]]:
+        """This rank's part of each mini-batch, after its index in the epoch and before its weight.
+
+        The mean over ranks of weight times gradient is the gradient of the whole mini-batch. The
+        weight is 1 where all ranks have as many samples, and 0 where this one has none.
+        """
+        left = [self.samples - number * self.batch_size for number in range(self.steps)]
+        together = [min(self.batch_size, samples) for samples in left]
+        own = [_dealt(samples, self.rank, self.world_size) for samples in together]
+        parts = zip(*(torch.split(tensor, own) for tensor in self[:3]), strict=True)
+        for number, (images, labels, sample_ids) in enumerate(parts):
+            batch = Batch(images, labels, sample_ids)
+            yield self.first + number, batch, own[number] * self.world_size / together[number]
+
+
+class BlockLoader(BatchLoader):
+    """Yields the mini-batches to train with, `steps` of them at a time.
+
+    Several ranks share each mini-batch, so that they take the steps of a single device.
 
     Args:
-        asked: A number, or "auto" for as many as are worth it: 1 for slow steps, for several
-            ranks, and where something looks at every batch.
-        trainer: Has its callbacks.
-        step: Measures the seconds of a step; asked only where they matter.
-        mini_batches: In an epoch.
-
-    Raises:
-        InputError: several are asked for where something looks at every batch, or a checkpoint is
-            wanted every so many minutes.
+        args: As of `BatchLoader`.
+        steps: Mini-batches in a block; the last of an epoch holds what is left.
+        limit: Mini-batches in an epoch at most; all by default.
+        kwargs: As of `BatchLoader`.
     """
-    keepers = [c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint)]
-    if any(keeper._train_time_interval for keeper in keepers):
-        raise InputError(
-            "a ModelCheckpoint with train_time_interval: Lightning ignores it here; "
-            "give it every_n_epochs or every_n_train_steps"
-        )
-    watched = _watched_by(trainer)
-    if asked != "auto":
-        if asked > 1 and watched:
-            raise InputError(
-                f"--model.steps_per_execution {asked}: {watched} looks at every batch; "
-                "choose 1, or auto, which does"
+
+    def __init__(self, *args: Any, steps: int = 1, limit: int | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.steps = steps
+        self.limit = limit
+
+    @property
+    def mini_batches(self) -> int:
+        """In an epoch."""
+        every = -(-len(self.sampler.sample_ids) // self.batch_size)
+        return every if self.limit is None else min(every, self.limit)
+
+    @property
+    def smallest_part(self) -> int:
+        """Samples in the smallest part of a mini-batch that any rank is dealt."""
+        count, size = len(self.sampler.sample_ids), self.batch_size
+        return min(count, size, count % size or size) // self.world_size
+
+    def __len__(self) -> int:
+        return -(-self.mini_batches // self.steps)
+
+    def __iter__(self) -> Iterator[Block]:  # type: ignore[override]
+        order, size = self.sampler.draw()[: self.mini_batches * self.batch_size], self.batch_size
+        place = torch.arange(len(order), device=order.device) % size
+        own = order[place % self.world_size == self.rank]
+        part = _dealt(size, self.rank, self.world_size)
+        room = min(self.steps * part, len(own))
+        images = self.images.new_empty(room, *self.images.shape[1:])
+        labels = self.labels.new_empty(room)
+        for first in range(0, self.mini_batches, self.steps):
+            steps = min(self.steps, self.mini_batches - first)
+            ids = own[first * part : (first + steps) * part]
+            yield Block(
+                torch.index_select(self.images, 0, ids, out=images[: len(ids)]),
+                torch.index_select(self.labels, 0, ids, out=labels[: len(ids)]),
+                ids,
+                first,
+                steps,
+                size,
+                min(steps * size, len(order) - first * size),
+                self.rank,
+                self.world_size,
             )
-        steps = asked
-    elif watched or trainer.world_size > 1:
-        steps = 1
-    else:
-        steps = max(1, min(MOST_STEPS, mini_batches, int(BLOCK_SECONDS / step())))
-    # A training that ends within an epoch must not end in its last block: Lightning would take the
-    # epoch for finished.
-    rest = max(0, trainer.max_steps) % mini_batches
-    while rest > (mini_batches - 1) // steps * steps:
-        steps -= 1
-    return steps
 
 
-def seconds_of_a_step(
-    network: nn.Module, prepare: Callable[[Batch, int], Tensor], batch: Batch
-) -> float:
-    """Of preparing a batch, forward and backward, on a copy that is thrown away.
-
-    Args:
-        network: Pixels to logits.
-        prepare: A batch and its index in the epoch to pixels.
-        batch: To learn.
-    """
-    network = copy.deepcopy(network)
-    first = next(network.parameters())
-    seconds = []
-    for _ in range(3):  # whatever else the machine does makes them longer, never shorter
-        started = time.perf_counter()
-        loss = F.cross_entropy(network(prepare(batch, 0)), batch.labels)
-        loss.backward()  # type: ignore[no-untyped-call]
-        assert first.grad is not None
-        first.grad.sum().item()  # waits for the device
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
-
-
-def _watched_by(trainer: Trainer) -> str | None:
-    """What looks at every batch, if anything does."""
-    interval = trainer.val_check_interval
-    if isinstance(interval, int | float) and interval != 1.0:
-        return f"--trainer.val_check_interval {interval}"
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, ModelCheckpoint) and callback._every_n_train_steps:
-            return "a checkpoint every few steps"
-        if not isinstance(callback, Checkpoint | ProgressBar | Timer) and overrides(
-            callback, Callback, ("on_train_batch_start", "on_train_batch_end")
-        ):
-            return f"the callback {type(callback).__name__}"
-    return None
-
-
-def overrides(instance: object, base: type, names: tuple[str, ...]) -> bool:
-    """Whether the class of `instance` has its own of any of these methods of `base`."""
-    return any(getattr(type(instance), name) is not getattr(base, name) for name in names)
+def _dealt(count: int, rank: int, world_size: int) -> int:
+    """How many of so many samples a rank gets when they are dealt out one by one."""
+    return len(range(rank, count, world_size))

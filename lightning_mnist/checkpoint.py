@@ -74,7 +74,7 @@ class LatestCheckpoint(Checkpoint):
         assert self.best.dirpath is not None
         path = Path(self.best.dirpath) / "last.ckpt"
         if self.best._last_global_step_saved != trainer.global_step:
-            trainer.save_checkpoint(path)
+            trainer.save_checkpoint(path, weights_only=False)
         elif trainer.is_global_zero:
             with written_whole(path) as temporary:
                 _share(Path(self.best.best_model_path), temporary)
@@ -109,16 +109,31 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if damaged is not None:
         raise InputError(f"--ckpt_path {path}: damaged ({damaged} fails its CRC); train again")
     try:
-        hyperparameters = dict(checkpoint["hyper_parameters"])
-        for key in ("_instantiator", "augmentation"):  # neither has weights
-            hyperparameters.pop(key, None)
-        DigitClassifier(**hyperparameters).load_state_dict(checkpoint["state_dict"])
+        _model_of(checkpoint)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"--ckpt_path {path}: a checkpoint of another model ({_first_sentence(error)}); "
             "expected one written by python -m lightning_mnist fit"
         ) from error
     return dict(checkpoint)
+
+
+def read_model(path: Path) -> DigitClassifier:
+    """Read a trained model, ready to predict with.
+
+    Raises:
+        InputError: as of `read_checkpoint`.
+    """
+    return _model_of(read_checkpoint(path)).eval()
+
+
+def _model_of(checkpoint: dict[str, Any]) -> DigitClassifier:
+    hyperparameters = dict(checkpoint["hyper_parameters"])
+    for key in ("_instantiator", "augmentation"):  # neither has weights
+        hyperparameters.pop(key, None)
+    model = DigitClassifier(**hyperparameters)
+    model.load_state_dict(checkpoint["state_dict"])
+    return model
 
 
 def _first_sentence(error: Exception) -> str:

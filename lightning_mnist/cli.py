@@ -1,13 +1,11 @@
 """What a command line comes to: LightningCLI, with a run directory and our tables."""
 
-import os
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse.typing import PositiveInt
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -26,13 +24,13 @@ from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
 from lightning_mnist.guard import CollapseGuard
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import work_of_a_step
-from lightning_mnist.predict import predict_files
+from lightning_mnist.own_flags import add_flags
+from lightning_mnist.predict_files import predict_files
 from lightning_mnist.ranks import watch_ranks
 from lightning_mnist.scores import Scores
-from lightning_mnist.threads import allowed_cpus, threads_for
-from lightning_mnist.views import ViewScore, chosen, draw_views, score_views, show_views
-from parity.run_record import RECORD_FILE, VIEWS_PICTURE
-from parity.watch.guard import Reaction
+from lightning_mnist.threads import chosen_threads
+from lightning_mnist.views import chosen, report_views
+from parity.run_record import RECORD_FILE
 from parity.watch.symptoms import Symptoms
 
 OPTIMIZER = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-3}}
@@ -66,30 +64,7 @@ class DigitsCLI(LightningCLI):
         self, klass: type, subcommand: str, **kwargs: Any
     ) -> LightningArgumentParser:
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
-        parser.add_argument(
-            "--threads", type=PositiveInt | None, help="CPU threads (default: as many as pay)."
-        )
-        if subcommand in ("fit", "test"):
-            parser.add_argument(
-                "--run_dir", type=str | None, help="Folder to fill (default: a new one in runs/)."
-            )
-            parser.add_argument(
-                "--views", nargs="+", default=[], help="Versions of the test set, or all."
-            )
-        if subcommand == "fit":
-            parser.add_argument(
-                "--guard", type=Reaction, default="stop", help="What to do about a collapse."
-            )
-        if subcommand == "predict":
-            parser.add_argument(
-                "--images", nargs="+", default=[], help="Pictures of one digit each, or globs."
-            )
-            parser.add_argument(
-                "--output", type=str | None, help="Write all probabilities to a .csv or .json."
-            )
-            parser.add_argument(
-                "--preview", type=str | None, help="Draw what the network saw, as a .png."
-            )
+        add_flags(parser, subcommand)
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -163,14 +138,11 @@ class DigitsCLI(LightningCLI):
             torch.set_flush_denormal(False)
 
     def _choose_threads(self) -> None:
-        """As `threads` has it, unless ``--threads`` or the environment says otherwise."""
+        ranks = self.trainer.num_devices * self.trainer.num_nodes
+        work = work_of_a_step(self.model.network, self.datamodule.batch_size / ranks)
         asked = self.config[self.subcommand].threads
-        if asked is None and "OMP_NUM_THREADS" not in os.environ:
-            ranks = self.trainer.num_devices * self.trainer.num_nodes
-            work = work_of_a_step(self.model.network, self.datamodule.batch_size / ranks)
-            asked = threads_for(work, self.trainer.num_devices)
-        if asked is not None:
-            torch.set_num_threads(min(asked, allowed_cpus()))
+        if threads := chosen_threads(asked, work, self.trainer.num_devices):
+            torch.set_num_threads(threads)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add what every run has: whole checkpoints and, where it leaves files, the recorder."""
@@ -255,18 +227,11 @@ class DigitsCLI(LightningCLI):
         """Show what was right and where the files are."""
         self._show(self.model.test_scores, "test part")
         if self.trainer.is_global_zero:
+            assert self.run_dir is not None
             names = chosen(self.config[self.subcommand].views)
-            self.recorder.finish(self.model, self._score_views(names) if names else [])
+            scores = report_views(self.model, self.datamodule, names, self.run_dir)
+            self.recorder.finish(self.model, scores)
             Console().print(f"run directory: {self.run_dir}", highlight=False, soft_wrap=True)
-
-    def _score_views(self, names: list[str]) -> list[ViewScore]:
-        assert self.run_dir is not None
-        images, labels = self.datamodule.test_images, self.datamodule.test_labels
-        scores = score_views(self.model, images, labels, names, self.run_dir)
-        title = f"views of the test part of {self.datamodule.description['name']}"
-        show_views(scores, title, Console())
-        draw_views(scores, images, self.run_dir / VIEWS_PICTURE, title)
-        return scores
 
     def after_validate(self) -> None:
         """Show what was right."""

@@ -19,6 +19,12 @@ from parity.watch.collapse import COLLAPSED
 from parity.watch.guard import CollapsedError
 
 TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0}
+UNSAID = (
+    "\U0001f4a1 Tip:",
+    "TPU available: False",
+    "`Trainer.fit` stopped: `max_",
+)
+"""How messages of Lightning begin that say nothing: advertisements, and that all went as asked."""
 
 
 class BuiltCLI(DigitsCLI):
@@ -55,7 +61,7 @@ def main(args: ArgsType = None) -> int:
     # A resumed run goes on in its own folder; any other run is refused there.
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
-        lambda record: "Tip:" not in record.getMessage()  # advertisements
+        lambda record: not record.getMessage().startswith(UNSAID)
     )
     try:
         return open_cli(DigitsCLI, args).exit_code

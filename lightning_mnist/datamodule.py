@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lightning_mnist import sources
-from lightning_mnist.batches import EVALUATION_BATCH, BatchLoader, BlockLoader
+from lightning_mnist.batches import EVALUATION_BATCH, BatchLoader
+from lightning_mnist.blocks import BlockLoader
 from lightning_mnist.errors import InputError
 from lightning_mnist.split import stratified_split
 

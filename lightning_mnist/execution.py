@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.optim import LBFGS
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lightning_mnist.batches import Batch, Block
-from lightning_mnist.blocks import overrides
+from lightning_mnist.batches import Batch
+from lightning_mnist.blocks import Block
 from lightning_mnist.errors import InputError
 from lightning_mnist.scores import RunningScores
+from lightning_mnist.steps_per_execution import overrides
 
 
 class StepCallback(Callback):

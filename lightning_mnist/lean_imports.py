@@ -33,29 +33,54 @@ def without_garbage() -> Iterator[None]:
         atexit.register(gc.freeze)
 
 
-def import_torchmetrics() -> None:
-    """Import torchmetrics as if those were not installed; all else can import them afterwards."""
+def import_torchmetrics() -> bool:
+    """Import torchmetrics as if those were not installed; all else can import them afterwards.
+
+    Returns:
+        Whether it was imported. Otherwise whoever needs it imports it the ordinary way: it is there
+        already, or the library that it asks is not the one that this knows.
+    """
     if "torchmetrics" in sys.modules:
-        return
-    imports: Any = import_module("lightning_utilities.core.imports")  # where torchmetrics asks
-    version, find_spec = imports._version, imports.find_spec
-    imports._version = _unless_unused(version, _not_found)
-    imports.find_spec = _unless_unused(find_spec, lambda name: None)
+        return False
     try:
-        import_module("torchmetrics")
+        with _hidden(UNUSED):
+            import_module("torchmetrics")
+    except Exception:  # of any kind: this saves a second, and must never cost a training
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchmetrics"]:
+            del sys.modules[name]
+        return False
+    return True
+
+
+@contextmanager
+def _hidden(packages: tuple[str, ...]) -> Iterator[None]:
+    """Have lightning_utilities, which torchmetrics asks what is installed, not find `packages`.
+
+    The names that it is told to use are private: where one is missing, or is no function any more,
+    `AttributeError` or `TypeError` is raised and nothing has been changed.
+    """
+    asked: Any = import_module("lightning_utilities.core.imports")
+    version, find_spec = asked._version, asked.find_spec
+    forget = (asked.package_available.cache_clear, asked.module_available.cache_clear)
+    for function in (version, find_spec, *forget):
+        if not callable(function):
+            raise TypeError(f"{function!r} is no function")
+
+    def unless_hidden(right: Callable[..., Any], otherwise: Callable[[str], Any]) -> Any:
+        def ask(name: str, *args: Any, **kwargs: Any) -> Any:
+            hidden = name.split(".")[0] in packages
+            return otherwise(name) if hidden else right(name, *args, **kwargs)
+
+        return ask
+
+    asked._version = unless_hidden(version, _not_found)
+    asked.find_spec = unless_hidden(find_spec, lambda name: None)
+    try:
+        yield
     finally:
-        imports._version, imports.find_spec = version, find_spec
-        imports.package_available.cache_clear()
-        imports.module_available.cache_clear()
-
-
-def _unless_unused(
-    right: Callable[..., Any], otherwise: Callable[[str], Any]
-) -> Callable[..., Any]:
-    def ask(name: str, *args: Any) -> Any:
-        return otherwise(name) if name.split(".")[0] in UNUSED else right(name, *args)
-
-    return ask
+        asked._version, asked.find_spec = version, find_spec
+        for clear in forget:
+            clear()
 
 
 def _not_found(name: str) -> None:

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lightning_mnist.augmentation import Augmentation, AugmentationConfig
-from lightning_mnist.batches import Batch, Block
-from lightning_mnist.blocks import StepsPerExecution, seconds_of_a_step, steps_per_execution
+from lightning_mnist.batches import Batch
+from lightning_mnist.blocks import Block
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.draws import generator_at, seed_at
 from lightning_mnist.errors import InputError
@@ -21,6 +21,11 @@ from lightning_mnist.preprocessing import Preprocessing, Standardize
 from lightning_mnist.ranks import check_batch_norm
 from lightning_mnist.scores import RunningScores, SampleLogits, count, counters
 from lightning_mnist.sources import CLASSES
+from lightning_mnist.steps_per_execution import (
+    StepsPerExecution,
+    seconds_of_a_step,
+    steps_per_execution,
+)
 
 
 class DigitClassifier(LightningModule):

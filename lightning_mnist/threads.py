@@ -19,6 +19,21 @@ def wait_passively() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
+def chosen_threads(asked: int | None, work: float, processes: int) -> int | None:
+    """Threads for each process, at most those that it may use; None leaves them as they are.
+
+    Args:
+        asked: By the user; otherwise OMP_NUM_THREADS decides, or `threads_for`.
+        work: As of `threads_for`.
+        processes: As of `threads_for`.
+    """
+    if asked is None:
+        if "OMP_NUM_THREADS" in os.environ:
+            return None
+        asked = threads_for(work, processes)
+    return min(asked, allowed_cpus())
+
+
 def threads_for(work: float, processes: int) -> int:
     """Threads for each process.
 

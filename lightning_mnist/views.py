@@ -12,10 +12,11 @@ from rich.table import Table
 from torch import Tensor
 
 from lightning_mnist.batches import EVALUATION_BATCH
+from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.warp import resample
-from parity.run_record import Predictions
+from parity.run_record import VIEWS_PICTURE, Predictions
 from parity.watch.collapse import signs_of_collapse
 
 SHOWN = 8  # digits of each view, in a row of the picture
@@ -92,6 +93,19 @@ class ViewScore:
     top_class: int
     top_share: float
     collapse: list[str]
+
+
+def report_views(
+    model: DigitClassifier, data: DigitsDataModule, names: list[str], run_dir: Path
+) -> list[ViewScore]:
+    """Score views of the test images, print a table, and draw them into `run_dir`."""
+    if not names:
+        return []
+    scores = score_views(model, data.test_images, data.test_labels, names, run_dir)
+    title = f"views of the test part of {data.description['name']}"
+    show_views(scores, title, Console())
+    draw_views(scores, data.test_images, run_dir / VIEWS_PICTURE, title)
+    return scores
 
 
 def score_views(

@@ -2,16 +2,20 @@
 
 ``parity.compare(a, b)`` compares run directories, folders of them, or prediction files;
 ``parity.assert_parity(a, b)`` does so in a test. Both sides import `parity.run_record` and
-`parity.watch.collapse` from here, and so the package itself imports nothing.
+`parity.watch` from here, and so the package itself imports nothing that takes time.
 """
 
 from typing import TYPE_CHECKING, Any
+
+from parity import torchvision_ops
 
 if TYPE_CHECKING:
     from parity.judge.comparison import Comparison, assert_parity, compare
     from parity.judge.verdict import Thresholds, Verdict
 
 __all__ = ["Comparison", "Thresholds", "Verdict", "assert_parity", "compare"]
+
+torchvision_ops.install()
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -200,7 +201,7 @@ def test_python_calls_are_counted_exactly() -> None:
             called()
             len("")
 
-    few, many = (count_calls(lambda n=n: run(n)) for n in (10, 30))
+    few, many = (count_calls(partial(run, n)) for n in (10, 30))
     assert {kind: many[kind] - few[kind] for kind in few} == {"python": 20, "c": 20}
 
 
@@ -330,10 +331,10 @@ def of_all_measures() -> dict[str, Any]:
 
 
 def test_every_measure_has_a_table_and_a_panel(tmp_path: Path) -> None:
-    console = Console(file=io.StringIO(), width=120)
+    written = io.StringIO()
     measures = of_all_measures()
-    tables.show(measures, console)
-    shown = console.file.getvalue()
+    tables.show(measures, Console(file=written, width=120))
+    shown = written.getvalue()
     for text in (
         "ours", "1.500", "skipped: k, kornia is missing", "keras tuned: jit_compile=True",
         "97% test accuracy", "one core kept busy", "of whole runs by seeds", "900.0", "500",

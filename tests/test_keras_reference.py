@@ -127,6 +127,8 @@ def test_the_network_is_dense_batch_norm_activation_dropout_and_ends_in_logits()
 
 def test_the_best_model_is_kept_and_the_first_where_none_is_finite(tmp_path: Path) -> None:
     class Model:
+        epoch = ""
+
         def save(self, path: Path) -> None:
             path.write_text(self.epoch)
 

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,8 +138,8 @@ def test_validate_uses_the_images_that_the_checkpoint_was_not_trained_on(
 
 
 def test_batch_norm_of_keras_and_float64_are_flags(here: Here, tiny_npz: Path) -> None:
-    flags = (*SMALL, "--model.batch_norm", "keras", "--trainer.precision", "64-true")
-    flags += ("--data.source", tiny_npz)
+    precise = ("--model.batch_norm", "keras", "--trainer.precision", "64-true")
+    flags = (*SMALL, *precise, "--data.source", tiny_npz)
     done = here("fit", *flags, "--model.augmentation.rotation", 10, "--run_dir", "run")
     assert done.code == 0, done.err
     last = "run/checkpoints/last.ckpt"
@@ -159,12 +161,24 @@ def test_a_resumed_run_has_its_whole_history(here: Here, fitted: Path) -> None:
     assert record.finished
 
 
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What Lightning says; its logger hands nothing on."""
+    logger = logging.getLogger("lightning.pytorch")
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+
+
 def test_the_last_checkpoint_is_the_last_where_nothing_gets_better(
-    here: Here, tiny_npz: Path
+    here: Here, tiny_npz: Path, said: pytest.LogCaptureFixture
 ) -> None:
     flags = ("--data.source", tiny_npz, "--guard", "off", "--run_dir", "run", *SMALL)
     done = here("fit", *flags, "--trainer.max_epochs", 3, "--optimizer.lr", 0)
     assert done.code == 0, done.err
+    assert "GPU available" in said.text
+    for noise in ("weights_only", "Tip:", "TPU", "stopped:"):
+        assert noise not in said.text
     epochs = {
         name: torch.load(f"run/checkpoints/{name}.ckpt", weights_only=True)["epoch"]
         for name in ("best", "last")

@@ -2,6 +2,7 @@
 
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -61,7 +62,7 @@ def test_ranks_share_every_sample_and_take_as_many_steps(count: int) -> None:
     assert together[:-1] == [12] * (len(together) - 1)
 
 
-def set_up(npz: Path, **kwargs: int) -> DigitsDataModule:
+def set_up(npz: Path, **kwargs: Any) -> DigitsDataModule:
     data = DigitsDataModule(source=str(npz), **kwargs)
     data.prepare_data()
     data.setup("fit")

@@ -19,13 +19,13 @@ from torch.optim.lr_scheduler import ExponentialLR, OneCycleLR, ReduceLROnPlatea
 
 from lightning_mnist.augmentation import AugmentationConfig
 from lightning_mnist.batches import Batch
-from lightning_mnist.blocks import MOST_STEPS, seconds_of_a_step, steps_per_execution
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.execution import GradientClipping, StepCallback
 from lightning_mnist.instruments.faults import FAULTS
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import MLP, work_of_a_step
+from lightning_mnist.steps_per_execution import MOST_STEPS, seconds_of_a_step, steps_per_execution
 from tests.conftest import Command, Here
 
 BLOCKS = (5, 8, 32, "auto")
@@ -51,7 +51,7 @@ def decay(model: DigitClassifier) -> Any:
 
 def plateau(model: DigitClassifier) -> Any:
     optimizer = adam(model)
-    schedule = ReduceLROnPlateau(optimizer, patience=0, threshold=0.9)
+    schedule: Any = ReduceLROnPlateau(optimizer, patience=0, threshold=0.9)
     schedule.monitor = "train_loss"  # as Lightning's command line has it
     return [optimizer], [schedule]
 
@@ -68,10 +68,12 @@ def train(
 ) -> Trainer:
     """A training of three epochs, by default of a small network with batch norm and dropout."""
     torch.manual_seed(0)
-    module = DigitClassifier(**{"hidden": [16], "steps_per_execution": steps} | (model or {}))
+    settings: dict[str, Any] = {"hidden": [16], "steps_per_execution": steps}
+    module = DigitClassifier(**settings | (model or {}))
     module.configure_optimizers = partial(configure, module)  # type: ignore[method-assign]
-    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-    quiet |= {"enable_checkpointing": False, "num_sanity_val_steps": 0, "max_epochs": 3}
+    quiet: dict[str, Any] = {"enable_checkpointing": False, "num_sanity_val_steps": 0}
+    quiet |= {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    quiet |= {"max_epochs": 3}
     trainer = Trainer(accelerator="cpu", **quiet | flags)
     trainer.fit(
         module,
@@ -180,7 +182,9 @@ def test_blocks_are_the_same_bits_as_a_plain_loop(tiny_npz: Path) -> None:
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(network(pixels), loader.labels[ids]).backward()
             optimizer.step()
-    assert_same(network.state_dict(), trainer.lightning_module.network.state_dict())
+    trained = trainer.lightning_module
+    assert isinstance(trained, DigitClassifier)
+    assert_same(network.state_dict(), trained.network.state_dict())
 
 
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")

@@ -1,10 +1,12 @@
 """What a command imports, in a fresh process: nothing before it is used."""
 
 import gc
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import lightning_utilities
 import pytest
 
 from lightning_mnist import lean_imports
@@ -56,6 +58,64 @@ def test_all_of_it_can_be_imported_afterwards(tiny_npz: Path, tmp_path: Path) ->
     )  # fmt: skip
     assert "matplotlib" in modules
     assert not modules & (LATER - {"matplotlib"})
+
+
+LEAN = """
+from lightning_mnist import lean_imports
+from lightning_utilities.core import imports
+print(lean_imports.import_torchmetrics(), "torchmetrics" in sys.modules)
+print(imports.package_available("scipy"), bool(imports.RequirementCache("scipy")))
+"""
+ORDINARY = """
+import torchmetrics.classification
+print("scipy.signal" in sys.modules)
+"""
+
+
+def lean(code: str, *first_on_path: Path) -> list[str]:
+    """What a fresh process prints that runs `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {[*map(str, first_on_path)]}\n{code}"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    return done.stdout.splitlines()
+
+
+def test_torchmetrics_is_imported_without_what_is_unused() -> None:
+    """Fails with a lightning_utilities on which the trick no longer works."""
+    assert lean(LEAN + ORDINARY) == ["True True", "True True", "False"]
+
+
+RENAMED = {" as _version": " as _installed", "(_version(": "(_installed("}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        RENAMED,
+        RENAMED | {"\nT = TypeVar": "\n_version = '0.15'\nT = TypeVar"},
+        {"import find_spec": "import find_spec as _find", "return find_spec(": "return _find("},
+        {"@lru_cache\n": ""},
+    ],
+    ids=["version renamed", "version is no function", "find_spec renamed", "no cache"],
+)
+def test_another_lightning_utilities_costs_time_and_nothing_else(
+    changes: dict[str, str], tmp_path: Path
+) -> None:
+    """A copy of the library that works, and is built otherwise inside."""
+    origin = Path(lightning_utilities.__file__).parent
+    imports = shutil.copytree(origin, tmp_path / origin.name) / "core" / "imports.py"
+    source = imports.read_text()
+    for old, new in changes.items():
+        assert old in source
+        source = source.replace(old, new)
+    imports.write_text(source)
+    assert lean(LEAN, tmp_path) == ["False False", "True True"]
+
+
+def test_a_trick_that_fails_half_way_costs_time_and_nothing_else() -> None:
+    broken = LEAN.replace("\nprint", "\nlean_imports._not_found = lambda name: 1 / 0\nprint", 1)
+    assert lean(broken + ORDINARY) == ["False False", "True True", "True"]
 
 
 def test_garbage_is_looked_for_but_not_in_what_was_imported() -> None:

@@ -7,9 +7,9 @@ from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 from torch.nn import functional as F
 
 from lightning_mnist.batches import Batch
-from lightning_mnist.module import DigitClassifier, SampleLogits
+from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import BatchNorm
-from lightning_mnist.scores import Scores
+from lightning_mnist.scores import SampleLogits, Scores
 from tests.conftest import make_digits
 
 

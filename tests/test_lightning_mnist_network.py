@@ -63,7 +63,7 @@ def test_keras_batch_norm_trains_and_infers_as_keras(floatx: str) -> None:
 
     def agree(mine: torch.Tensor, expected: object) -> None:
         np.testing.assert_allclose(
-            mine.detach().numpy(), np.asarray(expected), rtol=unit, atol=unit
+            mine.detach().numpy(), np.asarray(expected), rtol=float(unit), atol=float(unit)
         )
 
     for _ in range(20):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 pytest.importorskip("keras", reason="the extra keras is not installed")
 
@@ -278,11 +278,11 @@ def test_a_closure_computes_loss_and_gradients() -> None:
     weight = nn.Parameter(torch.tensor([3.0]))
     optimizer = ours("SGD", [weight], lr=0.5)
 
-    def closure() -> Tensor:
+    def closure() -> float:
         optimizer.zero_grad()
         loss = (weight**2).sum()
         loss.backward()
-        return loss
+        return loss.item()
 
     assert optimizer.step(closure) == 9
     assert weight.item() == 0
@@ -350,7 +350,7 @@ def test_the_command_line_knows_them_and_resumes_exactly(here: Here, tiny_npz: P
     flags = ("fit", "--data.source", tiny_npz, *SMALL, "--optimizer.lr", 0.001)
     whole = ("--trainer.max_epochs", 3, "--run_dir", "whole")
     begun = ("--trainer.max_epochs", 1, "--run_dir", "resumed")
-    resumed = ("--trainer.max_epochs", 3, "--run_dir", "resumed")
+    resumed: tuple[object, ...] = ("--trainer.max_epochs", 3, "--run_dir", "resumed")
     resumed += ("--ckpt_path", "resumed/checkpoints/last.ckpt")
     full_name = "lightning_mnist.optimizers.KerasNadam"
     for kind, more in ((full_name, whole), (full_name, begun), ("KerasNadam", resumed)):

@@ -17,7 +17,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.nn import functional as F
 
-from lightning_mnist.batches import Batch, BlockLoader
+from lightning_mnist.batches import Batch
+from lightning_mnist.blocks import BlockLoader
 from lightning_mnist.errors import InputError
 from lightning_mnist.execution import StepCallback
 from lightning_mnist.network import MLP

@@ -21,7 +21,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def write_idx_folder(digits: RawDigits, folder: Path, *, zipped: bool) -> None:
-    arrays = (
+    arrays: tuple[np.ndarray, ...] = (
         digits.train_images, digits.train_labels, digits.test_images, digits.test_labels,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -115,7 +115,8 @@ def _kornia(device: torch.device) -> Augment:
     affine = RandomAffine(
         AUGMENTATION["rotation"], (shift, shift), (1 / scale, scale), AUGMENTATION["shear"], p=1
     )
-    chain = AugmentationSequential(affine, kornia_elastic()).to(device)
+    elastic: Any = kornia_elastic()
+    chain = AugmentationSequential(affine, elastic).to(device)
     return lambda images: chain(images[:, None])[:, 0]
 
 

@@ -51,7 +51,7 @@ def main() -> None:
     """Start the ranks and print the seconds of an epoch as JSON."""
     work = Work.from_json(json.loads(sys.argv[1]))
     with tempfile.TemporaryDirectory() as folder:
-        multiprocessing.start_processes(  # type: ignore[no-untyped-call]
+        multiprocessing.start_processes(  # type: ignore[attr-defined]
             train, (work, folder), nprocs=work.devices, start_method="spawn"
         )
         seconds = float(Path(folder, "seconds").read_text(encoding="ascii"))

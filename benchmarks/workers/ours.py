@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from benchmarks.errors import WorkerFailedError
@@ -48,7 +49,7 @@ def epoch_seconds(record: RunRecord, work: Work) -> float:
     Raises:
         WorkerFailedError: it did not do the work.
     """
-    done = (record.data["train"], len(record.history), record.history[-1]["step"])
+    done: tuple[Any, ...] = (record.data["train"], len(record.history), record.history[-1]["step"])
     expected = (work.images, round(work.epochs), work.steps * round(work.epochs))
     if done != expected:
         raise WorkerFailedError(
@@ -65,7 +66,8 @@ def prepare(work: Work) -> Prepared:
     def run(*more: str) -> float:
         with tempfile.TemporaryDirectory() as folder:
             run_dir = Path(folder) / "run"
-            with mock.patch.object(sys, "argv", ["lightning_mnist", *flags(work, run_dir), *more]):
+            argv = ["lightning_mnist", *flags(work, run_dir), *more]
+            with mock.patch.object(sys, "argv", argv):
                 code = main()
             if code != 0:
                 raise WorkerFailedError(f"lightning_mnist fit ended with exit code {code}")

@@ -1,0 +1,56 @@
+"""What a program does with a trained model, without a command line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lightning_mnist.batches import EVALUATION_BATCH
+from lightning_mnist.checkpoint import read_model
+from lightning_mnist.errors import InputError
+from lightning_mnist.mnist_form import SIDE
+from lightning_mnist.own_images import read_digit
+from lightning_mnist.sources import CLASSES
+
+Images = NDArray[np.uint8] | Sequence[str | Path]
+
+
+def predict(checkpoint: str | Path, images: Images) -> NDArray[np.float32]:
+    """Read digits with a trained model.
+
+    Args:
+        checkpoint: A ``.ckpt`` written by ``fit``; it brings its own preprocessing.
+        images: uint8 [N, 28, 28] as MNIST stores them, ink 255 on paper 0, or the paths of N
+            pictures of one digit each, of any size and polarity.
+
+    Returns:
+        Probabilities float32 [N, 10], which add up to 1 for each image.
+
+    Raises:
+        InputError: the checkpoint or a picture cannot be read, or the images have another form.
+    """
+    model = read_model(Path(checkpoint))
+    pixels = torch.from_numpy(_pixels(images))
+    probabilities = torch.empty(len(pixels), CLASSES)
+    with torch.inference_mode():
+        for start in range(0, len(pixels), EVALUATION_BATCH):
+            part = slice(start, start + EVALUATION_BATCH)
+            probabilities[part] = model(pixels[part]).softmax(dim=1)
+    return probabilities.numpy()
+
+
+def _pixels(images: Images) -> NDArray[np.uint8]:
+    """Images uint8 [N, 28, 28]."""
+    if isinstance(images, np.ndarray):
+        if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
+            raise InputError(
+                f"images are {images.dtype} {list(images.shape)}; expected uint8 [N, {SIDE}, "
+                f"{SIDE}], ink 255 on paper 0, or the paths of pictures"
+            )
+        return images
+    if isinstance(images, str | Path):
+        raise InputError(f"images is {str(images)!r}; expected a list of paths: [{str(images)!r}]")
+    digits = [read_digit(Path(path)) for path in images]
+    return np.stack(digits) if digits else np.empty((0, SIDE, SIDE), np.uint8)
