@@ -15,6 +15,7 @@ ROOMS = ("lightning_mnist", "keras_reference", "parity", "benchmarks", "examples
 FRAMEWORKS = {"torch", "torchvision", "torchmetrics", "lightning", "tensorflow", "keras"}
 ADAPTERS = {
     "parity.torch": {"torch"},
+    "parity.torchvision_ops": {"torch"},
     "parity.lightning": {"torch", "lightning"},
     "parity.keras": {"keras", "tensorflow"},
 }
