@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from parity.arrays import Array, Table
 from parity.ladder import rungs
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start, Stretch
 from parity.ladder.tolerance import Tolerance
 from parity.readings.trace import Trace
-from parity.sides.lockstep import LOGITS, Array, Precision, Table
+from parity.sides.lockstep import LOGITS, Precision
 from parity.sides.remote import Remote
 
 TRACED = 4
@@ -87,11 +88,14 @@ class Climb:
         )
         yield rungs.pixels(start, *inference)
         yield rungs.initial_weights(start, *held)
-        yield rungs.logits(start, inference, training)
         tables = self._ask("gradients", {"ids": self._ids(0, 1)})[:2]
-        losses = [float(table.pop("loss")) for table in tables]
-        yield rungs.loss(start, training[1][LOGITS], *losses)
-        yield rungs.gradients(start, *tables)
+        scores = rungs.scores(start, *(side[LOGITS] for side in training))
+        loss = rungs.loss(start, training[1], scores, *tables)
+        gradients = rungs.gradients(start, *tables)
+        passes = {"inference": inference, "training": training}
+        yield rungs.logits(start, passes, (loss, gradients))
+        yield loss
+        yield gradients
         yield from self._steps(start, training[1])
         logits = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
         yield rungs.metrics(start, self.digits["y_test"], *logits)
@@ -145,8 +149,8 @@ class Climb:
         gradients = self._ask("gradients", {"ids": self._ids(self.done, 1)})
         self._take(1)
         for number, after in enumerate(self._ask("weights")):
-            gradients[number].pop("loss")
             trace = self.traces[number]
+            trace.losses.append(float(gradients[number].pop("loss")))
             trace.before.append(before[number])
             trace.gradients.append(gradients[number])
             trace.after.append(after)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.sides.lockstep import Array, Table
+from parity.arrays import Array, Table
 
 
 @dataclass(frozen=True)

@@ -1,85 +1,151 @@
-"""What a dense layer does: kernel upright or transposed, bias or none, an activation after it."""
+"""What a dense layer does: its kernel, its bias, its precision, and what is applied after it."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from parity.readings.activations import activations
-from parity.readings.cause import Cause
-from parity.readings.readings import Names, Reading, compare
-from parity.readings.rounding import Floats, Table, noise
+from parity.arrays import Array, Floats, Table
+from parity.readings.activations import NONE, activations
+from parity.readings.case import Case
+from parity.readings.readings import Reading, Readings
+from parity.readings.rounding import noise, worst
+from parity.readings.rows import normalised
+from parity.readings.tensors import PRECISIONS
 
+ACTIVATION, KERNEL, BIAS, PRECISION = (
+    "activation",
+    "transposed kernel",
+    "bias not added",
+    "precision",
+)
+ROWS = "normalisation of each row"
 ADVICE = {
-    "transposed kernel": (
-        "transpose it on one side: torch's Linear keeps [out, in], Keras' Dense [in, out]"
-    ),
-    "bias not added": "add it on both: bias=True (torch), use_bias=True (Keras)",
-    "extra activation": (
-        "apply it on both or neither; the logits take none (activation=None), for the loss has "
-        "its own softmax: from_logits=True in Keras"
+    KERNEL: "transpose it on one side: torch's Linear keeps [out, in], Keras' Dense [in, out]",
+    BIAS: "add it on both: bias=True (torch), use_bias=True (Keras)",
+    ACTIVATION: (
+        "apply the same function with the same figure, on both sides or neither: gelu has "
+        "approximate=, leaky_relu negative_slope=, elu alpha= in both frameworks, with other "
+        "defaults (TensorFlow's gelu rounds its constants to float32, which no flag changes); "
+        "logits take none, for the loss has its own softmax: from_logits=True in Keras"
     ),
     "temperature": "divide both by the same temperature, or by none",
+    ROWS: "normalise the rows on both sides by the same rule and epsilon, or on neither",
+    PRECISION: "keep the network's precision in every layer",
+    "another kernel": "give each layer its own kernel",
+}
+LAST = "logits"
+"""What the last layer is called, whatever its weights are."""
+PLAIN = {
+    KERNEL: "multiplies by kernel",
+    BIAS: "adds the bias",
+    "temperature": "divides by 1",
+    PRECISION: "keeps its precision",
+    ROWS: "leaves the rows",
+    ACTIVATION: NONE,
 }
 
 
-def explain(
-    layer: str,
-    x: Floats,
-    sides: tuple[NDArray[Any], NDArray[Any]],
-    weights: Table,
-    names: Names,
-) -> list[Cause]:
-    """Why two dense layers differ on the same input.
+def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
+    """What the layer may make of `x`, and the magnitude of what it sums; None without a kernel.
+
+    The kernel and the bias are those of the layer's name or, in networks with names of their own,
+    all whose shapes fit.
 
     Args:
-        layer: Its name; "logits" is the last dense layer of `weights`.
-        x: Input, float64 [B, I].
-        sides: Outputs of A and B, [B, O].
-        weights: `kernel` [I, O] and, where there is one, `bias` [O].
-        names: Of A and B.
+        case: Of a layer; `given` has the weights.
+        x: Input, float64 [B, ...].
     """
-    tensors = _tensors(layer, x, weights)
-    if tensors is None:
-        return []
-    kernel, bias = tensors
-    size = np.abs(x).max() * np.abs(kernel).sum(axis=0).max() + np.abs(bias).max()
-    square = kernel.shape[0] == kernel.shape[1]
-
-    def readings(seen: NDArray[Any]) -> Iterator[Reading]:
-        for turned in (False, True) if square else (False,):
-            product = x @ (kernel.T if turned else kernel)
-            for added in (True, False):
-                before = product + bias if added else product
-                traits = {
-                    "transposed kernel": "multiplies by kernel" + (".T" if turned else ""),
-                    "bias not added": "adds the bias" if added else "leaves out the bias",
-                    "temperature": "divides by 1",
-                }
-                for activation, after in activations(before, seen):
-                    applied = f"applies {activation}" if after is not before else activation
-                    yield Reading({**traits, "extra activation": applied}, after)
-                yield _tempered({**traits, "extra activation": "no activation"}, before, seen)
-
-    allowed = noise(x, *sides, scale=float(size))
-    return compare(layer, sides, readings, ADVICE, allowed, names)
-
-
-def _tensors(layer: str, x: Floats, weights: Table) -> tuple[Floats, Floats] | None:
-    """Kernel [I, O] and bias [O], zeros where there is none; None where they do not fit."""
-    if layer == "logits":
-        dense = [name for name in weights if name.endswith(".kernel")]
-        layer = dense[-1].removesuffix(".kernel") if dense else layer
-    if f"{layer}.kernel" not in weights:
+    flat = x.reshape(len(x), -1)
+    kernels = _kernels(case, flat.shape[1], case.a[case.where][0].size)
+    if not kernels:
         return None
-    kernel = np.asarray(weights[f"{layer}.kernel"], np.float64)
-    bias = np.asarray(weights.get(f"{layer}.bias", np.zeros(kernel.shape[-1])), np.float64)
-    fits = kernel.ndim == 2 and x.ndim == 2 and kernel.shape[0] == x.shape[1]
-    return (kernel, bias) if fits and bias.shape == kernel.shape[1:] else None
+    biases = _biases(case, case.a[case.where][0].size)
+    largest = max(np.abs(kernel).sum(axis=0).max() for kernel in kernels.values())
+    offset = max((np.abs(bias).max() for bias in biases), default=0.0)
+
+    def of(seen: Array) -> Iterator[Reading]:
+        output = np.asarray(seen, np.float64).reshape(len(seen), -1)
+        for linear, before in _linear(flat, kernels, biases, output):
+            for traits, values in _after(before, output):
+                reading = Reading(PLAIN | linear | traits, values.reshape(seen.shape))
+                yield reading
+        yield from _coarse(flat, kernels, biases, seen)
+
+    return of, float(np.abs(flat).max() * largest + offset)
 
 
-def _tempered(traits: dict[str, str], before: Floats, seen: NDArray[Any]) -> Reading:
-    """The same divided by the one figure that may lead to what was seen."""
+def _kernels(case: Case, inputs: int, outputs: int) -> Table:
+    """Kernels [I, O] that fit, by what is said of them, the layer's own before all others."""
+    fitting = {
+        name: np.asarray(kernel, np.float64)
+        for name, kernel in case.given.items()
+        if sorted(kernel.shape) == sorted((inputs, outputs))
+    }
+    own = [name for name in fitting if name.startswith(f"{case.where}.")]
+    if case.where == LAST and not own:
+        own = list(fitting)[-1:]
+    found = {}
+    for name in own or fitting:
+        kernel = fitting[name]
+        said = "kernel" if len(own) == 1 else name
+        if kernel.shape == (inputs, outputs):
+            found[said] = kernel
+        if kernel.T.shape == (inputs, outputs):
+            found[f"{said}.T"] = kernel.T
+    return found
+
+
+def _biases(case: Case, outputs: int) -> list[Floats]:
+    """Vectors [O] that may be the layer's bias."""
+    fitting = [name for name, bias in case.given.items() if bias.shape == (outputs,)]
+    own = [name for name in fitting if name.startswith(f"{case.where}.")]
+    return [np.asarray(case.given[name], np.float64) for name in own or fitting]
+
+
+def _linear(
+    x: Floats, kernels: Table, biases: list[Floats], seen: Floats
+) -> Iterator[tuple[dict[str, str], Floats]]:
+    """Products with a kernel, with and without a bias; the usual first."""
+    for said, kernel in kernels.items():
+        product = x @ kernel
+        traits = {KERNEL: f"multiplies by {said}"}
+        for bias in biases:
+            yield traits, product + bias
+        yield traits | {BIAS: "leaves out the bias"}, product
+        for precision, rounded in PRECISIONS.items():
+            coarse = x @ rounded(kernel).astype(np.float64)
+            for bias in biases or [np.zeros(kernel.shape[1])]:
+                what = f"rounds its weights to {precision}"
+                yield traits | {PRECISION: what}, coarse + rounded(bias).astype(np.float64)
+
+
+def _after(before: Floats, seen: Floats) -> Iterator[tuple[dict[str, str], Floats]]:
+    """What may be applied to what was summed."""
+    for name, values in activations(before, seen):
+        yield {ACTIVATION: name if values is before else f"applies {name}"}, values
     factor = float((before * seen).sum() / (before**2).sum()) if before.any() else 1.0
-    return Reading({**traits, "temperature": f"divides by {1 / factor:.6g}"}, factor * before)
+    yield {"temperature": f"divides by {1 / factor:.6g}"}, factor * before
+    for name, values in normalised(before, seen):
+        yield {ROWS: f"gives {name} of each row"}, values
+
+
+def _coarse(x: Floats, kernels: Table, biases: list[Floats], seen: Array) -> Iterator[Reading]:
+    """A layer computed in float32, though the network is in float64.
+
+    In which order it sums is not known, so that only float32's rounding can be asked for; that
+    every number is a float32, which of float64 numbers one in 2^29 is, proves the rest.
+    """
+    single = seen.astype(np.float32)
+    if seen.dtype != np.float64 or not np.array_equal(single, seen):
+        return
+    for said, kernel in kernels.items():
+        for bias in biases or [np.zeros(kernel.shape[1])]:
+            before = x @ kernel + bias
+            allowed = noise(single, scale=float(np.abs(x).max() * np.abs(kernel).sum(0).max()))
+            for name, values in activations(before, seen.reshape(before.shape)):
+                if worst(values, single.reshape(before.shape)) <= allowed:
+                    applied = name if values is before else f"applies {name}"
+                    traits = {KERNEL: f"multiplies by {said}", ACTIVATION: applied}
+                    what = "computes in float32, as every number that it gives shows"
+                    yield Reading(PLAIN | traits | {PRECISION: what}, seen)
+                    return

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TextIO
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Table = dict[str, Array]
+from parity.arrays import Array as Array
+from parity.arrays import Table as Table
+
 Precision = Literal["float64", "float32"]
 PIXELS, LOGITS = "pixels", "logits"
 """The first and the last entry of what `LockStep.forward` gives."""

@@ -1,0 +1,114 @@
+"""Every layer's output on both sides, where their networks are not cut into the same layers."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from parity.arrays import Array, Names, Table
+from parity.readings import layers
+from parity.readings.case import Case
+from parity.readings.cause import Cause
+from parity.readings.rounding import worst
+from parity.readings.rows import log_softmax
+
+DISTRIBUTION = 1e-5
+"""How far rows of probabilities may be from summing to 1: float32's rounding."""
+
+
+def scores(a: Array, b: Array, near: float) -> Array:
+    """What losses of both sides are computed from, float [B, C], of their last layers' outputs.
+
+    B's outputs, where they are logits and A's are the same; else B's log-probabilities.
+    """
+    return b if worst(a, b) <= near and not _distribution(b) else log_probabilities(b)
+
+
+def log_probabilities(outputs: Array) -> Array:
+    """Of logits, log-probabilities or probabilities [B, C], as a softmax cross-entropy sees them.
+
+    Logits of one softmax differ by a constant a row; what they have in common is the logarithm of
+    the softmax, which that of log-probabilities is too.
+    """
+    if outputs.ndim != 2:
+        return outputs
+    tiny = np.finfo(outputs.dtype).tiny
+    if _distribution(outputs):
+        return np.log(np.maximum(outputs, tiny))
+    return np.maximum(log_softmax(outputs), np.log(tiny))
+
+
+def _distribution(rows: Array) -> bool:
+    """Whether every row holds probabilities."""
+    total = rows.sum(axis=-1)
+    return bool((rows >= 0).all() and (np.abs(total - 1) <= DISTRIBUTION).all())
+
+
+class Stage(NamedTuple):
+    """A layer that both sides have, with what either has between it and the next such layer.
+
+    Attributes:
+        name: Of the layer.
+        a: Names of side A's outputs from this layer on, before the next.
+        b: Side B's.
+    """
+
+    name: str
+    a: list[str]
+    b: list[str]
+
+
+def stages(a: Table, b: Table) -> list[Stage]:
+    """Of two forward passes, in order; layers that come in another order are left out."""
+    shared: list[str] = []
+    for name in b:
+        if name in a and (not shared or list(a).index(name) > list(a).index(shared[-1])):
+            shared.append(name)
+
+    def chains(table: Table) -> Iterator[list[str]]:
+        names = list(table)
+        for name, following in pairwise([*shared, None]):
+            end = None if following is None else names.index(following)
+            yield names[names.index(name) : end]  # type: ignore[arg-type]
+
+    return [Stage(*found) for found in zip(shared, chains(a), chains(b), strict=True)]
+
+
+def causes(
+    weights: Table, layer: str, sides: tuple[Table, Table], training: bool, names: Names
+) -> list[Cause]:
+    """Explain a layer, or a layer that only one side has before it.
+
+    Args:
+        weights: Of the network, by canonical names.
+        layer: The first of the layers of both sides whose outputs differ; not the first of all.
+        sides: Forward passes of A and B.
+        training: Whether they are in training.
+        names: Of A and B.
+    """
+    a, b = sides
+    found = stages(a, b)
+    place = next(number for number, stage in enumerate(found) if stage.name == layer)
+    before, stage = found[place - 1], found[place]
+
+    def explained(where: str, x: Array, of_a: Array, of_b: Array) -> list[Cause]:
+        given = {**weights, layers.INPUT: x}
+        return layers.explain(Case(names, given, {where: of_a}, {where: of_b}, where, training))
+
+    ends = a[before.a[-1]], b[before.b[-1]]
+    if worst(*ends) > 0:  # a layer that only one side has, where the other has nothing
+        for extra in before.a[1:]:
+            named = explained(extra, b[before.name], a[extra], b[before.name])
+            if named:
+                return named
+        for extra in before.b[1:]:
+            named = explained(extra, a[before.name], a[before.name], b[extra])
+            if named:
+                return named
+    for x in (*ends[::-1], b[before.name]):
+        for of_a, of_b in ((a[stage.a[-1]], b[stage.b[-1]]), (a[layer], b[layer])):
+            named = explained(layer, x, of_a, of_b)
+            if named:
+                return named
+    return []
