@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.ladder import rungs
+from parity.ladder import rungs, steps
 from parity.ladder.rung import Rung
-from parity.ladder.rungs import Start, Stretch
+from parity.ladder.rungs import Start
+from parity.ladder.steps import Stretch
 from parity.ladder.tolerance import Tolerance
 from parity.readings.trace import Trace
 from parity.sides.lockstep import LOGITS, Precision
@@ -98,7 +99,7 @@ class Climb:
         yield gradients
         yield from self._steps(start, training[1])
         logits = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
-        yield rungs.metrics(start, self.digits["y_test"], *logits)
+        yield steps.metrics(start, self.digits["y_test"], *logits)
 
     def _ask(self, call: str, table: Table | None = None, **arguments: object) -> list[Table]:
         """The answers of all sides, which work on them at the same time."""
@@ -140,7 +141,7 @@ class Climb:
             weights = (
                 [trace.after[mark - 1] for trace in self.traces] if early else self._ask("weights")
             )
-            yield rungs.steps(start, self._stretch(mark, epoch, weights, outputs, before_last))
+            yield steps.steps(start, self._stretch(mark, epoch, weights, outputs, before_last))
 
     def _trace(self) -> None:
         """One step of which everything is kept."""

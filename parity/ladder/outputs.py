@@ -35,8 +35,10 @@ def log_probabilities(outputs: Array) -> Array:
         return outputs
     tiny = np.finfo(outputs.dtype).tiny
     if _distribution(outputs):
-        return np.log(np.maximum(outputs, tiny))
-    return np.maximum(log_softmax(outputs), np.log(tiny))
+        logs: Array = np.log(np.maximum(outputs, tiny))
+    else:
+        logs = np.maximum(log_softmax(outputs), np.log(tiny))
+    return logs
 
 
 def _distribution(rows: Array) -> bool:

@@ -1,23 +1,18 @@
-"""The rungs as pure functions: from what both sides gave to a `Rung`, with its causes if broken."""
+"""The rungs before any step, as pure functions: from what both sides gave to a `Rung`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from parity.arrays import Array, Names, Table
 from parity.ladder import outputs
 from parity.ladder.difference import Difference, difference, differences, magnitude
 from parity.ladder.rung import Rung
 from parity.ladder.tolerance import Tolerance
-from parity.readings import batches, moving, optimizer
 from parity.readings import gradients as of_gradients
 from parity.readings import loss as of_loss
 from parity.readings import pixels as of_pixels
 from parity.readings import weights as of_weights
 from parity.readings.case import Case
-from parity.readings.cause import UNEXPLAINED, Cause
-from parity.readings.trace import Trace
 from parity.sides.lockstep import DIGITS, LOGITS, PIXELS
 
 
@@ -56,7 +51,7 @@ def initial_weights(start: Start, a: Table, b: Table) -> Rung:
     limits = dict.fromkeys([*start.weights, *a, *b], 0.0)
     what = "as either side holds them, having been given the same"
     rung = Rung("initial weights", what, differences(a, b, limits), "copies")
-    return _because(rung, of_weights.explain, Case(start.names, start.weights, a, b))
+    return rung.explained(of_weights.explain, Case(start.names, start.weights, a, b))
 
 
 def pixels(start: Start, a: Table, b: Table) -> Rung:
@@ -64,7 +59,7 @@ def pixels(start: Start, a: Table, b: Table) -> Rung:
     share, reason = start.tolerance.pixels
     found = differences(a, b, {PIXELS: share * magnitude(b[PIXELS])})
     rung = Rung("pixels", "what the networks are fed, first batch", found, reason)
-    return _because(rung, of_pixels.explain, Case(start.names, start.given, a, b))
+    return rung.explained(of_pixels.explain, Case(start.names, start.given, a, b))
 
 
 def scores(start: Start, a: Array, b: Array) -> Array:
@@ -73,7 +68,7 @@ def scores(start: Start, a: Array, b: Array) -> Array:
     return outputs.scores(a, b, share * magnitude(b))
 
 
-Passes = dict[str, Sequence[Table]]
+Passes = Mapping[str, Sequence[Table]]
 """Forward passes of A and B, in ``inference`` and in ``training``."""
 
 
@@ -159,7 +154,7 @@ def loss(start: Start, pass_: Table, logits_: Array, a: Table, b: Table) -> Rung
     found = difference("loss", *pair, share * max(1.0, abs(float(pair[1]))))
     rung = Rung("loss", "of the first batch, in training", (found,), reason)
     given = {**start.given, **pass_, LOGITS: logits_}
-    return _because(rung, of_loss.explain, Case(start.names, given, a, b))
+    return rung.explained(of_loss.explain, Case(start.names, given, a, b))
 
 
 def gradients(start: Start, a: Table, b: Table) -> Rung:
@@ -168,106 +163,4 @@ def gradients(start: Start, a: Table, b: Table) -> Rung:
     a, b = ({n: g for n, g in table.items() if n != "loss"} for table in (a, b))
     limits = dict.fromkeys([*a, *b], share * magnitude(*b.values()))
     rung = Rung("gradients", "of that loss, for each weight", differences(a, b, limits), reason)
-    return _because(rung, of_gradients.explain, Case(start.names, start.given, a, b))
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """What has been seen of some optimiser steps.
-
-    Attributes:
-        label: "1 step", "10 steps", ...
-        weights: Of A and of B, at the end.
-        echo: Of B's echo, where there is one.
-        traces: The first steps in detail.
-        outputs: What each layer of B gave in training for the first batch.
-        losses: Before each step, float [K], of A and of B.
-        batch_sizes: Images of each step, int [K].
-        before_last: Weights of A and of B before the epoch's last step, where this is the epoch.
-    """
-
-    label: str
-    weights: tuple[Table, Table]
-    echo: Table | None
-    traces: tuple[Trace, Trace]
-    outputs: Table
-    losses: tuple[Array, Array]
-    batch_sizes: Array
-    before_last: tuple[Table, Table] | None
-
-
-def steps(start: Start, stretch: Stretch) -> Rung:
-    """The weights after some optimiser steps on the same batches."""
-    a, b = stretch.weights
-    limit, reason = start.tolerance.steps
-    note = ""
-    if stretch.echo is not None:
-        own = differences(stretch.echo, b, dict.fromkeys(b, 0.0))
-        drift = max(tensor.absolute for tensor in own)
-        limit, reason = start.tolerance.echo(drift)
-        note = f"one ulp in the initial weights of {start.names[1]} alone has grown to {drift:.1e}"
-    found = differences(a, b, dict.fromkeys([*a, *b], limit))
-    rung = Rung(stretch.label, "weights and moving statistics", found, reason, note=note)
-    return rung if rung.passed else rung.because(_step_causes(start, stretch, rung))
-
-
-def _step_causes(start: Start, stretch: Stretch, rung: Rung) -> list[Cause]:
-    """What the optimisers do otherwise, or batch norm, or what was fed.
-
-    Batches are blamed only for steps that no difference of optimisers can explain: those after the
-    steps that are known in detail, or steps whose loss is not that of the batch that was given.
-    """
-    named: list[Cause] = []
-    learned = stretch.traces[0].gradients[0]
-    if any(tensor.tensor in learned and not tensor.passed for tensor in rung.tensors):
-        size = len(start.labels)
-        named += optimizer.explain(*stretch.traces, start.names, batch_size=size)
-    after = [trace.after[0] for trace in stretch.traces]
-    named += moving.explain(Case(start.names, {**stretch.outputs, **start.weights}, *after))
-    known = [cause for cause in named if cause.name != UNEXPLAINED]
-    if known or (named and not _fed_otherwise(stretch)):
-        return known or named
-    sides: list[Table] = [{batches.LOSSES: losses} for losses in stretch.losses]
-    if stretch.before_last:
-        for side, was, now in zip(sides, stretch.before_last, stretch.weights, strict=True):
-            side[batches.WEIGHTS] = np.concatenate([now[name].ravel() for name in now])
-            side[batches.LAST_STEP] = np.concatenate([(now[n] - was[n]).ravel() for n in now])
-    given = {batches.SIZES: stretch.batch_sizes}
-    return batches.explain(Case(start.names, given, *sides)) or named
-
-
-def _fed_otherwise(stretch: Stretch) -> bool:
-    """Whether a side's step has not the loss of the batch that it was given."""
-    for trace, losses in zip(stretch.traces, stretch.losses, strict=True):
-        told = np.array(trace.losses[: len(losses)])
-        steps_ = losses[: len(told)]
-        if not np.allclose(told, steps_, rtol=np.sqrt(np.finfo(np.float32).eps), atol=0):
-            return True
-    return False
-
-
-def metrics(start: Start, labels: Array, a: Array, b: Array, echo: Array | None = None) -> Rung:
-    """What the trained networks say of the test images: logits float [N, C] of either side."""
-    limit, reason = start.tolerance.steps
-    if echo is not None:
-        limit, reason = start.tolerance.echo(float(np.abs(echo - b).max()))
-    else:
-        limit *= start.tolerance.terms
-        reason = f"that of the weights, over {start.tolerance.terms:,} inputs"
-    found = difference("test logits", a, b, limit)
-    if not found.passed:
-        pair = outputs.log_probabilities(a), outputs.log_probabilities(b)
-        as_probabilities = difference("test probabilities' logarithms", *pair, limit)
-        found = as_probabilities if as_probabilities.passed else found
-    right = [(side.argmax(axis=1) == labels) for side in (a, b)]
-    changed = int((a.argmax(axis=1) != b.argmax(axis=1)).sum())
-    note = (
-        f"accuracy {right[0].mean():.2%} and {right[1].mean():.2%}, "
-        f"{changed:,} of {len(labels):,} predictions differ"
-    )
-    return Rung("test images", "logits of the trained networks", (found,), reason, note=note)
-
-
-def _because(rung: Rung, explain: Callable[[Case], list[Cause]], case: Case) -> Rung:
-    """The rung, with its causes where it is broken."""
-    return rung if rung.passed else rung.because(explain(case))
+    return rung.explained(of_gradients.explain, Case(start.names, start.given, a, b))

@@ -46,14 +46,19 @@ def rules(x: Floats, seen: Floats) -> Iterator[Reading]:
         x: Raw pixels 0 to 255, float64 [B, P].
         seen: What the network was fed, [B, P].
     """
-    for factor, offset, words, kinds in _LINES:
-        yield _rule(words, factor * x + offset, *kinds)
+    yield from lines(x)
     yield from _line(x, seen)
     yield from _integers(x)
     yield from _cut(x, seen)
     yield from _power(x, seen)
     yield from _each_image(x, seen)
     yield from _each_pixel(x, seen)
+
+
+def lines(x: Floats) -> Iterator[Reading]:
+    """Those lines from raw pixels that have a meaning."""
+    for factor, offset, words, kinds in _LINES:
+        yield _rule(words, factor * x + offset, *kinds)
 
 
 def _rule(words: str, values: Floats, *kinds: str) -> Reading:
