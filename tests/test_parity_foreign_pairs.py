@@ -5,6 +5,7 @@ layer of its own, and whose tensors have names that this project never heard of.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Program:
         rng = np.random.default_rng(5)
         sizes = [16, *HIDDEN, CLASSES]
         self.tensors: dict[str, Tensor] = {}
-        for number, (wide, narrow) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+        for number, (wide, narrow) in enumerate(pairwise(sizes), 1):
             for name, shape in ((f"w{number}", (wide, narrow)), (f"b{number}", (narrow,))):
                 start = torch.tensor(rng.normal(0, 0.5, shape))
                 self.tensors[name] = start.requires_grad_()
@@ -170,7 +171,7 @@ def smoothed(outputs: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(outputs, labels, label_smoothing=0.1)
 
 
-def in_float32(number: int) -> Callable[..., Tensor]:
+def in_float32(number: int) -> type[Program]:
     class Coarse(Program):
         def affine(self, x: Tensor, n: int) -> Tensor:
             if n != number:
@@ -196,6 +197,17 @@ class BfloatKept(Program):
         )
 
 
+class BfloatAfterSteps(Program):
+    """Begins with what it is given, and rounds after each step."""
+
+    def step(self, images: Array, labels: Array) -> float:
+        loss = super().step(images, labels)
+        with torch.no_grad():
+            for tensor in self.tensors.values():
+                tensor.copy_(tensor.bfloat16())
+        return loss
+
+
 class Penalised(Program):
     def __init__(self, l1: float = 0.0, l2: float = 0.0, kernels: bool = False) -> None:
         super().__init__()
@@ -208,7 +220,8 @@ class Penalised(Program):
 
 class NoBias(Program):
     def affine(self, x: Tensor, number: int) -> Tensor:
-        return super().affine(x, number) - (number == 2) * self.tensors["b2"]
+        found = super().affine(x, number)
+        return found - self.tensors["b2"] if number == 2 else found
 
 
 class BothProbabilities(Program):
@@ -241,7 +254,8 @@ PLANTED: dict[str, tuple[Callable[[], Program], str, str]] = {
     "elu": (lambda: Program(activation=F.elu), "logits", "activation"),
     "gelu": (lambda: Program(activation=F.gelu), "logits", "activation"),
     "gelu tanh": (
-        lambda: Program(activation=lambda x: F.gelu(x, approximate="tanh")), "logits", "activation"),
+        lambda: Program(activation=lambda x: F.gelu(x, approximate="tanh")), "logits",
+        "activation"),
     "silu": (lambda: Program(activation=F.silu), "logits", "activation"),
     "tanh": (lambda: Program(activation=torch.tanh), "logits", "activation"),
     "sigmoid": (lambda: Program(activation=torch.sigmoid), "logits", "activation"),
@@ -261,6 +275,7 @@ PLANTED: dict[str, tuple[Callable[[], Program], str, str]] = {
     "last layer in float32": (in_float32(3), "logits", "precision"),
     "bfloat16 inside": (BfloatInside, "logits", "precision"),
     "bfloat16 kept": (BfloatKept, "initial weights", "rounded weight"),
+    "bfloat16 after steps": (BfloatAfterSteps, "1 step", "rounded weight"),
     "norm of rows": (
         lambda: Program(pixels=norm_rows), "pixels", "standardisation of each image"),
     "rows standardised": (
@@ -327,6 +342,26 @@ def test_so_is_one_of_the_other_side(case: str, data: Path) -> None:
     make, rung, cause = PLANTED[case]
     last = climb(make(), Program(), data)[-1]
     assert (last.name, [found.name for found in last.causes]) == (rung, [cause])
+
+
+def weighted_and_broadcast(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Losses [B] times weights [B, 1]."""
+    losses = F.cross_entropy(outputs, labels, reduction="none")
+    return (losses * WEIGHTS[labels][:, None]).mean()
+
+
+def test_weights_that_are_broadcast_are_a_factor(data: Path) -> None:
+    weighted = Program(loss=weighted_by_batch)
+    last = climb(weighted, Program(loss=weighted_and_broadcast), data)[-1]
+    assert (last.name, last.causes[0].name) == ("loss", "class weights and loss scaled")
+
+
+@pytest.mark.parametrize("function", [torch.tanh, F.gelu, F.silu, torch.sigmoid], ids=str)
+def test_a_layer_in_float32_is_seen_through_its_activation(
+    function: Callable[[Tensor], Tensor], data: Path
+) -> None:
+    last = climb(Program(activation=function), in_float32(2)(activation=function), data)[-1]
+    assert (last.name, [found.name for found in last.causes]) == ("logits", ["precision"])
 
 
 HEALTHY: dict[str, tuple[Callable[[], Program], Callable[[], Program], str]] = {

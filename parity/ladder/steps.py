@@ -9,7 +9,7 @@ from parity.ladder import outputs
 from parity.ladder.difference import difference, differences
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
-from parity.readings import batches, moving, optimizer
+from parity.readings import batches, moving, optimizer, weights
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.trace import Trace
@@ -61,13 +61,15 @@ def _step_causes(start: Start, stretch: Stretch, rung: Rung) -> list[Cause]:
     Batches are blamed only for steps that no difference of optimisers can explain: those after the
     steps that are known in detail, or steps whose loss is not that of the batch that was given.
     """
-    named: list[Cause] = []
+    a, b = (trace.after[0] for trace in stretch.traces)
+    named = weights.rounded(Case(start.names, start.weights, a, b))
+    if named:
+        return named
     learned = stretch.traces[0].gradients[0]
     if any(tensor.tensor in learned and not tensor.passed for tensor in rung.tensors):
         size = len(start.labels)
         named += optimizer.explain(*stretch.traces, start.names, batch_size=size)
     given = {**stretch.outputs, **start.weights}
-    a, b = (trace.after[0] for trace in stretch.traces)
     named += moving.explain(Case(start.names, given, a, b))
     known = [cause for cause in named if cause.name != UNEXPLAINED]
     if known or (named and not _fed_otherwise(stretch)):

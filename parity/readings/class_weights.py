@@ -10,13 +10,14 @@ from parity.readings.readings import Reading
 from parity.readings.rounding import noise, worst
 from parity.readings.rows import log_softmax, softmax
 
-WEIGHTS, IGNORED = "class weights", "ignored class"
+WEIGHTS, IGNORED, SCALED = "class weights", "ignored class", "loss scaled"
 ADVICE = {
     WEIGHTS: (
         "give both the same class weights and the same divisor: torch's CrossEntropyLoss(weight=) "
         "divides by their sum over the batch, Keras' class_weight by the batch size"
     ),
     IGNORED: "give both the same ignore_index (torch), ignore_class (Keras), and the same divisor",
+    SCALED: "multiply both by the same figure, or neither: sample weights, loss / n",
 }
 SAME = 1e-9
 """Relative difference of two weights that are the same."""
@@ -39,16 +40,18 @@ def readings(logits: Floats, labels: Ints, inputs: Table, gradients: Table) -> I
     for x in inputs.values():
         flat = np.asarray(x, np.float64).reshape(len(x), -1)
         parts = [flat.T @ (errors * (labels == c)[:, None]) for c in classes]
-        for name, gradient in gradients.items():
+        for gradient in gradients.values():
             found = np.asarray(gradient, np.float64)
             if found.shape == parts[0].shape[::-1] != parts[0].shape:
                 found = found.T
-            if found.shape != parts[0].shape or not name:
+            if found.shape != parts[0].shape:
                 continue
             basis = np.stack([part.ravel() for part in parts], axis=1)
             if basis.shape[0] <= basis.shape[1]:
                 continue
-            weights = np.linalg.lstsq(basis, found.ravel(), rcond=None)[0]
+            weights, _, rank, _ = np.linalg.lstsq(basis, found.ravel(), rcond=None)
+            if rank < len(classes) or not weights.any():
+                continue
             largest = float(np.abs(basis).sum(axis=1).max() * np.abs(weights).max())
             if worst(basis @ weights, found.ravel()) <= noise(found, scale=largest):
                 yield _reading(logits, labels, classes, weights)
@@ -62,19 +65,19 @@ def _reading(logits: Floats, labels: Ints, classes: Ints, weights: Floats) -> Re
     ignored = np.abs(weights) <= SAME * np.abs(weights).max()
     left = weights[~ignored]
     even = bool(np.ptp(left) <= SAME * np.abs(left).max())
-    of_sum = abs(total - 1) <= SAME and not (even and not ignored.any())
-    traits, words = {}, USUAL
+    by_sum = abs(total - 1) <= SAME and (ignored.any() or not even)
+    divisor = "the number of images that are left" if even else "the sum of the weights"
+    divided = f"divided by {divisor if by_sum else 'the batch size'}"
+    shown = weights * (1 / left.min() if by_sum else len(labels))
+    said = ", ".join(f"{c}: {w:.4g}" for c, w in zip(classes, shown, strict=True))
+    traits = {}
     if ignored.any():
         gone = ", ".join(str(c) for c in classes[ignored])
-        traits[IGNORED] = f"ignores class {gone}"
-        words += f" without images of class {gone}"
+        traits[IGNORED] = f"without images of class {gone}"
     if not even:
-        scale = 1 / left.min() if of_sum else len(labels)
-        said = ", ".join(f"{c}: {w:.4g}" for c, w in zip(classes, weights * scale, strict=True))
-        traits[WEIGHTS] = f"weights classes {said}"
-        words += f" with weights of the classes {said}"
-    divisor = "the sum of the weights" if not even else "the number of images that are left"
-    reduction = f"divided by {divisor if of_sum else 'the batch size'}"
-    if traits:
-        traits = {name: f"{what}, {reduction}" for name, what in traits.items()}
-    return Reading(traits, np.array(value), f"computes {words}, {reduction} ({value:.6g})")
+        traits[WEIGHTS] = f"with weights of the classes {said}"
+    elif not by_sum and abs(left[0] * len(labels) - 1) > SAME:
+        traits[SCALED] = f"times {left[0] * len(labels):.6g}"
+    words = " ".join([f"computes {USUAL}", *traits.values()])
+    traits = {name: f"{what}, {divided}" for name, what in traits.items()}
+    return Reading(traits, np.array(value), f"{words}, {divided} ({value:.6g})")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from parity.arrays import Array, Floats, Table
-from parity.readings.activations import NONE, activations
+from parity.readings.activations import FIXED, NONE, Function, activations
 from parity.readings.case import Case
 from parity.readings.readings import Reading, Readings
 from parity.readings.rounding import noise, worst
@@ -33,6 +33,9 @@ ADVICE = {
     PRECISION: "keep the network's precision in every layer",
     "another kernel": "give each layer its own kernel",
 }
+TELLING, FEWEST, EXACT = 0.05, 8, 1e-3
+"""Slope of an activation from which its input can be solved for, how many such inputs prove a
+precision, and the share of the distance between two float32 numbers by which they may miss one."""
 LAST = "logits"
 """What the last layer is called, whatever its weights are."""
 PLAIN = {
@@ -135,17 +138,42 @@ def _coarse(x: Floats, kernels: Table, biases: list[Floats], seen: Array) -> Ite
     In which order it sums is not known, so that only float32's rounding can be asked for; that
     every number is a float32, which of float64 numbers one in 2^29 is, proves the rest.
     """
-    single = seen.astype(np.float32)
-    if seen.dtype != np.float64 or not np.array_equal(single, seen):
+    if seen.dtype != np.float64:
         return
+    output = seen.reshape(len(seen), -1)
     for said, kernel in kernels.items():
         for bias in biases or [np.zeros(kernel.shape[1])]:
             before = x @ kernel + bias
-            allowed = noise(single, scale=float(np.abs(x).max() * np.abs(kernel).sum(0).max()))
-            for name, values in activations(before, seen.reshape(before.shape)):
-                if worst(values, single.reshape(before.shape)) <= allowed:
-                    applied = name if values is before else f"applies {name}"
-                    traits = {KERNEL: f"multiplies by {said}", ACTIVATION: applied}
-                    what = "computes in float32, as every number that it gives shows"
-                    yield Reading(PLAIN | traits | {PRECISION: what}, seen)
+            size = np.abs(x).max() * np.abs(kernel).sum(axis=0).max() + np.abs(bias).max()
+            allowed = noise(np.float32([]), scale=float(size))
+            for name, function in {NONE: _as_it_is, **FIXED}.items():
+                near = worst(function(before), output) <= 2 * allowed
+                if near and (_single(output) or _single_before(before, output, function)):
+                    traits = {
+                        KERNEL: f"multiplies by {said}",
+                        ACTIVATION: name if name == NONE else f"applies {name}",
+                        PRECISION: "computes in float32, as the numbers that it gives show",
+                    }
+                    yield Reading(PLAIN | traits, seen)
                     return
+
+
+def _as_it_is(x: Floats) -> Floats:
+    return x
+
+
+def _single(x: Floats) -> bool:
+    """Whether all numbers are float32 numbers."""
+    return np.array_equal(x.astype(np.float32), x)
+
+
+def _single_before(before: Floats, seen: Floats, function: Function) -> bool:
+    """Whether what `function` made `seen` of were float32 numbers; solved for, near `before`."""
+    step = 1e-6
+    slope = (function(before + step) - function(before - step)) / (2 * step)
+    telling = np.abs(slope) > TELLING
+    if telling.sum() < FEWEST:
+        return False
+    solved = (before - (function(before) - seen) / np.where(telling, slope, 1))[telling]
+    single = solved.astype(np.float32)
+    return bool((np.abs(solved - single) <= EXACT * np.spacing(np.abs(single))).all())

@@ -84,11 +84,9 @@ def _scaled(layer: str, sides: tuple[Array, Array], case: Case) -> list[Cause]:
     """Whether B gives A times one figure plus another: all that can be said of unknown layers."""
     a, b = (np.asarray(side, np.float64) for side in sides)
     spread = a - a.mean()
-    if a.size < 8 or not spread.any():
+    if a.size < 8 or not spread.any() or np.ptp(b) <= noise(*sides):
         return []
     factor = float((spread * b).sum() / (spread**2).sum())
-    if factor == 0:
-        return []
     offset = float(b.mean() - factor * a.mean())
     moved = f" and {offset:+.6g}" if abs(offset) > noise(*sides) else ""
     of_b = Reading(

@@ -15,13 +15,12 @@ from parity.readings.rounding import epsilon, usable
 LABELS, LOGITS, LOSS = "labels", "logits", "loss"
 ROUNDING = 8
 """Units of the last place that a loss may be off by."""
-REPORTED, SCALED = "reported loss", "loss scaled"
+REPORTED = "reported loss"
 ADVICE = {
     **losses.ADVICE,
     **class_weights.ADVICE,
     **penalty.ADVICE,
     REPORTED: "report what is trained, or nothing: the training is the same",
-    SCALED: "multiply both by the same figure, or neither: sample weights, loss / n",
 }
 
 
@@ -85,4 +84,4 @@ def _changed(change: Change, own: float, seen: float) -> Iterator[tuple[Reading,
     if ratio > 1:
         words = f"multiplies loss and gradients by {ratio:.6g}"
         scaled = {name: ratio * tensor for name, tensor in change.a.items()}
-        yield change.reading(SCALED, words, scaled), seen
+        yield change.reading(class_weights.SCALED, words, scaled), seen

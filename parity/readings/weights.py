@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from parity.arrays import Table
 from parity.readings.case import Case
 from parity.readings.cause import Cause
 from parity.readings.rounding import usable, worst
-from parity.readings.tensors import fate
+from parity.readings.tensors import PRECISIONS, fate
 
+KEPT = "rounded weight"
 ADVICE = {
     "missing weight": "map every canonical name to a tensor of the network",
     "extra weight": "leave out what the other side does not have: bias=False, affine=False",
@@ -19,7 +22,7 @@ ADVICE = {
     "swapped weights": "set tensors by name and not by their place in a list",
     "weight not set": "look for a name that set_weights leaves out, or sets too early",
     "one weight off": "look for what writes to it after it was set",
-    "rounded weight": "keep it in the recorded precision: .double() in torch, set_floatx in Keras",
+    KEPT: "keep it in the recorded precision: .double() in torch, set_floatx in Keras",
     "permuted weight": (
         "flatten the images in the same order, row by row, and number the units alike"
     ),
@@ -53,6 +56,23 @@ def explain(case: Case) -> list[Cause]:
                 by_kind.setdefault(kind, {})[tensor] = what
         causes += [_cause(side, kind, faults) for kind, faults in by_kind.items()]
     return sorted(causes, key=lambda cause: cause.gap)
+
+
+def rounded(case: Case) -> list[Cause]:
+    """One side keeps its weights in a coarser precision after a step, and does not differ else.
+
+    Args:
+        case: `a` and `b` are the weights after a step.
+    """
+    for side in (case, case.swapped):
+        for precision, coarse in PRECISIONS.items():
+            pairs = [(coarse(w).astype(w.dtype), side.b[name]) for name, w in side.a.items()]
+            moved = any(worst(side.a[name], side.b[name]) > 0 for name in side.a)
+            if moved and all(np.array_equal(*pair) for pair in pairs):
+                what = f"rounds its weights to {precision} after each step"
+                text = f"weights: {side.names[1]} {what}, {side.names[0]} does not"
+                return [Cause(KEPT, 0.0, f"{text}; to align them, {ADVICE[KEPT]}")]
+    return []
 
 
 def _faults(case: Case) -> Iterator[tuple[str, str, str]]:
