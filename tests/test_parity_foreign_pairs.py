@@ -20,7 +20,7 @@ from parity.ladder.rung import Rung
 from parity.readings.cause import UNEXPLAINED
 from parity.sides.lockstep import Server
 
-CLASSES, HIDDEN = 4, (7, 5)
+CLASSES, HIDDEN = 4, (6, 5)
 BATCH, TRAIN = 24, 84
 Tensor = torch.Tensor
 
@@ -231,6 +231,14 @@ class BothProbabilities(Program):
         super().__init__(last=lambda x: x.softmax(1), loss=of_probabilities, **planted)
 
 
+class NormInside(Program):
+    """Standardises each row before an activation."""
+
+    def affine(self, x: Tensor, number: int) -> Tensor:
+        found = super().affine(x, number)
+        return F.layer_norm(found, found.shape[1:]) if number == 2 else found
+
+
 def norm_rows(images: Tensor) -> Tensor:
     return F.normalize(images.flatten(1), dim=1)
 
@@ -313,7 +321,18 @@ PLANTED: dict[str, tuple[Callable[[], Program], str, str]] = {
         "gradients", "clipped by value"),
     "scaled": (
         lambda: Program(changed=lambda t: {n: g * 128 for n, g in t.items()}),
-        "gradients", "loss scaled"),
+        "gradients", "gradients scaled"),
+    "scaled by the number of classes": (
+        lambda: Program(changed=lambda t: {n: g * CLASSES for n, g in t.items()}),
+        "gradients", "gradients scaled"),
+    "signs of gradients": (
+        lambda: Program(changed=lambda t: {n: np.sign(g) for n, g in t.items()}), "gradients",
+        "signs of the gradients"),
+    "centred gradients": (
+        lambda: Program(
+            changed=lambda t: {n: g - g.mean(0) if g.ndim > 1 else g for n, g in t.items()}),
+        "gradients", "centred gradients"),
+    "rows of a layer": (NormInside, "logits", "normalisation of each row"),
     "probabilities and smoothing": (
         lambda: Program(
             last=lambda x: x.softmax(1), loss=lambda p, y: smoothed(torch.log(p), y)),
@@ -439,8 +458,6 @@ UNKNOWN: dict[str, tuple[Callable[[], Program], str]] = {
     "loss to a power": (lambda: Program(loss=lambda x, y: F.cross_entropy(x, y) ** 2), "loss"),
     "noise in the gradients": (lambda: Program(changed=noisy), "gradients"),
     "noise in one gradient": (lambda: Program(changed=noisy_first), "gradients"),
-    "signs of gradients": (
-        lambda: Program(changed=lambda t: {n: np.sign(g) for n, g in t.items()}), "gradients"),
     "dead last layer": (lambda: Program(last=lambda x: x * 0 + 1.5), "logits"),
 }  # fmt: skip
 

@@ -373,6 +373,12 @@ def test_dense_layers_are_named(case: str) -> None:
     only(layer_causes(layer, INPUT, ours, theirs, NETWORK, False), name, said)
 
 
+def test_a_kernel_of_another_layer_is_named() -> None:
+    named = {"u": RNG.normal(size=(16, 16)), "v": RNG.normal(size=(16, 16))}
+    found = layer_causes("hidden", INPUT, INPUT @ named["u"], INPUT @ named["v"], named, False)
+    only(found, "another kernel", "ours takes u", "theirs takes v")
+
+
 def test_a_dense_layer_is_read_in_float32() -> None:
     x, ours, theirs = (a.astype(np.float32) for a in (INPUT, DENSE, INPUT @ KERNEL))
     found = layer_causes("dense_1", x, ours, theirs, NETWORK, True)
@@ -709,8 +715,8 @@ def columns_dropped() -> Table:
 GRADIENTS: dict[str, tuple[Callable[[], Table], str, str]] = {
     "sum": (lambda: times(32), "loss sum against mean", "theirs sums the loss"),
     "mean": (lambda: times(1 / 32), "loss sum against mean", "ours sums the loss"),
-    "classes": (lambda: times(0.1), "loss averaged over classes", "theirs takes the loss's mean"),
-    "scaled": (lambda: times(1024), "loss scaled", "1024 times"),
+    "classes": (lambda: times(0.1), "gradients scaled", "ours has larger gradients"),
+    "scaled": (lambda: times(1024), "gradients scaled", "1024 times"),
     "sign": (lambda: times(-1), "sign of the gradients", "of the other sign"),
     "global norm": (
         lambda: by_torch(lambda p: torch.nn.utils.clip_grad_norm_(p, 0.5)),

@@ -54,8 +54,10 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
         case: Of a layer; `given` has its tensors [O].
         x: Input, float64 [B, O].
     """
-    found = parts(case.where, case.given)
-    if x.ndim != 2 or x.shape != case.a[case.where].shape or not {"mean", "variance"} & set(found):
+    if x.ndim != 2 or x.shape != case.a[case.where].shape:
+        return None
+    found = next(_own(case, x.shape[1]), None)
+    if found is None:
         return None
     scale, offset, mean, variance = (
         np.asarray(case.given.get(found.get(part, ""), np.full(x.shape[1], fresh)), np.float64)
@@ -83,6 +85,15 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
                 yield Reading(traits, (x - m) * gamma / np.sqrt(v + value) + beta)
 
     return of, float(largest)
+
+
+def _own(case: Case, units: int) -> Iterator[dict[str, str]]:
+    """Names of the tensors of the layer itself, or of one that has as many units."""
+    layers = [name.rpartition(".")[0] for name in case.given]
+    for layer in dict.fromkeys([case.where, *layers]):
+        found = parts(layer, case.given)
+        if {"mean", "variance"} <= set(found) and case.given[found["mean"]].shape == (units,):
+            yield found
 
 
 def _statistics(x: Floats, mean: Floats, variance: Floats) -> dict[str, tuple[Floats, Floats]]:

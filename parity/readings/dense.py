@@ -1,6 +1,7 @@
 """What a dense layer does: its kernel, its bias, its precision, and what is applied after it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 
 import numpy as np
 
@@ -41,11 +42,14 @@ LAST = "logits"
 PLAIN = {
     KERNEL: "multiplies by kernel",
     BIAS: "adds the bias",
+    "another kernel": "takes its own",
     "temperature": "divides by 1",
     PRECISION: "keeps its precision",
     ROWS: "leaves the rows",
     ACTIVATION: NONE,
 }
+Part = tuple[dict[str, str], Floats]
+"""Traits of a step in the layer, and what it gives, [B, O]."""
 
 
 def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
@@ -58,23 +62,36 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
         case: Of a layer; `given` has the weights.
         x: Input, float64 [B, ...].
     """
+    return _dense(case, x, _applied)
+
+
+def normalising(case: Case, x: Floats) -> tuple[Readings, float] | None:
+    """The same of a layer that normalises rows: of its input, before or after its activation."""
+    return _dense(case, x, _normalised)
+
+
+def _dense(
+    case: Case, x: Floats, parts: Callable[[Floats, Table, list[Floats], Floats], Iterator[Part]]
+) -> tuple[Readings, float] | None:
     flat = x.reshape(len(x), -1)
     kernels = _kernels(case, flat.shape[1], case.a[case.where][0].size)
     if not kernels:
         return None
     biases = _biases(case, case.a[case.where][0].size)
     largest = max(np.abs(kernel).sum(axis=0).max() for kernel in kernels.values())
-    offset = max((np.abs(bias).max() for bias in biases), default=0.0)
+    offset = max(np.abs(bias).max() for bias in biases)
+    size = float(np.abs(flat).max() * largest + offset)
 
     def of(seen: Array) -> Iterator[Reading]:
         output = np.asarray(seen, np.float64).reshape(len(seen), -1)
-        for linear, before in _linear(flat, kernels, biases, output):
-            for traits, values in _after(before, output):
-                reading = Reading(PLAIN | linear | traits, values.reshape(seen.shape))
-                yield reading
-        yield from _coarse(flat, kernels, biases, seen)
+        for traits, values in parts(flat, kernels, biases, output):
+            yield Reading(PLAIN | traits, values.reshape(seen.shape))
+        if seen.dtype == np.float64:
+            traits = _in_float32(flat, kernels, biases, output, size)
+            if traits is not None:
+                yield Reading(PLAIN | traits, seen)
 
-    return of, float(np.abs(flat).max() * largest + offset)
+    return of, size
 
 
 def _kernels(case: Case, inputs: int, outputs: int) -> Table:
@@ -90,72 +107,92 @@ def _kernels(case: Case, inputs: int, outputs: int) -> Table:
     found = {}
     for name in own or fitting:
         kernel = fitting[name]
-        said = "kernel" if len(own) == 1 else name
         if kernel.shape == (inputs, outputs):
-            found[said] = kernel
+            found[name] = kernel
         if kernel.T.shape == (inputs, outputs):
-            found[f"{said}.T"] = kernel.T
+            found[f"{name}.T"] = kernel.T
     return found
 
 
 def _biases(case: Case, outputs: int) -> list[Floats]:
-    """Vectors [O] that may be the layer's bias."""
+    """Vectors [O] that may be the layer's bias; zeros where there is none."""
     fitting = [name for name, bias in case.given.items() if bias.shape == (outputs,)]
     own = [name for name in fitting if name.startswith(f"{case.where}.")]
-    return [np.asarray(case.given[name], np.float64) for name in own or fitting]
+    return [np.asarray(case.given[n], np.float64) for n in own or fitting] or [np.zeros(outputs)]
 
 
-def _linear(
-    x: Floats, kernels: Table, biases: list[Floats], seen: Floats
-) -> Iterator[tuple[dict[str, str], Floats]]:
+def _traits(name: str, kernels: Table) -> dict[str, str]:
+    """Of a product with one of the kernels."""
+    upright = name.removesuffix(".T")
+    traits = {KERNEL: "multiplies by kernel" + name.removeprefix(upright)}
+    if len({each.removesuffix(".T") for each in kernels}) > 1:
+        traits["another kernel"] = f"takes {upright}"
+    return traits
+
+
+def _applied(x: Floats, kernels: Table, biases: list[Floats], seen: Floats) -> Iterator[Part]:
+    """Products with a kernel, with and without a bias, and what is applied to them."""
+    for linear, before in _linear(x, kernels, biases):
+        for name, values in activations(before, seen):
+            yield linear | _activation(name), values
+        factor = float((before * seen).sum() / (before**2).sum()) if before.any() else 1.0
+        yield linear | {"temperature": f"divides by {1 / factor:.6g}"}, factor * before
+
+
+def _linear(x: Floats, kernels: Table, biases: list[Floats]) -> Iterator[Part]:
     """Products with a kernel, with and without a bias; the usual first."""
-    for said, kernel in kernels.items():
-        product = x @ kernel
-        traits = {KERNEL: f"multiplies by {said}"}
+    for name, kernel in kernels.items():
+        traits, unmoved = _traits(name, kernels), x @ kernel
         for bias in biases:
-            yield traits, product + bias
-        yield traits | {BIAS: "leaves out the bias"}, product
+            yield traits, unmoved + bias
+        yield traits | {BIAS: "leaves out the bias"}, unmoved
         for precision, rounded in PRECISIONS.items():
             coarse = x @ rounded(kernel).astype(np.float64)
-            for bias in biases or [np.zeros(kernel.shape[1])]:
-                what = f"rounds its weights to {precision}"
-                yield traits | {PRECISION: what}, coarse + rounded(bias).astype(np.float64)
+            for bias in biases:
+                what = {PRECISION: f"rounds its weights to {precision}"}
+                yield traits | what, coarse + rounded(bias).astype(np.float64)
 
 
-def _after(before: Floats, seen: Floats) -> Iterator[tuple[dict[str, str], Floats]]:
-    """What may be applied to what was summed."""
-    for name, values in activations(before, seen):
-        yield {ACTIVATION: name if values is before else f"applies {name}"}, values
-    factor = float((before * seen).sum() / (before**2).sum()) if before.any() else 1.0
-    yield {"temperature": f"divides by {1 / factor:.6g}"}, factor * before
-    for name, values in normalised(before, seen):
-        yield {ROWS: f"gives {name} of each row"}, values
+def _activation(name: str) -> dict[str, str]:
+    return {ACTIVATION: name if name == NONE else f"applies {name}"}
 
 
-def _coarse(x: Floats, kernels: Table, biases: list[Floats], seen: Array) -> Iterator[Reading]:
-    """A layer computed in float32, though the network is in float64.
+def _normalised(x: Floats, kernels: Table, biases: list[Floats], seen: Floats) -> Iterator[Part]:
+    """A product with a kernel, an activation, and a normalisation of rows between, or before."""
+    for (name, kernel), bias in product(kernels.items(), biases):
+        traits, before = _traits(name, kernels), x @ kernel + bias
+        for function, values in activations(before, seen):
+            applied = traits | _activation(function)
+            yield applied, values
+            for rule, rows in normalised(values, seen):
+                yield applied | {ROWS: f"gives {rule} of each row of its output"}, rows
+        for rule, rows in normalised(before):
+            for function, values in activations(rows, seen):
+                what = {ROWS: f"takes {rule} of each row before its activation"}
+                yield traits | _activation(function) | what, values
+        for rule, rows in normalised(x):
+            for function, values in activations(rows @ kernel + bias, seen):
+                what = {ROWS: f"takes {rule} of each row of its input"}
+                yield traits | _activation(function) | what, values
+
+
+def _in_float32(
+    x: Floats, kernels: Table, biases: list[Floats], seen: Floats, size: float
+) -> dict[str, str] | None:
+    """Traits of a layer computed in float32, though the network is in float64.
 
     In which order it sums is not known, so that only float32's rounding can be asked for; that
     every number is a float32, which of float64 numbers one in 2^29 is, proves the rest.
     """
-    if seen.dtype != np.float64:
-        return
-    output = seen.reshape(len(seen), -1)
-    for said, kernel in kernels.items():
-        for bias in biases or [np.zeros(kernel.shape[1])]:
-            before = x @ kernel + bias
-            size = np.abs(x).max() * np.abs(kernel).sum(axis=0).max() + np.abs(bias).max()
-            allowed = noise(np.float32([]), scale=float(size))
-            for name, function in {NONE: _as_it_is, **FIXED}.items():
-                near = worst(function(before), output) <= 2 * allowed
-                if near and (_single(output) or _single_before(before, output, function)):
-                    traits = {
-                        KERNEL: f"multiplies by {said}",
-                        ACTIVATION: name if name == NONE else f"applies {name}",
-                        PRECISION: "computes in float32, as the numbers that it gives show",
-                    }
-                    yield Reading(PLAIN | traits, seen)
-                    return
+    allowed = 2 * noise(np.zeros(0, np.float32), scale=size)
+    for (name, kernel), bias in product(kernels.items(), biases):
+        before = x @ kernel + bias
+        for said, function in {NONE: _as_it_is, **FIXED}.items():
+            near = worst(function(before), seen) <= allowed
+            if near and (_single(seen) or _single_before(before, seen, function)):
+                what = {PRECISION: "computes in float32, as the numbers that it gives show"}
+                return _traits(name, kernels) | _activation(said) | what
+    return None
 
 
 def _as_it_is(x: Floats) -> Floats:

@@ -60,6 +60,8 @@ def _changes(change: Change) -> Iterator[Reading]:
     yield from scaling.frozen(change)
     yield from scaling.by_tensor_norm(change)
     yield from scaling.masked(change)
+    yield from scaling.signs(change)
+    yield from scaling.centred(change)
 
 
 def _missing(case: Case) -> Cause:

@@ -76,6 +76,7 @@ KINDS = {
     "batch_norm": batch_norm.readings,
     "activation": _elementwise,
     "dropout": dropout.readings,
+    "normalising": dense.normalising,
 }
 """By how the names of such layers begin."""
 

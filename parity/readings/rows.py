@@ -6,6 +6,9 @@ import numpy as np
 
 from parity.arrays import Floats
 
+Said = tuple[str, Floats]
+"""How something is said, and what it gives."""
+
 
 def log_softmax(x: Floats) -> Floats:
     """Natural logarithms of the softmax of each row."""
@@ -28,44 +31,54 @@ def fit(x: Floats, seen: Floats, axis: int | None) -> tuple[Floats, Floats]:
     return factor, middle - factor * mean
 
 
-def normalised(x: Floats, seen: Floats, unit: float = 1) -> Iterator[tuple[str, Floats]]:
+EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12)
+"""Those that frameworks add by default."""
+
+
+def normalised(x: Floats, seen: Floats | None = None, unit: float = 1) -> Iterator[Said]:
     """Rows [B, F] by their size or their mean and deviation, with how that is said.
 
     Args:
         x: What was given.
-        seen: What a side made of it; an added epsilon is solved from it.
+        seen: What a side made of it, from which an added epsilon is solved; without it the usual
+            ones are tried.
         unit: In which deviations and epsilons are said: 255 for grey levels.
     """
-    said = "x" if unit == 1 else f"x / {unit:g}"
     low, high = x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True)
+    centred = x - x.mean(axis=1, keepdims=True)
     yield "x / max", x / _or_one(high)
     yield "(x - min) / (max - min)", (x - low) / _or_one(high - low)
-    power = (x**2).sum(axis=1, keepdims=True)
-    through = (x * seen).sum(axis=1, keepdims=True)
-    for name, size in {
-        "norm": np.sqrt(power),
-        "sum of magnitudes": np.abs(x).sum(axis=1, keepdims=True),
-    }.items():
-        yield f"x / {name}", x / _or_one(size)
-        added = float(np.median((power / through - size)[through[:, 0] != 0]))
-        yield f"{said} / ({name} + {added / unit:.4g})", x / (size + added)
-    centred = x - x.mean(axis=1, keepdims=True)
     yield "x - mean", centred / unit
-    factor, _ = fit(x, seen, 1)
-    telling = centred.any(axis=1) & (factor[:, 0] != 0)
-    if not telling.any():
-        return
-    wider = 1 / np.where(factor == 0, np.inf, factor)
-    for name, ddof in {"deviation": 0, "sample deviation": 1}.items():
-        deviation = centred.std(axis=1, keepdims=True, ddof=ddof)
-        yield f"(x - mean) / {name}", centred / _or_one(deviation)
-        added = float(np.median((wider - deviation)[telling]))
-        inside = float(np.median((wider**2 - deviation**2)[telling]))
-        yield f"({said} - mean) / ({name} + {added / unit:.4g})", centred / (deviation + added)
-        yield (
-            f"({said} - mean) / sqrt({name}² + {inside / unit**2:.4g})",
-            centred / np.sqrt(deviation**2 + inside),
-        )
+    said = "x" if unit == 1 else f"x / {unit:g}"
+    for name, top, size in (
+        ("norm", x, np.sqrt((x**2).sum(axis=1, keepdims=True))),
+        ("sum of magnitudes", x, np.abs(x).sum(axis=1, keepdims=True)),
+        ("deviation", centred, centred.std(axis=1, keepdims=True)),
+        ("sample deviation", centred, centred.std(axis=1, keepdims=True, ddof=1)),
+    ):
+        plain, scaled = ("x", said) if top is x else ("(x - mean)", f"({said} - mean)")
+        yield f"{plain} / {name}", top / _or_one(size)
+        for words, divisor in _widened(name, top, size, seen, unit):
+            yield f"{scaled} / {words}", top / divisor
+
+
+def _widened(
+    name: str, top: Floats, size: Floats, seen: Floats | None, unit: float
+) -> Iterator[Said]:
+    """Sizes [B, 1] to which an epsilon is added, outside or inside a root."""
+    added = inside = [epsilon * unit for epsilon in EPSILONS]
+    if seen is not None:
+        product = (top * seen).sum(axis=1, keepdims=True)
+        telling = product[:, 0] != 0
+        if not telling.any():
+            return
+        divisor = (top**2).sum(axis=1, keepdims=True)[telling] / product[telling]
+        added = [float(np.median(divisor - size[telling]))]
+        inside = [float(np.median(divisor**2 - size[telling] ** 2))]
+    for epsilon in added:
+        yield f"({name} + {epsilon / unit:.4g})", size + epsilon
+    for epsilon in inside:
+        yield f"sqrt({name}² + {epsilon / unit**2:.4g})", np.sqrt(size**2 + epsilon)
 
 
 def _or_one(size: Floats) -> Floats:

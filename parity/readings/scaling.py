@@ -1,7 +1,6 @@
 """Gradients of one side that are the other's times a factor, or clipped (NumPy)."""
 
 from collections.abc import Iterator
-from math import log2
 
 import numpy as np
 
@@ -16,17 +15,21 @@ SAME_FACTOR = 1e-5
 Clipping by norm divides by the norm plus 1e-6.
 """
 CLIPPING = "give both the same clipping: "
-SIGN, SUM, CLASSES = "sign of the gradients", "loss sum against mean", "loss averaged over classes"
-GLOBAL, SCALED, UNCLEAR = "global norm clipped", "loss scaled", "gradients scaled"
+SIGN, SUM = "sign of the gradients", "loss sum against mean"
+GLOBAL, SCALED = "global norm clipped", "gradients scaled"
+SIGNS, CENTRED = "signs of the gradients", "centred gradients"
 VALUE, TENSOR_NORM, TENSOR = "clipped by value", "clipped by tensor norm", "scaled by tensor"
 DROPPED, FROZEN = "dropout in the gradients", "frozen weight"
 ADVICE = {
     SIGN: "minimise on both sides",
     SUM: "take the mean: reduction='mean' in torch",
-    CLASSES: "divide the loss by the batch size only",
     GLOBAL: f"{CLIPPING}gradient_clip_val in Lightning, global_clipnorm in Keras",
-    SCALED: "undo the scaling before the step: GradScaler.unscale_, loss / n",
-    UNCLEAR: "look for a scaled loss, or for clipping of the global norm",
+    SCALED: (
+        "look for a loss that is scaled (GradScaler.unscale_) or divided, or for clipping of the "
+        "global norm"
+    ),
+    SIGNS: "give the gradients themselves to the optimiser, on both sides or neither",
+    CENTRED: "centre the gradients on both sides or neither",
     VALUE: "clip on both sides or neither: clipvalue in Keras, clip_grad_value_ in torch",
     TENSOR_NORM: (
         f"{CLIPPING}clipnorm in Keras clips each tensor, clip_grad_norm_ in torch all together"
@@ -50,33 +53,31 @@ def by_one_factor(change: Change) -> Iterator[Reading]:
     figure = factor(a, b)
     if figure == 0 or not change.telling:
         return
-    trait, odd, what = _meaning(figure, change)
-    if odd:
-        words = f"{what}: all its gradients are {figure:.6g} times as large"
-        yield Reading({trait: words}, figure * a)
-
-
-def _meaning(figure: float, change: Change) -> tuple[str, bool, str]:
-    """Name of a factor between all gradients, whether B is the odd side, and what it does."""
-    size = max(abs(figure), 1 / abs(figure))
-    larger = abs(figure) > 1
-    classes = np.atleast_1d(list(change.a.values())[-1]).shape[-1]
+    larger, size = abs(figure) > 1, max(abs(figure), 1 / abs(figure))
+    norm = min(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
+    trait, odd, what = SCALED, larger, "has larger gradients"
     if near(figure, -1):
-        return SIGN, True, "has gradients of the other sign"
-    if near(size, change.batch_size):
-        return SUM, larger, "sums the loss over the batch"
-    norm = min(float(np.linalg.norm(flat(side))) for side in (change.a, change.b))
-    if figure > 0 and not near(size, round(size)) and (limit := round_number(norm)):
-        return GLOBAL, not larger, f"clips the global norm to {limit:g}"
-    if near(size, classes):
-        return CLASSES, not larger, "takes the loss's mean over the classes too"
-    if near(size, round(size)) or near(log2(size), round(log2(size))) or round_number(1 / size):
-        return SCALED, larger, "scales its loss, or the other side divides it"
-    return (
-        UNCLEAR,
-        larger,
-        f"scales its loss, or the other side clips the global norm to {norm:.6g}",
-    )
+        trait, odd, what = SIGN, True, "has gradients of the other sign"
+    elif near(size, change.batch_size):
+        trait, what = SUM, "sums the loss over the batch"
+    elif figure > 0 and not near(size, round(size)) and round_number(norm):
+        trait, odd, what = GLOBAL, not larger, f"clips the global norm to {norm:.2g}"
+    if odd:
+        yield Reading({trait: f"{what}: all are {figure:.6g} times as large"}, figure * a)
+
+
+def signs(change: Change) -> Iterator[Reading]:
+    """B takes the signs of its gradients."""
+    words = "takes the signs of its gradients"
+    yield change.reading(SIGNS, words, {name: np.sign(g) for name, g in change.a.items()})
+
+
+def centred(change: Change) -> Iterator[Reading]:
+    """B takes the mean over the inputs from the gradients of its matrices (Yong et al. 2020)."""
+    names = [name for name, gradient in change.a.items() if gradient.ndim > 1]
+    words = f"takes the mean over the inputs from the gradients of {listed(names)}"
+    less = {n: change.a[n] - change.a[n].mean(axis=0, keepdims=True) for n in names}
+    yield change.reading(CENTRED, words, less)
 
 
 def near(x: float, y: float) -> bool:
