@@ -18,7 +18,7 @@ from parity.arrays import Array, Table
 from parity.ladder.climb import Climb, Plan
 from parity.ladder.rung import Rung
 from parity.readings.cause import UNEXPLAINED
-from parity.sides.lockstep import Server
+from parity.sides.lockstep import Server, read_digits
 
 CLASSES, HIDDEN = 4, (6, 5)
 BATCH, TRAIN = 24, 84
@@ -383,6 +383,113 @@ def test_a_layer_in_float32_is_seen_through_its_activation(
     assert (last.name, [found.name for found in last.causes]) == ("logits", ["precision"])
 
 
+def one_hot(labels: Tensor) -> Tensor:
+    return F.one_hot(labels, CLASSES).double()
+
+
+def binary(outputs: Tensor, labels: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(outputs, one_hot(labels))
+
+
+def binary_of_probabilities(outputs: Tensor, labels: Tensor) -> Tensor:
+    return F.binary_cross_entropy(outputs, one_hot(labels))
+
+
+class OneMore(Program):
+    """Also gives what a layer makes that passes everything on."""
+
+    def outputs(self, images: Array) -> dict[str, Tensor]:
+        given = super().outputs(images)
+        logits = given.pop("logits")
+        return {**given, "nothing": list(given.values())[-1], "logits": logits}
+
+
+class GivenTwice(Program):
+    """Doubles what it tells of a layer, not what it does with it."""
+
+    def outputs(self, images: Array) -> dict[str, Tensor]:
+        given = super().outputs(images)
+        return {**given, "layer 1": 2 * given["layer 1"]}
+
+
+class Column(Program):
+    """Reads its labels as a column."""
+
+    def read(self, path: Path) -> Table:
+        return {n: x[:, None] if n.startswith("y") else x for n, x in read_digits(path).items()}
+
+    def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return super().loss(outputs, labels[:, 0])
+
+
+class Normed(Program):
+    """Batch norm after its first layer; statistics that follow it at its own speed."""
+
+    def __init__(self, epsilon: float = 1e-3, keeps: float = 0.9, sample: bool = False) -> None:
+        super().__init__()
+        self.epsilon, self.keeps, self.sample = epsilon, keeps, sample
+        self.tensors["norm.gamma"] = torch.ones(HIDDEN[0]).double().requires_grad_()
+        self.tensors["norm.beta"] = torch.zeros(HIDDEN[0]).double().requires_grad_()
+        self.tracked = {
+            "norm.running_mean": torch.zeros(HIDDEN[0]).double(),
+            "norm.running_var": torch.ones(HIDDEN[0]).double(),
+        }
+        self.training = False
+
+    def outputs(self, images: Array) -> dict[str, Tensor]:
+        x = self.pixels(torch.tensor(np.array(images)).double())
+        first = self.affine(x, 1)
+        mean, variance = self.tracked.values()
+        if self.training:
+            mean, variance = first.mean(0), first.var(0, unbiased=False)
+        scaled = (first - mean) / torch.sqrt(variance + self.epsilon)
+        normed = scaled * self.tensors["norm.gamma"] + self.tensors["norm.beta"]
+        second = torch.relu(self.affine(torch.relu(normed), 2))
+        given = {"pixels": x, "layer 1": first, "norm": normed, "layer 2": second}
+        return {**given, "logits": self.affine(second, 3)}
+
+    def weights(self) -> Table:
+        return {**super().weights(), **{n: t.numpy().copy() for n, t in self.tracked.items()}}
+
+    def set_weights(self, weights: Table) -> None:
+        super().set_weights(weights)
+        self.tracked = {name: torch.tensor(weights[name]) for name in self.tracked}
+
+    def forward(self, images: Array, training: bool) -> Table:
+        self.training = training
+        return super().forward(images, training)
+
+    def gradients(self, images: Array, labels: Array) -> tuple[float, Table]:
+        self.training = True
+        return super().gradients(images, labels)
+
+    def step(self, images: Array, labels: Array) -> float:
+        first = self.outputs(images)["layer 1"].detach()
+        loss = super().step(images, labels)
+        seen = first.mean(0), first.var(0, unbiased=self.sample)
+        for (name, old), new in zip(self.tracked.items(), seen, strict=True):
+            self.tracked[name] = self.keeps * old + (1 - self.keeps) * new
+        return loss
+
+
+@pytest.mark.parametrize(
+    ("changed", "rung", "cause"),
+    [
+        ({"epsilon": 1e-5}, "logits", "batch-norm epsilon"),
+        ({"keeps": 0.99}, "1 step", "batch-norm momentum"),
+        ({"sample": True}, "1 step", "batch-norm variance"),
+        ({}, "test images", None),
+    ],
+    ids=str,
+)
+def test_batch_norm_of_any_name_is_read(
+    changed: dict[str, Any], rung: str, cause: str | None, data: Path
+) -> None:
+    last = climb(Normed(), Normed(**changed), data)[-1]
+    assert (last.name, last.passed) == (rung, cause is None), last
+    assert [found.name for found in last.causes] == [cause] * (cause is not None)
+
+
 HEALTHY: dict[str, tuple[Callable[[], Program], Callable[[], Program], str]] = {
     "the same": (Program, Program, ""),
     "activations": (
@@ -400,6 +507,13 @@ HEALTHY: dict[str, tuple[Callable[[], Program], Callable[[], Program], str]] = {
     "logits moved by a constant a row": (
         lambda: Program(last=lambda x: x - x.max(1, keepdim=True).values), Program,
         "the same training"),
+    "sigmoid inside against binary cross-entropy of logits": (
+        lambda: Program(last=torch.sigmoid, loss=binary_of_probabilities),
+        lambda: Program(loss=binary), "the same training"),
+    "a layer more, which does nothing": (OneMore, Program, ""),
+    "a layer more on the other side": (Program, OneMore, ""),
+    "a layer that is given otherwise": (GivenTwice, Program, "layer 1"),
+    "labels as a column": (Column, Column, ""),
     "both penalised": (lambda: Penalised(1e-3, 2e-3), lambda: Penalised(1e-3, 2e-3), ""),
     "both weighted": (
         lambda: Program(loss=lambda x, y: F.cross_entropy(x, y, WEIGHTS)),

@@ -12,6 +12,7 @@ from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
 from parity.ladder.steps import Stretch
 from parity.ladder.tolerance import Tolerance
+from parity.readings.losses import classes_of
 from parity.readings.trace import Trace
 from parity.sides.lockstep import LOGITS, Precision
 from parity.sides.remote import Remote
@@ -99,7 +100,7 @@ class Climb:
         yield gradients
         yield from self._steps(start, training[1])
         logits = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
-        yield steps.metrics(start, self.digits["y_test"], *logits)
+        yield steps.metrics(start, classes_of(self.digits["y_test"]), *logits)
 
     def _ask(self, call: str, table: Table | None = None, **arguments: object) -> list[Table]:
         """The answers of all sides, which work on them at the same time."""

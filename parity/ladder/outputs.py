@@ -41,6 +41,16 @@ def log_probabilities(outputs: Array) -> Array:
     return logs
 
 
+def class_probabilities(outputs: Array) -> Array:
+    """Of logits or probabilities of each class by itself, as binary cross-entropy sees them."""
+    inside = (outputs >= 0).all() and (outputs <= 1).all()
+    return outputs if inside else np.exp(-np.logaddexp(0, -outputs))
+
+
+VIEWS = (log_probabilities, class_probabilities)
+"""In which outputs of the same training may agree that differ by what their loss undoes."""
+
+
 def _distribution(rows: Array) -> bool:
     """Whether every row holds probabilities."""
     total = rows.sum(axis=-1)

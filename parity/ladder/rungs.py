@@ -120,8 +120,8 @@ def _stage(
         whole = difference(name, *pair, share * magnitude(pair[1]))
         if whole.passed:
             return whole, f"{ends[0]} of {start.names[0]} is {ends[1]} of {start.names[1]}"
-    if not plain.passed and name == LOGITS and loss_takes:
-        pair = outputs.log_probabilities(a[name]), outputs.log_probabilities(b[name])
+    for view in outputs.VIEWS if not plain.passed and name == LOGITS and loss_takes else ():
+        pair = view(a[name]), view(b[name])
         same = difference(name, *pair, share * magnitude(pair[1]))
         if same.passed:
             note = (

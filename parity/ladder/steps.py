@@ -102,9 +102,8 @@ def metrics(start: Start, labels: Array, a: Array, b: Array, echo: Array | None 
         limit *= start.tolerance.terms
         reason = f"that of the weights, over {start.tolerance.terms:,} inputs"
     found = difference("test logits", a, b, limit)
-    if not found.passed:
-        pair = outputs.log_probabilities(a), outputs.log_probabilities(b)
-        as_probabilities = difference("test probabilities' logarithms", *pair, limit)
+    for view in outputs.VIEWS if not found.passed else ():
+        as_probabilities = difference("test probabilities", view(a), view(b), limit)
         found = as_probabilities if as_probabilities.passed else found
     right = [(side.argmax(axis=1) == labels) for side in (a, b)]
     changed = int((a.argmax(axis=1) != b.argmax(axis=1)).sum())

@@ -1,6 +1,7 @@
 """Why two sides get another loss from the same logits and labels."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from parity.readings import class_weights, losses, penalty
 from parity.readings.case import Case
 from parity.readings.cause import Cause
 from parity.readings.change import Change
+from parity.readings.losses import classes_of
 from parity.readings.readings import Reading, compare, parted
 from parity.readings.rounding import epsilon, usable
 
@@ -36,11 +38,11 @@ def explain(case: Case) -> list[Cause]:
     sides = case.a[LOSS], case.b[LOSS]
     if not usable(logits, labels, *sides) or logits.ndim != 2 or sides[0] == sides[1]:
         return []
-    scores, truth = np.asarray(logits, np.float64), np.asarray(labels, np.int64)
+    scores, truth = np.asarray(logits, np.float64), classes_of(labels)
     if truth.shape != scores.shape[:1] or not 0 <= truth.min() <= truth.max() < scores.shape[1]:
         return []
     allowed = ROUNDING * epsilon(logits) * max(1.0, *(abs(float(side)) for side in sides))
-    layers = {name: x for name, x in case.given.items() if len(x) == len(truth) and x.ndim > 1}
+    layers = {name: x for name, x in case.given.items() if x.ndim > 1 and len(x) == len(truth)}
 
     def readings(seen: Array) -> Iterator[Reading]:
         yield from losses.candidates(scores, truth, float(seen))
@@ -48,6 +50,10 @@ def explain(case: Case) -> list[Cause]:
         yield from class_weights.readings(scores, truth, layers, gradients)
 
     causes = compare("loss", sides, readings, ADVICE, allowed, case.names)
+    change = _change(case)
+    if change is not None and not change.parted:
+        said = "; only the number differs that is reported: all gradients agree"
+        causes = [replace(cause, text=cause.text + said) for cause in causes]
     return causes or _by_gradients(case, allowed) or _by_gradients(case.swapped, allowed)
 
 
@@ -55,13 +61,20 @@ def _gradients(table: Table) -> Table:
     return {name: gradient for name, gradient in table.items() if name != LOSS}
 
 
-def _by_gradients(case: Case, allowed: float) -> list[Cause]:
-    """What the gradients show of B's loss: a penalty, a factor, or no difference at all."""
+def _change(case: Case) -> Change | None:
+    """From A's gradients to B's, where they are known of the same tensors."""
     a, b = _gradients(case.a), _gradients(case.b)
     shapes = [{name: tensor.shape for name, tensor in table.items()} for table in (a, b)]
     if not a or shapes[0] != shapes[1] or not usable(*a.values(), *b.values()):
+        return None
+    return Change.of(Case(case.names, case.given, a, b))
+
+
+def _by_gradients(case: Case, allowed: float) -> list[Cause]:
+    """What the gradients show of B's loss: a penalty, a factor, or no difference at all."""
+    change = _change(case)
+    if change is None:
         return []
-    change = Change.of(Case(case.names, case.given, a, b))
     own, seen = case.a[LOSS], case.b[LOSS]
     for reading, loss in _changed(change, float(own), float(seen)):
         if not change.parted or change.explained(reading):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from parity.arrays import Floats, Ints
+from parity.arrays import Array, Floats, Ints
 from parity.readings.readings import Reading
 from parity.readings.rows import log_softmax, softmax
 
@@ -36,6 +36,13 @@ ADVICE = {
 """Name of a cause -> how to align the sides."""
 Kind = tuple[str, str, Floats]
 """Name of a cause, empty for the usual; what is computed of an image, in words; of each image."""
+
+
+def classes_of(labels: Array) -> Ints:
+    """Classes, int64 [B], of labels [B], [B, 1] or one-hot [B, C]."""
+    rows = np.asarray(labels).reshape(len(labels), -1)
+    classes = rows[:, 0] if rows.shape[1] == 1 else rows.argmax(axis=1)
+    return classes.astype(np.int64)
 
 
 def _kinds(logits: Floats, labels: Ints) -> Iterator[Kind]:
