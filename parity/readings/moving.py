@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 
@@ -26,26 +25,25 @@ def explain(case: Case) -> list[Cause]:
     """What either side's batch norm does to its moving mean and variance in the first step.
 
     Args:
-        case: `given` has what each layer gave in training for the first batch, in order, float
-            [B, units], and the weights before the step; `a` and `b` those after it.
+        case: `given` has what each layer gave in training for the first batch, float [B, units],
+            and the weights before the step; `a` and `b` those after it.
     """
-    for before, layer in pairwise(case.given):
-        found = parts(layer, case.given)
+    for layer in dict.fromkeys(name.rpartition(".")[0] for name in case.a):
+        found = parts(layer, case.a)
         if not {"mean", "variance"} <= set(found):
             continue
-        inputs = np.asarray(case.given[before], np.float64)
-        start = [np.asarray(case.given[found[part]], np.float64) for part in ("mean", "variance")]
-        if inputs.ndim != 2 or inputs.shape[1:] != start[0].shape:
-            continue
-        a, b = (
-            np.stack([side[found[part]] for part in ("mean", "variance")])
-            for side in (case.a, case.b)
+        start, a, b = (
+            np.stack([side[found["mean"]], side[found["variance"]]]).astype(np.float64)
+            for side in (case.given, case.a, case.b)
         )
-        readings = partial(_readings, inputs=inputs, start=np.stack(start))
-        allowed = noise(a, b, scale=float(np.abs(inputs).max() ** 2))
-        causes = compare(layer, (a, b), readings, ADVICE, allowed, case.names)
-        if causes:
-            return causes
+        for inputs in case.given.values():
+            if inputs.ndim != 2 or inputs.shape[1:] != start.shape[1:]:
+                continue
+            readings = partial(_readings, inputs=inputs.astype(np.float64), start=start)
+            allowed = noise(case.a[found["mean"]], scale=float(np.abs(inputs).max() ** 2))
+            causes = compare(layer, (a, b), readings, ADVICE, allowed, case.names)
+            if causes:
+                return causes
     return []
 
 
