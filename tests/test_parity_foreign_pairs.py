@@ -239,6 +239,16 @@ class NormInside(Program):
         return F.layer_norm(found, found.shape[1:]) if number == 2 else found
 
 
+def to(array: Array, dtype: torch.dtype) -> Array:
+    """Numbers of another precision, in float64."""
+    rounded: Array = torch.tensor(array).to(dtype).double().numpy()
+    return rounded
+
+
+def one_hot(labels: Tensor) -> Tensor:
+    return F.one_hot(labels, CLASSES).double()
+
+
 def norm_rows(images: Tensor) -> Tensor:
     return F.normalize(images.flatten(1), dim=1)
 
@@ -332,6 +342,27 @@ PLANTED: dict[str, tuple[Callable[[], Program], str, str]] = {
         lambda: Program(
             changed=lambda t: {n: g - g.mean(0) if g.ndim > 1 else g for n, g in t.items()}),
         "gradients", "centred gradients"),
+    "gradients in float32": (
+        lambda: Program(changed=lambda t: {n: to(g, torch.float32) for n, g in t.items()}),
+        "gradients", "rounded gradients"),
+    "gradients in bfloat16": (
+        lambda: Program(changed=lambda t: {n: to(g, torch.bfloat16) for n, g in t.items()}),
+        "gradients", "rounded gradients"),
+    "gradients by their norms": (
+        lambda: Program(changed=lambda t: {n: g / np.linalg.norm(g) for n, g in t.items()}),
+        "gradients", "normalised gradients"),
+    "epsilon in the logarithm": (
+        lambda: Program(
+            last=lambda x: x.softmax(1), loss=lambda p, y: F.nll_loss(torch.log(p + 1e-6), y)),
+        "loss", "epsilon in the logarithm"),
+    "ignored and summed": (
+        lambda: Program(
+            loss=lambda x, y: F.cross_entropy(x, y, ignore_index=1, reduction="sum")),
+        "loss", "ignored class and loss reduction"),
+    "squared error": (
+        lambda: Program(loss=lambda x, y: F.mse_loss(x.softmax(1), one_hot(y), reduction="sum")
+                        / len(y)),
+        "loss", "squared error"),
     "rows of a layer": (NormInside, "logits", "normalisation of each row"),
     "probabilities and smoothing": (
         lambda: Program(
@@ -381,10 +412,6 @@ def test_a_layer_in_float32_is_seen_through_its_activation(
 ) -> None:
     last = climb(Program(activation=function), in_float32(2)(activation=function), data)[-1]
     assert (last.name, [found.name for found in last.causes]) == ("logits", ["precision"])
-
-
-def one_hot(labels: Tensor) -> Tensor:
-    return F.one_hot(labels, CLASSES).double()
 
 
 def binary(outputs: Tensor, labels: Tensor) -> Tensor:

@@ -721,7 +721,7 @@ GRADIENTS: dict[str, tuple[Callable[[], Table], str, str]] = {
     "global norm": (
         lambda: by_torch(lambda p: torch.nn.utils.clip_grad_norm_(p, 0.5)),
         "global norm clipped",
-        "theirs clips the global norm to 0.5",
+        "theirs brings the global norm to 0.5",
     ),
     "value": (
         lambda: by_torch(lambda p: torch.nn.utils.clip_grad_value_(p, 0.05)),

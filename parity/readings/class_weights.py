@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from parity.arrays import Floats, Ints, Table
-from parity.readings.losses import USUAL
+from parity.readings.losses import REDUCTION, USUAL
 from parity.readings.readings import Reading
 from parity.readings.rounding import noise, worst
 from parity.readings.rows import log_softmax, softmax
@@ -68,16 +68,18 @@ def _reading(logits: Floats, labels: Ints, classes: Ints, weights: Floats) -> Re
     by_sum = abs(total - 1) <= SAME and (ignored.any() or not even)
     divisor = "the number of images that are left" if even else "the sum of the weights"
     divided = f"divided by {divisor if by_sum else 'the batch size'}"
-    shown = weights * (1 / left.min() if by_sum else len(labels))
-    said = ", ".join(f"{c}: {w:.4g}" for c, w in zip(classes, shown, strict=True))
+    shown = left * (1 / left.min() if by_sum else len(labels))
+    said = ", ".join(f"{c}: {w:.4g}" for c, w in zip(classes[~ignored], shown, strict=True))
     traits = {}
     if ignored.any():
         gone = ", ".join(str(c) for c in classes[ignored])
         traits[IGNORED] = f"without images of class {gone}"
     if not even:
         traits[WEIGHTS] = f"with weights of the classes {said}"
-    elif not by_sum and abs(left[0] * len(labels) - 1) > SAME:
-        traits[SCALED] = f"times {left[0] * len(labels):.6g}"
+    elif not by_sum and abs(left[0] - 1) <= SAME:
+        divided, traits[REDUCTION] = "its sum over the batch", "summed"
+    elif not by_sum and abs(shown[0] - 1) > SAME:
+        traits[SCALED] = f"times {shown[0]:.6g}"
     words = " ".join([f"computes {USUAL}", *traits.values()])
     traits = {name: f"{what}, {divided}" for name, what in traits.items()}
     return Reading(traits, np.array(value), f"{words}, {divided} ({value:.6g})")

@@ -146,11 +146,11 @@ def _linear(x: Floats, kernels: Table, biases: list[Floats]) -> Iterator[Part]:
         for bias in biases:
             yield traits, unmoved + bias
         yield traits | {BIAS: "leaves out the bias"}, unmoved
-        for precision, rounded in PRECISIONS.items():
-            coarse = x @ rounded(kernel).astype(np.float64)
+        for precision, kind in PRECISIONS.items():
+            coarse = x @ kind.round(kernel).astype(np.float64)
             for bias in biases:
                 what = {PRECISION: f"rounds its weights to {precision}"}
-                yield traits | what, coarse + rounded(bias).astype(np.float64)
+                yield traits | what, coarse + kind.round(bias).astype(np.float64)
 
 
 def _activation(name: str) -> dict[str, str]:

@@ -60,6 +60,7 @@ def _changes(change: Change) -> Iterator[Reading]:
     yield from scaling.frozen(change)
     yield from scaling.by_tensor_norm(change)
     yield from scaling.masked(change)
+    yield from scaling.rounded(change)
     yield from scaling.signs(change)
     yield from scaling.centred(change)
 

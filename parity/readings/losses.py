@@ -17,7 +17,7 @@ STEEPEST = 10.0
 USUAL, MEAN = "cross-entropy", "its mean over the batch"
 REDUCTION, SMOOTHING, FOCAL = "loss reduction", "label smoothing", "focal loss"
 TWICE, PROBABILITIES = "softmax applied twice", "logits taken for probabilities"
-BROADCAST = "loss broadcast"
+BROADCAST, LOGARITHM = "loss broadcast", "epsilon in the logarithm"
 ENTROPY = "CrossEntropyLoss in torch, SparseCategoricalCrossentropy(from_logits=True) in Keras"
 ADVICE = {
     REDUCTION: "reduction='mean' in torch, reduction='sum_over_batch_size' in Keras",
@@ -31,6 +31,7 @@ ADVICE = {
     "labels off by one": "number the labels from 0 on both sides",
     "binary cross-entropy": ENTROPY,
     "squared error": ENTROPY,
+    LOGARITHM: "take log_softmax of logits on both sides, which needs no epsilon",
     BROADCAST: "give scores and labels the same shape: [B] against [B, 1] becomes [B, B]",
 }
 """Name of a cause -> how to align the sides."""
@@ -65,6 +66,12 @@ def _kinds(logits: Floats, labels: Ints) -> Iterator[Kind]:
     shares = np.clip(logits / logits.sum(axis=1, keepdims=True), KERAS_FUZZ, 1 - KERAS_FUZZ)
     divided = f"{USUAL} of logits divided by their sum"
     yield PROBABILITIES, divided, -np.log(shares)[rows, labels]
+    for exponent in range(3, 16):
+        epsilon = 10.0**-exponent
+        added = -np.log(chances + epsilon)[rows, labels]
+        yield LOGARITHM, f"{USUAL} with epsilon {epsilon:g} added in the logarithm", added
+        inside = -np.log(np.clip(chances, epsilon, 1 - epsilon))[rows, labels]
+        yield LOGARITHM, f"{USUAL} of probabilities kept {epsilon:g} from 0 and 1", inside
     unlogged = "the negative logit of the label (no softmax)"
     yield "no log-softmax", unlogged, -logits[rows, labels]
     unscaled = "the negative probability of the label (no logarithm)"

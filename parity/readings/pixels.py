@@ -10,7 +10,7 @@ from parity.readings.cause import Cause
 from parity.readings.grey import INVERTED, OWN, RANGE, SCALE, STANDARDISED, line, rules
 from parity.readings.places import ORDER, UPRIGHT, arrangements, order_words, reordered
 from parity.readings.readings import Reading, parted, read
-from parity.readings.rounding import noise, usable, worst
+from parity.readings.rounding import ROUNDING, epsilon, magnitude, noise, usable, worst
 
 IMAGES, PIXELS = "images", "pixels"
 LOOKED_AT = 32
@@ -51,7 +51,7 @@ def explain(case: Case) -> list[Cause]:
     of_a, of_b = (_path(raw.astype(np.float64), seen) for seen in sides)
     if of_a is None or of_b is None:
         return _between(raw.shape, sides, case.names)
-    allowed = max(_allowed(side, FLOAT32 in path.traits) for side, path in ((a, of_a), (b, of_b)))
+    allowed = max(noise(side) for side in (a, b))
     words = "pixels, of raw x from 0 to 255"
     return parted(words, sides, (of_a, of_b), ADVICE, allowed, case.names)
 
@@ -72,34 +72,31 @@ def _between(shape: tuple[int, ...], sides: tuple[Array, Array], names: Names) -
     return []
 
 
-def _allowed(seen: Array, rounded: bool) -> float:
-    return noise(seen.astype(np.float32) if rounded else seen)
-
-
 def _path(images: Floats, seen: Array) -> Reading | None:
     """How a side's pixels come from the raw ones; None where that is not known."""
-    path = _read(images, seen, rounded=False)
-    if path is not None or seen.dtype == np.float32:
-        return path
+    path = _read(images, seen, epsilon(seen))
     # Numbers that are all float32 prove the rounding, though not in which order it came.
-    single = np.array_equal(seen.astype(np.float32), seen)
-    return _read(images, seen, rounded=True) if single else None
+    single = seen.astype(np.float32)
+    if path is not None or seen.dtype == np.float32 or not np.array_equal(single, seen):
+        return path
+    path = _read(images, seen, epsilon(single))
+    if path is None:
+        return None
+    return Reading({**path.traits, FLOAT32: "in float32"}, seen, f"{path.words}, in float32")
 
 
-def _read(images: Floats, seen: Array, *, rounded: bool) -> Reading | None:
-    allowed = _allowed(seen, rounded)
+def _read(images: Floats, seen: Array, precision: float) -> Reading | None:
+    """The same of pixels that are rounded to a precision."""
     values = np.asarray(seen, np.float64)
-    kept = seen.astype(np.float32) if rounded else seen
+    allowed = ROUNDING * precision * magnitude(seen)
     with np.errstate(all="ignore"):
         for places, arranged in _arranged(images, values, allowed):
-            grey = read(kept, rules(arranged, values), allowed)
+            grey = read(seen, rules(arranged, values), allowed, precision)
             if grey is None:
                 continue
             unusual = {kind: words for kind, words in places.items() if words != UPRIGHT[kind]}
-            if rounded:
-                unusual[FLOAT32] = "in float32"
             words = ", ".join([f"feeds {grey.words}", *unusual.values()])
-            return Reading(grey.traits | unusual, values if rounded else grey.values, words)
+            return Reading(grey.traits | unusual, grey.values, words)
     return None
 
 

@@ -37,17 +37,19 @@ Readings = Callable[[Array], Iterable[Reading]]
 """What a side may do; it is given the side's numbers, for figures that are solved from them."""
 
 
-def read(seen: Array, readings: Iterable[Reading], allowed: float) -> Reading | None:
+def read(
+    seen: Array, readings: Iterable[Reading], allowed: float, precision: float | None = None
+) -> Reading | None:
     """The reading that a side's numbers confirm.
 
     Of those within `allowed` the nearest, and of several that are as near the first: list the usual
-    ones first.
+    ones first. Near is a few roundings, of `precision` or of the numbers' own.
     """
     near = [(worst(seen, reading.values), reading) for reading in readings]
     near = [(error, reading) for error, reading in near if error <= allowed]
     if not near:
         return None
-    least = 4 * min(error for error, _ in near) + 4 * epsilon(seen) * magnitude(seen)
+    least = 4 * min(error for error, _ in near) + 4 * (precision or epsilon(seen)) * magnitude(seen)
     return next(reading for error, reading in near if error <= least)
 
 

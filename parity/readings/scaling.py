@@ -8,16 +8,20 @@ from parity.arrays import Floats
 from parity.readings.change import Change, Tensors, factor, flat, listed
 from parity.readings.readings import Reading
 from parity.readings.rounding import magnitude, worst
+from parity.readings.tensors import PRECISIONS
 
 SAME_FACTOR = 1e-5
 """Relative difference of two factors, or of a norm from a round one, that are still the same.
 
 Clipping by norm divides by the norm plus 1e-6.
 """
+SUMMED = 4
+"""Units of the last place, of the largest gradient, by which a coarser precision may be off."""
 CLIPPING = "give both the same clipping: "
 SIGN, SUM = "sign of the gradients", "loss sum against mean"
 GLOBAL, SCALED = "global norm clipped", "gradients scaled"
 SIGNS, CENTRED = "signs of the gradients", "centred gradients"
+NORMALISED, ROUNDED = "normalised gradients", "rounded gradients"
 VALUE, TENSOR_NORM, TENSOR = "clipped by value", "clipped by tensor norm", "scaled by tensor"
 DROPPED, FROZEN = "dropout in the gradients", "frozen weight"
 ADVICE = {
@@ -29,6 +33,8 @@ ADVICE = {
         "global norm"
     ),
     SIGNS: "give the gradients themselves to the optimiser, on both sides or neither",
+    NORMALISED: "divide each gradient by its norm on both sides or neither",
+    ROUNDED: "keep the network's precision on the way back",
     CENTRED: "centre the gradients on both sides or neither",
     VALUE: "clip on both sides or neither: clipvalue in Keras, clip_grad_value_ in torch",
     TENSOR_NORM: (
@@ -61,7 +67,11 @@ def by_one_factor(change: Change) -> Iterator[Reading]:
     elif near(size, change.batch_size):
         trait, what = SUM, "sums the loss over the batch"
     elif figure > 0 and not near(size, round(size)) and round_number(norm):
-        trait, odd, what = GLOBAL, not larger, f"clips the global norm to {norm:.2g}"
+        trait, odd, what = (
+            GLOBAL,
+            not larger,
+            f"brings the global norm to {norm:.2g}, as clipping does",
+        )
     if odd:
         yield Reading({trait: f"{what}: all are {figure:.6g} times as large"}, figure * a)
 
@@ -117,11 +127,28 @@ def by_tensor_norm(change: Change) -> Iterator[Reading]:
     if not parted:
         return
     limit = norms[parted[0]]
-    alike = all(near(norms[name], limit) and 0 < factors[name] < 1 for name in parted)
-    others = all(norms[name] <= limit * (1 + SAME_FACTOR) for name in norms)
-    if alike and others and (len(parted) > 1 or round_number(limit)):
+    alike = all(near(norms[name], limit) and factors[name] > 0 for name in parted)
+    clipped = all(factors[name] < 1 for name in parted)
+    if not alike or (len(parted) == 1 and not round_number(limit)):
+        return
+    scaled = _scaled(change, factors, parted)
+    if clipped and all(norm <= limit * (1 + SAME_FACTOR) for norm in norms.values()):
         words = f"clips the norm of {listed(parted)} to {limit:.4g}, each on its own"
-        yield change.reading(TENSOR_NORM, words, _scaled(change, factors, parted))
+        yield change.reading(TENSOR_NORM, words, scaled)
+    elif len(parted) > 1:
+        words = f"divides {listed(parted)} by their norms: all are {limit:.4g}"
+        yield change.reading(NORMALISED, words, scaled)
+
+
+def rounded(change: Change) -> Iterator[Reading]:
+    """B's gradients are all numbers of a coarser precision, and A's but for its rounding."""
+    for precision, kind in PRECISIONS.items():
+        coarse = all(np.array_equal(kind.round(g), g) for g in change.b.values())
+        allowed = SUMMED * kind.epsilon * magnitude(*change.b.values())
+        near_enough = worst(flat(change.a), flat(change.b)) <= allowed
+        if coarse and near_enough:
+            words = f"computes its gradients in {precision}, as the numbers show"
+            yield change.reading(ROUNDED, words, change.b)
 
 
 def by_tensor(change: Change) -> Iterator[Reading]:

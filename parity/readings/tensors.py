@@ -1,6 +1,7 @@
 """What became of one tensor between being given and being held (NumPy)."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,9 +41,9 @@ def _fates(name: str, given: Table, has: Array) -> Iterator[Reading]:
         if other != name and same(tensor, has):
             what = f"holds in {name} what was given for {other}"
             yield Reading({"swapped weights": what}, has)
-    for precision, rounded in PRECISIONS.items():
+    for precision, kind in PRECISIONS.items():
         with np.errstate(over="ignore"):
-            coarse = rounded(given[name]).astype(has.dtype)
+            coarse = kind.round(given[name]).astype(has.dtype)
         if np.array_equal(coarse, has):
             what = f"holds {name} rounded to {precision}, up to {worst(given[name], has):.2g} off"
             yield Reading({"rounded weight": what}, coarse)
@@ -59,12 +60,19 @@ def _bfloat16(x: Array) -> Array:
     return even.astype(np.uint32).view(np.float32)
 
 
-PRECISIONS: dict[str, Callable[[Array], Array]] = {
-    "float32": lambda x: x.astype(np.float32),
-    "float16": lambda x: x.astype(np.float16),
-    "bfloat16": _bfloat16,
+class Precision(NamedTuple):
+    """A kind of number: the distance from 1 to the next one, and rounding to the nearest."""
+
+    epsilon: float
+    round: Callable[[Array], Array]
+
+
+PRECISIONS = {
+    "bfloat16": Precision(2.0**-7, _bfloat16),
+    "float16": Precision(2.0**-10, lambda x: x.astype(np.float16)),
+    "float32": Precision(2.0**-23, lambda x: x.astype(np.float32)),
 }
-"""Roundings to the nearest number of a precision."""
+"""The coarsest first: its numbers are, most of them, numbers of the others too."""
 
 
 def _one_off(name: str, told: Array, has: Array) -> Iterator[Reading]:

@@ -65,8 +65,8 @@ def rounded(case: Case) -> list[Cause]:
         case: `a` and `b` are the weights after a step.
     """
     for side in (case, case.swapped):
-        for precision, coarse in PRECISIONS.items():
-            pairs = [(coarse(w).astype(w.dtype), side.b[name]) for name, w in side.a.items()]
+        for precision, kind in PRECISIONS.items():
+            pairs = [(kind.round(w).astype(w.dtype), side.b[name]) for name, w in side.a.items()]
             moved = any(worst(side.a[name], side.b[name]) > 0 for name in side.a)
             if moved and all(np.array_equal(*pair) for pair in pairs):
                 what = f"rounds its weights to {precision} after each step"
