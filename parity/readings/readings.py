@@ -92,15 +92,15 @@ def parted(
     gap = left(sides, read_as)
     if not differ or not closes(worst(*sides), gap, allowed):
         return []
-    a, b = (
-        reading.words
-        or " and ".join(reading.traits[trait] for trait in differ if trait in reading.traits)
-        or "does not"
-        for reading in read_as
-    )
+    said = [
+        f"{name} {reading.words or ' and '.join(of[trait] for trait in differ if trait in of)}"
+        for name, reading, of in zip(names, read_as, (of_a, of_b), strict=True)
+    ]
+    for side, of in enumerate((of_a, of_b)):
+        if not of and not read_as[side].words:
+            said = [said[1 - side], f"{names[side]} does not"]
     align = " and ".join(dict.fromkeys(advice.get(trait, ALIKE) for trait in differ))
-    text = f"{where}: {names[0]} {a}, {names[1]} {b}; to align them, {align}"
-    return [Cause(" and ".join(differ), gap, text)]
+    return [Cause(" and ".join(differ), gap, f"{where}: {', '.join(said)}; to align them, {align}")]
 
 
 def left(sides: Sides, read_as: tuple[Reading, Reading]) -> float:

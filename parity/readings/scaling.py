@@ -59,21 +59,20 @@ def by_one_factor(change: Change) -> Iterator[Reading]:
     figure = factor(a, b)
     if figure == 0 or not change.telling:
         return
-    larger, size = abs(figure) > 1, max(abs(figure), 1 / abs(figure))
+    size = max(abs(figure), 1 / abs(figure))
     norm = min(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
-    trait, odd, what = SCALED, larger, "has larger gradients"
+    clipped = figure > 0 and not near(size, round(size)) and round_number(norm)
     if near(figure, -1):
-        trait, odd, what = SIGN, True, "has gradients of the other sign"
-    elif near(size, change.batch_size):
+        trait, what = SIGN, "has gradients of the other sign"
+    elif near(figure, change.batch_size):
         trait, what = SUM, "sums the loss over the batch"
-    elif figure > 0 and not near(size, round(size)) and round_number(norm):
-        trait, odd, what = (
-            GLOBAL,
-            not larger,
-            f"brings the global norm to {norm:.2g}, as clipping does",
-        )
-    if odd:
-        yield Reading({trait: f"{what}: all are {figure:.6g} times as large"}, figure * a)
+    elif clipped and figure < 1:
+        trait, what = GLOBAL, f"brings the global norm to {clipped:g}, as clipping does"
+    elif abs(figure) > 1 and not clipped and not near(size, change.batch_size):
+        trait, what = SCALED, "has larger gradients"
+    else:
+        return  # A is the odd side
+    yield Reading({trait: f"{what}: all are {figure:.6g} times as large"}, figure * a)
 
 
 def signs(change: Change) -> Iterator[Reading]:
