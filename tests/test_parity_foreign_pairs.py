@@ -590,8 +590,24 @@ def of_each_image(outputs: Tensor, labels: Tensor) -> Tensor:
     return (weights * F.cross_entropy(outputs, labels, reduction="none")).mean()
 
 
+class NoisySteps(Program):
+    """Adds noise to its weights after each step."""
+
+    taken = 0
+
+    def step(self, images: Array, labels: Array) -> float:
+        loss = super().step(images, labels)
+        self.taken += 1
+        rng = np.random.default_rng(self.taken)
+        with torch.no_grad():
+            for tensor in self.tensors.values():
+                tensor += 1e-3 * torch.tensor(rng.normal(size=tensor.shape))
+        return loss
+
+
 UNKNOWN: dict[str, tuple[Callable[[], Program], str]] = {
     "noise in a layer": (Noisy, "logits"),
+    "noise after each step": (NoisySteps, "1 step"),
     "sine": (lambda: Program(activation=torch.sin), "logits"),
     "cubic activation": (lambda: Program(activation=lambda x: x**3), "logits"),
     "pixels with noise": (

@@ -1,7 +1,7 @@
 """Every layer's output on both sides, where their networks are not cut into the same layers."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -104,23 +104,19 @@ def causes(
     place = next(number for number, stage in enumerate(found) if stage.name == layer)
     before, stage = found[place - 1], found[place]
 
-    def explained(where: str, x: Array, of_a: Array, of_b: Array) -> list[Cause]:
-        given = {**weights, layers.INPUT: x}
-        return layers.explain(Case(names, given, {where: of_a}, {where: of_b}, where, training))
-
+    tries: list[tuple[str, Array, Array, Array]] = []
     ends = a[before.a[-1]], b[before.b[-1]]
+    inputs = {before.b[-1]: ends[1], before.name: b[before.name]}
     if worst(*ends) > 0:  # a layer that only one side has, where the other has nothing
-        for extra in before.a[1:]:
-            named = explained(extra, b[before.name], a[extra], b[before.name])
-            if named:
-                return named
-        for extra in before.b[1:]:
-            named = explained(extra, a[before.name], a[before.name], b[extra])
-            if named:
-                return named
-    for x in (*ends[::-1], b[before.name]):
-        for of_a, of_b in ((a[stage.a[-1]], b[stage.b[-1]]), (a[layer], b[layer])):
-            named = explained(layer, x, of_a, of_b)
-            if named:
-                return named
+        x, y = a[before.name], b[before.name]
+        tries += [(extra, y, a[extra], y) for extra in before.a[1:]]
+        tries += [(extra, x, x, b[extra]) for extra in before.b[1:]]
+        inputs["of A"] = ends[0]
+    whole = dict.fromkeys([(stage.a[-1], stage.b[-1]), (layer, layer)])
+    tries += [(layer, x, a[n], b[m]) for x, (n, m) in product(inputs.values(), whole)]
+    for where, x, of_a, of_b in tries:
+        given = {**weights, layers.INPUT: x}
+        named = layers.explain(Case(names, given, {where: of_a}, {where: of_b}, where, training))
+        if named:
+            return named
     return []
