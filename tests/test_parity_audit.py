@@ -215,7 +215,7 @@ def test_a_known_difference_is_known_in_its_own_values_only() -> None:
 
 def test_equal_means_equal() -> None:
     pairs = [(1e-3, float(np.float32(1e-3))), (1, 1), ("a", "a"), ([1.0, 2], [1.0, 2])]
-    pairs += [(None, None), (True, True)]  # type: ignore[list-item]
+    pairs += [(None, None), (True, True)]
     assert all(rows({"x": a}, {"x": b})[0].status == "equal" for a, b in pairs)
     others = [(1e-3, 1.00001e-3), (1, True), ("a", "b"), ([1.0], [1.0, 2]), (0, None), (0.0, 1e-9)]
     assert all(rows({"x": a}, {"x": b})[0].status == "unexplained" for a, b in others)

@@ -45,8 +45,8 @@ def layer_causes(
 
 
 def loss_causes(logits: Array, labels: Array, a: float, b: float) -> list[Cause]:
-    sides = [{"loss": np.array(value)} for value in (a, b)]
-    return loss.explain(Case(NAMES, {"logits": logits, "labels": labels}, *sides))
+    given = {"logits": logits, "labels": labels}
+    return loss.explain(Case(NAMES, given, {"loss": np.array(a)}, {"loss": np.array(b)}))
 
 
 def gradient_causes(a: Table, b: Table) -> list[Cause]:
@@ -55,8 +55,7 @@ def gradient_causes(a: Table, b: Table) -> list[Cause]:
 
 
 def batch_causes(a: Array, b: Array, sizes: Array) -> list[Cause]:
-    sides = [{"losses": losses} for losses in (a, b)]
-    return batches.explain(Case(NAMES, {"batch sizes": sizes}, *sides))
+    return batches.explain(Case(NAMES, {"batch sizes": sizes}, {"losses": a}, {"losses": b}))
 
 
 # --- pixels -------------------------------------------------------------------------------------

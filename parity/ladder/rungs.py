@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from parity.arrays import Array, Names, Table
 from parity.ladder import outputs
-from parity.ladder.difference import Difference, difference, differences, magnitude
+from parity.ladder.difference import Difference, difference, differences
 from parity.ladder.rung import Rung
 from parity.ladder.tolerance import Tolerance
 from parity.readings import gradients as of_gradients
@@ -13,6 +13,7 @@ from parity.readings import loss as of_loss
 from parity.readings import pixels as of_pixels
 from parity.readings import weights as of_weights
 from parity.readings.case import Case
+from parity.readings.rounding import magnitude
 from parity.sides.lockstep import DIGITS, LOGITS, PIXELS
 
 

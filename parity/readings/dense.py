@@ -87,9 +87,9 @@ def _dense(
         for traits, values in parts(flat, kernels, biases, output):
             yield Reading(PLAIN | traits, values.reshape(seen.shape))
         if seen.dtype == np.float64:
-            traits = _in_float32(flat, kernels, biases, output, size)
-            if traits is not None:
-                yield Reading(PLAIN | traits, seen)
+            coarse = _in_float32(flat, kernels, biases, output, size)
+            if coarse is not None:
+                yield Reading(PLAIN | coarse, seen)
 
     return of, size
 

@@ -17,8 +17,8 @@ def epsilon(*arrays: Array) -> float:
 
 
 def magnitude(*arrays: Array) -> float:
-    """The largest magnitude of all of them."""
-    return max((float(np.abs(a).max(initial=0.0)) for a in arrays), default=0.0)
+    """The largest finite magnitude of all of them."""
+    return max((float(np.abs(a[np.isfinite(a)]).max(initial=0.0)) for a in arrays), default=0.0)
 
 
 def noise(*arrays: Array, scale: float | None = None) -> float:
