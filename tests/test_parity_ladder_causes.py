@@ -712,8 +712,16 @@ def columns_dropped() -> Table:
 
 
 GRADIENTS: dict[str, tuple[Callable[[], Table], str, str]] = {
-    "sum": (lambda: times(32), "loss sum against mean", "theirs sums the loss"),
-    "mean": (lambda: times(1 / 32), "loss sum against mean", "ours sums the loss"),
+    "sum": (
+        lambda: times(32),
+        "gradients scaled",
+        "theirs has larger gradients, as where the loss is summed",
+    ),
+    "mean": (
+        lambda: times(1 / 32),
+        "gradients scaled",
+        "ours has larger gradients, as where the loss is summed",
+    ),
     "classes": (lambda: times(0.1), "gradients scaled", "ours has larger gradients"),
     "scaled": (lambda: times(1024), "gradients scaled", "1024 times"),
     "sign": (lambda: times(-1), "sign of the gradients", "of the other sign"),
@@ -803,13 +811,19 @@ def test_gradients_are_named_on_either_side(case: str) -> None:
     assert found[0].text.split("ours")[1].split("theirs")[0].strip()
 
 
+def test_gradients_that_are_divided_by_their_norm_are_told_from_clipped_ones() -> None:
+    found = gradient_causes(times(0.1), times(1 / norm(SLOPES)))
+    only(found, "normalised gradients", "theirs divides its gradients by their global norm")
+    only(gradient_causes(times(1 / norm(SLOPES)), times(0.1)), "normalised gradients", "ours")
+
+
 def test_gradients_are_named_in_float32() -> None:
     ours, theirs = (
         {name: slope.astype(np.float32) for name, slope in table.items()}
         for table in (SLOPES, times(32))
     )
     found = gradient_causes(ours, theirs)
-    only(found, "loss sum against mean", "theirs sums", gap=1e-5)
+    only(found, "gradients scaled", "theirs has larger", gap=1e-5)
 
 
 def test_gradients_that_agree_or_cannot_be_explained_have_no_cause() -> None:

@@ -34,9 +34,10 @@ ADVICE = {
     PRECISION: "keep the network's precision in every layer",
     "another kernel": "give each layer its own kernel",
 }
-TELLING, FEWEST, EXACT = 0.05, 8, 1e-3
-"""Slope of an activation from which its input can be solved for, how many such inputs prove a
-precision, and the share of the distance between two float32 numbers by which they may miss one."""
+TELLING, AWAY, FEWEST, EXACT = 0.05, 0.01, 8, 1e-3
+"""Slope of an activation, and distance from 0, from which its input can be solved for; how many
+such inputs prove a precision, and the share of the distance between two float32 numbers by which
+they may miss one."""
 LAST = "logits"
 """What the last layer is called, whatever its weights are."""
 PLAIN = {
@@ -208,7 +209,7 @@ def _single_before(before: Floats, seen: Floats, function: Function) -> bool:
     """Whether what `function` made `seen` of were float32 numbers; solved for, near `before`."""
     step = 1e-6
     slope = (function(before + step) - function(before - step)) / (2 * step)
-    telling = np.abs(slope) > TELLING
+    telling = (np.abs(slope) > TELLING) & (np.abs(before) > AWAY)
     if telling.sum() < FEWEST:
         return False
     solved = (before - (function(before) - seen) / np.where(telling, slope, 1))[telling]

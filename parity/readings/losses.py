@@ -17,6 +17,7 @@ STEEPEST = 10.0
 USUAL, MEAN = "cross-entropy", "its mean over the batch"
 REDUCTION, SMOOTHING, FOCAL = "loss reduction", "label smoothing", "focal loss"
 TWICE, PROBABILITIES = "softmax applied twice", "logits taken for probabilities"
+ABSOLUTE = "absolute error"
 BROADCAST, LOGARITHM = "loss broadcast", "epsilon in the logarithm"
 ENTROPY = "CrossEntropyLoss in torch, SparseCategoricalCrossentropy(from_logits=True) in Keras"
 ADVICE = {
@@ -31,6 +32,7 @@ ADVICE = {
     "labels off by one": "number the labels from 0 on both sides",
     "binary cross-entropy": ENTROPY,
     "squared error": ENTROPY,
+    ABSOLUTE: ENTROPY,
     LOGARITHM: "take log_softmax of logits on both sides, which needs no epsilon",
     BROADCAST: "give scores and labels the same shape: [B] against [B, 1] becomes [B, B]",
 }
@@ -85,6 +87,7 @@ def _kinds(logits: Floats, labels: Ints) -> Iterator[Kind]:
     each = -(truth * np.log(certain) + (1 - truth) * np.log(1 - certain))
     yield binary, f"{binary} of each class's probability", each.sum(axis=1)
     for what, scores in (("probabilities", chances), ("logits", logits)):
+        yield ABSOLUTE, f"absolute error of the {what}", np.abs(scores - truth).sum(axis=1)
         error = ((scores - truth) ** 2).sum(axis=1)
         yield "squared error", f"squared error of the {what}", error
         every = (scores**2).sum(axis=1) - 2 * scores @ truth.mean(axis=0) + 1

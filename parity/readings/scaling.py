@@ -18,19 +18,17 @@ Clipping by norm divides by the norm plus 1e-6.
 SUMMED = 4
 """Units of the last place, of the largest gradient, by which a coarser precision may be off."""
 CLIPPING = "give both the same clipping: "
-SIGN, SUM = "sign of the gradients", "loss sum against mean"
-GLOBAL, SCALED = "global norm clipped", "gradients scaled"
+SIGN, GLOBAL, SCALED = "sign of the gradients", "global norm clipped", "gradients scaled"
 SIGNS, CENTRED = "signs of the gradients", "centred gradients"
 NORMALISED, ROUNDED = "normalised gradients", "rounded gradients"
 VALUE, TENSOR_NORM, TENSOR = "clipped by value", "clipped by tensor norm", "scaled by tensor"
 DROPPED, FROZEN = "dropout in the gradients", "frozen weight"
 ADVICE = {
     SIGN: "minimise on both sides",
-    SUM: "take the mean: reduction='mean' in torch",
     GLOBAL: f"{CLIPPING}gradient_clip_val in Lightning, global_clipnorm in Keras",
     SCALED: (
-        "look for a loss that is scaled (GradScaler.unscale_) or divided, or for clipping of the "
-        "global norm"
+        "look for a loss that is summed (reduction='mean' in torch), scaled (GradScaler.unscale_) "
+        "or divided, or for clipping of the global norm"
     ),
     SIGNS: "give the gradients themselves to the optimiser, on both sides or neither",
     NORMALISED: "divide each gradient by its norm on both sides or neither",
@@ -60,16 +58,17 @@ def by_one_factor(change: Change) -> Iterator[Reading]:
     if figure == 0 or not change.telling:
         return
     size = max(abs(figure), 1 / abs(figure))
-    norm = min(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
-    clipped = figure > 0 and not near(size, round(size)) and round_number(norm)
+    norms = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    clipped = figure > 0 and not near(size, round(size)) and round_number(min(norms))
     if near(figure, -1):
         trait, what = SIGN, "has gradients of the other sign"
-    elif near(figure, change.batch_size):
-        trait, what = SUM, "sums the loss over the batch"
     elif clipped and figure < 1:
         trait, what = GLOBAL, f"brings the global norm to {clipped:g}, as clipping does"
-    elif abs(figure) > 1 and not clipped and not near(size, change.batch_size):
-        trait, what = SCALED, "has larger gradients"
+    elif figure > 1 and near(norms[1], 1):
+        trait, what = NORMALISED, "divides its gradients by their global norm"
+    elif abs(figure) > 1 and not clipped and not near(norms[0], 1):
+        summed = ", as where the loss is summed over the batch" * near(size, change.batch_size)
+        trait, what = SCALED, f"has larger gradients{summed}"
     else:
         return  # A is the odd side
     yield Reading({trait: f"{what}: all are {figure:.6g} times as large"}, figure * a)
