@@ -18,7 +18,8 @@ from parity.arrays import Array, Table
 from parity.ladder.climb import Climb, Plan
 from parity.ladder.rung import Rung
 from parity.readings.cause import UNEXPLAINED
-from parity.sides.lockstep import Server, read_digits
+from parity.sides.lockstep import read_digits
+from tests.in_process import InProcess
 
 CLASSES, HIDDEN = 4, (6, 5)
 BATCH, TRAIN = 24, 84
@@ -101,24 +102,6 @@ class Program:
             for name, tensor in self.tensors.items():
                 tensor -= 0.1 * torch.tensor(gradients[name])
         return loss
-
-
-class InProcess:
-    """What `Remote` is, without a process."""
-
-    def __init__(self, name: str, program: Program) -> None:
-        self.name = name
-        self.server = Server()
-        self.server.side = program
-        self.answer: Table = {}
-
-    def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
-        given = {} if table is None else {"table": table}
-        result = getattr(self.server, call)(**given, **arguments)
-        self.answer = {name: np.array(array) for name, array in result.items()}
-
-    def receive(self) -> Table:
-        return dict(self.answer)
 
 
 @pytest.fixture(scope="module")
