@@ -215,7 +215,7 @@ def test_a_known_difference_is_known_in_its_own_values_only() -> None:
 
 def test_equal_means_equal() -> None:
     pairs = [(1e-3, float(np.float32(1e-3))), (1, 1), ("a", "a"), ([1.0, 2], [1.0, 2])]
-    pairs += [(None, None), (True, True)]  # type: ignore[list-item]
+    pairs += [(None, None), (True, True)]
     assert all(rows({"x": a}, {"x": b})[0].status == "equal" for a, b in pairs)
     others = [(1e-3, 1.00001e-3), (1, True), ("a", "b"), ([1.0], [1.0, 2]), (0, None), (0.0, 1e-9)]
     assert all(rows({"x": a}, {"x": b})[0].status == "unexplained" for a, b in others)
@@ -269,10 +269,11 @@ def test_keras_normal_initialisers_are_recognised_as_cut_off(normal: str) -> Non
     ("key", "value", "expected"),
     [
         ("dropout_1", {"zeros": 0.3, "survivors": 1.0}, "drops 0.30 and multiplies"),
-        ("activation_1", {"at": [-1, 0, 1], "values": [-0.01, 0, 1]},
-         "unknown: f(-1) = -0.01, f(0) = 0, f(1) = 1"),
+        ("activation_1", {"at": [-1, 0, 1], "values": [0.3, 0, 1.5]},
+         "unknown: f(-1) = 0.3, f(0) = 0, f(1) = 1.5"),
+        ("activation_1", {"at": [-1, 0, 1], "values": [-0.01, 0, 1]}, "leaky_relu of slope 0.01"),
         ("activation_1", {"at": [-1, 1], "values": [-0.15880801, 0.84119199]},
-         "gelu, approximated by tanh"),
+         "gelu (tanh approximation)"),
         ("preprocessing.pixels", list(range(256)), "x"),
         ("preprocessing.pixels", [(level / 255) ** 2 for level in range(256)],
          "from 0 to 1, not in a line"),
@@ -290,9 +291,8 @@ def test_smoothing_and_reduction_are_read_from_the_loss(said: Said) -> None:
     smoothed = 0.9 * -log_p[range(4), labels].mean() + 0.1 * -log_p.mean()
     planted = read({"loss": loss | {"once": 4 * smoothed, "twice": 8 * smoothed}})
     assert planted == {
-        "loss.function": "softmax cross-entropy",
-        "loss.label_smoothing": pytest.approx(0.1),
-        "loss.reduction": "sum of the batch",
+        "loss.function": "cross-entropy with label smoothing 0.1 over all classes",
+        "loss.reduction": "its sum over the batch",
     }
 
 

@@ -9,22 +9,22 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from lightning_mnist.command import BuiltCLI, open_cli
 from lightning_mnist.instruments.lockstep import LockStep
+from parity.arrays import Table
 from parity.commands.ladder import ENTRIES
 from parity.ladder.climb import Climb, Plan
 from parity.ladder.rung import Rung
 from parity.report.ladder import summary
-from parity.sides.lockstep import Server, Table
 from parity.sides.recipe import Recipe
 from parity.sides.remote import Remote
 from parity.sides.runner import export_data
 from tests import planted
 from tests.conftest import ROOT, Here, make_digits, write_npz
+from tests.in_process import InProcess
 
 BATCH = 64
 
@@ -33,27 +33,6 @@ BATCH = 64
 def _no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     """LightningCLI warns where it is given arguments and the process has some too."""
     monkeypatch.setattr("sys.argv", ["ladder"])
-
-
-class InProcess:
-    """What `Remote` is, without a process."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.server = Server()
-        self.answer: Table = {}
-
-    def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
-        given = {} if table is None else {"table": table}
-        result = getattr(self.server, call)(**given, **arguments)
-        self.answer = {name: np.array(array) for name, array in result.items()}
-
-    def receive(self) -> Table:
-        return dict(self.answer)
-
-    def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
-        self.send(call, table, **arguments)
-        return self.receive()
 
 
 class Replayed(InProcess):
@@ -119,9 +98,7 @@ Reference = Callable[[Recipe], Replayed]
 def port(kind: type[LockStep], recipe: Recipe, data: Path) -> InProcess:
     """The Lightning side of a recipe, as it is or with a mistake."""
     flags = recipe.flags("lightning", str(data), 0, "unused")
-    side = InProcess("port")
-    side.server.side = kind(open_cli(BuiltCLI, flags), torch.float64)
-    return side
+    return InProcess("port", kind(open_cli(BuiltCLI, flags), torch.float64))
 
 
 def climb(a: InProcess, b: InProcess, data: Path) -> list[Rung]:

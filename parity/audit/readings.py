@@ -9,21 +9,14 @@ import numpy as np
 
 from parity.audit.initializers import initializer
 from parity.audit.optimizer_readings import read_optimizer
+from parity.readings.activations import activations
+from parity.readings.dropout import rate_of
+from parity.readings.grey import lines
+from parity.readings.losses import MEAN, REDUCTION, USUAL, candidates
+from parity.readings.readings import read as confirmed
+from parity.readings.rounding import noise
 
 Settings = dict[str, Any]
-_ERF = np.vectorize(math.erf)
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "relu": lambda x: np.maximum(x, 0),
-    "gelu, exact": lambda x: x * (1 + _ERF(x / np.sqrt(2))) / 2,
-    "gelu, approximated by tanh": lambda x: (
-        x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2
-    ),
-    "silu": lambda x: x / (1 + np.exp(-x)),
-    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-    "tanh": np.tanh,
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "linear": lambda x: x,
-}
 
 
 def read(settings: Settings) -> Settings:
@@ -46,20 +39,20 @@ def _he_normal(key: str, value: float, _: Settings) -> Settings:
 
 
 def _activation(key: str, value: Any, _: Settings) -> Settings:
-    at, found = np.array(value["at"]), np.array(value["values"])
-    for name, function in ACTIVATIONS.items():
-        if np.allclose(found, function(at), rtol=1e-5, atol=1e-6):
+    at, found = np.array(value["at"], np.float64), np.array(value["values"])
+    for name, values in activations(at, found):
+        if np.allclose(found, values, rtol=1e-5, atol=1e-6):
             return {key: name}
     shown = ", ".join(f"f({x:g}) = {np.interp(x, at, found):.4g}" for x in (-1, 0, 1))
     return {key: f"unknown: {shown}"}
 
 
 def _dropout(key: str, value: Any, _: Settings) -> Settings:
-    rate = 1 - 1 / value["survivors"]
-    if abs(rate - value["zeros"]) < 0.01:
+    zeros, survivors = value["zeros"], value["survivors"]
+    rate = rate_of(survivors)
+    if rate is not None and abs(rate - zeros) < 0.01:
         return {f"{key}.rate": round(rate, 6)}
-    text = f"drops {value['zeros']:.2f} and multiplies the others by {value['survivors']:.4g}"
-    return {f"{key}.rate": text}
+    return {f"{key}.rate": f"drops {zeros:.2f} and multiplies the others by {survivors:.4g}"}
 
 
 def _moving_variance(key: str, value: float, _: Settings) -> Settings:
@@ -70,15 +63,15 @@ def _moving_variance(key: str, value: float, _: Settings) -> Settings:
 def _pixels(_: str, value: list[float], __: Settings) -> Settings:
     """The formula that leads from grey level to network input, and how it is rounded."""
     pixels = np.array(value)
-    black, white = pixels[0], pixels[-1]
-    exact = black + (white - black) * np.arange(256) / 255
+    black, white = float(pixels[0]), float(pixels[-1])
+    levels = np.arange(256.0)
+    exact = black + (white - black) * levels / 255
     spacing = float(np.spacing(np.float32(np.abs(pixels).max())))
     if np.abs(pixels - exact).max() > 8 * spacing:
         return {"preprocessing.formula": f"from {black:.4g} to {white:.4g}, not in a line"}
-    names = {(0.0, 1.0): "x / 255", (1.0, 0.0): "1 - x / 255", (0.0, 255.0): "x"}
-    name = names.get((black, white))
+    name = next((line.words for line in lines(levels) if np.allclose(line.values, exact)), None)
     if name is None:
-        ends = {"preprocessing.black": float(black), "preprocessing.white": float(white)}
+        ends = {"preprocessing.black": black, "preprocessing.white": white}
         return {"preprocessing.formula": "in a line from black to white", **ends}
     wrong = pixels.astype(np.float32) != exact.astype(np.float32)
     rounding = "correctly rounded"
@@ -89,21 +82,22 @@ def _pixels(_: str, value: list[float], __: Settings) -> Settings:
 
 
 def _loss(key: str, value: Any, _: Settings) -> Settings:
-    """Function, label smoothing and reduction, from a batch and from the same batch twice."""
+    """What is computed of an image and how images become one number.
+
+    Only what explains the loss of a batch and that of the same batch twice is believed.
+    """
     logits, labels = np.array(value["logits"]), np.array(value["labels"])
-    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    entropy = -log_p[np.arange(len(labels)), labels].mean()
-    once, twice = value["once"], value["twice"]
-    reduction = {1: "mean of the batch", 2: "sum of the batch"}.get(round(twice / once, 4))
-    mean = once / len(labels) if reduction == "sum of the batch" else once
-    smoothing = (mean - entropy) / (-log_p.mean() - entropy)
-    plausible = -1e-4 < smoothing < 1
-    name = "softmax cross-entropy" if plausible else f"unknown: {once:.6g}"
-    return {
-        f"{key}.function": name,
-        f"{key}.label_smoothing": abs(round(smoothing, 4)) if plausible else None,
-        f"{key}.reduction": reduction or "unknown",
-    }
+    traits = []
+    for times, name in ((1, "once"), (2, "twice")):
+        seen = np.array(value[name], np.float32)
+        known = candidates(np.tile(logits, (times, 1)), np.tile(labels, times), float(seen))
+        found = confirmed(seen, known, noise(seen))
+        traits.append({"": "unknown", REDUCTION: "unknown"} if found is None else found.traits)
+    said, again = traits
+    if said != again:
+        said = {"": f"unknown: {value['once']:.6g}", REDUCTION: "unknown"}
+    kind = next((words for name, words in said.items() if name != REDUCTION), USUAL)
+    return {f"{key}.function": kind, f"{key}.reduction": said.get(REDUCTION, MEAN)}
 
 
 def _shown(key: str, value: Any, _: Settings) -> Settings:

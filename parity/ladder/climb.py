@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.ladder import rungs
+from parity.arrays import Array, Table
+from parity.ladder import rungs, steps
 from parity.ladder.rung import Rung
-from parity.ladder.rungs import Start, Stretch
+from parity.ladder.rungs import Start
+from parity.ladder.steps import Stretch
 from parity.ladder.tolerance import Tolerance
+from parity.readings.losses import classes_of
 from parity.readings.trace import Trace
-from parity.sides.lockstep import LOGITS, Array, Precision, Table
+from parity.sides.lockstep import LOGITS, Precision
 from parity.sides.remote import Remote
 
 TRACED = 4
@@ -87,14 +90,17 @@ class Climb:
         )
         yield rungs.pixels(start, *inference)
         yield rungs.initial_weights(start, *held)
-        yield rungs.logits(start, inference, training)
         tables = self._ask("gradients", {"ids": self._ids(0, 1)})[:2]
-        losses = [float(table.pop("loss")) for table in tables]
-        yield rungs.loss(start, training[1][LOGITS], *losses)
-        yield rungs.gradients(start, *tables)
+        scores = rungs.scores(start, *(side[LOGITS] for side in training))
+        loss = rungs.loss(start, training[1], scores, *tables)
+        gradients = rungs.gradients(start, *tables)
+        passes = {"inference": inference, "training": training}
+        yield rungs.logits(start, passes, (loss, gradients))
+        yield loss
+        yield gradients
         yield from self._steps(start, training[1])
         logits = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
-        yield rungs.metrics(start, self.digits["y_test"], *logits)
+        yield steps.metrics(start, classes_of(self.digits["y_test"]), *logits)
 
     def _ask(self, call: str, table: Table | None = None, **arguments: object) -> list[Table]:
         """The answers of all sides, which work on them at the same time."""
@@ -136,7 +142,7 @@ class Climb:
             weights = (
                 [trace.after[mark - 1] for trace in self.traces] if early else self._ask("weights")
             )
-            yield rungs.steps(start, self._stretch(mark, epoch, weights, outputs, before_last))
+            yield steps.steps(start, self._stretch(mark, epoch, weights, outputs, before_last))
 
     def _trace(self) -> None:
         """One step of which everything is kept."""
@@ -145,8 +151,8 @@ class Climb:
         gradients = self._ask("gradients", {"ids": self._ids(self.done, 1)})
         self._take(1)
         for number, after in enumerate(self._ask("weights")):
-            gradients[number].pop("loss")
             trace = self.traces[number]
+            trace.losses.append(float(gradients[number].pop("loss")))
             trace.before.append(before[number])
             trace.gradients.append(gradients[number])
             trace.after.append(after)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.sides.lockstep import Array, Table
+from parity.arrays import Array, Table
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,3 @@ def differences(a: Table, b: Table, limits: dict[str, float]) -> tuple[Differenc
         difference(name, a[name], b[name], limit) if name in a and name in b else missing(name)
         for name, limit in limits.items()
     )
-
-
-def magnitude(*arrays: Array) -> float:
-    """The largest finite magnitude of all of them."""
-    return max((float(np.abs(a[np.isfinite(a)]).max(initial=0.0)) for a in arrays), default=0.0)

@@ -1,8 +1,10 @@
 """One rung of the ladder: what was compared, how near it is, and why it is or is not enough."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from parity.ladder.difference import Difference
+from parity.readings.case import Case
 from parity.readings.cause import Cause
 
 
@@ -44,3 +46,7 @@ class Rung:
     def because(self, causes: list[Cause]) -> "Rung":
         """The same rung with its causes."""
         return replace(self, causes=tuple(causes))
+
+    def explained(self, explain: Callable[[Case], list[Cause]], case: Case) -> "Rung":
+        """The same rung, with its causes where it is broken."""
+        return self if self.passed else self.because(explain(case))

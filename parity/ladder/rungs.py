@@ -1,27 +1,20 @@
-"""The rungs as pure functions: from what both sides gave to a `Rung`, with its causes if broken."""
+"""The rungs before any step, as pure functions: from what both sides gave to a `Rung`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from parity.ladder.difference import difference, differences, magnitude
+from parity.arrays import Array, Names, Table
+from parity.ladder import outputs
+from parity.ladder.difference import Difference, difference, differences
 from parity.ladder.rung import Rung
 from parity.ladder.tolerance import Tolerance
-from parity.readings import batches as batch_causes
-from parity.readings import gradients as gradient_causes
-from parity.readings import last_batch as last_causes
-from parity.readings import layers as layer_causes
-from parity.readings import loss as loss_causes
-from parity.readings import moving as moving_causes
-from parity.readings import optimizer as optimizer_causes
-from parity.readings import pixels as pixel_causes
-from parity.readings import weights as weight_causes
-from parity.readings.cause import Cause
-from parity.readings.trace import Trace
-from parity.sides.lockstep import DIGITS, PIXELS, Array, Table
-
-Names = tuple[str, str]
+from parity.readings import gradients as of_gradients
+from parity.readings import loss as of_loss
+from parity.readings import pixels as of_pixels
+from parity.readings import weights as of_weights
+from parity.readings.case import Case
+from parity.readings.rounding import magnitude
+from parity.sides.lockstep import DIGITS, LOGITS, PIXELS
 
 
 @dataclass(frozen=True)
@@ -42,6 +35,11 @@ class Start:
     images: Array
     labels: Array
 
+    @property
+    def given(self) -> Table:
+        """All of it by name."""
+        return {"images": self.images, "labels": self.labels, **self.weights}
+
 
 def raw(a: Table, b: Table) -> Rung:
     """The arrays of the file, as either side reads them."""
@@ -54,7 +52,7 @@ def initial_weights(start: Start, a: Table, b: Table) -> Rung:
     limits = dict.fromkeys([*start.weights, *a, *b], 0.0)
     what = "as either side holds them, having been given the same"
     rung = Rung("initial weights", what, differences(a, b, limits), "copies")
-    return _because(rung, lambda: weight_causes.explain(start.weights, a, b, start.names))
+    return rung.explained(of_weights.explain, Case(start.names, start.weights, a, b))
 
 
 def pixels(start: Start, a: Table, b: Table) -> Rung:
@@ -62,143 +60,108 @@ def pixels(start: Start, a: Table, b: Table) -> Rung:
     share, reason = start.tolerance.pixels
     found = differences(a, b, {PIXELS: share * magnitude(b[PIXELS])})
     rung = Rung("pixels", "what the networks are fed, first batch", found, reason)
-    return _because(
-        rung, lambda: pixel_causes.explain(start.images, a[PIXELS], b[PIXELS], start.names)
+    return rung.explained(of_pixels.explain, Case(start.names, start.given, a, b))
+
+
+def scores(start: Start, a: Array, b: Array) -> Array:
+    """What the losses are computed from, float [B, C], of the outputs of both sides."""
+    share, _ = start.tolerance.sums
+    return outputs.scores(a, b, share * magnitude(b))
+
+
+Passes = Mapping[str, Sequence[Table]]
+"""Forward passes of A and B, in ``inference`` and in ``training``."""
+
+
+def logits(start: Start, passes: Passes, trained: Sequence[Rung]) -> Rung:
+    """Every layer's output, in inference and in training.
+
+    A layer may be cut otherwise on the two sides, an activation being part of it or not, and the
+    last one may give probabilities for a loss that takes them: what is the same training passes,
+    with a note.
+
+    Args:
+        start: What both sides start from.
+        passes: Of both sides.
+        trained: The rungs of the loss and of its gradients.
+    """
+    share, reason = start.tolerance.sums
+    found: list[Difference] = []
+    notes: dict[str, None] = {}
+    for mode, (a, b) in passes.items():
+        for stage in outputs.stages(a, b)[1:]:
+            best, note = _stage(start, stage, a, b, share, _takes_outputs(trained[0]))
+            found.append(replace(best, tensor=f"{best.tensor}, {mode}"))
+            notes |= {note: None} if best.passed and note else {}
+    ends = [d for d in found if d.tensor.startswith(LOGITS)]
+    if all(d.passed for d in ends) and all(rung.passed for rung in trained):
+        for d in found:
+            if not d.passed:
+                notes[f"{d.tensor} differs, but not what follows from it"] = None
+        found = [d for d in found if d.passed]
+    what = "every layer's output, first batch"
+    rung = Rung("logits", what, tuple(found), reason, ordered=True, note="; ".join(notes))
+    if rung.passed:
+        return rung
+    layer, _, mode = rung.worst.tensor.partition(", ")
+    sides = passes[mode][0], passes[mode][1]
+    return rung.because(
+        outputs.causes(start.weights, layer, sides, mode == "training", start.names)
     )
 
 
-def logits(start: Start, inference: Sequence[Table], training: Sequence[Table]) -> Rung:
-    """Every layer's output, in inference and in training; either holds A's and B's pass."""
-    share, reason = start.tolerance.sums
-    passes = {"inference": inference, "training": training}
-    found = []
-    for mode, (a, b) in passes.items():
-        limits = {name: share * magnitude(b[name]) for name in a if name in b and name != PIXELS}
-        found += [replace(d, tensor=f"{d.tensor}, {mode}") for d in differences(a, b, limits)]
-    what = "every layer's output, first batch"
-    rung = Rung("logits", what, tuple(found), reason, ordered=True)
-    layer, _, mode = rung.worst.tensor.partition(", ")
-    return _because(rung, lambda: _layer_causes(start, layer, mode == "training", *passes[mode]))
+def _stage(
+    start: Start, stage: outputs.Stage, a: Table, b: Table, share: float, loss_takes: bool
+) -> tuple[Difference, str]:
+    """How a layer's outputs differ, compared so that they agree if they can, and how that is."""
+    name, ends = stage.name, (stage.a[-1], stage.b[-1])
+    plain = difference(name, a[name], b[name], share * magnitude(b[name]))
+    if not plain.passed and ends != (name, name):
+        pair = a[ends[0]], b[ends[1]]
+        whole = difference(name, *pair, share * magnitude(pair[1]))
+        if whole.passed:
+            return whole, f"{ends[0]} of {start.names[0]} is {ends[1]} of {start.names[1]}"
+    for view in outputs.VIEWS if not plain.passed and name == LOGITS and loss_takes else ():
+        pair = view(a[name]), view(b[name])
+        same = difference(name, *pair, share * magnitude(pair[1]))
+        if same.passed:
+            note = (
+                "the logits differ, but not as probabilities, which is what either loss takes: "
+                "the same training"
+            )
+            return same, note
+    return plain, ""
 
 
-def loss(start: Start, logits_: Array, a: float, b: float) -> Rung:
-    """The training loss of the first batch, whose logits float [B, C] both sides agree on."""
+def _takes_outputs(loss_: Rung) -> bool:
+    """Whether either loss takes its side's outputs for what they are, logits or probabilities."""
+    wrong = "softmax", "probabilities"
+    known = loss_.causes and not any(word in loss_.causes[0].name for word in wrong)
+    return loss_.passed or bool(known)
+
+
+def loss(start: Start, pass_: Table, logits_: Array, a: Table, b: Table) -> Rung:
+    """The training loss of the first batch.
+
+    Args:
+        start: What both sides start from.
+        pass_: What the layers of B give in training.
+        logits_: What the loss is computed from, float [B, C]: `outputs.scores` of both sides.
+        a: Side A's ``loss`` and its gradients.
+        b: Side B's.
+    """
     share, reason = start.tolerance.sums
-    found = difference("loss", np.array(a), np.array(b), share * max(1.0, abs(b)))
+    pair = a["loss"], b["loss"]
+    found = difference("loss", *pair, share * max(1.0, abs(float(pair[1]))))
     rung = Rung("loss", "of the first batch, in training", (found,), reason)
-    return _because(rung, lambda: loss_causes.explain(logits_, start.labels, a, b, start.names))
+    given = {**start.given, **pass_, LOGITS: logits_}
+    return rung.explained(of_loss.explain, Case(start.names, given, a, b))
 
 
 def gradients(start: Start, a: Table, b: Table) -> Rung:
     """The gradients of that loss; limits are relative to the largest of all, since some are 0."""
     share, reason = start.tolerance.sums
+    a, b = ({n: g for n, g in table.items() if n != "loss"} for table in (a, b))
     limits = dict.fromkeys([*a, *b], share * magnitude(*b.values()))
     rung = Rung("gradients", "of that loss, for each weight", differences(a, b, limits), reason)
-    return _because(
-        rung,
-        lambda: gradient_causes.explain(start.weights, a, b, len(start.labels), start.names),
-    )
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """What has been seen of some optimiser steps.
-
-    Attributes:
-        label: "1 step", "10 steps", ...
-        weights: Of A and of B, at the end.
-        echo: Of B's echo, where there is one.
-        traces: The first steps in detail.
-        outputs: What each layer of B gave in training for the first batch.
-        losses: Before each step, float [K], of A and of B.
-        batch_sizes: Images of each step, int [K].
-        before_last: Weights of A and of B before the epoch's last step, where this is the epoch.
-    """
-
-    label: str
-    weights: tuple[Table, Table]
-    echo: Table | None
-    traces: tuple[Trace, Trace]
-    outputs: Table
-    losses: tuple[Array, Array]
-    batch_sizes: Array
-    before_last: tuple[Table, Table] | None
-
-
-def steps(start: Start, stretch: Stretch) -> Rung:
-    """The weights after some optimiser steps on the same batches."""
-    a, b = stretch.weights
-    limit, reason = start.tolerance.steps
-    note = ""
-    if stretch.echo is not None:
-        own = differences(stretch.echo, b, dict.fromkeys(b, 0.0))
-        drift = max(tensor.absolute for tensor in own)
-        limit, reason = start.tolerance.echo(drift)
-        note = f"one ulp in the initial weights of {start.names[1]} alone has grown to {drift:.1e}"
-    found = differences(a, b, dict.fromkeys([*a, *b], limit))
-    rung = Rung(stretch.label, "weights and moving statistics", found, reason, note=note)
-
-    def causes() -> list[Cause]:
-        learned = stretch.traces[0].gradients[0]
-        named: list[Cause] = []
-        if any(tensor.tensor in learned and not tensor.passed for tensor in found):
-            size = len(start.labels)
-            named += optimizer_causes.explain(*stretch.traces, start.names, batch_size=size)
-        named += moving_causes.explain(stretch.outputs, *stretch.traces, start.names)
-        known = [cause for cause in named if cause.name != optimizer_causes.UNEXPLAINED]
-        return known or _batch_causes(start, stretch) or named
-
-    return _because(rung, causes)
-
-
-def metrics(start: Start, labels: Array, a: Array, b: Array, echo: Array | None = None) -> Rung:
-    """What the trained networks say of the test images: logits float [N, C] of either side."""
-    limit, reason = start.tolerance.steps
-    if echo is not None:
-        limit, reason = start.tolerance.echo(float(np.abs(echo - b).max()))
-    else:
-        limit *= start.tolerance.terms
-        reason = f"that of the weights, over {start.tolerance.terms:,} inputs"
-    found = [difference("test logits", a, b, limit)]
-    right = [(side.argmax(axis=1) == labels) for side in (a, b)]
-    changed = int((a.argmax(axis=1) != b.argmax(axis=1)).sum())
-    note = (
-        f"accuracy {right[0].mean():.2%} and {right[1].mean():.2%}, "
-        f"{changed:,} of {len(labels):,} predictions differ"
-    )
-    return Rung("test images", "logits of the trained networks", tuple(found), reason, note=note)
-
-
-def _because(rung: Rung, causes: Callable[[], list[Cause]]) -> Rung:
-    """The rung, with its causes where it is broken."""
-    return rung if rung.passed else replace(rung, causes=tuple(causes()))
-
-
-def _batch_causes(start: Start, stretch: Stretch) -> list[Cause]:
-    """What the sides did with the batches that they were given."""
-    sizes = stretch.batch_sizes
-    named: list[Cause] = []
-    if stretch.before_last:
-        last = int(sizes[-1])
-        named = last_causes.explain(stretch.before_last, stretch.weights, last, start.names)
-    return named or batch_causes.explain(*stretch.losses, sizes, start.names)
-
-
-def _layer_causes(start: Start, layer: str, training: bool, a: Table, b: Table) -> list[Cause]:
-    """Explain a layer, or, where one side has a layer more before it, that layer."""
-    shared = [name for name in b if name in a]
-    before = shared[shared.index(layer) - 1]
-    for side, (table, other) in enumerate(((a, b), (b, a))):
-        names = list(table)
-        extra = names[names.index(before) + 1 : names.index(layer)]
-        for name in extra:
-            pair = (table[name], other[before])  # what the other side has in its place: nothing
-            outputs = pair if side == 0 else pair[::-1]
-            causes = layer_causes.explain(
-                name, other[before], *outputs, start.weights, training, start.names
-            )
-            if causes:
-                return causes
-    return layer_causes.explain(
-        layer, b[before], a[layer], b[layer], start.weights, training, start.names
-    )
+    return rung.explained(of_gradients.explain, Case(start.names, start.given, a, b))

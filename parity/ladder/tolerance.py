@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.sides.lockstep import Precision, Table
+from parity.arrays import Table
+from parity.sides.lockstep import Precision
 
 ULPS_OF_A_PIXEL = 4
 """Scaling a pixel takes at most four roundings: divide or multiply, invert, centre, divide."""

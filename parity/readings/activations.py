@@ -1,15 +1,15 @@
 """Activation functions by name, and which of them a side applies (NumPy; `scipy` has erf)."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import erf
 
-from parity.readings.rounding import Floats
+from parity.arrays import Array, Floats
+from parity.readings.rows import log_softmax, softmax
 
 Function = Callable[[Floats], Floats]
+NONE = "no activation"
 
 
 def _sigmoid(x: Floats) -> Floats:
@@ -40,18 +40,6 @@ def _selu(x: Floats) -> Floats:
     return np.where(x > 0, scale * x, scale * alpha * np.expm1(np.minimum(x, 0)))
 
 
-def log_softmax(x: Floats) -> Floats:
-    """Natural logarithms of the softmax of each row."""
-    shifted = x - x.max(axis=1, keepdims=True)
-    y: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return y
-
-
-def softmax(x: Floats) -> Floats:
-    """Of each row."""
-    return np.exp(log_softmax(x))
-
-
 FIXED: dict[str, Function] = {
     "relu": lambda x: np.maximum(x, 0),
     "gelu (exact)": _gelu,
@@ -68,6 +56,7 @@ FIXED: dict[str, Function] = {
     "tanh": np.tanh,
     "sigmoid": _sigmoid,
     "softplus": _softplus,
+    "log-sigmoid": lambda x: -_softplus(-x),
     "softsign": lambda x: x / (1 + np.abs(x)),
     "mish": lambda x: x * np.tanh(_softplus(x)),
     "relu6": _relu6,
@@ -85,14 +74,14 @@ ROWS: dict[str, Function] = {"softmax": softmax, "log-softmax": log_softmax}
 """Functions of whole rows."""
 
 
-def activations(x: Floats, seen: NDArray[Any]) -> Iterator[tuple[str, Floats]]:
+def activations(x: Floats, seen: Array) -> Iterator[tuple[str, Floats]]:
     """Names of functions with what they make of `x`: identity, fixed ones, ones with a figure.
 
     Args:
         x: Input of any shape.
         seen: What a side made of it; slopes and alphas are solved from it.
     """
-    yield "no activation", x
+    yield NONE, x
     for name, function in FIXED.items():
         yield name, function(x)
     if x.ndim == 2:

@@ -2,55 +2,72 @@
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from parity.readings.cause import Cause
-from parity.readings.readings import Names, Reading, compare
-from parity.readings.rounding import Floats, Table, noise
+from parity.arrays import Array, Floats, Table
+from parity.readings.case import Case
+from parity.readings.readings import Reading, Readings
 
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 0.0)
 """Those that frameworks have by default; others are solved for."""
 STEADY = 1e-3
 """Units whose variance is below this share of the largest say nothing of a slope."""
-PARTS = ("scale", "offset", "mean", "variance")
+PARTS = {
+    "scale": ("scale", "gamma", "weight"),
+    "offset": ("offset", "beta", "bias"),
+    "mean": ("mean", "moving_mean", "running_mean"),
+    "variance": ("variance", "moving_variance", "running_var"),
+}
+"""What a layer's tensors are called, here and in the frameworks."""
+FRESH = {"scale": 1.0, "offset": 0.0, "mean": 0.0, "variance": 1.0}
+"""What a fresh layer has for a tensor that is missing."""
+STATISTICS, EPSILON = "batch-norm statistics", "batch-norm epsilon"
+SCALE, OFFSET = "batch-norm scale", "batch-norm offset"
 ADVICE = {
-    "batch-norm epsilon": (
+    EPSILON: (
         "give both the same: nn.BatchNorm1d(eps=1e-3) as Keras has, or "
         "keras.layers.BatchNormalization(epsilon=1e-5) as torch has"
     ),
-    "batch-norm statistics": (
+    STATISTICS: (
         "run both in the same mode: train() or eval() in torch, training=True or False in Keras"
     ),
-    "batch-norm scale": "give both a scale: affine=True (torch), scale=True (Keras)",
-    "batch-norm offset": "give both an offset: affine=True (torch), center=True (Keras)",
+    SCALE: "give both a scale: affine=True (torch), scale=True (Keras)",
+    OFFSET: "give both an offset: affine=True (torch), center=True (Keras)",
 }
 
 
-def explain(
-    layer: str,
-    x: Floats,
-    sides: tuple[NDArray[Any], NDArray[Any]],
-    weights: Table,
-    names: Names,
-) -> list[Cause]:
-    """Why two batch-norm layers differ on the same input.
+def parts(layer: str, weights: Table) -> dict[str, str]:
+    """Names of a layer's tensors in `weights`, by `PARTS`."""
+    return {
+        part: f"{layer}.{word}"
+        for part, words in PARTS.items()
+        for word in words
+        if f"{layer}.{word}" in weights
+    }
+
+
+def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
+    """What the layer may make of `x`, and the magnitude of what it sums; None for other layers.
 
     Args:
-        layer: Its name, which the tensors in `weights` begin with.
+        case: Of a layer; `given` has its tensors [O].
         x: Input, float64 [B, O].
-        sides: Outputs of A and B, [B, O].
-        weights: `scale`, `offset`, `mean` and `variance` [O]; any but the statistics may lack.
-        names: Of A and B.
     """
-    scale, offset, mean, variance = _parts(layer, weights, x.shape[1])
+    if x.ndim != 2 or x.shape != case.a[case.where].shape:
+        return None
+    found = next(_own(case, x.shape[1]), None)
+    if found is None:
+        return None
+    scale, offset, mean, variance = (
+        np.asarray(case.given.get(found.get(part, ""), np.full(x.shape[1], fresh)), np.float64)
+        for part, fresh in FRESH.items()
+    )
     deviation = np.sqrt(np.maximum(np.minimum(variance, x.var(axis=0)), EPSILONS[1]))
     largest = ((np.abs(x) + np.abs(mean)) * np.abs(scale) / deviation + np.abs(offset)).max()
     statistics = _statistics(x, mean, variance)
 
-    def readings(seen: NDArray[Any]) -> Iterator[Reading]:
+    def of(seen: Array) -> Iterator[Reading]:
         for (source, (m, v)), scaled, moved in product(
             statistics.items(), (True, False), (True, False)
         ):
@@ -59,22 +76,24 @@ def explain(
             for value in (*EPSILONS, _solve(x - m, v, gamma, np.asarray(seen, np.float64) - beta)):
                 if not np.isfinite(value) or (v + value < 0).any():
                     continue
-                yield Reading(
-                    {
-                        "batch-norm statistics": source,
-                        "batch-norm epsilon": f"adds epsilon {value:.4g} to the variance",
-                        "batch-norm scale": "applies the scale"
-                        if scaled
-                        else "leaves out the scale",
-                        "batch-norm offset": "adds the offset"
-                        if moved
-                        else "leaves out the offset",
-                    },
-                    (x - m) * gamma / np.sqrt(v + value) + beta,
-                )
+                traits = {
+                    STATISTICS: source,
+                    EPSILON: f"adds epsilon {value:.4g} to the variance",
+                    SCALE: "applies the scale" if scaled else "leaves out the scale",
+                    OFFSET: "adds the offset" if moved else "leaves out the offset",
+                }
+                yield Reading(traits, (x - m) * gamma / np.sqrt(v + value) + beta)
 
-    allowed = noise(x, *sides, scale=float(largest))
-    return compare(layer, sides, readings, ADVICE, allowed, names)
+    return of, float(largest)
+
+
+def _own(case: Case, units: int) -> Iterator[dict[str, str]]:
+    """Names of the tensors of the layer itself, or of one that has as many units."""
+    layers = [name.rpartition(".")[0] for name in case.given]
+    for layer in dict.fromkeys([case.where, *layers]):
+        found = parts(layer, case.given)
+        if {"mean", "variance"} <= set(found) and case.given[found["mean"]].shape == (units,):
+            yield found
 
 
 def _statistics(x: Floats, mean: Floats, variance: Floats) -> dict[str, tuple[Floats, Floats]]:
@@ -87,15 +106,6 @@ def _statistics(x: Floats, mean: Floats, variance: Floats) -> dict[str, tuple[Fl
         sample = (x.mean(axis=0), x.var(axis=0, ddof=1))
         statistics["uses the batch's mean and sample variance"] = sample
     return statistics
-
-
-def _parts(layer: str, weights: Table, units: int) -> list[Floats]:
-    """Scale, offset, mean and variance, float64 [O], with what a fresh layer has for a missing."""
-    fresh = (1.0, 0.0, 0.0, 1.0)
-    return [
-        np.asarray(weights.get(f"{layer}.{part}", np.full(units, value)), np.float64)
-        for part, value in zip(PARTS, fresh, strict=True)
-    ]
 
 
 def _solve(centred: Floats, variance: Floats, gamma: Floats, seen: Floats) -> float:

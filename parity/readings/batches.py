@@ -3,15 +3,14 @@
 The weights are no longer quite the same once a batch differs, so that matches are approximate.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from parity.readings.cause import Cause
-from parity.readings.readings import Names
-from parity.readings.rounding import Floats, epsilon, magnitude, usable
+from parity.arrays import Array, Floats, Names
+from parity.readings.case import Case
+from parity.readings.cause import UNEXPLAINED, Cause
+from parity.readings.rounding import epsilon, magnitude, usable, worst
 
+LOSSES, SIZES, LAST_STEP, WEIGHTS = "losses", "batch sizes", "last step", "weights"
 SHIFTED = 0.05
 """Share of the variance of the losses' gap that a shift by one step may leave.
 
@@ -28,39 +27,59 @@ WINDOW = 24
 """Steps after the first that parts which are looked at: later, the runs go their own ways."""
 
 
-def explain(
-    losses_a: NDArray[Any], losses_b: NDArray[Any], batch_sizes: NDArray[Any], names: Names
-) -> list[Cause]:
+def explain(case: Case) -> list[Cause]:
     """Name what changes at the first step whose losses differ.
 
     Args:
-        losses_a: Side A's loss before each step, float [K].
-        losses_b: Side B's; one fewer or more where a side leaves out a batch.
-        batch_sizes: Images in the batch of each step, [K].
-        names: Of A and B.
+        case: `given` has the ``batch sizes`` [K]; `a` and `b` have the ``losses`` before each step,
+            float [K], one fewer or more where a side leaves out a batch, and, at the end of an
+            epoch, its ``last step``, the change of all weights, float [P], and the ``weights`` [P]
+            after it.
 
     Returns:
-        One cause; a neutral one, which names the step only, where no other fits; none where the
+        One cause; `UNEXPLAINED`, which names the step only, where no other fits; none where the
         losses agree.
     """
-    if not usable(losses_a, losses_b, batch_sizes):
-        return []
+    sizes, names = case.given[SIZES], case.names
+    losses_a, losses_b = case.a[LOSSES], case.b[LOSSES]
+    still = _still(case)
+    if still or not usable(losses_a, losses_b, sizes):
+        return still
     a, b = (np.asarray(losses, np.float64) for losses in (losses_a, losses_b))
     steps = min(len(a), len(b))
     same = epsilon(losses_a, losses_b) ** 0.5 * magnitude(a, b)
     apart = np.flatnonzero(np.abs(a[:steps] - b[:steps]) > same)
     if len(apart) == 0:
-        return [] if len(a) == len(b) else [_left_out(a, b, batch_sizes, names)]
+        return [] if len(a) == len(b) else [_left_out(a, b, sizes, names)]
     first = int(apart[0])
     a, b = a[:steps], b[:steps]
-    found = _divided(a, b, batch_sizes, first, names)
-    found = found or _swapped(a, b, first, names)
-    found = found or _shifted(a, b, first, names)
-    found = found or _partial(a, b, batch_sizes, first, names)
+    found = (
+        _divided(a, b, sizes, first, names)
+        or _swapped(a, b, first, names)
+        or _shifted(a, b, first, names)
+        or _partial(a, b, sizes, first, names)
+    )
     return [found or _neutral(a, b, first, names)]
 
 
-def _left_out(a: Floats, b: Floats, sizes: NDArray[Any], names: Names) -> Cause:
+def _still(case: Case) -> list[Cause]:
+    """Only one side's weights move in the epoch's last step."""
+    if LAST_STEP not in case.a:
+        return []
+    moves = [bool(side[LAST_STEP].any()) for side in (case.a, case.b)]
+    if moves[0] == moves[1]:
+        return []
+    lazy = moves.index(False)
+    gap = worst(*(side[WEIGHTS] - side[LAST_STEP] for side in (case.a, case.b)))
+    text = (
+        f"batches: {case.names[lazy]} takes no step on the epoch's last batch, which has "
+        f"{case.given[SIZES][-1]} images, and {case.names[1 - lazy]} does; to align them, "
+        "drop_last=False in torch, drop_remainder=False in Keras"
+    )
+    return [Cause("last batch left out", gap, text)]
+
+
+def _left_out(a: Floats, b: Floats, sizes: Array, names: Names) -> Cause:
     """All steps agree, but one side takes more of them."""
     more = 0 if len(a) > len(b) else 1
     steps, fewer = max(len(a), len(b)), min(len(a), len(b))
@@ -77,7 +96,7 @@ def _left_out(a: Floats, b: Floats, sizes: NDArray[Any], names: Names) -> Cause:
     return Cause("last partial batch" if partial else "number of steps", 0.0, text)
 
 
-def _divided(a: Floats, b: Floats, sizes: NDArray[Any], first: int, names: Names) -> Cause | None:
+def _divided(a: Floats, b: Floats, sizes: Array, first: int, names: Names) -> Cause | None:
     """A partial batch's loss is divided by the size of a whole one."""
     if len(sizes) <= first or not sizes[first] < sizes.max():
         return None
@@ -135,7 +154,7 @@ def _shifted(a: Floats, b: Floats, first: int, names: Names) -> Cause | None:
     return None
 
 
-def _partial(a: Floats, b: Floats, sizes: NDArray[Any], first: int, names: Names) -> Cause | None:
+def _partial(a: Floats, b: Floats, sizes: Array, first: int, names: Names) -> Cause | None:
     """They part where the first partial batch is."""
     if len(sizes) <= first or not sizes[first] < sizes.max() or first == 0:
         return None
@@ -144,16 +163,16 @@ def _partial(a: Floats, b: Floats, sizes: NDArray[Any], first: int, names: Names
     text = (
         f"batches: the sides agree in {first} steps of {sizes.max()} images and part at step "
         f"{first + 1}, whose batch has {sizes[first]} ({names[0]} {a[first]:.4g}, {names[1]} "
-        f"{b[first]:.4g}): one of them pads or fills it; to align them, feed it as it is or leave "
-        "it out on both sides"
+        f"{b[first]:.4g}): they do not treat it alike, as where one of them pads it; to align "
+        "them, feed it as it is or leave it out on both sides"
     )
     return Cause("last partial batch", magnitude((a - b)[:first]), text)
 
 
 def _neutral(a: Floats, b: Floats, first: int, names: Names) -> Cause:
     text = (
-        f"batches: the losses part at step {first + 1} of {len(a)} ({names[0]} {a[first]:.6g}, "
-        f"{names[1]} {b[first]:.6g}); to align them, look at what changes there or one step "
-        "before: learning rate, data order, an epoch's end"
+        f"batches: no known cause; the losses part at step {first + 1} of {len(a)} ({names[0]} "
+        f"{a[first]:.6g}, {names[1]} {b[first]:.6g}); to align them, look at what changes there "
+        "or one step before: learning rate, data order, an epoch's end"
     )
-    return Cause("first step that differs", magnitude(a - b), text)
+    return Cause(UNEXPLAINED, magnitude(a - b), text)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+UNEXPLAINED = "unexplained"
+"""Name of what is no cause but the lack of one; its text says where the sides part."""
+
 
 @dataclass(frozen=True)
 class Cause:

@@ -1,85 +1,217 @@
-"""What a dense layer does: kernel upright or transposed, bias or none, an activation after it."""
+"""What a dense layer does: its kernel, its bias, its precision, and what is applied after it."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
-from parity.readings.activations import activations
-from parity.readings.cause import Cause
-from parity.readings.readings import Names, Reading, compare
-from parity.readings.rounding import Floats, Table, noise
+from parity.arrays import Array, Floats, Table
+from parity.readings.activations import FIXED, NONE, Function, activations
+from parity.readings.case import Case
+from parity.readings.readings import Reading, Readings
+from parity.readings.rounding import noise, worst
+from parity.readings.rows import normalised
+from parity.readings.tensors import PRECISIONS
 
+ACTIVATION, KERNEL, BIAS, PRECISION = (
+    "activation",
+    "transposed kernel",
+    "bias not added",
+    "precision",
+)
+ROWS = "normalisation of each row"
 ADVICE = {
-    "transposed kernel": (
-        "transpose it on one side: torch's Linear keeps [out, in], Keras' Dense [in, out]"
-    ),
-    "bias not added": "add it on both: bias=True (torch), use_bias=True (Keras)",
-    "extra activation": (
-        "apply it on both or neither; the logits take none (activation=None), for the loss has "
-        "its own softmax: from_logits=True in Keras"
+    KERNEL: "transpose it on one side: torch's Linear keeps [out, in], Keras' Dense [in, out]",
+    BIAS: "add it on both: bias=True (torch), use_bias=True (Keras)",
+    ACTIVATION: (
+        "apply the same function with the same figure, on both sides or neither: gelu has "
+        "approximate=, leaky_relu negative_slope=, elu alpha= in both frameworks, with other "
+        "defaults (TensorFlow's gelu rounds its constants to float32, which no flag changes); "
+        "logits take none, for the loss has its own softmax: from_logits=True in Keras"
     ),
     "temperature": "divide both by the same temperature, or by none",
+    ROWS: "normalise the rows on both sides by the same rule and epsilon, or on neither",
+    PRECISION: "keep the network's precision in every layer",
+    "another kernel": "give each layer its own kernel",
 }
+TELLING, AWAY, FEWEST, EXACT = 0.05, 0.01, 8, 1e-3
+"""Slope of an activation, and distance from 0, from which its input can be solved for; how many
+such inputs prove a precision, and the share of the distance between two float32 numbers by which
+they may miss one."""
+LAST = "logits"
+"""What the last layer is called, whatever its weights are."""
+PLAIN = {
+    KERNEL: "multiplies by kernel",
+    BIAS: "adds the bias",
+    "another kernel": "takes its own",
+    "temperature": "divides by 1",
+    PRECISION: "keeps its precision",
+    ROWS: "leaves the rows",
+    ACTIVATION: NONE,
+}
+Part = tuple[dict[str, str], Floats]
+"""Traits of a step in the layer, and what it gives, [B, O]."""
 
 
-def explain(
-    layer: str,
-    x: Floats,
-    sides: tuple[NDArray[Any], NDArray[Any]],
-    weights: Table,
-    names: Names,
-) -> list[Cause]:
-    """Why two dense layers differ on the same input.
+def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
+    """What the layer may make of `x`, and the magnitude of what it sums; None without a kernel.
+
+    The kernel and the bias are those of the layer's name or, in networks with names of their own,
+    all whose shapes fit.
 
     Args:
-        layer: Its name; "logits" is the last dense layer of `weights`.
-        x: Input, float64 [B, I].
-        sides: Outputs of A and B, [B, O].
-        weights: `kernel` [I, O] and, where there is one, `bias` [O].
-        names: Of A and B.
+        case: Of a layer; `given` has the weights.
+        x: Input, float64 [B, ...].
     """
-    tensors = _tensors(layer, x, weights)
-    if tensors is None:
-        return []
-    kernel, bias = tensors
-    size = np.abs(x).max() * np.abs(kernel).sum(axis=0).max() + np.abs(bias).max()
-    square = kernel.shape[0] == kernel.shape[1]
-
-    def readings(seen: NDArray[Any]) -> Iterator[Reading]:
-        for turned in (False, True) if square else (False,):
-            product = x @ (kernel.T if turned else kernel)
-            for added in (True, False):
-                before = product + bias if added else product
-                traits = {
-                    "transposed kernel": "multiplies by kernel" + (".T" if turned else ""),
-                    "bias not added": "adds the bias" if added else "leaves out the bias",
-                    "temperature": "divides by 1",
-                }
-                for activation, after in activations(before, seen):
-                    applied = f"applies {activation}" if after is not before else activation
-                    yield Reading({**traits, "extra activation": applied}, after)
-                yield _tempered({**traits, "extra activation": "no activation"}, before, seen)
-
-    allowed = noise(x, *sides, scale=float(size))
-    return compare(layer, sides, readings, ADVICE, allowed, names)
+    return _dense(case, x, _applied)
 
 
-def _tensors(layer: str, x: Floats, weights: Table) -> tuple[Floats, Floats] | None:
-    """Kernel [I, O] and bias [O], zeros where there is none; None where they do not fit."""
-    if layer == "logits":
-        dense = [name for name in weights if name.endswith(".kernel")]
-        layer = dense[-1].removesuffix(".kernel") if dense else layer
-    if f"{layer}.kernel" not in weights:
+def normalising(case: Case, x: Floats) -> tuple[Readings, float] | None:
+    """The same of a layer that normalises rows: of its input, before or after its activation."""
+    return _dense(case, x, _normalised)
+
+
+def _dense(
+    case: Case, x: Floats, parts: Callable[[Floats, Table, list[Floats], Floats], Iterator[Part]]
+) -> tuple[Readings, float] | None:
+    flat = x.reshape(len(x), -1)
+    kernels = _kernels(case, flat.shape[1], case.a[case.where][0].size)
+    if not kernels:
         return None
-    kernel = np.asarray(weights[f"{layer}.kernel"], np.float64)
-    bias = np.asarray(weights.get(f"{layer}.bias", np.zeros(kernel.shape[-1])), np.float64)
-    fits = kernel.ndim == 2 and x.ndim == 2 and kernel.shape[0] == x.shape[1]
-    return (kernel, bias) if fits and bias.shape == kernel.shape[1:] else None
+    biases = _biases(case, case.a[case.where][0].size)
+    largest = max(np.abs(kernel).sum(axis=0).max() for kernel in kernels.values())
+    offset = max(np.abs(bias).max() for bias in biases)
+    size = float(np.abs(flat).max() * largest + offset)
+
+    def of(seen: Array) -> Iterator[Reading]:
+        output = np.asarray(seen, np.float64).reshape(len(seen), -1)
+        for traits, values in parts(flat, kernels, biases, output):
+            yield Reading(PLAIN | traits, values.reshape(seen.shape))
+        if seen.dtype == np.float64:
+            coarse = _in_float32(flat, kernels, biases, output, size)
+            if coarse is not None:
+                yield Reading(PLAIN | coarse, seen)
+
+    return of, size
 
 
-def _tempered(traits: dict[str, str], before: Floats, seen: NDArray[Any]) -> Reading:
-    """The same divided by the one figure that may lead to what was seen."""
-    factor = float((before * seen).sum() / (before**2).sum()) if before.any() else 1.0
-    return Reading({**traits, "temperature": f"divides by {1 / factor:.6g}"}, factor * before)
+def _kernels(case: Case, inputs: int, outputs: int) -> Table:
+    """Kernels [I, O] that fit, by what is said of them, the layer's own before all others."""
+    fitting = {
+        name: np.asarray(kernel, np.float64)
+        for name, kernel in case.given.items()
+        if sorted(kernel.shape) == sorted((inputs, outputs))
+    }
+    own = [name for name in fitting if name.startswith(f"{case.where}.")]
+    if case.where == LAST and not own:
+        own = list(fitting)[-1:]
+    found = {}
+    for name in own or fitting:
+        kernel = fitting[name]
+        if kernel.shape == (inputs, outputs):
+            found[name] = kernel
+        if kernel.T.shape == (inputs, outputs):
+            found[f"{name}.T"] = kernel.T
+    return found
+
+
+def _biases(case: Case, outputs: int) -> list[Floats]:
+    """Vectors [O] that may be the layer's bias; zeros where there is none."""
+    fitting = [name for name, bias in case.given.items() if bias.shape == (outputs,)]
+    own = [name for name in fitting if name.startswith(f"{case.where}.")]
+    return [np.asarray(case.given[n], np.float64) for n in own or fitting] or [np.zeros(outputs)]
+
+
+def _traits(name: str, kernels: Table) -> dict[str, str]:
+    """Of a product with one of the kernels."""
+    upright = name.removesuffix(".T")
+    traits = {KERNEL: "multiplies by kernel" + name.removeprefix(upright)}
+    if len({each.removesuffix(".T") for each in kernels}) > 1:
+        traits["another kernel"] = f"takes {upright}"
+    return traits
+
+
+def _applied(x: Floats, kernels: Table, biases: list[Floats], seen: Floats) -> Iterator[Part]:
+    """Products with a kernel, with and without a bias, and what is applied to them."""
+    for linear, before in _linear(x, kernels, biases):
+        for name, values in activations(before, seen):
+            yield linear | _activation(name), values
+        factor = float((before * seen).sum() / (before**2).sum()) if before.any() else 1.0
+        yield linear | {"temperature": f"divides by {1 / factor:.6g}"}, factor * before
+
+
+def _linear(x: Floats, kernels: Table, biases: list[Floats]) -> Iterator[Part]:
+    """Products with a kernel, with and without a bias; the usual first."""
+    for name, kernel in kernels.items():
+        traits, unmoved = _traits(name, kernels), x @ kernel
+        for bias in biases:
+            yield traits, unmoved + bias
+        yield traits | {BIAS: "leaves out the bias"}, unmoved
+        for precision, kind in PRECISIONS.items():
+            coarse = x @ kind.round(kernel).astype(np.float64)
+            for bias in biases:
+                what = {PRECISION: f"rounds its weights to {precision}"}
+                yield traits | what, coarse + kind.round(bias).astype(np.float64)
+
+
+def _activation(name: str) -> dict[str, str]:
+    return {ACTIVATION: name if name == NONE else f"applies {name}"}
+
+
+def _normalised(x: Floats, kernels: Table, biases: list[Floats], seen: Floats) -> Iterator[Part]:
+    """A product with a kernel, an activation, and a normalisation of rows between, or before."""
+    for (name, kernel), bias in product(kernels.items(), biases):
+        traits, before = _traits(name, kernels), x @ kernel + bias
+        for function, values in activations(before, seen):
+            applied = traits | _activation(function)
+            yield applied, values
+            for rule, rows in normalised(values, seen):
+                yield applied | {ROWS: f"gives {rule} of each row of its output"}, rows
+        for rule, rows in normalised(before):
+            for function, values in activations(rows, seen):
+                what = {ROWS: f"takes {rule} of each row before its activation"}
+                yield traits | _activation(function) | what, values
+        for rule, rows in normalised(x):
+            for function, values in activations(rows @ kernel + bias, seen):
+                what = {ROWS: f"takes {rule} of each row of its input"}
+                yield traits | _activation(function) | what, values
+
+
+def _in_float32(
+    x: Floats, kernels: Table, biases: list[Floats], seen: Floats, size: float
+) -> dict[str, str] | None:
+    """Traits of a layer computed in float32, though the network is in float64.
+
+    In which order it sums is not known, so that only float32's rounding can be asked for; that
+    every number is a float32, which of float64 numbers one in 2^29 is, proves the rest.
+    """
+    allowed = 2 * noise(np.zeros(0, np.float32), scale=size)
+    for (name, kernel), bias in product(kernels.items(), biases):
+        before = x @ kernel + bias
+        for said, function in {NONE: _as_it_is, **FIXED}.items():
+            near = worst(function(before), seen) <= allowed
+            if near and (_single(seen) or _single_before(before, seen, function)):
+                what = {PRECISION: "computes in float32, as the numbers that it gives show"}
+                return _traits(name, kernels) | _activation(said) | what
+    return None
+
+
+def _as_it_is(x: Floats) -> Floats:
+    return x
+
+
+def _single(x: Floats) -> bool:
+    """Whether all numbers are float32 numbers."""
+    return np.array_equal(x.astype(np.float32), x)
+
+
+def _single_before(before: Floats, seen: Floats, function: Function) -> bool:
+    """Whether what `function` made `seen` of were float32 numbers; solved for, near `before`."""
+    step = 1e-6
+    slope = (function(before + step) - function(before - step)) / (2 * step)
+    telling = (np.abs(slope) > TELLING) & (np.abs(before) > AWAY)
+    if telling.sum() < FEWEST:
+        return False
+    solved = (before - (function(before) - seen) / np.where(telling, slope, 1))[telling]
+    single = solved.astype(np.float32)
+    return bool((np.abs(solved - single) <= EXACT * np.spacing(np.abs(single))).all())

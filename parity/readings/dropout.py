@@ -1,55 +1,47 @@
 """What a dropout layer does: zeros at random with the rest scaled, or nothing."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from parity.readings.cause import Cause
-from parity.readings.readings import Names, Reading, compare
-from parity.readings.rounding import Floats, noise
+from parity.arrays import Array, Floats
+from parity.readings.case import Case
+from parity.readings.readings import Reading, Readings
+from parity.readings.rounding import noise
 
 LIKELY = 5
 """Standard deviations by which the share of zeros may miss its probability."""
 PASSES = "passes its input on"
+IN_TRAINING, LEFT_ON = "dropout", "dropout left on"
+ADVICE = {
+    IN_TRAINING: (
+        "give both the same rate, and 0 (or one mask) to compare them in lock-step: masks are "
+        "drawn anew"
+    ),
+    LEFT_ON: "switch it off outside training: eval() in torch, training=False in Keras",
+}
 
 
-def explain(
-    layer: str,
-    x: Floats,
-    sides: tuple[NDArray[Any], NDArray[Any]],
-    training: bool,
-    names: Names,
-) -> list[Cause]:
-    """Why two dropout layers differ on the same input.
+def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
+    """What the layer may make of `x`, and its magnitude; None for an output of another shape.
 
     Args:
-        layer: Its name.
-        x: Input, float64 [B, O].
-        sides: Outputs of A and B, [B, O].
-        training: Whether both were asked for what they do in training.
-        names: Of A and B.
+        case: Of a layer.
+        x: Input, float64 [B, ...].
     """
-    allowed = noise(x, *sides)
-    name = "dropout" if training else "dropout left on"
-    advice = {
-        name: (
-            "give both the same rate, and 0 (or one mask) to compare them in lock-step: masks are "
-            "drawn anew"
-            if training
-            else "switch it off outside training: eval() in torch, training=False in Keras"
-        )
-    }
+    if x.shape != case.a[case.where].shape:
+        return None
+    size = float(np.abs(x).max())
+    name = IN_TRAINING if case.training else LEFT_ON
 
-    def readings(seen: NDArray[Any]) -> Iterator[Reading]:
+    def of(seen: Array) -> Iterator[Reading]:
         yield Reading({name: PASSES}, x)
-        yield from _masked(name, x, np.asarray(seen, np.float64), allowed)
+        yield from masked(name, x, seen, noise(x, seen, scale=size))
 
-    return compare(layer, sides, readings, advice, allowed, names)
+    return of, size
 
 
-def _masked(name: str, x: Floats, seen: Floats, allowed: float) -> Iterator[Reading]:
+def masked(name: str, x: Floats, seen: Array, allowed: float) -> Iterator[Reading]:
     """The one mask and factor that may lead from `x` to `seen`."""
     telling = np.abs(x) > 8 * allowed
     kept = telling & (seen != 0)
@@ -60,14 +52,19 @@ def _masked(name: str, x: Floats, seen: Floats, allowed: float) -> Iterator[Read
     if zeros == 0:
         yield Reading({name: f"multiplies all by {factor:.4g}"}, factor * x)
         return
-    rate = 1 - 1 / factor if factor > 1 + 1e-6 else zeros
+    rate = rate_of(factor) or zeros
     spread = LIKELY * np.sqrt(rate * (1 - rate) / telling.sum())
     if not abs(zeros - rate) <= spread:
         return
-    scaled = f"scales the rest by {factor:.4g}" if factor > 1 + 1e-6 else "leaves the rest"
-    row, column = np.argwhere(telling & ~kept)[0]
+    scaled = f"scales the rest by {factor:.4g}" if rate_of(factor) else "leaves the rest"
+    row, column = np.argwhere(telling & ~kept)[0][:2]
     what = (
         f"drops {zeros:.1%} at random, the first at [{row}, {column}], and {scaled} "
         f"(a rate of {rate:.3g})"
     )
     yield Reading({name: what}, np.where(telling & ~kept, 0.0, factor * x))
+
+
+def rate_of(factor: float) -> float | None:
+    """The rate for which survivors are multiplied by `factor`; None where they are not enlarged."""
+    return 1 - 1 / factor if factor > 1 + 1e-6 else None

@@ -1,95 +1,98 @@
 """Why a layer gives two outputs for one input, by the kind of layer that its name tells."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from parity.arrays import Array, Floats
 from parity.readings import batch_norm, dense, dropout
 from parity.readings.activations import activations
+from parity.readings.case import Case
 from parity.readings.cause import Cause
-from parity.readings.readings import Names, Reading, compare
-from parity.readings.rounding import Floats, Table, closes, noise, usable, worst
+from parity.readings.dense import ACTIVATION, ROWS
+from parity.readings.readings import Reading, Readings, compare, parted
+from parity.readings.rounding import noise, usable, worst
+from parity.readings.rows import normalised
 
+INPUT = "input"
 ADVICE = {
-    "activation": (
-        "take the same function with the same figure: gelu has approximate=, leaky_relu "
-        "negative_slope=, elu alpha= in both frameworks, with other defaults (TensorFlow's gelu "
-        "rounds its constants to float32, which no flag changes)"
-    )
+    **dense.ADVICE,
+    **batch_norm.ADVICE,
+    **dropout.ADVICE,
+    "scaled output": "look for a scale or an offset that only one side has in this layer",
 }
 
 
-def explain(
-    layer: str,
-    inputs: NDArray[Any],
-    a: NDArray[Any],
-    b: NDArray[Any],
-    weights: Table,
-    training: bool,
-    names: Names,
-) -> list[Cause]:
+def explain(case: Case) -> list[Cause]:
     """Name what the sides do differently in the first layer whose outputs differ.
 
+    Names such as ``dense_N``, ``batch_norm_N``, ``activation_N`` and ``dropout_N`` tell what to
+    look for first; a layer of any name is tried for all kinds.
+
     Args:
-        layer: ``dense_N``, ``batch_norm_N``, ``activation_N``, ``dropout_N``, "logits" (the last
-            dense layer) or any other name, of which less can be said.
-        inputs: What both feed it, float [B, I].
-        a: What side A's gives, float [B, O].
-        b: What side B's gives.
-        weights: Of the whole network, the same on both sides, by canonical names.
-        training: Whether the sides were asked for what they do in training.
-        names: Of A and B.
+        case: `where` is the layer, of which `a` and `b` hold the outputs, float [B, O]; `given` has
+            its ``input``, float [B, I], and the weights of the whole network.
 
     Returns:
         The causes that close the gap; empty where none does.
     """
+    inputs, a, b = case.given[INPUT], case.a[case.where], case.b[case.where]
     if a.shape != b.shape or not usable(inputs, a, b) or worst(a, b) == 0:
         return []
-    x, sides = np.asarray(inputs, np.float64), (a, b)
-    if layer.startswith("dense_") or layer == "logits":
-        causes = dense.explain(layer, x, sides, weights, names)
-    elif layer.startswith("batch_norm_"):
-        fits = x.ndim == 2 and x.shape == a.shape
-        causes = batch_norm.explain(layer, x, sides, weights, names) if fits else []
-    elif layer.startswith("dropout_"):
-        causes = dropout.explain(layer, x, sides, training, names) if x.shape == a.shape else []
-    else:
-        causes = _activation(layer, x, sides, names) if x.shape == a.shape else []
-    return causes or _affine(layer, a, b, names)
+    x = np.asarray(inputs, np.float64)
+    for kind in sorted(KINDS, key=lambda name: not case.where.startswith(name)):
+        found = KINDS[kind](case, x)
+        if found is None:
+            continue
+        readings, size = found
+        allowed = noise(a, b, scale=size)
+        causes = compare(case.where, (a, b), readings, ADVICE, allowed, case.names)
+        if causes:
+            return causes
+    return _scaled(case.where, (a, b), case)
 
 
-def _activation(
-    layer: str, x: Floats, sides: tuple[NDArray[Any], NDArray[Any]], names: Names
-) -> list[Cause]:
-    def readings(seen: NDArray[Any]) -> Iterator[Reading]:
+def _elementwise(case: Case, x: Floats) -> tuple[Readings, float] | None:
+    """An activation, or a normalisation of each row."""
+    sides = case.a[case.where], case.b[case.where]
+    if x.shape != sides[0].shape:
+        return None
+
+    def of(seen: Array) -> Iterator[Reading]:
         for name, values in activations(x, seen):
-            yield Reading({"activation": f"applies {name}" if values is not x else name}, values)
+            said = f"applies {name}" if values is not x else name
+            yield Reading({ACTIVATION: said, ROWS: "leaves the rows"}, values)
+        if x.ndim == 2:
+            for name, values in normalised(x, np.asarray(seen, np.float64)):
+                said = f"gives {name} of each row"
+                yield Reading({ACTIVATION: "no activation", ROWS: said}, values)
 
-    return compare(layer, sides, readings, ADVICE, noise(*sides, scale=_size(x, sides)), names)
+    return of, float(max(np.abs(values).max() for values in (x, *sides)))
 
 
-def _size(x: Floats, sides: tuple[NDArray[Any], NDArray[Any]]) -> float:
-    """Largest magnitude on the way: of the input or of an output."""
-    return float(max(np.abs(values).max() for values in (x, *sides)))
+KINDS = {
+    "logits": dense.readings,
+    "dense": dense.readings,
+    "batch_norm": batch_norm.readings,
+    "activation": _elementwise,
+    "dropout": dropout.readings,
+    "normalising": dense.normalising,
+}
+"""By how the names of such layers begin."""
 
 
-def _affine(layer: str, a: NDArray[Any], b: NDArray[Any], names: Names) -> list[Cause]:
+def _scaled(layer: str, sides: tuple[Array, Array], case: Case) -> list[Cause]:
     """Whether B gives A times one figure plus another: all that can be said of unknown layers."""
-    left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    spread = left - left.mean()
-    if left.size < 8 or not spread.any():
+    a, b = (np.asarray(side, np.float64) for side in sides)
+    spread = a - a.mean()
+    if a.size < 8 or not spread.any() or np.ptp(b) <= noise(*sides):
         return []
-    factor = float((spread * right).sum() / (spread**2).sum())
-    offset = float(right.mean() - factor * left.mean())
-    gap = worst(factor * left + offset, right)
-    if factor == 0 or not closes(worst(a, b), gap, noise(a, b)):
-        return []
-    moved = abs(offset) > noise(a, b)
-    what = f"{factor:.6g} times" + (f" and {offset:+.6g}" if moved else "")
-    text = (
-        f"{layer}: {names[1]} gives {what} what {names[0]} gives; to align them, look for a scale "
-        "or an offset that only one side has in this layer"
+    factor = float((spread * b).sum() / (spread**2).sum())
+    offset = float(b.mean() - factor * a.mean())
+    moved = f" and {offset:+.6g}" if abs(offset) > noise(*sides) else ""
+    of_b = Reading(
+        {"scaled output": f"gives {factor:.6g} times{moved} what {case.names[0]} gives"},
+        factor * a + offset,
     )
-    return [Cause("scaled output", gap, text)]
+    as_it_is = Reading({}, a, "gives what it gives")
+    return parted(layer, sides, (as_it_is, of_b), ADVICE, noise(*sides), case.names)

@@ -1,100 +1,100 @@
 """Why two sides get another loss from the same logits and labels."""
 
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from parity.arrays import Array, Table
+from parity.readings import class_weights, losses, penalty
+from parity.readings.case import Case
 from parity.readings.cause import Cause
-from parity.readings.losses import Loss, candidates
-from parity.readings.readings import Names
-from parity.readings.rounding import Floats, closes, epsilon, usable
+from parity.readings.change import Change
+from parity.readings.losses import classes_of
+from parity.readings.readings import Reading, compare, parted
+from parity.readings.rounding import epsilon, usable
 
+LABELS, LOGITS, LOSS = "labels", "logits", "loss"
 ROUNDING = 8
 """Units of the last place that a loss may be off by."""
-MISTAKES = {
-    "label smoothing": ("label smoothing", "give both the same label_smoothing="),
-    "twice": (
-        "softmax applied twice",
-        "take the softmax out of the network or tell the loss: from_logits=False in Keras",
-    ),
-    "taken for": (
-        "logits taken for probabilities",
-        "from_logits=True in Keras, CrossEntropyLoss on logits in torch",
-    ),
-    "divided by their sum": (
-        "logits taken for probabilities",
-        "from_logits=True in Keras, CrossEntropyLoss on logits in torch",
-    ),
-    "base 2": ("logarithm to base 2", "take natural logarithms on both sides"),
-    "no softmax": ("no log-softmax", "CrossEntropyLoss in torch in place of NLLLoss on logits"),
-    "no logarithm": ("no logarithm", "CrossEntropyLoss in torch in place of NLLLoss on softmax"),
-    "one too": ("labels off by one", "number the labels from 0 on both sides"),
-    "binary": (
-        "binary cross-entropy",
-        "CrossEntropyLoss in torch, SparseCategoricalCrossentropy(from_logits=True) in Keras",
-    ),
-    "squared": (
-        "squared error",
-        "CrossEntropyLoss in torch, SparseCategoricalCrossentropy(from_logits=True) in Keras",
-    ),
+REPORTED = "reported loss"
+ADVICE = {
+    **losses.ADVICE,
+    **class_weights.ADVICE,
+    **penalty.ADVICE,
+    REPORTED: "report what is trained, or nothing: the training is the same",
 }
-"""Words of a kind of loss -> the cause's name and what aligns the sides."""
-REDUCTION = (
-    "loss reduction",
-    "reduction='mean' in torch, reduction='sum_over_batch_size' in Keras",
-)
 
 
-def explain(
-    logits: NDArray[Any], labels: NDArray[Any], a: float, b: float, names: Names
-) -> list[Cause]:
+def explain(case: Case) -> list[Cause]:
     """Name what either side computes; empty where one of the losses is none that is known.
 
     Args:
-        logits: Of both sides, float [B, C].
-        labels: Integers [B].
-        a: Side A's loss of the batch.
-        b: Side B's.
-        names: Of A and B.
+        case: `given` has ``labels``, integers [B], ``logits`` of both sides, float [B, C], and, as
+            far as they are known, the outputs [B, ...] of layers and the weights; `a` and `b` have
+            the ``loss`` and, where they are known, its gradients by name.
     """
-    if not usable(logits, labels, np.array([a, b])) or logits.ndim != 2 or a == b:
+    logits, labels = case.given[LOGITS], case.given[LABELS]
+    sides = case.a[LOSS], case.b[LOSS]
+    if not usable(logits, labels, *sides) or logits.ndim != 2 or sides[0] == sides[1]:
         return []
-    scores, truth = np.asarray(logits, np.float64), np.asarray(labels, np.int64)
+    scores, truth = np.asarray(logits, np.float64), classes_of(labels)
     if truth.shape != scores.shape[:1] or not 0 <= truth.min() <= truth.max() < scores.shape[1]:
         return []
-    unit = ROUNDING * epsilon(logits)
-    of_a, of_b = (_read(scores, truth, seen, unit) for seen in (a, b))
-    if of_a is None or of_b is None:
+    allowed = ROUNDING * epsilon(logits) * max(1.0, *(abs(float(side)) for side in sides))
+    layers = {name: x for name, x in case.given.items() if x.ndim > 1 and len(x) == len(truth)}
+
+    def readings(seen: Array) -> Iterator[Reading]:
+        yield from losses.candidates(scores, truth, float(seen))
+        gradients = _gradients(case.a if seen is sides[0] else case.b)
+        yield from class_weights.readings(scores, truth, layers, gradients)
+
+    causes = compare("loss", sides, readings, ADVICE, allowed, case.names)
+    change = _change(case)
+    if change is not None and not change.parted:
+        said = "; only the number differs that is reported: all gradients agree"
+        causes = [replace(cause, text=cause.text + said) for cause in causes]
+    return causes or _by_gradients(case, allowed) or _by_gradients(case.swapped, allowed)
+
+
+def _gradients(table: Table) -> Table:
+    return {name: gradient for name, gradient in table.items() if name != LOSS}
+
+
+def _change(case: Case) -> Change | None:
+    """From A's gradients to B's, where they are known of the same tensors."""
+    a, b = _gradients(case.a), _gradients(case.b)
+    shapes = [{name: tensor.shape for name, tensor in table.items()} for table in (a, b)]
+    if not a or shapes[0] != shapes[1] or not usable(*a.values(), *b.values()):
+        return None
+    return Change.of(Case(case.names, case.given, a, b))
+
+
+def _by_gradients(case: Case, allowed: float) -> list[Cause]:
+    """What the gradients show of B's loss: a penalty, a factor, or no difference at all."""
+    change = _change(case)
+    if change is None:
         return []
-    gap = abs((a - of_a.value) - (b - of_b.value))
-    if (of_a.kind, of_a.reduction) == (of_b.kind, of_b.reduction):
-        return []
-    if not closes(abs(a - b), gap, unit * max(1.0, abs(a), abs(b))):
-        return []
-    return [_cause(of_a, of_b, gap, names)]
+    own, seen = case.a[LOSS], case.b[LOSS]
+    for reading, loss in _changed(change, float(own), float(seen)):
+        if not change.parted or change.explained(reading):
+            of_b = Reading(reading.traits, np.array(loss))
+            both = Reading({}, own), of_b
+            causes = parted("loss", (own, seen), both, ADVICE, allowed, case.names)
+            if causes:
+                return causes
+    return []
 
 
-def _read(logits: Floats, labels: NDArray[np.int64], seen: float, unit: float) -> Loss | None:
-    """The first loss, the usual ones come first, that gives what was seen."""
-    allowed = unit * max(1.0, abs(seen))
-    with np.errstate(all="ignore"):  # logits taken for probabilities have no logarithm
-        known = candidates(logits, labels, seen)
-        return next((loss for loss in known if abs(loss.value - seen) <= allowed), None)
-
-
-def _cause(of_a: Loss, of_b: Loss, gap: float, names: Names) -> Cause:
-    parted = [
-        mistake
-        for words, mistake in MISTAKES.items()
-        if of_a.kind != of_b.kind and (words in of_a.kind or words in of_b.kind)
-    ]
-    if of_a.reduction != of_b.reduction:
-        parted.append(REDUCTION)
-    kinds, advice = (dict.fromkeys(words) for words in zip(*parted, strict=True))
-    said, against = (f"{loss.kind}, {loss.reduction} ({loss.value:.6g})" for loss in (of_a, of_b))
-    text = (
-        f"loss: {names[0]} computes {said}, {names[1]} {against}; to align them, "
-        + " and ".join(advice)
-    )
-    return Cause(" and ".join(kinds), gap, text)
+def _changed(change: Change, own: float, seen: float) -> Iterator[tuple[Reading, float]]:
+    """B's gradients and its loss, from A's."""
+    for reading, added in penalty.readings(change):
+        yield reading, own + added
+    if not change.parted:
+        words = "reports another number, though all gradients agree"
+        yield change.reading(REPORTED, words, {}), seen
+    ratio = seen / own if own else 0.0
+    if ratio > 1:
+        words = f"multiplies loss and gradients by {ratio:.6g}"
+        scaled = {name: ratio * tensor for name, tensor in change.a.items()}
+        yield change.reading(class_weights.SCALED, words, scaled), seen

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from parity.readings.rounding import Floats
+from parity.arrays import Array, Floats, Ints
 from parity.watch.fingerprint import TURNS
 
 FARTHEST = 4
@@ -54,7 +53,7 @@ def moved(images: Floats, down: int, right: int) -> Floats:
     return result
 
 
-def reordered(images: NDArray[np.uint8], seen: Floats) -> NDArray[np.int64] | None:
+def reordered(images: Array, seen: Floats) -> Ints | None:
     """Indices with which images, grey levels scaled and moved, are those seen, or None.
 
     Args:
@@ -77,7 +76,7 @@ def reordered(images: NDArray[np.uint8], seen: Floats) -> NDArray[np.int64] | No
     return None
 
 
-def order_words(order: NDArray[np.int64]) -> str:
+def order_words(order: Ints) -> str:
     """How images that were reordered come."""
     count = len(order)
     if np.array_equal(order, np.arange(count)[::-1]):

@@ -1,20 +1,21 @@
 """Readings of what a side does: hypotheses that its recorded numbers confirm or refuse.
 
-Each side is read on its own, from what it was given and what it gave. The sides differ in the
-traits in which their readings do.
+Each side is read on its own, from what it was given and what it gave; where nobody knows what a
+side should have given, one side is read as a change of the other. The sides differ in the traits in
+which their readings do.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from parity.arrays import Array, Names
 from parity.readings.cause import Cause
-from parity.readings.rounding import Floats, closes, epsilon, magnitude, worst
+from parity.readings.rounding import closes, epsilon, magnitude, worst
 
-Names = tuple[str, str]
+Sides = tuple[Array, Array]
+ALIKE = "do the same on both sides"
 
 
 @dataclass(frozen=True)
@@ -24,31 +25,39 @@ class Reading:
     Attributes:
         traits: Name of a cause -> what the side does in that respect, a verb phrase.
         values: What a side that does so gives, in the shape of what was recorded.
+        words: All that the side does, where the traits alone do not say it.
     """
 
     traits: dict[str, str]
-    values: NDArray[Any]
+    values: Array
+    words: str = ""
 
 
-def read(seen: NDArray[Any], readings: Iterable[Reading], allowed: float) -> Reading | None:
+Readings = Callable[[Array], Iterable[Reading]]
+"""What a side may do; it is given the side's numbers, for figures that are solved from them."""
+
+
+def read(
+    seen: Array, readings: Iterable[Reading], allowed: float, precision: float | None = None
+) -> Reading | None:
     """The reading that a side's numbers confirm.
 
     Of those within `allowed` the nearest, and of several that are as near the first: list the usual
-    ones first.
+    ones first. Near is a few roundings, of `precision` or of the numbers' own.
     """
     near = [(worst(seen, reading.values), reading) for reading in readings]
     near = [(error, reading) for error, reading in near if error <= allowed]
     if not near:
         return None
-    least = 4 * min(error for error, _ in near) + 4 * epsilon(seen) * magnitude(seen)
+    least = 4 * min(error for error, _ in near) + 4 * (precision or epsilon(seen)) * magnitude(seen)
     return next(reading for error, reading in near if error <= least)
 
 
 def compare(
     where: str,
-    sides: tuple[NDArray[Any], NDArray[Any]],
-    readings: Callable[[NDArray[Any]], Iterable[Reading]],
-    advice: dict[str, str],
+    sides: Sides,
+    readings: Readings,
+    advice: Mapping[str, str],
     allowed: float,
     names: Names,
 ) -> list[Cause]:
@@ -57,28 +66,47 @@ def compare(
     Args:
         where: The layer, as the sentence begins.
         sides: What A and B gave.
-        readings: What a side may do; given its numbers, for figures that are solved from them.
+        readings: What a side may do.
         advice: Name of a cause -> how to align the sides.
         allowed: Largest absolute difference that rounding makes.
         names: Of A and B.
     """
-    a, b = sides
     with np.errstate(all="ignore"):  # a hypothesis that overflows is refused by its numbers
         of_a, of_b = (read(side, readings(side), allowed) for side in sides)
     if of_a is None or of_b is None:
         return []
-    parted = [trait for trait in of_a.traits if of_b.traits.get(trait) != of_a.traits[trait]]
-    gap = left(a, b, of_a.values, of_b.values)
-    if not parted or not closes(worst(a, b), gap, allowed):
+    return parted(where, sides, (of_a, of_b), advice, allowed, names)
+
+
+def parted(
+    where: str,
+    sides: Sides,
+    read_as: tuple[Reading, Reading],
+    advice: Mapping[str, str],
+    allowed: float,
+    names: Names,
+) -> list[Cause]:
+    """The cause that two readings make together, if what they leave of the gap is rounding."""
+    of_a, of_b = (reading.traits for reading in read_as)
+    differ = [trait for trait in of_a | of_b if of_a.get(trait) != of_b.get(trait)]
+    gap = left(sides, read_as)
+    if not differ or not closes(worst(*sides), gap, allowed):
         return []
-    said = " and ".join(of_a.traits[trait] for trait in parted)
-    against = " and ".join(of_b.traits[trait] for trait in parted)
-    align = "; ".join(advice[trait] for trait in parted)
-    text = f"{where}: {names[0]} {said}, {names[1]} {against}; to align them, {align}"
-    return [Cause(" and ".join(parted), gap, text)]
+    said = [
+        f"{name} {reading.words or ' and '.join(of[trait] for trait in differ if trait in of)}"
+        for name, reading, of in zip(names, read_as, (of_a, of_b), strict=True)
+    ]
+    for side, of in enumerate((of_a, of_b)):
+        if not of and not read_as[side].words:
+            said = [said[1 - side], f"{names[side]} does not"]
+    align = " and ".join(dict.fromkeys(advice.get(trait, ALIKE) for trait in differ))
+    return [Cause(" and ".join(differ), gap, f"{where}: {', '.join(said)}; to align them, {align}")]
 
 
-def left(a: NDArray[Any], b: NDArray[Any], read_a: NDArray[Any], read_b: NDArray[Any]) -> float:
+def left(sides: Sides, read_as: tuple[Reading, Reading]) -> float:
     """What is left between the sides once what either does has been taken out."""
-    shifted: Floats = np.asarray(a, np.float64) - read_a
-    return worst(shifted, np.asarray(b, np.float64) - read_b)
+    a, b = (
+        np.subtract(side, reading.values, dtype=np.float64)
+        for side, reading in zip(sides, read_as, strict=True)
+    )
+    return worst(a, b)

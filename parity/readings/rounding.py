@@ -1,12 +1,8 @@
 """What counts as rounding: how far apart two arrays may be and still be the same numbers."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Table = dict[str, NDArray[Any]]
+from parity.arrays import Array
 
 ROUNDING = 64
 """Units of the last place that sums in another order may differ by."""
@@ -14,18 +10,18 @@ EXPLAINED = 1e-6
 """Share of a gap that an explanation may leave."""
 
 
-def epsilon(*arrays: NDArray[Any]) -> float:
+def epsilon(*arrays: Array) -> float:
     """Of the coarsest floating dtype among them; float64's where there is none."""
     kinds = [a.dtype for a in arrays if np.issubdtype(a.dtype, np.floating)]
     return max((float(np.finfo(kind).eps) for kind in kinds), default=2.0**-52)
 
 
-def magnitude(*arrays: NDArray[Any]) -> float:
-    """The largest magnitude of all of them."""
-    return max((float(np.abs(a).max(initial=0.0)) for a in arrays), default=0.0)
+def magnitude(*arrays: Array) -> float:
+    """The largest finite magnitude of all of them."""
+    return max((float(np.abs(a[np.isfinite(a)]).max(initial=0.0)) for a in arrays), default=0.0)
 
 
-def noise(*arrays: NDArray[Any], scale: float | None = None) -> float:
+def noise(*arrays: Array, scale: float | None = None) -> float:
     """Largest absolute difference that rounding makes of such arrays.
 
     Args:
@@ -36,7 +32,7 @@ def noise(*arrays: NDArray[Any], scale: float | None = None) -> float:
     return ROUNDING * epsilon(*arrays) * largest
 
 
-def worst(a: NDArray[Any], b: NDArray[Any]) -> float:
+def worst(a: Array, b: Array) -> float:
     """Largest absolute difference; infinite for other shapes and where it is not a number."""
     if a.shape != b.shape:
         return np.inf
@@ -50,6 +46,6 @@ def closes(before: float, after: float, allowed: float) -> bool:
     return after <= EXPLAINED * before or (after <= allowed and after <= before / 8)
 
 
-def usable(*arrays: NDArray[Any]) -> bool:
+def usable(*arrays: Array) -> bool:
     """Whether there is something in each of them, and all of it is finite."""
     return all(a.size > 0 and bool(np.isfinite(a).all()) for a in arrays)

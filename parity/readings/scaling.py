@@ -1,162 +1,184 @@
-"""Gradients that differ by a factor, or are clipped on one side."""
+"""Gradients of one side that are the other's times a factor, or clipped (NumPy)."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from parity.readings.cause import Cause
-from parity.readings.gradient_pair import Pair, listed
-from parity.readings.rounding import Floats, magnitude, worst
+from parity.arrays import Floats
+from parity.readings.change import Change, Tensors, factor, flat, listed
+from parity.readings.readings import Reading
+from parity.readings.rounding import magnitude, worst
+from parity.readings.tensors import PRECISIONS
 
 SAME_FACTOR = 1e-5
 """Relative difference of two factors, or of a norm from a round one, that are still the same.
 
 Clipping by norm divides by the norm plus 1e-6.
 """
+SUMMED = 4
+"""Units of the last place, of the largest gradient, by which a coarser precision may be off."""
+CLIPPING = "give both the same clipping: "
+SIGN, GLOBAL, SCALED = "sign of the gradients", "global norm clipped", "gradients scaled"
+SIGNS, CENTRED = "signs of the gradients", "centred gradients"
+NORMALISED, ROUNDED = "normalised gradients", "rounded gradients"
+VALUE, TENSOR_NORM, TENSOR = "clipped by value", "clipped by tensor norm", "scaled by tensor"
+DROPPED, FROZEN = "dropout in the gradients", "frozen weight"
+ADVICE = {
+    SIGN: "minimise on both sides",
+    GLOBAL: f"{CLIPPING}gradient_clip_val in Lightning, global_clipnorm in Keras",
+    SCALED: (
+        "look for a loss that is summed (reduction='mean' in torch), scaled (GradScaler.unscale_) "
+        "or divided, or for clipping of the global norm"
+    ),
+    SIGNS: "give the gradients themselves to the optimiser, on both sides or neither",
+    NORMALISED: "divide each gradient by its norm on both sides or neither",
+    ROUNDED: "keep the network's precision on the way back",
+    CENTRED: "centre the gradients on both sides or neither",
+    VALUE: "clip on both sides or neither: clipvalue in Keras, clip_grad_value_ in torch",
+    TENSOR_NORM: (
+        f"{CLIPPING}clipnorm in Keras clips each tensor, clip_grad_norm_ in torch all together"
+    ),
+    TENSOR: (
+        "look for what multiplies these gradients: a hook, a rate of its own, a mean in place of a "
+        "sum"
+    ),
+    DROPPED: "switch dropout off or to the same mask on both sides",
+    FROZEN: (
+        "train these tensors on both sides: requires_grad and no detach() in torch, trainable and "
+        "no stop_gradient in Keras"
+    ),
+}
+"""Name of a cause -> how to align the sides."""
 
 
-def by_one_factor(pair: Pair) -> Cause | None:
-    """Every tensor is the same number of times larger."""
-    if not pair.telling:
-        return None
-    factor = _factor(
-        np.concatenate([pair.a[name].ravel() for name in pair.a]),
-        np.concatenate([pair.b[name].ravel() for name in pair.a]),
-    )
-    gap = pair.gap({name: factor * tensor for name, tensor in pair.a.items()})
-    if factor == 0 or not pair.closes(gap):
-        return None
-    name, meaning, advice = _meaning(factor, pair)
-    text = (
-        f"gradients: all of {pair.names[1]}'s are {factor:.6g} times {pair.names[0]}'s, "
-        f"{meaning}; to align them, {advice}"
-    )
-    return Cause(name, gap, text)
+def by_one_factor(change: Change) -> Iterator[Reading]:
+    """Every tensor is the same number of times larger, where B is the odd side."""
+    a, b = flat(change.a), flat(change.b)
+    figure = factor(a, b)
+    if figure == 0 or not change.telling:
+        return
+    size = max(abs(figure), 1 / abs(figure))
+    norms = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    clipped = figure > 0 and not near(size, round(size)) and round_number(min(norms))
+    if near(figure, -1):
+        trait, what = SIGN, "has gradients of the other sign"
+    elif clipped and figure < 1:
+        trait, what = GLOBAL, f"brings the global norm to {clipped:g}, as clipping does"
+    elif figure > 1 and near(norms[1], 1):
+        trait, what = NORMALISED, "divides its gradients by their global norm"
+    elif abs(figure) > 1 and not clipped and not near(norms[0], 1):
+        summed = ", as where the loss is summed over the batch" * near(size, change.batch_size)
+        trait, what = SCALED, f"has larger gradients{summed}"
+    else:
+        return  # A is the odd side
+    yield Reading({trait: f"{what}: all are {figure:.6g} times as large"}, figure * a)
 
 
-def _factor(a: Floats, b: Floats) -> float:
-    """Least squares of ``factor * a = b``; 0 where there is none."""
-    power = float((a * a).sum())
-    return float((a * b).sum()) / power if power > 0 else 0.0
+def signs(change: Change) -> Iterator[Reading]:
+    """B takes the signs of its gradients."""
+    words = "takes the signs of its gradients"
+    yield change.reading(SIGNS, words, {name: np.sign(g) for name, g in change.a.items()})
 
 
-def _meaning(factor: float, pair: Pair) -> tuple[str, str, str]:
-    """Name, meaning and advice of a factor between all gradients."""
-    size = max(abs(factor), 1 / abs(factor))
-    classes = np.atleast_1d(list(pair.a.values())[-1]).shape[-1]
-    larger = pair.names[1] if abs(factor) > 1 else pair.names[0]
-    smaller = pair.names[0] if abs(factor) > 1 else pair.names[1]
-    if _near(factor, -1):
-        return "sign of the gradients", "that is of the other sign", "minimise on both sides"
-    if _near(size, pair.batch_size):
-        meaning = f"the batch size: {larger} sums the loss over the batch, {smaller} takes its mean"
-        return "loss sum against mean", meaning, "take the mean: reduction='mean' in torch"
-    norm = min(_norm(pair.a), _norm(pair.b))
-    if factor > 0 and not _near(size, round(size)) and (round_norm := _round(norm)):
-        meaning = f"as {smaller} clips the global norm to {round_norm:g}"
-        return "global norm clipped", meaning, _CLIPPING
-    if _near(size, classes):
-        meaning = f"the number of classes: {smaller} takes the loss's mean over the classes too"
-        return "loss averaged over classes", meaning, "divide the loss by the batch size only"
-    meaning = f"as {larger} scales its loss or {smaller} divides it"
-    return "loss scaled", meaning, "undo the scaling before the step: GradScaler.unscale_, loss / n"
+def centred(change: Change) -> Iterator[Reading]:
+    """B takes the mean over the inputs from the gradients of its matrices (Yong et al. 2020)."""
+    names = [name for name, gradient in change.a.items() if gradient.ndim > 1]
+    words = f"takes the mean over the inputs from the gradients of {listed(names)}"
+    less = {n: change.a[n] - change.a[n].mean(axis=0, keepdims=True) for n in names}
+    yield change.reading(CENTRED, words, less)
 
 
-_CLIPPING = "give both the same clipping: gradient_clip_val in Lightning, global_clipnorm in Keras"
-
-
-def _norm(tensors: dict[str, Floats]) -> float:
-    return float(np.sqrt(sum((tensor**2).sum() for tensor in tensors.values())))
-
-
-def _near(x: float, y: float) -> bool:
+def near(x: float, y: float) -> bool:
+    """Whether two figures are the same."""
     return abs(x - y) <= SAME_FACTOR * abs(y)
 
 
-def _round(x: float) -> float | None:
+def round_number(x: float) -> float | None:
     """The number of two digits that `x` is, if it is one."""
     nearest = float(f"{x:.1e}")
-    return nearest if nearest > 0 and _near(x, nearest) else None
+    return nearest if nearest > 0 and near(x, nearest) else None
 
 
-def by_tensor(pair: Pair) -> Cause | None:
-    """Each tensor has a factor of its own: clipped by its norm where the norms come out alike."""
-    factors = {name: _factor(pair.a[name], pair.b[name]) for name in pair.telling}
-    parted = [name for name in pair.parted if name in factors]
-    if not parted or any(pair.a[name].size < 2 or factors[name] == 0 for name in parted):
-        return None
-    gap = pair.gap({name: factors[name] * pair.a[name] for name in parted})
-    if not pair.closes(gap):
-        return None
-    return _clipped_by_norm(pair, factors, parted, gap) or _scaled(pair, factors, parted, gap)
+def by_value(change: Change) -> Iterator[Reading]:
+    """B clips every element to the same range."""
+    limit = magnitude(*change.b.values())
+    if not 0 < limit < magnitude(*change.a.values()):
+        return
+    many = sum(int((np.abs(tensor) > limit).sum()) for tensor in change.a.values())
+    words = f"clips each element to +-{limit:.4g}, {many} of them"
+    clipped = {name: np.clip(tensor, -limit, limit) for name, tensor in change.a.items()}
+    yield change.reading(VALUE, words, clipped)
 
 
-def _clipped_by_norm(
-    pair: Pair, factors: dict[str, float], parted: list[str], gap: float
-) -> Cause | None:
-    if all(factors[name] > 1 for name in parted):
-        pair, factors = pair.swapped, {name: 1 / factor for name, factor in factors.items()}
-    norms = {name: float(np.linalg.norm(pair.b[name])) for name in factors}
+def frozen(change: Change) -> Iterator[Reading]:
+    """Tensors of which B's gradient is zero."""
+    if change.parted and all(magnitude(change.b[name]) == 0 for name in change.parted):
+        words = f"has gradients of zero for {listed(change.parted)}"
+        yield change.reading(FROZEN, words, {name: change.b[name] for name in change.parted})
+
+
+def by_tensor_norm(change: Change) -> Iterator[Reading]:
+    """B clips the norm of each tensor on its own."""
+    factors = _factors(change)
+    parted = [name for name in change.parted if name in factors]
+    norms = {name: float(np.linalg.norm(change.b[name])) for name in factors}
+    if not parted:
+        return
     limit = norms[parted[0]]
-    alike = all(_near(norms[name], limit) and 0 < factors[name] < 1 for name in parted)
-    others = all(norms[name] <= limit * (1 + SAME_FACTOR) for name in norms)
-    if not alike or not others or (len(parted) == 1 and _round(limit) is None):
-        return None
-    text = (
-        f"gradients: {pair.names[1]} clips the norm of {listed(parted)} to {limit:.4g}, each on "
-        f"its own, {pair.names[0]} does not; to align them, give both the same clipping: clipnorm "
-        "in Keras clips each tensor, clip_grad_norm_ in torch all together"
-    )
-    return Cause("clipped by tensor norm", gap, text)
+    alike = all(near(norms[name], limit) and factors[name] > 0 for name in parted)
+    clipped = all(factors[name] < 1 for name in parted)
+    if not alike or (len(parted) == 1 and not round_number(limit)):
+        return
+    scaled = _scaled(change, factors, parted)
+    if clipped and all(norm <= limit * (1 + SAME_FACTOR) for norm in norms.values()):
+        words = f"clips the norm of {listed(parted)} to {limit:.4g}, each on its own"
+        yield change.reading(TENSOR_NORM, words, scaled)
+    elif len(parted) > 1:
+        words = f"divides {listed(parted)} by their norms: all are {limit:.4g}"
+        yield change.reading(NORMALISED, words, scaled)
 
 
-def _scaled(pair: Pair, factors: dict[str, float], parted: list[str], gap: float) -> Cause:
-    by_how_much = listed([f"{name} ({factors[name]:.6g} times)" for name in parted])
-    text = (
-        f"gradients: {pair.names[1]}'s differ from {pair.names[0]}'s by a factor for each of "
-        f"{by_how_much}, and only there; to align them, look for what multiplies these gradients: "
-        "a hook, a rate of its own, a mean in place of a sum"
-    )
-    return Cause("scaled by tensor", gap, text)
+def rounded(change: Change) -> Iterator[Reading]:
+    """B's gradients are all numbers of a coarser precision, and A's but for its rounding."""
+    for precision, kind in PRECISIONS.items():
+        coarse = all(np.array_equal(kind.round(g), g) for g in change.b.values())
+        allowed = SUMMED * kind.epsilon * magnitude(*change.b.values())
+        near_enough = worst(flat(change.a), flat(change.b)) <= allowed
+        if coarse and near_enough:
+            words = f"computes its gradients in {precision}, as the numbers show"
+            yield change.reading(ROUNDED, words, change.b)
 
 
-def by_value(pair: Pair) -> Cause | None:
-    """One side clips every element to the same range."""
-    for clipped in (pair, pair.swapped):
-        limit = magnitude(*clipped.b.values())
-        if limit == 0 or limit >= magnitude(*clipped.a.values()):
-            continue
-        gap = clipped.gap({name: np.clip(t, -limit, limit) for name, t in clipped.a.items()})
-        if not clipped.closes(gap):
-            continue
-        many = sum(int((np.abs(tensor) > limit).sum()) for tensor in clipped.a.values())
-        text = (
-            f"gradients: {clipped.names[1]} clips each element to +-{limit:.4g}, {many} of them, "
-            f"{clipped.names[0]} does not; to align them, clip on both sides or neither: clipvalue "
-            "in Keras, clip_grad_value_ in torch"
-        )
-        return Cause("clipped by value", gap, text)
-    return None
+def by_tensor(change: Change) -> Iterator[Reading]:
+    """Tensors have factors of their own."""
+    factors = _factors(change)
+    parted = [name for name in change.parted if name in factors]
+    if not parted or any(change.a[name].size < 2 or factors[name] == 0 for name in parted):
+        return
+    said = listed([f"{name} ({factors[name]:.6g} times)" for name in parted])
+    words = f"scales {said}, and only these"
+    yield change.reading(TENSOR, words, _scaled(change, factors, parted))
 
 
-def masked(pair: Pair) -> Cause | None:
-    """Whole columns or rows are zero on one side, and the rest is the same but for a factor."""
-    for side in (pair, pair.swapped):
-        instead, said = {}, []
-        for name in side.parted:
-            found = _mask(side.a[name], side.b[name], side.allowed)
-            if found is None:
-                break
-            instead[name], share = found
-            said.append(f"{name} ({share:.0%})")
-        gap = side.gap(instead)
-        if not said or len(instead) < len(side.parted) or not side.closes(gap):
-            continue
-        text = (
-            f"gradients: {side.names[1]} has columns or rows of zeros where {side.names[0]} has "
-            f"none, in {listed(said)}; to align them, switch dropout off or to the same mask on "
-            "both sides"
-        )
-        return Cause("dropout in the gradients", gap, text)
-    return None
+def _factors(change: Change) -> dict[str, float]:
+    return {name: factor(change.a[name], change.b[name]) for name in change.telling}
+
+
+def _scaled(change: Change, factors: dict[str, float], names: list[str]) -> Tensors:
+    return {name: factors[name] * change.a[name] for name in names}
+
+
+def masked(change: Change) -> Iterator[Reading]:
+    """Whole columns or rows are zero on B's side, and the rest is the same but for a factor."""
+    instead, said = {}, []
+    for name in change.parted:
+        found = _mask(change.a[name], change.b[name], change.allowed)
+        if found is None:
+            return
+        instead[name], share = found
+        said.append(f"{name} ({share:.0%})")
+    words = f"has columns or rows of zeros where the other side has none, in {listed(said)}"
+    yield change.reading(DROPPED, words, instead)
 
 
 def _mask(a: Floats, b: Floats, allowed: float) -> tuple[Floats, float] | None:
@@ -168,7 +190,7 @@ def _mask(a: Floats, b: Floats, allowed: float) -> tuple[Floats, float] | None:
         if not dropped.any() or not (alive & kept).any():
             continue
         left = np.where(dropped, 0.0, a)
-        scaled = _factor(left, b) * left
+        scaled = factor(left, b) * left
         if worst(scaled, b) <= allowed:
             return scaled, float(dropped.sum() / alive.sum())
     return None

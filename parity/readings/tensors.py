@@ -1,118 +1,92 @@
 """What became of one tensor between being given and being held (NumPy)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from parity.readings.rounding import Table, closes, noise, worst
+from parity.arrays import Array, Ints, Table
+from parity.readings.readings import Reading, read
+from parity.readings.rounding import closes, noise, worst
 
-Tensor = NDArray[Any]
 UNRELATED = 5
 """Standard deviations within which the correlation of unrelated tensors lies."""
 ENOUGH = 256
 """Elements of which a correlation says anything."""
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What became of one tensor.
-
-    Attributes:
-        kind: Name of the cause.
-        tensor: Its canonical name.
-        what: What the side does with it, a verb phrase with figures.
-    """
-
-    kind: str
-    tensor: str
-    what: str
-
-
-def fault(name: str, given: Table, held: Table) -> Fault | None:
+def fate(name: str, given: Table, held: Table) -> Reading | None:
     """What became of a tensor that both tables have; None where it is whole or unexplained."""
     told, has = given[name], held[name]
-    shapes = f"{list(has.shape)} instead of {list(told.shape)}"
-    if told.ndim == 2 and has.shape == told.shape[::-1] and same(told.T, has):
-        return Fault("transposed weight", name, f"holds {name} transposed, {shapes}")
-    if told.shape != has.shape:
-        return Fault("shape of a weight", name, f"holds {name} {shapes}")
     if same(told, has):
         return None
-    for look in (_transposed, _not_set, _elsewhere, _rounded, _one_off, _permuted, _scaled):
-        found = look(name, given, has)
-        if found is not None:
-            return found
-    return _unrelated(name, told, has)
+    shapes = f"{list(has.shape)} instead of {list(told.shape)}"
+    if told.ndim == 2 and has.shape == told.shape[::-1] and same(told.T, has):
+        return Reading({"transposed weight": f"holds {name} transposed, {shapes}"}, has)
+    if told.shape != has.shape:
+        return Reading({"shape of a weight": f"holds {name} {shapes}"}, has)
+    return read(has, _fates(name, given, has), noise(told.astype(has.dtype), has))
 
 
-def same(told: Tensor, has: Tensor) -> bool:
+def same(told: Array, has: Array) -> bool:
     """Whether a tensor was copied: equal in the precision in which it is held."""
     return told.shape == has.shape and np.array_equal(told.astype(has.dtype), has)
 
 
-def _transposed(name: str, given: Table, has: Tensor) -> Fault | None:
-    if has.ndim != 2 or not same(given[name].T, has):
-        return None
-    return Fault("transposed weight", name, f"holds {name} {list(has.shape)} transposed")
+def _fates(name: str, given: Table, has: Array) -> Iterator[Reading]:
+    told = given[name].astype(has.dtype)
+    if np.ptp(has) == 0 and has.size > 1:
+        yield Reading({"weight not set": f"holds {name} all {has.flat[0]:g}"}, has)
+    for other, tensor in given.items():
+        if other != name and same(tensor, has):
+            what = f"holds in {name} what was given for {other}"
+            yield Reading({"swapped weights": what}, has)
+    for precision, kind in PRECISIONS.items():
+        with np.errstate(over="ignore"):
+            coarse = kind.round(given[name]).astype(has.dtype)
+        if np.array_equal(coarse, has):
+            what = f"holds {name} rounded to {precision}, up to {worst(given[name], has):.2g} off"
+            yield Reading({"rounded weight": what}, coarse)
+    yield from _one_off(name, told, has)
+    yield from _permuted(name, told, has)
+    yield from _scaled(name, told, has)
+    yield from _unrelated(name, told, has)
 
 
-def _not_set(name: str, given: Table, has: Tensor) -> Fault | None:
-    if np.ptp(has) != 0 or has.size < 2:
-        return None
-    return Fault("weight not set", name, f"holds {name} all {has.flat[0]:g}")
-
-
-def _elsewhere(name: str, given: Table, has: Tensor) -> Fault | None:
-    for other, told in given.items():
-        if other != name and same(told, has):
-            return Fault("swapped weights", name, f"holds in {name} what was given for {other}")
-    return None
-
-
-def _bfloat16(x: Tensor) -> Tensor:
+def _bfloat16(x: Array) -> Array:
     """To the nearest bfloat16, ties to even, as float32."""
     bits = x.astype(np.float32).view(np.uint32).astype(np.uint64)
     even = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
     return even.astype(np.uint32).view(np.float32)
 
 
-_PRECISIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "float32": lambda x: x.astype(np.float32),
-    "float16": lambda x: x.astype(np.float16),
-    "bfloat16": _bfloat16,
+class Precision(NamedTuple):
+    """A kind of number: the distance from 1 to the next one, and rounding to the nearest."""
+
+    epsilon: float
+    round: Callable[[Array], Array]
+
+
+PRECISIONS = {
+    "bfloat16": Precision(2.0**-7, _bfloat16),
+    "float16": Precision(2.0**-10, lambda x: x.astype(np.float16)),
+    "float32": Precision(2.0**-23, lambda x: x.astype(np.float32)),
 }
+"""The coarsest first: its numbers are, most of them, numbers of the others too."""
 
 
-def _rounded(name: str, given: Table, has: Tensor) -> Fault | None:
-    told = given[name]
-    for precision, rounded in _PRECISIONS.items():
-        with np.errstate(over="ignore"):
-            coarse = rounded(told).astype(has.dtype)
-        if np.array_equal(coarse, has):
-            gap = worst(told, has)
-            return Fault(
-                "rounded weight", name, f"holds {name} rounded to {precision}, up to {gap:.2g} off"
-            )
-    return None
-
-
-def _one_off(name: str, given: Table, has: Tensor) -> Fault | None:
-    told = given[name].astype(has.dtype)
+def _one_off(name: str, told: Array, has: Array) -> Iterator[Reading]:
     places = np.argwhere(told != has)
     if len(places) != 1 or has.size < 2:
-        return None
+        return
     place = tuple(places[0])
     index = ", ".join(str(i) for i in place)
     off = float(has[place]) - float(told[place])
     what = f"holds {float(has[place]):.9g} in {name}[{index}], which is {off:+.3g} off"
-    return Fault("one weight off", name, what)
+    yield Reading({"one weight off": what}, has)
 
 
-def _permuted(name: str, given: Table, has: Tensor) -> Fault | None:
-    told = np.ascontiguousarray(given[name].astype(has.dtype))
+def _permuted(name: str, told: Array, has: Array) -> Iterator[Reading]:
     for axis, line in enumerate(("rows", "columns")[: has.ndim]):
         order = _order(np.moveaxis(told, axis, 0), np.moveaxis(has, axis, 0))
         if order is None:
@@ -127,38 +101,36 @@ def _permuted(name: str, given: Table, has: Tensor) -> Fault | None:
             if by_column
             else f"{moved} of {len(order)} are not in their place"
         )
-        what = line if has.ndim == 2 else "elements"
-        return Fault("permuted weight", name, f"holds {name} with its {what} permuted: {how}")
-    return None
+        what = f"holds {name} with its {line if has.ndim == 2 else 'elements'} permuted: {how}"
+        yield Reading({"permuted weight": what}, np.take(told, order, axis))
 
 
-def _order(told: Tensor, has: Tensor) -> NDArray[np.int64] | None:
+def _order(told: Array, has: Array) -> Ints | None:
     """Indices with which lines of `told` are those of `has`; None where they are other lines."""
     places = {np.ascontiguousarray(line).tobytes(): place for place, line in enumerate(told)}
     order = [places.get(np.ascontiguousarray(line).tobytes(), -1) for line in has]
     return np.array(order) if sorted(order) == list(range(len(told))) else None
 
 
-def _scaled(name: str, given: Table, has: Tensor) -> Fault | None:
-    told = given[name].astype(np.float64)
-    if has.size < 4:
-        return None
-    before, allowed = worst(told, has), noise(told.astype(has.dtype), has)
-    factor = float((told * has).sum() / (told**2).sum()) if told.any() else 1.0
-    if factor != 0 and closes(before, worst(factor * told, has), allowed):
-        return Fault("scaled weight", name, f"holds {name} times {factor:.6g}")
-    offset = float((has - told).mean())
-    if closes(before, worst(told + offset, has), allowed):
-        return Fault("moved weight", name, f"holds {name} with {offset:+.6g} added to all of it")
-    return None
+def _scaled(name: str, told: Array, has: Array) -> Iterator[Reading]:
+    exact = told.astype(np.float64)
+    if has.size < 4 or not exact.any():
+        return
+    factor = float((exact * has).sum() / (exact**2).sum())
+    offset = float((has - exact).mean())
+    for kind, what, values in (
+        ("scaled weight", f"holds {name} times {factor:.6g}", factor * exact),
+        ("moved weight", f"holds {name} with {offset:+.6g} added to all of it", exact + offset),
+    ):
+        if values.any() and closes(worst(told, has), worst(values, has), noise(told, has)):
+            yield Reading({kind: what}, values)
 
 
-def _unrelated(name: str, told: Tensor, has: Tensor) -> Fault | None:
+def _unrelated(name: str, told: Array, has: Array) -> Iterator[Reading]:
     """A random tensor that has nothing to do with the given random one."""
-    if told.size < ENOUGH or np.ptp(told) == 0:
-        return None
+    if told.size < ENOUGH or np.ptp(told) == 0 or np.ptp(has) == 0:
+        return
     correlation = float(np.corrcoef(told.ravel(), has.ravel())[0, 1])
-    if not abs(correlation) < UNRELATED / told.size**0.5:
-        return None
-    what = f"holds a {name} that has nothing to do with the given (correlation {correlation:.2f})"
-    return Fault("weight not set", name, what)
+    if abs(correlation) < UNRELATED / told.size**0.5:
+        what = f"a {name} that has nothing to do with the given (correlation {correlation:.2f})"
+        yield Reading({"weight not set": f"holds {what}"}, has)

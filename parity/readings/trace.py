@@ -1,8 +1,8 @@
 """What the first optimiser steps of one side did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from parity.sides.lockstep import Table
+from parity.arrays import Table
 
 
 @dataclass(frozen=True)
@@ -13,8 +13,10 @@ class Trace:
         before: Weights before each step, T tables from canonical name to array.
         gradients: What the optimiser was given, of trainable weights only, T tables.
         after: Weights after each step, T tables; `after[i]` is `before[i + 1]`.
+        losses: Of the batch that the side was told to take, before each step, T numbers.
     """
 
     before: list[Table]
     gradients: list[Table]
     after: list[Table]
+    losses: list[float] = field(default_factory=list)

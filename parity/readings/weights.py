@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 
-from parity.readings.cause import Cause
-from parity.readings.readings import Names
-from parity.readings.rounding import Table, usable, worst
-from parity.readings.tensors import Fault, fault
+import numpy as np
 
+from parity.arrays import Table
+from parity.readings.case import Case
+from parity.readings.cause import Cause
+from parity.readings.rounding import usable, worst
+from parity.readings.tensors import PRECISIONS, fate
+
+KEPT = "rounded weight"
 ADVICE = {
     "missing weight": "map every canonical name to a tensor of the network",
     "extra weight": "leave out what the other side does not have: bias=False, affine=False",
@@ -18,7 +22,7 @@ ADVICE = {
     "swapped weights": "set tensors by name and not by their place in a list",
     "weight not set": "look for a name that set_weights leaves out, or sets too early",
     "one weight off": "look for what writes to it after it was set",
-    "rounded weight": "keep it in the recorded precision: .double() in torch, set_floatx in Keras",
+    KEPT: "keep it in the recorded precision: .double() in torch, set_floatx in Keras",
     "permuted weight": (
         "flatten the images in the same order, row by row, and number the units alike"
     ),
@@ -26,71 +30,76 @@ ADVICE = {
     "moved weight": "set it as it is given",
 }
 
+STRUCTURE = ("missing weight", "extra weight", "shape of a weight", "transposed weight")
+"""Causes for which tensors have other names or shapes."""
 
-def explain(given: Table, a: Table, b: Table, names: Names) -> list[Cause]:
+
+def explain(case: Case) -> list[Cause]:
     """Name what either side has made of the weights that it was given.
 
     Args:
-        given: What both were told to take, by canonical names.
-        a: What side A says that it holds.
-        b: What side B says that it holds.
-        names: Of A and B.
+        case: `given` is what both were told to take, `a` and `b` what they say that they hold.
 
     Returns:
         A cause for each kind of fault of each side, the one that leaves least between the sides
         first; empty where no tensor's difference can be named.
     """
-    tables = (a, b)
     causes = []
-    for side, table in enumerate(tables):
-        if not usable(*table.values()):
+    shapes = [{n: w.shape for n, w in table.items()} for table in (case.given, case.a, case.b)]
+    alike = shapes[0] == shapes[1] == shapes[2]
+    for side in (case, case.swapped):
+        if not usable(*side.a.values()):
             continue
-        by_kind: dict[str, list[Fault]] = {}
-        for found in _faults(given, table, tables[1 - side]):
-            by_kind.setdefault(found.kind, []).append(found)
-        for kind, faults in by_kind.items():
-            causes.append(_cause(kind, faults, given, tables, side, names))
+        by_kind: dict[str, dict[str, str]] = {}
+        for tensor, kind, what in _faults(side):
+            if alike or kind in STRUCTURE:  # other networks cannot have been given the same
+                by_kind.setdefault(kind, {})[tensor] = what
+        causes += [_cause(side, kind, faults) for kind, faults in by_kind.items()]
     return sorted(causes, key=lambda cause: cause.gap)
 
 
-def _faults(given: Table, held: Table, other: Table) -> Iterator[Fault]:
-    """What is wrong with a side, where the other side does not hold the same."""
-    for name in given.keys() - held.keys():
-        if name in other:
-            yield Fault("missing weight", name, f"has no {name} {list(given[name].shape)}")
-    for name in held.keys() - given.keys():
-        if name not in other:
-            yield Fault("extra weight", name, f"also has {name} {list(held[name].shape)}")
-    for name in given.keys() & held.keys():
-        if name in other and worst(held[name], other[name]) == 0:
-            continue
-        found = fault(name, given, held)
-        if found is not None:
-            yield found
+def rounded(case: Case) -> list[Cause]:
+    """One side keeps its weights in a coarser precision after a step, and does not differ else.
+
+    Args:
+        case: `a` and `b` are the weights after a step.
+    """
+    for side in (case, case.swapped):
+        for precision, kind in PRECISIONS.items():
+            pairs = [(kind.round(w).astype(w.dtype), side.b[name]) for name, w in side.a.items()]
+            moved = any(worst(side.a[name], side.b[name]) > 0 for name in side.a)
+            if moved and all(np.array_equal(*pair) for pair in pairs):
+                what = f"rounds its weights to {precision} after each step"
+                text = f"weights: {side.names[1]} {what}, {side.names[0]} does not"
+                return [Cause(KEPT, 0.0, f"{text}; to align them, {ADVICE[KEPT]}")]
+    return []
 
 
-def _cause(
-    kind: str,
-    faults: list[Fault],
-    given: Table,
-    tables: tuple[Table, Table],
-    side: int,
-    names: Names,
-) -> Cause:
-    """One for all tensors of a side that have the same fault, in the order of the network."""
-    order = {name: place for place, name in enumerate([*given, *tables[side]])}
-    faults = sorted(faults, key=lambda found: order[found.tensor])
-    mended = {found.tensor for found in faults}
-    held, other = tables[side], tables[1 - side]
+def _faults(case: Case) -> Iterator[tuple[str, str, str]]:
+    """Tensor, kind and words of what is wrong with side A, where B does not hold the same."""
+    for name in [*case.given, *(name for name in case.a if name not in case.given)]:
+        if name not in case.a:
+            if name in case.b:
+                yield name, "missing weight", f"has no {name} {list(case.given[name].shape)}"
+        elif name not in case.given:
+            if name not in case.b:
+                yield name, "extra weight", f"also has {name} {list(case.a[name].shape)}"
+        elif name not in case.b or worst(case.a[name], case.b[name]) > 0:
+            found = fate(name, case.given, case.a)
+            for kind, what in found.traits.items() if found else ():
+                yield name, kind, what
+
+
+def _cause(case: Case, kind: str, faults: dict[str, str]) -> Cause:
+    """One for all tensors of side A that have the same fault."""
+    mended: Table = case.a | {name: case.given[name] for name in faults if name in case.given}
     gap = max(
         (
-            worst(
-                given[name].astype(other[name].dtype) if name in mended else held[name], other[name]
-            )
-            for name in given
-            if name in other and (name in mended or name in held)
+            worst(mended[name].astype(other.dtype) if name in faults else mended[name], other)
+            for name, other in case.b.items()
+            if name in case.given and name in mended
         ),
         default=0.0,
     )
-    what = ", ".join(found.what for found in faults)
-    return Cause(kind, gap, f"weights: {names[side]} {what}; to align them, {ADVICE[kind]}")
+    what = ", ".join(faults.values())
+    return Cause(kind, gap, f"weights: {case.names[0]} {what}; to align them, {ADVICE[kind]}")

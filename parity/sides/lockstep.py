@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from parity.arrays import Array as Array
+from parity.arrays import Table as Table
 from parity.sides.process import serve
 
-Array = NDArray[Any]
-Table = dict[str, Array]
 Precision = Literal["float64", "float32"]
 PIXELS, LOGITS = "pixels", "logits"
 """The first and the last entry of what `LockStep.forward` gives."""

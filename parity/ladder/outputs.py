@@ -1,0 +1,122 @@
+"""Every layer's output on both sides, where their networks are not cut into the same layers."""
+
+from collections.abc import Iterator
+from itertools import pairwise, product
+from typing import NamedTuple
+
+import numpy as np
+
+from parity.arrays import Array, Names, Table
+from parity.readings import layers
+from parity.readings.case import Case
+from parity.readings.cause import Cause
+from parity.readings.rounding import worst
+from parity.readings.rows import log_softmax
+
+DISTRIBUTION = 1e-5
+"""How far rows of probabilities may be from summing to 1: float32's rounding."""
+
+
+def scores(a: Array, b: Array, near: float) -> Array:
+    """What losses of both sides are computed from, float [B, C], of their last layers' outputs.
+
+    B's outputs, where they are logits and A's are the same; else B's log-probabilities.
+    """
+    return b if worst(a, b) <= near and not _distribution(b) else log_probabilities(b)
+
+
+def log_probabilities(outputs: Array) -> Array:
+    """Of logits, log-probabilities or probabilities [B, C], as a softmax cross-entropy sees them.
+
+    Logits of one softmax differ by a constant a row; what they have in common is the logarithm of
+    the softmax, which that of log-probabilities is too.
+    """
+    if outputs.ndim != 2:
+        return outputs
+    tiny = np.finfo(outputs.dtype).tiny
+    if _distribution(outputs):
+        logs: Array = np.log(np.maximum(outputs, tiny))
+    else:
+        logs = np.maximum(log_softmax(outputs), np.log(tiny))
+    return logs
+
+
+def class_probabilities(outputs: Array) -> Array:
+    """Of logits or probabilities of each class by itself, as binary cross-entropy sees them."""
+    inside = (outputs >= 0).all() and (outputs <= 1).all()
+    return outputs if inside else np.exp(-np.logaddexp(0, -outputs))
+
+
+VIEWS = (log_probabilities, class_probabilities)
+"""In which outputs of the same training may agree that differ by what their loss undoes."""
+
+
+def _distribution(rows: Array) -> bool:
+    """Whether every row holds probabilities."""
+    total = rows.sum(axis=-1)
+    return bool((rows >= 0).all() and (np.abs(total - 1) <= DISTRIBUTION).all())
+
+
+class Stage(NamedTuple):
+    """A layer that both sides have, with what either has between it and the next such layer.
+
+    Attributes:
+        name: Of the layer.
+        a: Names of side A's outputs from this layer on, before the next.
+        b: Side B's.
+    """
+
+    name: str
+    a: list[str]
+    b: list[str]
+
+
+def stages(a: Table, b: Table) -> list[Stage]:
+    """Of two forward passes, in order; layers that come in another order are left out."""
+    shared: list[str] = []
+    for name in b:
+        if name in a and (not shared or list(a).index(name) > list(a).index(shared[-1])):
+            shared.append(name)
+
+    def chains(table: Table) -> Iterator[list[str]]:
+        names = list(table)
+        for name, following in pairwise([*shared, None]):
+            end = None if following is None else names.index(following)
+            yield names[names.index(name) : end]  # type: ignore[arg-type]
+
+    return [Stage(*found) for found in zip(shared, chains(a), chains(b), strict=True)]
+
+
+def causes(
+    weights: Table, layer: str, sides: tuple[Table, Table], training: bool, names: Names
+) -> list[Cause]:
+    """Explain a layer, or a layer that only one side has before it.
+
+    Args:
+        weights: Of the network, by canonical names.
+        layer: The first of the layers of both sides whose outputs differ; not the first of all.
+        sides: Forward passes of A and B.
+        training: Whether they are in training.
+        names: Of A and B.
+    """
+    a, b = sides
+    found = stages(a, b)
+    place = next(number for number, stage in enumerate(found) if stage.name == layer)
+    before, stage = found[place - 1], found[place]
+
+    tries: list[tuple[str, Array, Array, Array]] = []
+    ends = a[before.a[-1]], b[before.b[-1]]
+    inputs = {before.b[-1]: ends[1], before.name: b[before.name]}
+    if worst(*ends) > 0:  # a layer that only one side has, where the other has nothing
+        x, y = a[before.name], b[before.name]
+        tries += [(extra, y, a[extra], y) for extra in before.a[1:]]
+        tries += [(extra, x, x, b[extra]) for extra in before.b[1:]]
+        inputs["of A"] = ends[0]
+    whole = dict.fromkeys([(stage.a[-1], stage.b[-1]), (layer, layer)])
+    tries += [(layer, x, a[n], b[m]) for x, (n, m) in product(inputs.values(), whole)]
+    for where, x, of_a, of_b in tries:
+        given = {**weights, layers.INPUT: x}
+        named = layers.explain(Case(names, given, {where: of_a}, {where: of_b}, where, training))
+        if named:
+            return named
+    return []

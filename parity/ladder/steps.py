@@ -1,0 +1,114 @@
+"""The rungs after optimiser steps, as pure functions: the weights, and what they say of images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.arrays import Array, Table
+from parity.ladder import outputs
+from parity.ladder.difference import difference, differences
+from parity.ladder.rung import Rung
+from parity.ladder.rungs import Start
+from parity.readings import batches, moving, optimizer, weights
+from parity.readings.case import Case
+from parity.readings.cause import UNEXPLAINED, Cause
+from parity.readings.trace import Trace
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What has been seen of some optimiser steps.
+
+    Attributes:
+        label: "1 step", "10 steps", ...
+        weights: Of A and of B, at the end.
+        echo: Of B's echo, where there is one.
+        traces: The first steps in detail.
+        outputs: What each layer of B gave in training for the first batch.
+        losses: Before each step, float [K], of A and of B.
+        batch_sizes: Images of each step, int [K].
+        before_last: Weights of A and of B before the epoch's last step, where this is the epoch.
+    """
+
+    label: str
+    weights: tuple[Table, Table]
+    echo: Table | None
+    traces: tuple[Trace, Trace]
+    outputs: Table
+    losses: tuple[Array, Array]
+    batch_sizes: Array
+    before_last: tuple[Table, Table] | None
+
+
+def steps(start: Start, stretch: Stretch) -> Rung:
+    """The weights after some optimiser steps on the same batches."""
+    a, b = stretch.weights
+    limit, reason = start.tolerance.steps
+    note = ""
+    if stretch.echo is not None:
+        own = differences(stretch.echo, b, dict.fromkeys(b, 0.0))
+        drift = max(tensor.absolute for tensor in own)
+        limit, reason = start.tolerance.echo(drift)
+        note = f"one ulp in the initial weights of {start.names[1]} alone has grown to {drift:.1e}"
+    found = differences(a, b, dict.fromkeys([*a, *b], limit))
+    rung = Rung(stretch.label, "weights and moving statistics", found, reason, note=note)
+    return rung if rung.passed else rung.because(_step_causes(start, stretch, rung))
+
+
+def _step_causes(start: Start, stretch: Stretch, rung: Rung) -> list[Cause]:
+    """What the optimisers do otherwise, or batch norm, or what was fed.
+
+    Batches are blamed only for steps that no difference of optimisers can explain: those after the
+    steps that are known in detail, or steps whose loss is not that of the batch that was given.
+    """
+    a, b = (trace.after[0] for trace in stretch.traces)
+    named = weights.rounded(Case(start.names, start.weights, a, b))
+    if named:
+        return named
+    learned = stretch.traces[0].gradients[0]
+    if any(tensor.tensor in learned and not tensor.passed for tensor in rung.tensors):
+        size = len(start.labels)
+        named += optimizer.explain(*stretch.traces, start.names, batch_size=size)
+    given = {**stretch.outputs, **start.weights}
+    named += moving.explain(Case(start.names, given, a, b))
+    known = [cause for cause in named if cause.name != UNEXPLAINED]
+    if known or (named and not _fed_otherwise(stretch)):
+        return known or named
+    sides: list[Table] = [{batches.LOSSES: losses} for losses in stretch.losses]
+    if stretch.before_last:
+        for side, was, now in zip(sides, stretch.before_last, stretch.weights, strict=True):
+            side[batches.WEIGHTS] = np.concatenate([now[name].ravel() for name in now])
+            side[batches.LAST_STEP] = np.concatenate([(now[n] - was[n]).ravel() for n in now])
+    given = {batches.SIZES: stretch.batch_sizes}
+    return batches.explain(Case(start.names, given, sides[0], sides[1])) or named
+
+
+def _fed_otherwise(stretch: Stretch) -> bool:
+    """Whether a side's step has not the loss of the batch that it was given."""
+    for trace, losses in zip(stretch.traces, stretch.losses, strict=True):
+        told = np.array(trace.losses[: len(losses)])
+        steps_ = losses[: len(told)]
+        if not np.allclose(told, steps_, rtol=np.sqrt(np.finfo(np.float32).eps), atol=0):
+            return True
+    return False
+
+
+def metrics(start: Start, labels: Array, a: Array, b: Array, echo: Array | None = None) -> Rung:
+    """What the trained networks say of the test images: logits float [N, C] of either side."""
+    limit, reason = start.tolerance.steps
+    if echo is not None:
+        limit, reason = start.tolerance.echo(float(np.abs(echo - b).max()))
+    else:
+        limit *= start.tolerance.terms
+        reason = f"that of the weights, over {start.tolerance.terms:,} inputs"
+    found = difference("test logits", a, b, limit)
+    for view in outputs.VIEWS if not found.passed else ():
+        as_probabilities = difference("test probabilities", view(a), view(b), limit)
+        found = as_probabilities if as_probabilities.passed else found
+    right = [(side.argmax(axis=1) == labels) for side in (a, b)]
+    changed = int((a.argmax(axis=1) != b.argmax(axis=1)).sum())
+    note = (
+        f"accuracy {right[0].mean():.2%} and {right[1].mean():.2%}, "
+        f"{changed:,} of {len(labels):,} predictions differ"
+    )
+    return Rung("test images", "logits of the trained networks", (found,), reason, note=note)
