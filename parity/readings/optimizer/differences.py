@@ -93,6 +93,6 @@ def _ratio(a: Rule, b: Rule) -> float:
         moved = [(x, y) for x, y in zip(a.rates, b.rates, strict=False) if x and y]
         return moved[0][1] / moved[0][0] if moved else 0.0
     old, new = a.epsilon + a.accumulator, b.epsilon + b.accumulator
-    inside = a.family in ("RMSprop", "Adagrad") and not a.epsilon_last
+    inside = a.epsilon_at == "inside"
     ratio = old / max(new, 1e-300)
     return float(ratio**0.5 if inside else ratio)

@@ -15,6 +15,7 @@ from parity.readings.optimizer.fit import LIMIT, explains
 from parity.readings.optimizer.record import Record, flat, sample
 from parity.readings.optimizer.rule import Rule, simulate
 from parity.readings.optimizer.search import Identified, identify
+from parity.readings.optimizer.settle import clean
 from parity.readings.optimizer.table import Setting, changes, described
 from parity.readings.trace import Trace
 
@@ -59,9 +60,11 @@ def explain(
 def _identified(record: Record, other: Identified) -> Identified:
     """The rule of the other side, changed in one thing, before any other."""
     like = identify(record, other.rules[0]) if other.rules else Identified(())
-    if like.rules and len(set(like.rules[0].rates)) == 1:
+    if any(map(clean, like.rules)):
         return like
     blind = identify(record)
+    if any(map(clean, blind.rules)):
+        return blind
     return Identified((*like.rules, *blind.rules), blind.nearest or like.nearest)
 
 

@@ -218,9 +218,9 @@ def _thresholds(rule: Rule, record: Record) -> tuple[float, ...]:
 
 def _moved(rule: Rule, settings: Mapping[str, float]) -> Rule:
     """With these settings, and an epsilon that leaves the first step as it is."""
-    if "beta_2" in settings and (rule.family == "RMSprop" or not rule.epsilon_last):
+    if "beta_2" in settings and (rule.family == "RMSprop" or rule.epsilon_at != "last"):
         ratio = (1 - settings["beta_2"]) / (1 - rule.beta_2)
-        inside = rule.family in ("RMSprop", "Adadelta") and not rule.epsilon_last
+        inside = rule.epsilon_at == "inside"
         settings = {**settings, "epsilon": rule.epsilon * (ratio if inside else ratio**0.5)}
     return rule.having(settings)
 

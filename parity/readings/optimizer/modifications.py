@@ -18,7 +18,7 @@ CLIPS: tuple[ClipKind, ...] = ("value", "norm", "global norm")
 CHOICES: dict[str, tuple[Any, ...]] = {
     "nesterov": (False, True),
     "rate_inside": (False, True),
-    "epsilon_last": (False, True),
+    "epsilon_at": ("first", "last", "inside"),
     "bias": ("exact", "float32", "none", "of the mean only", "of the square only"),
     "count": (1, 2, 0),
     "amsgrad": (False, True),
@@ -43,12 +43,14 @@ def varied(rule: Rule, record: Record) -> Iterator[Hypothesis]:
     yield Hypothesis(rule)
 
 
-def modified(hypotheses: Iterable[Hypothesis], record: Record) -> Iterator[Hypothesis]:
+def modified(
+    hypotheses: Iterable[Hypothesis], record: Record, rare: bool = True
+) -> Iterator[Hypothesis]:
     """With one thing done to the gradients, between the steps or to the weights."""
     for base in hypotheses:
-        for changed in _changes(record):
+        for changed in (*_changes(record), *(_rare_changes() if rare else ())):
             yield replace(base, rule=base.rule.having(changed), tied=True)
-        for changed in _averages(record.steps):
+        for changed in _averages(record.steps) if rare else ():
             rule = base.rule.having(changed)
             yield replace(base, rule=rule, free=("average", *base.free), tied=True)
         if base.tied:
@@ -56,18 +58,24 @@ def modified(hypotheses: Iterable[Hypothesis], record: Record) -> Iterator[Hypot
 
 
 def _changes(record: Record) -> Iterator[dict[str, Any]]:
-    still = ~record.change.any(axis=1)
+    moving = record.change.any(axis=1)
     yield {"repeats": 2}
-    yield {"repeats": 3}
-    sizes = np.abs(record.change[record.change != 0])
+    yield {"zeroed": False}
+    sizes = np.abs(record.change[moving.argmax()])
+    sizes = sizes[sizes > 0]
     if len(sizes) and np.ptp(sizes) < 1e-6 * sizes.max():
         yield {"signed": True}
+    if not moving.all():
+        yield from _loops(~moving)
+    for which in ("all", "tensor"):
+        yield {"normed": which}
+
+
+def _rare_changes() -> Iterator[dict[str, Any]]:
+    yield {"repeats": 3}
+    yield {"forgets": True}
     for group in ("unit", "input", "tensor"):
         yield {"centred": group}
-    yield {"zeroed": False}
-    yield {"forgets": True}
-    if still.any():
-        yield from _loops(still)
     for kind in ("equal", "equal, with the initial weights"):
         yield {"written": 1, "average_kind": kind}
 
@@ -136,5 +144,9 @@ def limited(rule: Rule, record: Record) -> Iterator[Rule]:
         yield replace(rule, stored=precision)
     after = record.before + record.change
     for kind in ("unit", "input", "tensor", "value"):
-        sizes = np.abs(after) if kind == "value" else record.norms_of(after, kind)
-        yield replace(rule, cap=nearest_round(float(sizes.max()), 1e-12), cap_kind=kind)
+        largest = float((np.abs(after) if kind == "value" else record.norms_of(after, kind)).max())
+        capped = replace(rule, cap_kind=kind, cap=nearest_round(largest, 1e-12))
+        yield capped
+        if kind in ("unit", "input"):
+            capped = replace(capped, cap=nearest_round(largest, 1e-6))
+            yield from (replace(capped, cap_form=form) for form in ("torch", "keras"))

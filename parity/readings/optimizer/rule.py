@@ -34,9 +34,9 @@ class Rule:
         beta_1: Decay of the mean gradient.
         beta_2: Decay of the mean squared gradient; rho of RMSprop and Adadelta.
         epsilon: What keeps the denominator from zero.
-        epsilon_last: torch's place of epsilon: Adam and its kin, added after the bias correction of
-            the root; RMSprop and Adagrad, outside the root; Adamax, to the gradient's size.
-            Otherwise Keras'.
+        epsilon_at: Where it is added: "last", torch's place (Adam and its kin: to the root after the
+            bias correction; RMSprop and Adagrad: outside the root; Adamax: to the gradient's size);
+            "first", Keras' (before the bias correction); or "inside" the root.
         bias: How the bias of Adam's and Nadam's averages is corrected.
         count: Number of the first step in the bias correction.
         amsgrad: Adam divides by the largest mean square so far.
@@ -45,6 +45,7 @@ class Rule:
         momentum_decay: Nadam's exponent of 0.96 for each step: Keras 1, torch 0.004.
         scale: What the gradients are multiplied by before anything else.
         signed: Of a gradient only the sign counts.
+        normed: Gradients are divided by the norm of their tensor, or of all; empty for neither.
         centred: Over what groups of weights the mean gradient is subtracted; empty for none.
         clip: Threshold of gradient clipping; infinite for none.
         clip_kind: What is compared with it: each value, each tensor's norm, the norm of all.
@@ -65,6 +66,7 @@ class Rule:
         cap: What the weights are shrunk to after each step; infinite for none.
         cap_kind: What is compared with it: each value, or the norm of each unit's incoming weights,
             of each input's, of each tensor's.
+        cap_form: torch and Keras divide by the norm plus 1e-7, Keras even where it is below the cap.
         stored: Precision that the weights are rounded to after each step.
         frozen: Names of tensors that are never updated.
         factors: Names of tensors and what their own learning rate is a multiple by.
@@ -79,7 +81,7 @@ class Rule:
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
-    epsilon_last: bool = False
+    epsilon_at: Literal["first", "last", "inside"] = "first"
     bias: Bias = "exact"
     count: int = 1
     amsgrad: bool = False
@@ -88,6 +90,7 @@ class Rule:
     momentum_decay: float = 0.004
     scale: float = 1.0
     signed: bool = False
+    normed: Literal["", "tensor", "all"] = ""
     centred: Group | Literal[""] = ""
     clip: float = np.inf
     clip_kind: ClipKind = "value"
@@ -105,6 +108,7 @@ class Rule:
     average_kind: Average = "exponential"
     cap: float = np.inf
     cap_kind: Group | Literal["value"] = "unit"
+    cap_form: Literal["exact", "torch", "keras"] = "exact"
     stored: Precision = "as it is"
     frozen: frozenset[str] = frozenset()
     factors: tuple[tuple[str, float], ...] = ()
@@ -170,8 +174,8 @@ def decayed(rule: Rule, record: Record) -> Floats:
 
 def decays(rule: Rule, record: Record) -> Floats:
     """1 for the weights that decay, 0 for the others, float64 [N]."""
-    result: Floats = 1.0 - record.of(rule.spared)
-    return result
+    ones = np.ones(len(record.tensor))
+    return ones - record.of(rule.spared) if rule.spared else ones
 
 
 def averaged(rule: Rule, moved: Floats) -> Floats:
@@ -209,22 +213,24 @@ def _changed(rule: Rule, record: Record, t: int, gradient: Floats) -> Floats:
         gradient = gradient - means[record.groups[rule.centred]]
     if rule.signed:
         gradient = np.sign(gradient)
-    if np.isfinite(rule.clip):
-        if rule.clip_kind == "value":
-            gradient = np.clip(gradient, -rule.clip, rule.clip)
-        else:
-            gradient = gradient * _clipping(rule, record, t)
+    if rule.normed:
+        gradient = gradient / _norms(record, t, rule.normed == "all")
+    if rule.clip_kind == "value":
+        gradient = np.clip(gradient, -rule.clip, rule.clip)
+    elif np.isfinite(rule.clip):
+        norms = _norms(record, t, rule.clip_kind == "global norm") * abs(rule.scale)
+        gradient = gradient * np.minimum(1, rule.clip / (norms + rule.clip_epsilon))
     if rule.decay and rule.decay_kind == "coupled":
         gradient = gradient + rule.decay * decays(rule, record) * record.before[t]
     return gradient
 
 
-def _clipping(rule: Rule, record: Record, t: int) -> Floats:
-    norms = record.norms[t] * abs(rule.scale)
-    if rule.clip_kind == "global norm":
+def _norms(record: Record, t: int, all_together: bool) -> Floats:
+    """For each weight the norm of its tensor's gradient, or of all tensors', float64 [N]."""
+    norms = record.norms[t]
+    if all_together:
         norms = np.full(norms.shape, np.sqrt(np.square(norms).sum()))
-    factor = np.minimum(1, rule.clip / np.maximum(norms + rule.clip_epsilon, 1e-300))
-    result: Floats = factor[record.tensor]
+    result: Floats = np.maximum(norms, 1e-300)[record.tensor]
     return result
 
 
@@ -235,5 +241,7 @@ def _capped(rule: Rule, record: Record, weights: Floats) -> Floats:
     if rule.cap_kind == "value":
         return np.clip(weights, -rule.cap, rule.cap)
     norms = record.norms_of(weights, rule.cap_kind)
-    result: Floats = weights * np.minimum(1, rule.cap / np.maximum(norms, 1e-300))
-    return result
+    if rule.cap_form == "exact":
+        return weights * np.minimum(1, rule.cap / np.maximum(norms, 1e-300))
+    shrunk = weights * (np.minimum(norms, rule.cap) / (norms + 1e-7))
+    return shrunk if rule.cap_form == "keras" else np.where(norms > rule.cap, shrunk, weights)

@@ -18,7 +18,7 @@ from parity.readings.optimizer.modifications import (
 from parity.readings.optimizer.record import Record, sample
 from parity.readings.optimizer.rule import Rule, simulate
 from parity.readings.optimizer.settle import clean, complexity, regular, settled
-from parity.readings.optimizer.table import FAMILIES
+from parity.readings.optimizer.table import FAMILIES, changes
 
 POOL, FITTED, TRIED = 20_000, 1500, 300
 """Weights among which is searched, that a fit uses, and a first try."""
@@ -71,23 +71,23 @@ def identify(record: Record, like: Rule | None = None) -> Identified:
 
 def _identify(record: Record, like: Rule | None) -> Identified:
     """Try every hypothesis, the plainest first, until one explains the record."""
-    search = _Search(record)
+    search = _Search(record, like)
     if like is None:
         _everywhere(search, record)
     else:
         rule = replace(like, frozen=frozenset())
-        search.among(varied(rule, record), first=False)
-        if not search.clean:
-            search.among(modified([Hypothesis(rule, tied=True)], record), first=False)
+        search.among(varied(rule, record))
+        if not search.done:
+            search.among(modified([Hypothesis(rule, tied=True)], record))
     rules = {_tidy(rule): None for rule in search.rules if regular(rule.rates)}
-    return Identified(tuple(sorted(rules, key=complexity)), search.nearest)
+    return Identified(tuple(sorted(rules, key=search.order)), search.nearest)
 
 
 def _everywhere(search: "_Search", record: Record) -> None:
     plain, common = list(members(rare=True)), list(members())
     search.among(plain)
     if search.rules:
-        if not search.clean:  # clipped steps look like a schedule
+        if not search.done:  # clipped steps look like a schedule
             found = tuple(search.rules)
             same = [Hypothesis(replace(rule, rates=()), tied=True) for rule in found[:MOST]]
             search.among(modified(same, record))
@@ -97,7 +97,7 @@ def _everywhere(search: "_Search", record: Record) -> None:
     for hypotheses in (
         search.unsettled(decayed(plain, record)),
         clipped(common),
-        modified(common, record),
+        modified(common, record, rare=False),
         search.unsettled(clipped(decayed(common, record))),
     ):
         search.among(hypotheses)
@@ -125,7 +125,7 @@ def _of_largest(record: Record) -> Rule | None:
 
 
 def _kin(a: Rule, b: Rule) -> bool:
-    return (a.family, a.epsilon_last, a.nesterov) == (b.family, b.epsilon_last, b.nesterov)
+    return (a.family, a.epsilon_at, a.nesterov) == (b.family, b.epsilon_at, b.nesterov)
 
 
 def _tidy(rule: Rule) -> Rule:
@@ -140,7 +140,8 @@ def _tidy(rule: Rule) -> Rule:
 class _Search:
     """The rules found so far, and what came nearest."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, like: Rule | None = None) -> None:
+        self.like = like
         self.some, self.few = sample(record, FITTED), sample(record, TRIED)
         self.rules: list[Rule] = []
         self.nearest: Fit | None = None
@@ -148,14 +149,20 @@ class _Search:
         self._known: dict[object, float] = {}
 
     @property
-    def clean(self) -> bool:
-        """Whether one of the rules has one learning rate, and all in round numbers."""
-        return any(clean(rule) for rule in self.rules)
+    def done(self) -> bool:
+        """Whether one of the rules is in round numbers, with the learning rates that are known."""
+        return any(
+            self.like.rates == rule.rates if self.like else clean(rule) for rule in self.rules
+        )
 
-    def among(self, hypotheses: Iterable[Hypothesis], first: bool = True) -> None:
-        """Try each, until one explains all in round numbers; `first`: the first step before all."""
+    def order(self, rule: Rule) -> tuple[int, float]:
+        """What is nearest to the known rule, or plain, comes first."""
+        return len(changes(self.like, rule)) if self.like else 0, complexity(rule)
+
+    def among(self, hypotheses: Iterable[Hypothesis]) -> None:
+        """Try each, until one explains all in round numbers."""
         for hypothesis in hypotheses:
-            miss = self._first_step(hypothesis) if first else None
+            miss = None if self.like else self._first_step(hypothesis)
             if miss is not None and miss > HOPELESS:
                 continue
             found = fit(start(hypothesis, self.few), self.few)
@@ -170,7 +177,7 @@ class _Search:
                 self.nearest = found
             if found.miss <= LIMIT:
                 self.rules += [r for r in settled(found, self.some) if explains(r, self.some)]
-                if self.clean:
+                if self.done:
                     return
 
     def unsettled(self, hypotheses: Iterable[Hypothesis]) -> Iterator[Hypothesis]:
@@ -194,13 +201,18 @@ class _Search:
         if rule.clip_kind == "global norm":
             free = tuple(name for name in free if name != "clip")  # one step cannot tell it
         early = tuple(name for name in free if name in EARLY)
-        usual = Rule(rule.family)  # but for what the first step does not show
-        key = replace(
-            rule, beta_1=usual.beta_1, beta_2=usual.beta_2, nesterov=False, rate_inside=False,
-            momentum=0.0, amsgrad=False, momentum_decay=usual.momentum_decay, written=0,
-            average=0.0, zeroed=True, forgets=False, rates=(),
-        )  # fmt: skip
-        if (key, early) not in self._known:
+        done = (rule.signed, rule.centred, rule.clip_kind, rule.decay_kind, rule.spared)
+        key = (_divides(rule), *done, rule if rule.repeats > 1 else None, early)
+        if key not in self._known:
             begun = start(replace(hypothesis, free=early), self._early)
-            self._known[key, early] = fit(begun, self._early).miss
-        return self._known[key, early]
+            self._known[key] = fit(begun, self._early).miss
+        return self._known[key]
+
+
+def _divides(rule: Rule) -> str:
+    """What the first step divides a gradient by."""
+    if rule.family in ("SGD", "RAdam"):
+        return "nothing"
+    if rule.family in ("Lion", "Rprop"):
+        return "its size"
+    return "its square and epsilon" if rule.epsilon_at == "inside" else "its size and epsilon"

@@ -60,10 +60,10 @@ def _snapped(found: Fit, record: Record) -> Fit:
 
 def _variants(rule: Rule, record: Record) -> Iterator[Rule]:
     """What the learning rates of the fit can stand for."""
-    if rule.family == "Adam" and not rule.epsilon_last:
+    if rule.family == "Adam" and rule.epsilon_at == "first":
         for bias in ("exact", "float32", "none"):
             yield replace(rule, bias=bias)
-    elif rule.family == "Adagrad" and not rule.epsilon_last and rule.epsilon > 1e-5:
+    elif rule.family == "Adagrad" and rule.epsilon_at == "inside" and rule.epsilon > 1e-5:
         # Inside the root, epsilon and the initial accumulator are one sum.
         for near in (rounded(rule.epsilon * shrunk, n) for n in (1, 2) for shrunk in (1, 0.999)):
             for accumulator in (near, through_float32(near)):
@@ -127,7 +127,8 @@ def regular(rates: tuple[float, ...]) -> bool:
         return True
     if len(rates) < 3 or not (known > 0).all():
         return len(rates) < 3 or _smooth(known)
-    functions = (known, np.log(known), 1 / known, 1 / known**2)
+    angle = np.arccos(np.clip(2 * known / known[0] - 1, -1, 1))  # half a cosine from the first step
+    functions = (known, np.log(known), 1 / known, 1 / known**2, angle)
     return any(np.abs(np.diff(f, 2)).max() <= 1e-6 * np.ptp(f) for f in functions) or _smooth(known)
 
 
@@ -149,7 +150,7 @@ def complexity(rule: Rule) -> float:
     rates = digits(rule.rates[0]) if constant else 5 + sum(map(digits, rule.rates))
     numbers = sum(digits(getattr(rule, name)) for name in _NUMBERS)
     limits = sum(3 + digits(x) for x in (rule.clip, rule.cap) if np.isfinite(x))
-    usual = Rule(rule.family, epsilon_last=rule.epsilon_last)
+    usual = Rule(rule.family, epsilon_at=rule.epsilon_at)
     odd = sum(
         getattr(rule, field.name) != getattr(usual, field.name)
         for field in fields(Rule)

@@ -27,7 +27,7 @@ def _sgd(rule: Any, count: int) -> Step:
         gradient, rate = yield update
         if rule.rate_inside:
             gradient = rate * gradient
-        kept = 1.0 if first else 1 - rule.dampening
+        kept = 1 - rule.dampening if rule.momentum and not first else 1.0
         buffer, first = rule.momentum * buffer + kept * gradient, False
         update = rule.momentum * buffer + gradient if rule.nesterov else buffer
         if not rule.rate_inside:
@@ -42,11 +42,10 @@ def _adam(rule: Any, count: int) -> Step:
         square = square + (1 - rule.beta_2) * (np.square(gradient) - square)
         largest = np.maximum(largest, square) if rule.amsgrad else square
         first, second = _corrections(rule, max(t, 1))
-        root = np.sqrt(largest)
-        if rule.epsilon_last:
-            update = rate / first * mean / (root / np.sqrt(second) + rule.epsilon)
+        if rule.epsilon_at == "first":
+            update = rate * np.sqrt(second) / first * mean / (np.sqrt(largest) + rule.epsilon)
         else:
-            update = rate * np.sqrt(second) / first * mean / (root + rule.epsilon)
+            update = rate / first * mean / _root(rule, largest / second)
 
 
 def _corrections(rule: Any, t: int) -> tuple[float, float]:
@@ -63,10 +62,10 @@ def _adamax(rule: Any, count: int) -> Step:
     for t in itertools.count(rule.count):
         gradient, rate = yield update
         mean = mean + (1 - rule.beta_1) * (gradient - mean)
-        size = np.abs(gradient) + (rule.epsilon if rule.epsilon_last else 0.0)
-        largest = np.maximum(rule.beta_2 * largest, size)
+        to_size, to_largest = (rule.epsilon * (rule.epsilon_at == at) for at in ("last", "first"))
+        largest = np.maximum(rule.beta_2 * largest, np.abs(gradient) + to_size)
         first, _ = _corrections(rule, max(t, 1))
-        update = rate / first * mean / (largest + (0.0 if rule.epsilon_last else rule.epsilon))
+        update = rate / first * mean / (largest + to_largest)
 
 
 def _radam(rule: Any, count: int) -> Step:
@@ -99,9 +98,9 @@ def _nadam(rule: Any, count: int) -> Step:
         )
         # Keras' product of the momenta is the one place where it keeps the exact numbers.
         factor = rule.beta_1 * (1 - 0.5 * 0.96 ** (t * rule.momentum_decay))
-        product *= factor
+        before, product = product, product * factor
         if rule.bias == "float32 product":
-            product = float(np.float32(product / factor) * np.float32(factor))
+            product = float(np.float32(before) * np.float32(factor))
         mean = mean + (1 - beta_1) * (gradient - mean)
         square = square + (1 - beta_2) * (np.square(gradient) - square)
         ahead = following * mean / (1 - product * following) + (1 - now) * gradient / (1 - product)
@@ -130,7 +129,9 @@ def _adagrad(rule: Any, count: int) -> Step:
 
 def _root(rule: Any, square: Floats) -> Floats:
     result: Floats = (
-        np.sqrt(square) + rule.epsilon if rule.epsilon_last else np.sqrt(square + rule.epsilon)
+        np.sqrt(square + rule.epsilon)
+        if rule.epsilon_at == "inside"
+        else np.sqrt(square) + rule.epsilon
     )
     return result
 

@@ -36,7 +36,8 @@ class Members:
 
 
 _MOMENTS = ("epsilon", "beta_1", "beta_2")
-_LAST = {"epsilon_last": (True, False)}
+_ADAM = {"epsilon_at": ("last", "first")}
+_ROOT = {"epsilon_at": ("last", "inside")}
 _OFF_ON = (False, True)
 FAMILIES: dict[str, tuple[Members, ...]] = {
     "SGD": (
@@ -45,39 +46,37 @@ FAMILIES: dict[str, tuple[Members, ...]] = {
         Members(("momentum", "dampening"), rare=True),
     ),
     "RMSprop": (
-        Members(("epsilon", "beta_2"), _LAST),
-        Members(("epsilon", "beta_2"), _LAST | {"centered": (True,)}, rare=True),
+        Members(("epsilon", "beta_2"), _ROOT),
+        Members(("epsilon", "beta_2"), _ROOT | {"centered": (True,)}, rare=True),
         Members(
             ("epsilon", "beta_2", "momentum"),
-            _LAST | {"centered": _OFF_ON, "rate_inside": _OFF_ON},
+            _ROOT | {"centered": _OFF_ON, "rate_inside": _OFF_ON},
             rare=True,
         ),
     ),
     "Adagrad": (
-        Members(("epsilon",), _LAST),
-        Members(("epsilon", "accumulator"), {"epsilon_last": (True,)}, rare=True),
+        Members(("epsilon",), _ROOT),
+        Members(("epsilon", "accumulator"), {"epsilon_at": ("last",)}, rare=True),
     ),
-    "Adam": (Members(_MOMENTS, _LAST), Members(_MOMENTS, _LAST | {"amsgrad": (True,)}, rare=True)),
-    "Nadam": (Members(_MOMENTS, {"momentum_decay": (0.004, 1.0), "epsilon_last": (True,)}),),
-    "Adamax": (Members(_MOMENTS, _LAST, rare=True),),
-    "RAdam": (Members(_MOMENTS, {"epsilon_last": (False,)}, rare=True),),
-    "Adadelta": (Members(("epsilon", "beta_2"), rare=True),),
+    "Adam": (Members(_MOMENTS, _ADAM), Members(_MOMENTS, _ADAM | {"amsgrad": (True,)}, rare=True)),
+    "Nadam": (Members(_MOMENTS, {"momentum_decay": (0.004, 1.0), "epsilon_at": ("last",)}),),
+    "Adamax": (Members(_MOMENTS, _ADAM, rare=True),),
+    "RAdam": (Members(_MOMENTS, {"epsilon_at": ("first",)}, rare=True),),
+    "Adadelta": (Members(("epsilon", "beta_2"), {"epsilon_at": ("inside",)}, rare=True),),
     "Lion": (Members(("beta_1", "beta_2"), rare=True),),
     "Rprop": (Members(rare=True),),
 }
 """By name; the members that are met most come first. `steps.STEPS` has their updates."""
 
 PLACES = {
-    ("Adam", True): "added to the root, after the bias correction",
-    ("Adam", False): "added to the root, before the bias correction",
-    ("Adamax", True): "added to the gradient's size",
-    ("Adamax", False): "added to the denominator",
-    ("RMSprop", True): "added to the root",
-    ("RMSprop", False): "inside the root",
-    ("Adagrad", True): "added to the root",
-    ("Adagrad", False): "inside the root",
+    ("Adam", "last"): "added to the root, after the bias correction",
+    ("Adam", "first"): "added to the root, before the bias correction",
+    ("Adamax", "last"): "added to the gradient's size",
+    ("Adamax", "first"): "added to the denominator",
+    ("RMSprop", "last"): "added to the root",
+    ("Adagrad", "last"): "added to the root",
 }
-"""Of epsilon, by family and `Rule.epsilon_last`."""
+"""Of epsilon, by family and `Rule.epsilon_at`; else it is inside the root."""
 DECAYS = {
     "coupled": "L2, added to the gradient",
     "decoupled": "decoupled",
@@ -158,7 +157,7 @@ def _rates(rule: Rule) -> str:
 
 
 def _constant(a: Rule, b: Rule) -> bool:
-    return len(set(a.rates)) == len(set(b.rates)) == 1
+    return a.family == b.family and len(set(a.rates)) == len(set(b.rates)) == 1
 
 
 def _clipping(rule: Rule) -> str:
@@ -215,15 +214,15 @@ _ADAMS = ("Adam", "Nadam", "Adamax", "RAdam")
 _BIASED = ("Adam", "Adamax", "Nadam")
 _EPSILON = ("Adam", "Nadam", "RMSprop", "Adagrad", "Adamax", "Adadelta", "RAdam")
 _COMMON = (
-    "family rates scale signed centred clip clip_kind clip_epsilon decay decay_kind spared zeroed "
-    "every gather repeats forgets written average average_kind cap cap_kind stored frozen factors"
+    "family rates scale signed normed centred clip clip_kind clip_epsilon decay decay_kind spared zeroed "
+    "every gather repeats forgets written average average_kind cap cap_kind cap_form stored frozen factors"
 ).split()
 _OWN = tuple(each.name for each in fields(Rule) if each.name not in _COMMON)
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "optimiser",
-        ("family", *_OWN),
+        ("family", "rates", *_OWN),
         lambda rule: described(rule),
         "use the same optimiser, with all settings given",
         lambda a, b: a.family != b.family,
@@ -256,8 +255,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "epsilon's place",
-        ("epsilon_last",),
-        lambda rule: PLACES.get((rule.family, rule.epsilon_last), ""),
+        ("epsilon_at",),
+        lambda rule: PLACES.get((rule.family, rule.epsilon_at), "inside the root"),
         _EXACT + "add epsilon in the same place",
         _of("Adam", "RMSprop", "Adagrad", "Adamax"),
     ),
@@ -366,6 +365,16 @@ SETTINGS: tuple[Setting, ...] = (
         "give the optimiser the gradients as they are",
     ),
     Setting(
+        "normalised gradients",
+        ("normed",),
+        lambda rule: {
+            "": "as they are",
+            "tensor": "divided by the norm of their tensor",
+            "all": "divided by the norm of all",
+        }[rule.normed],
+        "give the optimiser the gradients as they are",
+    ),
+    Setting(
         "centred gradients",
         ("centred",),
         lambda rule: (
@@ -415,7 +424,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "weights limited",
-        ("cap", "cap_kind"),
+        ("cap", "cap_kind", "cap_form"),
         _cap,
         "give both the same constraint: max_norm in Keras, renorm or clamp_ after step() in torch",
     ),
@@ -445,7 +454,7 @@ SETTINGS: tuple[Setting, ...] = (
         ("rates",),
         _rates,
         "compare the schedules' values step by step",
-        lambda a, b: not _constant(a, b),
+        lambda a, b: a.family == b.family and not _constant(a, b),
     ),
 )
 """Every setting, in the order in which rules are compared."""
@@ -454,7 +463,7 @@ CENTRED = {"unit": "column", "input": "row", "tensor": "tensor", "": ""}
 
 def described(rule: Rule) -> str:
     """The rule in one line: "Adam(learning rate 0.001, ...)"."""
-    usual = Rule(rule.family, epsilon_last=rule.epsilon_last)
+    usual = Rule(rule.family, epsilon_at=rule.epsilon_at)
     unsaid = ("optimiser", "learning rate", "learning-rate schedule", "epsilon's place")
     parts = [f"learning rate {_rates(rule)}"]
     for setting in SETTINGS:
