@@ -17,6 +17,7 @@ from parity.readings.optimizer.rule import Rule, simulate
 from parity.readings.optimizer.search import Identified, identify
 from parity.readings.optimizer.settle import clean
 from parity.readings.optimizer.table import Setting, changes, described
+from parity.readings.optimizer.words import listed
 from parity.readings.trace import Trace
 
 COMPARED = 20_000
@@ -94,7 +95,7 @@ def _taken_out(
 
 
 def _said(rule: Rule, setting: Setting, rules: tuple[Rule, Rule]) -> str:
-    said = setting.words(rule)
+    said = setting.said(rule)
     a, b = (one.rates for one in rules)
     if setting.name == "learning-rate schedule" and len(a) > 1 and rule is rules[1]:
         off = [(-1, a[1:], b[:-1]), (1, a[:-1], b[1:])]
@@ -105,10 +106,14 @@ def _said(rule: Rule, setting: Setting, rules: tuple[Rule, Rule]) -> str:
 
 
 def _ordered(rules: tuple[Rule, Rule], some: Record) -> list[tuple[Setting, dict[str, Any]]]:
-    """At each point the change that leaves least."""
+    """At each point the change that leaves least, but another optimiser before all."""
     rule, left, ordered = rules[0], changes(*rules), []
+
+    def rest(change: tuple[Setting, dict[str, Any]]) -> tuple[bool, float]:
+        return "family" not in change[1], _gap(rule.having(change[1]), some)[0]
+
     while left:
-        best = min(left, key=lambda change: _gap(rule.having(change[1]), some)[0])
+        best = min(left, key=rest)
         left.remove(best)
         rule = rule.having(best[1])
         ordered.append(best)
@@ -125,22 +130,40 @@ def _gap(rule: Rule, record: Record) -> tuple[float, str]:
 def _unexplained(
     records: tuple[Record, Record], found: tuple[Identified, Identified], names: tuple[str, str]
 ) -> list[Cause]:
+    """Which tensors part at which step, what is known of either side, and how near anything came."""
     gap = float(np.abs(records[0].change - records[1].change).max())
     known = "".join(
         f" ({name}: {described(one.rules[0])})"
         for name, one in zip(names, found, strict=True)
         if one.rules
     )
-    causes: list[Cause] = []
-    for name, one in zip(names, found, strict=True):
-        if one.rules:
-            continue
-        near = ""
-        if one.nearest is not None:
-            near = (
-                f"; the nearest, {described(one.nearest.rule)}, misses by {one.nearest.share:.1g} "
-                "of the largest update"
-            )
-        text = f"no update rule known here makes {name}'s steps of {name}'s own gradients"
-        causes.append(Cause(UNEXPLAINED, gap, f"{text}{known}{near}."))
-    return causes
+    return [
+        Cause(
+            UNEXPLAINED,
+            gap,
+            f"no update rule known here makes {name}'s steps of {name}'s own gradients{known}"
+            f"{_nearest(one)}{_parted(records)}.",
+        )
+        for name, one in zip(names, found, strict=True)
+        if not one.rules
+    ]
+
+
+def _nearest(found: Identified) -> str:
+    if found.nearest is None:
+        return ""
+    rule = described(found.nearest.rule)
+    if found.nearest.miss <= LIMIT:
+        return f"; with rates that follow no schedule it would be {rule}"
+    return f"; the nearest, {rule}, misses by {found.nearest.share:.1g} of the largest update"
+
+
+def _parted(records: tuple[Record, Record]) -> str:
+    """The first step that differs, and the tensors in which it does."""
+    a, b = records
+    off = np.abs(a.change - b.change) / np.maximum(a.noise, b.noise)
+    for step, row in enumerate(off):
+        parted = [name for k, name in enumerate(a.names) if (row[a.tensor == k] > LIMIT).any()]
+        if parted:
+            return f"; the sides part at step {step + 1}, in {listed(frozenset(parted))}"
+    return ""

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.readings.optimizer.fit import Hypothesis, explains, fit, linear
+from parity.readings.optimizer.fit import Hypothesis
 from parity.readings.optimizer.numbers import SCALES, nearest_round
 from parity.readings.optimizer.record import Record
 from parity.readings.optimizer.rule import ClipKind, Rule
@@ -58,7 +58,7 @@ def modified(
 
 
 def _changes(record: Record) -> Iterator[dict[str, Any]]:
-    moving = record.change.any(axis=1)
+    moving: NDArray[np.bool_] = np.array(record.change.any(axis=1))
     yield {"repeats": 2}
     yield {"zeroed": False}
     sizes = np.abs(record.change[moving.argmax()])
@@ -143,7 +143,10 @@ def limited(rule: Rule, record: Record) -> Iterator[Rule]:
     for precision in ("bfloat16", "float16", "float32"):
         yield replace(rule, stored=precision)
     after = record.before + record.change
-    for kind in ("unit", "input", "tensor", "value"):
+    kinds: tuple[Literal["unit", "input", "tensor", "value"], ...] = (
+        "unit", "input", "tensor", "value",
+    )  # fmt: skip
+    for kind in kinds:
         largest = float((np.abs(after) if kind == "value" else record.norms_of(after, kind)).max())
         capped = replace(rule, cap_kind=kind, cap=nearest_round(largest, 1e-12))
         yield capped

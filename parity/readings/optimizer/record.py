@@ -10,7 +10,7 @@ from parity.arrays import Array, Floats, Ints, Table
 from parity.readings.trace import Trace
 
 Group = Literal["unit", "input", "tensor"]
-"""The weights that lead to one unit (a column of [in, out]), that leave one input, or a tensor's."""
+"""The weights that lead to one unit (a column of [in, out]), that leave one input, or all."""
 Precision = Literal["as it is", "float32", "float16", "bfloat16"]
 
 
@@ -171,7 +171,7 @@ def coarse(values: Floats, precision: Precision) -> Floats:
     """The nearest numbers of a precision, float64; in bfloat16 ties go to even."""
     with np.errstate(over="ignore"):
         if precision == "bfloat16":
-            bits = values.astype(np.float32).view(np.uint32).astype(np.uint64)
+            bits = values.astype(np.float32).view(np.uint32).astype(np.int64)
             bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
             return bits.astype(np.uint32).view(np.float32).astype(np.float64)
         kind = {"float32": np.float32, "float16": np.float16}.get(precision, np.float64)

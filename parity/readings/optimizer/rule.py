@@ -34,9 +34,9 @@ class Rule:
         beta_1: Decay of the mean gradient.
         beta_2: Decay of the mean squared gradient; rho of RMSprop and Adadelta.
         epsilon: What keeps the denominator from zero.
-        epsilon_at: Where it is added: "last", torch's place (Adam and its kin: to the root after the
-            bias correction; RMSprop and Adagrad: outside the root; Adamax: to the gradient's size);
-            "first", Keras' (before the bias correction); or "inside" the root.
+        epsilon_at: Where it is added. "last": torch's place (Adam: to the root after the bias
+            correction; RMSprop and Adagrad: outside the root; Adamax: to the gradient's size).
+            "first": Keras' (before the bias correction). "inside": in the root.
         bias: How the bias of Adam's and Nadam's averages is corrected.
         count: Number of the first step in the bias correction.
         amsgrad: Adam divides by the largest mean square so far.
@@ -66,7 +66,7 @@ class Rule:
         cap: What the weights are shrunk to after each step; infinite for none.
         cap_kind: What is compared with it: each value, or the norm of each unit's incoming weights,
             of each input's, of each tensor's.
-        cap_form: torch and Keras divide by the norm plus 1e-7, Keras even where it is below the cap.
+        cap_form: torch and Keras divide by the norm plus 1e-7, Keras even where it is below.
         stored: Precision that the weights are rounded to after each step.
         frozen: Names of tensors that are never updated.
         factors: Names of tensors and what their own learning rate is a multiple by.
