@@ -1,14 +1,27 @@
-"""What measured steps of an optimiser say: epsilon's place, the kind of decay, the correction."""
+"""What measured steps of an optimiser say, by the step functions and the words of its readings."""
 
 import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+
+from parity.arrays import Floats
+from parity.readings.optimizer.record import flat
+from parity.readings.optimizer.rule import Rule, simulate
+from parity.readings.optimizer.table import FAMILIES, SETTINGS
+from parity.readings.optimizer.words import BIASES, DECAYS, PLACES
+from parity.readings.trace import Trace
 
 Settings = dict[str, Any]
 PREFIX = "optimizer."
 TOLERANCE = 1e-6
 """Relative; the rounding of beta_2 that is to be seen is 6e-6."""
+FIELDS = {"beta_1": "beta_1", "beta_2": "beta_2", "rho": "beta_2"} | {
+    "initial_accumulator_value": "accumulator"
+}
+"""Keras' names of numbers, and the fields of a rule."""
 
 
 def read_optimizer(settings: Settings) -> Settings:
@@ -19,15 +32,12 @@ def read_optimizer(settings: Settings) -> Settings:
     if not own:
         return values
     del own["family"]
-    if "weight_decay_kind" in own:
-        own["weight_decay_kind"] = _decay(**own["weight_decay_kind"])
-    if "epsilon_place" in own:
-        own["epsilon_place"] = _place(family, own)
     first = own.pop("first_step", None)
-    if family in ("adam", "adamw"):
-        own["bias_correction"] = _correction(first, own["beta_1"], own["beta_2"])
-    elif family == "nadam":
-        own["momentum_warm_up"] = _warm_up(first, own["beta_1"])
+    # Keras' AdamW is its Adam in all that is measured.
+    known = next((name for name in FAMILIES if name.lower() == family.removesuffix("w")), None)
+    if known is not None:
+        numbers = {FIELDS[name]: value for name, value in own.items() if name in FIELDS}
+        own |= _measured(Rule(known, rates=(1.0,)).having(numbers), own, first)
     return {
         **values,
         "optimizer.family": family,
@@ -35,65 +45,69 @@ def read_optimizer(settings: Settings) -> Settings:
     }
 
 
-def _decay(rate: float, decay: float, weights: list[float]) -> str:
+def _measured(rule: Rule, own: Settings, first: float | None) -> Settings:
+    """What the measurements among `own` say, and the `first` step by a gradient of 1."""
+    found: Settings = {}
+    if "weight_decay_kind" in own:
+        found["weight_decay_kind"] = _decay(rule, **own["weight_decay_kind"])
+    if "epsilon_place" in own:
+        found["epsilon_place"] = _place(rule, **own["epsilon_place"])
+    tiny = replace(rule, epsilon=1e-30)
+    if rule.family == "Adam" and first is not None:
+        rules = (tiny.having({"bias": bias}) for bias in BIASES)
+        found["bias_correction"] = _told("bias correction", first, rules, _step)
+    elif rule.family == "Nadam" and first is not None:
+        rules = (replace(tiny, momentum_decay=decay) for decay in (1.0, 0.004))
+        found["momentum_warm_up"] = _told("momentum schedule", first, rules, _step)
+    return found
+
+
+def _decay(rule: Rule, rate: float, decay: float, weights: list[float]) -> str:
     """From two steps of a weight of 1 without a gradient."""
-    for text, share in {
-        "decoupled": rate * decay,
-        "decoupled, without the learning rate": decay,
-    }.items():
-        if np.allclose(weights, [1 - share, (1 - share) ** 2], rtol=TOLERANCE, atol=0):
+    for kind, text in DECAYS.items():
+        tried = rule.having({"decay": decay, "decay_kind": kind, "rates": (rate, rate)})
+        moves = _moves(tried, [1.0, weights[0]], [0.0, 0.0])
+        decoupled = kind != "coupled"
+        if decoupled and np.allclose(moves, np.diff([1.0, *weights]), rtol=TOLERANCE, atol=0):
             return text
-    return "L2, added to the gradient"
+    return DECAYS["coupled"]
 
 
-def _place(family: str, own: Settings) -> str:
+def _place(rule: Rule, gradient: float, epsilon: float, **steps: float) -> str:
     """From how much a large epsilon shortens the first step."""
-    measured = own["epsilon_place"]
-    gradient, epsilon = measured["gradient"], measured["epsilon"]
-    if family == "rmsprop":
-        root, correction = math.sqrt(1 - own["rho"]) * gradient, 1.0
-    elif family == "adagrad":
-        root, correction = math.sqrt(own["initial_accumulator_value"] + gradient**2), 1.0
-    else:
-        correction = math.sqrt(1 - own["beta_2"])
-        root = correction * gradient
-    corrected = correction != 1
-    known = {
-        "added to the root" + ", before the bias correction" * corrected: (root, epsilon),
-        "added to the root" + ", after the bias correction" * corrected: (
-            root, correction * epsilon,
-        ),
-    }  # fmt: skip
-    shares = {text: root / (root + added) for text, (root, added) in known.items()}
-    shares["inside the root"] = root / math.sqrt(root**2 + epsilon)
-    found = measured["with"] / measured["without"]
-    return _nearest(found, shares, 1e-4)
+
+    def shortened(tried: Rule) -> float:
+        large, none = (replace(tried, epsilon=size) for size in (epsilon, 1e-30))
+        return _step(large, gradient) / _step(none, gradient)
+
+    places = [at for family, at in PLACES if family == rule.family]
+    rules = (rule.having({"epsilon_at": at}) for at in (*places, "inside"))
+    return _told("epsilon's place", steps["with"] / steps["without"], rules, shortened, 1e-4)
 
 
-def _correction(first: float, beta_1: float, beta_2: float) -> str:
-    """From the first step of a gradient of 1, as a multiple of the learning rate."""
-
-    def step(b1: float, b2: float) -> float:
-        return math.sqrt((1 - b2) / (1 - beta_2)) * (1 - beta_1) / (1 - b1)
-
-    known = {
-        "exact": 1.0,
-        "betas rounded to float32": step(float(np.float32(beta_1)), float(np.float32(beta_2))),
-        "none": (1 - beta_1) / math.sqrt(1 - beta_2),
-    }
-    return _nearest(first, known, TOLERANCE)
-
-
-def _warm_up(first: float, beta_1: float) -> str:
-    """The same of Nadam, whose momentum is ``beta_1 * (1 - 0.96 ** (t * decay) / 2)``."""
-    known = {}
-    for decay in (1.0, 0.004):
-        now, following = (beta_1 * (1 - 0.96 ** (t * decay) / 2) for t in (1, 2))
-        step = 1 + following * (1 - beta_1) / (1 - now * following)
-        known[f"0.96 to the power of {'' if decay == 1 else f'{decay:g} * '}t"] = step
-    return _nearest(first, known, TOLERANCE)
+def _told(
+    name: str,
+    measured: float,
+    rules: Iterable[Rule],
+    measure: Callable[[Rule], float],
+    tolerance: float = TOLERANCE,
+) -> str:
+    """The words of a setting for the rule of which `measure` gives what was measured."""
+    rule = min(rules, key=lambda rule: abs(measure(rule) - measured))
+    if not math.isclose(measure(rule), measured, rel_tol=tolerance):
+        return f"unknown: {measured:.7g}"
+    return next(setting for setting in SETTINGS if setting.name == name).said(rule)
 
 
-def _nearest(found: float, known: dict[str, float], tolerance: float) -> str:
-    text = min(known, key=lambda name: abs(known[name] - found))
-    return text if math.isclose(known[text], found, rel_tol=tolerance) else f"unknown: {found:.7g}"
+def _step(rule: Rule, gradient: float = 1.0) -> float:
+    """How far the first step goes, as a multiple of the learning rate."""
+    return -float(_moves(rule, [1.0], [gradient])[0])
+
+
+def _moves(rule: Rule, weights: Sequence[float], gradients: Sequence[float]) -> Floats:
+    """What each step adds to a single weight."""
+    before, given = (
+        [{"weight": np.array([value])} for value in values] for values in (weights, gradients)
+    )
+    moves: Floats = simulate(rule, flat(Trace(before, given, before)))[:, 0]
+    return moves

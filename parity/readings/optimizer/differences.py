@@ -1,77 +1,19 @@
-"""Where two update rules differ, as few settings as the records allow."""
+"""Of the rules that explain two sides, the two that differ in the fewest settings."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
+from parity.readings.optimizer.fit import explains
 from parity.readings.optimizer.numbers import digits, rounded
 from parity.readings.optimizer.record import Record
-from parity.readings.optimizer.rules import Rule
-from parity.readings.optimizer.settle import complexity, explains
+from parity.readings.optimizer.rule import Rule
+from parity.readings.optimizer.settle import complexity
+from parity.readings.optimizer.table import changes
 
-Change = tuple[str, dict[str, Any]]
-"""Name of a setting, and the fields of a rule that it consists of, with their new values."""
-
-_OWN = {
-    "SGD": ("momentum", "nesterov", "dampening", "rate_inside"),
-    "Adam": ("epsilon", "epsilon_last", "bias", "beta_1", "beta_2", "amsgrad"),
-    "Nadam": ("epsilon", "bias", "beta_1", "beta_2", "momentum_decay"),
-    "RMSprop": ("epsilon", "epsilon_last", "beta_2", "centered", "momentum", "rate_inside"),
-    "Adagrad": ("epsilon", "epsilon_last", "accumulator"),
-}
-NAMES = {
-    "momentum": "momentum",
-    "nesterov": "Nesterov momentum",
-    "dampening": "dampening",
-    "rate_inside": "learning rate inside the momentum",
-    "epsilon": "epsilon's value",
-    "epsilon_last": "epsilon's place",
-    "bias": "bias correction",
-    "beta_1": "beta_1",
-    "beta_2": "beta_2",
-    "amsgrad": "amsgrad",
-    "centered": "centered",
-    "accumulator": "initial accumulator",
-    "momentum_decay": "momentum schedule",
-}
 _MOST = 6
 """Rules of a side that are compared with those of the other."""
-
-
-def changes(a: Rule, b: Rule) -> list[Change]:
-    """What turns rule `a` into rule `b`, one setting at a time."""
-    found: list[Change] = []
-
-    def differ(name: str, *fields: str) -> None:
-        new = {field: getattr(b, field) for field in fields}
-        if new != {field: getattr(a, field) for field in fields}:
-            found.append((name, new))
-
-    if a.family != b.family:
-        found.append(("optimiser", {f: getattr(b, f) for f in ("family", *NAMES)}))
-    else:
-        for field in _OWN[a.family]:
-            name = "rho" if (a.family, field) == ("RMSprop", "beta_2") else NAMES[field]
-            differ(name, field)
-    if bool(a.decay) != bool(b.decay):
-        differ("weight decay", "decay", "decay_kind", "decay_matrices")
-    elif a.decay:
-        differ("weight decay", "decay")
-        differ("weight decay's place", "decay_kind")
-        differ("weight decay's tensors", "decay_matrices")
-    differ("gradient clipping", "clip", "clip_kind", "clip_epsilon")
-    differ("sign" if a.scale == -b.scale else "gradient scale", "scale")
-    differ("repeated update", "repeats")
-    differ("frozen tensor", "frozen")
-    differ(_rates_name(a, b), "rates")
-    return found
-
-
-def _rates_name(a: Rule, b: Rule) -> str:
-    constant = len(set(a.rates)) == len(set(b.rates)) == 1
-    return "learning rate" if constant else "learning-rate schedule"
 
 
 def nearest_pair(
@@ -151,6 +93,6 @@ def _ratio(a: Rule, b: Rule) -> float:
         moved = [(x, y) for x, y in zip(a.rates, b.rates, strict=False) if x and y]
         return moved[0][1] / moved[0][0] if moved else 0.0
     old, new = a.epsilon + a.accumulator, b.epsilon + b.accumulator
-    inside = a.family in ("RMSprop", "Adagrad") and not a.epsilon_last
+    inside = a.epsilon_at == "inside"
     ratio = old / max(new, 1e-300)
     return float(ratio**0.5 if inside else ratio)

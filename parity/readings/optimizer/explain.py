@@ -5,15 +5,19 @@ made them; then one setting after the other of the first side is replaced by the
 what is left of the difference is measured.
 """
 
+from typing import Any
+
 import numpy as np
 
 from parity.readings.cause import Cause
-from parity.readings.optimizer.differences import Change, changes, nearest_pair
-from parity.readings.optimizer.identify import Identified, identify
+from parity.readings.optimizer.differences import nearest_pair
+from parity.readings.optimizer.fit import LIMIT, explains
 from parity.readings.optimizer.record import Record, flat, sample
-from parity.readings.optimizer.rules import Rule, simulate
-from parity.readings.optimizer.settle import explains
-from parity.readings.optimizer.texts import ADVICE, described, value
+from parity.readings.optimizer.rule import Rule, simulate
+from parity.readings.optimizer.search import Identified, identify
+from parity.readings.optimizer.settle import clean
+from parity.readings.optimizer.table import Setting, changes, described
+from parity.readings.optimizer.words import listed
 from parity.readings.trace import Trace
 
 COMPARED = 20_000
@@ -41,11 +45,11 @@ def explain(
     first = identify(records[0])
     if first.rules and explains(first.rules[0], records[1]):
         return []
-    second = identify(records[1])
-    if first.rules and not second.rules:
-        second = _better(second, identify(records[1], first.rules[0]))
+    second = _identified(records[1], first)
     if second.rules and not first.rules:
-        first = _better(first, identify(records[0], second.rules[0]))
+        if explains(second.rules[0], records[0]):
+            return []
+        first = _identified(records[0], second)
     found = first, second
     if not all(one.rules for one in found):
         return _unexplained(records, found, names)
@@ -54,8 +58,15 @@ def explain(
     return _taken_out(rules, records[1], some[1], names)
 
 
-def _better(found: Identified, other: Identified) -> Identified:
-    return other if other.rules else found
+def _identified(record: Record, other: Identified) -> Identified:
+    """The rule of the other side, changed in one thing, before any other."""
+    like = identify(record, other.rules[0]) if other.rules else Identified(())
+    if any(map(clean, like.rules)):
+        return like
+    blind = identify(record)
+    if any(map(clean, blind.rules)):
+        return blind
+    return Identified((*like.rules, *blind.rules), blind.nearest or like.nearest)
 
 
 def _taken_out(
@@ -66,28 +77,27 @@ def _taken_out(
     causes: list[Cause] = []
     whole, tensor = _gap(rule, record)
     before = whole
-    for name, new in _ordered(rules, some):
+    for setting, new in _ordered(rules, some):
+        name = setting.name
         alone, _ = _gap(rules[0].having(new), record)
         rule = rule.having(new)
         gap, _ = _gap(rule, record)
-        said = [f"{_said(r, name, rules)} ({n})" for n, r in zip(names, rules, strict=True)]
+        said = [f"{_said(r, setting, rules)} ({n})" for n, r in zip(names, rules, strict=True)]
         text = (
             f"{name}: {said[0]}, {said[1]}; taken out alone it brings the largest difference of a "
             f"step from {whole:.2g} (in {tensor}) to {alone:.2g}"
         )
         if causes:
             text += f", together with the former from {before:.2g} to {gap:.2g}"
-        causes.append(Cause(name, gap, f"{text}; {ADVICE[name]}."))
+        causes.append(Cause(name, gap, f"{text}; {setting.advice}."))
         before = gap
     return causes
 
 
-def _said(rule: Rule, name: str, rules: tuple[Rule, Rule]) -> str:
-    if name == "optimiser":
-        return described(rule)
-    said = value(rule, name)
+def _said(rule: Rule, setting: Setting, rules: tuple[Rule, Rule]) -> str:
+    said = setting.said(rule)
     a, b = (one.rates for one in rules)
-    if name == "learning-rate schedule" and len(a) > 1 and rule is rules[1]:
+    if setting.name == "learning-rate schedule" and len(a) > 1 and rule is rules[1]:
         off = [(-1, a[1:], b[:-1]), (1, a[:-1], b[1:])]
         late = [step for step, x, y in off if np.allclose(x, y, rtol=1e-9, atol=0)]
         if len(late) == 1:
@@ -95,11 +105,15 @@ def _said(rule: Rule, name: str, rules: tuple[Rule, Rule]) -> str:
     return said
 
 
-def _ordered(rules: tuple[Rule, Rule], some: Record) -> list[Change]:
-    """At each point the change that leaves least."""
+def _ordered(rules: tuple[Rule, Rule], some: Record) -> list[tuple[Setting, dict[str, Any]]]:
+    """At each point the change that leaves least, but another optimiser before all."""
     rule, left, ordered = rules[0], changes(*rules), []
+
+    def rest(change: tuple[Setting, dict[str, Any]]) -> tuple[bool, float]:
+        return "family" not in change[1], _gap(rule.having(change[1]), some)[0]
+
     while left:
-        best = min(left, key=lambda change: _gap(rule.having(change[1]), some)[0])
+        best = min(left, key=rest)
         left.remove(best)
         rule = rule.having(best[1])
         ordered.append(best)
@@ -116,22 +130,40 @@ def _gap(rule: Rule, record: Record) -> tuple[float, str]:
 def _unexplained(
     records: tuple[Record, Record], found: tuple[Identified, Identified], names: tuple[str, str]
 ) -> list[Cause]:
+    """Which tensors part at which step, what is known of either side, and how near anything came."""
     gap = float(np.abs(records[0].change - records[1].change).max())
     known = "".join(
         f" ({name}: {described(one.rules[0])})"
         for name, one in zip(names, found, strict=True)
         if one.rules
     )
-    causes: list[Cause] = []
-    for name, one in zip(names, found, strict=True):
-        if one.rules:
-            continue
-        near = ""
-        if one.nearest is not None:
-            near = (
-                f"; the nearest, {described(one.nearest.rule)}, misses by {one.nearest.share:.1g} "
-                "of the largest update"
-            )
-        text = f"no update rule known here makes {name}'s steps of {name}'s own gradients"
-        causes.append(Cause(UNEXPLAINED, gap, f"{text}{known}{near}."))
-    return causes
+    return [
+        Cause(
+            UNEXPLAINED,
+            gap,
+            f"no update rule known here makes {name}'s steps of {name}'s own gradients{known}"
+            f"{_nearest(one)}{_parted(records)}.",
+        )
+        for name, one in zip(names, found, strict=True)
+        if not one.rules
+    ]
+
+
+def _nearest(found: Identified) -> str:
+    if found.nearest is None:
+        return ""
+    rule = described(found.nearest.rule)
+    if found.nearest.miss <= LIMIT:
+        return f"; with rates that follow no schedule it would be {rule}"
+    return f"; the nearest, {rule}, misses by {found.nearest.share:.1g} of the largest update"
+
+
+def _parted(records: tuple[Record, Record]) -> str:
+    """The first step that differs, and the tensors in which it does."""
+    a, b = records
+    off = np.abs(a.change - b.change) / np.maximum(a.noise, b.noise)
+    for step, row in enumerate(off):
+        parted = [name for k, name in enumerate(a.names) if (row[a.tensor == k] > LIMIT).any()]
+        if parted:
+            return f"; the sides part at step {step + 1}, in {listed(frozenset(parted))}"
+    return ""

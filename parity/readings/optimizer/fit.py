@@ -1,4 +1,4 @@
-"""Fits the numbers of an update rule to recorded steps.
+"""A hypothesis about an update rule, and the residual that it leaves in recorded steps.
 
 For given betas, epsilon, ... the learning rate and decoupled decay of each step are a linear least
 squares problem of two unknowns; only the rest is searched: first on a coarse grid, then by
@@ -12,13 +12,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import least_squares
 
-from parity.readings.optimizer.grids import EARLY, SCALES, TINY, Scale, thresholds
-from parity.readings.optimizer.record import Floats, Record
-from parity.readings.optimizer.rules import Rule, decays, updates
+from parity.arrays import Floats
+from parity.readings.optimizer.numbers import SCALES, TINY, Scale
+from parity.readings.optimizer.record import Record
+from parity.readings.optimizer.rule import Rule, averaged, decayed, simulate, updates
 
 Setter = Callable[[Rule, Mapping[str, float]], Rule]
 LIMIT = 64.0
 """Roundings by which a recorded update may miss the rule that made it."""
+EARLY = ("clip", "epsilon", "decay", "accumulator")
+"""What the first step alone can tell."""
+FOLLOWED = 3
+"""Points of a grid from which the search goes on."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Hypothesis:
     Attributes:
         rule: Everything that is settled.
         free: Fields of `rule` that are fitted; the learning rates always are.
-        tied: All steps have the same learning rate.
+        tied: All steps have the same learning rate, or multiples of the rule's rates by one number.
     """
 
     rule: Rule
@@ -58,50 +63,57 @@ class Fit:
         return self.hypothesis.rule
 
 
-FOLLOWED = 3
-"""Points of a grid from which the search goes on."""
+def missed(rule: Rule, record: Record) -> float:
+    """The residual of a rule: its largest difference from the recorded updates, in roundings."""
+    off = np.abs(record.change - simulate(rule, record)) / record.noise
+    worst: float = np.nan_to_num(off, nan=1e20).max(initial=0.0)
+    return worst
+
+
+def explains(rule: Rule, record: Record) -> bool:
+    """Whether rounding accounts for all that the rule misses."""
+    return missed(rule, record) <= LIMIT
 
 
 def linear(hypothesis: Hypothesis, record: Record) -> tuple[Rule, Floats, Floats]:
     """The rule with its best rates, the shares [T] and what is missed [T, N], in roundings."""
     rule, steps = hypothesis.rule, record.steps
-    decayed = None if rule.decay_kind == "coupled" else record.before * decays(rule, record)
+    decay = None if rule.decay_kind == "coupled" else averaged(rule, decayed(rule, record))
     if hypothesis.tied:
-        moved = updates(rule, record, (1.0,) * steps)
-        rate, share = _pair(record, moved, decayed, slice(None))
-        rates, shares = [rate] * steps, np.full(steps, share)
+        profile = np.array(rule.rates[:steps] or (1.0,) * steps)
+        moved = averaged(rule, updates(rule, record, tuple(profile.tolist())))
+        decay = None if decay is None else decay * profile[:, None]
+        rate, share = _pair(record, moved, decay, slice(None))
+        rates, shares = rate * profile, share * profile
         moved = moved * rate
+        decay = None if decay is None else decay * share
     else:
-        rates, shares, moved = _each(rule, record, decayed)
-    missed = record.change + moved
-    if decayed is not None:
-        missed = missed + shares[:, None] * decayed
-    return replace(rule, rates=tuple(map(float, rates))), shares, missed / record.noise
+        rates, shares, moved = _each(rule, record, decay)
+        decay = None if decay is None else decay * shares[:, None]
+    left = record.change + moved + (0.0 if decay is None else decay)
+    return replace(rule, rates=tuple(map(float, rates))), shares, left / record.noise
 
 
-def _each(rule: Rule, record: Record, decayed: Floats | None) -> tuple[list[float], Floats, Floats]:
+def _each(rule: Rule, record: Record, decay: Floats | None) -> tuple[Floats, Floats, Floats]:
     """A rate and a share for each step: rates, shares [T], updates [T, N]."""
     steps = record.steps
-    rates: list[float] = []
-    shares = np.zeros(steps)
+    rates, shares = np.zeros((2, steps))
     if not rule.rate_inside:
         moved = updates(rule, record, (1.0,) * steps)
         for t in range(steps):
-            rate, shares[t] = _pair(record, moved, decayed, t)
-            rates.append(rate)
-        return rates, shares, moved * np.array(rates)[:, None]
+            rates[t], shares[t] = _pair(record, moved, decay, t)
+        return rates, shares, moved * rates[:, None]
     total = np.zeros(record.before.shape)
     for t in range(steps):  # a rate acts on all later steps, too
         alone = updates(rule, record, tuple(float(s == t) for s in range(steps)))
         rest = replace(record, change=record.change + total)
-        rate, shares[t] = _pair(rest, alone, decayed, t)
-        rates.append(rate)
-        total = total + rate * alone
+        rates[t], shares[t] = _pair(rest, alone, decay, t)
+        total = total + rates[t] * alone
     return rates, shares, total
 
 
 def _pair(
-    record: Record, moved: Floats, decayed: Floats | None, t: int | slice
+    record: Record, moved: Floats, decay: Floats | None, t: int | slice
 ) -> tuple[float, float]:
     """Rate and share that explain the change of these steps best."""
     noise = record.noise[t]
@@ -109,9 +121,9 @@ def _pair(
     uu, uy = float(u @ u), float(u @ y)
     if not uu > 0 or not np.isfinite(uu):
         return 0.0, 0.0
-    if decayed is None:
+    if decay is None:
         return uy / uu, 0.0
-    w = (decayed[t] / noise).ravel()
+    w = (decay[t] / noise).ravel()
     ww, uw, wy = float(w @ w), float(u @ w), float(w @ y)
     determinant = uu * ww - uw * uw
     if determinant <= 1e-10 * uu * ww:
@@ -124,14 +136,14 @@ def fit(hypothesis: Hypothesis, record: Record, having: Setter = Rule.having) ->
     if hypothesis.free:
         scales = [SCALES[name] for name in hypothesis.free]
 
-        def missed(x: Floats) -> Floats:
+        def missing(x: Floats) -> Floats:
             return _bounded(linear(_with(hypothesis, scales, x, having), record)[2]).ravel()
 
         x = [
             s.free(getattr(hypothesis.rule, n))
             for n, s in zip(hypothesis.free, scales, strict=True)
         ]
-        found = least_squares(missed, x, method="lm", ftol=1e-14, xtol=1e-14, max_nfev=120)
+        found = least_squares(missing, x, method="lm", ftol=1e-14, xtol=1e-14, max_nfev=120)
         hypothesis = _with(hypothesis, scales, found.x, having)
     rule, shares, left = linear(hypothesis, record)
     off = np.abs(_bounded(left))
@@ -147,16 +159,16 @@ def _with(
     return replace(hypothesis, rule=having(hypothesis.rule, values))
 
 
-def _bounded(missed: Floats) -> Floats:
-    missed[~(np.abs(missed) < 1e20)] = 1e20
-    return missed
+def _bounded(left: Floats) -> Floats:
+    left[~(np.abs(left) < 1e20)] = 1e20
+    return left
 
 
 def start(hypothesis: Hypothesis, record: Record) -> Hypothesis:
     """The hypothesis at the point of the grid that misses least."""
     early = [name for name in hypothesis.free if name in EARLY]
     # The norm of all gradients shows in how the steps compare.
-    seen = record if hypothesis.rule.clip_kind == "global norm" else prefix(record)
+    seen = record if hypothesis.rule.clip_kind == "global norm" else record.until_it_moves()
     hypothesis = _ranked(hypothesis, early, seen)[0]
     late = [name for name in hypothesis.free if name not in EARLY]
     if not late:
@@ -170,16 +182,12 @@ def start(hypothesis: Hypothesis, record: Record) -> Hypothesis:
     return replace(found.hypothesis, free=hypothesis.free)
 
 
-def prefix(record: Record) -> Record:
-    """The steps up to the first that changed anything."""
-    moved = np.flatnonzero(record.change.any(axis=1))
-    return record.first(int(moved[0]) + 1 if len(moved) else 1)
-
-
 def _ranked(hypothesis: Hypothesis, names: list[str], record: Record) -> list[Hypothesis]:
     """The points of the grid of these numbers, the one that misses least first."""
+    if not names:
+        return [hypothesis]
     rule = hypothesis.rule
-    grids = [thresholds(rule, record) if n == "clip" else SCALES[n].grid for n in names]
+    grids = [_thresholds(rule, record) if n == "clip" else SCALES[n].grid for n in names]
     if len(names) > 2:
         grids = [grid[::2] for grid in grids]
     points = [
@@ -189,15 +197,34 @@ def _ranked(hypothesis: Hypothesis, names: list[str], record: Record) -> list[Hy
     return sorted(points, key=lambda point: _typical(linear(point, record)[2]))
 
 
+def _thresholds(rule: Rule, record: Record) -> tuple[float, ...]:
+    """Thresholds that clip different parts of the recorded gradients."""
+    if rule.clip_kind == "value":
+        sizes = np.abs(record.gradient)
+        shares = [*np.arange(0, 0.9, 0.1), *(1 - np.geomspace(0.1, 1e-3, 9)), 1]
+        return tuple((0.999 * np.quantile(sizes[sizes > 0], shares)).tolist() or [1.0])
+    norms = record.norms if rule.clip_kind == "norm" else np.hypot.reduce(record.norms, axis=1)
+    sizes = np.unique(norms[norms > 0])
+    if len(sizes) == 0:
+        return (1.0,)
+    # Between two norms, what is clipped stays the same.
+    between = max(1, 20 // len(sizes))
+    places = (
+        np.linspace(0, len(sizes) - 1, between * min(len(sizes) - 1, 20) + 1)[1:] - 0.5 / between
+    )
+    inner = np.exp(np.interp(places, np.arange(len(sizes)), np.log(sizes)))
+    return (0.3 * float(sizes[0]), *inner.tolist())
+
+
 def _moved(rule: Rule, settings: Mapping[str, float]) -> Rule:
     """With these settings, and an epsilon that leaves the first step as it is."""
-    if "beta_2" in settings and (rule.family == "RMSprop" or not rule.epsilon_last):
+    if "beta_2" in settings and (rule.family == "RMSprop" or rule.epsilon_at != "last"):
         ratio = (1 - settings["beta_2"]) / (1 - rule.beta_2)
-        inside = rule.family == "RMSprop" and not rule.epsilon_last
+        inside = rule.epsilon_at == "inside"
         settings = {**settings, "epsilon": rule.epsilon * (ratio if inside else ratio**0.5)}
     return rule.having(settings)
 
 
-def _typical(missed: Floats) -> float:
+def _typical(left: Floats) -> float:
     """Robust: most weights say more than the worst."""
-    return float(np.log1p(np.square(_bounded(missed))).mean())
+    return float(np.log1p(np.square(_bounded(left))).mean())

@@ -1,16 +1,17 @@
 """Recorded optimiser steps as flat arrays, with the rounding that each figure may carry."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.arrays import Array, Floats, Ints, Table
 from parity.readings.trace import Trace
-from parity.sides.lockstep import Table
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Group = Literal["unit", "input", "tensor"]
+"""The weights that lead to one unit (a column of [in, out]), that leave one input, or all."""
+Precision = Literal["as it is", "float32", "float16", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Record:
         change: float64 [T, N], what each step added to them.
         gradient: float64 [T, N].
         norms: float64 [T, K], Euclidean norms of the whole tensors' gradients.
+        groups: By `Group`, int64 [N], the group that each weight belongs to; 0 for a vector's.
+        means: By `Group`, float64 [T, groups], mean gradient of each whole group; 0 of vectors'.
         noise: float64 [T, N], error of `change` that one rounding in the recorded precision makes.
         roundoff: Relative error of one rounding in the recorded precision.
     """
@@ -38,6 +41,8 @@ class Record:
     change: Floats
     gradient: Floats
     norms: Floats
+    groups: dict[Group, Ints]
+    means: dict[Group, Floats]
     noise: Floats
     roundoff: float
 
@@ -54,6 +59,7 @@ class Record:
             before=self.before[:, chosen],
             change=self.change[:, chosen],
             gradient=self.gradient[:, chosen],
+            groups={kind: ids[chosen] for kind, ids in self.groups.items()},
             noise=self.noise[:, chosen],
         )
 
@@ -65,12 +71,32 @@ class Record:
             change=self.change[:steps],
             gradient=self.gradient[:steps],
             norms=self.norms[:steps],
+            means={kind: means[:steps] for kind, means in self.means.items()},
             noise=self.noise[:steps],
         )
+
+    def until_it_moves(self) -> "Record":
+        """The steps up to the first that changed anything."""
+        moved = np.flatnonzero(self.change.any(axis=1))
+        return self.first(int(moved[0]) + 1 if len(moved) else 1)
 
     def of(self, names: frozenset[str]) -> NDArray[np.bool_]:
         """Which weights belong to these tensors, bool [N]."""
         return np.isin(self.tensor, [self.names.index(name) for name in names])
+
+    @property
+    def vectors(self) -> frozenset[str]:
+        """Names of the tensors of one dimension."""
+        return frozenset(n for n, two in zip(self.names, self.matrix, strict=True) if not two)
+
+    def norms_of(self, values: Floats, group: Group) -> Floats:
+        """For each weight the norm of its group's `values`, [T, N]; of all weights only."""
+        ids = self.groups[group]
+        squares = np.array([np.bincount(ids, np.square(row)) for row in values])
+        if group != "tensor":
+            squares[:, 0] = 0
+        result: Floats = np.sqrt(squares)[:, ids]
+        return result
 
 
 def flat(trace: Trace) -> Record:
@@ -84,6 +110,11 @@ def flat(trace: Trace) -> Record:
     squares = np.add.reduceat(np.square(gradient), starts[:-1], axis=1)
     change = after - before
     tensor = np.repeat(np.arange(len(names)), sizes)
+    groups: dict[Group, Ints] = {
+        "unit": _lines(tables[0], -1),
+        "input": _lines(tables[0], 0),
+        "tensor": tensor,
+    }
     rms = np.sqrt(squares / np.array(sizes))
     roundoff = float(np.finfo(trace.before[0][names[0]].dtype).eps) / 2
     still = frozenset(
@@ -100,6 +131,8 @@ def flat(trace: Trace) -> Record:
         change,
         gradient,
         np.sqrt(squares),
+        groups,
+        {kind: _means(gradient, ids, kind != "tensor") for kind, ids in groups.items()},
         _noise(before, change, gradient, rms[:, tensor], roundoff),
         roundoff,
     )
@@ -109,6 +142,40 @@ def _rows(steps: list[Table], names: tuple[str, ...]) -> Floats:
     return np.array(
         [np.concatenate([np.ravel(step[name]) for name in names]) for step in steps], np.float64
     )
+
+
+def _lines(arrays: list[Array], axis: int) -> Ints:
+    """Numbers of the lines along an axis that the weights lie in, from 1 on; 0 in vectors."""
+    parts, begun = [], 1
+    for array in arrays:
+        if array.ndim < 2:
+            parts.append(np.zeros(array.size, np.int64))
+            continue
+        shape = [1] * array.ndim
+        shape[axis] = array.shape[axis]
+        lines = np.arange(begun, begun + array.shape[axis]).reshape(shape)
+        parts.append(np.broadcast_to(lines, array.shape).ravel())
+        begun += array.shape[axis]
+    return np.concatenate(parts)
+
+
+def _means(values: Floats, ids: Ints, but_vectors: bool) -> Floats:
+    counts = np.maximum(np.bincount(ids), 1)
+    means = np.array([np.bincount(ids, row) / counts for row in values])
+    if but_vectors:
+        means[:, 0] = 0
+    return means
+
+
+def coarse(values: Floats, precision: Precision) -> Floats:
+    """The nearest numbers of a precision, float64; in bfloat16 ties go to even."""
+    with np.errstate(over="ignore"):
+        if precision == "bfloat16":
+            bits = values.astype(np.float32).view(np.uint32).astype(np.int64)
+            bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+            return bits.astype(np.uint32).view(np.float32).astype(np.float64)
+        kind = {"float32": np.float32, "float16": np.float16}.get(precision, np.float64)
+        return values.astype(kind).astype(np.float64)
 
 
 def _noise(

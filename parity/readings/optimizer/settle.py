@@ -5,28 +5,18 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from parity.readings.optimizer.fit import LIMIT, Fit, fit, linear
+from parity.arrays import Floats
+from parity.readings.optimizer.fit import LIMIT, Fit, explains, fit, linear
 from parity.readings.optimizer.numbers import (
-    SHARES,
+    SCALES,
     candidates,
     digits,
+    nearest_round,
     rounded,
     through_float32,
 )
-from parity.readings.optimizer.record import Floats, Record
-from parity.readings.optimizer.rules import Rule, simulate
-
-
-def missed(rule: Rule, record: Record) -> float:
-    """Largest difference between the updates of a rule and the recorded ones, in roundings."""
-    off = np.abs(record.change - simulate(rule, record)) / record.noise
-    worst: float = np.nan_to_num(off, nan=1e20).max(initial=0.0)
-    return worst
-
-
-def explains(rule: Rule, record: Record) -> bool:
-    """Whether rounding accounts for all that the rule misses."""
-    return missed(rule, record) <= LIMIT
+from parity.readings.optimizer.record import Record
+from parity.readings.optimizer.rule import Rule
 
 
 def settled(found: Fit, record: Record) -> Iterator[Rule]:
@@ -55,7 +45,7 @@ def _snapped(found: Fit, record: Record) -> Fit:
         for candidate in candidates(name, value):
             rule = found.rule.having({name: candidate})
             hypothesis = replace(found.hypothesis, rule=rule, free=free)
-            span = 1 - value if name in SHARES else value
+            span = 1 - value if SCALES[name].share else value
             near = abs(candidate - value) <= 1e-3 * abs(span)
             if not near and float(np.abs(linear(hypothesis, record)[2]).max()) > 1e5:
                 continue
@@ -70,10 +60,10 @@ def _snapped(found: Fit, record: Record) -> Fit:
 
 def _variants(rule: Rule, record: Record) -> Iterator[Rule]:
     """What the learning rates of the fit can stand for."""
-    if rule.family == "Adam" and not rule.epsilon_last:
+    if rule.family == "Adam" and rule.epsilon_at == "first":
         for bias in ("exact", "float32", "none"):
             yield replace(rule, bias=bias)
-    elif rule.family == "Adagrad" and not rule.epsilon_last and rule.epsilon > 1e-5:
+    elif rule.family == "Adagrad" and rule.epsilon_at == "inside" and rule.epsilon > 1e-5:
         # Inside the root, epsilon and the initial accumulator are one sum.
         for near in (rounded(rule.epsilon * shrunk, n) for n in (1, 2) for shrunk in (1, 0.999)):
             for accumulator in (near, through_float32(near)):
@@ -120,22 +110,38 @@ def _rates(rule: Rule, record: Record) -> Rule | None:
             if explains(constant, record):
                 return constant
     tolerance = 1e-6 if record.roundoff > 1e-10 else 1e-11
-    nearest = tuple(_near(float(rate), tolerance) for rate in known)
+    nearest = tuple(nearest_round(float(rate), tolerance) for rate in known)
     for rates in (nearest, tuple(map(float, known))):
         if explains(replace(rule, rates=rates), record):
             return replace(rule, rates=rates)
     return None
 
 
-def _near(value: float, tolerance: float) -> float:
-    for count in range(1, 8):
-        for near in (rounded(value, count), through_float32(rounded(value, count))):
-            if abs(near - value) <= tolerance * abs(value):
-                return near
-    return value
+def regular(rates: tuple[float, ...]) -> bool:
+    """Whether rates are what a person would have planned, and not what each step happened to need.
+
+    They are round, or some function of the step's number: linear, exponential, inverse, or smooth.
+    """
+    known = np.array(rates)
+    if len(set(rates)) <= 2 or max(map(digits, rates)) <= 4:
+        return True
+    if len(rates) < 3 or not (known > 0).all():
+        return len(rates) < 3 or _smooth(known)
+    angle = np.arccos(np.clip(2 * known / known[0] - 1, -1, 1))  # half a cosine from the first step
+    functions = (known, np.log(known), 1 / known, 1 / known**2, angle)
+    return any(np.abs(np.diff(f, 2)).max() <= 1e-6 * np.ptp(f) for f in functions) or _smooth(known)
 
 
-_NUMBERS = ("epsilon", "beta_1", "beta_2", "momentum", "dampening", "accumulator", "decay")
+def _smooth(rates: Floats) -> bool:
+    """Of slow changes few steps show little more than their tangent."""
+    return len(rates) > 3 and bool(
+        np.abs(np.diff(rates, 3)).max() <= 1e-2 * np.abs(np.diff(rates)).max()
+    )
+
+
+_NUMBERS = (
+    "epsilon", "beta_1", "beta_2", "momentum", "dampening", "accumulator", "decay", "average",
+)  # fmt: skip
 
 
 def complexity(rule: Rule) -> float:
@@ -143,14 +149,14 @@ def complexity(rule: Rule) -> float:
     constant = len(set(rule.rates)) == 1
     rates = digits(rule.rates[0]) if constant else 5 + sum(map(digits, rule.rates))
     numbers = sum(digits(getattr(rule, name)) for name in _NUMBERS)
-    clip = 3 + digits(rule.clip) if np.isfinite(rule.clip) else 0
-    usual = Rule(rule.family, epsilon_last=rule.epsilon_last)
+    limits = sum(3 + digits(x) for x in (rule.clip, rule.cap) if np.isfinite(x))
+    usual = Rule(rule.family, epsilon_at=rule.epsilon_at)
     odd = sum(
         getattr(rule, field.name) != getattr(usual, field.name)
         for field in fields(Rule)
-        if field.name not in (*_NUMBERS, "rates", "clip", "frozen")
+        if field.name not in (*_NUMBERS, "rates", "clip", "cap", "frozen")
     )
-    total: float = rates + numbers + clip + odd / 10
+    total: float = rates + numbers + limits + odd / 10
     return total
 
 
