@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.errors import ParityError
 from parity.judge import statistics
 from parity.judge.equivalence import Disagreement, Estimate, paired, seed_disagreement, welch
 from parity.judge.loading import Run, Side
@@ -16,7 +17,7 @@ Differences = tuple[Estimate | None, dict[int, Estimate], dict[int, Estimate]]
 """In accuracy, in each class's recall, in each class's share of the predictions."""
 
 
-class CannotCompareError(ValueError):
+class CannotCompareError(ParityError, ValueError):
     """The two sides do not answer the same questions; the message says how they differ."""
 
 

@@ -14,6 +14,7 @@ from typing import IO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from parity.errors import ParityError
 from parity.run_record import RECORD_FILE, RunRecord, RunRecordError, written_whole
 
 SIDES = {"lightning": "lightning_mnist", "keras": "keras_reference"}
@@ -22,7 +23,7 @@ ENTRIES = {side: f"{package}.instruments.lockstep:build" for side, package in SI
 POLL_SECONDS = 0.5
 
 
-class SideFailedError(RuntimeError):
+class SideFailedError(ParityError, RuntimeError):
     """A side did not finish its runs; the message has its last lines."""
 
 
