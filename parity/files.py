@@ -6,6 +6,7 @@ Nothing is unpickled and nothing is run (NumPy and msgspec only).
 import math
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -53,7 +54,7 @@ def read_json(path: Path, kind: type[T]) -> T:
         return msgspec.json.decode(content, type=kind)
     except RecursionError:
         raise ValueError("cannot be read as JSON (nested too deeply)") from None
-    except (msgspec.DecodeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"cannot be read as JSON ({error})") from error
 
 
@@ -79,13 +80,13 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         return _guarded(lambda: _arrays(file))
 
 
-def _guarded(read: Any) -> Any:
+def _guarded(read: Callable[[], T]) -> T:
     """Anything that goes wrong in a damaged file, as one kind of error."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of headers that Python 2 wrote
             return read()
-    except _Refused as refusal:
+    except _RefusedError as refusal:
         raise ValueError(str(refusal)) from None
     # NumPy, zipfile and zlib raise a dozen kinds on damaged files.
     except Exception as error:
@@ -93,7 +94,7 @@ def _guarded(read: Any) -> Any:
         raise ValueError(f"damaged, or no arrays at all ({lines[0][:200]})") from error
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """What is wrong with a file that is not damaged."""
 
 
@@ -101,23 +102,23 @@ def _arrays(file: IO[bytes]) -> dict[str, NDArray[Any]]:
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if len(members) > MOST_ARRAYS:
-            raise _Refused(f"{len(members):,} arrays; expected at most {MOST_ARRAYS}")
+            raise _RefusedError(f"{len(members):,} arrays; expected at most {MOST_ARRAYS}")
         names = [member.filename.removesuffix(".npy") for member in members]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise _Refused(f"{', '.join(sorted(twice))} occurs more than once")
+            raise _RefusedError(f"{', '.join(sorted(twice))} occurs more than once")
         if (size := sum(member.file_size for member in members)) > MOST_BYTES:
-            raise _Refused(f"{size:,} bytes of arrays; expected at most {MOST_BYTES:,}")
+            raise _RefusedError(f"{size:,} bytes of arrays; expected at most {MOST_BYTES:,}")
         return {name: _member(archive, member) for name, member in zip(names, members, strict=True)}
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _Refused(
+        raise _RefusedError(
             f"{member.filename} is compressed in a way that NumPy does not write; save it with "
             "np.savez or np.savez_compressed"
         )
     if member.flag_bits & 1:
-        raise _Refused(f"{member.filename} is encrypted")
+        raise _RefusedError(f"{member.filename} is encrypted")
     with archive.open(member) as header, archive.open(member) as whole:
         array = _array(header, whole, member.file_size)
         whole.read(1)  # to the end: only there is the CRC checked
@@ -126,22 +127,20 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
 
 def _array(header: IO[bytes], whole: IO[bytes], size: int) -> NDArray[Any]:
     """Believe a header only where the file is as long as it says."""
-    version = np.lib.format.read_magic(header)  # type: ignore[no-untyped-call]
+    version = np.lib.format.read_magic(header)
     if version not in ((1, 0), (2, 0)):
-        raise _Refused(f"an array of format {version}; expected 1.0 or 2.0")
+        raise _RefusedError(f"an array of format {version}; expected 1.0 or 2.0")
     read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
-    shape, _, dtype = read[version[0]](header)  # type: ignore[no-untyped-call]
+    shape, _, dtype = read[version[0]](header)
     if dtype.kind not in "biuf":
         what = "pickled objects" if dtype.hasobject else f"values of type {dtype}"
-        raise _Refused(f"{what}; expected numbers, which np.savez writes without pickles")
+        raise _RefusedError(f"{what}; expected numbers, which np.savez writes without pickles")
     if min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize > MOST_BYTES:
-        raise _Refused(f"an array of shape {shape}; expected at most {MOST_BYTES:,} bytes")
+        raise _RefusedError(f"an array of shape {shape}; expected at most {MOST_BYTES:,} bytes")
     if max(shape, default=0) > MOST_BYTES:  # of no elements, but of too long a shape
-        raise _Refused(f"an array of shape {shape}")
+        raise _RefusedError(f"an array of shape {shape}")
     if header.tell() + math.prod(shape) * dtype.itemsize != size:
-        raise _Refused(f"damaged: {size:,} bytes do not hold an array of shape {shape}")
+        raise _RefusedError(f"damaged: {size:,} bytes do not hold an array of shape {shape}")
     whole.seek(0)
-    array: NDArray[Any] = np.lib.format.read_array(  # type: ignore[no-untyped-call]
-        whole, allow_pickle=False
-    )
+    array: NDArray[Any] = np.lib.format.read_array(whole, allow_pickle=False)
     return array

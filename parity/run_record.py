@@ -222,7 +222,7 @@ class RunRecord:
             return msgspec.convert(values, cls)
         except RunRecordError:
             raise
-        except (ValueError, msgspec.ValidationError) as error:
+        except ValueError as error:
             raise RunRecordError(f"{path}: {error}") from error
 
 

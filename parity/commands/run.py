@@ -9,8 +9,9 @@ from rich.console import Console
 
 from parity.commands.compare import report
 from parity.commands.parser import OneSentenceParser
+from parity.judge.answers import Side
 from parity.judge.comparison import compare
-from parity.judge.loading import Side, load_run
+from parity.judge.loading import load_run
 from parity.sides.jobs import SIDES
 from parity.sides.recipe import RECIPES, Recipe
 from parity.sides.runner import export_data, train_both

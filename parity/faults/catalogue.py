@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.judge.answers import Run, Side
 from parity.judge.comparison import compare
-from parity.judge.loading import Run, Side, load_run
+from parity.judge.loading import load_run
 from parity.judge.verdict import Verdict
 from parity.sides.recipe import Recipe
 from parity.watch.diagnosis import Case, Finding, diagnose

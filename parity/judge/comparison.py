@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from parity.judge.answers import Side
 from parity.judge.evidence import CannotCompareError, Evidence, gather
-from parity.judge.loading import Side, load_side
+from parity.judge.loading import load_side
 from parity.judge.verdict import Judgement, Thresholds, Verdict, judge, worst
 
 CLEAN = "clean"

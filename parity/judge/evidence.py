@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from parity.errors import ParityError
 from parity.judge import statistics
+from parity.judge.answers import Run, Side
 from parity.judge.equivalence import Disagreement, Estimate, paired, seed_disagreement, welch
-from parity.judge.loading import Run, Side
 from parity.watch.collapse import CollapseLimits, signs_of_collapse
 
 Floats = NDArray[np.float64]

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from parity.judge import statistics
+from parity.judge.answers import Side
 from parity.judge.comparison import Comparison, View
 from parity.judge.equivalence import Estimate
 from parity.judge.evidence import Pair, SideEvidence
-from parity.judge.loading import Side
 
 SCHEMA_VERSION = 1
 

@@ -117,7 +117,7 @@ class Symptoms:
             for layer in values["layers"]:
                 layer["change"] = known(layer["change"])
             return msgspec.convert(values, cls)
-        except (ValueError, TypeError, KeyError, msgspec.ValidationError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise RunRecordError(f"{path}: cannot be read as symptoms ({error})") from error
 
     @classmethod
