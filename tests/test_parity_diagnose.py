@@ -258,30 +258,27 @@ def arrays(name: str, **values: Any) -> Write:
 
 
 PATHS: dict[str, tuple[str, Write, str]] = {
-    "nothing there": ("gone", lambda _: None, "gone: cannot be read as .npz"),
+    "nothing there": ("gone", lambda _: None, "gone: no such run or file"),
     "no folder of a run": (
-        "other", lambda folder: (folder / "other").mkdir(), "collapse.npz: cannot be read as .npz",
+        "other", lambda folder: (folder / "other").mkdir(),
+        "other: no run; expected predictions.npz or collapse.npz",
     ),
-    "no numbers": ("text.npz", text("text.npz"), "text.npz: cannot be read as .npz"),
+    "no numbers": ("text.npz", text("text.npz"), "text.npz: cannot be read as predictions"),
     "no numbers in a csv": (
-        "t.csv", text("t.csv", "digit\nseven\n"), "t.csv: cannot be read as CSV of numbers",
+        "t.csv", text("t.csv", "digit\nseven\n"),
+        "t.csv: cannot be read as predictions: cannot be read as CSV",
     ),
     "a picture": (
-        "a.png", lambda folder: Image.new("L", (28, 28)).save(folder / "a.png"), "a.png: cannot be",
-    ),
-    "classes only": (
-        "c.npz", arrays("c.npz", labels=LABELS, predictions=LABELS),
-        "c.npz: holds classes only; expected logits or probabilities",
-    ),
-    "classes only in a csv": (
-        "c.csv", text("c.csv", "label,prediction\n1,1\n2,2\n"), "c.csv: holds classes only",
+        "a.png", lambda folder: Image.new("L", (28, 28)).save(folder / "a.png"),
+        "a.png: cannot be read as predictions: a picture",
     ),
     "wrong shape": ("w.npz", arrays("w.npz", logits=GOOD[0]), "w.npz: logits of shape (10,)"),
     "other labels": (
-        "w.npz", arrays("w.npz", logits=GOOD, labels=LABELS[:5]), "w.npz: labels of type int64",
+        "w.npz", arrays("w.npz", logits=GOOD, labels=LABELS[:5]), "w.npz: labels of shape (5,)",
     ),
     "pickles": (
-        "p.npz", arrays("p.npz", logits=np.array([{}, 1], object)), "p.npz: cannot be read",
+        "p.npz", arrays("p.npz", logits=np.array([{}, 1], object)),
+        "p.npz: cannot be read as predictions: pickled objects",
     ),
 }  # fmt: skip
 

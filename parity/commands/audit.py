@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from jsonargparse import Namespace
-from rich.console import Console
 
 from parity.audit.readings import read
 from parity.audit.rows import rows
 from parity.commands.parser import OneSentenceParser
+from parity.commands.terminal import Terminal
 from parity.report.audit import document, show
 from parity.run_record import versions_of, written_whole
 from parity.sides.jobs import ENTRIES, SIDES
@@ -57,7 +57,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         SideFailedError: the data cannot be had, or a side cannot be built.
     """
     recipe = parser.recipe(flags)
-    console = Console()
+    console = Terminal()
     data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
     recipes = audited(recipe, flags.defaults)
     with console.status("asking both sides"):

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from jsonargparse import Namespace
 from rich.console import Console
+from rich.markup import escape
 
 from parity.commands.parser import OneSentenceParser
+from parity.commands.terminal import Terminal
 from parity.judge.comparison import Comparison, compare
 from parity.judge.verdict import Thresholds
 
@@ -33,7 +35,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         RunRecordError: a file is missing or breaks the contract.
     """
     flags = parser.instantiated(flags)
-    return report(compare(flags.a, flags.b, flags.margins, flags.views), flags.out, Console())
+    return report(compare(flags.a, flags.b, flags.margins, flags.views), flags.out, Terminal())
 
 
 def report(comparison: Comparison, out: Path | None, console: Console) -> int:
@@ -47,5 +49,7 @@ def report(comparison: Comparison, out: Path | None, console: Console) -> int:
     show(values, console)
     if out is not None:
         write_report(comparison, values, test_images(comparison), out)
-        console.print(f"report: {out / 'report.html'}", highlight=False, soft_wrap=True)
+        console.print(
+            f"report: {escape(str(out / 'report.html'))}", highlight=False, soft_wrap=True
+        )
     return comparison.verdict.value

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from jsonargparse import Namespace
-from rich.console import Console
 
 from parity.commands.parser import OneSentenceParser
+from parity.commands.terminal import Terminal
 from parity.judge.case_files import load_case
 from parity.report.findings import show_findings
 from parity.watch.diagnosis import diagnose
@@ -31,5 +31,5 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     """
     case = load_case(flags.run, flags.images)
     findings = diagnose(case)
-    show_findings(flags.run.name, case, findings, Console())
+    show_findings(flags.run.name, case, findings, Terminal())
     return int(bool(findings))

@@ -10,9 +10,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from jsonargparse import Namespace
-from rich.console import Console
 
 from parity.commands.parser import OneSentenceParser
+from parity.commands.terminal import Terminal
 from parity.ladder.climb import Climb, Plan
 from parity.ladder.rung import Rung
 from parity.report.ladder import document, show_rung, summary
@@ -49,7 +49,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     from parity.report.ladder_picture import draw_ladder  # slow to import
 
     recipe = parser.recipe(flags)
-    console = Console()
+    console = Terminal()
     data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
     if recipe.dropout or recipe.augmentation:
         console.print("dropout and augmentation draw at random: in lock step they are off")

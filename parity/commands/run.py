@@ -5,10 +5,10 @@ import sys
 from typing import Any
 
 from jsonargparse import Namespace
-from rich.console import Console
 
 from parity.commands.compare import report
 from parity.commands.parser import OneSentenceParser
+from parity.commands.terminal import Terminal
 from parity.judge.answers import Side
 from parity.judge.comparison import compare
 from parity.judge.loading import load_run
@@ -37,7 +37,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         CannotCompareError: the sides cannot be compared.
     """
     parser.recipe(flags)  # what is wrong with it is said before anything is done
-    console = Console()
+    console = Terminal()
     data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
     if flags.config is None and data.stem in RECIPES:
         # The recipe that suits what the data turned out to be; flags still have the last word.

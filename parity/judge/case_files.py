@@ -34,6 +34,8 @@ def load_case(path: Path, images: Sequence[Path]) -> Case:
     Raises:
         RunRecordError: a file is missing, unreadable or breaks the contract.
     """
+    if not path.exists():
+        raise RunRecordError(f"{path}: no such run or file")
     folder = path if path.is_dir() else path.parent
     if path.is_dir():
         # Where the guard stopped the run there are no predictions.

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parity.judge.answers import Side
-from parity.judge.evidence import CannotCompareError, Evidence, gather
+from parity.judge.comparable import CannotCompareError
+from parity.judge.evidence import Evidence, gather
 from parity.judge.loading import load_side
 from parity.judge.verdict import Judgement, Thresholds, Verdict, judge, worst
 

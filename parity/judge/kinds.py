@@ -14,7 +14,7 @@ INSTEAD = (
 )
 HEADS = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras writes models and weights",
-    b"\x80": "a pickle, which could run code of its own when it is opened, and so is not",
+    b"\x80": "a pickle, which is never opened here, since it could run code",
     b"\x1f\x8b": "compressed by gzip",
     b"BZh": "compressed by bzip2",
     b"\xfd7zXZ": "compressed by xz",
@@ -24,6 +24,8 @@ HEADS = {
     b"\xff\xd8\xff": "a picture",
     b"GIF8": "a picture",
     b"%PDF": "a PDF",
+    b"{": "JSON",
+    b"<": "HTML or XML",
 }
 """What a file is that begins with these bytes."""
 MEMBERS = {
@@ -52,9 +54,9 @@ def kind_of(path: Path) -> Kind:
         return _archive(path)
     for start, what in HEADS.items():
         if head.startswith(start):
-            raise ValueError(f"{what}, not predictions; {INSTEAD}")
+            raise ValueError(f"{what}; {INSTEAD}")
     if head[8:9] == b"{" and head[5:8] == b"\0\0\0":
-        raise ValueError(f"weights in safetensors, not predictions; {INSTEAD}")
+        raise ValueError(f"weights in safetensors; {INSTEAD}")
     return "text"
 
 
@@ -66,7 +68,7 @@ def _archive(path: Path) -> Literal["npz"]:
         raise ValueError(f"damaged: its list of contents cannot be read ({error})") from error
     for name in names:
         if (what := MEMBERS.get(name) or MEMBERS.get(name.rpartition("/")[2])) is not None:
-            raise ValueError(f"{what}, not predictions; {INSTEAD}")
+            raise ValueError(f"{what}; {INSTEAD}")
     if not names or not all(name.endswith(".npy") for name in names):
         raise ValueError(f"an archive of other files than arrays; {INSTEAD}")
     return "npz"

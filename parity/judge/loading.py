@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from parity.files import read_npy, read_npz
 from parity.judge.answers import Run, Side, answers
 from parity.judge.kinds import INSTEAD, kind_of
 from parity.judge.roles import of_arrays, of_table
-from parity.judge.tables import read_table
+from parity.judge.tables import Table, read_table
 from parity.run_record import (
     PREDICTIONS_FILE,
     RECORD_FILE,
@@ -24,13 +27,14 @@ def load_side(path: Path) -> Side:
     Raises:
         RunRecordError: nothing there, or a file that breaks the contract.
     """
-    if not path.is_dir() or (path / PREDICTIONS_FILE).is_file():
+    if path.is_file() or (path / PREDICTIONS_FILE).is_file():
         return Side(path.name, [load_run(path)])
     folders = [file.parent for file in path.glob(f"*/{PREDICTIONS_FILE}")]
     folders.sort(key=lambda folder: (len(folder.name), folder.name))  # seed2 before seed10
     if not folders:
+        nothing = "nothing to compare" + ("" if path.exists() else ": no such file or folder")
         raise RunRecordError(
-            f"{path}: nothing to compare; expected a run directory, a folder of run directories, "
+            f"{path}: {nothing}; expected a run directory, a folder of run directories, "
             f"or a file of predictions (.npz, .npy or .csv); {INSTEAD}"
         )
     return Side(path.name, [load_run(folder) for folder in folders])
@@ -51,13 +55,20 @@ def load_run(path: Path) -> Run:
 
 
 def _read(name: str, file: Path) -> Run:
+    try:
+        arrays = _arrays(file)
+    except ValueError as error:
+        raise RunRecordError(f"{file}: cannot be read as predictions: {error}") from error
     watched = (file.parent / SYMPTOMS_FILE).exists()
     try:
-        kind = kind_of(file)
-        if kind == "text":
-            given = of_table(read_table(file))
-        else:
-            given = of_arrays({"": read_npy(file)} if kind == "npy" else read_npz(file))
+        given = of_table(arrays) if isinstance(arrays, Table) else of_arrays(arrays)
         return answers(name, given, watched=watched)
     except ValueError as error:
         raise RunRecordError(f"{file}: {error}") from error
+
+
+def _arrays(file: Path) -> Table | dict[str, NDArray[Any]]:
+    kind = kind_of(file)
+    if kind == "text":
+        return read_table(file)
+    return {"": read_npy(file)} if kind == "npy" else read_npz(file)

@@ -78,11 +78,11 @@ def of_table(table: Table) -> Given:
                 f"{numbers}, expected 0, 1, ... without a gap"
             )
         columns[name] = np.stack([members[number] for number in range(len(members))], axis=1)
-    return of_arrays(columns)
+    return of_arrays(columns, "columns")
 
 
-def of_arrays(arrays: Mapping[str, Array]) -> Given:
-    """What named arrays are.
+def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
+    """What named arrays are; `kind` is what errors call them.
 
     Raises:
         ValueError: no answers, or more than one way to read them.
@@ -96,17 +96,17 @@ def of_arrays(arrays: Mapping[str, Array]) -> Given:
     odd: Arrays = {}
     for name, array in arrays.items():
         plain = _plain(name)
-        kind = (
+        group = (
             labels if plain in LABELS else ids if plain in IDS
             else outputs if plain in OUTPUTS else None if plain in BESIDES else odd
         )  # fmt: skip
-        if kind is not None:
-            kind[name] = array
+        if group is not None:
+            group[name] = array
     if not outputs and len(odd) <= 2:
         labels, outputs, odd = _by_shape(labels, odd)
     if odd:
         raise ValueError(
-            f"unknown names {', '.join(sorted(odd))[:200]} beside "
+            f"unknown {kind} {', '.join(sorted(odd))[:200]} beside "
             f"{', '.join(sorted({**labels, **outputs}))[:200] or 'nothing known'}; expected "
             "labels, sample_ids, and one of logits, probabilities, predictions"
         )
@@ -155,11 +155,12 @@ def _only_one(outputs: Arrays) -> tuple[str, Called]:
             classes = []
     if len(scores) + len(classes) != 1:
         raise ValueError(
-            f"{' and '.join(outputs) or 'no outputs'}; expected one of logits, probabilities, "
-            "predictions" + ("; labels are taken for the truth" if not outputs else "")
+            f"{' and '.join(sorted(outputs)) or 'no outputs'}; expected one of logits, "
+            "probabilities, predictions"
+            + ("; labels are taken for the truth" if not outputs else "")
         )
     (name,) = scores or classes
     called = OUTPUTS.get(_plain(name), "scores")
-    if called == "predictions" and scores:
+    if called == "predictions" and scores and outputs[name].dtype.kind == "f":
         return name, "scores"
     return name, "predictions" if called == "scores" and classes else called

@@ -75,7 +75,7 @@ def whole(values: Array) -> bool:
 def are_labels(values: Array, classes: int) -> bool:
     """Whether they may be classes below `classes`, one a row or one-hot."""
     if wide(values):
-        return values.shape[1] == classes and one_hot(values)
+        return bool(values.shape[1] == classes) and one_hot(values)
     return whole(values) and bool(values.min() >= 0 and values.max() < classes)
 
 
@@ -84,7 +84,7 @@ def are_scores(values: Array) -> bool:
     if values.shape[1] < 2:
         return False
     if one_hot(values):
-        return values.shape[1] > 2
+        return bool(values.shape[1] > 2)
     hidden = [c for c in values.T if whole(c) and bool((c != c[0]).any())]
     return not hidden or adds_up(values) is not None
 

@@ -38,4 +38,4 @@ def write_report(
         ("junit.xml", junit(values)),
     ):
         with written_whole(folder / name) as path:
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
