@@ -69,15 +69,15 @@ def read_npy(path: Path) -> NDArray[Any]:
         return _guarded(lambda: _array(file, file, size))
 
 
-def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Read the arrays of an archive, by name.
+def read_npz(path: Path, only: str | None = None) -> dict[str, NDArray[Any]]:
+    """Read the arrays of an archive, by name, or only one of them.
 
     Raises:
         ValueError: the file cannot be read, is damaged, too large, or holds other than arrays of
             numbers, or two of the same name.
     """
     with opened(path) as file:
-        return _guarded(lambda: _arrays(file))
+        return _guarded(lambda: _arrays(file, only))
 
 
 def _guarded(read: Callable[[], T]) -> T:
@@ -98,7 +98,7 @@ class _RefusedError(Exception):
     """What is wrong with a file that is not damaged."""
 
 
-def _arrays(file: IO[bytes]) -> dict[str, NDArray[Any]]:
+def _arrays(file: IO[bytes], only: str | None) -> dict[str, NDArray[Any]]:
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if len(members) > MOST_ARRAYS:

@@ -74,7 +74,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     with written_whole(flags.out / RECORD) as path:
         text = json.dumps(document(found, list(SIDES), about), indent=2, allow_nan=False) + "\n"
         path.write_text(text, encoding="utf-8")
-    console.print(f"record: {flags.out / RECORD}", highlight=False, soft_wrap=True)
+    console.print(f"record: {flags.out / RECORD}", markup=False, highlight=False, soft_wrap=True)
     return int(any(row.status == "unexplained" for row in found))
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from jsonargparse import Namespace
 from rich.console import Console
-from rich.markup import escape
 
+from parity.api import Comparison, compare
 from parity.commands.parser import OneSentenceParser
 from parity.commands.terminal import Terminal
-from parity.judge.comparison import Comparison, compare
 from parity.judge.verdict import Thresholds
 
 HELP = "compare what has been trained"
@@ -40,16 +39,13 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
 
 def report(comparison: Comparison, out: Path | None, console: Console) -> int:
     """Show a comparison and write it to `out`, if given; the verdict as exit code."""
-    from parity.report.document import document  # with Matplotlib, slow to import
-    from parity.report.files import write_report
-    from parity.report.images import test_images
+    from parity.report.document import document  # slow to import
     from parity.report.text import show
 
-    values = document(comparison, shlex.join(["python", "-m", "parity", *sys.argv[1:]]))
-    show(values, console)
+    command = shlex.join(["python", "-m", "parity", *sys.argv[1:]])
+    show(document(comparison, command), console)
     if out is not None:
-        write_report(comparison, values, test_images(comparison), out)
-        console.print(
-            f"report: {escape(str(out / 'report.html'))}", highlight=False, soft_wrap=True
-        )
+        comparison.write(out, command)
+        page = out / "report.html"
+        console.print(f"report: {page}", highlight=False, markup=False, soft_wrap=True)
     return comparison.verdict.value

@@ -38,5 +38,5 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     show_matrix(outcomes, data.stem, console)
     page = flags.out / "faults.html"
     write_page(outcomes, data.stem, shlex.join(["python", "-m", "parity", *sys.argv[1:]]), page)
-    console.print(f"page: {page}", highlight=False, soft_wrap=True)
+    console.print(f"page: {page}", markup=False, highlight=False, soft_wrap=True)
     return int(not all(tally(results).passed for results in outcomes.values()))

@@ -6,11 +6,11 @@ from typing import Any
 
 from jsonargparse import Namespace
 
+from parity.api import compare
 from parity.commands.compare import report
 from parity.commands.parser import OneSentenceParser
 from parity.commands.terminal import Terminal
 from parity.judge.answers import Side
-from parity.judge.comparison import compare
 from parity.judge.loading import load_run
 from parity.sides.jobs import SIDES
 from parity.sides.recipe import RECIPES, Recipe

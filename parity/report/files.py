@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.judge.comparison import Comparison
+from parity.judge.outcome import Outcome
 from parity.report.page import page
 from parity.report.text import junit, markdown
 from parity.run_record import written_whole
 
 
 def write_report(
-    comparison: Comparison,
+    comparison: Outcome,
     values: dict[str, Any],
     images: NDArray[np.uint8] | None,
     folder: Path,

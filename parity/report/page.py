@@ -8,12 +8,12 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from parity.judge.comparison import Comparison
+from parity.judge.outcome import Outcome
 from parity.report import plots
 from parity.report.text import VIEW_COLUMNS, view_rows
 
 
-def page(comparison: Comparison, values: dict[str, Any], images: NDArray[np.uint8] | None) -> str:
+def page(comparison: Outcome, values: dict[str, Any], images: NDArray[np.uint8] | None) -> str:
     """The page as HTML; all that comes from a file is escaped.
 
     Args:
