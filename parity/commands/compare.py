@@ -8,7 +8,7 @@ from jsonargparse import Namespace
 from rich.console import Console
 
 from parity.api import Comparison, compare
-from parity.commands.parser import OneSentenceParser
+from parity.commands.parser import OneSentenceParser, any_path
 from parity.commands.terminal import Terminal
 from parity.judge.verdict import Thresholds
 
@@ -18,9 +18,9 @@ HELP = "compare what has been trained"
 def parser() -> OneSentenceParser:
     """The flags."""
     flags = OneSentenceParser(description="Compare two sides that have been trained.")
-    flags.add_argument("a", type=Path, help="Run directory, folder of them, .npz or .csv.")
-    flags.add_argument("b", type=Path, help="The other side.")
-    flags.add_argument("--out", type=Path | None, help="Folder for the report.")
+    flags.add_argument("a", type=any_path, help="Run directory, folder of them, .npz or .csv.")
+    flags.add_argument("b", type=any_path, help="The other side.")
+    flags.add_argument("--out", type=any_path, help="Folder for the report.")
     flags.add_class_arguments(Thresholds, "margins")
     flags.add_argument("--views", nargs="+", default=[], help="Views to judge as well.")
     return flags

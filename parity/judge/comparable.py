@@ -9,8 +9,9 @@ from parity.judge.answers import Run, Side
 
 FEW = 100
 """Images below which orders cannot be told apart."""
-SURE = 1e-3
-"""Probability of so equal class counts by chance that is taken for none."""
+SURE, LIKELY = 0.02, 0.2
+"""Probabilities of so equal class counts by chance: believed by itself, and beside confidences
+that are spread alike."""
 
 
 class CannotCompareError(ParityError, ValueError):
@@ -107,7 +108,17 @@ def _shuffled(best: Run, run: Run) -> bool:
         return False
     both = first + second
     statistic = float(((first - second) ** 2 / np.maximum(both, 1)).sum())
-    return bool(special.chdtr(int((both > 0).sum()) - 1, statistic) < SURE)
+    limit = LIKELY if _as_confident(best, run) else SURE
+    return bool(special.chdtr(int((both > 0).sum()) - 1, statistic) < limit)
+
+
+def _as_confident(best: Run, run: Run) -> bool:
+    """Whether both are sure, and sure of as many images; False where they give no probabilities."""
+    known = [r.probabilities.max(axis=1) for r in (best, run) if r.probabilities is not None]
+    if len(known) < 2 or min(np.nanmean(values) for values in known) < 0.6:
+        return False
+    a, b = (np.nanquantile(values, np.linspace(0.05, 0.95, 19)) for values in known)
+    return bool(np.abs(a - b).max() < 0.1)
 
 
 def number_of_classes(runs: list[Run]) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib import rc_context
 from numpy.typing import NDArray
 
 from parity.judge.outcome import Outcome
@@ -21,15 +22,6 @@ def page(comparison: Outcome, values: dict[str, Any], images: NDArray[np.uint8] 
         values: The same as plain data, see `parity.report.document`.
         images: The test images, uint8 [N, H, W], for the gallery; None where they are not at hand.
     """
-    labelled = comparison.evidence.accuracy is not None
-    pictures = {
-        "accuracy": plots.draw_accuracy(comparison) if labelled else None,
-        "share": plots.draw_classes(comparison, "share"),
-        "recall": plots.draw_classes(comparison, "recall") if labelled else None,
-        "confusion": plots.draw_confusion(comparison),
-        "curves": plots.draw_curves(comparison),
-        "gallery": None if images is None else plots.draw_gallery(comparison, images),
-    }
     environment = Environment(
         loader=PackageLoader("parity", "report"), autoescape=True, undefined=StrictUndefined
     )
@@ -47,9 +39,22 @@ def page(comparison: Outcome, values: dict[str, Any], images: NDArray[np.uint8] 
         views=view_rows(values),
         pictures={
             name: picture and base64.b64encode(picture).decode()
-            for name, picture in pictures.items()
+            for name, picture in _pictures(comparison, images).items()
         },
     )
+
+
+def _pictures(comparison: Outcome, images: NDArray[np.uint8] | None) -> dict[str, bytes | None]:
+    labelled = comparison.evidence.accuracy is not None
+    with rc_context({"text.parse_math": False}):  # a name may hold dollars
+        return {
+            "accuracy": plots.draw_accuracy(comparison) if labelled else None,
+            "share": plots.draw_classes(comparison, "share"),
+            "recall": plots.draw_classes(comparison, "recall") if labelled else None,
+            "confusion": plots.draw_confusion(comparison),
+            "curves": plots.draw_curves(comparison),
+            "gallery": None if images is None else plots.draw_gallery(comparison, images),
+        }
 
 
 def rows(values: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
