@@ -66,7 +66,7 @@ def case_of(run: Run, symptoms: Symptoms) -> Case:
         return Case(run.logits, run.labels, symptoms)
     if run.probabilities is None:
         classes = 1 + max(int(c.max()) for c in (run.predicted, run.labels) if c is not None)
-        said = np.eye(max(classes, 2))[run.predicted] - 0.5
+        said = 20 * (np.eye(max(classes, 2))[run.predicted] - 0.5)
         return Case(said, run.labels, symptoms, classes_only=True)
     # A share rounded to 0 is less than half of the last decimal.
     finite = run.probabilities[np.isfinite(run.probabilities).all(axis=1)]
