@@ -1,12 +1,14 @@
 """Checkpoints that are whole or absent when written, and checked before they are believed."""
 
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from jsonargparse import Namespace
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch import LightningModule, Trainer
@@ -86,6 +88,34 @@ def _share(path: Path, other: Path) -> None:
         other.hardlink_to(path)
     except OSError:
         shutil.copyfile(path, other)
+
+
+def find_named(config: Namespace, runs: Path = Path("runs")) -> None:
+    """Put a path in place of ``--ckpt_path best`` or ``last``, and say which.
+
+    They are checkpoints of ``--run_dir``, or of the newest run that has them. `test` then fills a
+    new folder, since that one has its run.
+
+    Raises:
+        InputError: there is none; the message says where it was looked for.
+    """
+    if config.ckpt_path not in ("best", "last"):
+        return
+    file = Path("checkpoints") / f"{config.ckpt_path}.ckpt"
+    run_dir = config.get("run_dir")
+    folders = [Path(run_dir)] if run_dir else list(runs.glob("*"))
+    found = [folder / file for folder in folders if (folder / file).is_file()]
+    if not found:
+        where = f"--run_dir {run_dir}" if run_dir else f"no run in {runs}/"
+        raise InputError(
+            f"--ckpt_path {config.ckpt_path}: {where} has {'no ' if run_dir else ''}{file}; train "
+            "with fit first, or name a .ckpt file"
+        )
+    newest = max(found, key=lambda path: path.stat().st_mtime)
+    print(f"--ckpt_path {config.ckpt_path}: {newest}", file=sys.stderr)
+    config.ckpt_path = str(newest)
+    if run_dir and "guard" not in config:  # not fit, which goes on in its own folder
+        config.run_dir = None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

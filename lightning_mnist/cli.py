@@ -17,7 +17,12 @@ from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
 from lightning_mnist.callbacks import RunRecorder
-from lightning_mnist.checkpoint import WholeCheckpointIO, kept_checkpoints, read_checkpoint
+from lightning_mnist.checkpoint import (
+    WholeCheckpointIO,
+    find_named,
+    kept_checkpoints,
+    read_checkpoint,
+)
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
@@ -88,6 +93,7 @@ class DigitsCLI(LightningCLI):
             return
         if command == "predict" and not config.images:
             parser.error("predict needs --images FILE..., pictures of one digit each")
+        find_named(config)
         self.checkpoint = read_checkpoint(Path(config.ckpt_path))
         if command == "fit" and "optimizer_states" not in self.checkpoint:
             raise InputError(

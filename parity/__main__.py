@@ -1,12 +1,12 @@
 """``python -m parity COMMAND``: the exit code is the verdict."""
 
 import sys
+import traceback
 
 from parity.commands import audit, compare, convert, diagnose, faults, ladder, run
 from parity.commands.parser import COULD_NOT_COMPARE, OneSentenceParser
-from parity.judge.evidence import CannotCompareError
-from parity.run_record import RunRecordError
-from parity.sides.jobs import SideFailedError
+from parity.commands.terminal import flush, write_anything
+from parity.errors import ParityError
 
 COMMANDS = {
     "run": run,
@@ -34,18 +34,23 @@ def main() -> int:
     parsers = {name: command.parser() for name, command in COMMANDS.items()}
     for name, command in COMMANDS.items():
         subcommands.add_subcommand(name, parsers[name], help=command.HELP)
-    config = parser.parse_args()
-    name = config.subcommand
+    write_anything()
     try:
+        config = parser.parse_args()
+        name = config.subcommand
         code: int = COMMANDS[name].run(config[name], parsers[name])
         return code
-    except (CannotCompareError, RunRecordError, SideFailedError) as error:
+    except ParityError as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("stopped; finished seeds are kept and will be reused", file=sys.stderr)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+    except Exception:  # a mistake of ours: 1 would be a verdict
+        traceback.print_exc()
+    finally:
+        flush()
     return COULD_NOT_COMPARE
 
 

@@ -1,4 +1,4 @@
-"""The file contract: what a training run leaves behind, for any framework (numpy only).
+"""The file contract: what a training run leaves behind, for any framework.
 
 A run directory holds ``record.json`` (what was run), ``predictions.npz`` (what came out for the
 test set), ``views/NAME.npz`` (the same for each view of the test set that was asked for), the model
@@ -12,7 +12,6 @@ import json
 import math
 import os
 import platform
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,8 +19,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+from parity.errors import ParityError
+from parity.files import read_json, read_npz
 
 SCHEMA_VERSION = 1
 RECORD_FILE = "record.json"
@@ -31,7 +34,7 @@ VIEWS_FOLDER = "views"
 VIEWS_PICTURE = "views.png"
 
 
-class RunRecordError(ValueError):
+class RunRecordError(ParityError, ValueError):
     """A file that breaks the contract: the message names the file and what was expected."""
 
 
@@ -149,18 +152,17 @@ class Predictions:
         """
         names = [item.name for item in dataclasses.fields(cls)]
         try:
-            # Opened here: NumPy leaves the file open where it is no archive.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                missing = [name for name in names if name not in arrays]
-                if missing:
-                    raise RunRecordError(f"no {', '.join(missing)}; expected {', '.join(names)}")
-                return cls(**{name: arrays[name] for name in names})
-        except RunRecordError as error:
-            raise RunRecordError(f"{path}: {error}") from None
-        except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+            arrays = read_npz(path)
+        except ValueError as error:
             raise RunRecordError(
                 f"{path}: cannot be read as an .npz file without pickles ({error})"
             ) from error
+        try:
+            if missing := [name for name in names if name not in arrays]:
+                raise RunRecordError(f"no {', '.join(missing)}; expected {', '.join(names)}")
+            return cls(**{name: arrays[name] for name in names})
+        except RunRecordError as error:
+            raise RunRecordError(f"{path}: {error}") from None
 
 
 @dataclass
@@ -205,19 +207,23 @@ class RunRecord:
         """Read a ``record.json``.
 
         Raises:
-            RunRecordError: the file is missing, is not JSON, or has other keys or a newer schema.
+            RunRecordError: the file is missing, is not JSON, or has other keys, types or a newer
+                schema. An entry of the history that was not finite is NaN again.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunRecordError(f"{path}: cannot be read as JSON ({error})") from error
-        names = {item.name for item in dataclasses.fields(cls)}
-        if not isinstance(values, dict) or values.get("schema_version") != SCHEMA_VERSION:
-            raise RunRecordError(f"{path}: expected a run record of schema version 1")
-        if set(values) != names:
-            odd = ", ".join(sorted(set(values) ^ names))
-            raise RunRecordError(f"{path}: keys missing or unknown: {odd}")
-        return cls(**values)
+            values = read_json(path, object)
+            names = {item.name for item in dataclasses.fields(cls)}
+            if not isinstance(values, dict) or values.get("schema_version") != SCHEMA_VERSION:
+                raise RunRecordError(f"{path}: expected a run record of schema version 1")
+            if set(values) != names:
+                odd = ", ".join(sorted(set(values) ^ names))
+                raise RunRecordError(f"{path}: keys missing or unknown: {odd[:200]}")
+            values["history"] = known(values["history"])
+            return msgspec.convert(values, cls)
+        except RunRecordError:
+            raise
+        except ValueError as error:
+            raise RunRecordError(f"{path}: {error}") from error
 
 
 def finite(value: Any) -> Any:
@@ -229,3 +235,12 @@ def finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def known(value: Any) -> Any:
+    """What `finite` has written, read again: NaN for every None."""
+    if isinstance(value, dict):
+        return {key: known(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [known(item) for item in value]
+    return math.nan if value is None else value

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.judge.loading import Run, Side
+from parity.judge.answers import Run, Side
 
 Ints = np.ndarray
 

@@ -1,5 +1,6 @@
 """Checkpoints: whole or absent, and nothing but a sound one of our model is believed."""
 
+import os
 import random
 import signal
 import subprocess
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from jsonargparse import Namespace
 from lightning.pytorch import Trainer
 
-from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
+from lightning_mnist.checkpoint import WholeCheckpointIO, find_named, read_checkpoint
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from tests.conftest import Here
@@ -150,3 +152,61 @@ def test_without_links_the_latest_is_a_copy(
     best, last = checkpoints_of(here, tiny_npz)
     assert not best.samefile(last)
     assert best.read_bytes() == last.read_bytes()
+
+
+def a_run(folder: Path, age: int, *names: str) -> Path:
+    for name in names:
+        path = folder / "checkpoints" / f"{name}.ckpt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+        os.utime(path, (1_000_000 - age, 1_000_000 - age))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("flags", "named", "run_dir_after"),
+    [
+        ({"ckpt_path": "best"}, "runs/new/checkpoints/best.ckpt", None),
+        ({"ckpt_path": "last"}, "runs/older/checkpoints/last.ckpt", None),
+        ({"ckpt_path": "best", "run_dir": "mine"}, "mine/checkpoints/best.ckpt", None),
+        (
+            {"ckpt_path": "last", "run_dir": "mine", "guard": "stop"},
+            "mine/checkpoints/last.ckpt", "mine",
+        ),
+        ({"ckpt_path": "other.ckpt", "run_dir": "mine"}, "other.ckpt", "mine"),
+    ],
+    ids=["newest best", "newest last", "best of a run", "fit goes on", "a path"],
+)  # fmt: skip
+def test_best_and_last_are_checkpoints_of_a_run(
+    flags: dict[str, str], named: str, run_dir_after: str | None, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    a_run(Path("runs/older"), 50, "best", "last")
+    a_run(Path("runs/new"), 10, "best")
+    a_run(Path("mine"), 90, "best", "last")
+    config = Namespace(**flags)
+    find_named(config)
+    assert config.ckpt_path == named
+    assert config.get("run_dir") == run_dir_after
+    assert (named in capsys.readouterr().err) == (flags["ckpt_path"] != named)
+
+
+def test_a_named_checkpoint_that_is_not_there_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for flags, said in (
+        ({}, "no run in runs/ has checkpoints/best.ckpt; train with fit first"),
+        ({"run_dir": "mine"}, "--run_dir mine has no checkpoints/best.ckpt"),
+    ):
+        with pytest.raises(InputError, match=said):
+            find_named(Namespace(ckpt_path="best", **flags))
+
+
+def test_a_named_checkpoint_is_tested(saved: Path, here: Here, tiny_npz: Path) -> None:
+    (saved.parent / "mine" / "checkpoints").mkdir(parents=True)
+    saved.rename(saved.parent / "mine" / "checkpoints" / "best.ckpt")
+    done = here("test", "--ckpt_path", "best", "--run_dir", "mine", "--data.source", tiny_npz)
+    assert "--ckpt_path best: mine/checkpoints/best.ckpt" in done.err
+    assert (done.code, "run directory: runs/" in done.out) == (0, True), done.err

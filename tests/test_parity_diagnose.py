@@ -1,5 +1,6 @@
 """``python -m parity diagnose``: what it reads, what it says, and one sentence for bad input."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from lightning_mnist import sources
-from parity.run_record import Predictions
+from parity.run_record import Predictions, finite
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.guard import COLLAPSE_FILE
 from parity.watch.symptoms import SYMPTOMS_FILE, Layer, Symptoms
@@ -258,30 +259,27 @@ def arrays(name: str, **values: Any) -> Write:
 
 
 PATHS: dict[str, tuple[str, Write, str]] = {
-    "nothing there": ("gone", lambda _: None, "gone: cannot be read as .npz"),
+    "nothing there": ("gone", lambda _: None, "gone: no such run or file"),
     "no folder of a run": (
-        "other", lambda folder: (folder / "other").mkdir(), "collapse.npz: cannot be read as .npz",
+        "other", lambda folder: (folder / "other").mkdir(),
+        "other: no run; expected predictions.npz or collapse.npz",
     ),
-    "no numbers": ("text.npz", text("text.npz"), "text.npz: cannot be read as .npz"),
+    "no numbers": ("text.npz", text("text.npz"), "text.npz: cannot be read as predictions"),
     "no numbers in a csv": (
-        "t.csv", text("t.csv", "digit\nseven\n"), "t.csv: cannot be read as CSV of numbers",
+        "t.csv", text("t.csv", "digit\nseven\n"),
+        "t.csv: cannot be read as predictions: cannot be read as CSV",
     ),
     "a picture": (
-        "a.png", lambda folder: Image.new("L", (28, 28)).save(folder / "a.png"), "a.png: cannot be",
-    ),
-    "classes only": (
-        "c.npz", arrays("c.npz", labels=LABELS, predictions=LABELS),
-        "c.npz: holds classes only; expected logits or probabilities",
-    ),
-    "classes only in a csv": (
-        "c.csv", text("c.csv", "label,prediction\n1,1\n2,2\n"), "c.csv: holds classes only",
+        "a.png", lambda folder: Image.new("L", (28, 28)).save(folder / "a.png"),
+        "a.png: cannot be read as predictions: a picture",
     ),
     "wrong shape": ("w.npz", arrays("w.npz", logits=GOOD[0]), "w.npz: logits of shape (10,)"),
     "other labels": (
-        "w.npz", arrays("w.npz", logits=GOOD, labels=LABELS[:5]), "w.npz: labels of type int64",
+        "w.npz", arrays("w.npz", logits=GOOD, labels=LABELS[:5]), "w.npz: labels of shape (5,)",
     ),
     "pickles": (
-        "p.npz", arrays("p.npz", logits=np.array([{}, 1], object)), "p.npz: cannot be read",
+        "p.npz", arrays("p.npz", logits=np.array([{}, 1], object)),
+        "p.npz: cannot be read as predictions: pickled objects",
     ),
 }  # fmt: skip
 
@@ -386,10 +384,53 @@ def test_images_beside_symptoms_of_no_training_have_nothing_to_be_compared_with(
     assert "symptoms" in one_sentence(parity_here("diagnose", run_dir, "--images", *files))
 
 
+def changed(**values: Any) -> str:
+    """Symptoms in which something has another type."""
+    return json.dumps(finite(dataclasses.asdict(symptoms())) | values)
+
+
 @pytest.mark.parametrize(
     "content",
-    ["{half", "[]", json.dumps({"layers": []})],
-    ids=["cut off", "a list", "keys missing"],
+    [
+        "{half",
+        "[]",
+        json.dumps({"layers": []}),
+        '{"a":' * 5_000 + "1" + "}" * 5_000,
+        '{"optimizer": "\\ud800"}',
+        changed(layers=3),
+        changed(layers=[3]),
+        changed(layers=[{}]),
+        changed(raw=[]),
+        changed(raw={"layout": 1}),
+        changed(collapsed_at=[1]),
+        changed(collapsed_at="no"),
+        changed(step=True),
+        changed(step="1"),
+        changed(readings=[1]),
+        changed(class_counts=["a"]),
+        changed(signs="all"),
+        changed(unheard_of=1),
+    ],
+    ids=[
+        "cut off",
+        "a list",
+        "keys missing",
+        "nested",
+        "surrogate",
+        "layers 3",
+        "a layer 3",
+        "a layer {}",
+        "raw []",
+        "raw layout",
+        "half a place",
+        "no place",
+        "step true",
+        "step text",
+        "a reading 1",
+        "counts of text",
+        "signs of text",
+        "unknown key",
+    ],
 )
 def test_damaged_symptoms_get_one_sentence(content: str, run_dir: Path, parity_here: Here) -> None:
     (run_dir / SYMPTOMS_FILE).write_text(content)

@@ -10,11 +10,13 @@ import yaml
 
 pytest.importorskip("keras", reason="the extra keras is not installed")
 
+from parity.commands import run as command
 from parity.judge.verdict import Thresholds
 from parity.run_record import RunRecord
 from parity.sides import jobs
 from parity.sides.recipe import RECIPES, Recipe
 from tests.conftest import ROOT, Here
+from tests.parity_sides import healthy, worse
 
 SHORT = ("--seeds", 2, "--epochs", 2, "--hidden", "[16]", "--batch_size", 32)
 
@@ -186,6 +188,44 @@ def test_export_writes_what_both_sides_read(here: Here, tmp_path: Path) -> None:
         assert arrays["x_train"].shape == (1257, 28, 28)
     assert here("export", "out", "--data.source", "cifar").code == 1
     assert here("export", "/dev/null/out", "--data.source", "digits").code == 1
+
+
+@pytest.mark.parametrize(("loss", "code"), [(0.0, 0), (0.02, 1)], ids=["alike", "one loses"])
+def test_seeds_auto_goes_on_until_it_is_decided(
+    loss: float, code: int, parity_here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels, *sides = healthy()
+    rng = np.random.default_rng(0)
+    asked: list[tuple[int, bool]] = []
+
+    def train(recipe: Recipe, seeds: int, *_: Any, fresh: bool, console: Any) -> Path:
+        asked.append((seeds, fresh))
+        for name, models, lost in zip(("lightning", "keras"), sides, (0.0, loss), strict=True):
+            for seed in range(seeds):
+                folder = tmp_path / name / f"seed{seed}"
+                folder.mkdir(parents=True, exist_ok=True)
+                answers = worse(models[seed % 15], (models[seed % 15] == labels).mean() - lost, rng)
+                np.savez(folder / "predictions.npz", labels=labels, predictions=answers)
+        return tmp_path
+
+    monkeypatch.setattr(command, "export_data", lambda *_: tmp_path / "mnist.npz")
+    monkeypatch.setattr(command, "train_both", train)
+    done = parity_here("run", "--seeds", "auto", "--most_seeds", 12, "--fresh", "--out", "out")
+    assert done.code == code, done.out
+    assert asked == [(4 + 2 * n, n == 0) for n in range(len(asked))]
+    said = [line for line in done.out.splitlines() if "so that all looks together keep" in line]
+    assert len(said) == len(asked)
+    assert "threshold changed: alpha is 0.0" in done.out
+
+
+def test_seeds_are_a_number_or_auto(parity_here: Here) -> None:
+    for flags, said in (
+        (("--seeds", "few"), "seeds"),
+        (("--seeds", "auto", "--most_seeds", "3"), "most_seeds is 3; expected at least 4"),
+    ):
+        done = parity_here("run", *flags)
+        assert done.code == 2
+        assert said in done.err
 
 
 @pytest.mark.slow

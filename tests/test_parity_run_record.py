@@ -168,3 +168,50 @@ def test_the_digest_sees_values_and_shapes_but_not_integer_types() -> None:
     assert len(digest) == 64
     assert digest != sha256_of_digits(images, labels[::-1], images, labels)
     assert digest != sha256_of_digits(images.reshape(2, 14, 56), labels, images, labels)
+
+
+def nested(depth: int) -> str:
+    return '{"schema_version": 1, "recipe": ' + '{"a": ' * depth + "1" + "}" * depth + "}"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema_version": True}, {"schema_version": "1"}, {"seed": "1"}, {"seed": None},
+        {"seed": True}, {"history": {}}, {"history": [1]}, {"history": [{"loss": "low"}]},
+        {"history": None}, {"durations": []}, {"durations": {"fit": None}}, {"data": []},
+        {"data": "digits"}, {"recipe": 1}, {"versions": {"python": 3}}, {"framework": []},
+        {"finished": "yes"}, {"finished": 1}, {"metrics": []}, {"preprocessing": None},
+        {"command": 0},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_record_of_wrong_types_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    text = json.dumps(dataclasses.asdict(a_record()) | change)
+    (tmp_path / RECORD_FILE).write_text(text)
+    with pytest.raises(RunRecordError, match=r"record\.json: "):
+        RunRecord.load(tmp_path / RECORD_FILE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        nested(5_000), "[" * 100_000, '"\\ud800"', '{"framework": "\\udc00"}', '{"a": 1e999}',
+        '{"a": NaN}', "", "\0", " " * (2**24 + 1), '{"schema_version": 1' + "0" * 100_000 + "}",
+    ],
+    ids=["nested", "brackets", "surrogate", "low surrogate", "huge", "NaN", "empty", "NUL", "large",
+         "long number"],
+)  # fmt: skip
+def test_a_record_that_is_no_json_or_too_deep_or_too_large_is_refused(
+    text: str, tmp_path: Path
+) -> None:
+    (tmp_path / RECORD_FILE).write_text(text)
+    with pytest.raises(RunRecordError, match=r"record\.json: "):
+        RunRecord.load(tmp_path / RECORD_FILE)
+
+
+def test_an_entry_that_was_not_finite_is_nan_again(tmp_path: Path) -> None:
+    record = a_record()
+    record.history = [{"epoch": 1, "val_loss": float("inf")}]
+    record.save(tmp_path)
+    assert np.isnan(RunRecord.load(tmp_path / RECORD_FILE).history[0]["val_loss"])

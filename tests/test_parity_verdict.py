@@ -7,8 +7,8 @@ import pytest
 
 import parity
 from parity import Thresholds, Verdict
-from parity.judge.evidence import CannotCompareError
-from parity.judge.loading import Run, Side
+from parity.judge.answers import Run, Side
+from parity.judge.comparable import CannotCompareError
 from parity.watch.collapse import signs_of_collapse
 from tests.parity_sides import healthy, leaking, side, swapped, worse
 

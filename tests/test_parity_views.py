@@ -10,8 +10,9 @@ import pytest
 
 import parity
 from parity import Verdict
-from parity.judge.evidence import CannotCompareError
-from parity.judge.loading import Side, load_run
+from parity.judge.answers import Side
+from parity.judge.comparable import CannotCompareError
+from parity.judge.loading import load_run
 from parity.judge.verdict import Judgement, worst
 from parity.run_record import Predictions, RunRecordError, view_files
 from tests.conftest import Here

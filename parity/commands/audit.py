@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from jsonargparse import Namespace
-from rich.console import Console
 
 from parity.audit.readings import read
 from parity.audit.rows import rows
 from parity.commands.parser import OneSentenceParser
+from parity.commands.terminal import Terminal
 from parity.report.audit import document, show
 from parity.run_record import versions_of, written_whole
 from parity.sides.jobs import ENTRIES, SIDES
@@ -57,7 +57,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         SideFailedError: the data cannot be had, or a side cannot be built.
     """
     recipe = parser.recipe(flags)
-    console = Console()
+    console = Terminal()
     data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
     recipes = audited(recipe, flags.defaults)
     with console.status("asking both sides"):
@@ -74,7 +74,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     with written_whole(flags.out / RECORD) as path:
         text = json.dumps(document(found, list(SIDES), about), indent=2, allow_nan=False) + "\n"
         path.write_text(text, encoding="utf-8")
-    console.print(f"record: {flags.out / RECORD}", highlight=False, soft_wrap=True)
+    console.print(f"record: {flags.out / RECORD}", markup=False, highlight=False, soft_wrap=True)
     return int(any(row.status == "unexplained" for row in found))
 
 

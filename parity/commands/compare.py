@@ -7,8 +7,9 @@ from pathlib import Path
 from jsonargparse import Namespace
 from rich.console import Console
 
-from parity.commands.parser import OneSentenceParser
-from parity.judge.comparison import Comparison, compare
+from parity.api import Comparison, compare
+from parity.commands.parser import OneSentenceParser, any_path
+from parity.commands.terminal import Terminal
 from parity.judge.verdict import Thresholds
 
 HELP = "compare what has been trained"
@@ -17,9 +18,9 @@ HELP = "compare what has been trained"
 def parser() -> OneSentenceParser:
     """The flags."""
     flags = OneSentenceParser(description="Compare two sides that have been trained.")
-    flags.add_argument("a", type=Path, help="Run directory, folder of them, .npz or .csv.")
-    flags.add_argument("b", type=Path, help="The other side.")
-    flags.add_argument("--out", type=Path | None, help="Folder for the report.")
+    flags.add_argument("a", type=any_path, help="Run directory, folder of them, .npz or .csv.")
+    flags.add_argument("b", type=any_path, help="The other side.")
+    flags.add_argument("--out", type=any_path, help="Folder for the report.")
     flags.add_class_arguments(Thresholds, "margins")
     flags.add_argument("--views", nargs="+", default=[], help="Views to judge as well.")
     return flags
@@ -33,19 +34,18 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         RunRecordError: a file is missing or breaks the contract.
     """
     flags = parser.instantiated(flags)
-    return report(compare(flags.a, flags.b, flags.margins, flags.views), flags.out, Console())
+    return report(compare(flags.a, flags.b, flags.margins, flags.views), flags.out, Terminal())
 
 
 def report(comparison: Comparison, out: Path | None, console: Console) -> int:
     """Show a comparison and write it to `out`, if given; the verdict as exit code."""
-    from parity.report.document import document  # with Matplotlib, slow to import
-    from parity.report.files import write_report
-    from parity.report.images import test_images
+    from parity.report.document import document  # slow to import
     from parity.report.text import show
 
-    values = document(comparison, shlex.join(["python", "-m", "parity", *sys.argv[1:]]))
-    show(values, console)
+    command = shlex.join(["python", "-m", "parity", *sys.argv[1:]])
+    show(document(comparison, command), console)
     if out is not None:
-        write_report(comparison, values, test_images(comparison), out)
-        console.print(f"report: {out / 'report.html'}", highlight=False, soft_wrap=True)
+        comparison.write(out, command)
+        page = out / "report.html"
+        console.print(f"report: {page}", highlight=False, markup=False, soft_wrap=True)
     return comparison.verdict.value

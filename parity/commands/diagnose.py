@@ -1,11 +1,9 @@
 """``python -m parity diagnose RUN``: why is this model wrong, or what it is fed?"""
 
-from pathlib import Path
-
 from jsonargparse import Namespace
-from rich.console import Console
 
-from parity.commands.parser import OneSentenceParser
+from parity.commands.parser import OneSentenceParser, any_path
+from parity.commands.terminal import Terminal
 from parity.judge.case_files import load_case
 from parity.report.findings import show_findings
 from parity.watch.diagnosis import diagnose
@@ -16,9 +14,13 @@ HELP = "say why a model is wrong"
 def parser() -> OneSentenceParser:
     """The flags."""
     flags = OneSentenceParser(description="Name the cause of what is wrong with a model.")
-    flags.add_argument("run", type=Path, help="Run directory, or predictions in .npz.")
+    flags.add_argument("run", type=any_path, help="Run directory, or predictions in .npz.")
     flags.add_argument(
-        "--images", type=Path, nargs="+", default=[], help="What it is fed: .npz, .npy or pictures."
+        "--images",
+        type=any_path,
+        nargs="+",
+        default=[],
+        help="What it is fed: .npz, .npy or pictures.",
     )
     return flags
 
@@ -31,5 +33,5 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     """
     case = load_case(flags.run, flags.images)
     findings = diagnose(case)
-    show_findings(flags.run.name, case, findings, Console())
+    show_findings(flags.run.name, case, findings, Terminal())
     return int(bool(findings))

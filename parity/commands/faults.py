@@ -5,9 +5,9 @@ import sys
 from typing import Literal
 
 from jsonargparse import Namespace
-from rich.console import Console
 
 from parity.commands.parser import OneSentenceParser
+from parity.commands.terminal import Terminal
 from parity.faults.runner import make_faults
 from parity.report.matrix import show_matrix, tally, write_page
 from parity.sides.jobs import SIDES
@@ -31,12 +31,12 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     Raises:
         SideFailedError: the data cannot be had, or a run did not finish.
     """
-    console = Console()
+    console = Terminal()
     data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
     sides = list(SIDES) if flags.side == "both" else [flags.side]
     outcomes = make_faults(sides, data, flags.out / "runs", console)
     show_matrix(outcomes, data.stem, console)
     page = flags.out / "faults.html"
     write_page(outcomes, data.stem, shlex.join(["python", "-m", "parity", *sys.argv[1:]]), page)
-    console.print(f"page: {page}", highlight=False, soft_wrap=True)
+    console.print(f"page: {page}", markup=False, highlight=False, soft_wrap=True)
     return int(not all(tally(results).passed for results in outcomes.values()))

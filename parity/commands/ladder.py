@@ -10,9 +10,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from jsonargparse import Namespace
-from rich.console import Console
 
 from parity.commands.parser import OneSentenceParser
+from parity.commands.terminal import Terminal
 from parity.ladder.climb import Climb, Plan
 from parity.ladder.rung import Rung
 from parity.report.ladder import document, show_rung, summary
@@ -49,7 +49,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     from parity.report.ladder_picture import draw_ladder  # slow to import
 
     recipe = parser.recipe(flags)
-    console = Console()
+    console = Terminal()
     data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
     if recipe.dropout or recipe.augmentation:
         console.print("dropout and augmentation draw at random: in lock step they are off")
@@ -63,7 +63,9 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
             show_rung(rung, console)
             if not rung.passed and not flags.keep_going:
                 break
-    console.print(summary(rungs, names), style="bold", highlight=False, soft_wrap=True)
+    console.print(
+        summary(rungs, names), style="bold", markup=False, highlight=False, soft_wrap=True
+    )
     about = {
         "command": shlex.join(["python", "-m", "parity", *sys.argv[1:]]),
         "precision": flags.precision,
@@ -76,7 +78,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         path.write_text(record, encoding="utf-8")
     with written_whole(flags.out / PICTURE) as path:
         path.write_bytes(draw_ladder(rungs, names))
-    console.print(f"record and picture: {flags.out}", highlight=False, soft_wrap=True)
+    console.print(f"record and picture: {flags.out}", markup=False, highlight=False, soft_wrap=True)
     return int(not all(rung.passed for rung in rungs))
 
 

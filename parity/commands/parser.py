@@ -13,6 +13,11 @@ DIFFERENT, USAGE, COULD_NOT_COMPARE = 1, 2, 5
 """Exit codes that any command may give."""
 
 
+def any_path(text: str) -> Path:
+    """A path of whatever characters: as a `Path`, jsonargparse would take it for YAML first."""
+    return Path(text)
+
+
 class OneSentenceParser(ArgumentParser):
     """Says what is wrong with a flag, and nothing else."""
 
@@ -43,7 +48,7 @@ class OneSentenceParser(ArgumentParser):
 
     def add_out_argument(self, default: str) -> None:
         """Where the results go."""
-        self.add_argument("--out", type=Path, default=Path(default), help="Folder to fill.")
+        self.add_argument("--out", type=any_path, default=Path(default), help="Folder to fill.")
 
     def recipe(self, config: Namespace) -> Recipe:
         """The recipe that the flags spell; what it refuses is a usage error."""

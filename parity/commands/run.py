@@ -5,12 +5,15 @@ import sys
 from typing import Any
 
 from jsonargparse import Namespace
-from rich.console import Console
 
+from parity.api import Comparison, compare
 from parity.commands.compare import report
 from parity.commands.parser import OneSentenceParser
-from parity.judge.comparison import compare
-from parity.judge.loading import Side, load_run
+from parity.commands.terminal import Terminal
+from parity.judge.answers import Side
+from parity.judge.loading import load_run
+from parity.judge.looks import until_decided
+from parity.judge.verdict import Thresholds
 from parity.sides.jobs import SIDES
 from parity.sides.recipe import RECIPES, Recipe
 from parity.sides.runner import export_data, train_both
@@ -36,19 +39,37 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         CannotCompareError: the sides cannot be compared.
     """
     parser.recipe(flags)  # what is wrong with it is said before anything is done
-    console = Console()
+    console = Terminal()
     data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
     if flags.config is None and data.stem in RECIPES:
         # The recipe that suits what the data turned out to be; flags still have the last word.
         parser.set_defaults(_flat(RECIPES[data.stem]))
         flags = parser.parse_args(sys.argv[2:])
     recipe = parser.recipe(flags)
-    folder = train_both(recipe, data, flags.out, fresh=flags.fresh, console=console)
-    a, b = (
-        Side(side, [load_run(folder / side / f"seed{seed}") for seed in range(recipe.seeds)])
-        for side in SIDES
-    )
-    return report(compare(a, b, recipe.margins, recipe.views), flags.out, console)
+    fresh = flags.fresh
+
+    def judged(seeds: int, thresholds: Thresholds) -> Comparison:
+        nonlocal fresh
+        folder = train_both(recipe, seeds, data, flags.out, fresh=fresh, console=console)
+        fresh = False
+        a, b = (
+            Side(side, [load_run(folder / side / f"seed{seed}") for seed in range(seeds)])
+            for side in SIDES
+        )
+        comparison = compare(a, b, thresholds, recipe.views)
+        if recipe.seeds == "auto":
+            console.print(
+                f"{seeds} seeds a side, tested at {thresholds.alpha:.2g} so that all looks "
+                f"together keep {recipe.margins.alpha:g}: {comparison.verdict.name}",
+                highlight=False,
+            )
+        return comparison
+
+    if recipe.seeds == "auto":
+        comparison = until_decided(judged, recipe.margins, recipe.most_seeds)
+    else:
+        comparison = judged(recipe.seeds, recipe.margins)
+    return report(comparison, flags.out, console)
 
 
 def _flat(recipe: Recipe) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.judge.comparison import compare
-from parity.judge.loading import Run, Side, load_run
-from parity.judge.verdict import Verdict
+from parity.judge.answers import Run, Side
+from parity.judge.loading import load_run
+from parity.judge.outcome import judge_sides
+from parity.judge.verdict import Thresholds, Verdict
 from parity.sides.recipe import Recipe
 from parity.watch.diagnosis import Case, Finding, diagnose
 from parity.watch.symptoms import SYMPTOMS_FILE, Symptoms
@@ -168,7 +169,8 @@ def outcome(fault: Fault, run_dir: Path, healthy_dir: Path) -> Outcome:
     run, healthy = load_run(run_dir), load_run(healthy_dir)
     symptoms = Symptoms.load(run_dir / SYMPTOMS_FILE)
     assert run.logits is not None
-    judged = compare(Side("healthy", [healthy]), Side(fault.name, [run])).judgement
+    sides = Side("healthy", [healthy]), Side(fault.name, [run])
+    judged = judge_sides(*sides, Thresholds()).judgement
     guard = ""
     if symptoms.collapsed_at is not None:
         epoch, step = symptoms.collapsed_at

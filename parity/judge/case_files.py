@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from parity.judge.answers import Run
 from parity.judge.loading import load_run
+from parity.judge.shapes import unit_of
 from parity.run_record import PREDICTIONS_FILE, RunRecordError
 from parity.watch.diagnosis import Case
 from parity.watch.fingerprint import Fingerprint
@@ -32,16 +34,18 @@ def load_case(path: Path, images: Sequence[Path]) -> Case:
     Raises:
         RunRecordError: a file is missing, unreadable or breaks the contract.
     """
+    if not path.exists():
+        raise RunRecordError(f"{path}: no such run or file")
     folder = path if path.is_dir() else path.parent
-    if path.is_dir() and not (path / PREDICTIONS_FILE).exists():
-        path = path / COLLAPSE_FILE  # the guard stopped the run before there were any
+    if path.is_dir():
+        # Where the guard stopped the run there are no predictions.
+        names = [n for n in (PREDICTIONS_FILE, COLLAPSE_FILE) if (path / n).exists()]
+        if not names:
+            raise RunRecordError(
+                f"{path}: no run; expected {PREDICTIONS_FILE} or {COLLAPSE_FILE} in it"
+            )
+        path = path / names[0]
     run = load_run(path)
-    outputs = run.logits if run.logits is not None else run.probabilities
-    if outputs is None:
-        raise RunRecordError(f"{path}: holds classes only; expected logits or probabilities")
-    if run.logits is None:
-        with np.errstate(divide="ignore"):
-            outputs = np.log(outputs).clip(min=-100)
     file = folder / SYMPTOMS_FILE
     symptoms = Symptoms.load(file) if file.exists() or images else Symptoms()
     if images:
@@ -53,7 +57,21 @@ def load_case(path: Path, images: Sequence[Path]) -> Case:
         if reference is None:
             raise RunRecordError(f"{file}: symptoms without training images to compare --images to")
         symptoms = replace(symptoms, trained_on=reference, intended=None, seen=seen)
-    return Case(outputs, run.labels, symptoms)
+    return case_of(run, symptoms)
+
+
+def case_of(run: Run, symptoms: Symptoms) -> Case:
+    """A run's answers as logits, whatever it has given, and what else is known of it."""
+    if run.logits is not None:
+        return Case(run.logits, run.labels, symptoms)
+    if run.probabilities is None:
+        classes = 1 + max(int(c.max()) for c in (run.predicted, run.labels) if c is not None)
+        said = 20 * (np.eye(max(classes, 2))[run.predicted] - 0.5)
+        return Case(said, run.labels, symptoms, classes_only=True)
+    # A share rounded to 0 is less than half of the last decimal.
+    finite = run.probabilities[np.isfinite(run.probabilities).all(axis=1)]
+    least = max(unit_of(finite) / 2 if len(finite) else 0.0, 1e-30)
+    return Case(np.log(run.probabilities.clip(least)), run.labels, symptoms)
 
 
 def load_images(paths: Sequence[Path]) -> NDArray[Any]:

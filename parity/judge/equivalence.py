@@ -52,18 +52,6 @@ class Estimate:
             return float(excess >= 0)
         return float(special.stdtr(self.df, excess / self.error))
 
-    def seeds_needed(self, margin: float, alpha: float, power: float = 0.9) -> int | None:
-        """Seeds a side that would decide, either way, at the difference and spread seen so far.
-
-        Normal approximation (Chow, Shao, Wang 2008, 3.2.3). None where nothing is known of the
-        spread, or where the difference is the margin and no number would do.
-        """
-        room = abs(margin - abs(self.difference))
-        if math.isinf(self.spread) or room == 0:
-            return None
-        z = float(special.ndtri(1 - alpha) + special.ndtri((1 + power) / 2))
-        return max(2, math.ceil((self.spread * z / room) ** 2))
-
     def decidable(self, seeds: int, alpha: float, power: float = 0.9) -> float:
         """The smallest margin that so many seeds a side decide, were there no difference."""
         z = float(special.ndtri(1 - alpha) + special.ndtri((1 + power) / 2))

@@ -6,18 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.judge import statistics
+from parity.judge.answers import Run, Side
+from parity.judge.comparable import check_comparable, number_of_classes
 from parity.judge.equivalence import Disagreement, Estimate, paired, seed_disagreement, welch
-from parity.judge.loading import Run, Side
 from parity.watch.collapse import CollapseLimits, signs_of_collapse
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Differences = tuple[Estimate | None, dict[int, Estimate], dict[int, Estimate]]
 """In accuracy, in each class's recall, in each class's share of the predictions."""
-
-
-class CannotCompareError(ValueError):
-    """The two sides do not answer the same questions; the message says how they differ."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +97,12 @@ def gather(a: Side, b: Side, limits: CollapseLimits) -> Evidence:
     """Measure everything.
 
     Raises:
-        CannotCompareError: different images, labels, classes or data.
+        CannotCompareError: different images, labels, classes, data or orders.
     """
     runs = [*a.runs, *b.runs]
-    _check_comparable(runs)
+    check_comparable(a, b)
     labels = runs[0].labels
-    classes = _number_of_classes(runs)
+    classes = number_of_classes(runs)
     first, second = (_describe(side, classes, labels, limits) for side in (a, b))
     over_seeds = min(len(a.runs), len(b.runs)) > 1
     without = []
@@ -115,6 +112,14 @@ def gather(a: Side, b: Side, limits: CollapseLimits) -> Evidence:
         without.append(
             "one run on a side: this judges these two models, not the two ways to train them"
         )
+    without += [
+        f"{side.name}, {run.name}: {run.broken:,} of {len(run.predicted):,} answers "
+        f"{'is' if run.broken == 1 else 'are'} not finite; such a one counts as the class of its "
+        "largest finite score"
+        for side in (a, b)
+        for run in side.runs
+        if run.broken
+    ]
     if over_seeds:
         accuracy, recall, share = _over_seeds(first, second)
     else:
@@ -167,47 +172,6 @@ def _over_images(a: Run, b: Run, classes: int) -> Differences:
         for c in np.flatnonzero(support)
     }
     return paired(int(gained.sum()), int(lost.sum()), images), recall, share
-
-
-def _check_comparable(runs: list[Run]) -> None:
-    first = runs[0]
-    for run in runs[1:]:
-        if len(run.predicted) != len(first.predicted):
-            raise CannotCompareError(
-                f"{first.name} has {len(first.predicted):,} images, {run.name} "
-                f"{len(run.predicted):,}; expected the same test set"
-            )
-        if not np.array_equal(run.sample_ids, first.sample_ids):
-            raise CannotCompareError(
-                f"{first.name} and {run.name} have other sample_ids or another order of them; "
-                "expected the same test images in the same order"
-            )
-        if (run.labels is None) != (first.labels is None) or (
-            run.labels is not None and not np.array_equal(run.labels, first.labels)  # type: ignore[arg-type]
-        ):
-            raise CannotCompareError(
-                f"{first.name} and {run.name} have other labels; expected the same test set"
-            )
-        if None not in (run.columns, first.columns) and run.columns != first.columns:
-            raise CannotCompareError(
-                f"{first.name} has {first.columns} classes, {run.name} {run.columns}; "
-                "expected as many"
-            )
-        digests = [r.record.data.get("sha256") for r in (first, run) if r.record is not None]
-        if len(set(digests)) > 1:
-            raise CannotCompareError(
-                f"{first.name} and {run.name} were run on other data (the SHA-256 of their raw "
-                "arrays differs); train both on the same"
-            )
-
-
-def _number_of_classes(runs: list[Run]) -> int:
-    columns = [run.columns for run in runs if run.columns is not None]
-    answers = [values for run in runs for values in (run.predicted, run.labels)]
-    highest = max(int(values.max()) for values in answers if values is not None)
-    if columns and highest >= max(columns):
-        raise CannotCompareError(f"class {highest} occurs, but there are {max(columns)} classes")
-    return max([*columns, highest + 1, 2])
 
 
 def _describe(

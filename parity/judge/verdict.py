@@ -9,6 +9,7 @@ import numpy as np
 
 from parity.judge.equivalence import Estimate, holm, paired
 from parity.judge.evidence import Evidence, SideEvidence
+from parity.judge.planning import in_words, seeds_needed
 from parity.watch import collapse
 from parity.watch.collapse import CollapseLimits
 
@@ -179,12 +180,15 @@ def _equivalence(evidence: Evidence, thresholds: Thresholds) -> Judgement:
     if not reasons:
         return Judgement(Verdict.EQUIVALENT, _agreements(evidence, thresholds))
     runs = min(len(evidence.a.runs), len(evidence.b.runs))
-    needed = [e.seeds_needed(margin, thresholds.alpha) for _, e, margin in still_open]
-    known = [count for count in needed if count is not None]
-    most = max([*known, runs + 1]) if known else max(runs + 1, GUESSED_SEEDS)
-    guess = "" if known else ", at a guess: so few show nothing of the spread between seeds"
-    reasons.append(f"about {most} seeds a side would decide{guess}")
-    return Judgement(Verdict.INCONCLUSIVE, reasons, most)
+    if not evidence.over_seeds:
+        needed = max(runs + 1, GUESSED_SEEDS)
+        guess = ", at a guess: so few show nothing of the spread between seeds"
+        said = f"about {needed} seeds a side would decide{guess}"
+        return Judgement(Verdict.INCONCLUSIVE, [*reasons, said], needed)
+    groups = [([e], thresholds.accuracy_margin) for e in [evidence.accuracy] if e is not None]
+    groups += [(list(found.values()), m) for _, found, m in _by_class(evidence, thresholds)]
+    plan = seeds_needed(groups, runs, thresholds.alpha)
+    return Judgement(Verdict.INCONCLUSIVE, [*reasons, in_words(plan)], plan)
 
 
 def _checks(evidence: Evidence, thresholds: Thresholds) -> list[tuple[str, Estimate, float]]:

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from parity.judge import statistics
-from parity.judge.comparison import Comparison, View
+from parity.judge.answers import Side
 from parity.judge.equivalence import Estimate
 from parity.judge.evidence import Pair, SideEvidence
-from parity.judge.loading import Side
+from parity.judge.outcome import Outcome, View
 
 SCHEMA_VERSION = 1
 
 
-def document(comparison: Comparison, command: str) -> dict[str, Any]:
+def document(comparison: Outcome, command: str) -> dict[str, Any]:
     """Everything that was measured and said, ready for JSON.
 
     Args:

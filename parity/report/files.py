@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.judge.comparison import Comparison
+from parity.judge.outcome import Outcome
 from parity.report.page import page
 from parity.report.text import junit, markdown
 from parity.run_record import written_whole
 
 
 def write_report(
-    comparison: Comparison,
+    comparison: Outcome,
     values: dict[str, Any],
     images: NDArray[np.uint8] | None,
     folder: Path,
@@ -38,4 +38,4 @@ def write_report(
         ("junit.xml", junit(values)),
     ):
         with written_whole(folder / name) as path:
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")

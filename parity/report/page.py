@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib import rc_context
 from numpy.typing import NDArray
 
-from parity.judge.comparison import Comparison
+from parity.judge.outcome import Outcome
 from parity.report import plots
 from parity.report.text import VIEW_COLUMNS, view_rows
 
 
-def page(comparison: Comparison, values: dict[str, Any], images: NDArray[np.uint8] | None) -> str:
+def page(comparison: Outcome, values: dict[str, Any], images: NDArray[np.uint8] | None) -> str:
     """The page as HTML; all that comes from a file is escaped.
 
     Args:
@@ -21,15 +22,6 @@ def page(comparison: Comparison, values: dict[str, Any], images: NDArray[np.uint
         values: The same as plain data, see `parity.report.document`.
         images: The test images, uint8 [N, H, W], for the gallery; None where they are not at hand.
     """
-    labelled = comparison.evidence.accuracy is not None
-    pictures = {
-        "accuracy": plots.draw_accuracy(comparison) if labelled else None,
-        "share": plots.draw_classes(comparison, "share"),
-        "recall": plots.draw_classes(comparison, "recall") if labelled else None,
-        "confusion": plots.draw_confusion(comparison),
-        "curves": plots.draw_curves(comparison),
-        "gallery": None if images is None else plots.draw_gallery(comparison, images),
-    }
     environment = Environment(
         loader=PackageLoader("parity", "report"), autoescape=True, undefined=StrictUndefined
     )
@@ -47,9 +39,22 @@ def page(comparison: Comparison, values: dict[str, Any], images: NDArray[np.uint
         views=view_rows(values),
         pictures={
             name: picture and base64.b64encode(picture).decode()
-            for name, picture in pictures.items()
+            for name, picture in _pictures(comparison, images).items()
         },
     )
+
+
+def _pictures(comparison: Outcome, images: NDArray[np.uint8] | None) -> dict[str, bytes | None]:
+    labelled = comparison.evidence.accuracy is not None
+    with rc_context({"text.parse_math": False}):  # a name may hold dollars
+        return {
+            "accuracy": plots.draw_accuracy(comparison) if labelled else None,
+            "share": plots.draw_classes(comparison, "share"),
+            "recall": plots.draw_classes(comparison, "recall") if labelled else None,
+            "confusion": plots.draw_confusion(comparison),
+            "curves": plots.draw_curves(comparison),
+            "gallery": None if images is None else plots.draw_gallery(comparison, images),
+        }
 
 
 def rows(values: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from parity.judge import statistics
-from parity.judge.comparison import Comparison
+from parity.judge.outcome import Outcome
 
 COLORS = ("#3b82c4", "#e07b2e")
 INK = "#808080"  # legible on white and on black
 
 
-def draw_accuracy(comparison: Comparison) -> bytes:
+def draw_accuracy(comparison: Outcome) -> bytes:
     """Each seed's accuracy with its Wilson interval, and each side's mean."""
     figure, axes = _canvas((7, 3.2))
     images = comparison.evidence.images
@@ -36,7 +36,7 @@ def draw_accuracy(comparison: Comparison) -> bytes:
     return _png(figure, axes)
 
 
-def draw_classes(comparison: Comparison, quantity: str) -> bytes:
+def draw_classes(comparison: Outcome, quantity: str) -> bytes:
     """Per-class "share" of the predictions or "recall", side by side, with the seeds' range."""
     figure, axes = _canvas((7, 3.2))
     classes = min(comparison.evidence.classes, 30)
@@ -56,7 +56,7 @@ def draw_classes(comparison: Comparison, quantity: str) -> bytes:
     return _png(figure, axes)
 
 
-def draw_confusion(comparison: Comparison) -> bytes:
+def draw_confusion(comparison: Outcome) -> bytes:
     """What B predicts where A predicts something else, summed over the pairs of runs."""
     figure, axes = _canvas((5, 4.6))
     table = np.sum([pair.confusion for pair in comparison.evidence.pairs], axis=0)
@@ -74,7 +74,7 @@ def draw_confusion(comparison: Comparison) -> bytes:
     return _png(figure)
 
 
-def draw_curves(comparison: Comparison) -> bytes | None:
+def draw_curves(comparison: Outcome) -> bytes | None:
     """Validation loss and accuracy of every run that has a history."""
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     grid = [_styled(axes) for axes in figure.subplots(1, 2)]
@@ -82,7 +82,7 @@ def draw_curves(comparison: Comparison) -> bytes | None:
     for number, side in enumerate((comparison.a, comparison.b)):
         for run in side.runs:
             history = run.record.history if run.record else []
-            epochs = [row["epoch"] for row in history]
+            epochs = [row.get("epoch", n) for n, row in enumerate(history, 1)]
             for axes, quantity in zip(grid, ("loss", "accuracy"), strict=True):
                 for phase, style in (("train", ":"), ("val", "-")):
                     values = _floats(history, f"{phase}_{quantity}")
@@ -93,7 +93,7 @@ def draw_curves(comparison: Comparison) -> bytes | None:
     return _png(figure, *grid) if drawn else None
 
 
-def draw_gallery(comparison: Comparison, images: NDArray[np.uint8], most: int = 24) -> bytes | None:
+def draw_gallery(comparison: Outcome, images: NDArray[np.uint8], most: int = 24) -> bytes | None:
     """Images that one side gets right and the other wrong, the most confident mistakes first."""
     a, b = comparison.a.runs[0], comparison.b.runs[0]
     if a.labels is None:

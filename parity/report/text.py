@@ -28,7 +28,10 @@ def show(values: dict[str, Any], console: Console) -> None:
         console.print(f"  not judged: {escape(note)}", highlight=False)
     for note in values["changed_thresholds"]:
         console.print(f"  threshold changed: {escape(note)}", highlight=False)
-    table = Table("run", "accuracy", "95 % interval", "signs of collapse")
+    table = Table()
+    for column in ("run", "accuracy", "95 % interval", "signs of collapse"):
+        number = column in ("accuracy", "95 % interval")
+        table.add_column(column, no_wrap=number, overflow="fold")
     for side in values["sides"]:
         for run in side["runs"]:
             known = "accuracy" in run
@@ -42,7 +45,7 @@ def show(values: dict[str, Any], console: Console) -> None:
     if views := view_rows(values):
         table = Table(title="views of the test set", title_justify="left")
         for column in VIEW_COLUMNS:
-            table.add_column(column, no_wrap=column == "verdict")
+            table.add_column(column, no_wrap=column == "verdict", overflow="fold")
         for row in views:
             table.add_row(*map(escape, row))
         console.print(table)

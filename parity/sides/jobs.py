@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from parity.errors import ParityError
 from parity.run_record import RECORD_FILE, RunRecord, RunRecordError, written_whole
 from parity.sides.process import environment, last_lines, threads_of_each
 
@@ -21,7 +22,7 @@ ENTRIES = {side: f"{package}.instruments.lockstep:build" for side, package in SI
 POLL_SECONDS = 0.5
 
 
-class SideFailedError(RuntimeError):
+class SideFailedError(ParityError, RuntimeError):
     """A side did not finish its runs; the message has its last lines."""
 
 

@@ -53,7 +53,8 @@ class Recipe:
             (dataset) or in each image (image).
         augmentation: What is done to training images, by name; what is not named is off.
         views: Versions of the test set on which the sides must be equivalent too.
-        seeds: Runs of each side, with seeds 0, 1, ...
+        seeds: Runs of each side, with seeds 0, 1, ...; or "auto": as many as it takes to decide.
+        most_seeds: Where "auto" ends, undecided or not.
         margins: What counts as different.
     """
 
@@ -72,13 +73,15 @@ class Recipe:
     standardize: Literal["none", "dataset", "image"] = "none"
     augmentation: dict[str, float] = field(default_factory=dict)
     views: tuple[str, ...] = ()
-    seeds: int = 5
+    seeds: int | Literal["auto"] = 5
+    most_seeds: int = 20
     margins: Thresholds = field(default_factory=Thresholds)
 
     def __post_init__(self) -> None:
-        for name in ("seeds", "epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
+        for name, least in (("seeds", 1), ("most_seeds", 4), ("epochs", 1), ("batch_size", 1)):
+            value = getattr(self, name)
+            if value != "auto" and value < least:
+                raise ValueError(f"{name} is {value}; expected at least {least}")
         for what, given, known in (
             ("augmentation", self.augmentation, AUGMENTATIONS), ("views", self.views, VIEWS),
         ):  # fmt: skip
@@ -88,7 +91,8 @@ class Recipe:
     def training(self) -> dict[str, Any]:
         """What decides the outcome of a single run: not how many there are, nor their judge."""
         values = dataclasses.asdict(self)
-        del values["seeds"], values["margins"], values["views"]
+        for judged in ("seeds", "most_seeds", "margins", "views"):
+            del values[judged]
         return values
 
     def digest(self, data_sha256: str, versions: dict[str, str]) -> str:

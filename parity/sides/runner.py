@@ -32,11 +32,14 @@ def export_data(folder: Path, source: str, root: str | None) -> Path:
     return Path(done.stdout.strip())
 
 
-def train_both(recipe: Recipe, data: Path, out: Path, *, fresh: bool, console: Console) -> Path:
+def train_both(
+    recipe: Recipe, seeds: int, data: Path, out: Path, *, fresh: bool, console: Console
+) -> Path:
     """Train every seed of both sides that is not there yet.
 
     Args:
         recipe: What to train.
+        seeds: Runs of each side.
         data: The ``.npz`` that both sides read.
         out: Folder of all runs; those of one recipe, data and software share a folder below it.
         fresh: Train again what is there.
@@ -56,12 +59,12 @@ def train_both(recipe: Recipe, data: Path, out: Path, *, fresh: bool, console: C
         shutil.rmtree(folder, ignore_errors=True)
     started = []
     for side, package in SIDES.items():
-        run_dirs = [folder / side / f"seed{seed}" for seed in range(recipe.seeds)]
+        run_dirs = [folder / side / f"seed{seed}" for seed in range(seeds)]
         commands = {
             path: [*recipe.flags(side, str(data), seed, str(path)), "--views", "all"]
             for seed, path in enumerate(run_dirs)
         }
-        epochs = recipe.seeds * recipe.epochs
+        epochs = seeds * recipe.epochs
         started.append(jobs.start(side, package, commands, epochs, folder))
     jobs.finish(started, console)
     return folder

@@ -6,15 +6,16 @@ Both sides fill it, `parity.watch.diagnosis` reads it.
 import contextlib
 import dataclasses
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.run_record import RunRecordError, finite, written_whole
+from parity.files import read_json
+from parity.run_record import RunRecordError, finite, known, written_whole
 from parity.watch.fingerprint import Fingerprint
 
 SYMPTOMS_FILE = "symptoms.json"
@@ -105,22 +106,18 @@ class Symptoms:
         """Read a ``symptoms.json``.
 
         Raises:
-            RunRecordError: the file is missing, is not JSON or has other keys.
+            RunRecordError: the file is missing, is not JSON or has other keys or types.
         """
         try:
-            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path, dict[str, Any])
+            if unknown := set(values) - {item.name for item in dataclasses.fields(cls)}:
+                raise ValueError(f"unknown keys: {', '.join(sorted(unknown))[:200]}")
             for name in ("raw", "intended", "trained_on", "seen"):
-                if values[name] is not None:
-                    layout = tuple(values[name].pop("layout"))
-                    values[name] = Fingerprint(**values[name], layout=layout)
-            values["layers"] = [Layer(**layer) for layer in values["layers"]]
+                values[name] = values[name] and known(values[name])
             for layer in values["layers"]:
-                layer.change = math.nan if layer.change is None else layer.change
-            if values["collapsed_at"] is not None:
-                epoch, step = values["collapsed_at"]
-                values["collapsed_at"] = (epoch, step)
-            return cls(**values)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+                layer["change"] = known(layer["change"])
+            return msgspec.convert(values, cls)
+        except (ValueError, TypeError, KeyError) as error:
             raise RunRecordError(f"{path}: cannot be read as symptoms ({error})") from error
 
     @classmethod

@@ -37,11 +37,13 @@ class Case:
         logits: float [N, C], the answers.
         labels: int64 [N], the truth, or None.
         symptoms: What was measured besides; empty for a bare prediction file.
+        classes_only: Whether only classes are known: then the logits merely say which.
     """
 
     logits: NDArray[np.floating[Any]]
     labels: Ints | None = None
     symptoms: Symptoms = field(default_factory=Symptoms)
+    classes_only: bool = False
 
     @property
     def classes(self) -> int:
@@ -95,7 +97,7 @@ class Case:
     @cached_property
     def loss(self) -> float | None:
         """Cross-entropy in nats."""
-        if self.labels is None or not self.finite:
+        if self.labels is None or not self.finite or self.classes_only:
             return None
         return float(-self.log_probabilities[np.arange(len(self.labels)), self.labels].mean())
 
@@ -107,8 +109,8 @@ class Case:
                 self.predicted,
                 self.classes,
                 labels=self.labels,
-                logits=self.logits,
-                probabilities=np.exp(self.log_probabilities),
+                logits=None if self.classes_only else self.logits,
+                probabilities=None if self.classes_only else np.exp(self.log_probabilities),
             )
 
     @cached_property

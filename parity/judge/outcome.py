@@ -1,11 +1,11 @@
-"""The public face: two sides in, a verdict with everything behind it out."""
+"""Two sides in, a verdict with everything behind it out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from parity.judge.evidence import CannotCompareError, Evidence, gather
-from parity.judge.loading import Side, load_side
+from parity.judge.answers import Side
+from parity.judge.comparable import CannotCompareError
+from parity.judge.evidence import Evidence, gather
 from parity.judge.verdict import Judgement, Thresholds, Verdict, judge, worst
 
 CLEAN = "clean"
@@ -22,7 +22,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Outcome:
     """Two sides, what was measured of them, and what is said of it.
 
     Attributes:
@@ -50,39 +50,29 @@ class Comparison:
         return self.judgement.verdict
 
 
-def compare(
-    a: Side | Path | str,
-    b: Side | Path | str,
-    thresholds: Thresholds | None = None,
-    views: Sequence[str] = (),
-) -> Comparison:
-    """Compare two sides.
+def judge_sides(a: Side, b: Side, thresholds: Thresholds, views: Sequence[str] = ()) -> Outcome:
+    """Measure and judge two sides.
 
     Args:
-        a: A run directory, a folder of run directories (one a seed), a prediction file in .npz or
-            .csv, or a loaded `Side`.
-        b: The other side; differences are B - A.
+        a: The first side.
+        b: The second side; differences are B - A.
         thresholds: What counts as different.
         views: Versions of the test set that are judged like the test set itself. Others that the
             runs have answered are measured only.
 
     Raises:
-        RunRecordError: a file is missing, unreadable or breaks the contract.
         CannotCompareError: the sides do not answer the same questions.
     """
-    thresholds = thresholds or Thresholds()
-    first, second = (side if isinstance(side, Side) else load_side(Path(side)) for side in (a, b))
-    if first.name == second.name:
-        first = Side(f"{first.name} (A)", first.runs)
-        second = Side(f"{second.name} (B)", second.runs)
+    if a.name == b.name:
+        a, b = Side(f"{a.name} (A)", a.runs), Side(f"{b.name} (B)", b.runs)
     judged = {CLEAN, *views}
     compared = []
-    for name, (seen_a, seen_b) in _views(first, second, views).items():
+    for name, (seen_a, seen_b) in _views(a, b, views).items():
         evidence = gather(seen_a, seen_b, thresholds.collapse)
         judgement = judge(evidence, thresholds) if name in judged else None
         compared.append(View(name, evidence, judgement))
     judgements = {view.name: view.judgement for view in compared if view.judgement is not None}
-    return Comparison(first, second, thresholds, compared, worst(judgements))
+    return Outcome(a, b, thresholds, compared, worst(judgements))
 
 
 def _views(a: Side, b: Side, needed: Sequence[str]) -> dict[str, tuple[Side, Side]]:
@@ -101,21 +91,3 @@ def _views(a: Side, b: Side, needed: Sequence[str]) -> dict[str, tuple[Side, Sid
             of_a, of_b = (Side(s.name, [run.views[name] for run in s.runs]) for s in (a, b))
             sides[name] = of_a, of_b
     return sides
-
-
-def assert_parity(
-    a: Side | Path | str,
-    b: Side | Path | str,
-    thresholds: Thresholds | None = None,
-    views: Sequence[str] = (),
-) -> Comparison:
-    """Compare two sides in a test suite.
-
-    Raises:
-        AssertionError: the verdict is not EQUIVALENT; the message has verdict and reasons.
-    """
-    comparison = compare(a, b, thresholds, views)
-    if comparison.verdict is not Verdict.EQUIVALENT:
-        reasons = "".join(f"\n  {n}. {r}" for n, r in enumerate(comparison.judgement.reasons, 1))
-        raise AssertionError(f"{comparison.verdict.name}{reasons}")
-    return comparison

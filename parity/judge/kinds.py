@@ -1,0 +1,74 @@
+"""Which kind of file is it? By its content, since names lie; what holds no predictions is named."""
+
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+from parity.files import NPY, NPZ, opened
+
+Kind = Literal["npy", "npz", "text"]
+
+INSTEAD = (
+    "save what the model answers to the test images, in file order: "
+    "np.savez('predictions.npz', labels=..., logits=...)"
+)
+HEADS = {
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras writes models and weights",
+    b"\x80": "a pickle, which is never opened here, since it could run code",
+    b"\x1f\x8b": "compressed by gzip",
+    b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ": "compressed by xz",
+    b"PAR1": "a Parquet file",
+    b"\xd0\xcf\x11\xe0": "a workbook or document of Microsoft Office",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+    b"%PDF": "a PDF",
+    b"{": "JSON",
+    b"<": "HTML or XML",
+}
+"""What a file is that begins with these bytes."""
+MEMBERS = {
+    "data.pkl": "a model or checkpoint that PyTorch has written",
+    "constants.pkl": "a TorchScript model",
+    "model.weights.h5": "a model that Keras has written",
+    "xl/workbook.xml": "an Excel workbook; in Excel, save it as CSV",
+}
+"""What an archive is that has a file of this name, in whatever folder."""
+
+
+def kind_of(path: Path) -> Kind:
+    """How to read a file.
+
+    Raises:
+        ValueError: no such file, or a file that holds no predictions; the message says what it is
+            and what to do instead.
+    """
+    with opened(path, most=2**62) as file:  # a model may be large, and is not read
+        head = file.read(16)
+    if not head:
+        raise ValueError(f"empty; {INSTEAD}")
+    if head.startswith(NPY):
+        return "npy"
+    if head.startswith(NPZ):
+        return _archive(path)
+    for start, what in HEADS.items():
+        if head.startswith(start):
+            raise ValueError(f"{what}; {INSTEAD}")
+    if head[8:9] == b"{" and head[5:8] == b"\0\0\0":
+        raise ValueError(f"weights in safetensors; {INSTEAD}")
+    return "text"
+
+
+def _archive(path: Path) -> Literal["npz"]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except Exception as error:  # damaged archives raise a dozen kinds
+        raise ValueError(f"damaged: its list of contents cannot be read ({error})") from error
+    for name in names:
+        if (what := MEMBERS.get(name) or MEMBERS.get(name.rpartition("/")[2])) is not None:
+            raise ValueError(f"{what}; {INSTEAD}")
+    if not names or not all(name.endswith(".npy") for name in names):
+        raise ValueError(f"an archive of other files than arrays; {INSTEAD}")
+    return "npz"

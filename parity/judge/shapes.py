@@ -1,0 +1,128 @@
+"""What an array of answers is, by its numbers alone: classes, labels, shares or scores."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Called = Literal["logits", "probabilities", "predictions", "scores"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """The arrays of a file by what they are; none is checked.
+
+    Attributes:
+        outputs: The answers.
+        called: What they are called.
+        labels: The truth, if any.
+        sample_ids: Which images, if they are numbered.
+    """
+
+    outputs: Array
+    called: Called
+    labels: Array | None = None
+    sample_ids: Array | None = None
+
+
+def nameless(values: Array) -> Given:
+    """What the columns of one array [N] or [N, K] are, where only one reading makes sense.
+
+    Raises:
+        ValueError: none does, or several do.
+    """
+    table = values[:, None] if values.ndim == 1 else values
+    if table.ndim != 2 or not len(table) or not table.shape[1]:
+        raise ValueError(f"an array of shape {values.shape}; expected answers [N] or [N, C]")
+    if table.shape[1] == 1:
+        return Given(table[:, 0], "predictions")
+    ids = None
+    first, rest = table[:, 0], table[:, 1:]
+    start = first[0]
+    most = rest.max() + 1 if whole(rest) else rest.shape[1]
+    if start in (0, 1) and len(table) > 2 * most and (np.diff(first) == 1).all():
+        ids, table = first, rest
+    if table.shape[1] == 1:
+        return Given(table[:, 0], "predictions", sample_ids=ids)
+    readings = [
+        Given(scores, "scores", labels, ids)
+        for scores, labels in (
+            (table, None), (table[:, 1:], table[:, 0]), (table[:, :-1], table[:, -1]),
+            *_halves(table),
+        )
+        if are_scores(scores) and (labels is None or are_labels(labels, scores.shape[1]))
+    ]  # fmt: skip
+    if len(readings) != 1:
+        raise ValueError(
+            f"{table.shape[1]} columns without names, of which it is not clear what they are; name "
+            "them in the first line: label, then prediction or p0, p1, ..."
+        )
+    return readings[0]
+
+
+def wide(array: Array) -> bool:
+    """Whether it has several columns."""
+    return array.ndim == 2 and array.shape[1] > 1
+
+
+def whole(values: Array) -> bool:
+    """Whether all values are finite and whole, of whatever type."""
+    return bool(values.size and np.isfinite(values).all() and (values == np.round(values)).all())
+
+
+def are_labels(values: Array, classes: int) -> bool:
+    """Whether they may be classes below `classes`, one a row or one-hot."""
+    if wide(values):
+        return bool(values.shape[1] == classes) and one_hot(values)
+    return whole(values) and bool(values.min() >= 0 and values.max() < classes)
+
+
+def are_scores(values: Array) -> bool:
+    """Whether a column of classes or numbers is not among them."""
+    if values.shape[1] < 2:
+        return False
+    if one_hot(values):
+        return bool(values.shape[1] > 2)
+    hidden = [c for c in values.T if whole(c) and bool((c != c[0]).any())]
+    return not hidden or adds_up(values) is not None
+
+
+def _halves(table: Array) -> list[tuple[Array, Array]]:
+    """Scores and labels in one column a class each."""
+    half, odd = divmod(table.shape[1], 2)
+    if odd or half < 2:
+        return []
+    left, right = table[:, :half], table[:, half:]
+    return [(s, t) for s, t in ((right, left), (left, right)) if one_hot(t) and not one_hot(s)]
+
+
+def one_hot(values: Array) -> bool:
+    """Whether each row of [N, C] is a 1 among 0s."""
+    return bool(((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all())
+
+
+def adds_up(values: Array) -> float | None:
+    """1 or 100 where each finite row of float [N, C] adds up to it, as shares or percentages do.
+
+    Rows of rounded numbers may be off by a unit of the last decimal in every column.
+    """
+    rows = values[np.isfinite(values).all(axis=1)].astype(np.float64)
+    if not len(rows) or rows.min() < -1e-6:
+        return None
+    sums = rows.sum(axis=1)
+    for total in (1.0, 100.0):
+        off = float(abs(sums - total).max())
+        if off <= 1e-3 * total or off <= min(unit_of(rows) * rows.shape[1], 0.25 * total):
+            return total
+    return None
+
+
+def unit_of(values: Array) -> float:
+    """The last decimal's unit to which all values are rounded, or 0 beyond four decimals."""
+    for decimals in range(5):
+        scaled = values * 10.0**decimals
+        if abs(scaled - np.round(scaled)).max() < 1e-3:
+            return float(10.0**-decimals)
+    return 0.0
