@@ -79,9 +79,9 @@ def _training_step(model: DigitClassifier) -> Settings:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(4, CLASSES, generator=generator)
     labels = torch.tensor([3, 1, 4, 1])
-    once = _loss(model, logits, labels)
-    twice = _loss(model, logits.repeat(2, 1), labels.repeat(2))
-    other = _loss(model, 2 * logits, labels)
+    once = loss_of_logits(model, logits, labels)
+    twice = loss_of_logits(model, logits.repeat(2, 1), labels.repeat(2))
+    other = loss_of_logits(model, 2 * logits, labels)
     scores = RunningScores()
     for loss, answers in ((once, logits), (other, 2 * logits)):
         scores.add([loss], [answers], labels, [len(labels)])
@@ -103,7 +103,7 @@ def _training_step(model: DigitClassifier) -> Settings:
     }
 
 
-def _loss(model: DigitClassifier, logits: Tensor, labels: Tensor) -> Tensor:
+def loss_of_logits(model: DigitClassifier, logits: Tensor, labels: Tensor) -> Tensor:
     """The training loss where the network gives these logits."""
     modules: dict[str, Any] = model._modules
     network = modules["network"]

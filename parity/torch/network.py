@@ -1,0 +1,220 @@
+"""A module seen layer by layer: names, weights, answers, dead units; NumPy in and NumPy out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from parity.torch.kinds import Unit, kind_of, multiplies, units
+from parity.torch.layouts import Weight, as_array, weights_of
+from parity.torch.state import unchanged
+from parity.torch.trace import Call, Names, first_tensor, watch
+
+Array = NDArray[Any]
+Table = dict[str, Array]
+LOGITS = "logits"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a module.
+
+    Attributes:
+        path: Its name in the program; empty where it is a function or the module itself.
+        kind: ``dense``, ``conv``, ``activation``, ...
+        module: None where it is a function.
+        weights: What it learns or tracks, by its part of the canonical name.
+        calls: How often it works in one pass.
+    """
+
+    path: str
+    kind: str
+    module: nn.Module | None
+    weights: dict[str, Weight]
+    calls: int
+
+
+def layers(module: nn.Module, x: Any) -> dict[str, Layer]:
+    """The layers of a module by canonical name, in the order in which they work.
+
+    ``dense_1``, ``conv_1``, ``batch_norm_1``, ``activation_1``, ...: a kind and its place among
+    those of that kind, whatever the program calls them. A layer that has weights has one name,
+    however often it works; those that never work come last, where they have weights.
+
+    Args:
+        module: Any.
+        x: A batch for it, as `inputs`.
+    """
+    names = Names()
+    found: dict[str, tuple[Unit | None, str]] = {}
+    calls: dict[str, int] = {}
+
+    def note(call: Call) -> None:
+        name = names.of(call).partition("@")[0]
+        found.setdefault(name, (call.unit, call.kind))
+        calls[name] = calls.get(name, 0) + 1
+
+    _pass(module, x, note)
+    seen = {id(unit.module) for unit, _ in found.values() if unit is not None}
+    for unit in units(module):
+        if id(unit.module) not in seen and weights_of(unit):
+            kind = kind_of(unit.module)
+            found[names.new(kind)] = unit, kind
+    known: set[int] = set()
+    return {
+        name: Layer(
+            unit.path if unit else "",
+            kind,
+            unit.module if unit else None,
+            _unshared(unit, known) if unit else {},
+            calls.get(name, 0),
+        )
+        for name, (unit, kind) in found.items()
+    }
+
+
+def named_weights(layers: Mapping[str, Layer]) -> dict[str, Weight]:
+    """Everything that is learned or tracked by ``layer.part``, in the order of the layers."""
+    return {
+        f"{name}.{part}": weight
+        for name, layer in layers.items()
+        for part, weight in layer.weights.items()
+    }
+
+
+def weights(module: nn.Module, x: Any) -> Table:
+    """Copies of everything that is learned or tracked, by canonical name.
+
+    ``dense_1.kernel`` [in, out], ``conv_1.kernel`` [height, width, in, out], ``dense_1.bias``,
+    ``batch_norm_1.scale``, ``.offset``, ``.mean`` and ``.variance``, ``embedding_1.kernel``,
+    ``lstm_1.recurrent_kernel``; others as the program calls them.
+    """
+    return {name: weight.array() for name, weight in named_weights(layers(module, x)).items()}
+
+
+def set_weights(module: nn.Module, x: Any, table: Mapping[str, Array]) -> None:
+    """Take all of `table`, under the names that `weights` gives.
+
+    Raises:
+        ValueError: a weight is missing, or has another shape.
+    """
+    assign(named_weights(layers(module, x)), table)
+
+
+def assign(named: Mapping[str, Weight], table: Mapping[str, Array]) -> None:
+    """Give each weight what `table` has under its name.
+
+    Raises:
+        ValueError: as `set_weights`.
+    """
+    for name, weight in named.items():
+        if name not in table:
+            raise ValueError(f"{name} is not given; expected all of {', '.join(named)}")
+        try:
+            weight.assign(table[name])
+        except ValueError as error:
+            raise ValueError(f"{name} has {error}") from None
+
+
+def answers(module: nn.Module, x: Any, training: bool = False) -> Table:
+    """What each layer gives, in order, by canonical name; the last is called ``logits``.
+
+    Channels come last, as in Keras; of several tensors it is the first. Nothing changes.
+
+    Args:
+        module: Any.
+        x: A batch for it, as `inputs`.
+        training: As in training (batch statistics, dropout) or as in inference.
+    """
+    names = Names()
+    table: Table = {}
+    last: list[Tensor] = []
+
+    def note(call: Call) -> None:
+        values = call.outputs
+        table[names.of(call)] = as_array(values.movedim(1, -1) if call.channels_first else values)
+        last[:] = [values]
+
+    given = _pass(module, x, note, training)
+    if last and last[0] is given:
+        table[LOGITS] = table.pop(next(reversed(table)))
+    else:
+        table[LOGITS] = as_array(given)
+    return table
+
+
+def dead_units(module: nn.Module, x: Any) -> dict[str, float]:
+    """Share of the units of each ReLU that are 0 for all of a batch.
+
+    By the canonical name of the layer with a kernel before it; where several follow one, the least.
+    A unit is a channel, or a place on the last axis.
+    """
+    return watched_answers(module, x)[1]
+
+
+def watched_answers(module: nn.Module, x: Any) -> tuple[Tensor, dict[str, float]]:
+    """What the module gives in inference, and `dead_units`; copies nothing."""
+    names = Names()
+    dead: dict[str, float] = {}
+    before = ""
+
+    def note(call: Call) -> None:
+        nonlocal before
+        name = names.of(call)
+        if call.unit is not None and multiplies(call.unit.module):
+            before = name.partition("@")[0]
+        elif call.rectifies and before and call.outputs.ndim > 1:
+            axis = 1 if call.channels_first else -1
+            values = call.outputs.movedim(axis, -1).flatten(0, -2)
+            share = (values <= 0).all(dim=0).float().mean().item()
+            dead[before] = min(share, dead.get(before, 1.0))
+
+    return _pass(module, x, note), dead
+
+
+def inputs(module: nn.Module, x: Any) -> Any:
+    """Arrays as the module takes them: tensors in its dtype, on its device.
+
+    Integers reach it as floating point too, or, where it takes none, as int64: an embedding looks
+    them up. Tensors go as they are.
+    """
+    if isinstance(x, tuple | list):
+        return type(x)(inputs(module, part) for part in x)
+    if isinstance(x, dict):
+        return {name: inputs(module, part) for name, part in x.items()}
+    reference = next(module.parameters(), torch.zeros(()))
+    if isinstance(x, Tensor):
+        return x.to(reference.device)
+    values = torch.from_numpy(np.array(x)).to(reference.device)
+    as_floats = values.to(reference.dtype)
+    if not values.is_floating_point() and values.dtype != torch.bool:
+        try:
+            _pass(module, as_floats[:2], lambda call: None)
+        except (RuntimeError, TypeError, IndexError):
+            return values.long()
+    return as_floats
+
+
+@torch.no_grad()
+def _pass(module: nn.Module, x: Any, note: Any, training: bool = False) -> Tensor:
+    """One forward pass, which leaves no trace; the first tensor of what the module gives."""
+    with unchanged(module, training):
+        given = first_tensor(watch(module, inputs(module, x), note))
+    if given is None:
+        raise TypeError(f"{type(module).__name__} gives no tensor")
+    return given
+
+
+def _unshared(unit: Unit, known: set[int]) -> dict[str, Weight]:
+    """The weights of a layer that no earlier one has."""
+    own = {
+        part: weight
+        for part, weight in weights_of(unit).items()
+        if not known.intersection(map(id, weight.tensors))
+    }
+    known.update(id(tensor) for weight in own.values() for tensor in weight.tensors)
+    return own
