@@ -1,5 +1,6 @@
 """The adapter of torch, for any module: layers, answers, weights, gradients, a step, the guard."""
 
+from parity.torch.guard import CollapseGuard
 from parity.torch.lockstep import LockStep, gradients
 from parity.torch.network import (
     Array,
@@ -14,6 +15,7 @@ from parity.torch.network import (
 
 __all__ = [
     "Array",
+    "CollapseGuard",
     "Layer",
     "LockStep",
     "Table",

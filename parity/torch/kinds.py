@@ -54,6 +54,10 @@ _POOLS = {
 _DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"}
 
 
+SHAPING = ("flatten", "reshape")
+"""Kinds that move values and leave them as they are."""
+
+
 class Unit(NamedTuple):
     """A module that is a layer, and whether it is one whatever it consists of."""
 
@@ -91,13 +95,13 @@ def kind_of(module: nn.Module) -> str:
     kind = _known(module)
     if kind == "conv":
         groups: Any = getattr(module, "groups", 1)
-        return "depthwise_conv" if groups == module.in_channels > 1 else "conv"
+        return "depthwise_conv" if groups > 1 and groups == module.in_channels else "conv"
     return kind or _snake(type(module).__name__)
 
 
 def kind_of_function(function: Callable[..., Any]) -> str | None:
     """The kind of layer that a function of torch stands for; None where it stands for none."""
-    name = getattr(function, "__name__", "").removesuffix("_")
+    name = name_of(function)
     if name in _ACTIVATIONS:
         return "activation"
     if name in _DROPOUTS:
@@ -105,9 +109,11 @@ def kind_of_function(function: Callable[..., Any]) -> str | None:
     return _snake(name) if name in _POOLS or name == "flatten" else None
 
 
-def is_relu(layer: nn.Module | Callable[..., Any]) -> bool:
-    """Whether it gives 0 for everything below 0."""
-    return isinstance(layer, nn.ReLU) or getattr(layer, "__name__", "") in ("relu", "relu_")
+def name_of(layer: nn.Module | Callable[..., Any]) -> str:
+    """``relu``, ``log_softmax``, ...: a function of torch, or the module that computes it."""
+    if isinstance(layer, nn.Module):
+        return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()
+    return getattr(layer, "__name__", "").removesuffix("_")
 
 
 def has_weights(module: nn.Module) -> bool:

@@ -77,7 +77,7 @@ def weights_of(unit: Unit) -> dict[str, Weight]:
         return {name: _plain(parameter) for name, parameter in module.named_parameters()}
     if kind in ("lstm", "gru", "rnn"):
         return _recurrent(module, kind)
-    named = dict(module.named_parameters(recurse=unit.whole))
+    named: dict[str, Tensor] = dict(module.named_parameters(recurse=unit.whole))
     kept = module.state_dict()
     tracked = dict(module.named_buffers(recurse=unit.whole))
     named |= {n: b for n, b in tracked.items() if n in kept and b.is_floating_point()}

@@ -9,18 +9,20 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from parity.torch.kinds import SHAPING
+from parity.torch.layouts import as_array
 from parity.torch.network import (
     Array,
     Layer,
     Table,
-    answers,
     assign,
     inputs,
     layers,
     named_weights,
+    passed,
 )
-from parity.torch.layouts import as_array
 from parity.torch.state import arithmetic, unchanged
+from parity.torch.trace import Call, begins
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 DIGITS = ("x_train", "y_train", "x_test", "y_test")
@@ -81,10 +83,39 @@ class LockStep:
         assign(self._weights(), weights)
 
     def forward(self, images: Array, training: bool) -> Table:
-        """What each layer gives; first ``pixels``, last ``logits``."""
+        """What each layer gives: first ``pixels``, last ``logits``.
+
+        ``pixels`` is what the first layer that learns is fed. ``logits`` is what the module gives,
+        or, where it ends in a function that only the loss asks for, what that is fed.
+        """
+        pixels: list[Array] = []
+        calls: list[tuple[str, Call, Array]] = []
+
+        def note(name: str, call: Call) -> None:
+            if not pixels and begins(call) and call.fed is not None:
+                pixels.append(as_array(call.fed))
+            if call.kind not in SHAPING:
+                calls.append((name, call, as_array(call.given)))
+
         with arithmetic(self.dtype), torch.no_grad():
-            pixels = self.inputs(images)
-            return {"pixels": as_array(pixels), **answers(self.module, pixels, training)}
+            answer = passed(self.module, self.inputs(images), note, training)
+        last = calls[-1][1] if calls else None
+        if last and last.outputs is answer and last.inputs is not None and self._is_of_loss(last):
+            calls.pop()
+            answer = last.inputs
+        return {
+            "pixels": pixels[0] if pixels else np.array(images),
+            **{name: values for name, call, values in calls if call.outputs is not answer},
+            "logits": as_array(answer),
+        }
+
+    def _is_of_loss(self, call: Call) -> bool:
+        """Whether it turns logits into what the loss asks for."""
+        name = getattr(self.criterion, "__name__", type(self.criterion).__name__)
+        takes_probabilities = name in ("BCELoss", "binary_cross_entropy")
+        return call.function == "log_softmax" or (
+            call.function == "sigmoid" and takes_probabilities
+        )
 
     def gradients(self, images: Array, labels: Array) -> tuple[float, Table]:
         """Loss and gradients in training mode, as the optimiser gets them; changes nothing."""

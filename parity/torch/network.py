@@ -1,6 +1,7 @@
 """A module seen layer by layer: names, weights, answers, dead units; NumPy in and NumPy out."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from parity.torch.kinds import Unit, kind_of, multiplies, units
+from parity.torch.kinds import Unit, kind_of, units
 from parity.torch.layouts import Weight, as_array, weights_of
 from parity.torch.state import unchanged
 from parity.torch.trace import Call, Names, first_tensor, watch
 
 Array = NDArray[Any]
 Table = dict[str, Array]
-LOGITS = "logits"
+Note = Callable[[str, Call], object]
 
 
 @dataclass(frozen=True)
@@ -49,21 +50,21 @@ def layers(module: nn.Module, x: Any) -> dict[str, Layer]:
         module: Any.
         x: A batch for it, as `inputs`.
     """
-    names = Names()
     found: dict[str, tuple[Unit | None, str]] = {}
-    calls: dict[str, int] = {}
+    calls: Counter[str] = Counter()
 
-    def note(call: Call) -> None:
-        name = names.of(call).partition("@")[0]
-        found.setdefault(name, (call.unit, call.kind))
-        calls[name] = calls.get(name, 0) + 1
+    def note(name: str, call: Call) -> None:
+        own = name.partition("@")[0]
+        found.setdefault(own, (call.unit, call.kind))
+        calls[own] += 1
 
-    _pass(module, x, note)
+    passed(module, x, note)
     seen = {id(unit.module) for unit, _ in found.values() if unit is not None}
     for unit in units(module):
         if id(unit.module) not in seen and weights_of(unit):
             kind = kind_of(unit.module)
-            found[names.new(kind)] = unit, kind
+            before = sum(kind == other for _, other in found.values())
+            found[f"{kind}_{before + 1}"] = unit, kind
     known: set[int] = set()
     return {
         name: Layer(
@@ -71,7 +72,7 @@ def layers(module: nn.Module, x: Any) -> dict[str, Layer]:
             kind,
             unit.module if unit else None,
             _unshared(unit, known) if unit else {},
-            calls.get(name, 0),
+            calls[name],
         )
         for name, (unit, kind) in found.items()
     }
@@ -121,59 +122,69 @@ def assign(named: Mapping[str, Weight], table: Mapping[str, Array]) -> None:
 
 
 def answers(module: nn.Module, x: Any, training: bool = False) -> Table:
-    """What each layer gives, in order, by canonical name; the last is called ``logits``.
+    """What each layer gives for a batch, by canonical name, in order; nothing changes.
 
-    Channels come last, as in Keras; of several tensors it is the first. Nothing changes.
+    A layer that works more than once has an entry each time: ``dense_1``, ``dense_1@2``. Channels
+    come last; of a layer that gives several tensors it is the first.
 
     Args:
         module: Any.
         x: A batch for it, as `inputs`.
         training: As in training (batch statistics, dropout) or as in inference.
     """
-    names = Names()
     table: Table = {}
-    last: list[Tensor] = []
 
-    def note(call: Call) -> None:
-        values = call.outputs
-        table[names.of(call)] = as_array(values.movedim(1, -1) if call.channels_first else values)
-        last[:] = [values]
+    def note(name: str, call: Call) -> None:
+        table[name] = as_array(call.given)
 
-    given = _pass(module, x, note, training)
-    if last and last[0] is given:
-        table[LOGITS] = table.pop(next(reversed(table)))
-    else:
-        table[LOGITS] = as_array(given)
+    passed(module, x, note, training)
     return table
 
 
 def dead_units(module: nn.Module, x: Any) -> dict[str, float]:
-    """Share of the units of each ReLU that are 0 for all of a batch.
+    """The share of units that are 0 for the whole batch, by canonical name of the ReLU.
 
-    By the canonical name of the layer with a kernel before it; where several follow one, the least.
-    A unit is a channel, or a place on the last axis.
+    A unit of a convolution is a channel, 0 everywhere.
     """
-    return watched_answers(module, x)[1]
-
-
-def watched_answers(module: nn.Module, x: Any) -> tuple[Tensor, dict[str, float]]:
-    """What the module gives in inference, and `dead_units`; copies nothing."""
-    names = Names()
     dead: dict[str, float] = {}
-    before = ""
 
-    def note(call: Call) -> None:
-        nonlocal before
-        name = names.of(call)
-        if call.unit is not None and multiplies(call.unit.module):
-            before = name.partition("@")[0]
-        elif call.rectifies and before and call.outputs.ndim > 1:
-            axis = 1 if call.channels_first else -1
-            values = call.outputs.movedim(axis, -1).flatten(0, -2)
-            share = (values <= 0).all(dim=0).float().mean().item()
-            dead[before] = min(share, dead.get(before, 1.0))
+    def note(name: str, call: Call) -> None:
+        if call.function == "relu":
+            dead[name] = dead_share(call)
 
-    return _pass(module, x, note), dead
+    passed(module, x, note)
+    return dead
+
+
+def dead_share(call: Call) -> float:
+    """Of the units that a ReLU gives, those that are 0 for the whole batch."""
+    units = call.given.reshape(-1, call.given.shape[-1])
+    return (units <= 0).all(dim=0).float().mean().item()
+
+
+@torch.no_grad()
+def passed(module: nn.Module, x: Any, note: Note, training: bool = False) -> Tensor:
+    """Call the module and tell of each of its layers by name; nothing changes.
+
+    Args:
+        module: Any.
+        x: A batch for it, as `inputs`.
+        note: Is told of each call while its outputs are what they are.
+        training: As in training or as in inference.
+
+    Returns:
+        The first tensor of what the module gives.
+
+    Raises:
+        TypeError: it gives none.
+    """
+    names = Names()
+    fed = inputs(module, x)
+    with unchanged(module, training):
+        given = first_tensor(watch(module, fed, lambda call: note(names.of(call), call)))
+    if given is None:
+        raise TypeError(f"{type(module).__name__} gives no tensor")
+    return given
 
 
 def inputs(module: nn.Module, x: Any) -> Any:
@@ -193,20 +204,11 @@ def inputs(module: nn.Module, x: Any) -> Any:
     as_floats = values.to(reference.dtype)
     if not values.is_floating_point() and values.dtype != torch.bool:
         try:
-            _pass(module, as_floats[:2], lambda call: None)
+            with torch.no_grad(), unchanged(module):
+                module(as_floats[:2])
         except (RuntimeError, TypeError, IndexError):
             return values.long()
     return as_floats
-
-
-@torch.no_grad()
-def _pass(module: nn.Module, x: Any, note: Any, training: bool = False) -> Tensor:
-    """One forward pass, which leaves no trace; the first tensor of what the module gives."""
-    with unchanged(module, training):
-        given = first_tensor(watch(module, inputs(module, x), note))
-    if given is None:
-        raise TypeError(f"{type(module).__name__} gives no tensor")
-    return given
 
 
 def _unshared(unit: Unit, known: set[int]) -> dict[str, Weight]:

@@ -12,22 +12,16 @@ from parity.torch.kinds import (
     Unit,
     has_weights,
     is_function,
-    is_relu,
     kind_of,
     kind_of_function,
+    name_of,
     units,
 )
 
 _CHANNELS_FIRST = (
-    "conv",
-    "pool",
-    "batch_norm",
-    "instance_norm",
-    "group_norm",
-    "padding",
-    "up_samp",
-)
-"""In the names of kinds whose outputs have the channels before the places."""
+    "conv", "pool", "batch_norm", "instance_norm", "group_norm", "padding", "up_sampling",
+)  # fmt: skip
+"""In the names of kinds that have the channels before the places."""
 
 
 class Call(NamedTuple):
@@ -36,22 +30,35 @@ class Call(NamedTuple):
     Attributes:
         unit: The layer; None where it is a function of torch.
         kind: As `parity.torch.kinds.kind_of`.
-        outputs: What it gives: the first tensor of several. The next layer may work in place.
-        channels_first: Whether those are [B, channels, ...].
-        rectifies: Whether it is a ReLU.
+        function: torch's name of what an activation computes, as ``relu``; else of the kind.
+        inputs: What it was given: the first tensor of several; it may have worked in place.
+        outputs: What it gives, likewise; the next layer may work in place.
+        channels_first: Whether the outputs are [B, channels, ...].
     """
 
     unit: Unit | None
     kind: str
+    function: str
+    inputs: Tensor | None
     outputs: Tensor
     channels_first: bool
-    rectifies: bool
+
+    @property
+    def fed(self) -> Tensor | None:
+        """The inputs with the channels last."""
+        first = self.inputs is not None and (self.inputs.ndim in (4, 5) or self.channels_first)
+        return self.inputs.movedim(1, -1) if first and self.inputs is not None else self.inputs
+
+    @property
+    def given(self) -> Tensor:
+        """The outputs with the channels last."""
+        return self.outputs.movedim(1, -1) if self.channels_first else self.outputs
 
 
 class _Watch(TorchFunctionMode):
     """Is told of layers by hooks and of functions by torch."""
 
-    def __init__(self, module: nn.Module, seen: Callable[[Call], None]) -> None:
+    def __init__(self, module: nn.Module, seen: Callable[[Call], object]) -> None:
         super().__init__()
         self.units = list(units(module))
         self.seen = seen
@@ -68,11 +75,11 @@ class _Watch(TorchFunctionMode):
             self.handles.append(
                 unit.module.register_forward_hook(self._leave_of(unit), with_kwargs=True)
             )
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
         for handle in self.handles:
             handle.remove()
 
@@ -81,7 +88,7 @@ class _Watch(TorchFunctionMode):
     ) -> Any:
         outputs = func(*args, **(kwargs or {}))
         if not self.within and (kind := kind_of_function(func)) is not None:
-            self._note(None, kind, first_tensor(args), first_tensor(outputs), is_relu(func))
+            self._note(None, kind, name_of(func), first_tensor(args), first_tensor(outputs))
         return outputs
 
     def _enter(self, module: nn.Module, args: Any) -> None:
@@ -92,26 +99,31 @@ class _Watch(TorchFunctionMode):
             self.within -= unit.whole
             if not self.within:
                 inputs, given = first_tensor([args, kwargs]), first_tensor(outputs)
-                self._note(unit, kind_of(module), inputs, given, is_relu(module))
+                self._note(unit, kind_of(module), name_of(module), inputs, given)
 
         return leave
 
     def _note(
-        self, unit: Unit | None, kind: str, inputs: Any, outputs: Any, rectifies: bool
+        self,
+        unit: Unit | None,
+        kind: str,
+        function: str,
+        inputs: Tensor | None,
+        outputs: Tensor | None,
     ) -> None:
         if outputs is None:
             return
-        shaped = isinstance(inputs, Tensor) and inputs.shape == outputs.shape
+        shaped = inputs is not None and inputs.shape == outputs.shape
         if unit is not None and shaped and is_function(unit.module):
             kind = "activation"
         by_kind = any(part in kind for part in _CHANNELS_FIRST) and outputs.ndim > 2
         if by_kind or (shaped and id(inputs) in self.channels_first):
             self.channels_first[id(outputs)] = outputs
         first = outputs.ndim in (4, 5) or id(outputs) in self.channels_first
-        self.seen(Call(unit, kind, outputs, first, rectifies))
+        self.seen(Call(unit, kind, function, inputs, outputs, first))
 
 
-def watch(module: nn.Module, x: Any, seen: Callable[[Call], None]) -> Any:
+def watch(module: nn.Module, x: Any, seen: Callable[[Call], object]) -> Any:
     """Call the module and tell of each of its layers, in the order in which they have worked.
 
     Activations, dropout and pooling count whether they are modules or functions. A layer of torch
@@ -156,6 +168,12 @@ class Names:
         """The next name of a kind."""
         self.count[kind] += 1
         return f"{kind}_{self.count[kind]}"
+
+
+def begins(call: Call) -> bool:
+    """Whether the network behind the preprocessing may begin with it."""
+    learns = call.unit is not None and any(True for _ in call.unit.module.parameters())
+    return learns or call.kind in ("activation", "dropout")
 
 
 def first_tensor(values: Any) -> Tensor | None:
