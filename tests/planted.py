@@ -134,7 +134,7 @@ class Inserted(LockStep):
         layers = []
         for layer in self.model.network:
             layers += [layer, self.layer(0.3)] if isinstance(layer, nn.ReLU) else [layer]
-        self.module = self.model.network = nn.Sequential(*layers)
+        self.network = self.model.network = nn.Sequential(*layers)
         self.see(self.model.example_input_array)
 
 

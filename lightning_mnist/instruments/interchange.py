@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from lightning import __version__ as lightning_version
 
-import parity.torch
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.errors import InputError
 from lightning_mnist.instruments import mlp_file
 from lightning_mnist.instruments.mlp_file import BATCH_NORMS, Plan, Weights
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import BatchNorm
+from parity.torch import set_weights, weights
 
 CHECKPOINT, SAFETENSORS = ".ckpt", ".safetensors"
 _BATCH_NORM: dict[BatchNorm, dict[str, float] | None] = {
@@ -39,16 +39,16 @@ def convert(source: Path, target: Path) -> str:
         OSError: `target` cannot be written.
     """
     if source.suffix == CHECKPOINT:
-        plan, weights = read_module(source)
+        plan, tensors = read_module(source)
         try:
-            mlp_file.save(target, plan, weights)
+            mlp_file.save(target, plan, tensors)
         except InputError as error:
             raise InputError(f"{source}: {error}") from None
     else:
-        plan, weights = mlp_file.load(source)
-        write_module(target, plan, weights)
+        plan, tensors = mlp_file.load(source)
+        write_module(target, plan, tensors)
     learned = sum(
-        w.size for name, w in weights.items() if not name.endswith((".mean", ".variance"))
+        w.size for name, w in tensors.items() if not name.endswith((".mean", ".variance"))
     )
     return f"{len(plan.hidden) + 1} layers, {learned:,} parameters"
 
@@ -76,12 +76,12 @@ def read_module(path: Path) -> tuple[Plan, Weights]:
     module = DigitClassifier(**flags)
     module.load_state_dict(state)
     try:
-        return _plan(module), parity.torch.weights(module.network, _example(module))
+        return _plan(module), weights(module.network, _example(module))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def write_module(path: Path, plan: Plan, weights: Weights) -> None:
+def write_module(path: Path, plan: Plan, tensors: Weights) -> None:
     """Write a checkpoint that ``test``, ``validate`` and ``predict`` take; whole or not at all."""
     names = {repr(value): name for name, value in _BATCH_NORM.items()}
     module = DigitClassifier(
@@ -95,7 +95,7 @@ def write_module(path: Path, plan: Plan, weights: Weights) -> None:
     with torch.no_grad():
         module.preprocessing.mean.fill_(plan.mean)
         module.preprocessing.std.fill_(plan.std)
-    parity.torch.set_weights(module.network, _example(module), weights)
+    set_weights(module.network, _example(module), tensors)
     checkpoint = {
         "epoch": 0,
         "global_step": 0,

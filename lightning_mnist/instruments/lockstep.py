@@ -12,7 +12,7 @@ from lightning_mnist import sources
 from lightning_mnist.cli import DigitsCLI
 from lightning_mnist.command import BuiltCLI, open_cli
 from lightning_mnist.instruments.settings import effective_settings, loss_of_logits
-from parity.torch import Array, Table, lockstep
+from parity.torch import Table, lockstep
 
 
 def build(flags: list[str], precision: str) -> "LockStep":
@@ -21,15 +21,15 @@ def build(flags: list[str], precision: str) -> "LockStep":
 
 
 class LockStep(lockstep.LockStep):
-    """The network of a `DigitClassifier` and its optimiser; preprocessing comes before it."""
+    """A `DigitClassifier` and its optimiser; preprocessing is no layer."""
 
     def __init__(self, cli: DigitsCLI, dtype: torch.dtype | str) -> None:
         self.cli = cli
         self.model = cli.model
         configured: Any = self.model.configure_optimizers()
         (optimizer,), _ = configured
-        super().__init__(self.model.network, optimizer, partial(loss_of_logits, self.model), dtype)
-        self.model.to(self.dtype)
+        super().__init__(self.model, optimizer, partial(loss_of_logits, self.model), dtype)
+        self.network = self.model.network
         self.see(self.model.example_input_array)
 
     def read(self, path: Path) -> Table:
@@ -43,7 +43,7 @@ class LockStep(lockstep.LockStep):
             "y_test": digits.test_labels,
         }
 
-    def inputs(self, images: Array) -> Tensor:
+    def inputs(self, images: Any) -> Tensor:
         """The pixels that the network is fed, [B, 784]."""
         pixels: Tensor = self.model.preprocessing(torch.from_numpy(np.array(images)))
         return pixels

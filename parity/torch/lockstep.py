@@ -50,14 +50,16 @@ class LockStep:
     ) -> None:
         self.dtype: torch.dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
         self.module = module.to(self.dtype)
+        self.network = module
+        """The part of it that answers, layer by layer."""
         self.optimizer = optimizer
         self.optimizer.load_state_dict(optimizer.state_dict())  # in the weights' new dtype
         self.criterion = loss
 
-    def see(self, images: Array) -> None:
+    def see(self, images: Any) -> None:
         """Find the layers, in the order in which they work on a batch."""
         with arithmetic(self.dtype):
-            self.layers = layers(self.module, self.inputs(images))
+            self.layers = layers(self.network, self.inputs(images))
 
     def read(self, path: Path) -> Table:
         """The arrays `DIGITS` of an ``.npz`` file."""
@@ -98,7 +100,7 @@ class LockStep:
                 calls.append((name, call, as_array(call.given)))
 
         with arithmetic(self.dtype), torch.no_grad():
-            answer = passed(self.module, self.inputs(images), note, training)
+            answer = passed(self.network, self.inputs(images), note, training)
         last = calls[-1][1] if calls else None
         if last and last.outputs is answer and last.inputs is not None and self._is_of_loss(last):
             calls.pop()
@@ -137,14 +139,14 @@ class LockStep:
             self.optimizer.step()
         return loss
 
-    def inputs(self, images: Array) -> Tensor:
+    def inputs(self, images: Any) -> Tensor:
         """What the module is fed, [B, ...]."""
-        fed: Tensor = inputs(self.module, images)
+        fed: Tensor = inputs(self.network, images)
         return fed
 
     def training_loss(self, x: Tensor, labels: Array) -> Tensor:
         """The loss of a batch, a scalar with a graph."""
-        given = self.module(x)
+        given = self.network(x)
         return self.criterion(given, targets(labels, given))
 
     def _backward(self, images: Array, labels: Array) -> float:

@@ -179,6 +179,7 @@ def passed(module: nn.Module, x: Any, note: Note, training: bool = False) -> Ten
         TypeError: it gives none.
     """
     names = Names()
+    module = getattr(module, "_orig_mod", module)  # torch.compile wraps it; hooks are not compiled
     fed = inputs(module, x)
     with unchanged(module, training):
         given = first_tensor(watch(module, fed, lambda call: note(names.of(call), call)))

@@ -18,6 +18,7 @@ def unchanged(module: nn.Module, training: bool = False) -> Iterator[None]:
         training: As in training (batch statistics, dropout) or as in inference.
     """
     modes = [(part, part.training) for part in module.modules()]
+    cached = torch.is_autocast_cache_enabled()
     buffers = [
         (part, name, buffer, buffer.detach().clone())
         for part in module.modules()
@@ -29,9 +30,12 @@ def unchanged(module: nn.Module, training: bool = False) -> Iterator[None]:
         else:
             for part, _ in modes:
                 part.training = False
+        # Weights that are cast without a graph must not be kept for the training's own pass.
+        torch.set_autocast_cache_enabled(False)
         try:
             yield
         finally:
+            torch.set_autocast_cache_enabled(cached)
             for part, mode in modes:
                 part.training = mode
             for part, name, buffer, kept in buffers:

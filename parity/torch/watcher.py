@@ -1,16 +1,19 @@
 """Asks a network in training about a few samples, and hands what it sees to a `Guard`."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.torch.layouts import Array, as_array
 from parity.torch.look import Look, look
+from parity.torch.trace import first_tensor
 from parity.watch.classes import Ints, labels_of, logits_of
 from parity.watch.collapse import Reading
 from parity.watch.fingerprint import GRID
@@ -32,6 +35,8 @@ class Watcher:
         """What is looked at; None where nothing is."""
         self.x: Any = None
         self.targets: Array | None = None
+        self.looking = False
+        """Whether the network works for the guard and not for its program."""
         self._noted: set[str] = set()
 
     def start(
@@ -74,8 +79,13 @@ class Watcher:
             optimizer=type(optimizer).__name__,
         )
 
-    def after(self, step: int, optimizer: Optimizer, epoch: int | None = None) -> None:
-        """Look again, after `step` steps, or at the end of an epoch.
+    def after(self, step: int, optimizer: Optimizer, finished: int | None = None) -> None:
+        """Look again.
+
+        Args:
+            step: Updates of the weights so far.
+            optimizer: Makes them.
+            finished: Epochs so far, where one has just ended.
 
         Raises:
             CollapsedError: a collapse, where the reaction is to stop.
@@ -91,18 +101,32 @@ class Watcher:
             "train_loss": np.nan if labels is None else _loss(labels, logits),
             "learning_rate": max(float(group["lr"]) for group in optimizer.param_groups),
         }
-        if epoch is None and step < LIMITS.patience:
+        if finished is None and step < LIMITS.patience:
             self.guard.after_step(step, batch_accuracy=None, weights=seen.weights, **known)
         else:
             ids = np.arange(len(logits))
             self.guard.after_epoch(
-                epoch or 0,
+                self.guard.symptoms.epoch if finished is None else finished,
                 step,
                 sample_ids=ids,
                 weights=seen.weights(),
                 train_accuracy=None,
                 **known,
             )
+
+    @property
+    def samples(self) -> int:
+        """How many are asked for."""
+        first = first_tensor(self.x)
+        return 0 if first is None else len(first)
+
+    def extend(self, x: Any, targets: Array | None) -> None:
+        """Ask for more samples, where they are of the same shape."""
+        if self.targets is None or targets is None:
+            return
+        with contextlib.suppress(RuntimeError, ValueError, KeyError):
+            self.x = _joined(self.x, x)
+            self.targets = np.concatenate([self.targets, self.agree(targets)])
 
     def leave_out(self, why: str) -> None:
         """Look no more."""
@@ -120,10 +144,12 @@ class Watcher:
         if self.network is None:
             return None
         seen, error = None, ""
+        self.looking = True
         try:
             seen = look(self.network, self.x)
         except Exception as failure:  # a model is anyone's code, and must train all the same
             error = f"{type(failure).__name__}: {' '.join(str(failure).split())[:200]}"
+        self.looking = False
         said = self.agree((seen.outputs, seen.dead, "") if seen else (None, {}, error))
         outputs, dead, error = said
         if seen is None or error:
@@ -145,6 +171,15 @@ def _loss(labels: Ints, logits: Array) -> float:
     """Cross-entropy in nats."""
     reading = Reading.of(labels, logits)
     return np.nan if reading.broken else reading.loss
+
+
+def _joined(first: Any, second: Any) -> Any:
+    """The samples of both, in the structure that both have."""
+    if isinstance(first, Tensor):
+        return torch.cat([first, second])
+    if isinstance(first, dict):
+        return {name: _joined(part, second[name]) for name, part in first.items()}
+    return type(first)(_joined(*parts) for parts in zip(first, second, strict=True))
 
 
 def _images(seen: Look) -> Array | None:
