@@ -8,7 +8,7 @@ from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from parity.torch.kinds import has_weights
+from parity.torch.kinds import learns
 from parity.torch.layouts import Array, as_array
 from parity.torch.watcher import Watcher
 from parity.watch.guard import PROBE, Guard, Reaction
@@ -45,7 +45,7 @@ class CollapseGuard(Callback):
         if not trainer.optimizers:
             self.watcher.leave_out("it has no optimiser")
             return
-        parts = [part for part in pl_module.children() if has_weights(part)]
+        parts = [part for part in pl_module.children() if learns(part)]
         self._parts = len(parts)
         self._handles = [
             part.register_forward_pre_hook(self._fed, with_kwargs=True)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.torch import lockstep
-from parity.torch.kinds import has_weights
+from parity.torch.kinds import learns
 from parity.torch.network import Array
 
 
@@ -63,7 +63,7 @@ def answering(module: LightningModule) -> nn.Module | None:
     """What answers: the module itself where it has ``forward``, else its one part with weights."""
     if type(module).forward is not LightningModule.forward:
         return module
-    parts = [part for part in module.children() if has_weights(part)]
+    parts = [part for part in module.children() if learns(part)]
     return parts[0] if len(parts) == 1 else None
 
 

@@ -116,9 +116,14 @@ def name_of(layer: nn.Module | Callable[..., Any]) -> str:
     return getattr(layer, "__name__", "").removesuffix("_")
 
 
+def learns(module: nn.Module) -> bool:
+    """Whether it has parameters."""
+    return any(True for _ in module.parameters())
+
+
 def has_weights(module: nn.Module) -> bool:
     """Whether it learns or tracks anything."""
-    return any(True for _ in module.parameters()) or any(True for _ in module.buffers())
+    return learns(module) or any(True for _ in module.buffers())
 
 
 def multiplies(module: nn.Module) -> bool:

@@ -14,6 +14,7 @@ from parity.torch.kinds import (
     is_function,
     kind_of,
     kind_of_function,
+    learns,
     name_of,
     units,
 )
@@ -172,8 +173,8 @@ class Names:
 
 def begins(call: Call) -> bool:
     """Whether the network behind the preprocessing may begin with it."""
-    learns = call.unit is not None and any(True for _ in call.unit.module.parameters())
-    return learns or call.kind in ("activation", "dropout")
+    learned = call.unit is not None and learns(call.unit.module)
+    return learned or call.kind in ("activation", "dropout")
 
 
 def first_tensor(values: Any) -> Tensor | None:
