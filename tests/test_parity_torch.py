@@ -414,3 +414,32 @@ def test_anything_else_is_refused_in_a_sentence(built: Any) -> None:
 def test_a_lock_step_of_ones_own_stays_as_it_is() -> None:
     side = lock_step(nn.Linear(8, 3))
     assert adapted(side, "float32") is side
+
+
+def test_settings_of_any_module_are_measured_and_nothing_changes() -> None:
+    model = MODELS["convolutional"]
+    side = lock_step(model.build())
+    side.see(model.x)
+    before = everything(side.module)
+    settings = side.settings()
+    assert same(everything(side.module), before)
+    assert settings["network.tracked"] == 8
+    assert settings["network.layers"][-1] == "dense_1 8 -> 3"
+    assert settings["init.conv_1.kernel"]["shape"] == [3, 3, 2, 4]
+    assert settings["batch_norm_1.epsilon"] == pytest.approx(1e-5)
+    assert settings["batch_norm_1.momentum"] == pytest.approx(0.9)
+    assert settings["activation_1"]["values"][:17] == [0.0] * 17
+    assert settings["optimizer.family"] == "adam"
+    assert "optimizer.weight_decay_kind" in settings
+
+
+def test_what_cannot_be_measured_alone_is_left_out() -> None:
+    module = nn.Sequential(
+        nn.Linear(8, 3), nn.Softmax(1), nn.AlphaDropout(), nn.BatchNorm1d(3, affine=False)
+    )
+    side = LockStep(module, torch.optim.LBFGS(module.parameters()), F.cross_entropy)
+    side.see(MODELS["sequential"].x)
+    settings = side.settings()
+    assert settings["optimizer.family"] == "lbfgs"
+    assert "optimizer.weight_decay_kind" not in settings
+    assert not {"activation_1", "dropout_1", "batch_norm_1.epsilon"} & settings.keys()

@@ -50,5 +50,4 @@ class LockStep(lockstep.LockStep):
 
     def settings(self) -> dict[str, Any]:
         """What has been built, for `parity audit`."""
-        modules = {name: layer.module for name, layer in self.layers.items() if layer.module}
-        return effective_settings(self.cli, self.optimizer, modules)
+        return effective_settings(self.cli, self.optimizer, self.layers)

@@ -21,6 +21,7 @@ from parity.torch.network import (
     named_weights,
     passed,
 )
+from parity.torch.settings import layer_settings, optimizer_settings
 from parity.torch.state import arithmetic, unchanged
 from parity.torch.trace import Call, begins
 
@@ -138,6 +139,10 @@ class LockStep:
         with arithmetic(self.dtype):
             self.optimizer.step()
         return loss
+
+    def settings(self) -> dict[str, Any]:
+        """What layers and optimiser do, for `parity audit`."""
+        return {**layer_settings(self.layers), **optimizer_settings(self.optimizer)}
 
     def inputs(self, images: Any) -> Tensor:
         """What the module is fed, [B, ...]."""
