@@ -256,6 +256,25 @@ def test_dead_units_are_seen_in_modules_and_in_functions() -> None:
     assert dead_units(conv, MODELS["convolutional"].x) == {"activation_1": 0.75}
 
 
+def test_classes_derived_from_layers_are_what_they_are_derived_from() -> None:
+    class Rectify(nn.ReLU):
+        pass
+
+    class Shrink(nn.MaxPool1d):
+        pass
+
+    class Swish(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * torch.sigmoid(x)
+
+    x = np.ones((2, 3, 8))
+    module = nn.Sequential(nn.Linear(8, 6), Rectify(), Shrink(2), Swish(), nn.Identity())
+    assert list(answers(module, x)) == [
+        "dense_1", "activation_1", "max_pool_1", "activation_2",
+    ]  # fmt: skip
+    assert list(dead_units(module, x)) == ["activation_1"]
+
+
 LABELS = np.array([0, 1, 2, 2, 1, 0])
 
 

@@ -42,8 +42,8 @@ class CollapseGuard(Callback):
         self.watcher = Watcher(self.guard, trainer.strategy.broadcast)
         self._trainer, self._module = trainer, pl_module
         self._steps = trainer.global_step
-        if not trainer.optimizers:
-            self.watcher.leave_out("it has no optimiser")
+        if not trainer.optimizers or getattr(pl_module, "_compiler_ctx", None) is not None:
+            self.watcher.leave_out("it has no optimiser, or its steps are compiled")
             return
         parts = [part for part in pl_module.children() if learns(part)]
         self._parts = len(parts)
@@ -77,6 +77,10 @@ class CollapseGuard(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look again."""
         self.watcher.after(trainer.global_step, trainer.optimizers[0], trainer.current_epoch + 1)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave nothing behind."""
+        self._stop_waiting()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException

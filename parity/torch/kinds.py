@@ -52,8 +52,8 @@ _POOLS = {
     for size in (1, 2, 3)
 }
 _DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"}
-
-
+RELUS = ("relu", "relu6")
+"""Functions that are 0 below 0."""
 SHAPING = ("flatten", "reshape")
 """Kinds that move values and leave them as they are."""
 
@@ -81,7 +81,7 @@ def units(module: nn.Module, path: str = "") -> Iterator[Unit]:
         children = dict(module.named_children())
         bare = not children and not has_weights(module)
         whole = bare or _of_torch(module) or parametrize.is_parametrized(module)
-        if whole or any(True for _ in module.parameters(recurse=False)):
+        if whole or list(module.parameters(recurse=False)):
             yield Unit(path, module, whole)
         if not whole:
             for name, child in children.items():
@@ -96,7 +96,7 @@ def kind_of(module: nn.Module) -> str:
     if kind == "conv":
         groups: Any = getattr(module, "groups", 1)
         return "depthwise_conv" if groups > 1 and groups == module.in_channels else "conv"
-    return kind or _snake(type(module).__name__)
+    return kind or _snake(_class_of(module).__name__)
 
 
 def kind_of_function(function: Callable[..., Any]) -> str | None:
@@ -112,7 +112,7 @@ def kind_of_function(function: Callable[..., Any]) -> str | None:
 def name_of(layer: nn.Module | Callable[..., Any]) -> str:
     """``relu``, ``log_softmax``, ...: a function of torch, or the module that computes it."""
     if isinstance(layer, nn.Module):
-        return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()
+        return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", _class_of(layer).__name__).lower()
     return getattr(layer, "__name__", "").removesuffix("_")
 
 
@@ -155,6 +155,12 @@ def _known(module: nn.Module) -> str | None:
     if known is None and any(cls.__module__ == activation.__name__ for cls in type(module).__mro__):
         return "activation"
     return known
+
+
+def _class_of(module: nn.Module) -> type[nn.Module]:
+    """The class of torch that it is, or is derived from; its own where it is from none."""
+    kinds = [cls for cls in type(module).__mro__ if cls.__module__.startswith("torch.nn.modules.")]
+    return kinds[0] if kinds and kinds[0] is not nn.Module else type(module)
 
 
 def _snake(name: str) -> str:

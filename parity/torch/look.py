@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from parity.torch.kinds import multiplies
+from parity.torch.kinds import RELUS, multiplies
 from parity.torch.layouts import Array, as_array
 from parity.torch.network import dead_share, passed
 from parity.torch.trace import Call, begins
@@ -59,7 +59,7 @@ def look(module: nn.Module, x: Any) -> Look:
         if call.unit is not None and multiplies(call.unit.module):
             before = places.setdefault(id(call.unit.module), f"layer {len(places) + 1}")
             kernels[before] = call.unit.module
-        elif call.function == "relu" and before and call.outputs.ndim > 1:
+        elif call.function in RELUS and before and call.outputs.ndim > 1:
             # Where several follow one layer, gradients pass if any of them lets them.
             dead[before] = min(dead_share(call), dead.get(before, 1.0))
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from parity.torch.kinds import Unit, kind_of, units
+from parity.torch.kinds import RELUS, Unit, kind_of, units
 from parity.torch.layouts import Weight, as_array, weights_of
 from parity.torch.state import unchanged
 from parity.torch.trace import Call, Names, first_tensor, watch
@@ -149,7 +149,7 @@ def dead_units(module: nn.Module, x: Any) -> dict[str, float]:
     dead: dict[str, float] = {}
 
     def note(name: str, call: Call) -> None:
-        if call.function == "relu":
+        if call.function in RELUS:
             dead[name] = dead_share(call)
 
     passed(module, x, note)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import is_dataclass
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -178,12 +179,14 @@ def begins(call: Call) -> bool:
 
 
 def first_tensor(values: Any) -> Tensor | None:
-    """The first tensor of tuples, lists, dictionaries; ``logits`` of what calls it so."""
+    """The first tensor of tuples, lists, dictionaries, dataclasses; ``logits`` before others."""
     if isinstance(values, Tensor):
         return values
+    if is_dataclass(values):
+        values = vars(values)
     if isinstance(values, dict):
         values = [values["logits"]] if "logits" in values else list(values.values())
-    elif not isinstance(values, tuple | list):
-        values = list(vars(values).values()) if hasattr(values, "__dict__") else []
+    if not isinstance(values, tuple | list):
+        return None
     parts: Iterable[Tensor | None] = map(first_tensor, values)
     return next((part for part in parts if part is not None), None)
