@@ -1,12 +1,12 @@
 """The collapse guard as a callback of Lightning: it measures, `parity.watch.guard` decides."""
 
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from lightning_mnist.batches import Batch
@@ -15,6 +15,7 @@ from lightning_mnist.execution import StepCallback
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.sources import CLASSES
+from parity.torch.look import Look, look
 from parity.watch.fingerprint import sample
 from parity.watch.guard import ENOUGH, PROBE, Guard, Reaction
 from parity.watch.symptoms import Symptoms
@@ -48,14 +49,15 @@ class CollapseGuard(StepCallback):
         raw = loader.images[data.train_ids[torch.from_numpy(sample(len(data.train_ids)))]]
         picked = data.val_ids[torch.from_numpy(sample(len(data.val_ids), PROBE))]
         self._probe, self._probe_labels = loader.images[picked], loader.labels[picked].cpu().numpy()
+        seen = _look(module, self._probe)
         self.guard.start(
             labels=loader.labels[data.train_ids].cpu().numpy(),
             classes=CLASSES,
             raw=raw.cpu().numpy(),
             preprocessing=module.preprocessing.describe(),
             fed=_fed(module, raw),
-            weights=_weights(module),
-            dead=_answers(module, self._probe)[1],
+            weights=seen.weights(),
+            dead=seen.dead,
             optimizer=type(trainer.optimizers[0]).__name__,
         )
 
@@ -66,8 +68,8 @@ class CollapseGuard(StepCallback):
         if not self.guard.looks_after(step) or trainer.current_epoch > 0:
             return
         _, module = _of(trainer, pl_module)
-        logits, dead = self._probed(trainer, module)
-        coming, _ = _answers(module, batch.images)
+        seen = self._probed(trainer, module)
+        coming = _look(module, batch.images).outputs
         right = (coming.argmax(dim=1) == batch.labels).sum()
         loss = F.cross_entropy(coming, batch.labels, reduction="sum")
         own = torch.stack([right.double(), loss.double(), loss.new_tensor(len(coming)).double()])
@@ -75,17 +77,19 @@ class CollapseGuard(StepCallback):
         self.guard.after_step(
             step,
             labels=self._probe_labels,
-            logits=logits.cpu().numpy(),
-            dead=dead,
+            logits=seen.outputs.cpu().numpy(),
+            dead=seen.dead,
             batch_accuracy=right / count if count >= ENOUGH else None,
             train_loss=loss / count,
             learning_rate=self._learning_rate,
-            weights=partial(_weights, module),
+            weights=seen.weights,
         )
 
-    def _probed(self, trainer: Trainer, module: DigitClassifier) -> tuple[Tensor, dict[str, float]]:
+    def _probed(self, trainer: Trainer, module: DigitClassifier) -> Look:
         """What the first rank sees: elsewhere batch norm has other averages, and all must agree."""
-        return trainer.strategy.broadcast(_answers(module, self._probe))
+        seen = _look(module, self._probe)
+        outputs, dead = trainer.strategy.broadcast((seen.outputs, seen.dead))
+        return replace(seen, outputs=outputs, dead=dead)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the learning rate that the epoch uses."""
@@ -98,14 +102,15 @@ class CollapseGuard(StepCallback):
             return
         sample_ids, labels, logits = (t.cpu().numpy() for t in module.val_logits.compute())
         scores = module.train_scores()
+        seen = self._probed(trainer, module)
         self.guard.after_epoch(
             trainer.current_epoch + 1,
             trainer.global_step,
             labels=labels,
             logits=logits,
             sample_ids=sample_ids,
-            dead=self._probed(trainer, module)[1],
-            weights=_weights(module),
+            dead=seen.dead,
+            weights=seen.weights(),
             learning_rate=self._learning_rate,
             train_loss=scores["train_loss"].item(),
             train_accuracy=scores["train_accuracy"].item(),
@@ -122,7 +127,7 @@ class CollapseGuard(StepCallback):
             labels=labels,
             logits=logits,
             seen=_fed(module, images),
-            weights=_weights(module),
+            weights=_look(module, images[:1]).weights(),
             repeat_difference=repeat_difference,
         )
 
@@ -138,25 +143,6 @@ def _fed(module: DigitClassifier, images: Tensor) -> Any:
     return module.preprocessing(images).view(-1, SIDE, SIDE).cpu().numpy()
 
 
-def _weights(module: DigitClassifier) -> dict[str, Any]:
-    """Of each linear layer."""
-    layers = (layer for layer in module.network if isinstance(layer, nn.Linear))
-    return {
-        f"layer {number}": layer.weight.detach().cpu().numpy()
-        for number, layer in enumerate(layers, 1)
-    }
-
-
-def _answers(module: DigitClassifier, images: Tensor) -> tuple[Tensor, dict[str, float]]:
-    """Logits [N, C] as in evaluation, and the share of dead units after each layer with ReLU."""
-    training, dead, number = module.network.training, {}, 0
-    module.network.eval()
-    with torch.no_grad():
-        values = module.preprocessing(images)
-        for layer in module.network:
-            values = layer(values)
-            number += isinstance(layer, nn.Linear)
-            if isinstance(layer, nn.ReLU):
-                dead[f"layer {number}"] = (values <= 0).all(dim=0).float().mean().item()
-    module.network.train(training)
-    return values, dead
+def _look(module: DigitClassifier, images: Tensor) -> Look:
+    """What the network makes of raw images, as in evaluation."""
+    return look(module.network, module.preprocessing(images))

@@ -9,7 +9,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from examples.own_pair import ByHand
-from lightning_mnist.instruments import lockstep
 from lightning_mnist.instruments.lockstep import LockStep
 from lightning_mnist.optimizers import KerasAdamW, KerasSGD
 
@@ -95,7 +94,7 @@ class Rebuilt(LockStep):
         super().__init__(*args)
         for number, layer in enumerate(self.model.network):
             self.model.network[number] = self.change(layer)
-        self.layers = lockstep.named_layers(self.model.network)
+        self.see(self.model.example_input_array)
 
     def change(self, layer: nn.Module) -> nn.Module:
         raise NotImplementedError
@@ -135,8 +134,8 @@ class Inserted(LockStep):
         layers = []
         for layer in self.model.network:
             layers += [layer, self.layer(0.3)] if isinstance(layer, nn.ReLU) else [layer]
-        self.model.network = nn.Sequential(*layers)
-        self.layers = lockstep.named_layers(self.model.network)
+        self.network = self.model.network = nn.Sequential(*layers)
+        self.see(self.model.example_input_array)
 
 
 class DropoutInTraining(Inserted):

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lightning_mnist import module
@@ -98,7 +97,7 @@ def test_the_loss_is_that_of_the_training_step(
 def test_another_activation_and_another_order_are_seen(tiny_npz: Path) -> None:
     side = built(tiny_npz, activation="gelu")
     healthy = side.settings()
-    side.layers["activation_1"] = nn.GELU(approximate="tanh")
+    side.model.network[1].approximate = "tanh"
     side.cli.datamodule.seed = None
     planted = side.settings()
     assert planted["activation_1"]["values"] != healthy["activation_1"]["values"]

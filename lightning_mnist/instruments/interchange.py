@@ -5,17 +5,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning import __version__ as lightning_version
 
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.errors import InputError
 from lightning_mnist.instruments import mlp_file
-from lightning_mnist.instruments.lockstep import TENSORS, named_layers
 from lightning_mnist.instruments.mlp_file import BATCH_NORMS, Plan, Weights
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.network import MLP, BatchNorm
+from lightning_mnist.network import BatchNorm
+from parity.torch import set_weights, weights
 
 CHECKPOINT, SAFETENSORS = ".ckpt", ".safetensors"
 _BATCH_NORM: dict[BatchNorm, dict[str, float] | None] = {
@@ -40,16 +39,16 @@ def convert(source: Path, target: Path) -> str:
         OSError: `target` cannot be written.
     """
     if source.suffix == CHECKPOINT:
-        plan, weights = read_module(source)
+        plan, tensors = read_module(source)
         try:
-            mlp_file.save(target, plan, weights)
+            mlp_file.save(target, plan, tensors)
         except InputError as error:
             raise InputError(f"{source}: {error}") from None
     else:
-        plan, weights = mlp_file.load(source)
-        write_module(target, plan, weights)
+        plan, tensors = mlp_file.load(source)
+        write_module(target, plan, tensors)
     learned = sum(
-        w.size for name, w in weights.items() if not name.endswith((".mean", ".variance"))
+        w.size for name, w in tensors.items() if not name.endswith((".mean", ".variance"))
     )
     return f"{len(plan.hidden) + 1} layers, {learned:,} parameters"
 
@@ -76,19 +75,13 @@ def read_module(path: Path) -> tuple[Plan, Weights]:
             )
     module = DigitClassifier(**flags)
     module.load_state_dict(state)
-    tensors = _tensors(module.network)
-    weights = {
-        # Row-major: a transposed kernel is a view.
-        name: np.ascontiguousarray(tensor.numpy(force=True))
-        for name, tensor in tensors.items()
-    }
     try:
-        return _plan(module), weights
+        return _plan(module), weights(module.network, _example(module))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def write_module(path: Path, plan: Plan, weights: Weights) -> None:
+def write_module(path: Path, plan: Plan, tensors: Weights) -> None:
     """Write a checkpoint that ``test``, ``validate`` and ``predict`` take; whole or not at all."""
     names = {repr(value): name for name, value in _BATCH_NORM.items()}
     module = DigitClassifier(
@@ -102,8 +95,7 @@ def write_module(path: Path, plan: Plan, weights: Weights) -> None:
     with torch.no_grad():
         module.preprocessing.mean.fill_(plan.mean)
         module.preprocessing.std.fill_(plan.std)
-        for name, tensor in _tensors(module.network).items():
-            tensor.copy_(torch.from_numpy(weights[name]))
+    set_weights(module.network, _example(module), tensors)
     checkpoint = {
         "epoch": 0,
         "global_step": 0,
@@ -137,14 +129,10 @@ def _batch_norm(flag: Any) -> Any:
     return next((said for name, said in _BATCH_NORM.items() if name == flag), flag)
 
 
-def _tensors(network: MLP) -> dict[str, torch.Tensor]:
-    """The network's own tensors by their names in the interchange; kernels as views [in, out]."""
-    tensors = {}
-    for name, layer in named_layers(network).items():
-        for ours, theirs in TENSORS.get(name.rpartition("_")[0], {}).items():
-            tensor = getattr(layer, theirs)
-            tensors[f"{name}.{ours}"] = tensor.T if ours == "kernel" else tensor
-    return tensors
+def _example(module: DigitClassifier) -> torch.Tensor:
+    """Pixels that the network takes."""
+    pixels: torch.Tensor = module.preprocessing(module.example_input_array)
+    return pixels
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,10 +1,10 @@
 """The protocol of a side of the divergence ladder, and the process that serves one (NumPy only).
 
-An entry point is ``module:function``; ``function(flags, precision)`` builds a `LockStep`.
-``python -m parity.sides.lockstep`` serves them: each line of its standard input is a request, the
-first one `Server.open`, all in JSON; arrays travel in ``.npz`` files, and every answer is a line
-of JSON.
-Whatever the side prints meanwhile goes to the standard error.
+An entry point is ``module:function``; ``function(flags, precision)`` builds a `LockStep`, or what
+an adapter makes one of: ``(module, optimizer, loss)`` of torch, a LightningModule, a compiled
+Keras model. ``python -m parity.sides.lockstep`` serves them: each line of its standard input is a
+request, the first one `Server.open`, all in JSON; arrays travel in ``.npz`` files, and every answer
+is a line of JSON. Whatever the side prints meanwhile goes to the standard error.
 """
 
 import importlib
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -27,6 +27,11 @@ PIXELS, LOGITS = "pixels", "logits"
 DIGITS = ("x_train", "y_train", "x_test", "y_test")
 
 
+ADAPTERS = {"lightning": "parity.lightning", "torch": "parity.torch", "keras": "parity.keras"}
+"""What makes a `LockStep` of a framework's objects; the first that fits."""
+
+
+@runtime_checkable
 class LockStep(Protocol):
     """One side of the ladder: a model that is being trained, NumPy in and NumPy out.
 
@@ -61,7 +66,7 @@ class LockStep(Protocol):
         ...
 
 
-Build = Callable[[list[str], Precision], LockStep]
+Build = Callable[[list[str], Precision], Any]
 
 
 def load_entry(entry: str) -> Build:
@@ -80,6 +85,28 @@ def load_entry(entry: str) -> Build:
     return build
 
 
+def adapted(built: Any, precision: Precision) -> LockStep:
+    """What an entry point has built, as a `LockStep`, by the adapter of its framework.
+
+    Raises:
+        TypeError: nothing that an adapter knows.
+    """
+    if isinstance(built, LockStep):
+        return built
+    parts = built if isinstance(built, tuple) else (built,)
+    families = {cls.__module__.split(".")[0] for part in parts[:1] for cls in type(part).__mro__}
+    adapter = next((name for family, name in ADAPTERS.items() if family in families), None)
+    if adapter is None or (adapter == "parity.torch") != (len(parts) == 3):
+        given = ", ".join(type(part).__name__ for part in parts)
+        raise TypeError(
+            f"the entry point gave {given}; expected an object with the methods of a lock step, "
+            "(module, optimizer, loss), a LightningModule or a compiled Keras model"
+        )
+    make: Callable[..., LockStep] = importlib.import_module(adapter).LockStep
+    # A Keras model has its dtype from the start.
+    return make(*parts) if adapter == "parity.keras" else make(*parts, dtype=precision)
+
+
 def read_digits(path: Path) -> Table:
     """The arrays `DIGITS` as the file holds them."""
     with np.load(path, allow_pickle=False) as arrays:
@@ -96,7 +123,7 @@ class Server:
 
     def open(self, entry: str, flags: list[str], precision: Precision) -> None:
         """Build the side that an entry point gives; an earlier one is forgotten."""
-        self.side = load_entry(entry)(flags, precision)
+        self.side = adapted(load_entry(entry)(flags, precision), precision)
 
     def read(self, path: str) -> Table:
         """The raw arrays, uint8 images and integer labels."""

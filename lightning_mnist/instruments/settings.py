@@ -5,20 +5,23 @@ Where a setting can be measured on the built object it is, and the measurement i
 """
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from lightning.pytorch import Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_mnist.cli import DigitsCLI
-from lightning_mnist.instruments.settings.data import data_settings
-from lightning_mnist.instruments.settings.layers import layer_settings
-from lightning_mnist.instruments.settings.optimizer import optimizer_settings
+from lightning_mnist.execution import GradientClipping
+from lightning_mnist.instruments.data_settings import data_settings
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.scores import RunningScores
 from lightning_mnist.sources import CLASSES
+from parity.torch import Layer
+from parity.torch.settings import layer_settings, optimizer_settings
 
 Settings = dict[str, Any]
 EPOCHS = 4
@@ -33,7 +36,7 @@ PRECISIONS = {
 
 
 def effective_settings(
-    cli: DigitsCLI, optimizer: Optimizer, layers: dict[str, nn.Module]
+    cli: DigitsCLI, optimizer: Optimizer, layers: Mapping[str, Layer]
 ) -> Settings:
     """All settings, JSON values by canonical names.
 
@@ -47,7 +50,9 @@ def effective_settings(
         **_pixels(cli),
         **layer_settings(layers),
         **_training_step(cli.model),
-        **optimizer_settings(optimizer, cli.trainer),
+        **optimizer_settings(optimizer),
+        "optimizer.clip": _clip(cli.trainer),
+        "optimizer.accumulated_batches": cli.trainer.accumulate_grad_batches,
         "schedule.learning_rate": _rates(cli.model, optimizer),
         **data_settings(cli.datamodule),
         **_augmentation(cli.model),
@@ -79,9 +84,9 @@ def _training_step(model: DigitClassifier) -> Settings:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(4, CLASSES, generator=generator)
     labels = torch.tensor([3, 1, 4, 1])
-    once = _loss(model, logits, labels)
-    twice = _loss(model, logits.repeat(2, 1), labels.repeat(2))
-    other = _loss(model, 2 * logits, labels)
+    once = loss_of_logits(model, logits, labels)
+    twice = loss_of_logits(model, logits.repeat(2, 1), labels.repeat(2))
+    other = loss_of_logits(model, 2 * logits, labels)
     scores = RunningScores()
     for loss, answers in ((once, logits), (other, 2 * logits)):
         scores.add([loss], [answers], labels, [len(labels)])
@@ -103,7 +108,7 @@ def _training_step(model: DigitClassifier) -> Settings:
     }
 
 
-def _loss(model: DigitClassifier, logits: Tensor, labels: Tensor) -> Tensor:
+def loss_of_logits(model: DigitClassifier, logits: Tensor, labels: Tensor) -> Tensor:
     """The training loss where the network gives these logits."""
     modules: dict[str, Any] = model._modules
     network = modules["network"]
@@ -113,6 +118,14 @@ def _loss(model: DigitClassifier, logits: Tensor, labels: Tensor) -> Tensor:
     finally:
         modules["network"] = network
     return loss
+
+
+def _clip(trainer: Trainer) -> str:
+    clipping = [c for c in trainer.callbacks if isinstance(c, GradientClipping)]  # type: ignore[attr-defined]
+    if not clipping:
+        return "none"
+    kind = "value" if clipping[0].algorithm == "value" else "global norm"
+    return f"{kind} {clipping[0].value:g}"
 
 
 def _rates(model: DigitClassifier, optimizer: Optimizer) -> list[float]:

@@ -1,14 +1,12 @@
 """What an optimiser holds, by Keras' names, and what it does with a single weight."""
 
+import contextlib
 import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
 from torch.optim import Optimizer
-
-from lightning_mnist.execution import GradientClipping
 
 Settings = dict[str, Any]
 NAMES = {"lr": "learning_rate", "alpha": "rho", "eps": "epsilon"}
@@ -26,18 +24,23 @@ OFF = {
 """What would hide what a measurement is after."""
 
 
-def optimizer_settings(optimizer: Optimizer, trainer: Trainer) -> Settings:
+def optimizer_settings(optimizer: Optimizer) -> Settings:
     """Numbers that the optimiser holds, and measurements on a weight of its own."""
     group = optimizer.param_groups[0]
     kind = type(optimizer)
     values: Settings = {
         "family": kind.__name__.removeprefix("Keras").lower(),
         "implementation": f"{kind.__module__}.{kind.__qualname__}",
-        "clip": _clip(trainer),
-        "accumulated_batches": trainer.accumulate_grad_batches,
         **_numbers(group),
-        "weight_decay_kind": _decay(optimizer),
     }
+    # What asks for more than a gradient, like LBFGS for a closure, is not measured.
+    with contextlib.suppress(TypeError, ValueError, RuntimeError):
+        values |= _measured(optimizer, group)
+    return {f"optimizer.{name}": value for name, value in values.items()}
+
+
+def _measured(optimizer: Optimizer, group: Settings) -> Settings:
+    values: Settings = {"weight_decay_kind": _decay(optimizer)}
     epsilon = next((name for name in ("eps", "epsilon") if name in group), None)
     if epsilon is not None:
         values["epsilon_place"] = {
@@ -50,7 +53,7 @@ def optimizer_settings(optimizer: Optimizer, trainer: Trainer) -> Settings:
         values["first_step"] = _step(optimizer, 1.0, **{epsilon: 1e-30, "lr": rate}) / rate
     if group.get("momentum"):
         values["momentum_rate"] = _coasts(optimizer)
-    return {f"optimizer.{name}": value for name, value in values.items()}
+    return values
 
 
 def _numbers(group: Settings) -> Settings:
@@ -63,14 +66,6 @@ def _numbers(group: Settings) -> Settings:
         elif name not in NOT_ARITHMETIC and NEUTRAL.get(name, object()) != value:
             values[NAMES.get(name, name)] = value
     return values
-
-
-def _clip(trainer: Trainer) -> str:
-    clipping = [c for c in trainer.callbacks if isinstance(c, GradientClipping)]  # type: ignore[attr-defined]
-    if not clipping:
-        return "none"
-    kind = "value" if clipping[0].algorithm == "value" else "global norm"
-    return f"{kind} {clipping[0].value:g}"
 
 
 def _probe(optimizer: Optimizer, **changes: Any) -> tuple[torch.Tensor, Optimizer]:

@@ -1,0 +1,125 @@
+"""The collapse guard as a callback of Lightning: it measures, `parity.watch.guard` decides."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning_utilities.core.apply_func import apply_to_collection
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from parity.torch.kinds import learns
+from parity.torch.layouts import Array, as_array
+from parity.torch.watcher import Watcher
+from parity.watch.guard import PROBE, Guard, Reaction
+
+TARGETS = ("y", "label", "labels", "target", "targets")
+"""What batches that are dictionaries call them."""
+
+
+class CollapseGuard(Callback):
+    """Stops a training, or warns, once the network no longer looks at its inputs.
+
+    ``Trainer(callbacks=[CollapseGuard()])``, for any LightningModule and any data. It keeps what
+    the network is fed in the first steps, and asks for it again after 1, 2, 4, 8, ... steps and
+    after every epoch, in inference; the training does not notice. Where no classes are told apart,
+    as in regression, it looks for answers that are not finite and for dead layers, and says so.
+
+    Args:
+        reaction: "stop" raises `parity.watch.guard.CollapsedError`, "warn" prints and goes on.
+        run_dir: Folder for evidence.
+    """
+
+    def __init__(self, reaction: Reaction = "stop", run_dir: Path | None = None) -> None:
+        self.guard = Guard(run_dir, reaction, go_on='CollapseGuard(reaction="warn")')
+        self._handles: list[RemovableHandle] = []
+        self._batch: Any = None
+        self._steps = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Wait for the network to be fed."""
+        self.guard.writes = trainer.is_global_zero
+        self.watcher = Watcher(self.guard, trainer.strategy.broadcast)
+        self._trainer, self._module = trainer, pl_module
+        self._steps = trainer.global_step
+        if not trainer.optimizers or getattr(pl_module, "_compiler_ctx", None) is not None:
+            self.watcher.leave_out("it has no optimiser, or its steps are compiled")
+            return
+        parts = [part for part in pl_module.children() if learns(part)]
+        self._parts = len(parts)
+        self._handles = [
+            part.register_forward_pre_hook(self._fed, with_kwargs=True)
+            for part in (pl_module, *parts)
+        ]
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the targets of the batch that the network is about to be fed."""
+        self._batch = batch
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Look again after 1, 2, 4, 8, ... steps."""
+        before, self._steps, self._batch = self._steps, trainer.global_step, None
+        if self._handles and not self.watcher.samples:
+            self._stop_waiting()
+            self.watcher.leave_out("its training step has called neither forward() nor a module")
+        if any(map(Guard.looks_after, range(before + 1, self._steps + 1))):
+            self.watcher.after(self._steps, trainer.optimizers[0])
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look again."""
+        self.watcher.after(trainer.global_step, trainer.optimizers[0], trainer.current_epoch + 1)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave nothing behind."""
+        self._stop_waiting()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Leave nothing behind."""
+        self._stop_waiting()
+
+    def _fed(self, part: nn.Module, args: Any, kwargs: Any) -> None:
+        """Keep what the network is fed in the first steps, before it has learned it."""
+        batch, self._batch = self._batch, None
+        if batch is None or self.watcher.looking:
+            return
+        x = _copy(args if not kwargs else {} if args else kwargs)
+        if self.watcher.samples:
+            self.watcher.extend(x, _targets(batch))
+        elif part is not self._module and self._parts > 1:
+            self.watcher.leave_out("it has no forward(), and not one module with weights but more")
+        elif not x:
+            self.watcher.leave_out("its network is called with named and unnamed arguments")
+        else:
+            self.watcher.start(part, x, _targets(batch), self._trainer.optimizers[0])
+        if self.watcher.samples >= PROBE or self.watcher.network is None:
+            self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+
+def _targets(batch: Any) -> Array | None:
+    """The targets of a batch; None where it does not say which they are."""
+    if isinstance(batch, dict):
+        found = next((batch[name] for name in TARGETS if name in batch), None)
+    else:
+        found = batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
+    return as_array(found) if isinstance(found, Tensor) else None
+
+
+def _copy(values: Any) -> Any:
+    """The same with copies of the tensors, at most `PROBE` samples."""
+    return apply_to_collection(values, Tensor, lambda tensor: tensor[:PROBE].detach().clone())

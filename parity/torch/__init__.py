@@ -1,0 +1,28 @@
+"""The adapter of torch, for any module: layers, answers, weights, gradients, a step, the guard."""
+
+from parity.torch.guard import CollapseGuard
+from parity.torch.lockstep import LockStep, gradients
+from parity.torch.network import (
+    Array,
+    Layer,
+    Table,
+    answers,
+    dead_units,
+    layers,
+    set_weights,
+    weights,
+)
+
+__all__ = [
+    "Array",
+    "CollapseGuard",
+    "Layer",
+    "LockStep",
+    "Table",
+    "answers",
+    "dead_units",
+    "gradients",
+    "layers",
+    "set_weights",
+    "weights",
+]

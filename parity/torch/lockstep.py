@@ -1,0 +1,204 @@
+"""Any module in training as a side of the divergence ladder: one step at a time, NumPy only."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from parity.torch.kinds import SHAPING
+from parity.torch.layouts import as_array
+from parity.torch.network import (
+    Array,
+    Layer,
+    Table,
+    assign,
+    inputs,
+    layers,
+    named_weights,
+    passed,
+)
+from parity.torch.settings import layer_settings, optimizer_settings
+from parity.torch.state import arithmetic, unchanged
+from parity.torch.trace import Call, begins
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+DIGITS = ("x_train", "y_train", "x_test", "y_test")
+
+
+class LockStep:
+    """A module that is being trained; see `parity.sides.lockstep.LockStep`.
+
+    Args:
+        module: What is trained; from now on it computes in `dtype`.
+        optimizer: Of its parameters.
+        loss: From what the module gives and the labels to a scalar.
+        dtype: ``float64`` or ``float32``, by name or as torch's.
+    """
+
+    layers: Mapping[str, Layer]
+    """By canonical name, once it has seen a batch."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        optimizer: Optimizer,
+        loss: Loss,
+        dtype: torch.dtype | str = "float32",
+    ) -> None:
+        self.dtype: torch.dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
+        self.module = module.to(self.dtype)
+        self.network = module
+        """The part of it that answers, layer by layer."""
+        self.optimizer = optimizer
+        self.optimizer.load_state_dict(optimizer.state_dict())  # in the weights' new dtype
+        self.criterion = loss
+
+    def see(self, images: Any) -> None:
+        """Find the layers, in the order in which they work on a batch."""
+        with arithmetic(self.dtype):
+            self.layers = layers(self.network, self.inputs(images))
+
+    def read(self, path: Path) -> Table:
+        """The arrays `DIGITS` of an ``.npz`` file."""
+        with np.load(path, allow_pickle=False) as file:
+            digits = {name: file[name] for name in DIGITS}
+        self.see(digits["x_train"][:2])
+        return digits
+
+    def weights(self) -> Table:
+        """Copies of everything that is learned or tracked.
+
+        Raises:
+            ValueError: no batch has been seen yet.
+        """
+        return {name: weight.array() for name, weight in self._weights().items()}
+
+    def set_weights(self, weights: Mapping[str, Array]) -> None:
+        """Take all of `weights`.
+
+        Raises:
+            ValueError: one is missing, or has another shape; or no batch has been seen yet.
+        """
+        assign(self._weights(), weights)
+
+    def forward(self, images: Array, training: bool) -> Table:
+        """What each layer gives: first ``pixels``, last ``logits``.
+
+        ``pixels`` is what the first layer that learns is fed. ``logits`` is what the module gives,
+        or, where it ends in a function that only the loss asks for, what that is fed.
+        """
+        pixels: list[Array] = []
+        calls: list[tuple[str, Call, Array]] = []
+
+        def note(name: str, call: Call) -> None:
+            if not pixels and begins(call) and call.fed is not None:
+                pixels.append(as_array(call.fed))
+            if call.kind not in SHAPING:
+                calls.append((name, call, as_array(call.given)))
+
+        with arithmetic(self.dtype), torch.no_grad():
+            answer = passed(self.network, self.inputs(images), note, training)
+        last = calls[-1][1] if calls else None
+        if last and last.outputs is answer and last.inputs is not None and self._is_of_loss(last):
+            calls.pop()
+            answer = last.inputs
+        return {
+            "pixels": pixels[0] if pixels else np.array(images),
+            **{name: values for name, call, values in calls if call.outputs is not answer},
+            "logits": as_array(answer),
+        }
+
+    def _is_of_loss(self, call: Call) -> bool:
+        """Whether it turns logits into what the loss asks for."""
+        name = getattr(self.criterion, "__name__", type(self.criterion).__name__)
+        takes_probabilities = name in ("BCELoss", "binary_cross_entropy")
+        return call.function == "log_softmax" or (
+            call.function == "sigmoid" and takes_probabilities
+        )
+
+    def gradients(self, images: Array, labels: Array) -> tuple[float, Table]:
+        """Loss and gradients in training mode, as the optimiser gets them; changes nothing."""
+        parameters = list(self.module.parameters())
+        kept = [parameter.grad for parameter in parameters]
+        for parameter in parameters:
+            parameter.grad = None
+        with unchanged(self.module, training=True):
+            loss = self._backward(images, labels)
+        found = {name: weight.gradient() for name, weight in self._weights().items()}
+        for parameter, gradient in zip(parameters, kept, strict=True):
+            parameter.grad = gradient
+        return loss, {name: values for name, values in found.items() if values is not None}
+
+    def step(self, images: Array, labels: Array) -> float:
+        """One optimiser step."""
+        loss = self._backward(images, labels)
+        with arithmetic(self.dtype):
+            self.optimizer.step()
+        return loss
+
+    def settings(self) -> dict[str, Any]:
+        """What layers and optimiser do, for `parity audit`."""
+        return {**layer_settings(self.layers), **optimizer_settings(self.optimizer)}
+
+    def inputs(self, images: Any) -> Tensor:
+        """What the module is fed, [B, ...]."""
+        fed: Tensor = inputs(self.network, images)
+        return fed
+
+    def training_loss(self, x: Tensor, labels: Array) -> Tensor:
+        """The loss of a batch, a scalar with a graph."""
+        given = self.network(x)
+        return self.criterion(given, targets(labels, given))
+
+    def _backward(self, images: Array, labels: Array) -> float:
+        self.module.train()
+        self.optimizer.zero_grad()
+        with arithmetic(self.dtype):
+            loss = self.training_loss(self.inputs(images), labels)
+            loss.backward()  # type: ignore[no-untyped-call]
+        return loss.item()
+
+    def _weights(self) -> Any:
+        if not hasattr(self, "layers"):
+            raise ValueError(
+                "the order of the layers is not known before a batch has been seen: call "
+                "see(images) first"
+            )
+        return named_weights(self.layers)
+
+
+def targets(labels: Array, given: Any) -> Tensor:
+    """Labels as a loss takes them.
+
+    Class numbers stay int64 where the module answers with a column for each class; where it answers
+    with one number, labels get its shape and dtype.
+    """
+    values = torch.from_numpy(np.array(labels))
+    if not isinstance(given, Tensor):
+        return values
+    values = values.to(given.device)
+    if values.is_floating_point() or values.numel() == given.numel():
+        same = values.numel() == given.numel()
+        values = values.to(given.dtype)
+        return values.view_as(given) if same else values
+    return values.long()
+
+
+def gradients(module: nn.Module, loss: Loss, x: Array, labels: Array) -> tuple[float, Table]:
+    """Loss of a batch in training mode and its gradient for each weight; changes nothing.
+
+    Args:
+        module: Any.
+        loss: From what the module gives and the labels to a scalar.
+        x: The batch, [B, ...].
+        labels: Of the batch, [B] or [B, ...].
+    """
+    parameters = list(module.parameters())
+    dtype = parameters[0].dtype
+    side = LockStep(module, torch.optim.SGD(parameters), loss, dtype)
+    side.see(x)
+    return side.gradients(x, labels)

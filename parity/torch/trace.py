@@ -1,0 +1,192 @@
+"""Watches a module at work: which layers it calls, in which order, with what."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import is_dataclass
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from parity.torch.kinds import (
+    Unit,
+    has_weights,
+    is_function,
+    kind_of,
+    kind_of_function,
+    learns,
+    name_of,
+    units,
+)
+
+_CHANNELS_FIRST = (
+    "conv", "pool", "batch_norm", "instance_norm", "group_norm", "padding", "up_sampling",
+)  # fmt: skip
+"""In the names of kinds that have the channels before the places."""
+
+
+class Call(NamedTuple):
+    """A layer at work.
+
+    Attributes:
+        unit: The layer; None where it is a function of torch.
+        kind: As `parity.torch.kinds.kind_of`.
+        function: torch's name of what an activation computes, as ``relu``; else of the kind.
+        inputs: What it was given: the first tensor of several; it may have worked in place.
+        outputs: What it gives, likewise; the next layer may work in place.
+        channels_first: Whether the outputs are [B, channels, ...].
+    """
+
+    unit: Unit | None
+    kind: str
+    function: str
+    inputs: Tensor | None
+    outputs: Tensor
+    channels_first: bool
+
+    @property
+    def fed(self) -> Tensor | None:
+        """The inputs with the channels last."""
+        first = self.inputs is not None and (self.inputs.ndim in (4, 5) or self.channels_first)
+        return self.inputs.movedim(1, -1) if first and self.inputs is not None else self.inputs
+
+    @property
+    def given(self) -> Tensor:
+        """The outputs with the channels last."""
+        return self.outputs.movedim(1, -1) if self.channels_first else self.outputs
+
+
+class _Watch(TorchFunctionMode):
+    """Is told of layers by hooks and of functions by torch."""
+
+    def __init__(self, module: nn.Module, seen: Callable[[Call], object]) -> None:
+        super().__init__()
+        self.units = list(units(module))
+        self.seen = seen
+        self.within = 0
+        """Layers that are at work and whose functions are their own."""
+        self.channels_first: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
+        """Outputs that are known to be so, by identity."""
+
+    def __enter__(self) -> "_Watch":
+        self.handles = []
+        for unit in self.units:
+            if unit.whole:
+                self.handles.append(unit.module.register_forward_pre_hook(self._enter))
+            self.handles.append(
+                unit.module.register_forward_hook(self._leave_of(unit), with_kwargs=True)
+            )
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        for handle in self.handles:
+            handle.remove()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        outputs = func(*args, **(kwargs or {}))
+        if not self.within and (kind := kind_of_function(func)) is not None:
+            self._note(None, kind, name_of(func), first_tensor(args), first_tensor(outputs))
+        return outputs
+
+    def _enter(self, module: nn.Module, args: Any) -> None:
+        self.within += 1
+
+    def _leave_of(self, unit: Unit) -> Callable[..., None]:
+        def leave(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> None:
+            self.within -= unit.whole
+            if not self.within:
+                inputs, given = first_tensor([args, kwargs]), first_tensor(outputs)
+                self._note(unit, kind_of(module), name_of(module), inputs, given)
+
+        return leave
+
+    def _note(
+        self,
+        unit: Unit | None,
+        kind: str,
+        function: str,
+        inputs: Tensor | None,
+        outputs: Tensor | None,
+    ) -> None:
+        if outputs is None:
+            return
+        shaped = inputs is not None and inputs.shape == outputs.shape
+        if unit is not None and shaped and is_function(unit.module):
+            kind = "activation"
+        by_kind = any(part in kind for part in _CHANNELS_FIRST) and outputs.ndim > 2
+        if by_kind or (shaped and id(inputs) in self.channels_first):
+            self.channels_first[id(outputs)] = outputs
+        first = outputs.ndim in (4, 5) or id(outputs) in self.channels_first
+        self.seen(Call(unit, kind, function, inputs, outputs, first))
+
+
+def watch(module: nn.Module, x: Any, seen: Callable[[Call], object]) -> Any:
+    """Call the module and tell of each of its layers, in the order in which they have worked.
+
+    Activations, dropout and pooling count whether they are modules or functions. A layer of torch
+    is one call, whatever it consists of. State may change: see `parity.torch.state.unchanged`.
+
+    Args:
+        module: Any; its modules in TorchScript work unseen.
+        x: What it takes; a tuple or a list is several arguments, a dictionary is named ones.
+        seen: Is told of each call while the outputs are what they are.
+
+    Returns:
+        What the module gives.
+    """
+    with _Watch(module, seen):
+        if isinstance(x, dict):
+            return module(**x)
+        return module(*x) if isinstance(x, tuple | list) else module(x)
+
+
+class Names:
+    """Gives each call its canonical name: ``dense_1``, and ``dense_1@2`` where it works again.
+
+    What has no weights is another layer each time.
+    """
+
+    def __init__(self) -> None:
+        self.count: Counter[str] = Counter()
+        self.times: Counter[int] = Counter()
+        self.names: dict[int, str] = {}
+
+    def of(self, call: Call) -> str:
+        """The name of the next call."""
+        if call.unit is None or not has_weights(call.unit.module):
+            return self.new(call.kind)
+        key = id(call.unit.module)
+        if key not in self.names:
+            self.names[key] = self.new(call.kind)
+        self.times[key] += 1
+        return self.names[key] + (f"@{self.times[key]}" if self.times[key] > 1 else "")
+
+    def new(self, kind: str) -> str:
+        """The next name of a kind."""
+        self.count[kind] += 1
+        return f"{kind}_{self.count[kind]}"
+
+
+def begins(call: Call) -> bool:
+    """Whether the network behind the preprocessing may begin with it."""
+    learned = call.unit is not None and learns(call.unit.module)
+    return learned or call.kind in ("activation", "dropout")
+
+
+def first_tensor(values: Any) -> Tensor | None:
+    """The first tensor of tuples, lists, dictionaries, dataclasses; ``logits`` before others."""
+    if isinstance(values, Tensor):
+        return values
+    if is_dataclass(values):
+        values = vars(values)
+    if isinstance(values, dict):
+        values = [values["logits"]] if "logits" in values else list(values.values())
+    if not isinstance(values, tuple | list):
+        return None
+    parts: Iterable[Tensor | None] = map(first_tensor, values)
+    return next((part for part in parts if part is not None), None)
