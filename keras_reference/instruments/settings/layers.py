@@ -7,33 +7,27 @@ import numpy as np
 from keras import layers as kl
 from numpy.typing import NDArray
 
+from parity.keras import layers, variables
+
 Settings = dict[str, Any]
+BEHIND_PREPROCESSING = (kl.Dense, kl.BatchNormalization, kl.Activation, kl.Dropout)
 GRID = [step / 4 for step in range(-16, 17)]
 """Where activations are looked at."""
 
 
-def layer_settings(network: keras.Sequential, layers: dict[str, keras.Layer]) -> Settings:
+def layer_settings(network: keras.Sequential) -> Settings:
     """Shapes, counts, initial weights and arithmetic of layers by their canonical names."""
-    named = list(layers.values())
+    named = {name: x for name, x in layers(network).items() if isinstance(x, BEHIND_PREPROCESSING)}
     values: Settings = {
-        "network.layers": [_described(name, layer) for name, layer in layers.items()],
-        "network.trainable": _count([w for layer in named for w in layer.trainable_variables]),
-        "network.tracked": _count(
-            [weight for layer in named for weight in layer.weights if not weight.trainable]
-        ),
+        "network.layers": [_described(name, layer) for name, layer in named.items()],
+        "network.trainable": _count(network.trainable_weights),
+        "network.tracked": _count(network.non_trainable_weights),
         "network.dtype": network.trainable_variables[0].dtype,
         "init.he_normal": _he_normal(),
+        **{f"init.{name}": _statistics(weight) for name, weight in variables(network).items()},
     }
-    for name, layer in layers.items():
-        if isinstance(layer, kl.Dense):
-            weights = {"kernel": layer.kernel, "bias": layer.bias}
-            values |= {f"init.{name}.{part}": _statistics(w) for part, w in weights.items()}
-        elif isinstance(layer, kl.BatchNormalization):
-            weights = {
-                "scale": layer.gamma, "offset": layer.beta,
-                "mean": layer.moving_mean, "variance": layer.moving_variance,
-            }  # fmt: skip
-            values |= {f"init.{name}.{part}": _statistics(w) for part, w in weights.items()}
+    for name, layer in named.items():
+        if isinstance(layer, kl.BatchNormalization):
             values |= {f"{name}.{key}": value for key, value in _batch_norm(layer).items()}
         elif isinstance(layer, kl.Dropout):
             own = kl.Dropout.from_config(layer.get_config())
@@ -42,7 +36,7 @@ def layer_settings(network: keras.Sequential, layers: dict[str, keras.Layer]) ->
                 "zeros": float((dropped == 0).mean()),
                 "survivors": float(dropped.max()),
             }
-        else:
+        elif isinstance(layer, kl.Activation):
             found = _array(layer(np.array(GRID, np.float32)))
             values[name] = {"at": GRID, "values": found.astype(np.float64).tolist()}
     return values
