@@ -16,7 +16,7 @@ from keras_reference.callbacks import MODEL_FILE, BestModel, Recorder
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
 from keras_reference.data import Digits, load_digits
 from keras_reference.errors import InputError
-from keras_reference.guard import CollapseGuard, look_at_test
+from keras_reference.guard import collapse_guard, look_at_test
 from keras_reference.network import build
 from keras_reference.views import chosen, score_views
 from parity.run_record import (
@@ -78,8 +78,7 @@ def fit(
     if optimizer.decay != 1:
         callbacks.append(schedule(float(training.optimizer.learning_rate), optimizer.decay))
     if guard is not None:
-        sizes = {"val_size": val_size, "batch_size": data.batch_size}
-        callbacks.append(CollapseGuard(guard, network, digits, record.preprocessing, **sizes))
+        callbacks.append(collapse_guard(guard, digits, record.preprocessing, val_size))
     training.summary()
     started = time.perf_counter()
     training.fit(

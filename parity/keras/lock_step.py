@@ -43,8 +43,9 @@ class LockStep:
     def forward(self, images: Array, training: bool) -> Table:
         """What each layer gives, float [B, ...]: first ``pixels``, last ``logits``.
 
-        ``pixels`` is what the network behind the preprocessing is fed. ``logits`` is what the model gives, or, where it ends in a softmax or sigmoid and the loss takes
-        probabilities, what that is fed.
+        ``pixels`` is what the network behind the preprocessing is fed. ``logits`` is what the model
+        gives, or, where it ends in a softmax or sigmoid and the loss takes probabilities, what that
+        is fed.
         """
         with unchanged(self.model):
             outputs, calls = watch(self.model, images, training)

@@ -1,9 +1,9 @@
 """Canonical names of layers and of their weights, alike in every framework."""
 
-import os.path
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any
 
 import keras
@@ -128,7 +128,8 @@ def _named(owner: str, weights: list[keras.Variable]) -> dict[str, keras.Variabl
     own = [_WEIGHTS.get(weight.name, weight.name) for weight in weights]
     if len(set(own)) < len(own):
         paths = [_path(weight) for weight in weights]
-        shared = min(len(os.path.commonprefix(paths)), min(map(len, paths)) - 1)
+        around = zip(*(path[:-1] for path in paths), strict=False)
+        shared = len([*takewhile(lambda parts: len(set(parts)) == 1, around)])
         own = [".".join(path[shared:]) for path in paths]
     count: Counter[str] = Counter()
     named = {}

@@ -70,12 +70,24 @@ def dead_share(call: Call) -> float:
     return float((units <= 0).reshape(-1, units.shape[-1]).all(axis=0).mean())
 
 
-def layers_of_weights(calls: list[Call]) -> dict[str, keras.Layer]:
-    """Layers with a kernel, ``layer 1``, ``layer 2``, ..., in the order in which they work."""
-    found = {id(call.layer): call.layer for call in calls if learns(call) and kernel(call.layer)}
-    return {f"layer {n}": layer for n, layer in enumerate(found.values(), 1)}
+def kernels(model: keras.Model, x: Any) -> Table:
+    """Copies of the layers' kernels, ``layer 1``, ``layer 2``, ..., in the order of work.
+
+    They are counted over all layers that have one, and are the first weights of a layer that are no
+    vector.
+    """
+    with unchanged(model):
+        _, calls = watch(model, x)
+    return {name: as_array(variable) for name, variable in kernels_of(calls).items()}
 
 
-def kernel(layer: keras.Layer) -> list[keras.Variable]:
-    """The weights of a layer that are no vectors."""
-    return [weight for weight in layer.weights if len(weight.shape) > 1]
+def kernels_of(calls: list[Call]) -> dict[str, keras.Variable]:
+    """The kernels of layers at work, by their names in `kernels`."""
+    found = {id(variable): variable for c in calls if (variable := kernel(c)) is not None}
+    return {f"layer {n}": variable for n, variable in enumerate(found.values(), 1)}
+
+
+def kernel(call: Call) -> keras.Variable | None:
+    """The first weights of a layer that are no vector, if any."""
+    weights = call.layer.weights if learns(call) else []
+    return next((weight for weight in weights if len(weight.shape) > 1), None)

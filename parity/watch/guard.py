@@ -38,14 +38,23 @@ class Guard:
     """The part of a collapse guard that needs no framework.
 
     Args:
-        run_dir: Where evidence is kept.
+        run_dir: Where evidence is kept; None keeps none.
         reaction: "stop" raises `CollapsedError`, "warn" prints and goes on.
         trained: Symptoms of the training whose model is only tested.
+        go_on: What to write for the other reaction.
     """
 
-    def __init__(self, run_dir: Path, reaction: Reaction, trained: Symptoms | None = None) -> None:
+    def __init__(
+        self,
+        run_dir: Path | None,
+        reaction: Reaction,
+        trained: Symptoms | None = None,
+        *,
+        go_on: str = "--guard warn",
+    ) -> None:
         self.run_dir = run_dir
         self.reaction = reaction
+        self.go_on = go_on
         self.symptoms = trained or Symptoms()
         self.writes = True
         """False on all processes but one."""
@@ -57,11 +66,11 @@ class Guard:
     def start(
         self,
         *,
-        labels: NDArray[np.int64],
+        labels: NDArray[np.int64] | None,
         classes: int,
-        raw: NDArray[np.uint8],
-        preprocessing: dict[str, Any],
-        fed: Floats,
+        raw: NDArray[Any] | None,
+        preprocessing: dict[str, Any] | None,
+        fed: Floats | None,
         weights: Weights,
         dead: dict[str, float],
         optimizer: str,
@@ -69,26 +78,32 @@ class Guard:
         """Measure what is there before the first step.
 
         Args:
-            labels: int64 [N], of the training images.
+            labels: int64 [N], of the training images; None where classes are not told apart.
             classes: C.
-            raw: Training images [N, H, W].
-            preprocessing: What it is meant to be, as in the run record.
+            raw: Training images [N, H, W]; None where they are no images.
+            preprocessing: What it is meant to be, as in the run record; None where that is not
+                known.
             fed: The same images as the network gets them, [N, H, W].
-            weights: Of each layer, two-dimensional.
+            weights: Of each layer.
             dead: Share of dead ReLU units by layer.
             optimizer: Name of its class.
         """
         symptoms = self.symptoms
-        symptoms.class_counts = np.bincount(labels, minlength=classes).tolist()
-        symptoms.raw = Fingerprint.of(raw)
-        symptoms.intended = Fingerprint.of(intended(raw, preprocessing))
-        symptoms.trained_on = Fingerprint.of(fed)
+        if labels is not None:
+            symptoms.class_counts = np.bincount(labels, minlength=classes).tolist()
+        if raw is not None:
+            symptoms.raw = Fingerprint.of(raw)
+        if raw is not None and preprocessing is not None:
+            symptoms.intended = Fingerprint.of(intended(raw, preprocessing))
+        if fed is not None:
+            symptoms.trained_on = Fingerprint.of(fed)
         symptoms.optimizer = optimizer
         symptoms.layers = [
             Layer(name, float(values.std()), dead_at_start=dead.get(name), dead=dead.get(name))
             for name, values in weights.items()
         ]
-        self._fed_otherwise = change(symptoms.intended, symptoms.trained_on) is not None
+        if symptoms.intended is not None and symptoms.trained_on is not None:
+            self._fed_otherwise = change(symptoms.intended, symptoms.trained_on) is not None
         self._initial = {name: values.copy() for name, values in weights.items()}
 
     @staticmethod
@@ -100,7 +115,7 @@ class Guard:
         self,
         step: int,
         *,
-        labels: NDArray[np.int64],
+        labels: NDArray[np.int64] | None,
         logits: Floats,
         dead: dict[str, float],
         batch_accuracy: float | None,
@@ -114,8 +129,8 @@ class Guard:
 
         Args:
             step: Updates of the weights so far.
-            labels: int64 [P], of the probe.
-            logits: float [P, C].
+            labels: int64 [P], of the probe; None where classes are not told apart.
+            logits: float [P, C], or what else the network answers.
             dead: Share of dead ReLU units by layer.
             batch_accuracy: Of a training batch before it is learned, unless it is a small one.
             train_loss: Of training batches.
@@ -125,7 +140,7 @@ class Guard:
         Raises:
             CollapsedError: a collapse, where the reaction is to stop.
         """
-        if batch_accuracy is not None and self._representative(labels):
+        if labels is not None and batch_accuracy is not None and self._representative(labels):
             gap = batch_accuracy - float((logits.argmax(axis=1) == labels).mean())
             self.symptoms.early_gap = max(self.symptoms.early_gap or 0.0, gap)
         signs = self._read(step, labels, logits, dead).signs(settled=False)
@@ -136,35 +151,35 @@ class Guard:
         if signs:
             self.symptoms.step = step
             self._measure(weights(), dead, learning_rate, train_loss)
-            self._collapsed(signs, labels, logits, np.arange(len(labels)))
+            self._collapsed(signs, labels, logits, np.arange(len(logits)))
 
     def after_epoch(
         self,
         epoch: int,
         step: int,
         *,
-        labels: NDArray[np.int64],
+        labels: NDArray[np.int64] | None,
         logits: Floats,
         sample_ids: NDArray[np.int64],
         dead: dict[str, float],
         weights: Weights,
         learning_rate: float,
         train_loss: float,
-        train_accuracy: float,
+        train_accuracy: float | None,
     ) -> None:
         """Measure, look for a collapse, and keep the symptoms.
 
         Args:
             epoch: Finished epochs.
             step: Updates of the weights so far.
-            labels: int64 [N], of the validation images.
-            logits: float [N, C].
+            labels: int64 [N], of the validation images; None where classes are not told apart.
+            logits: float [N, C], or what else the network answers.
             sample_ids: int64 [N].
             dead: Share of dead ReLU units by layer.
             weights: As they are now.
             learning_rate: Of this epoch.
             train_loss: Of this epoch.
-            train_accuracy: Of this epoch.
+            train_accuracy: Of this epoch, where it is known.
 
         Raises:
             CollapsedError: a collapse, where the reaction is to stop.
@@ -172,8 +187,9 @@ class Guard:
         symptoms = self.symptoms
         symptoms.epoch, symptoms.step = epoch, step
         symptoms.train_accuracy = train_accuracy
-        accuracy = float((logits.argmax(axis=1) == labels).mean())
-        symptoms.best_accuracy = max(symptoms.best_accuracy or 0.0, accuracy)
+        if labels is not None:
+            accuracy = float((logits.argmax(axis=1) == labels).mean())
+            symptoms.best_accuracy = max(symptoms.best_accuracy or 0.0, accuracy)
         self._measure(weights, dead, learning_rate, train_loss)
         signs = dead_layers(dead)
         patience = LIMITS.steps if self._fed_otherwise else LIMITS.patience
@@ -181,8 +197,7 @@ class Guard:
         signs += reading.signs(settled=step >= patience, limits=LIMITS)
         if signs:
             self._collapsed(signs, labels, logits, sample_ids)
-        if self.writes:
-            symptoms.save(self.run_dir)
+        self._save()
 
     def after_test(
         self,
@@ -210,14 +225,22 @@ class Guard:
                 layer.evaluated_change = changes[layer.name]
         if not self.writes:
             return
-        self.symptoms.save(self.run_dir)
+        self._save()
         case = Case(logits, labels, self.symptoms)
         if case.signs and not self._said:
             self._say(case.signs, diagnose(case), "on the test set")
 
+    def _save(self) -> None:
+        if self.writes and self.run_dir is not None:
+            self.symptoms.save(self.run_dir)
+
     def _read(
-        self, step: int, labels: NDArray[np.int64], logits: Floats, dead: dict[str, float]
+        self, step: int, labels: NDArray[np.int64] | None, logits: Floats, dead: dict[str, float]
     ) -> Reading:
+        if labels is None:
+            return Reading(
+                len(logits), int((~np.isfinite(logits.reshape(len(logits), -1))).any(1).sum())
+            )
         reading = Reading.of(labels, logits)
         noted = dataclasses.asdict(reading) | {"dead": dead}
         self.symptoms.readings.append({"epoch": self.symptoms.epoch, "step": step, **noted})
@@ -243,7 +266,11 @@ class Guard:
             layer.dead = dead.get(layer.name)
 
     def _collapsed(
-        self, signs: list[str], labels: NDArray[np.int64], logits: Floats, ids: NDArray[np.int64]
+        self,
+        signs: list[str],
+        labels: NDArray[np.int64] | None,
+        logits: Floats,
+        ids: NDArray[np.int64],
     ) -> None:
         if self._said:
             return
@@ -251,15 +278,17 @@ class Guard:
         symptoms = self.symptoms
         symptoms.collapsed_at = (symptoms.epoch, symptoms.step)
         symptoms.signs = signs
-        findings = diagnose(Case(logits, labels, symptoms))
+        # What is known of causes is about classes.
+        findings = [] if labels is None else diagnose(Case(logits, labels, symptoms))
         symptoms.causes = [finding.cause for finding in findings]
-        if self.writes:
-            symptoms.save(self.run_dir)
+        self._save()
+        if self.writes and self.run_dir is not None and labels is not None:
             answers = Predictions(labels, np.asarray(logits, np.float32), ids)
             answers.save(self.run_dir, COLLAPSE_FILE)
         when = f"in epoch {symptoms.epoch or 1}, after {symptoms.step:,} steps"
         if self.reaction == "stop":
-            where = f"\n  evidence: {self.run_dir}; --guard warn goes on all the same"
+            kept = "" if self.run_dir is None else f"evidence: {self.run_dir}; "
+            where = f"\n  {kept}{self.go_on} goes on all the same"
             raise CollapsedError(_text(signs, findings, when) + where)
         if self.writes:
             self._say(signs, findings, when)
