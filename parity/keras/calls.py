@@ -20,10 +20,19 @@ FUSING = (
 
 
 class Call(NamedTuple):
-    """A layer at work, or the activation that it ends in (`fused`), with what went in and out."""
+    """A layer at work.
+
+    Attributes:
+        layer: Of the model.
+        fused: Whether it is the activation that the layer ends in, and not the layer itself.
+        weights: Its own, without those of layers that it calls; none where `fused`.
+        inputs: What went in; the first of several arguments.
+        outputs: What came out.
+    """
 
     layer: keras.Layer
     fused: bool
+    weights: list[keras.Variable]
     inputs: Any
     outputs: Any
 
@@ -31,8 +40,8 @@ class Call(NamedTuple):
 def watch(model: keras.Model, x: Any, training: bool = False) -> tuple[Any, list[Call]]:
     """Call the model eagerly and note each of its layers, in the order in which they work.
 
-    Nested models, and layers of one's own that call others, are looked into; a layer of Keras is
-    one call, whatever it consists of. An activation that a layer ends in is a call of its own:
+    Nested models, and layers of one's own that call others, are looked into, and are a call only
+    where they have weights beside; a layer of Keras is one call, whatever it consists of. An activation that a layer ends in is a call of its own:
     ``Dense(8, activation="relu")`` gives the same two as ``Dense(8), Activation("relu")``.
     Moving statistics, seeds and other state may change; see `unchanged`.
 
@@ -54,7 +63,7 @@ def watch(model: keras.Model, x: Any, training: bool = False) -> tuple[Any, list
         nonlocal closed
         if closed:
             return call_layer(layer, *args, **kwargs)
-        before = len(calls)
+        before, root = len(calls), layer is model
         closed = kind_of_keras(layer) is not None
         inner: list[Call] = []
         try:
@@ -63,11 +72,13 @@ def watch(model: keras.Model, x: Any, training: bool = False) -> tuple[Any, list
         finally:
             closed = False
         inputs = args[0] if args else next(iter(kwargs.values()), None)
+        within = {id(weight) for call in calls[before:] for weight in call.weights}
+        own = [weight for weight in layer.weights if id(weight) not in within]
         if inner:
-            calls.append(Call(layer, False, inputs, inner[0].inputs))
+            calls.append(Call(layer, False, own, inputs, inner[0].inputs))
             calls.extend(inner)
-        elif len(calls) == before:
-            calls.append(Call(layer, False, inputs, outputs))
+        elif len(calls) == before or (own and not root):
+            calls.append(Call(layer, False, own, inputs, outputs))
         return outputs
 
     with mock.patch.object(keras.Layer, "__call__", noted):
@@ -133,7 +144,7 @@ def _activation_noted(layer: keras.Layer, calls: list[Call]) -> Iterator[None]:
 
     def activation(values: Any) -> Any:
         outputs = function(values)
-        calls.append(Call(layer, True, values, outputs))
+        calls.append(Call(layer, True, [], values, outputs))
         return outputs
 
     attributes = vars(layer)  # past Keras' tracking of what is set

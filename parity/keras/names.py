@@ -63,8 +63,7 @@ def variables(model: keras.Model, x: Any = None) -> dict[str, keras.Variable]:
     """
     named: dict[str, keras.Variable] = {}
     for name, call in first_calls(model, x):
-        if not call.fused:
-            named |= _named(name, call.layer.weights)
+        named |= _named(name, call.weights)
     found = {id(variable) for variable in named.values()}
     return named | _named("model", [w for w in model.weights if id(w) not in found])
 
@@ -100,9 +99,13 @@ def kind_of(call: Call) -> str:
     if call.fused:
         return "activation"
     kind = kind_of_keras(call.layer) or type(call.layer)
-    snake = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind.__name__)
-    snake = re.sub(r"_?[123]d_?", "_", snake.lower()).strip("_")
+    snake = re.sub(r"_?[123]d_?", "_", snake_case(kind.__name__)).strip("_")
     return _KINDS.get(snake, snake)
+
+
+def snake_case(name: str) -> str:
+    """``ReLU`` is ``re_lu``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def function_name(call: Call) -> str:
@@ -117,10 +120,7 @@ def function_name(call: Call) -> str:
 
 def learns(call: Call) -> bool:
     """Whether it has weights that a training changes."""
-    return not call.fused and bool(
-        [weight for weight in call.layer.weights if np.size(weight)]
-        and not isinstance(call.layer, keras.layers.Normalization)
-    )
+    return bool(call.weights) and not isinstance(call.layer, keras.layers.Normalization)
 
 
 def _named(owner: str, weights: list[keras.Variable]) -> dict[str, keras.Variable]:

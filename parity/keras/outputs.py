@@ -89,5 +89,5 @@ def kernels_of(calls: list[Call]) -> dict[str, keras.Variable]:
 
 def kernel(call: Call) -> keras.Variable | None:
     """The first weights of a layer that are no vector, if any."""
-    weights = call.layer.weights if learns(call) else []
+    weights = call.weights if learns(call) else []
     return next((weight for weight in weights if len(weight.shape) > 1), None)
