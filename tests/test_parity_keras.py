@@ -185,7 +185,7 @@ def test_weights_have_canonical_names_and_go_into_a_model_of_the_same_kind(
 
 
 def test_weights_that_do_not_fit_are_refused_and_nothing_is_changed() -> None:
-    model, x, _ = convolutional()
+    model, _, _ = convolutional()
     weights = adapter.weights(model)
     before = state(model)
     for wrong, said in (

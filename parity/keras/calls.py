@@ -41,8 +41,9 @@ def watch(model: keras.Model, x: Any, training: bool = False) -> tuple[Any, list
     """Call the model eagerly and note each of its layers, in the order in which they work.
 
     Nested models, and layers of one's own that call others, are looked into, and are a call only
-    where they have weights beside; a layer of Keras is one call, whatever it consists of. An activation that a layer ends in is a call of its own:
-    ``Dense(8, activation="relu")`` gives the same two as ``Dense(8), Activation("relu")``.
+    where they have weights beside; a layer of Keras is one call, whatever it consists of. An
+    activation that a layer ends in is a call of its own: ``Dense(8, activation="relu")`` gives the
+    same two as ``Dense(8), Activation("relu")``.
     Moving statistics, seeds and other state may change; see `unchanged`.
 
     Args:

@@ -58,6 +58,8 @@ class Guard:
         self.symptoms = trained or Symptoms()
         self.writes = True
         """False on all processes but one."""
+        self.counts_epochs = True
+        """False where a training does not say when an epoch ends."""
         self._initial: Weights = {}
         self._dead_before: dict[str, float] = {}
         self._said = False
@@ -285,7 +287,8 @@ class Guard:
         if self.writes and self.run_dir is not None and labels is not None:
             answers = Predictions(labels, np.asarray(logits, np.float32), ids)
             answers.save(self.run_dir, COLLAPSE_FILE)
-        when = f"in epoch {symptoms.epoch or 1}, after {symptoms.step:,} steps"
+        when = f"in epoch {symptoms.epoch or 1}, " if self.counts_epochs else ""
+        when += f"after {symptoms.step:,} steps"
         if self.reaction == "stop":
             kept = "" if self.run_dir is None else f"evidence: {self.run_dir}; "
             where = f"\n  {kept}{self.go_on} goes on all the same"
