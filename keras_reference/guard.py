@@ -4,14 +4,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
+from keras_reference.answers import logits_of
 from keras_reference.data import Digits
 from parity.keras import CollapseGuard, fed, kernels
+from parity.run_record import Predictions
 from parity.watch.fingerprint import sample
 from parity.watch.guard import Guard
-
-Floats = NDArray[np.float32]
 
 
 def collapse_guard(
@@ -35,20 +34,20 @@ def collapse_guard(
     )
 
 
-def look_at_test(guard: Guard, network: keras.Model, digits: Digits, logits: Floats) -> None:
+def look_at_test(guard: Guard, network: keras.Model, digits: Digits, answers: Predictions) -> None:
     """Have the guard see how the test set was answered.
 
     Args:
         guard: Keeps what it sees.
         network: Answered.
         digits: With the test images.
-        logits: The answers, float32 [N, 10].
+        answers: To them.
     """
     images = digits.x_test[sample(len(digits.x_test))]
     again = [np.asarray(network.predict_on_batch(images)) for _ in range(2)]
     guard.after_test(
         labels=digits.y_test,
-        logits=logits,
+        logits=logits_of(answers),
         seen=fed(network, images).reshape(-1, 28, 28),
         weights=kernels(network, images),
         repeat_difference=float(np.abs(again[1] - again[0]).max()),

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,8 +90,9 @@ class Predictions:
 
     Attributes:
         labels: int64 [N], the true classes.
-        logits: float32 [N, C], before any softmax.
+        logits: float32 [N, C], before any softmax; or probabilities, where `called` says so.
         sample_ids: int64 [N], positions in the test file, all different.
+        called: What the answers are, and their name in the file.
 
     Raises:
         RunRecordError: shapes, dtypes, labels or sample ids that break the contract.
@@ -100,6 +101,7 @@ class Predictions:
     labels: NDArray[np.int64]
     logits: NDArray[np.float32]
     sample_ids: NDArray[np.int64]
+    called: Literal["logits", "probabilities"] = "logits"
 
     def __post_init__(self) -> None:
         expected = {"labels": ("int64", 1), "logits": ("float32", 2), "sample_ids": ("int64", 1)}
@@ -132,7 +134,8 @@ class Predictions:
     def save(self, run_dir: Path, name: str = PREDICTIONS_FILE) -> None:
         """Write ``predictions.npz``, or a file of another name, into `run_dir`."""
         with written_whole(run_dir / name) as path:
-            np.savez(path, labels=self.labels, logits=self.logits, sample_ids=self.sample_ids)
+            answers: dict[str, Any] = {self.called: self.logits}
+            np.savez(path, labels=self.labels, sample_ids=self.sample_ids, **answers)
 
     def save_view(self, run_dir: Path, view: str) -> None:
         """Write ``views/VIEW.npz``, the answers to a view of the test set, into `run_dir`."""
@@ -147,14 +150,15 @@ class Predictions:
         Raises:
             RunRecordError: the file is missing, unreadable or breaks the contract.
         """
-        names = [item.name for item in dataclasses.fields(cls)]
         try:
             # Opened here: NumPy leaves the file open where it is no archive.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                called = "probabilities" if "probabilities" in arrays else "logits"
+                names = ("labels", called, "sample_ids")
                 missing = [name for name in names if name not in arrays]
                 if missing:
                     raise RunRecordError(f"no {', '.join(missing)}; expected {', '.join(names)}")
-                return cls(**{name: arrays[name] for name in names})
+                return cls(*(arrays[name] for name in names), called)
         except RunRecordError as error:
             raise RunRecordError(f"{path}: {error}") from None
         except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
