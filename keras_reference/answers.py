@@ -34,4 +34,5 @@ def logits_of(predictions: Predictions) -> NDArray[np.float32]:
     """Logits float32 [N, C]: those predicted, or the logarithms of probabilities."""
     if predictions.called == "logits":
         return predictions.logits
-    return np.log(predictions.logits.clip(np.finfo(np.float32).tiny))
+    logs: NDArray[np.float32] = np.log(predictions.logits.clip(np.finfo(np.float32).tiny))
+    return logs

@@ -11,7 +11,7 @@ from scipy.special import log_softmax
 from keras_reference.answers import answers, logits_of
 from keras_reference.cli import Pixels
 from keras_reference.errors import InputError
-from parity.keras import fed
+from parity.keras import fed, layers
 from parity.watch.fingerprint import sample
 
 Images = NDArray[np.uint8]
@@ -73,7 +73,7 @@ def on_raw_digits(
     raw = _from_images(network, "raw")
     chosen = sample(len(x), TRIAL)
     images, labels = x[chosen], y[chosen]
-    if np.abs(fed(raw, images)).max() < images.max() / 2:
+    if _scales(raw, images):
         return raw, "raw"
     tried = {"raw": raw, "unit": _from_images(network, "unit")}
     (right, loss), (right_unit, loss_unit) = (
@@ -88,6 +88,13 @@ def on_raw_digits(
         file=sys.stderr,
     )
     return tried[likelier], likelier
+
+
+def _scales(network: keras.Model, images: Images) -> bool:
+    """Whether the model says that it scales pixels, or does so by any other means."""
+    kinds = (keras.layers.Rescaling, keras.layers.Normalization)
+    says_so = any(isinstance(layer, kinds) for layer in layers(network).values())
+    return says_so or bool(np.abs(fed(network, images)).max() < images.max() / 2)
 
 
 def _from_images(network: keras.Model, pixels: Pixels) -> keras.Model:

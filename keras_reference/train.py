@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from keras_reference.answers import answers
 from keras_reference.augmentation import augmented, layers
 from keras_reference.callbacks import MODEL_FILE, BestModel, Recorder
+from keras_reference.cli import Pixels
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
 from keras_reference.data import Digits, load_digits
 from keras_reference.errors import InputError
 from keras_reference.guard import collapse_guard, look_at_test
-from keras_reference.model_file import Pixels, load_model, on_raw_digits
+from keras_reference.model_file import load_model, on_raw_digits
 from keras_reference.network import build
 from keras_reference.views import chosen, score_views
 from parity.run_record import (

@@ -23,6 +23,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+Answers = Literal["logits", "probabilities"]
 SCHEMA_VERSION = 1
 RECORD_FILE = "record.json"
 PREDICTIONS_FILE = "predictions.npz"
@@ -101,7 +102,7 @@ class Predictions:
     labels: NDArray[np.int64]
     logits: NDArray[np.float32]
     sample_ids: NDArray[np.int64]
-    called: Literal["logits", "probabilities"] = "logits"
+    called: Answers = "logits"
 
     def __post_init__(self) -> None:
         expected = {"labels": ("int64", 1), "logits": ("float32", 2), "sample_ids": ("int64", 1)}
@@ -153,12 +154,12 @@ class Predictions:
         try:
             # Opened here: NumPy leaves the file open where it is no archive.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                called = "probabilities" if "probabilities" in arrays else "logits"
+                called: Answers = "probabilities" if "probabilities" in arrays else "logits"
                 names = ("labels", called, "sample_ids")
                 missing = [name for name in names if name not in arrays]
                 if missing:
                     raise RunRecordError(f"no {', '.join(missing)}; expected {', '.join(names)}")
-                return cls(*(arrays[name] for name in names), called)
+                return cls(arrays["labels"], arrays[called], arrays["sample_ids"], called)
         except RunRecordError as error:
             raise RunRecordError(f"{path}: {error}") from None
         except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:

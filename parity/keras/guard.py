@@ -116,14 +116,19 @@ class CollapseGuard(keras.callbacks.Callback):
 
     def _batch_accuracy(self, before: int, logs: dict[str, Any]) -> float | None:
         """That of the last batch, where Keras tells it and the batch is large enough."""
-        assert self.trained is not None
         mean, last, self.mean_accuracy = _accuracy(logs), self.mean_accuracy, _accuracy(logs)
         steps = self.params.get("steps") or 0
         # Keras hands out the mean over the batches so far; the last batch may be a small one.
         if mean is None or last is None or self.steps != before + 1 or not self.steps < steps:
             return None
-        samples = self.trained.batch or len(self.trained.targets) / (steps - 1)
+        samples = self._batch_size(steps)
         return mean + before * (mean - last) if samples >= ENOUGH else None
+
+    def _batch_size(self, steps: int) -> float:
+        """Samples of a step, of `steps` an epoch; 0 where that is not known."""
+        if self.trained is None or self.trained.targets is None:
+            return 0.0
+        return self.trained.batch or len(self.trained.targets) / (steps - 1)
 
 
 def _number(logs: Logs, name: str) -> float:

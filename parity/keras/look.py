@@ -49,26 +49,22 @@ class Subject:
         self.unit = _unit(model, calls[-1], outputs)
         found = as_array(outputs)
         self.columns = 2 if self.unit else int(found.shape[-1])
-        several = len(keras.tree.flatten(outputs)) > 1 or probe.y is None
-        self.tells_classes = not several and (
-            logits_of(found, self.unit) is not None
-            and labels_of(probe.y, self.columns) is not None
-            and labels_of(trained.targets, self.columns) is not None
-        )
+        several = len(keras.tree.flatten(outputs)) > 1
+        asked = [self._labels(targets) for targets in (probe.y, trained.targets)]
+        known = logits_of(found, self.unit), *asked
+        self.tells_classes = not several and all(part is not None for part in known)
 
     def before(self) -> dict[str, Any]:
         """What `Guard.start` takes, but for what was intended."""
         look = look_at(self.model, self.trained.x)
-        labels = labels_of(self.trained.targets, self.columns) if self.tells_classes else None
         raw = images(self.trained.x)
+        fed = None if raw is None or raw.size != look.fed.size else look.fed.reshape(raw.shape)
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         return {
-            "labels": labels,
+            "labels": self._labels(self.trained.targets) if self.tells_classes else None,
             "classes": self.columns,
             "raw": raw,
-            "fed": look.fed.reshape(raw.shape)
-            if raw is not None and raw.size == look.fed.size
-            else None,
+            "fed": fed,
             "weights": self.weights(),
             "dead": look_at(self.model, self.probe.x).dead,
             "optimizer": type(optimizer).__name__,
@@ -80,12 +76,15 @@ class Subject:
         labels: Ints | None = None
         answers: Array | None = look.outputs
         if self.tells_classes:
-            labels, answers = labels_of(probe.y, self.columns), logits_of(look.outputs, self.unit)
+            labels, answers = self._labels(probe.y), logits_of(look.outputs, self.unit)
         return {"labels": labels, "logits": answers, "dead": look.dead}
 
     def weights(self) -> dict[str, Array]:
         """Copies of the kernels."""
         return {name: as_array(variable) for name, variable in self.kernels.items()}
+
+    def _labels(self, targets: Array | None) -> Ints | None:
+        return None if targets is None else labels_of(targets, self.columns)
 
 
 def look_at(model: keras.Model, x: Any) -> Look:
@@ -105,7 +104,7 @@ def look_at(model: keras.Model, x: Any) -> Look:
 
 def images(x: Any) -> Array | None:
     """Samples as grey images [N, H, W], where they are such: square, or 784 in a row."""
-    values = x if isinstance(x, np.ndarray) else np.empty(0)
+    values: Array = x if isinstance(x, np.ndarray) else np.empty(0)
     if values.ndim == 4 and values.shape[-1] == 1:
         values = values[..., 0]
     if values.ndim == 2 and values.shape[1] == 28 * 28:

@@ -67,8 +67,8 @@ def probe_of(x: Any, y: Any, most: int) -> Probe | None:
             break
     if not pairs:
         return None
-    together = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *pairs)
-    whole = _from_arrays(*together, most)
+    xs, ys = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *pairs)
+    whole = _from_arrays(xs, ys, most)
     return whole and whole._replace(batch=len(keras.tree.flatten(pairs[0])[0]))
 
 
