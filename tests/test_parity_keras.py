@@ -320,6 +320,23 @@ def test_logits_are_what_the_loss_takes_as_such() -> None:
         np.testing.assert_allclose(table["pixels"], x.reshape(8, 16) / 255, rtol=1e-6)
 
 
+def test_settings_of_any_compiled_model_are_measured_and_change_nothing() -> None:
+    model, _, _ = convolutional()
+    side = adapter.LockStep(compiled(model))
+    before = state(model)
+    settings = side.settings()
+    assert same(state(model), before)
+    assert settings["network.layers"] == [*LAYERS[convolutional][:-1], "dense_1 4 -> 3"]
+    assert settings["network.trainable"] + settings["network.tracked"] == model.count_params()
+    assert settings["batch_norm_1.epsilon"] == pytest.approx(1e-3)
+    assert settings["batch_norm_1.momentum"] == pytest.approx(0.99)
+    assert settings["activation_1"]["values"][0] == 0
+    assert settings["activation_2"]["values"][0] == pytest.approx(-4 / (1 + np.exp(4)))
+    assert settings["init.separable_conv_1.bias"]["max"] == 0
+    assert settings["optimizer.family"] == "sgd"
+    assert settings["optimizer.momentum"] == 0.9
+
+
 def test_labels_are_one_hot_where_the_loss_takes_them_so() -> None:
     model, x, y = sequential()
     found = {}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from parity.keras.calls import Call, as_array, unchanged, watch
 from parity.keras.names import SHAPING, function_name, kind_of, named_calls, snake_case, variables
 from parity.keras.outputs import beginning
+from parity.keras.settings import layer_settings, optimizer_settings
 from parity.keras.training import gradients, step
 
 Array = NDArray[Any]
@@ -87,6 +88,10 @@ class LockStep:
     def step(self, images: Array, labels: Array) -> float:
         """One optimiser step, the way `fit` takes it."""
         return step(self.model, images, self._targets(images, labels))
+
+    def settings(self) -> dict[str, Any]:
+        """What layers and optimiser do, for `parity audit`."""
+        return {**layer_settings(self.model), **optimizer_settings(self.model.optimizer)}
 
     def _undone(self, last: Call, outputs: Any) -> bool:
         """Whether the loss goes back behind the softmax or sigmoid that the model ends in.

@@ -12,12 +12,11 @@ import numpy as np
 from jsonargparse import Namespace
 
 from keras_reference.data import Digits, load_digits
-from keras_reference.instruments.settings.data import data_settings
-from keras_reference.instruments.settings.layers import layer_settings
-from keras_reference.instruments.settings.optimizer import optimizer_settings
+from keras_reference.instruments.data_settings import data_settings
 from keras_reference.network import build
 from keras_reference.train import compile_, schedule, validation_size
 from parity.keras import fed
+from parity.keras.settings import layer_settings, optimizer_settings
 
 Settings = dict[str, Any]
 EPOCHS = 4
