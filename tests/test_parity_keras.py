@@ -320,6 +320,30 @@ def test_logits_are_what_the_loss_takes_as_such() -> None:
         np.testing.assert_allclose(table["pixels"], x.reshape(8, 16) / 255, rtol=1e-6)
 
 
+def test_fused_and_separate_layers_are_the_same_training() -> None:
+    """As functions they are: softmax and its loss, or logits and theirs; ReLU within or behind."""
+    given = keras.Input((4, 4))
+    hidden = kl.Dense(6, activation="relu")(kl.Flatten()(kl.Rescaling(1 / 255)(given)))
+    fused = keras.Model(given, kl.Dense(3, activation="softmax")(hidden))
+    fused.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    layers = [keras.Input((4, 4)), kl.Rescaling(1 / 255), kl.Flatten(), kl.Dense(6), kl.ReLU()]
+    separate = keras.Sequential([*layers, kl.Dense(3)])
+    from_logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    separate.compile(keras.optimizers.SGD(0.1), from_logits)
+    a, b = adapter.LockStep(fused), adapter.LockStep(separate)
+    b.set_weights(a.weights())
+    _, x, y = sequential()
+    for one, other in (
+        (a.forward(x, training=False), b.forward(x, training=False)),
+        (a.gradients(x, y)[1], b.gradients(x, y)[1]),
+        ({"loss": np.array(a.step(x, y))}, {"loss": np.array(b.step(x, y))}),
+        (a.weights(), b.weights()),
+    ):
+        assert list(one) == list(other)
+        for name, values in one.items():
+            np.testing.assert_allclose(values, other[name], rtol=1e-5, atol=1e-6)
+
+
 def test_settings_of_any_compiled_model_are_measured_and_change_nothing() -> None:
     model, _, _ = convolutional()
     side = adapter.LockStep(compiled(model))
