@@ -267,6 +267,18 @@ def test_dead_units_are_counted_by_channel_fused_or_not() -> None:
     assert adapter.dead_units(model, x) == {"activation_1": pytest.approx(0.5)}
 
 
+def test_texts_are_taken() -> None:
+    split = kl.TextVectorization(vocabulary=["a", "b"], output_sequence_length=3)
+    model = keras.Sequential(
+        [keras.Input((), dtype="string"), split, kl.Embedding(5, 4), kl.Bidirectional(kl.GRU(3))]
+    )
+    assert list(adapter.layers(model)) == ["text_vectorization_1", "embedding_1", "bidirectional_1"]
+    assert adapter.answers(model, np.array(["a b", "b"]))["bidirectional_1"].shape == (2, 6)
+    weights = adapter.weights(model)
+    assert "bidirectional_1.forward_gru.gru_cell.recurrent_kernel" in weights
+    assert len(weights) == len(model.weights)
+
+
 def test_a_model_that_has_never_been_called_is_asked_for_with_a_batch() -> None:
     model, x, _ = subclassed()
     with pytest.raises(ValueError, match="call it once on a batch"):

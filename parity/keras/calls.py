@@ -107,9 +107,7 @@ def example(model: keras.Model) -> Any:
     """
     given: Any = getattr(model, "inputs", None)
     if given:
-        zeros = [
-            np.zeros(_filled(t.shape), keras.backend.standardize_dtype(t.dtype)) for t in given
-        ]
+        zeros = [_zeros(tensor.shape, tensor.dtype) for tensor in given]
         return zeros[0] if len(zeros) == 1 else keras.tree.pack_sequence_as(model.input, zeros)
     shape = (model.get_build_config() or {}).get("input_shape")
     if not shape or not all(size is None or isinstance(size, int) for size in shape):
@@ -117,7 +115,7 @@ def example(model: keras.Model) -> Any:
             f"the model {model.name} does not say what it takes; call it once on a batch, or give "
             "that batch as x"
         )
-    return np.zeros(_filled(shape), keras.config.floatx())
+    return _zeros(shape, keras.config.floatx())
 
 
 def as_array(values: Any) -> NDArray[Any]:
@@ -163,6 +161,7 @@ def training_mode(model: keras.Model, training: bool) -> dict[str, bool]:
     return {"training": training} if known else {}
 
 
-def _filled(shape: tuple[int | None, ...]) -> tuple[int, ...]:
-    """One of a batch; 32 where any size will do."""
-    return (1, *(size or 32 for size in shape[1:]))
+def _zeros(shape: tuple[int | None, ...], dtype: str) -> NDArray[Any]:
+    """One of a batch, or an empty text; 32 where any size will do."""
+    sizes = (1, *(size or 32 for size in shape[1:]))
+    return np.full(sizes, "") if dtype == "string" else np.zeros(sizes, dtype)
