@@ -32,7 +32,9 @@ def main() -> int:
                 init.run_dir, init.guard, init.views,
             )  # fmt: skip
         else:
-            record = train.predict(init.model_file, init["data.source"], init.run_dir, init.views)
+            record = train.predict(
+                init.model_file, init["data.source"], init.run_dir, init.views, init.pixels
+            )
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -2,13 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
 
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
 from parity.watch.guard import Reaction
 
+Pixels = Literal["auto", "raw", "unit"]
+PIXELS_HELP = "What a model that scales nothing was trained on: 0 to 255 (raw) or 0 to 1 (unit)."
 VIEWS_HELP = "Versions of the test images to score as well, or all."
 
 
@@ -36,7 +38,8 @@ def make_parser() -> ArgumentParser:
     fit.add_argument("--run_dir", type=Path | None, help="Folder to fill (default: in runs/).")
     fit.add_argument("--views", nargs="+", default=[], help=VIEWS_HELP)
     predict = OneSentenceParser(description="Score a saved model on the test images.")
-    predict.add_argument("--model_file", type=Path, required=True, help="A .keras of fit.")
+    predict.add_argument("--model_file", type=Path, required=True, help="A .keras, of fit or not.")
+    predict.add_argument("--pixels", type=Pixels, default="auto", help=PIXELS_HELP)
     predict.add_argument("--data.source", default="mnist", help="mnist or FILE.npz.")
     predict.add_argument("--run_dir", type=Path | None, help="Folder to fill (default: in runs/).")
     predict.add_argument("--views", nargs="+", default=[], help=VIEWS_HELP)

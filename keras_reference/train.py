@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,20 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from keras_reference.answers import answers
 from keras_reference.augmentation import augmented, layers
 from keras_reference.callbacks import MODEL_FILE, BestModel, Recorder
+from keras_reference.cli import Pixels
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
 from keras_reference.data import Digits, load_digits
 from keras_reference.errors import InputError
-from keras_reference.guard import CollapseGuard, look_at_test
+from keras_reference.guard import collapse_guard, look_at_test
+from keras_reference.model_file import load_model, on_raw_digits
 from keras_reference.network import build
 from keras_reference.views import chosen, score_views
 from parity.run_record import (
     CONFIG_FILE,
     RECORD_FILE,
-    Predictions,
     RunRecord,
     versions_of,
     written_whole,
@@ -78,8 +81,7 @@ def fit(
     if optimizer.decay != 1:
         callbacks.append(schedule(float(training.optimizer.learning_rate), optimizer.decay))
     if guard is not None:
-        sizes = {"val_size": val_size, "batch_size": data.batch_size}
-        callbacks.append(CollapseGuard(guard, network, digits, record.preprocessing, **sizes))
+        callbacks.append(collapse_guard(guard, digits, record.preprocessing, val_size))
     training.summary()
     started = time.perf_counter()
     training.fit(
@@ -107,7 +109,13 @@ def compile_(network: keras.Model, optimizer: OptimizerConfig) -> None:
     )
 
 
-def predict(model_file: Path, source: str, run_dir: Path, views: Sequence[str] = ()) -> RunRecord:
+def predict(
+    model_file: Path,
+    source: str,
+    run_dir: Path,
+    views: Sequence[str] = (),
+    pixels: Pixels = "auto",
+) -> RunRecord:
     """Score a saved model on the test images of `source` and on views of them.
 
     Raises:
@@ -116,34 +124,17 @@ def predict(model_file: Path, source: str, run_dir: Path, views: Sequence[str] =
     names = chosen(views)
     network = load_model(model_file)
     digits = load_digits(source)
-    recipe = {"model_file": str(model_file), "data": {"source": source}, "views": names}
+    network, fed = on_raw_digits(network, pixels, digits.x_train, digits.y_train)
+    recipe = {
+        "model_file": str(model_file),
+        "data": {"source": source},
+        "views": names,
+        "pixels": fed,
+    }
     record = _open(run_dir, "predict", recipe, 0, digits, 0)
     guard = Guard(run_dir, "warn", trained=Symptoms.beside(model_file))
     _score(network, digits, record, run_dir, guard, names)
     return record
-
-
-def load_model(path: Path) -> keras.Model:
-    """Read a ``.keras`` file in safe mode, in which it cannot bring code of its own.
-
-    Raises:
-        InputError: it is missing, damaged, unsafe, or does not map images to ten logits.
-    """
-    if not path.is_file():
-        raise InputError(f"--model_file {path}: no such file; expected a .keras written by fit")
-    try:
-        network = keras.models.load_model(path, safe_mode=True, compile=False)
-    except Exception as error:  # zipfile, h5py and Keras raise a dozen kinds on damaged files
-        raise InputError(
-            f"--model_file {path}: cannot be read ({' '.join(str(error).split())[:200]}); "
-            "expected a .keras written by fit"
-        ) from error
-    if network.input_shape != (None, 28, 28) or network.output_shape != (None, 10):
-        raise InputError(
-            f"--model_file {path}: maps {network.input_shape} to {network.output_shape}; "
-            "expected (None, 28, 28) to (None, 10)"
-        )
-    return network
 
 
 def loading(data: DataConfig, images: int) -> dict[str, Any]:
@@ -230,17 +221,17 @@ def _score(
 ) -> None:
     """Write the predictions, those of views too, and the finished record."""
     started = time.perf_counter()
-    logits = network.predict(digits.x_test, batch_size=2048, verbose=0)
+    logits = record.command == "fit"  # what it trains gives no others
+    predictions = answers(network, digits.x_test, digits.y_test, logits=logits)
     record.durations["test"] = time.perf_counter() - started
-    predictions = Predictions(
-        digits.y_test, np.asarray(logits, np.float32), np.arange(len(logits), dtype=np.int64)
-    )
     predictions.save(run_dir)
     if guard is not None:
-        look_at_test(guard, network, digits, predictions.logits)
+        look_at_test(guard, network, digits, predictions)
     record.metrics = _metrics(predictions.predicted, digits.y_test)
     if views:
-        scores = score_views(network, digits.x_test, digits.y_test, views, run_dir)
+        scores = score_views(
+            partial(answers, network, logits=logits), digits.x_test, digits.y_test, views, run_dir
+        )
         record.metrics["views"] = scores
     record.finished = True
     record.save(run_dir)

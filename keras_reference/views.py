@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from rich.table import Table
 from scipy import ndimage
 from scipy.special import softmax
 
+from keras_reference.answers import logits_of
 from keras_reference.errors import InputError
 from parity.run_record import VIEWS_PICTURE, Predictions, written_whole
 from parity.watch.collapse import signs_of_collapse
@@ -89,12 +89,16 @@ def chosen(names: Sequence[str]) -> list[str]:
 
 
 def score_views(
-    network: keras.Model, x: Images, y: NDArray[np.int64], names: list[str], run_dir: Path
+    answer: Callable[[Images, NDArray[np.int64]], Predictions],
+    x: Images,
+    y: NDArray[np.int64],
+    names: list[str],
+    run_dir: Path,
 ) -> list[dict[str, Any]]:
     """Score a network on views, and keep its answers in `run_dir`.
 
     Args:
-        network: From uint8 images to logits.
+        answer: From images and labels to what a network predicts.
         x: Test images uint8 [N, 28, 28].
         y: Their labels, int64 [N].
         names: Of the views.
@@ -106,8 +110,8 @@ def score_views(
     """
     scores = []
     for name in names:
-        logits = np.asarray(network.predict(seen_as(name, x), batch_size=2048, verbose=0))
-        answers = Predictions(y, logits.astype(np.float32), np.arange(len(y), dtype=np.int64))
+        answers = answer(seen_as(name, x), y)
+        logits = logits_of(answers)
         answers.save_view(run_dir, name)
         counts = np.bincount(answers.predicted, minlength=logits.shape[1])
         signs = signs_of_collapse(

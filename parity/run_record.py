@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from parity.errors import ParityError
 from parity.files import read_json, read_npz
 
+Answers = Literal["logits", "probabilities"]
 SCHEMA_VERSION = 1
 RECORD_FILE = "record.json"
 PREDICTIONS_FILE = "predictions.npz"
@@ -93,8 +94,9 @@ class Predictions:
 
     Attributes:
         labels: int64 [N], the true classes.
-        logits: float32 [N, C], before any softmax.
+        logits: float32 [N, C], before any softmax; or probabilities, where `called` says so.
         sample_ids: int64 [N], positions in the test file, all different.
+        called: What the answers are, and their name in the file.
 
     Raises:
         RunRecordError: shapes, dtypes, labels or sample ids that break the contract.
@@ -103,6 +105,7 @@ class Predictions:
     labels: NDArray[np.int64]
     logits: NDArray[np.float32]
     sample_ids: NDArray[np.int64]
+    called: Answers = "logits"
 
     def __post_init__(self) -> None:
         expected = {"labels": ("int64", 1), "logits": ("float32", 2), "sample_ids": ("int64", 1)}
@@ -135,7 +138,8 @@ class Predictions:
     def save(self, run_dir: Path, name: str = PREDICTIONS_FILE) -> None:
         """Write ``predictions.npz``, or a file of another name, into `run_dir`."""
         with written_whole(run_dir / name) as path:
-            np.savez(path, labels=self.labels, logits=self.logits, sample_ids=self.sample_ids)
+            answers: dict[str, Any] = {self.called: self.logits}
+            np.savez(path, labels=self.labels, sample_ids=self.sample_ids, **answers)
 
     def save_view(self, run_dir: Path, view: str) -> None:
         """Write ``views/VIEW.npz``, the answers to a view of the test set, into `run_dir`."""
@@ -150,17 +154,18 @@ class Predictions:
         Raises:
             RunRecordError: the file is missing, unreadable or breaks the contract.
         """
-        names = [item.name for item in dataclasses.fields(cls)]
         try:
             arrays = read_npz(path)
         except ValueError as error:
             raise RunRecordError(
                 f"{path}: cannot be read as an .npz file without pickles ({error})"
             ) from error
+        called: Answers = "probabilities" if "probabilities" in arrays else "logits"
+        names = ("labels", called, "sample_ids")
         try:
             if missing := [name for name in names if name not in arrays]:
                 raise RunRecordError(f"no {', '.join(missing)}; expected {', '.join(names)}")
-            return cls(**{name: arrays[name] for name in names})
+            return cls(arrays["labels"], arrays[called], arrays["sample_ids"], called)
         except RunRecordError as error:
             raise RunRecordError(f"{path}: {error}") from None
 

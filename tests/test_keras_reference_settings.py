@@ -69,8 +69,8 @@ def test_asking_changes_nothing(tiny_npz: Path) -> None:
     after = side.weights()
     assert after.keys() == before.keys()
     assert all(np.array_equal(after[name], before[name]) for name in before)
-    assert int(side.network.optimizer.iterations) == 0
-    assert float(side.network.optimizer.learning_rate) == pytest.approx(0.01)
+    assert int(side.model.optimizer.iterations) == 0
+    assert float(side.model.optimizer.learning_rate) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_what_keras_can_do_besides_is_told(
 
 def test_another_loss_is_seen(tiny_npz: Path) -> None:
     side = built(tiny_npz)
-    side.network.compile(
+    side.model.compile(
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
     )
     loss = side.settings()["loss"]

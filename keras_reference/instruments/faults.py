@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from keras_reference import __main__, train
+from keras_reference import __main__, model_file, train
 from keras_reference.data import Digits, load_digits
 from keras_reference.network import build
 
@@ -75,7 +75,7 @@ def _built(change: Callable[[keras.Sequential], keras.Sequential]) -> Iterator[N
 @contextlib.contextmanager
 def _loaded(change: Callable[[keras.Sequential], keras.Sequential]) -> Iterator[None]:
     """The network is changed when it is loaded."""
-    right = train.load_model
+    right = model_file.load_model
     with mock.patch.object(train, "load_model", lambda path: change(right(path))):
         yield
 

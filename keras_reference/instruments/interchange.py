@@ -17,8 +17,8 @@ from keras_reference.errors import InputError
 from keras_reference.instruments import mlp_file
 from keras_reference.instruments.layers import described
 from keras_reference.instruments.mlp_file import Config, Tensors
+from keras_reference.model_file import load_model
 from keras_reference.network import build
-from keras_reference.train import load_model
 from parity.run_record import written_whole
 
 ENDINGS = [".keras", ".safetensors"]

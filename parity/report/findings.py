@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from parity.watch.diagnosis import Case, Finding
+from parity.watch.symptoms import Symptoms
 
 
 def show_findings(name: str, case: Case, findings: list[Finding], console: Console) -> None:
@@ -28,9 +29,7 @@ def show_findings(name: str, case: Case, findings: list[Finding], console: Conso
             highlight=False,
             soft_wrap=True,
         )
-    if case.symptoms.layers == []:
-        console.print(
-            "  judged by the answers alone: there is no symptoms.json",
-            highlight=False,
-            soft_wrap=True,
-        )
+    if not case.symptoms.layers:
+        known = case.symptoms != Symptoms()
+        lacking = "nothing is known of its training" if known else "there is no symptoms.json"
+        console.print(f"  judged by the answers alone: {lacking}", highlight=False, soft_wrap=True)

@@ -28,13 +28,13 @@ def optimizer_settings(optimizer: keras.optimizers.Optimizer) -> Settings:
         "family": kind.__name__.lower(),
         "implementation": f"keras.optimizers.{kind.__name__}",
         "clip": _clip(held),
-        "accumulated_batches": held["gradient_accumulation_steps"] or 1,
+        "accumulated_batches": held.get("gradient_accumulation_steps") or 1,
         **{
             name: value
             for name, value in held.items()
             if name not in NOT_ARITHMETIC and NEUTRAL.get(name, object()) != value
         },
-        "weight_decay": held["weight_decay"] or 0.0,
+        "weight_decay": held.get("weight_decay") or 0.0,
         "weight_decay_kind": _decay(optimizer),
     }
     if "epsilon" in held:
@@ -53,7 +53,7 @@ def optimizer_settings(optimizer: keras.optimizers.Optimizer) -> Settings:
 
 def _clip(held: Settings) -> str:
     names = {"clipvalue": "value", "clipnorm": "each norm", "global_clipnorm": "global norm"}
-    given = [f"{text} {held[name]:g}" for name, text in names.items() if held[name]]
+    given = [f"{text} {held[name]:g}" for name, text in names.items() if held.get(name)]
     return " and ".join(given) or "none"
 
 

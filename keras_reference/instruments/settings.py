@@ -12,11 +12,11 @@ import numpy as np
 from jsonargparse import Namespace
 
 from keras_reference.data import Digits, load_digits
-from keras_reference.instruments.settings.data import data_settings
-from keras_reference.instruments.settings.layers import layer_settings
-from keras_reference.instruments.settings.optimizer import optimizer_settings
+from keras_reference.instruments.data_settings import data_settings
 from keras_reference.network import build
 from keras_reference.train import compile_, schedule, validation_size
+from parity.keras import fed
+from parity.keras.settings import layer_settings, optimizer_settings
 
 Settings = dict[str, Any]
 EPOCHS = 4
@@ -25,21 +25,17 @@ BATCH = np.random.default_rng(0).integers(0, 256, (4, 28, 28)).astype(np.uint8)
 LABELS = np.array([3, 1, 4, 1])
 
 
-def effective_settings(
-    config: Namespace, network: keras.Sequential, layers: dict[str, keras.Layer]
-) -> Settings:
+def effective_settings(config: Namespace, network: keras.Sequential) -> Settings:
     """All settings, JSON values by canonical names.
 
     Args:
         config: Flags of ``fit``.
         network: What they compile.
-        layers: Its layers behind the preprocessing, by canonical names.
     """
     digits = load_digits(config.data.source)
-    first = next(iter(layers.values()))
     return {
         **_pixels(config, digits),
-        **layer_settings(network, layers),
+        **layer_settings(network),
         "loss": _loss(network),
         **_metric(network, config),
         **optimizer_settings(network.optimizer),
@@ -47,7 +43,7 @@ def effective_settings(
         **data_settings(config.data, digits),
         **_augmentation(config),
         "trainer.epochs": config.trainer.max_epochs,
-        "precision": first.dtype_policy.name,
+        "precision": network.layers[-1].dtype_policy.name,
         "execution": "XLA" if network.jit_compile else "tf.function",
     }
 
@@ -56,12 +52,8 @@ def _pixels(config: Namespace, digits: Digits) -> Settings:
     """The input of the first Dense for each grey level, in the network that `fit` builds."""
     val_size = validation_size(config.data, len(digits.y_train))
     network = build(config.model, digits.x_train[: len(digits.x_train) - val_size])
-    values = keras.ops.cast(np.arange(28 * 28).reshape(1, 28, 28) % 256, keras.config.floatx())
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Dense):
-            break
-        values = layer(values)
-    pixels = keras.ops.convert_to_numpy(values)[0, :256]
+    levels = np.arange(28 * 28).reshape(1, 28, 28) % 256
+    pixels = fed(network, levels.astype(keras.config.floatx()))[0, :256]
     return {"preprocessing.pixels": pixels.astype(np.float64).tolist()}
 
 

@@ -1,0 +1,122 @@
+"""A saved Keras model as one of raw digits: what it takes, and how its pixels are scaled."""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from keras_reference.answers import answers, logits_of
+from keras_reference.cli import Pixels
+from keras_reference.errors import InputError
+from parity.keras import fed, layers
+from parity.watch.fingerprint import sample
+
+Images = NDArray[np.uint8]
+SHAPES = ((28, 28), (28, 28, 1), (784,))
+"""Of an image as models take it."""
+TRIAL = 500
+"""Training images on which scales are tried."""
+WRONG = 0.01
+"""Share of the labels that a trial takes to be wrong."""
+HDF5 = b"\x89HDF"
+
+
+def load_model(path: Path) -> keras.Model:
+    """Read a ``.keras`` file in safe mode, in which it cannot bring code of its own.
+
+    Raises:
+        InputError: it is missing, damaged, unsafe, or does not map images to ten scores.
+    """
+    if not path.is_file():
+        raise InputError(f"--model_file {path}: no such file; expected a .keras")
+    with path.open("rb") as file:
+        if file.read(len(HDF5)) == HDF5:
+            raise InputError(
+                f"--model_file {path}: is HDF5, Keras' older format, which cannot be read safely; "
+                "load it in a program that you trust and save it as .keras"
+            )
+    try:
+        network = keras.models.load_model(path, safe_mode=True, compile=False)
+    except Exception as error:  # zipfile, h5py and Keras raise a dozen kinds on damaged files
+        raise InputError(
+            f"--model_file {path}: cannot be read ({' '.join(str(error).split())[:200]}); "
+            "expected a .keras, as fit writes it"
+        ) from error
+    given, answered = network.input_shape, network.output_shape
+    if given[1:] not in SHAPES or answered[1:] != (10,):
+        raise InputError(
+            f"--model_file {path}: maps {given} to {answered}; expected images of shape "
+            f"{', '.join(map(str, SHAPES))} to 10 scores"
+        )
+    return network
+
+
+def on_raw_digits(
+    network: keras.Model, pixels: Pixels, x: Images, y: NDArray[np.int64]
+) -> tuple[keras.Model, Pixels]:
+    """The same model from raw images [N, 28, 28], and what it is fed of them.
+
+    A model that scales its pixels gets them "raw", 0 to 255. For another one "auto" tries both
+    scales on training images, takes the likelier, and says so.
+
+    Args:
+        network: From images of one of `SHAPES` to ten scores.
+        pixels: What to feed it: "raw", or "unit", 0 to 1.
+        x: Training images uint8 [N, 28, 28].
+        y: Their labels, int64 [N].
+    """
+    if pixels != "auto":
+        return _from_images(network, pixels), pixels
+    raw = _from_images(network, "raw")
+    chosen = sample(len(x), TRIAL)
+    images, labels = x[chosen], y[chosen]
+    if _scales(raw, images):
+        return raw, "raw"
+    tried = {"raw": raw, "unit": _from_images(network, "unit")}
+    (right, loss), (right_unit, loss_unit) = (
+        _right_and_loss(model, images, labels) for model in tried.values()
+    )
+    likelier: Pixels = "raw" if loss < loss_unit else "unit"
+    print(
+        f"note: the model has no layer that scales its pixels. Of {len(labels)} training images "
+        f"it reads {right:.0%} right from pixels of 0 to 255 and {right_unit:.0%} from 0 to 1. It "
+        f"is fed 0 to {255 if likelier == 'raw' else 1}, the likelier; --pixels raw or unit says "
+        "what it was trained on",
+        file=sys.stderr,
+    )
+    return tried[likelier], likelier
+
+
+def _scales(network: keras.Model, images: Images) -> bool:
+    """Whether the model says that it scales pixels, or does so by any other means."""
+    kinds = (keras.layers.Rescaling, keras.layers.Normalization)
+    says_so = any(isinstance(layer, kinds) for layer in layers(network).values())
+    return says_so or bool(np.abs(fed(network, images)).max() < images.max() / 2)
+
+
+def _from_images(network: keras.Model, pixels: Pixels) -> keras.Model:
+    before: list[keras.Layer] = []
+    if pixels == "unit":
+        before.append(keras.layers.Rescaling(1 / 255))
+    if network.input_shape[1:] != (28, 28):
+        before.append(keras.layers.Reshape(network.input_shape[1:]))
+    return keras.Sequential([keras.Input((28, 28)), *before, network]) if before else network
+
+
+def _right_and_loss(
+    network: keras.Model, images: Images, labels: NDArray[np.int64]
+) -> tuple[float, float]:
+    """The share that is read right, and the cross-entropy in nats, infinite where it is not.
+
+    One label in a hundred is taken to be wrong: a network is not trained to be surer than that, but
+    one that is fed 255 times its pixels is, and pays only where it errs.
+    """
+    predictions = answers(network, images, labels, logits=False)
+    right = float((predictions.predicted == labels).mean())
+    logs = log_softmax(logits_of(predictions).astype(np.float64), axis=1)
+    of_label = logs[np.arange(len(labels)), labels]
+    loss = -float(((1 - WRONG) * of_label + WRONG * logs.mean(axis=1)).mean())
+    return right, loss if np.isfinite(loss) else np.inf

@@ -1,0 +1,167 @@
+"""Watches a Keras model at work: which layers it calls, in which order, with what."""
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+from unittest import mock
+
+import keras
+import numpy as np
+from keras import layers as kl
+from numpy.typing import NDArray
+
+FUSING = (
+    kl.Dense, kl.EinsumDense, kl.Conv1D, kl.Conv2D, kl.Conv3D,
+    kl.Conv1DTranspose, kl.Conv2DTranspose, kl.Conv3DTranspose,
+    kl.DepthwiseConv1D, kl.DepthwiseConv2D, kl.SeparableConv1D, kl.SeparableConv2D,
+)  # fmt: skip
+"""Layers that end in an activation of their own; in recurrent layers it lies within."""
+
+
+class Call(NamedTuple):
+    """A layer at work.
+
+    Attributes:
+        layer: Of the model.
+        fused: Whether it is the activation that the layer ends in, and not the layer itself.
+        weights: Its own, without those of layers that it calls; none where `fused`.
+        inputs: What went in; the first of several arguments.
+        outputs: What came out.
+    """
+
+    layer: keras.Layer
+    fused: bool
+    weights: list[keras.Variable]
+    inputs: Any
+    outputs: Any
+
+
+def watch(model: keras.Model, x: Any, training: bool = False) -> tuple[Any, list[Call]]:
+    """Call the model eagerly and note each of its layers, in the order in which they work.
+
+    Nested models, and layers of one's own that call others, are looked into, and are a call only
+    where they have weights beside; a layer of Keras is one call, whatever it consists of. An
+    activation that a layer ends in is a call of its own: ``Dense(8, activation="relu")`` gives the
+    same two as ``Dense(8), Activation("relu")``.
+    Moving statistics, seeds and other state may change; see `unchanged`.
+
+    Args:
+        model: Any Keras model, built or not.
+        x: What it takes: an array [B, ...], or several.
+        training: As in training (batch statistics, dropout) or as in inference.
+
+    Returns:
+        What the model gives, as its tensors, and the calls.
+    """
+    if not model.built:
+        model(x)  # building calls layers too
+    calls: list[Call] = []
+    closed = False
+    call_layer = keras.Layer.__call__
+
+    def noted(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        nonlocal closed
+        if closed:
+            return call_layer(layer, *args, **kwargs)
+        before, root = len(calls), layer is model
+        closed = kind_of_keras(layer) is not None
+        inner: list[Call] = []
+        try:
+            with _activation_noted(layer, inner) if closed else contextlib.nullcontext():
+                outputs = call_layer(layer, *args, **kwargs)
+        finally:
+            closed = False
+        inputs = args[0] if args else next(iter(kwargs.values()), None)
+        within = {id(weight) for call in calls[before:] for weight in call.weights}
+        own = [weight for weight in layer.weights if id(weight) not in within]
+        if inner:
+            calls.append(Call(layer, False, own, inputs, inner[0].inputs))
+            calls.extend(inner)
+        elif len(calls) == before or (own and not root):
+            calls.append(Call(layer, False, own, inputs, outputs))
+        return outputs
+
+    with mock.patch.object(keras.Layer, "__call__", noted):
+        outputs = model(x, **training_mode(model, training))
+    return outputs, calls
+
+
+@contextlib.contextmanager
+def unchanged(model: keras.Model) -> Iterator[None]:
+    """Afterwards moving statistics, seeds, states and metrics are what they were before."""
+    variables = [*model.non_trainable_variables, *model.metrics_variables]
+    kept = [(variable, keras.ops.convert_to_numpy(variable).copy()) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
+
+
+def example(model: keras.Model) -> Any:
+    """Zeros of a shape that the model takes, one of a batch.
+
+    Raises:
+        ValueError: the model is a subclass that has not told what it takes.
+    """
+    given: Any = getattr(model, "inputs", None)
+    if given:
+        zeros = [_zeros(tensor.shape, tensor.dtype) for tensor in given]
+        return zeros[0] if len(zeros) == 1 else keras.tree.pack_sequence_as(model.input, zeros)
+    shape = (model.get_build_config() or {}).get("input_shape")
+    if not shape or not all(size is None or isinstance(size, int) for size in shape):
+        raise ValueError(
+            f"the model {model.name} does not say what it takes; call it once on a batch, or give "
+            "that batch as x"
+        )
+    return _zeros(shape, keras.config.floatx())
+
+
+def as_array(values: Any) -> NDArray[Any]:
+    """A tensor as an array; the first of several. NumPy has no bfloat16: that becomes float32."""
+    values = keras.tree.flatten(values)[0]
+    if keras.backend.standardize_dtype(getattr(values, "dtype", "float32")) == "bfloat16":
+        values = keras.ops.cast(values, "float32")
+    array: NDArray[Any] = np.array(keras.ops.convert_to_numpy(values))
+    return array
+
+
+def kind_of_keras(layer: keras.Layer) -> type | None:
+    """The layer of Keras that it is or is derived from; None for a model, and for one's own."""
+    kind = next(kind for kind in type(layer).__mro__ if kind.__module__.startswith("keras."))
+    return None if kind is keras.Layer or isinstance(layer, keras.Model) else kind
+
+
+@contextlib.contextmanager
+def _activation_noted(layer: keras.Layer, calls: list[Call]) -> Iterator[None]:
+    """The activation that `layer` ends in leaves a call."""
+    function: Callable[[Any], Any] | None = getattr(layer, "activation", None)
+    if not isinstance(layer, FUSING) or function in (None, keras.activations.linear):
+        yield
+        return
+
+    def activation(values: Any) -> Any:
+        outputs = function(values)
+        calls.append(Call(layer, True, [], values, outputs))
+        return outputs
+
+    attributes = vars(layer)  # past Keras' tracking of what is set
+    attributes["activation"] = activation
+    try:
+        yield
+    finally:
+        attributes["activation"] = function
+
+
+def training_mode(model: keras.Model, training: bool) -> dict[str, bool]:
+    """The keyword `training`, for a model whose `call` knows it."""
+    parameters = inspect.signature(model.call).parameters.values()
+    known = any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
+    return {"training": training} if known else {}
+
+
+def _zeros(shape: tuple[int | None, ...], dtype: str) -> NDArray[Any]:
+    """One of a batch, or an empty text; 32 where any size will do."""
+    sizes = (1, *(size or 32 for size in shape[1:]))
+    return np.full(sizes, "") if dtype == "string" else np.zeros(sizes, dtype)

@@ -1,0 +1,145 @@
+"""The collapse guard as a callback of Keras: it measures, `parity.watch.guard` decides."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from parity.keras.look import Subject
+from parity.keras.probe import probe_of
+from parity.watch.guard import ENOUGH, PROBE, Guard, Reaction
+
+EPOCH_PROBE = 500
+"""Samples, at most, that are looked at after each epoch: Keras keeps no answers."""
+Logs = dict[str, Any] | None
+
+
+class CollapseGuard(keras.callbacks.Callback):
+    """Stops a training, or warns, once the network no longer looks at its inputs.
+
+    ``model.fit(x, y, callbacks=[CollapseGuard(x, y)])``. It asks the network for some of the
+    samples after 1, 2, 4, 8, ... steps of the first epoch, and for more after every epoch, in
+    inference; the training does not notice. Where no classes are told apart, as in regression, it
+    looks for answers that are not finite and for dead layers, and says so.
+
+    Args:
+        x: What the network is trained on: array(s) [N, ...], or a ``tf.data.Dataset`` or
+            ``keras.utils.PyDataset`` of batches.
+        y: Targets, [N] or [N, C]; None for data in batches.
+        validation: Samples and targets to look at instead of those of training.
+        preprocessing: What it is meant to be, as in a run record.
+        reaction: "stop" raises `parity.watch.guard.CollapsedError`, "warn" prints and goes on.
+        run_dir: Folder for evidence.
+        guard: Decides instead of one for `reaction` and `run_dir`.
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        validation: tuple[Any, Any] | None = None,
+        preprocessing: dict[str, Any] | None = None,
+        reaction: Reaction = "stop",
+        run_dir: Path | None = None,
+        guard: Guard | None = None,
+    ) -> None:
+        super().__init__()
+        self.guard = guard or Guard(run_dir, reaction, go_on='CollapseGuard(..., reaction="warn")')
+        self.preprocessing = preprocessing
+        self.trained = probe_of(x, y, EPOCH_PROBE)
+        self.probe = self.trained if validation is None else probe_of(*validation, EPOCH_PROBE)
+        self.subject: Subject | None = None
+        self.epoch = self.steps = 0
+        self.mean_accuracy: float | None = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Measure what is there before the first step."""
+        self.subject = None
+        if self.trained is None or self.probe is None:
+            _say("looks at nothing: these samples can be read only once; give it arrays")
+            return
+        try:
+            subject = Subject(self.model, self.trained, self.probe)
+            self.guard.start(**subject.before(), preprocessing=self.preprocessing)
+        except Exception as error:  # a model is anyone's code, and must train all the same
+            reason = " ".join(str(error).split())[:200]
+            _say(f"looks at nothing: the model cannot be asked for these samples ({reason})")
+            return
+        self.subject = subject
+        if not subject.tells_classes:
+            _say(
+                "looks for dead layers and for values that are not finite, and at nothing else: "
+                "outputs and targets are no classes that exclude each other"
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Note which epoch it is."""
+        self.epoch, self.steps, self.mean_accuracy = epoch, 0, 0.0
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Look at a few samples in the first steps."""
+        before, self.steps = self.steps, batch + 1
+        if self.epoch > 0 or self.subject is None:
+            return
+        accuracy = self._batch_accuracy(before, logs or {})
+        # Several steps may be taken at a time.
+        if any(map(self.guard.looks_after, range(before + 1, self.steps + 1))):
+            self.guard.after_step(
+                self.steps,
+                **self.subject.now(self.subject.probe.first(PROBE)),
+                batch_accuracy=accuracy,
+                train_loss=_number(logs, "loss"),
+                learning_rate=self._learning_rate(),
+                weights=self.subject.weights,
+            )
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Look at more samples."""
+        if self.subject is None:
+            return
+        self.guard.after_epoch(
+            epoch + 1,
+            int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)),
+            **self.subject.now(self.subject.probe),
+            sample_ids=self.subject.probe.ids,
+            weights=self.subject.weights(),
+            learning_rate=self._learning_rate(),
+            train_loss=_number(logs, "loss"),
+            train_accuracy=_accuracy(logs or {}),
+        )
+
+    def _learning_rate(self) -> float:
+        return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+    def _batch_accuracy(self, before: int, logs: dict[str, Any]) -> float | None:
+        """That of the last batch, where Keras tells it and the batch is large enough."""
+        mean, last, self.mean_accuracy = _accuracy(logs), self.mean_accuracy, _accuracy(logs)
+        steps = self.params.get("steps") or 0
+        # Keras hands out the mean over the batches so far; the last batch may be a small one.
+        if mean is None or last is None or self.steps != before + 1 or not self.steps < steps:
+            return None
+        samples = self._batch_size(steps)
+        return mean + before * (mean - last) if samples >= ENOUGH else None
+
+    def _batch_size(self, steps: int) -> float:
+        """Samples of a step, of `steps` an epoch; 0 where that is not known."""
+        if self.trained is None or self.trained.targets is None:
+            return 0.0
+        return self.trained.batch or len(self.trained.targets) / (steps - 1)
+
+
+def _number(logs: Logs, name: str) -> float:
+    return float((logs or {}).get(name, np.nan))
+
+
+def _accuracy(logs: dict[str, Any]) -> float | None:
+    """The accuracy that the program has compiled, under one of Keras' names for it."""
+    names = (n for n in logs if n.endswith(("accuracy", "acc")) and not n.startswith("val_"))
+    return next((float(logs[name]) for name in names), None)
+
+
+def _say(what: str) -> None:
+    print(f"note: CollapseGuard {what}", file=sys.stderr)

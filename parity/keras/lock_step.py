@@ -1,0 +1,119 @@
+"""A compiled Keras model as a side of the divergence ladder, in lock step with another."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.keras.calls import Call, as_array, unchanged, watch
+from parity.keras.names import SHAPING, function_name, kind_of, named_calls, snake_case, variables
+from parity.keras.outputs import beginning
+from parity.keras.settings import layer_settings, optimizer_settings
+from parity.keras.training import gradients, step
+
+Array = NDArray[Any]
+Table = dict[str, Array]
+DIGITS = ("x_train", "y_train", "x_test", "y_test")
+
+
+class LockStep:
+    """The protocol of `parity.sides.lockstep` for any compiled model; NumPy in and out.
+
+    Args:
+        model: Compiled with optimiser and loss.
+
+    Raises:
+        ValueError: the model is not compiled.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        if not model.compiled:
+            raise ValueError(f"the model {model.name} is not compiled: call its compile() first")
+        self.model = model
+        self._variables: dict[str, keras.Variable] = {}
+
+    def read(self, path: Path) -> Table:
+        """The arrays `DIGITS` of an ``.npz`` file."""
+        with np.load(path, allow_pickle=False) as file:
+            digits = {name: file[name] for name in DIGITS}
+        self.see(digits["x_train"][:2])
+        return digits
+
+    def see(self, images: Array) -> None:
+        """Find the layers, in the order in which they work on a batch."""
+        self._variables = variables(self.model, images)
+
+    @property
+    def variables(self) -> dict[str, keras.Variable]:
+        """All weights and moving statistics, by canonical name.
+
+        Raises:
+            ValueError: the model is a subclass that has never been called, and no batch was seen.
+        """
+        self._variables = self._variables or variables(self.model)
+        return self._variables
+
+    def weights(self) -> Table:
+        """Copies of all weights and moving statistics."""
+        return {name: as_array(variable) for name, variable in self.variables.items()}
+
+    def set_weights(self, weights: Table) -> None:
+        """Take all of `weights`."""
+        for name, variable in self.variables.items():
+            variable.assign(weights[name])
+
+    def forward(self, images: Array, training: bool) -> Table:
+        """What each layer gives, float [B, ...]: first ``pixels``, last ``logits``.
+
+        ``pixels`` is what the network behind the preprocessing is fed. ``logits`` is what the model
+        gives, or, where it ends in a softmax or sigmoid that Keras' crossentropy undoes, what that
+        is fed.
+        """
+        with unchanged(self.model):
+            outputs, calls = watch(self.model, images, training)
+        table = {"pixels": as_array(calls[beginning(calls)].inputs)}
+        if self._undone(calls[-1], outputs):
+            outputs = calls.pop().inputs
+        for name, call in named_calls(calls)[beginning(calls) :]:
+            if call.outputs is not outputs and kind_of(call) not in SHAPING:
+                table[name] = as_array(call.outputs)
+        return table | {"logits": as_array(outputs)}
+
+    def gradients(self, images: Array, labels: Array) -> tuple[float, Table]:
+        """Loss and gradients in training mode; moving statistics and seeds stay as they were."""
+        return gradients(self.model, images, self._targets(images, labels))
+
+    def step(self, images: Array, labels: Array) -> float:
+        """One optimiser step, the way `fit` takes it."""
+        return step(self.model, images, self._targets(images, labels))
+
+    def settings(self) -> dict[str, Any]:
+        """What layers and optimiser do, for `parity audit`."""
+        return {**layer_settings(self.model), **optimizer_settings(self.model.optimizer)}
+
+    def _undone(self, last: Call, outputs: Any) -> bool:
+        """Whether the loss goes back behind the softmax or sigmoid that the model ends in.
+
+        Keras' crossentropies do, whatever their ``from_logits`` says.
+        """
+        ends_so = last.outputs is outputs and function_name(last) in ("softmax", "sigmoid")
+        return ends_so and self._loss_name().endswith("crossentropy")
+
+    def _targets(self, images: Array, labels: Array) -> Array:
+        """Labels int [B]; one-hot for a loss that compares them with the outputs one by one."""
+        name = self._loss_name()
+        if labels.ndim > 1 or not name or name.startswith("sparse"):
+            return labels
+        columns = int(self.model(images[:1]).shape[-1])
+        return labels if columns == 1 else np.eye(columns)[labels]
+
+    def _loss_name(self) -> str:
+        """Keras' name of the loss, ``sparse_categorical_crossentropy``; empty for another's."""
+        loss = self.model.loss
+        loss = keras.losses.get(loss) if isinstance(loss, str) else loss
+        own = type(loss) if isinstance(loss, keras.losses.Loss) else loss
+        if not getattr(own, "__module__", "").startswith("keras."):
+            return ""
+        return snake_case(own.__name__)

@@ -1,0 +1,116 @@
+"""A few samples of what a Keras training is given, taken so that it notices nothing."""
+
+import random
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from parity.keras.dataset_copy import copy_of
+from parity.watch.fingerprint import sample
+
+VALUES = 2**21
+"""Numbers that a probe holds at most: all layers' answers to it are in memory together."""
+LEAST = 16
+"""Samples that it holds all the same."""
+
+
+class Probe(NamedTuple):
+    """Samples and their targets, and which they are.
+
+    Attributes:
+        x: Array [N, ...], or several in the structure that the model takes.
+        y: Targets, array [N, ...], or None where there are none or several.
+        ids: int64 [N], their places among all that were given.
+        targets: Those of all samples that are known, [M, ...].
+        batch: Samples of a batch, where they were given in batches.
+    """
+
+    x: Any
+    y: NDArray[Any] | None
+    ids: NDArray[np.int64]
+    targets: NDArray[Any] | None
+    batch: int | None
+
+    def first(self, most: int) -> "Probe":
+        """At most that many of the samples, evenly spaced."""
+        chosen = sample(len(self.ids), most)
+        y = None if self.y is None else self.y[chosen]
+        return self._replace(x=_take(self.x, chosen), y=y, ids=self.ids[chosen])
+
+
+def probe_of(x: Any, y: Any, most: int) -> Probe | None:
+    """At most `most` samples, evenly spaced, or the first ones of data in batches.
+
+    Args:
+        x: What `fit` is given: arrays, a ``tf.data.Dataset`` or a ``keras.utils.PyDataset``.
+        y: Targets for arrays.
+        most: Samples.
+
+    Returns:
+        None for what can be read only once, as a generator, and so belongs to the training.
+    """
+    batches = _batches(x)
+    if batches is None:
+        return _from_arrays(x, y, most)
+    pairs: list[tuple[Any, Any]] = []
+    count = 0
+    for batch in batches:
+        if not isinstance(batch, tuple | list) or len(batch) < 2:
+            return None
+        pairs.append((batch[0], batch[1]))
+        count += len(keras.tree.flatten(batch[0])[0])
+        if count >= most:
+            break
+    if not pairs:
+        return None
+    xs, ys = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *pairs)
+    whole = _from_arrays(xs, ys, most)
+    return whole and whole._replace(batch=len(keras.tree.flatten(pairs[0])[0]))
+
+
+def _from_arrays(x: Any, y: Any, most: int) -> Probe | None:
+    parts = keras.tree.flatten(x)
+    if not parts or not all(hasattr(part, "shape") for part in parts):
+        return None
+    count = parts[0].shape[0]
+    each = sum(int(np.prod(part.shape[1:])) for part in parts)
+    chosen = sample(count, min(most, max(LEAST, VALUES // max(each, 1))))
+    known = y is not None and not isinstance(y, tuple | list | dict)
+    targets = _array(y) if known else None
+    own = None if targets is None else targets[chosen]
+    return Probe(_take(x, chosen), own, chosen, targets, None)
+
+
+def _take(x: Any, chosen: NDArray[np.int64]) -> Any:
+    return keras.tree.map_structure(lambda part: _array(part)[chosen], x)
+
+
+def _array(values: Any) -> NDArray[Any]:
+    if keras.ops.is_tensor(values):
+        return np.asarray(keras.ops.convert_to_numpy(values))
+    return np.asarray(values)
+
+
+def _batches(x: Any) -> Iterator[Any] | None:
+    """Batches as NumPy; none of what can be read only once, None for arrays."""
+    if isinstance(x, tf.data.Dataset):
+        copy = copy_of(x)
+        return iter(()) if copy is None else copy.as_numpy_iterator()
+    if isinstance(x, keras.utils.PyDataset):
+        return _read(x)
+    return iter(()) if isinstance(x, Iterator) else None
+
+
+def _read(batches: keras.utils.PyDataset) -> Iterator[Any]:
+    """One after the other; what they draw at random, the training draws again."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        for place in range(len(batches)):
+            yield keras.tree.map_structure(_array, batches[place])
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
