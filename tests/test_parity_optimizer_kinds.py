@@ -77,7 +77,7 @@ class Program:
                 parameter.grad = own[name].clone() + kept
             self.before(self.table, step)
             if self.takes(step):
-                optimizer.step(lambda: self.loss(step).item())
+                optimizer.step(lambda step=step: self.loss(step).item())
             with torch.no_grad():
                 self.after(self.table, step)
             schedule.step()
