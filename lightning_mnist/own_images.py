@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.mnist_form import fit_like_mnist
-from lightning_mnist.pictures.digit import Found, find_digit
+from lightning_mnist.pictures.digit import CROWDED, HIDDEN, SECOND, Found, find_digit
 from lightning_mnist.pictures.file import read_grey
 from lightning_mnist.pictures.page import find_page
 from lightning_mnist.pictures.paper import ink_of, without_outliers
@@ -31,6 +31,11 @@ class Picture:
     pixels: NDArray[np.uint8]
     cutout: NDArray[np.uint8]
     warnings: tuple[str, ...]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether what was read may not be the digit that is meant, or none at all."""
+        return not {CROWDED, HIDDEN, SECOND}.isdisjoint(self.warnings)
 
 
 def read_picture(path: Path) -> Picture:

@@ -49,7 +49,9 @@ def hand_drawn(digit: int, random: Random, *, height: int = 150, width: float = 
         x = left + height * (points[:, 0] + lean * (1 - points[:, 1]))
         y = top + height * points[:, 1]
         curve = np.round(4 * np.column_stack([x, y])).astype(np.int32)
-        cv2.polylines(image, [curve], isClosed=False, color=255, thickness=round(4 * width * height))
+        cv2.polylines(
+            image, [curve], isClosed=False, color=255, thickness=round(4 * width * height)
+        )
     small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return small.astype(np.float64) / 255
 

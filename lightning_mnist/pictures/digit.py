@@ -4,23 +4,25 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from lightning_mnist.pictures.lines import without_box, without_lines
+from lightning_mnist.pictures.page import Place, extent
 from lightning_mnist.pictures.paper import Ink, without_grain
-from lightning_mnist.pictures.parts import SMALL, Parts, Place
+from lightning_mnist.pictures.parts import SMALL, Parts
 
 LINES = "lines were seen"
 FRAME = "a frame, or a table around the paper, was seen"
 SECOND = "a second digit was seen"
 WIDE = "wider than a digit: perhaps two that touch"
+CROWDED = "most of the ink is not the digit's"
 HIDDEN = "the strokes can hardly be told from the paper"
 
 FAINTEST_INK = 32  # of 255: what contrasts less with its paper is none
 THRESHOLD = 0.3  # of the darkest ink of the page
 GRAIN = 4  # deviations of the grain that do not count as ink
 HARDLY = 8  # deviations of the grain, at least, between strokes and paper that are clear
-WIDEST = 1.5  # width by height; MNIST's widest digits
+CROWD = 0.4  # of the ink of a page: a digit has more
+WIDEST = 1.3  # width by height; MNIST's widest digits
 THIN, PEN = 1 / 16, 1 / 12  # of the digit's size: a stroke that is thinned by shrinking, MNIST's
 
 
@@ -96,18 +98,18 @@ def find_digit(ink: Ink) -> Found | None:
 
 def _found(ink: Ink, parts: Parts, main: int, grain: float, notes: set[str]) -> Found:
     strokes, second = parts.digit(main)
-    rows, columns = (np.flatnonzero(strokes.any(axis=axis)) for axis in (1, 0))
-    place = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    place = extent(strokes)
     height, width = len(ink[place]), len(ink[place][0])
     notes |= {SECOND} if second else set()
+    own_weight = parts.weight[np.unique(parts.labels[strokes])].sum()
+    everything = parts.weight[sorted(parts.remaining)].sum()
+    notes |= {CROWDED} if own_weight < CROWD * everything else set()
     notes |= {WIDE} if width > WIDEST * height else set()
     notes |= {HIDDEN} if ink[strokes].mean() < HARDLY * grain else set()
     edge = 2 * max(1, round(0.02 * max(height, width))) + 1
     around = cv2.dilate(strokes.astype(np.uint8), np.ones((edge, edge), np.uint8)) > 0
     own = np.where(around & (ink > 3 * grain), np.maximum(ink, 0), 0).astype(np.float32)
-    outlines, _ = cv2.findContours(
-        strokes.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
-    )
+    outlines, _ = cv2.findContours(strokes.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     outline = np.concatenate(outlines)[:, 0]
     own = _with_a_pen(own, 2 * float(strokes.sum()) / len(outline), max(height, width))
     return Found(own, place, frozenset(notes))

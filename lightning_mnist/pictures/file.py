@@ -10,6 +10,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from lightning_mnist.errors import InputError
 
 HEIC = (".heic", ".heif", ".hif")
+MOST = tuple(2**bits - 1 for bits in (1, 8, 10, 12, 14, 16))
+"""The highest levels of what cameras and scanners write; 1 is that of floating point."""
 COLOURFUL = 2
 """How much more colours must differ along their main axis than in brightness to be read there."""
 
@@ -50,15 +52,16 @@ def _grey(picture: Image.Image) -> NDArray[np.uint8]:
     if picture.has_transparency_data:
         return _brightness(_on_paper(picture.convert("RGBA")))
     if picture.mode in ("1", "L"):
-        return np.asarray(picture.convert("L"))
+        return np.asarray(picture.convert("L"), np.uint8)
     return _brightness(picture.convert("RGB"))
 
 
 def _scaled(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Levels of a deep picture as uint8; its file does not say how many bits were used."""
-    top = max(float(levels.max(initial=0)), 1)
-    bits = next(bits for bits in (8, 10, 12, 14, 16, 32) if top < 2**bits or bits == 32)
-    return np.clip(levels * (255 / (2**bits - 1)), 0, 255).astype(np.uint8)
+    levels = np.nan_to_num(levels)
+    top = float(levels.max(initial=0))
+    most = next((most for most in MOST if top <= most), max(top, 1.0))
+    return np.clip(np.round(levels * (255 / most)), 0, 255).astype(np.uint8)
 
 
 def _on_paper(picture: Image.Image) -> Image.Image:
@@ -71,7 +74,8 @@ def _on_paper(picture: Image.Image) -> Image.Image:
     drawn = np.asarray(picture.convert("RGB"))[opaque]
     paper = (255, 255, 255)
     if opaque.mean() > 0.5:
-        paper = tuple(int(level) for level in np.median(drawn, axis=0))
+        red, green, blue = np.median(drawn, axis=0).astype(int).tolist()
+        paper = (red, green, blue)
     elif drawn.size and np.median(drawn.mean(axis=1)) >= 128:
         paper = (0, 0, 0)
     ground = Image.new("RGBA", picture.size, (*paper, 255))
@@ -84,13 +88,15 @@ def _brightness(picture: Image.Image) -> NDArray[np.uint8]:
     Red ink on green paper may be as bright as the paper. The axis is the first principal
     component of the pixels' colours, turned so that brighter stays brighter.
     """
-    grey = np.asarray(picture.convert("L"))
+    grey = np.asarray(picture.convert("L"), np.uint8)
     small = picture.copy()
     small.thumbnail((256, 256))
     colours = np.asarray(small, dtype=np.float64).reshape(-1, 3)
+    if len(colours) < 2:
+        return grey
     variances, axes = np.linalg.eigh(np.cov(colours, rowvar=False))
     if variances[-1] <= (COLOURFUL * np.asarray(small.convert("L"), np.float64).std()) ** 2:
         return grey
     axis = axes[:, -1] * (np.sign(axes[:, -1].sum()) or 1)
     levels = np.asarray(picture, dtype=np.float64) @ axis
-    return np.clip(np.round(levels - levels.min()), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.round(levels - levels.min()), 0, 255), np.uint8)

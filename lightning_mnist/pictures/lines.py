@@ -75,7 +75,7 @@ def _own_rows(strip: NDArray[np.bool_]) -> slice | None:
     """Rows of the line in the middle of a strip, with its soft edges; None if there is none."""
     middle, end = len(strip) // 2, max(1, strip.shape[1] // 12)
     covered = strip.mean(axis=1)
-    near = strip[middle - 1 : middle + 2].any(axis=0)
+    near = np.asarray(strip[middle - 1 : middle + 2].any(axis=0))
     if near.mean() < COVERED or min(near[:end].mean(), near[-end:].mean()) < 0.5:
         return None
     rows = np.flatnonzero(covered > 0.4)

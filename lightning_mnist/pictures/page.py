@@ -1,9 +1,14 @@
 """The sheet with the digit, where a table or a frame lies around it."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+Place = tuple[slice, slice]
+"""Rows and columns of a part of a picture."""
 
 SMALLEST = 0.06  # of the picture
 STRAIGHT = 0.92  # of a sheet and the polygon of its corners, intersection over union
@@ -13,7 +18,7 @@ SHARP = 0.5  # of the contrast between sheet and table is seen within three pixe
 MARGIN = 0.012  # of the longer side: the blurred edge of a sheet, and the rim of a frame
 
 
-def find_page(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[slice, slice]] | None:
+def find_page(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Place] | None:
     """The sheet of a picture uint8 [H, W], and where it lies; None where paper fills the picture.
 
     What is not of the sheet shows the nearest point of the sheet.
@@ -22,16 +27,17 @@ def find_page(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[slice, 
     _, bright = cv2.threshold(smooth, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     window = np.ones((7, 7), np.uint8)
     step = cv2.subtract(cv2.dilate(smooth, window), cv2.erode(smooth, window))
-    contrast = smooth[bright > 0].mean() - smooth[bright == 0].mean() if 0 < bright.mean() < 1 else 0
-    for region in (bright, 1 - bright):
+    if bright.all() or not bright.any():
+        return None
+    contrast = smooth[bright > 0].mean() - smooth[bright == 0].mean()
+    for region in (np.asarray(bright, np.uint8), np.asarray(1 - bright, np.uint8)):
         sheet = _sheet(region, step > SHARP * contrast)
         if sheet is not None:
-            rows, columns = (np.flatnonzero(sheet.any(axis=axis)) for axis in (1, 0))
-            place = tuple(slice(int(ids[0]), int(ids[-1]) + 1) for ids in (rows, columns))
+            place = extent(sheet)
             nearest = ndimage.distance_transform_edt(
                 sheet[place] == 0, return_distances=False, return_indices=True
             )
-            return grey[place][tuple(nearest)], place
+            return np.asarray(grey[place][tuple(nearest)], np.uint8), place
     return None
 
 
@@ -54,5 +60,11 @@ def _sheet(region: NDArray[np.uint8], sharp: NDArray[np.bool_]) -> NDArray[np.ui
     if sharp[y[inside], x[inside]].mean() < 0.8:
         return None
     margin = 2 * max(2, round(MARGIN * max(region.shape))) + 1
-    polygon = cv2.erode(polygon, np.ones((margin, margin), np.uint8), borderValue=0)
-    return polygon if polygon.any() else None
+    smaller = cv2.erode(polygon, np.ones((margin, margin), np.uint8), borderValue=0)
+    return np.asarray(smaller, np.uint8) if smaller.any() else None
+
+
+def extent(mask: NDArray[Any]) -> Place:
+    """Rows and columns of what is not 0 in a mask [H, W]."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

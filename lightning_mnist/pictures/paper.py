@@ -111,7 +111,7 @@ def _local(levels: NDArray[np.uint8], *, shaded: bool) -> Ink:
     local = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
     ink = np.asarray(local - smooth, np.float32)
     if shaded:  # a shadow takes the same share of paper and of ink
-        ink = ink * (255 / np.maximum(local, DARKEST))
+        ink *= np.asarray(255 / np.maximum(local, DARKEST), np.float32)
     return np.asarray(ink - Paper.of(ink).level, np.float32)
 
 

@@ -4,16 +4,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_mnist.pictures.page import Place
 from lightning_mnist.pictures.paper import Ink
 
-GAP = 0.01  # of the longer side: the width of a break in a stroke that is none
+GAP = 0.005  # of the longer side: the width of a break in a stroke that is none
 NEAR = 0.35  # of the digit's size: how far apart its strokes may be
 SPECK = 0.06  # of the digit's ink: a part with less is none of its strokes
 TALL = 0.5  # of the digit's height: a part beside it that is as tall is another digit
 INSIDE = 0.25  # of a frame's height: what is as tall within it is a digit, not a dot in a zero
 SMALL = 40  # pixels: in smaller pictures every pixel counts
-
-Place = tuple[slice, slice]
 
 
 class Parts:
@@ -28,7 +27,8 @@ class Parts:
         mask = (ink > limit).astype(np.uint8)
         if max(ink.shape) > SMALL:
             gap = 2 * max(1, round(GAP * max(ink.shape))) + 1
-            mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8)))
+            window = np.ones((gap, gap), np.uint8)
+            mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, window), np.uint8)
         count, self.labels, stats, _ = cv2.connectedComponentsWithStats(mask)
         self.left, self.top, self.width, self.height = stats[:, :4].T
         self.right, self.bottom = self.left + self.width, self.top + self.height
