@@ -13,6 +13,7 @@ from lightning_mnist.pictures.digit import CROWDED, HIDDEN, SECOND, Found, find_
 from lightning_mnist.pictures.file import read_grey
 from lightning_mnist.pictures.page import find_page
 from lightning_mnist.pictures.paper import ink_of, without_outliers
+from lightning_mnist.pictures.parts import SMALL
 
 LONGEST = 800
 """Pixels of the longer side; a larger picture is shrunk first."""
@@ -69,7 +70,7 @@ def _find(grey: NDArray[np.uint8]) -> Found | None:
 
     What looks like the edge of a sheet may be that of a shadow, which strokes cross.
     """
-    sheet = find_page(grey)
+    sheet = find_page(grey) if min(grey.shape) > SMALL else None
     found = find_digit(ink_of(sheet[0])) if sheet else None
     if sheet is None or found is None:
         return find_digit(ink_of(grey))

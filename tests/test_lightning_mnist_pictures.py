@@ -52,8 +52,7 @@ def test_the_digit_is_found_in_every_kind_of_picture(name: str, tmp_path: Path) 
     """What the network would see is what it would see of the strokes alone."""
     strokes = hand_drawn(5, np.random.default_rng(5))
     found = read(name, strokes, 5, tmp_path)
-    turned = np.rot90(strokes, -1) if False else strokes
-    alone = find_picture(np.asarray(grey(255 * turned)))
+    alone = find_picture(np.asarray(grey(255 * strokes)))
     assert alone is not None
     seen, ideal = found.pixels > 80, alone.pixels > 80
     near = np.pad(ideal, 1)

@@ -21,6 +21,7 @@ FAINTEST_INK = 32  # of 255: what contrasts less with its paper is none
 THRESHOLD = 0.3  # of the darkest ink of the page
 GRAIN = 4  # deviations of the grain that do not count as ink
 HARDLY = 8  # deviations of the grain, at least, between strokes and paper that are clear
+SOFT = 3  # pixels, at least, around a stroke that are its soft edge
 CROWD = 0.4  # of the ink of a page: a digit has more
 WIDEST = 1.3  # width by height; MNIST's widest digits
 THIN, PEN = 1 / 16, 1 / 12  # of the digit's size: a stroke that is thinned by shrinking, MNIST's
@@ -106,7 +107,7 @@ def _found(ink: Ink, parts: Parts, main: int, grain: float, notes: set[str]) -> 
     notes |= {CROWDED} if own_weight < CROWD * everything else set()
     notes |= {WIDE} if width > WIDEST * height else set()
     notes |= {HIDDEN} if ink[strokes].mean() < HARDLY * grain else set()
-    edge = 2 * max(1, round(0.02 * max(height, width))) + 1
+    edge = 2 * max(SOFT, round(0.02 * max(height, width))) + 1
     around = cv2.dilate(strokes.astype(np.uint8), np.ones((edge, edge), np.uint8)) > 0
     own = np.where(around & (ink > 3 * grain), np.maximum(ink, 0), 0).astype(np.float32)
     outlines, _ = cv2.findContours(strokes.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)

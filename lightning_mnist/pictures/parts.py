@@ -10,6 +10,7 @@ from lightning_mnist.pictures.paper import Ink
 GAP = 0.005  # of the longer side: the width of a break in a stroke that is none
 NEAR = 0.35  # of the digit's size: how far apart its strokes may be
 SPECK = 0.06  # of the digit's ink: a part with less is none of its strokes
+PALE = 0.7  # of the digit's ink at a pixel: a part that has less is a shadow or another pen's
 TALL = 0.5  # of the digit's height: a part beside it that is as tall is another digit
 INSIDE = 0.25  # of a frame's height: what is as tall within it is a digit, not a dot in a zero
 SMALL = 40  # pixels: in smaller pictures every pixel counts
@@ -38,6 +39,7 @@ class Parts:
         self.weight = np.bincount(
             self.labels.ravel(), weights=np.maximum(ink, 0).ravel(), minlength=count
         )
+        self.darkness = self.weight / np.bincount(self.labels.ravel(), minlength=count)
         self.remaining = set(range(1, count))
 
     def place(self, part: int) -> Place:
@@ -78,7 +80,7 @@ class Parts:
     def digit(self, main: int) -> tuple[NDArray[np.bool_], bool]:
         """The strokes that belong to the main part, bool [H, W], and whether another digit is seen.
 
-        A stroke that belongs to it is near, and not below: no digit has one under the rest.
+        A stroke that belongs to it is near, as dark, and not below: no digit has one there.
         """
         distance = cv2.distanceTransform(
             (self.labels != main).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
@@ -90,9 +92,15 @@ class Parts:
             near = distance[self.labels == part].min() < NEAR * self.size(main)
             if self._is_another(part, main):
                 second = True
-            elif near and self.top[part] < self.bottom[main] and not self.on_border[part]:
+            elif near and self._is_stroke_of(part, main):
                 chosen.append(part)
         return np.isin(self.labels, chosen), second
+
+    def _is_stroke_of(self, part: int, main: int) -> bool:
+        """Whether a part may be of the same pen as the main one, and is not below it."""
+        pale = self.darkness[part] < PALE * self.darkness[main]
+        below = self.top[part] >= self.bottom[main]
+        return not (pale or below or self.on_border[part])
 
     def _is_another(self, part: int, main: int) -> bool:
         """Whether a part is as tall as the main one, and beside it or above or below."""
