@@ -1,4 +1,4 @@
-"""More kinds of pictures: light, pens and file formats. Importing this enters them in `KINDS`."""
+"""Kinds of pictures: light, pens and file formats. Importing this enters them in `KINDS`."""
 
 import cv2
 import numpy as np
