@@ -122,7 +122,7 @@ def _read(
     loader = BatchLoader(pixels, torch.full_like(ids, -1), ids, EVALUATION_BATCH)
     batches = trainer.predict(model, loader)
     assert batches is not None
-    logits = torch.cat([torch.as_tensor(batch) for batch in batches]).float()
+    logits = torch.cat([torch.as_tensor(batch) for batch in batches]).float().cpu()
     unfamiliar = (calibration.looks_unfamiliar(logits) | strangers(pixels)).tolist()
     probabilities = calibration.probabilities(logits).tolist()
     return [

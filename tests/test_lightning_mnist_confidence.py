@@ -12,7 +12,7 @@ from PIL import Image
 import tests.picture_light
 import tests.picture_paper  # noqa: F401 - both enter their kinds
 from lightning_mnist import sources
-from lightning_mnist.calibration import Calibration
+from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.checkpoint import read_checkpoint
 from lightning_mnist.pictures.strangers import strangers
 from lightning_mnist.sources import RawDigits
@@ -175,3 +175,20 @@ def test_a_checkpoint_keeps_what_was_measured_on_its_validation_images(
     done = here(*flags)
     assert done.code == 0
     assert done.err.count("this checkpoint holds no calibration") == 1
+
+
+def test_measuring_leaves_the_training_as_it_is(
+    here: Here, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = ("--model.hidden", "[8]", "--trainer.max_epochs", 2, "--guard", "off")
+    assert here("fit", "--data.source", tiny_npz, "--run_dir", "with", *small).code == 0
+    monkeypatch.setattr(Calibrator, "on_validation_epoch_end", lambda *_: None)
+    assert here("fit", "--data.source", tiny_npz, "--run_dir", "without", *small).code == 0
+    runs = [tmp_path / name for name in ("with", "without")]
+    first, second = (np.load(run / "predictions.npz") for run in runs)
+    np.testing.assert_array_equal(first["logits"], second["logits"])
+    first, second = (read_checkpoint(run / "checkpoints" / "last.ckpt") for run in runs)
+    assert "calibration" in first
+    assert "calibration" not in second
+    for name, weight in first["state_dict"].items():
+        assert torch.equal(weight, second["state_dict"][name])
