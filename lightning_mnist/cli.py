@@ -16,6 +16,7 @@ from rich.console import Console
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
+from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import (
     WholeCheckpointIO,
@@ -30,7 +31,6 @@ from lightning_mnist.guard import CollapseGuard
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import work_of_a_step
 from lightning_mnist.own_flags import add_flags
-from lightning_mnist.predict_files import predict_files
 from lightning_mnist.ranks import watch_ranks
 from lightning_mnist.scores import Scores
 from lightning_mnist.threads import chosen_threads
@@ -175,6 +175,7 @@ class DigitsCLI(LightningCLI):
         dump = self._parser(self.subcommand).dump(recipe, skip_check=True, skip_none=False)
         self.recorder = RunRecorder(run_dir, dump, config.seed_everything)
         callbacks: list[Callback] = [self.recorder]
+        callbacks += [Calibrator()] if self.subcommand == "fit" else []
         if self.subcommand == "test":
             callbacks.append(
                 CollapseGuard(run_dir, trained=Symptoms.beside(Path(config.ckpt_path)))
@@ -225,8 +226,15 @@ class DigitsCLI(LightningCLI):
         config = self.config.predict
         if self.trainer.num_devices * self.trainer.num_nodes > 1:
             raise InputError("predict reads pictures on one device; choose --trainer.devices 1")
+        from lightning_mnist.predict_files import predict_files  # OpenCV is not for training
+
         self.exit_code = predict_files(
-            self.trainer, model, config.images, config.output, config.preview
+            self.trainer,
+            model,
+            Calibration.of(self.checkpoint),
+            config.images,
+            config.output,
+            config.preview,
         )
 
     def after_test(self) -> None:

@@ -219,9 +219,9 @@ class DigitClassifier(LightningModule):
         self.log("test_loss", self._over_ranks(self.evaluated)[0])
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Probabilities [B, 10]; labels are not looked at."""
-        probabilities: Tensor = self(batch.images).softmax(dim=1)
-        return probabilities
+        """Logits [B, 10]; labels are not looked at."""
+        logits: Tensor = self(batch.images)
+        return logits
 
     def _augmented_pixels(self, batch: Batch, batch_idx: int) -> Tensor:
         """Network input [B, 784]; the draw is a function of seed, epoch, step and rank."""

@@ -1,69 +1,86 @@
 """Pictures of digits from anywhere, turned into what MNIST's makers would have stored."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.mnist_form import fit_like_mnist
+from lightning_mnist.pictures.digit import CROWDED, HIDDEN, SECOND, Found, find_digit
+from lightning_mnist.pictures.file import read_grey
+from lightning_mnist.pictures.page import find_page
+from lightning_mnist.pictures.paper import ink_of, without_outliers
+from lightning_mnist.pictures.parts import SMALL
 
-FAINTEST_INK = 32
-"""Contrast to the paper, of 255, below which a picture counts as empty."""
-GRAIN = 4
-"""Standard deviations of the paper's grain, seen at the border, that do not count as ink."""
+LONGEST = 800
+"""Pixels of the longer side; a larger picture is shrunk first."""
 
 
-def read_digit(path: Path) -> NDArray[np.uint8]:
-    """Read a picture of one digit as MNIST would hold it: uint8 [28, 28], ink 255 on paper 0.
+@dataclass(frozen=True)
+class Picture:
+    """What was read from a picture of one digit.
+
+    Attributes:
+        pixels: uint8 [28, 28], as MNIST would hold it: ink 255 on paper 0.
+        cutout: uint8 [H, W], the part of the picture, in grey, that the digit was found in.
+        warnings: What else was seen there, or makes the reading doubtful.
+    """
+
+    pixels: NDArray[np.uint8]
+    cutout: NDArray[np.uint8]
+    warnings: tuple[str, ...]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether what was read may not be the digit that is meant, or none at all."""
+        return not {CROWDED, HIDDEN, SECOND}.isdisjoint(self.warnings)
+
+
+def read_picture(path: Path) -> Picture:
+    """Read a picture file of one digit.
 
     Raises:
         InputError: the file is missing, is no picture, or shows no ink.
     """
-    try:
-        with Image.open(path) as picture:
-            grey = _grey(picture)
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"{path}: no such file; expected a picture of a digit") from None
-    except (
-        OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError,
-    ) as error:  # fmt: skip
-        raise InputError(f"{path}: cannot be read as a picture ({error})") from error
-    ink = ink_of(grey)
-    if ink.max(initial=0) < FAINTEST_INK:
+    picture = find_picture(read_grey(path))
+    if picture is None:
         raise InputError(f"{path}: no ink; expected a digit that stands out from its background")
-    return fit_like_mnist(ink)
+    return picture
 
 
-def _grey(picture: Image.Image) -> NDArray[np.uint8]:
-    """Grey levels uint8 [H, W], upright, transparent parts shown as what contrasts most."""
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith(("I", "F")):  # 16 bits and more: PIL would clip, not scale
-        levels = np.asarray(picture, dtype=np.float64)
-        top = 65535 if levels.max(initial=0) > 255 else 255
-        return np.clip(levels * (255 / top), 0, 255).astype(np.uint8)
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        grey, alpha = np.asarray(rgba.convert("L")), np.asarray(rgba.getchannel("A"))
-        drawn = grey[alpha > 127]
-        paper = 255 if drawn.size and np.median(drawn) < 128 else 0
-        blended = grey * (alpha / 255) + paper * (1 - alpha / 255)
-        return np.asarray(np.round(blended), dtype=np.uint8)
-    return np.asarray(picture.convert("L"))
+def find_picture(grey: NDArray[np.uint8]) -> Picture | None:
+    """The digit in grey levels uint8 [H, W]; None where no ink is seen."""
+    scale = LONGEST / max(grey.shape)
+    if scale < 1:
+        grey = np.asarray(
+            cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
+    found = _find(without_outliers(grey))
+    if found is None:
+        return None
+    pixels = fit_like_mnist(np.clip(np.round(found.ink), 0, 255).astype(np.uint8))
+    return Picture(pixels, grey[found.place], tuple(sorted(found.notes)))
 
 
-def ink_of(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Grey levels uint8 [H, W] to ink on paper 0, whichever of the two was darker.
+def _find(grey: NDArray[np.uint8]) -> Found | None:
+    """The digit on the sheet that lies in the picture, else in all of the picture.
 
-    The paper is what most of the border shows.
+    What looks like the edge of a sheet may be that of a shadow, which strokes cross.
     """
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]).astype(np.float64)
-    paper = np.median(border)
-    # The median absolute deviation does not see a stroke that crosses the border.
-    grain = 1.4826 * np.median(np.abs(border - paper))
-    contrast = grey - paper
-    if contrast.max() < -contrast.min():
-        contrast = -contrast
-    contrast[contrast < GRAIN * grain] = 0
-    return np.clip(np.round(contrast), 0, 255).astype(np.uint8)
+    sheet = find_page(grey) if min(grey.shape) > SMALL else None
+    found = find_digit(ink_of(sheet[0])) if sheet else None
+    if sheet is None or found is None:
+        return find_digit(ink_of(grey))
+    here = found.seen_from(sheet[1], grey.shape)
+    if found.whole:
+        return here
+    everywhere = find_digit(ink_of(grey))
+    return everywhere if everywhere and everywhere.whole and everywhere.holds(here) else here
+
+
+def read_digit(path: Path) -> NDArray[np.uint8]:
+    """The digit of a picture file as MNIST would hold it; see `read_picture`."""
+    return read_picture(path).pixels

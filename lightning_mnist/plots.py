@@ -85,9 +85,13 @@ def draw_mistakes(
 
 
 def draw_digits(
-    images: NDArray[np.uint8], captions: Sequence[str], path: Path, *, title: str
+    images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    captions: Sequence[str],
+    path: Path,
+    *,
+    title: str,
 ) -> None:
-    """A sheet of digits uint8 [N, H, W] with a caption each.
+    """A sheet of digits uint8 [N, H, W], or N of square shapes of their own, with a caption each.
 
     On one pair of axes, in inches: a pair for each digit takes six times as long.
     """

@@ -10,21 +10,29 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning.pytorch import Trainer
-from numpy.typing import NDArray
+from PIL import Image, ImageOps
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from lightning_mnist.batches import EVALUATION_BATCH, BatchLoader
+from lightning_mnist.calibration import Calibration
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.own_images import read_digit
+from lightning_mnist.own_images import Picture, read_picture
+from lightning_mnist.pictures.strangers import strangers
 from parity.run_record import written_whole
+
+UNCALIBRATED = (
+    "warning: this checkpoint holds no calibration: confidence is what the network says of itself, "
+    "and no picture is marked unsure for looking unfamiliar; train again to have both"
+)
 
 
 def predict_files(
     trainer: Trainer,
     model: DigitClassifier,
+    calibration: Calibration | None,
     patterns: list[str],
     output: str | None,
     preview: str | None,
@@ -34,9 +42,10 @@ def predict_files(
     Args:
         trainer: Chooses the device.
         model: Trained; it brings its own preprocessing.
+        calibration: Of the model; without one, confidence is what the network says of itself.
         patterns: Paths or globs.
-        output: A .csv or .json for digit, confidence and all ten probabilities.
-        preview: A .png for what the network saw.
+        output: A .csv or .json for digit, confidence, warnings and all ten probabilities.
+        preview: A .png for what was cut out of each picture, and what the network saw.
 
     Returns:
         0, or 1 where a picture could not be read.
@@ -51,27 +60,22 @@ def predict_files(
         if target is not None and Path(target).suffix not in endings:
             raise InputError(f"{flag} {target}: expected a name ending in {' or '.join(endings)}")
     paths, failures = _expand(patterns)
-    images: dict[Path, NDArray[np.uint8]] = {}
+    pictures: dict[Path, Picture] = {}
     for path in paths:
         try:
-            images[path] = read_digit(path)
+            pictures[path] = read_picture(path)
         except InputError as error:
             failures.append(str(error))
-    if images:
-        pixels = np.stack(list(images.values()))
-        ids = torch.arange(len(pixels))
-        unlabelled = torch.full_like(ids, -1)
-        loader = BatchLoader(torch.from_numpy(pixels), unlabelled, ids, EVALUATION_BATCH)
-        batches = trainer.predict(model, loader)
-        assert batches is not None
-        probabilities = torch.cat([torch.as_tensor(batch) for batch in batches]).tolist()
-        readings = [Reading(str(path), p) for path, p in zip(images, probabilities, strict=True)]
+    if pictures:
+        if calibration is None:
+            print(UNCALIBRATED, file=sys.stderr)
+        readings = _read(trainer, model, calibration or Calibration(), pictures)
         _show(readings)
         try:
             if output is not None:
                 _write(readings, Path(output))
             if preview is not None:
-                _draw(readings, pixels, Path(preview))
+                _draw(readings, list(pictures.values()), Path(preview))
         except OSError as error:
             raise InputError(f"the result cannot be written ({error})") from error
     for failure in failures:
@@ -81,10 +85,20 @@ def predict_files(
 
 @dataclass(frozen=True)
 class Reading:
-    """What the model says of one picture: the file and ten probabilities."""
+    """What the model says of one picture.
+
+    Attributes:
+        file: The picture's.
+        probabilities: Ten.
+        unsure: Whether the picture looks like nothing that the network has been trained on, or
+            what was cut out of it may not be the digit.
+        warnings: What else was seen in the picture.
+    """
 
     file: str
     probabilities: list[float]
+    unsure: bool
+    warnings: tuple[str, ...]
 
     @property
     def confidence(self) -> float:
@@ -95,6 +109,28 @@ class Reading:
     def digit(self) -> int:
         """The class of the largest probability."""
         return self.probabilities.index(self.confidence)
+
+
+def _read(
+    trainer: Trainer,
+    model: DigitClassifier,
+    calibration: Calibration,
+    pictures: dict[Path, Picture],
+) -> list[Reading]:
+    pixels = torch.from_numpy(np.stack([picture.pixels for picture in pictures.values()]))
+    ids = torch.arange(len(pixels))
+    loader = BatchLoader(pixels, torch.full_like(ids, -1), ids, EVALUATION_BATCH)
+    batches = trainer.predict(model, loader)
+    assert batches is not None
+    logits = torch.cat([torch.as_tensor(batch) for batch in batches]).float().cpu()
+    unfamiliar = (calibration.looks_unfamiliar(logits) | strangers(pixels)).tolist()
+    probabilities = calibration.probabilities(logits).tolist()
+    return [
+        Reading(str(path), p, strange or picture.doubtful, picture.warnings)
+        for (path, picture), p, strange in zip(
+            pictures.items(), probabilities, unfamiliar, strict=True
+        )
+    ]
 
 
 def _expand(patterns: list[str]) -> tuple[list[Path], list[str]]:
@@ -111,9 +147,15 @@ def _expand(patterns: list[str]) -> tuple[list[Path], list[str]]:
 
 
 def _show(readings: list[Reading]) -> None:
-    table = Table("file", "digit", "confidence")
+    table = Table("file", "digit", "confidence", "remarks")
     for reading in readings:
-        table.add_row(escape(reading.file), str(reading.digit), f"{reading.confidence:.1%}")
+        remarks = ["unsure"] * reading.unsure + list(reading.warnings)
+        table.add_row(
+            escape(reading.file),
+            str(reading.digit),
+            f"{reading.confidence:.1%}",
+            "; ".join(remarks),
+        )
     Console().print(table)
 
 
@@ -123,6 +165,8 @@ def _write(readings: list[Reading], path: Path) -> None:
             "file": reading.file,
             "digit": reading.digit,
             "confidence": reading.confidence,
+            "unsure": reading.unsure,
+            "warnings": "; ".join(reading.warnings),
             **{f"p{digit}": p for digit, p in enumerate(reading.probabilities)},
         }
         for reading in readings
@@ -139,8 +183,17 @@ def _write(readings: list[Reading], path: Path) -> None:
         writer.writerows(rows)
 
 
-def _draw(readings: list[Reading], pixels: NDArray[np.uint8], path: Path) -> None:
+def _draw(readings: list[Reading], pictures: list[Picture], path: Path) -> None:
     from lightning_mnist.plots import draw_digits  # slow to import
 
-    captions = [f"{Path(r.file).name}\n{r.digit} ({r.confidence:.0%})" for r in readings]
-    draw_digits(pixels, captions, path, title="what the network saw")
+    images, captions = [], []
+    for reading, picture in zip(readings, pictures, strict=True):
+        side = max(picture.cutout.shape)
+        cutout = ImageOps.pad(Image.fromarray(picture.cutout), (side, side), color=128)
+        images += [np.asarray(cutout), picture.pixels]
+        unsure = "unsure" if reading.unsure else ""
+        captions += [
+            f"{Path(reading.file).name}\n{unsure}",
+            f"{reading.digit}\n{reading.confidence:.0%}",
+        ]
+    draw_digits(images, captions, path, title="what was cut out, and what the network saw")

@@ -1,0 +1,1 @@
+"""From a picture of any kind to the strokes of one digit: file, paper, lines, digit."""

@@ -1,0 +1,124 @@
+"""The strokes of the digit among all ink of a page, and what else was seen there."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lightning_mnist.pictures.lines import without_box, without_lines
+from lightning_mnist.pictures.page import Place, extent
+from lightning_mnist.pictures.paper import Ink, without_grain
+from lightning_mnist.pictures.parts import SMALL, Parts
+
+LINES = "lines were seen"
+FRAME = "a frame, or a table around the paper, was seen"
+SECOND = "a second digit was seen"
+WIDE = "wider than a digit: perhaps two that touch"
+CROWDED = "most of the ink is not the digit's"
+HIDDEN = "the strokes can hardly be told from the paper"
+
+FAINTEST_INK = 32  # of 255: what contrasts less with its paper is none
+THRESHOLD = 0.3  # of the darkest ink of the page
+GRAIN = 4  # deviations of the grain that do not count as ink
+HARDLY = 8  # deviations of the grain, at least, between strokes and paper that are clear
+SOFT = 3  # pixels, at least, around a stroke that are its soft edge
+CROWD = 0.4  # of the ink of a page: a digit has more
+WIDEST = 1.3  # width by height; MNIST's widest digits
+THIN, PEN = 1 / 16, 1 / 12  # of the digit's size: a stroke that is thinned by shrinking, MNIST's
+
+
+@dataclass(frozen=True)
+class Found:
+    """The digit of a page.
+
+    Attributes:
+        ink: Its ink, 0 everywhere else.
+        place: Its rows and columns.
+        notes: What else was seen.
+    """
+
+    ink: Ink
+    place: Place
+    notes: frozenset[str]
+
+    def seen_from(self, place: Place, shape: tuple[int, ...]) -> "Found":
+        """The same digit of a picture of `shape`, of which the page is the part at `place`."""
+        ink = np.zeros(shape, np.float32)
+        ink[place] = self.ink
+        rows, columns = (
+            slice(own.start + page.start, own.stop + page.start)
+            for own, page in zip(self.place, place, strict=True)
+        )
+        return Found(ink, (rows, columns), self.notes | {FRAME})
+
+    def holds(self, other: "Found") -> bool:
+        """Whether all of another digit lies within this one's place, but for its soft edges."""
+        soft = max(self.ink.shape) // 40
+        return all(
+            own.start <= theirs.start + soft and theirs.stop <= own.stop + soft
+            for own, theirs in zip(self.place, other.place, strict=True)
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether it ends within the page on all sides."""
+        return all(
+            side.start > 0 and side.stop < length
+            for side, length in zip(self.place, self.ink.shape, strict=True)
+        )
+
+
+def find_digit(ink: Ink) -> Found | None:
+    """The digit in the ink of a page; None where nothing stands out."""
+    if ink.max(initial=0) < FAINTEST_INK:
+        return None
+    ink, grain = without_grain(ink)
+    darkest = float(np.quantile(ink, 0.995) if max(ink.shape) > SMALL else ink.max())
+    limit = max(THRESHOLD * darkest, GRAIN * grain, 1.0)
+    notes = set()
+    bare, *lines = without_lines(ink, limit)
+    if any(lines) and (bare > limit).sum() > 0.1 * (ink > limit).sum():  # or it was the digit
+        ink = bare
+        notes.add(LINES)
+    parts = Parts(ink, limit)
+    while (main := parts.main()) is not None:
+        place = parts.place(main)
+        if parts.encloses_a_digit(main):
+            parts.remaining.discard(main)
+        elif (inside := without_box(ink[place], limit)) is not None:
+            ink = ink.copy()
+            ink[place] = inside
+            parts = Parts(ink, limit)
+        elif ink[place].max() < FAINTEST_INK:
+            return None
+        else:
+            return _found(ink, parts, main, grain, notes)
+        notes.add(FRAME)
+    return None
+
+
+def _found(ink: Ink, parts: Parts, main: int, grain: float, notes: set[str]) -> Found:
+    strokes, second = parts.digit(main)
+    place = extent(strokes)
+    height, width = len(ink[place]), len(ink[place][0])
+    notes |= {SECOND} if second else set()
+    own_weight = parts.weight[np.unique(parts.labels[strokes])].sum()
+    everything = parts.weight[sorted(parts.remaining)].sum()
+    notes |= {CROWDED} if own_weight < CROWD * everything else set()
+    notes |= {WIDE} if width > WIDEST * height else set()
+    notes |= {HIDDEN} if ink[strokes].mean() < HARDLY * grain else set()
+    edge = 2 * max(SOFT, round(0.02 * max(height, width))) + 1
+    around = cv2.dilate(strokes.astype(np.uint8), np.ones((edge, edge), np.uint8)) > 0
+    own = np.where(around & (ink > 3 * grain), np.maximum(ink, 0), 0).astype(np.float32)
+    outlines, _ = cv2.findContours(strokes.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    outline = np.concatenate(outlines)[:, 0]
+    own = _with_a_pen(own, 2 * float(strokes.sum()) / len(outline), max(height, width))
+    return Found(own, place, frozenset(notes))
+
+
+def _with_a_pen(ink: Ink, stroke: float, size: int) -> Ink:
+    """Strokes that shrinking to 20 pixels would thin out, as wide as MNIST's pens made them."""
+    if size < SMALL or stroke > THIN * size:
+        return ink
+    pen = round(PEN * size - stroke) | 1
+    return np.asarray(cv2.dilate(ink, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (pen, pen))))

@@ -1,0 +1,86 @@
+"""Straight lines from border to border, of ruled paper or of a box, are taken out of the ink."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_mnist.pictures.paper import Ink
+
+TILT = 0.12  # radians, the most by which lines may lean
+COVERED = 0.8  # of a line, at least, is inked; no stroke of a digit spans the page like that
+THICKEST = 0.035  # of the longer side, from a line's middle to its edge
+
+
+def without_lines(ink: Ink, limit: float) -> tuple[Ink, list[float], list[float]]:
+    """Ink float [H, W] without the lines that span it.
+
+    Args:
+        ink: About 0 where there is paper.
+        limit: Ink counts from here on.
+
+    Returns:
+        The rest, and where the lines were: in the height of those from left to right, in the width
+        of those from top to bottom, from 0 to 1.
+    """
+    ink, across = _without_rows(ink, limit)
+    turned, down = _without_rows(np.ascontiguousarray(ink.T), limit)
+    return np.ascontiguousarray(turned.T), across, down
+
+
+def without_box(ink: Ink, limit: float) -> Ink | None:
+    """Ink of a part without the box that is drawn around it; None where it has none.
+
+    Of a box at least three sides are seen, and what it holds is a quarter as tall.
+    """
+    bare, across, down = without_lines(ink, limit)
+    sides = [any(at < 0.1 for at in lines) for lines in (across, down)]
+    sides += [any(at > 0.9 for at in lines) for lines in (across, down)]
+    rows = np.flatnonzero((bare > limit).any(axis=1))
+    return bare if sum(sides) >= 3 and rows.size and np.ptp(rows) > len(ink) / 4 else None
+
+
+def _without_rows(ink: Ink, limit: float) -> tuple[Ink, list[float]]:
+    height, width = ink.shape
+    reach = max(3, round(THICKEST * max(ink.shape)))
+    if width < 24:
+        return ink, []
+    found = cv2.HoughLines(
+        (ink > limit).astype(np.uint8), 1, 1 / width, int(0.6 * width),
+        min_theta=np.pi / 2 - TILT, max_theta=np.pi / 2 + TILT,
+    )  # fmt: skip
+    padded = np.pad(ink, ((reach, reach), (0, 0)))
+    columns, offsets = np.arange(width), np.arange(2 * reach + 1)[:, None]
+    lines: list[float] = []
+    for distance, angle in [] if found is None else found[:, 0]:
+        middle = np.round((distance - columns * np.cos(angle)) / np.sin(angle)).astype(int)
+        if middle.min() < 0 or middle.max() >= height:
+            continue
+        rows = middle + offsets
+        strip = padded[rows, columns]
+        own = _own_rows(strip > limit)
+        if own is None:
+            continue
+        # The line is thin; what crosses it goes on above and below, or is darker.
+        tall = np.ones((own.stop - own.start + 1, 1), np.uint8)
+        rest = cv2.morphologyEx(strip, cv2.MORPH_OPEN, tall)
+        line = np.quantile(strip[own], 0.6)
+        rest = np.where(strip > 1.3 * line + limit, strip, rest)
+        wide = slice(max(own.start - 1, 0), own.stop + 1)
+        padded[rows[wide], columns] = rest[wide]
+        lines.append(float(middle[width // 2]) / height)
+    return padded[reach : reach + height], lines
+
+
+def _own_rows(strip: NDArray[np.bool_]) -> slice | None:
+    """Rows of the line in the middle of a strip, with its soft edges; None if there is none."""
+    middle, end = len(strip) // 2, max(1, strip.shape[1] // 12)
+    covered = strip.mean(axis=1)
+    near = np.asarray(strip[middle - 1 : middle + 2].any(axis=0))
+    if near.mean() < COVERED or min(near[:end].mean(), near[-end:].mean()) < 0.5:
+        return None
+    rows = np.flatnonzero(covered > 0.4)
+    runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    own = min(runs, key=lambda run: np.abs(run - middle).min(initial=len(strip)))
+    if not own.size or len(own) > middle:
+        return None
+    return slice(max(own[0] - 1, 0), own[-1] + 2)

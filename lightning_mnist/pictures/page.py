@@ -1,0 +1,70 @@
+"""The sheet with the digit, where a table or a frame lies around it."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Place = tuple[slice, slice]
+"""Rows and columns of a part of a picture."""
+
+SMALLEST = 0.06  # of the picture
+STRAIGHT = 0.92  # of a sheet and the polygon of its corners, intersection over union
+CORNERS = 6  # a sheet that runs off the picture at a corner has five
+SURROUNDED = 0.45  # of the outline, at least, lies within the picture; a shadow's half has less
+SHARP = 0.5  # of the contrast between sheet and table is seen within three pixels of the edge
+MARGIN = 0.012  # of the longer side: the blurred edge of a sheet, and the rim of a frame
+
+
+def find_page(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Place] | None:
+    """The sheet of a picture uint8 [H, W], and where it lies; None where paper fills the picture.
+
+    What is not of the sheet shows the nearest point of the sheet.
+    """
+    smooth = cv2.medianBlur(grey, 5)
+    _, bright = cv2.threshold(smooth, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    window = np.ones((7, 7), np.uint8)
+    step = cv2.subtract(cv2.dilate(smooth, window), cv2.erode(smooth, window))
+    if bright.all() or not bright.any():
+        return None
+    contrast = smooth[bright > 0].mean() - smooth[bright == 0].mean()
+    for region in (np.asarray(bright, np.uint8), np.asarray(1 - bright, np.uint8)):
+        sheet = _sheet(region, step > SHARP * contrast)
+        if sheet is not None:
+            place = extent(sheet)
+            nearest = ndimage.distance_transform_edt(
+                sheet[place] == 0, return_distances=False, return_indices=True
+            )
+            return np.asarray(grey[place][tuple(nearest)], np.uint8), place
+    return None
+
+
+def _sheet(region: NDArray[np.uint8], sharp: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
+    """The largest part of a region as a mask, if it is a sheet with sharp edges, a bit smaller."""
+    outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(outlines, key=cv2.contourArea, default=None)
+    if outline is None or cv2.contourArea(outline) < SMALLEST * region.size:
+        return None
+    corners = cv2.approxPolyDP(cv2.convexHull(outline), 0.02 * cv2.arcLength(outline, True), True)
+    sheet, polygon = np.zeros_like(region), np.zeros_like(region)
+    cv2.drawContours(sheet, [outline], -1, 1, cv2.FILLED)
+    cv2.fillPoly(polygon, [corners], 1)
+    straight = (sheet & polygon).sum() / (sheet | polygon).sum()
+    bottom, right = region.shape[0] - 1, region.shape[1] - 1
+    x, y = outline[:, 0].T
+    inside = (x > 0) & (x < right) & (y > 0) & (y < bottom)
+    if straight < STRAIGHT or len(corners) > CORNERS or inside.mean() < SURROUNDED:
+        return None
+    if sharp[y[inside], x[inside]].mean() < 0.8:
+        return None
+    margin = 2 * max(2, round(MARGIN * max(region.shape))) + 1
+    smaller = cv2.erode(polygon, np.ones((margin, margin), np.uint8), borderValue=0)
+    return np.asarray(smaller, np.uint8) if smaller.any() else None
+
+
+def extent(mask: NDArray[Any]) -> Place:
+    """Rows and columns of what is not 0 in a mask [H, W]."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -1,0 +1,113 @@
+"""Connected parts of the ink, and which of them make up the digit."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_mnist.pictures.page import Place
+from lightning_mnist.pictures.paper import Ink
+
+GAP = 0.005  # of the longer side: the width of a break in a stroke that is none
+NEAR = 0.35  # of the digit's size: how far apart its strokes may be
+SPECK = 0.06  # of the digit's ink: a part with less is none of its strokes
+PALE = 0.7  # of the digit's ink at a pixel: a part that has less is a shadow or another pen's
+TALL = 0.5  # of the digit's height: a part beside it that is as tall is another digit
+INSIDE = 0.25  # of a frame's height: what is as tall within it is a digit, not a dot in a zero
+SMALL = 40  # pixels: in smaller pictures every pixel counts
+
+
+class Parts:
+    """The connected parts of a page's ink.
+
+    Args:
+        ink: Of the page.
+        limit: Ink counts from here on.
+    """
+
+    def __init__(self, ink: Ink, limit: float) -> None:
+        mask = (ink > limit).astype(np.uint8)
+        if max(ink.shape) > SMALL:
+            gap = 2 * max(1, round(GAP * max(ink.shape))) + 1
+            window = np.ones((gap, gap), np.uint8)
+            mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, window), np.uint8)
+        count, self.labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+        self.left, self.top, self.width, self.height = stats[:, :4].T
+        self.right, self.bottom = self.left + self.width, self.top + self.height
+        on_border = (self.left == 0) | (self.top == 0)
+        on_border |= (self.right == ink.shape[1]) | (self.bottom == ink.shape[0])
+        self.on_border = on_border
+        self.weight = np.bincount(
+            self.labels.ravel(), weights=np.maximum(ink, 0).ravel(), minlength=count
+        )
+        self.darkness = self.weight / np.bincount(self.labels.ravel(), minlength=count)
+        self.remaining = set(range(1, count))
+
+    def place(self, part: int) -> Place:
+        """Rows and columns of a part."""
+        rows = slice(int(self.top[part]), int(self.bottom[part]))
+        return rows, slice(int(self.left[part]), int(self.right[part]))
+
+    def size(self, part: int) -> int:
+        """The longer side of a part, pixels."""
+        return int(max(self.width[part], self.height[part]))
+
+    def main(self) -> int | None:
+        """The part that is most of the digit: long strokes with much ink, not at the border.
+
+        What reaches the border is the digit only where nothing else is large enough.
+        """
+        ranked = sorted(self.remaining, key=self._rank, reverse=True)
+        inside = [part for part in ranked if not self.on_border[part]]
+        if not ranked or not inside:
+            return ranked[0] if ranked else None
+        crumb = self._rank(inside[0]) < 0.05 * self._rank(ranked[0])
+        return ranked[0] if crumb else inside[0]
+
+    def _rank(self, part: int) -> float:
+        return float(self.weight[part]) * self.size(part)
+
+    def encloses_a_digit(self, part: int) -> bool:
+        """Whether a large other part lies within this one: it is a box or a ring around it."""
+        return any(
+            self.height[other] > INSIDE * self.height[part]
+            and self.left[part] < self.left[other]
+            and self.top[part] < self.top[other]
+            and self.right[other] < self.right[part]
+            and self.bottom[other] < self.bottom[part]
+            for other in self.remaining
+        )
+
+    def digit(self, main: int) -> tuple[NDArray[np.bool_], bool]:
+        """The strokes that belong to the main part, bool [H, W], and whether another digit is seen.
+
+        A stroke that belongs to it is near, as dark, and not below: no digit has one there.
+        """
+        distance = cv2.distanceTransform(
+            (self.labels != main).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+        )
+        chosen, second = [main], False
+        for part in self.remaining - {main}:
+            if self.weight[part] < SPECK * self.weight[main]:
+                continue
+            near = distance[self.labels == part].min() < NEAR * self.size(main)
+            if self._is_another(part, main):
+                second = True
+            elif near and self._is_stroke_of(part, main):
+                chosen.append(part)
+        return np.isin(self.labels, chosen), second
+
+    def _is_stroke_of(self, part: int, main: int) -> bool:
+        """Whether a part may be of the same pen as the main one, and is not below it."""
+        pale = self.darkness[part] < PALE * self.darkness[main]
+        below = self.top[part] >= self.bottom[main]
+        return not (pale or below or self.on_border[part])
+
+    def _is_another(self, part: int, main: int) -> bool:
+        """Whether a part is as tall as the main one, and beside it or above or below."""
+        if self.height[part] < TALL * self.height[main] or self.on_border[part]:
+            return False
+        across = min(self.right[part], self.right[main]) - max(self.left[part], self.left[main])
+        down = min(self.bottom[part], self.bottom[main]) - max(self.top[part], self.top[main])
+        narrower = min(self.width[part], self.width[main])
+        shorter = min(self.height[part], self.height[main])
+        return bool(across < 0.3 * narrower or down < 0.3 * shorter)

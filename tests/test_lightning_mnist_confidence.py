@@ -1,0 +1,194 @@
+"""What `predict` answers: confidence that means something, and MNIST's bars for own pictures."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import tests.picture_light
+import tests.picture_paper  # noqa: F401 - both enter their kinds
+from lightning_mnist import sources
+from lightning_mnist.calibration import Calibration, Calibrator
+from lightning_mnist.checkpoint import read_checkpoint
+from lightning_mnist.pictures.strangers import strangers
+from lightning_mnist.sources import RawDigits
+from tests.conftest import Here
+from tests.nothing import NOTHING
+from tests.pictures import KINDS, enlarged, hand_drawn
+
+
+@pytest.fixture(scope="module")
+def mnist_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Here, Path], Path]:
+    """The default recipe on MNIST, trained once."""
+    folder = tmp_path_factory.mktemp("mnist")
+
+    def train(here: Here, root: Path) -> Path:
+        checkpoint = folder / "run" / "checkpoints" / "best.ckpt"
+        if not checkpoint.exists():
+            flags = ("--data.source", "mnist", "--data.root", root, "--run_dir", folder / "run")
+            assert here("fit", *flags).code == 0
+        return checkpoint
+
+    return train
+
+
+Run = Callable[[Here, Path], Path]
+
+
+@pytest.mark.slow
+def test_nine_of_ten_digits_are_read_right_in_all_kinds_but_four(
+    here: Here, mnist_root: Path, mnist_run: Run, tmp_path: Path
+) -> None:
+    mnist = sources.load("mnist", mnist_root)
+    checkpoint = mnist_run(here, mnist_root)
+    for name, draw in KINDS.items():
+        for digit in range(10):
+            random = np.random.default_rng(digit)
+            ids = np.flatnonzero(mnist.test_labels == digit)
+            for kind, strokes in (
+                ("hand", hand_drawn(digit, random)),
+                ("mnist", enlarged(mnist.test_images[ids[random.integers(200)]], random)),
+            ):
+                drawn = draw(strokes, random)
+                path = tmp_path / f"{name}-{kind}-{digit}.{drawn.ending}"
+                drawn.picture.save(path, **(drawn.options or {}))
+    done = here("predict", "--ckpt_path", checkpoint, "--images", "*-*-*", "--output", "out.json")
+    assert done.code == 0, done.err
+    right: dict[str, int] = dict.fromkeys(KINDS, 0)
+    silent: set[str] = set()
+    for row in json.loads((tmp_path / "out.json").read_text()):
+        name, _, digit = Path(row["file"]).stem.split("-")
+        right[name] += row["digit"] == int(digit)
+        if row["digit"] != int(digit) and not row["warnings"] and not row["unsure"]:
+            silent.add(name)
+    poor = {name for name, count in right.items() if count < 18}
+    assert len(poor) <= 4, poor
+    assert not poor & silent, poor & silent
+
+
+@pytest.mark.slow
+def test_three_hundred_mnist_digits_on_all_grounds(
+    here: Here, mnist_root: Path, mnist_run: Run, tmp_path: Path
+) -> None:
+    mnist = sources.load("mnist", mnist_root)
+    grounds = ("plain", "light_falling_off", "grainy", "inverted", "black_on_nothing")
+    for number in range(300):
+        random = np.random.default_rng(number)
+        drawn = KINDS[grounds[number % 5]](enlarged(mnist.test_images[number], random), random)
+        drawn.picture.save(tmp_path / f"{number}-{mnist.test_labels[number]}.png")
+    checkpoint = mnist_run(here, mnist_root)
+    assert here("predict", "--ckpt_path", checkpoint, "--images", "*.png", "--output", "o.json")
+    rows = json.loads((tmp_path / "o.json").read_text())
+    right = [row["digit"] == int(Path(row["file"]).stem.split("-")[1]) for row in rows]
+    assert len(right) == 300
+    assert np.mean(right) >= 0.97
+
+
+@pytest.mark.slow
+def test_confidence_is_calibrated_and_mnist_is_familiar(
+    here: Here, mnist_root: Path, mnist_run: Run
+) -> None:
+    mnist = sources.load("mnist", mnist_root)
+    with np.load(mnist_run(here, mnist_root).parents[1] / "predictions.npz") as file:
+        logits, labels = torch.from_numpy(file["logits"]), torch.from_numpy(file["labels"])
+    calibration = Calibration.of(read_checkpoint(mnist_run(here, mnist_root)))
+    assert calibration is not None
+    assert expected_calibration_error(calibration.probabilities(logits), labels) < 0.005
+    unsure = calibration.looks_unfamiliar(logits) | strangers(torch.from_numpy(mnist.test_images))
+    assert unsure.double().mean() <= 0.01
+
+
+def expected_calibration_error(probabilities: torch.Tensor, labels: torch.Tensor) -> float:
+    """Of fifteen bins of equal width (Naeini et al., 2015)."""
+    confidence, predicted = probabilities.max(dim=1)
+    bins = (confidence * 15).ceil().long().clamp(1, 15)
+    right = (predicted == labels).double()
+    return sum(
+        abs((confidence[bins == bin_].sum() - right[bins == bin_].sum()).item())
+        for bin_ in bins.unique()
+    ) / len(labels)
+
+
+@pytest.mark.slow
+def test_pictures_without_a_digit_are_marked_unsure(
+    here: Here, mnist_root: Path, mnist_run: Run, tmp_path: Path
+) -> None:
+    for number in range(200):
+        draw = NOTHING[number % len(NOTHING)]
+        Image.fromarray(draw(np.random.default_rng(number))).save(tmp_path / f"{number}.png")
+    checkpoint = mnist_run(here, mnist_root)
+    here("predict", "--ckpt_path", checkpoint, "--images", "*.png", "--output", "out.json")
+    rows = json.loads((tmp_path / "out.json").read_text())
+    sure = [row["file"] for row in rows if not row["unsure"]]
+    assert len(sure) <= ANSWERED, sure
+
+
+ANSWERED = 10
+"""Of 200 pictures without a digit."""
+
+
+def test_a_temperature_makes_confidence_as_large_as_it_is_right() -> None:
+    generator = torch.Generator().manual_seed(0)
+    fair = torch.randn(20000, 10, generator=generator) * 2
+    labels = torch.multinomial(fair.softmax(dim=1), 1, generator=generator)[:, 0]
+    for factor in (0.5, 1.0, 3.0):
+        calibration = Calibration.fit(fair * factor, labels)
+        assert calibration.temperature == pytest.approx(factor, rel=0.05)
+        probabilities = calibration.probabilities(fair * factor)
+        assert expected_calibration_error(probabilities, labels) < 0.015
+
+
+def test_few_images_without_a_mistake_do_not_make_a_network_infallible() -> None:
+    logits = 20 * torch.eye(10).repeat(5, 1)
+    calibration = Calibration.fit(logits, torch.arange(10).repeat(5))
+    assert calibration.probabilities(logits).max() < 0.99
+
+
+def test_nothing_is_measured_on_nothing_or_on_what_is_not_a_number() -> None:
+    assert Calibration.fit(torch.zeros(0, 10), torch.zeros(0, dtype=torch.int64)) == Calibration()
+    bad = torch.full((3, 10), torch.nan)
+    assert Calibration.fit(bad, torch.zeros(3, dtype=torch.int64)) == Calibration()
+
+
+def test_a_checkpoint_keeps_what_was_measured_on_its_validation_images(
+    here: Here, tiny_npz: Path, tiny_digits: RawDigits, tmp_path: Path
+) -> None:
+    small = ("--model.hidden", "[8]", "--trainer.max_epochs", 2, "--guard", "off")
+    assert here("fit", "--data.source", tiny_npz, "--run_dir", "run", *small).code == 0
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    calibration = Calibration.of(read_checkpoint(path))
+    assert calibration is not None
+    assert calibration.temperature != 1
+    Image.fromarray(255 - tiny_digits.test_images[0]).resize((90, 90)).save(tmp_path / "x.png")
+    flags = ("predict", "--ckpt_path", path, "--images", "x.png", "--output", "out.json")
+    assert "calibration" not in here(*flags).err
+    (row,) = json.loads((tmp_path / "out.json").read_text())
+    assert isinstance(row["unsure"], bool)
+
+    old = torch.load(path, weights_only=True)
+    del old["calibration"]
+    torch.save(old, path)
+    done = here(*flags)
+    assert done.code == 0
+    assert done.err.count("this checkpoint holds no calibration") == 1
+
+
+def test_measuring_leaves_the_training_as_it_is(
+    here: Here, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = ("--model.hidden", "[8]", "--trainer.max_epochs", 2, "--guard", "off")
+    assert here("fit", "--data.source", tiny_npz, "--run_dir", "with", *small).code == 0
+    monkeypatch.setattr(Calibrator, "on_validation_epoch_end", lambda *_: None)
+    assert here("fit", "--data.source", tiny_npz, "--run_dir", "without", *small).code == 0
+    runs = [tmp_path / name for name in ("with", "without")]
+    first, second = (np.load(run / "predictions.npz") for run in runs)
+    np.testing.assert_array_equal(first["logits"], second["logits"])
+    first, second = (read_checkpoint(run / "checkpoints" / "last.ckpt") for run in runs)
+    assert "calibration" in first
+    assert "calibration" not in second
+    for name, weight in first["state_dict"].items():
+        assert torch.equal(weight, second["state_dict"][name])

@@ -1,0 +1,122 @@
+"""Pictures of every kind: the digit is found, what else is there is said, and MNIST's bars hold."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tests.picture_light
+import tests.picture_paper  # noqa: F401 - both enter their kinds
+from lightning_mnist import sources
+from lightning_mnist.errors import InputError
+from lightning_mnist.mnist_form import fit_like_mnist
+from lightning_mnist.own_images import Picture, find_picture, read_picture
+from lightning_mnist.pictures import file as picture_file
+from lightning_mnist.pictures.digit import FRAME, HIDDEN, LINES, SECOND
+from tests.pictures import KINDS, Levels, grey, hand_drawn, page
+
+WARNED = {
+    "lined": LINES,
+    "lined_in_black": LINES,
+    "lined_and_tilted": LINES,
+    "squared_and_tilted": LINES,
+    "on_a_line": LINES,
+    "black_frame": FRAME,
+    "paper_on_a_dark_table": FRAME,
+    "turned_paper_on_wood": FRAME,
+    "box_around": FRAME,
+    "box_that_the_digit_touches": FRAME,
+}
+
+
+def read(name: str, strokes: Levels, seed: int, folder: Path) -> Picture:
+    """A picture of a kind, saved and read."""
+    drawn = KINDS[name](strokes, np.random.default_rng(seed))
+    path = folder / f"{name}.{drawn.ending}"
+    drawn.picture.save(path, **(drawn.options or {}))
+    return read_picture(path)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_digit_is_found_in_every_kind_of_picture(name: str, tmp_path: Path) -> None:
+    """What the network would see is what it would see of the strokes alone."""
+    strokes = hand_drawn(5, np.random.default_rng(5))
+    found = read(name, strokes, 5, tmp_path)
+    alone = find_picture(np.asarray(grey(255 * strokes)))
+    assert alone is not None
+    seen, ideal = found.pixels > 80, alone.pixels > 80
+    near = np.pad(ideal, 1)
+    near = np.any([near[y : y + 28, x : x + 28] for y in range(3) for x in range(3)], axis=0)
+    assert (seen & near).sum() > 0.9 * seen.sum(), "something else was taken for strokes"
+    assert (seen & ideal).sum() > 0.6 * ideal.sum(), "strokes are missing"
+    if name in WARNED:
+        assert WARNED[name] in found.warnings
+
+
+@pytest.mark.parametrize("name", ["plain", "inverted", "specks", "low_contrast", "gif", "vignette"])
+def test_a_clear_digit_gets_no_warning(name: str, tmp_path: Path) -> None:
+    for digit in range(10):
+        random = np.random.default_rng(digit)
+        assert read(name, hand_drawn(digit, random), digit, tmp_path).warnings == ()
+
+
+@pytest.mark.parametrize("apart", [130, 150])
+@pytest.mark.parametrize("across", [True, False], ids=["side by side", "one above the other"])
+def test_a_second_digit_is_never_passed_over(apart: int, across: bool) -> None:
+    random = np.random.default_rng(0)
+    for digit in range(10):
+        first, second = (
+            np.roll(hand_drawn(number, random, height=90), shift, axis=int(across))
+            for number, shift in ((digit, -apart // 2), (3, apart // 2))
+        )
+        found = find_picture(np.asarray(grey(page(np.maximum(first, second)))))
+        assert found is not None
+        assert SECOND in found.warnings
+        assert found.doubtful
+
+
+def test_strokes_that_hardly_stand_out_are_said_to() -> None:
+    random = np.random.default_rng(0)
+    strokes = hand_drawn(2, random, width=0.05)
+    grain = random.normal(0, 45, strokes.shape)
+    found = find_picture(np.asarray(grey(page(strokes, 150, 130) + grain)))
+    assert found is None or HIDDEN in found.warnings
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 300), (300, 2), (5, 5)], ids=str)
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16", "F", "1", "P"])
+def test_odd_sizes_are_read_or_refused(size: tuple[int, int], mode: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd.tiff"
+    Image.new(mode, size).save(path)
+    with pytest.raises(InputError, match="no ink"):
+        read_picture(path)
+
+
+def test_heic_is_read_or_its_reader_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "phone.heic"
+    path.write_bytes(b"no picture")
+    with monkeypatch.context() as patched:
+        patched.setattr(picture_file, "find_spec", lambda name: None)
+        with pytest.raises(InputError, match=r"phone.heic: .* pip install pillow-heif"):
+            read_picture(path)
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    strokes = hand_drawn(4, np.random.default_rng(4))
+    grey(page(strokes)).convert("RGB").save(path)
+    assert read_picture(path).pixels.max() == 255
+
+
+def test_what_is_in_mnists_form_keeps_every_bit(mnist_like: np.ndarray) -> None:
+    for image in mnist_like:
+        found = find_picture(image)
+        assert found is not None
+        np.testing.assert_array_equal(found.pixels, fit_like_mnist(image))
+
+
+@pytest.fixture(scope="module")
+def mnist_like() -> np.ndarray:
+    """Embedded digits, 28 by 28."""
+    return sources.load("digits", Path("nowhere")).test_images[:60]
