@@ -529,6 +529,10 @@ def test_dropout_after_relu_is_read_where_it_can_be() -> None:
 def test_unknown_layers_are_compared_with_each_other() -> None:
     found = layer_causes("attention_1", INPUT, DENSE, DENSE * 3 + 1, {}, False)
     only(found, "scaled output", "theirs gives 3 times and +1 what ours gives")
+    found = layer_causes("conv_1", INPUT, DENSE, np.maximum(DENSE, 0), {}, False)
+    only(found, "activation", "theirs applies relu to what ours gives")
+    found = layer_causes("conv_1", INPUT, np.tanh(DENSE), DENSE, {}, False)
+    only(found, "activation", "ours applies tanh to what theirs gives")
 
 
 @pytest.mark.parametrize(
