@@ -121,10 +121,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def climb(a: Program, b: Program, data: Path) -> list[Rung]:
     """All rungs up to the first broken one."""
-    ours: Any = InProcess("ours", a)
-    theirs: Any = InProcess("theirs", b)
+    sides = InProcess("ours", a), InProcess("theirs", b)
     rungs = []
-    for rung in Climb(ours, theirs, None, Plan(data, BATCH), lambda _: None).rungs():
+    for rung in Climb(*sides, None, Plan(data, BATCH), lambda _: None).rungs():
         rungs.append(rung)
         if not rung.passed:
             break

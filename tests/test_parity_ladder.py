@@ -15,11 +15,11 @@ import torch
 from lightning_mnist.command import BuiltCLI, open_cli
 from lightning_mnist.instruments.lockstep import LockStep
 from parity.arrays import Table
-from parity.commands.ladder import ENTRIES
 from parity.ladder.climb import Climb, Plan
 from parity.ladder.rung import Rung
 from parity.report.ladder import summary
-from parity.sides.recipe import Recipe
+from parity.sides.jobs import ENTRIES
+from parity.sides.recipe import Optimizer, Recipe
 from parity.sides.remote import Remote
 from parity.sides.runner import export_data
 from tests import planted
@@ -111,7 +111,7 @@ def climb(a: InProcess, b: InProcess, data: Path) -> list[Rung]:
     return rungs
 
 
-OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam")
+OPTIMIZERS: tuple[Optimizer, ...] = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam")
 PLAIN = Recipe(hidden=(16, 16), batch_size=BATCH)
 NORM = replace(PLAIN, batch_norm=True)
 GELU = replace(PLAIN, activation="gelu")

@@ -386,12 +386,11 @@ def test_a_dense_layer_is_read_in_float32() -> None:
 
 def torch_norm(epsilon: float, *, training: bool, affine: bool = True) -> Array:
     layer = torch.nn.BatchNorm1d(16, eps=epsilon, dtype=torch.float64)
-    with torch.no_grad():
-        layer.running_mean.copy_(torch.tensor(NETWORK["batch_norm_1.mean"]))
-        layer.running_var.copy_(torch.tensor(NETWORK["batch_norm_1.variance"]))
-        if affine:
-            layer.weight.copy_(torch.tensor(NETWORK["batch_norm_1.scale"]))
-            layer.bias.copy_(torch.tensor(NETWORK["batch_norm_1.offset"]))
+    parts = {"running_mean": "mean", "running_var": "variance"}
+    if affine:
+        parts |= {"weight": "scale", "bias": "offset"}
+    state = {name: torch.tensor(NETWORK[f"batch_norm_1.{part}"]) for name, part in parts.items()}
+    layer.load_state_dict(state, strict=False)
     result: Array = layer.train(training)(torch.tensor(INPUT)).detach().numpy()
     return result
 
@@ -407,8 +406,10 @@ def keras_norm(*, training: bool, **settings: Any) -> Array:
 
 def sample_norm() -> Array:
     centred = INPUT - INPUT.mean(0)
-    scaled = centred * NETWORK["batch_norm_1.scale"] / np.sqrt(INPUT.var(0, ddof=1) + 1e-5)
-    return scaled + NETWORK["batch_norm_1.offset"]
+    scaled: Array = centred * NETWORK["batch_norm_1.scale"]
+    scaled /= np.sqrt(INPUT.var(0, ddof=1) + 1e-5)
+    scaled += NETWORK["batch_norm_1.offset"]
+    return scaled
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -482,9 +483,9 @@ ACTIVATIONS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str]] = {
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("case", ACTIVATIONS)
-def test_activations_are_named(case: str, dtype: type) -> None:
+def test_activations_are_named(case: str, dtype: type[np.floating[Any]]) -> None:
     function, said = ACTIVATIONS[case]
-    x = INPUT.astype(dtype)
+    x: Array = INPUT.astype(dtype)
     ours = torch.nn.functional.gelu(torch.tensor(x)).numpy()
     theirs = function(torch.tensor(x)).numpy()
     found = layer_causes("activation_1", x, ours, theirs, {}, True)
@@ -529,6 +530,10 @@ def test_dropout_after_relu_is_read_where_it_can_be() -> None:
 def test_unknown_layers_are_compared_with_each_other() -> None:
     found = layer_causes("attention_1", INPUT, DENSE, DENSE * 3 + 1, {}, False)
     only(found, "scaled output", "theirs gives 3 times and +1 what ours gives")
+    found = layer_causes("conv_1", INPUT, DENSE, np.maximum(DENSE, 0), {}, False)
+    only(found, "activation", "theirs applies relu to what ours gives")
+    found = layer_causes("conv_1", INPUT, np.tanh(DENSE), DENSE, {}, False)
+    only(found, "activation", "ours applies tanh to what theirs gives")
 
 
 @pytest.mark.parametrize(

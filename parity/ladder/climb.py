@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from parity.ladder.tolerance import Tolerance
 from parity.readings.losses import classes_of
 from parity.readings.trace import Trace
 from parity.sides.lockstep import LOGITS, Precision
-from parity.sides.remote import Remote
 
 TRACED = 4
 """Steps of which gradients and weights are kept: enough to tell optimisers apart."""
@@ -44,6 +44,21 @@ class Plan:
     seed: int = 0
 
 
+class Climber(Protocol):
+    """A side on the ladder, such as `parity.sides.remote.Remote`; a call is one of the server's."""
+
+    name: str
+
+    def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
+        """Ask for something, which `receive` answers."""
+
+    def receive(self) -> Table:
+        """The answer to what was sent."""
+
+    def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
+        """Send and receive."""
+
+
 class Climb:
     """Two sides on the way up.
 
@@ -56,7 +71,7 @@ class Climb:
     """
 
     def __init__(
-        self, a: Remote, b: Remote, echo: Remote | None, plan: Plan, progress: Progress
+        self, a: Climber, b: Climber, echo: Climber | None, plan: Plan, progress: Progress
     ) -> None:
         self.sides = [a, b] if echo is None else [a, b, echo]
         self.plan = plan

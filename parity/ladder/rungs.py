@@ -103,7 +103,7 @@ def logits(start: Start, passes: Passes, trained: Sequence[Rung]) -> Rung:
     rung = Rung("logits", what, tuple(found), reason, ordered=True, note="; ".join(notes))
     if rung.passed:
         return rung
-    layer, _, mode = rung.worst.tensor.partition(", ")
+    layer, _, mode = rung.worst.tensor.rpartition(", ")
     sides = passes[mode][0], passes[mode][1]
     return rung.because(
         outputs.causes(start.weights, layer, sides, mode == "training", start.names)

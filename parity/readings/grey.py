@@ -7,7 +7,7 @@ import numpy as np
 from parity.arrays import Floats
 from parity.readings.readings import Reading
 from parity.readings.rounding import worst
-from parity.readings.rows import fit, normalised
+from parity.readings.rows import fit, line, normalised
 
 SCALE = "pixel scale"
 INVERTED = "inverted pixels"
@@ -64,12 +64,6 @@ def lines(x: Floats) -> Iterator[Reading]:
 def _rule(words: str, values: Floats, *kinds: str) -> Reading:
     """Of the unusual things `kinds`."""
     return Reading(dict.fromkeys(kinds, words), values, words)
-
-
-def line(x: Floats, seen: Floats) -> tuple[float, float]:
-    """Factor and offset of the one line from `x` to `seen`."""
-    factor, offset = fit(x, seen, None)
-    return float(factor.item()), float(offset.item())
 
 
 def _line(x: Floats, seen: Floats) -> Iterator[Reading]:

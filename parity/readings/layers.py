@@ -12,7 +12,7 @@ from parity.readings.cause import Cause
 from parity.readings.dense import ACTIVATION, ROWS
 from parity.readings.readings import Reading, Readings, compare, parted
 from parity.readings.rounding import noise, usable, worst
-from parity.readings.rows import normalised
+from parity.readings.rows import line, normalised
 
 INPUT = "input"
 ADVICE = {
@@ -49,7 +49,7 @@ def explain(case: Case) -> list[Cause]:
         causes = compare(case.where, (a, b), readings, ADVICE, allowed, case.names)
         if causes:
             return causes
-    return _scaled(case.where, (a, b), case)
+    return _relative(case) or _relative(case.swapped)
 
 
 def _elementwise(case: Case, x: Floats) -> tuple[Readings, float] | None:
@@ -81,18 +81,25 @@ KINDS = {
 """By how the names of such layers begin."""
 
 
-def _scaled(layer: str, sides: tuple[Array, Array], case: Case) -> list[Cause]:
-    """Whether B gives A times one figure plus another: all that can be said of unknown layers."""
+def _relative(case: Case) -> list[Cause]:
+    """What B makes of A's output: all that can be said of layers whose kind is not known."""
+    sides = case.a[case.where], case.b[case.where]
     a, b = (np.asarray(side, np.float64) for side in sides)
-    spread = a - a.mean()
-    if a.size < 8 or not spread.any() or np.ptp(b) <= noise(*sides):
+    if a.size < 8 or np.ptp(a) == 0 or np.ptp(b) <= noise(*sides):
         return []
-    factor = float((spread * b).sum() / (spread**2).sum())
-    offset = float(b.mean() - factor * a.mean())
+    factor, offset = line(a, b)
     moved = f" and {offset:+.6g}" if abs(offset) > noise(*sides) else ""
-    of_b = Reading(
-        {"scaled output": f"gives {factor:.6g} times{moved} what {case.names[0]} gives"},
-        factor * a + offset,
-    )
-    as_it_is = Reading({}, a, "gives what it gives")
-    return parted(layer, sides, (as_it_is, of_b), ADVICE, noise(*sides), case.names)
+    scaled = f"gives {factor:.6g} times{moved} what {case.names[0]} gives"
+    readings = [Reading({"scaled output": scaled}, factor * a + offset)]
+    with np.errstate(all="ignore"):
+        readings += [
+            Reading({ACTIVATION: f"applies {name} to what {case.names[0]} gives"}, values)
+            for name, values in activations(a, b)
+            if values is not a
+        ]
+    for reading in readings:
+        both = Reading({}, a), reading
+        causes = parted(case.where, sides, both, ADVICE, noise(*sides), case.names)
+        if causes:
+            return causes
+    return []

@@ -7,10 +7,11 @@ import numpy as np
 from parity.arrays import Array, Floats, Names
 from parity.readings.case import Case
 from parity.readings.cause import Cause
-from parity.readings.grey import INVERTED, OWN, RANGE, SCALE, STANDARDISED, line, rules
+from parity.readings.grey import INVERTED, OWN, RANGE, SCALE, STANDARDISED, rules
 from parity.readings.places import ORDER, UPRIGHT, arrangements, order_words, reordered
 from parity.readings.readings import Reading, parted, read
 from parity.readings.rounding import ROUNDING, epsilon, magnitude, noise, usable, worst
+from parity.readings.rows import line
 
 IMAGES, PIXELS = "images", "pixels"
 LOOKED_AT = 32

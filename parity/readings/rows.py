@@ -31,6 +31,12 @@ def fit(x: Floats, seen: Floats, axis: int | None) -> tuple[Floats, Floats]:
     return factor, middle - factor * mean
 
 
+def line(x: Floats, seen: Floats) -> tuple[float, float]:
+    """Factor and offset of the one line from `x` to `seen`."""
+    factor, offset = fit(x, seen, None)
+    return float(factor.item()), float(offset.item())
+
+
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12)
 """Those that frameworks add by default."""
 
