@@ -127,7 +127,7 @@ def _gap(rule: Rule, record: Record) -> tuple[float, str]:
 def _unexplained(
     records: tuple[Record, Record], found: tuple[Identified, Identified], names: Names
 ) -> list[Cause]:
-    """Which tensors part at which step, what is known of either side, and how near anything came."""
+    """Which tensors part at which step, what is known of the sides, and how near anything came."""
     gap = float(np.abs(records[0].change - records[1].change).max())
     known = "".join(
         f" ({name}: {described(one.rules[0])})"

@@ -80,6 +80,10 @@ def _identify(record: Record, like: Rule | None) -> Identified:
         if not search.done:
             search.among(modified([Hypothesis(rule, tied=True)], record))
     rules = {_tidy(rule): None for rule in search.rules if regular(rule.rates)}
+    # A schedule explains nothing that steps of one length do.
+    known = like.rates if like else ()
+    steady = [rule for rule in rules if len(set(rule.rates)) == 1 or rule.rates == known]
+    rules = dict.fromkeys(steady) or rules
     return Identified(tuple(sorted(rules, key=search.order)), search.nearest)
 
 
