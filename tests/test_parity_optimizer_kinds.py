@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 
+from parity.readings.optimizer import UNEXPLAINED, explain
 from parity.readings.trace import Trace
 
 BATCH, STEPS = 16, 4
@@ -26,14 +27,15 @@ def nothing(table: dict[str, nn.Parameter], step: int) -> None:
 
 
 class Program:
-    """A training loop of one's own.
+    """A training loop of one's own, which begins anew with each trace.
 
     Attributes:
         before: Called between the gradients and the step.
         after: Called after the step.
         zeroed: Gradients are zeroed before each batch.
-        each: Batches for each step.
-        takes: Of these the ones, counted from 0, that a step is taken after; None for the last.
+        rate: Factor of the learning rate, by step counted from 0.
+        takes: Whether a step is taken after this batch.
+        steps: Batches.
     """
 
     def __init__(
@@ -47,11 +49,6 @@ class Program:
         takes: Callable[[int], bool] = lambda step: True,
         steps: int = STEPS,
     ) -> None:
-        torch.manual_seed(0)
-        self.network = nn.Sequential(
-            nn.Linear(12, 10), nn.Tanh(), nn.Linear(10, 8), nn.Tanh(), nn.Linear(8, 4)
-        ).double()
-        self.table = dict(self.network.named_parameters())
         self.make, self.before, self.after, self.rate = make, before, after, rate
         self.zeroed, self.takes, self.steps = zeroed, takes, steps
 
@@ -62,8 +59,13 @@ class Program:
         return F.cross_entropy(self.network(images), labels)
 
     def trace(self) -> Trace:
+        torch.manual_seed(0)
+        self.network = nn.Sequential(
+            nn.Linear(12, 10), nn.Tanh(), nn.Linear(10, 8), nn.Tanh(), nn.Linear(8, 4)
+        ).double()
+        self.table = dict(self.network.named_parameters())
         optimizer = self.make(list(self.table.values()))
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.rate)
+        rates = [group["lr"] for group in optimizer.param_groups]
         trace = Trace([], [], [])
         for step in range(self.steps):
             trace.before.append(self.weights())
@@ -76,16 +78,16 @@ class Program:
                 kept = parameter.grad if not self.zeroed and parameter.grad is not None else 0.0
                 parameter.grad = own[name].clone() + kept
             self.before(self.table, step)
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * self.rate(step)
             if self.takes(step):
-                optimizer.step(lambda step=step: self.loss(step).item())
+                optimizer.step()
             with torch.no_grad():
                 self.after(self.table, step)
-            schedule.step()
             trace.after.append(self.weights())
         return trace
 
     def weights(self) -> dict[str, np.ndarray[Any, Any]]:
-        # As the ladder's sides have them: kernels [in, out].
         return {n: p.detach().numpy().copy() for n, p in self.table.items()}
 
 
@@ -150,11 +152,13 @@ def limiting(change: Callable[[torch.Tensor], torch.Tensor]) -> Hook:
     return hook
 
 
-def averaging(keeps: Callable[[int], float], every: int = 1, slow: float | None = None) -> Hook:
+def averaging(keeps: Callable[[int], float], every: int = 1) -> Hook:
     """An average of the weights is kept, and written back after some steps."""
     averages: dict[str, torch.Tensor] = {}
 
     def hook(table: dict[str, nn.Parameter], step: int) -> None:
+        if step == 0:
+            averages.clear()
         for name, parameter in table.items():
             last = averages.get(name, parameter.clone())
             averages[name] = keeps(step) * last + (1 - keeps(step)) * parameter
@@ -164,12 +168,13 @@ def averaging(keeps: Callable[[int], float], every: int = 1, slow: float | None 
     return hook
 
 
-def lookahead(every: int, share: float) -> Hook:
+def lookahead(every: int, share: float) -> dict[str, Hook]:
+    """Slow weights follow the fast ones, which go on from there."""
     slow: dict[str, torch.Tensor] = {}
 
     def before(table: dict[str, nn.Parameter], step: int) -> None:
-        for name, parameter in table.items():
-            slow.setdefault(name, parameter.detach().clone())
+        if step == 0:
+            slow.update({name: p.detach().clone() for name, p in table.items()})
 
     def after(table: dict[str, nn.Parameter], step: int) -> None:
         if (step + 1) % every == 0:
@@ -177,7 +182,23 @@ def lookahead(every: int, share: float) -> Hook:
                 slow[name] += share * (parameter - slow[name])
                 parameter.copy_(slow[name])
 
-    return before, after
+    return {"before": before, "after": after}
+
+
+def accumulating(every: int, mean: bool) -> dict[str, Any]:
+    """Gradients of some batches are added up before a step."""
+
+    def before(table: dict[str, nn.Parameter], step: int) -> None:
+        for parameter in table.values() if mean and step % every == every - 1 else ():
+            assert parameter.grad is not None
+            parameter.grad /= every
+
+    def after(table: dict[str, nn.Parameter], step: int) -> None:
+        for parameter in table.values() if step % every == every - 1 else ():
+            parameter.grad = None
+
+    takes = {"takes": lambda step: step % every == every - 1, "zeroed": False}
+    return {"before": before, "after": after, **takes}
 
 
 def centred(axes: str) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -246,3 +267,171 @@ class Fresh(torch.optim.Optimizer):
 
     def step(self, closure: Any = None) -> None:
         self.make(self.param_groups[0]["params"]).step()
+
+
+def random(size: float, seed: int = 1) -> Callable[[torch.Tensor], torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return lambda x: x + size * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+
+
+SGD, MOMENTUM, ADAM = sgd(), sgd(momentum=0.9), adam()
+ADAMW = made("AdamW", weight_decay=0.01)
+MATRIX_NORM = limiting(lambda w: torch.renorm(w, 2, 0, 0.55) if w.ndim > 1 else w)
+ROW_NORM = limiting(lambda w: torch.renorm(w, 2, 1, 0.5) if w.ndim > 1 else w)
+TENSOR_NORM = limiting(lambda w: w * min(1.0, 1.5 / float(w.norm())))
+CLAMPED = limiting(lambda w: w.clamp(-0.2, 0.2))
+BY_VALUE: Hook = lambda table, step: clip_grad_value_(table.values(), 0.02)  # noqa: E731
+BY_ALL: Hook = lambda table, step: clip_grad_norm_(table.values(), 0.3)  # noqa: E731
+P = Program
+AVERAGE, LIMITED, ROUNDED = "average of the weights", "weights limited", "weights rounded"
+CLIPPING, SIGN, CENTRED = "gradient clipping", "sign of the gradients", "centred gradients"
+ZEROED, LEFT_OUT, GATHERED = "gradients not zeroed", "steps left out", "accumulated batches"
+OWN_RATE, OWN_DECAY = "learning rate of a tensor", "weight decay's tensors"
+CORRECTION, COUNTER, SCHEDULE = "bias correction", "step counter", "learning-rate schedule"
+
+KINDS: dict[str, tuple[Program, Program, str]] = {
+    "Adamax": (P(ADAM), P(made("Adamax", lr=1e-3)), "optimiser"),
+    "RAdam": (P(ADAM), P(made("RAdam")), "optimiser"),
+    "RAdam for SGD": (P(SGD), P(made("RAdam", lr=0.05)), "optimiser"),
+    "NAdam": (P(ADAM), P(made("NAdam", lr=1e-3)), "optimiser"),
+    "RMSprop": (P(ADAM), P(made("RMSprop", lr=1e-3)), "optimiser"),
+    "Adagrad": (P(ADAM), P(made("Adagrad", lr=1e-3)), "optimiser"),
+    "Adadelta": (P(ADAM), P(made("Adadelta", lr=1e-3)), "optimiser"),
+    "Rprop": (P(ADAM), P(made("Rprop", lr=1e-3)), "optimiser"),
+    "Lion": (P(ADAM), P(Lion), "optimiser"),
+    "SGD for Adam": (P(ADAM), P(sgd(lr=1e-3)), "optimiser"),
+    "AdamW for Adam": (P(adam(weight_decay=0.01)), P(ADAMW), "weight decay's place"),
+    "decay": (P(ADAM), P(adam(weight_decay=1e-3)), "weight decay"),
+    "decay of SGD": (P(MOMENTUM), P(sgd(momentum=0.9, weight_decay=1e-3)), "weight decay"),
+    "Nesterov": (P(MOMENTUM), P(sgd(momentum=0.9, nesterov=True)), "Nesterov momentum"),
+    "dampening": (P(MOMENTUM), P(sgd(momentum=0.9, dampening=0.1)), "dampening"),
+    "momentum": (P(SGD), P(MOMENTUM), "momentum"),
+    "epsilon": (P(ADAM), P(adam(eps=1e-5)), "epsilon's value"),
+    "beta_1": (P(ADAM), P(adam(betas=(0.8, 0.999))), "beta_1"),
+    "beta_2": (P(ADAM), P(adam(betas=(0.9, 0.99))), "beta_2"),
+    "amsgrad": (P(ADAM), P(adam(amsgrad=True)), "amsgrad"),
+    "rate": (P(SGD), P(sgd(lr=0.04)), "learning rate"),
+    "uphill": (P(SGD), P(sgd(maximize=True)), "sign"),
+    "counter from 2": (P(ADAM), P(lambda p: OwnAdam(p, first=2)), COUNTER),
+    "counter from 0": (P(ADAM), P(lambda p: OwnAdam(p, first=0)), COUNTER),
+    "uncorrected": (P(ADAM), P(lambda p: OwnAdam(p, mean=False, square=False)), CORRECTION),
+    "mean corrected": (P(ADAM), P(lambda p: OwnAdam(p, square=False)), CORRECTION),
+    "square corrected": (P(ADAM), P(lambda p: OwnAdam(p, mean=False)), CORRECTION),
+    "epsilon inside": (P(ADAM), P(lambda p: OwnAdam(p, inside=True)), "epsilon's place"),
+    "values clipped": (P(SGD), P(SGD, before=BY_VALUE), CLIPPING),
+    "values clipped, Adam": (P(ADAM), P(ADAM, before=BY_VALUE), CLIPPING),
+    "norm clipped": (P(MOMENTUM), P(MOMENTUM, before=BY_ALL), CLIPPING),
+    "norm clipped, Adam": (P(ADAM), P(ADAM, before=BY_ALL), CLIPPING),
+    "each norm clipped": (P(SGD), P(SGD, before=each_norm(0.1)), CLIPPING),
+    "each norm clipped, Adam": (P(ADAM), P(ADAM, before=each_norm(0.1)), CLIPPING),
+    "always clipped": (P(SGD), P(SGD, before=each_norm(1e-3)), CLIPPING),
+    "unit gradients": (
+        P(SGD), P(SGD, before=changing(lambda g: g / g.norm())), "normalised gradients",
+    ),
+    "centred": (P(SGD), P(SGD, before=changing(centred("inputs"))), CENTRED),
+    "centred, Adam": (P(ADAM), P(ADAM, before=changing(centred("inputs"))), CENTRED),
+    "all centred": (P(SGD), P(SGD, before=changing(centred("all"))), CENTRED),
+    "signed": (P(SGD), P(SGD, before=changing(torch.sign)), SIGN),
+    "signed, momentum": (P(MOMENTUM), P(MOMENTUM, before=changing(torch.sign)), SIGN),
+    "signed, Adam": (P(ADAM), P(ADAM, before=changing(torch.sign)), SIGN),
+    "scaled": (P(ADAM), P(ADAM, before=changing(lambda g: BATCH * g)), "gradient scale"),
+    "never zeroed": (P(SGD), P(SGD, zeroed=False), ZEROED),
+    "never zeroed, Adam": (P(ADAM), P(ADAM, zeroed=False), ZEROED),
+    "first of two": (P(SGD), P(SGD, takes=lambda step: step % 2 == 0), LEFT_OUT),
+    "last of two": (P(SGD), P(SGD, takes=lambda step: step % 2 == 1), LEFT_OUT),
+    "first of two, Adam": (P(ADAM), P(ADAM, takes=lambda step: step % 2 == 0), LEFT_OUT),
+    "mean of two": (P(SGD), P(SGD, **accumulating(2, mean=True)), GATHERED),
+    "sum of two": (P(SGD), P(SGD, **accumulating(2, mean=False)), GATHERED),
+    "mean of two, Adam": (P(ADAM), P(ADAM, **accumulating(2, mean=True)), GATHERED),
+    "mean of three, momentum": (P(MOMENTUM), P(MOMENTUM, **accumulating(3, mean=True)), GATHERED),
+    "new optimiser a step": (P(ADAM), P(lambda p: Fresh(p, ADAM)), "optimiser's memory"),
+    "averaged": (P(ADAM), P(ADAM, after=averaging(lambda step: 0.9)), AVERAGE),
+    "averaged, SGD": (P(SGD), P(SGD, after=averaging(lambda step: 0.9)), AVERAGE),
+    "averaged, momentum": (P(MOMENTUM), P(MOMENTUM, after=averaging(lambda step: 0.99)), AVERAGE),
+    "averaged by twos": (P(ADAM), P(ADAM, after=averaging(lambda step: 0.9, 2)), AVERAGE),
+    "mean of all": (P(ADAM), P(ADAM, after=averaging(lambda step: step / (step + 1))), AVERAGE),
+    "Lookahead": (P(SGD), P(SGD, **lookahead(2, 0.5)), AVERAGE),
+    "Lookahead, Adam": (P(ADAM), P(ADAM, **lookahead(3, 0.8)), AVERAGE),
+    "max norm": (P(SGD), P(SGD, after=MATRIX_NORM), LIMITED),
+    "max norm, Adam": (P(ADAM), P(ADAM, after=MATRIX_NORM), LIMITED),
+    "max norm of inputs": (P(SGD), P(SGD, after=ROW_NORM), LIMITED),
+    "max norm of tensors": (P(SGD), P(SGD, after=TENSOR_NORM), LIMITED),
+    "clamped": (P(ADAM), P(ADAM, after=CLAMPED), LIMITED),
+    "bfloat16": (P(SGD), P(SGD, after=limiting(lambda w: w.bfloat16().double())), ROUNDED),
+    "float16": (P(MOMENTUM), P(MOMENTUM, after=limiting(lambda w: w.half().double())), ROUNDED),
+    "float32": (P(ADAM), P(ADAM, after=limiting(lambda w: w.float().double())), ROUNDED),
+    "biases without decay": (P(ADAMW), P(grouped(ADAMW, weight_decay=(0.01, 0.0))), OWN_DECAY),
+    "biases without L2": (
+        P(adam(weight_decay=0.01)), P(grouped(ADAM, weight_decay=(0.01, 0.0))), OWN_DECAY,
+    ),
+    "one layer with decay": (P(ADAM), P(one_layer(ADAM, weight_decay=0.1)), "weight decay"),
+    "frozen": (P(ADAM), P(lambda parameters: ADAM(parameters[2:])), "frozen tensor"),
+    "biases faster": (P(SGD), P(grouped(SGD, lr=(0.05, 0.1))), OWN_RATE),
+    "one layer slower": (P(ADAM), P(one_layer(ADAM, 1, lr=1e-4)), OWN_RATE),
+    "warm-up": (P(ADAM), P(ADAM, rate=lambda step: (step + 1) / 100), SCHEDULE),
+    "cosine": (P(SGD), P(SGD, rate=lambda step: 0.5 * (1 + np.cos(np.pi * step / 50))), SCHEDULE),
+    "steep cosine": (
+        P(SGD), P(SGD, rate=lambda step: 0.5 * (1 + np.cos(np.pi * step / 8))), SCHEDULE,
+    ),
+    "exponential": (P(MOMENTUM), P(MOMENTUM, rate=lambda step: 0.97**step), SCHEDULE),
+}  # fmt: skip
+
+
+def named(a: Program, b: Program) -> list[str]:
+    return [cause.name for cause in explain(a.trace(), b.trace(), ("A", "B"), BATCH)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_one_program_does_otherwise_is_named_and_nothing_else(kind: str) -> None:
+    a, b, expected = KINDS[kind]
+    causes = explain(a.trace(), b.trace(), ("A", "B"), BATCH)
+    assert [cause.name for cause in causes] == [expected], causes
+    assert causes[0].gap < 1e-14
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["Adamax", "averaged", "max norm", "biases faster", "last of two"])
+def test_so_it_is_seen_from_the_other_side(kind: str) -> None:
+    a, b, expected = KINDS[kind]
+    assert named(b, a) == [expected]
+
+
+UNKNOWN: dict[str, tuple[Make, Hook, Hook]] = {
+    "noisy gradients": (SGD, changing(random(1e-3)), nothing),
+    "noisy weights": (ADAM, nothing, limiting(random(1e-4))),
+    "rule of nobody": (SGD, changing(lambda g: g * g.abs().sqrt()), nothing),
+}
+
+
+@pytest.mark.parametrize("kind", UNKNOWN)
+def test_what_no_known_rule_explains_is_said_to_be_unknown(kind: str) -> None:
+    make, before, after = UNKNOWN[kind]
+    b = Program(make, before=before, after=after)
+    (cause,) = explain(Program(make).trace(), b.trace(), ("A", "B"), BATCH)
+    assert cause.name == UNEXPLAINED
+    assert "the sides part at step 1, in 0.bias, 0.weight, 2.bias, 2.weight" in cause.text
+
+
+def test_rates_that_follow_no_plan_are_no_schedule() -> None:
+    b = Program(SGD, rate=lambda step: (1.0, 0.737261, 1.312317, 0.213991)[step])
+    (cause,) = explain(Program(SGD).trace(), b.trace(), ("A", "B"), BATCH)
+    assert cause.name == UNEXPLAINED
+    assert "with rates that follow no schedule it would be SGD(learning rate 0.05 0.0" in cause.text
+
+
+HEALTHY: dict[str, tuple[Make, Make]] = {
+    "SGD": (SGD, sgd(foreach=False)),
+    "Adam": (ADAM, adam(foreach=False)),
+    "Adam by hand": (ADAM, OwnAdam),
+    "AdamW": (ADAMW, made("AdamW", weight_decay=0.01, foreach=False)),
+    "RMSprop": (made("RMSprop"), made("RMSprop", foreach=False)),
+    "Adamax": (made("Adamax"), made("Adamax", foreach=False)),
+    "biases without decay": (grouped(ADAMW, weight_decay=(0.01, 0.0)),) * 2,
+}
+
+
+@pytest.mark.parametrize("kind", HEALTHY)
+def test_the_same_rule_leaves_no_cause(kind: str) -> None:
+    a, b = HEALTHY[kind]
+    rounding = limiting(random(1e-17))
+    assert named(Program(a), Program(b, after=rounding)) == []

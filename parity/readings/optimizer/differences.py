@@ -68,6 +68,9 @@ def _rescaled(a: Rule, b: Rule, batch_size: int | None) -> Iterator[Rule]:
             for count in range(1, 7):
                 clip = rounded(b.clip * ratio, count)
                 kind = {"clip_kind": b.clip_kind, "clip_epsilon": b.clip_epsilon}
+                if b.decay and b.decay_kind == "coupled":
+                    kind |= {"decay": rounded(b.decay * ratio, count), "decay_kind": "coupled"}
+                    kind |= {"spared": b.spared}
                 yield replace(tried.having(kind), clip=clip)
     if a.decay and a.decay_kind == b.decay_kind == "coupled":
         same["decay"] = a.decay

@@ -1,5 +1,6 @@
 """Tensors that follow the rule of the others with a learning rate or a decay of their own."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -19,24 +20,33 @@ def with_exceptions(base: Rule, record: Record) -> Rule | None:
         record: The steps of all that move.
     """
     base = replace(base, frozen=frozenset())
-    factors: list[tuple[str, float]] = []
-    decays: dict[str, Rule] = {}
+    found: dict[str, Rule] = {}
     for k in np.unique(record.tensor):
         own = record.at(record.tensor == k)
-        name = record.names[k]
-        found = base if explains(base, own) else _own(base, own)
-        if found is None:
+        rule = base if explains(base, own) else _own(base, own)
+        if rule is None:
             return None
-        if found.rates != base.rates:
-            factors.append((name, nearest_round(_ratio(found, base), 1e-9)))
-        decays[name] = replace(found, decay=0.0) if name in base.spared else found
-    kinds = {(rule.decay, rule.decay_kind) for rule in decays.values() if rule.decay}
-    if len(kinds) > 1:
+        found[record.names[k]] = rule
+    # What most tensors have is no exception.
+    ratios = {name: nearest_round(_ratio(rule, base), 1e-9) for name, rule in found.items()}
+    ((usual, _),) = Counter(ratios.values()).most_common(1)
+    rates = tuple(nearest_round(usual * rate, 1e-9) for rate in base.rates)
+    others = {name: nearest_round(ratio / usual, 1e-9) for name, ratio in ratios.items()}
+    decays = {
+        name: (rule.decay, rule.decay_kind)
+        for name, rule in found.items()
+        if rule.decay and not (rule is base and name in base.spared)
+    }
+    if len(set(decays.values())) > 1:
         return None
-    decay, kind = kinds.pop() if kinds else (0.0, base.decay_kind)
-    spared = frozenset(name for name, rule in decays.items() if not rule.decay) if decay else ()
+    decay, kind = next(iter(decays.values()), (0.0, base.decay_kind))
     rule = replace(
-        base, factors=tuple(factors), decay=decay, decay_kind=kind, spared=frozenset(spared)
+        base,
+        rates=base.rates if usual == 1 else rates,
+        factors=tuple((name, ratio) for name, ratio in others.items() if ratio != 1),
+        decay=decay,
+        decay_kind=kind,
+        spared=frozenset(found.keys() - decays.keys() if decay else ()),
     )
     return rule if explains(rule, record) else None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.arrays import Names
 from parity.readings.cause import Cause
 from parity.readings.optimizer.differences import nearest_pair
 from parity.readings.optimizer.fit import LIMIT, explains
@@ -26,9 +27,7 @@ UNEXPLAINED = "unexplained"
 """Name of what is no cause but the lack of one."""
 
 
-def explain(
-    a: Trace, b: Trace, names: tuple[str, str], batch_size: int | None = None
-) -> list[Cause]:
+def explain(a: Trace, b: Trace, names: Names, batch_size: int | None = None) -> list[Cause]:
     """The differences between two optimisers, most telling first; none where they agree.
 
     A cause's `gap` is the largest difference left in any one step, each begun from the weights that
@@ -69,9 +68,7 @@ def _identified(record: Record, other: Identified) -> Identified:
     return Identified((*like.rules, *blind.rules), blind.nearest or like.nearest)
 
 
-def _taken_out(
-    rules: tuple[Rule, Rule], record: Record, some: Record, names: tuple[str, str]
-) -> list[Cause]:
+def _taken_out(rules: tuple[Rule, Rule], record: Record, some: Record, names: Names) -> list[Cause]:
     """Each difference with what it leaves alone and with those before it."""
     rule = rules[0]
     causes: list[Cause] = []
@@ -128,9 +125,9 @@ def _gap(rule: Rule, record: Record) -> tuple[float, str]:
 
 
 def _unexplained(
-    records: tuple[Record, Record], found: tuple[Identified, Identified], names: tuple[str, str]
+    records: tuple[Record, Record], found: tuple[Identified, Identified], names: Names
 ) -> list[Cause]:
-    """Which tensors part at which step, what is known of the sides, how near anything came."""
+    """Which tensors part at which step, what is known of the sides, and how near anything came."""
     gap = float(np.abs(records[0].change - records[1].change).max())
     known = "".join(
         f" ({name}: {described(one.rules[0])})"

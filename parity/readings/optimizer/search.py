@@ -80,6 +80,10 @@ def _identify(record: Record, like: Rule | None) -> Identified:
         if not search.done:
             search.among(modified([Hypothesis(rule, tied=True)], record))
     rules = {_tidy(rule): None for rule in search.rules if regular(rule.rates)}
+    # A schedule explains nothing that steps of one length do.
+    known = like.rates if like else ()
+    steady = [rule for rule in rules if len(set(rule.rates)) == 1 or rule.rates == known]
+    rules = dict.fromkeys(steady) or rules
     return Identified(tuple(sorted(rules, key=search.order)), search.nearest)
 
 
@@ -87,12 +91,14 @@ def _everywhere(search: "_Search", record: Record) -> None:
     plain, common = list(members(rare=True)), list(members())
     search.among(plain)
     if search.rules:
-        if not search.done:  # clipped steps look like a schedule
+        if not search.done:
             found = tuple(search.rules)
             same = [Hypothesis(replace(rule, rates=()), tied=True) for rule in found[:MOST]]
             search.among(modified(same, record))
-            kin = [h for h in plain if any(_kin(h.rule, rule) for rule in found)]
-            search.among(clipped(kin, ("norm", "global norm")))
+            if not any(regular(rule.rates) for rule in search.rules):
+                # Clipped steps look like a schedule that nobody would have planned.
+                kin = [h for h in plain if any(_kin(h.rule, rule) for rule in found)]
+                search.among(clipped(kin, ("norm", "global norm")))
         return
     for hypotheses in (
         search.unsettled(decayed(plain, record)),
@@ -129,11 +135,13 @@ def _kin(a: Rule, b: Rule) -> bool:
 
 
 def _tidy(rule: Rule) -> Rule:
-    """Without the kind of a decay or a clipping that is not there."""
+    """Without the kind of a decay, a clipping or an average that is not there."""
     if not rule.decay:
         rule = replace(rule, decay_kind="decoupled", spared=frozenset())
     if not np.isfinite(rule.clip):
         rule = replace(rule, clip_kind="value", clip_epsilon=0.0)
+    if not rule.average and rule.average_kind in ("exponential", "Lookahead"):
+        rule = replace(rule, written=0, average_kind="exponential")
     return rule
 
 
@@ -173,7 +181,7 @@ class _Search:
                 tried = [fit(replace(found.hypothesis, rule=rule), self.few) for rule in rules]
                 found = min([found, *tried], key=lambda one: one.miss)
             found = fit(found.hypothesis, self.some)
-            if self.nearest is None or found.miss < self.nearest.miss:
+            if self.nearest is None or found.miss < self.nearest.miss > LIMIT:
                 self.nearest = found
             if found.miss <= LIMIT:
                 self.rules += [r for r in settled(found, self.some) if explains(r, self.some)]

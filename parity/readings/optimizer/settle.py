@@ -60,7 +60,7 @@ def _snapped(found: Fit, record: Record) -> Fit:
 
 def _variants(rule: Rule, record: Record) -> Iterator[Rule]:
     """What the learning rates of the fit can stand for."""
-    if rule.family == "Adam" and rule.epsilon_at == "first":
+    if rule.family == "Adamax" or (rule.family == "Adam" and rule.epsilon_at == "first"):
         for bias in ("exact", "float32", "none"):
             yield replace(rule, bias=bias)
     elif rule.family == "Adagrad" and rule.epsilon_at == "inside" and rule.epsilon > 1e-5:
@@ -123,7 +123,7 @@ def regular(rates: tuple[float, ...]) -> bool:
     They are round, or some function of the step's number: linear, exponential, inverse, or smooth.
     """
     known = np.array(rates)
-    if len(set(rates)) <= 2 or max(map(digits, rates)) <= 4:
+    if len(set(rates)) == 1 or max(map(digits, rates)) < 5:
         return True
     if len(rates) < 3 or not (known > 0).all():
         return len(rates) < 3 or _smooth(known)

@@ -60,7 +60,8 @@ FAMILIES: dict[str, tuple[Members, ...]] = {
     "Adam": (Members(_MOMENTS, _ADAM), Members(_MOMENTS, _ADAM | {"amsgrad": (True,)}, rare=True)),
     "Nadam": (Members(_MOMENTS, {"momentum_decay": (0.004, 1.0), "epsilon_at": ("last",)}),),
     "Adamax": (Members(_MOMENTS, _ADAM, rare=True),),
-    "RAdam": (Members(_MOMENTS, {"epsilon_at": ("first",)}, rare=True),),
+    # Its first steps say nothing of beta_2 and epsilon.
+    "RAdam": (Members(("beta_1",), {"epsilon": (1e-8, 1e-7)}, rare=True),),
     "Adadelta": (Members(("epsilon", "beta_2"), {"epsilon_at": ("inside",)}, rare=True),),
     "Lion": (Members(("beta_1", "beta_2"), rare=True),),
     "Rprop": (Members(rare=True),),
