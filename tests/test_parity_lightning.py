@@ -1,9 +1,13 @@
 """The adapter of Lightning: any LightningModule in lock step, and the guard as a callback."""
 
 import logging
+import os
 import random
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +22,7 @@ import parity.torch
 from parity.lightning import CollapseGuard, LockStep
 from parity.sides.lockstep import adapted
 from parity.watch.guard import CollapsedError
-from tests.conftest import make_digits
+from tests.conftest import ROOT, make_digits
 
 
 @pytest.fixture(autouse=True)
@@ -302,3 +306,38 @@ def test_batches_may_be_dictionaries(digits: tuple[Tensor, Tensor]) -> None:
     loader = DataLoader(TensorDataset(255 - x, y), 20, shuffle=True, collate_fn=collate)
     with pytest.raises(CollapsedError, match="every ReLU unit"):
         trainer.fit(Named(nn.ReLU()), loader)
+
+
+TWO_RANKS = """
+from tests.conftest import make_digits
+from tests.test_parity_lightning import Classifier
+import torch
+from lightning.pytorch import Trainer
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from parity.lightning import CollapseGuard
+
+digits = make_digits(20, 1)
+x, y = torch.tensor(digits.train_images).float(), torch.tensor(digits.train_labels).long()
+torch.manual_seed(0)
+trainer = Trainer(
+    max_epochs=2, accelerator="cpu", devices=2, strategy="ddp", logger=False,
+    enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    callbacks=[CollapseGuard()],
+)
+trainer.fit(Classifier(nn.ReLU()), DataLoader(TensorDataset(255 - x, y), 10))
+"""
+
+
+@pytest.mark.slow
+def test_two_ranks_stop_together(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(TWO_RANKS, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, script],
+        capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "CollapsedError: the network has collapsed in epoch 1" in done.stderr
+    assert "note: CollapseGuard" not in done.stderr

@@ -230,12 +230,30 @@ def test_not_even_one_that_fails() -> None:
 
 def test_training_and_inference_differ_as_they_should() -> None:
     model = MODELS["sequential"]
-    module = model.build()
+    module = model.build().eval()
     learning, answering = (answers(module, model.x, training) for training in (True, False))
     assert abs(learning["batch_norm_1"].mean(axis=0)).max() < 1e-6
     assert abs(answering["batch_norm_1"].mean(axis=0)).max() > 1e-3
     assert (learning["dropout_1"] != learning["activation_1"]).any()
     np.testing.assert_array_equal(answering["dropout_1"], answering["activation_1"])
+
+
+def test_what_a_program_keeps_in_inference_stays_there_in_training() -> None:
+    class Frozen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm1d(8)
+
+        def train(self, mode: bool = True) -> "Frozen":
+            super().train(mode)
+            self.norm.eval()
+            return self
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.norm(x)
+
+    given = answers(Frozen(), MODELS["sequential"].x, training=True)["batch_norm_1"]
+    np.testing.assert_allclose(given, MODELS["sequential"].x, rtol=1e-4)
 
 
 def test_a_layer_that_works_in_place_does_not_spoil_the_one_before() -> None:

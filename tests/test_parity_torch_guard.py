@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -71,6 +72,18 @@ class Augmented(nn.Module):
         return self.body(x.flip(2) if random.random() < 0.5 else x)  # noqa: S311
 
 
+class Plain(nn.Module):
+    """A ReLU that is a function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Linear(784, 32), nn.Linear(32, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(F.relu(self.first(x.flatten(1))))
+
+
 def test_a_training_is_the_same_to_the_bit_with_and_without(
     digits: tuple[Tensor, Tensor], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +125,24 @@ def test_mixed_precision_is_not_disturbed_either(digits: tuple[Tensor, Tensor]) 
     assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+def test_neither_is_a_compiled_module(in_place: bool, digits: tuple[Tensor, Tensor]) -> None:
+    x, y = digits
+    states, compilations = [], []
+    for guarded in (False, True):
+        torch.compiler.reset()
+        module, counter = Plain(), CompileCounter()
+        if in_place:
+            module.compile(backend=counter)
+        called = module if in_place else torch.compile(module, backend=counter)
+        torch.manual_seed(1)
+        train(called, x / 255, y, steps=4, guarded=guarded)
+        states.append(module.state_dict())
+        compilations.append(counter.frame_count)
+    assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())
+    assert compilations[0] == compilations[1] > 0
+
+
 def test_the_order_of_a_loader_stays_as_it_is(digits: tuple[Tensor, Tensor]) -> None:
     x, y = digits
     orders = []
@@ -135,15 +166,6 @@ def test_all_ones_on_255_minus_x_is_seen_in_the_first_steps(digits: tuple[Tensor
 
 
 def test_so_are_relus_that_are_functions(digits: tuple[Tensor, Tensor]) -> None:
-    class Plain(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            torch.manual_seed(0)
-            self.first, self.second = nn.Linear(784, 32), nn.Linear(32, 10)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.second(F.relu(self.first(x.flatten(1))))
-
     x, y = digits
     with pytest.raises(CollapsedError, match="every ReLU unit after layer 1 is dead"):
         train(Plain(), 255 - x, y)
