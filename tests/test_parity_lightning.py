@@ -54,7 +54,7 @@ class Classifier(LightningModule):
         self.body = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), *hidden, nn.Linear(32, 10))
         self.loss = nn.CrossEntropyLoss(weight=torch.ones(10))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.body(x)
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
@@ -157,7 +157,7 @@ def two_networks(module: Classifier) -> None:
 
 
 def two_optimisers(module: Classifier) -> None:
-    module.configure_optimizers = lambda: [sgd(module), sgd(module)]
+    vars(module)["configure_optimizers"] = lambda: [sgd(module), sgd(module)]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,8 @@ class Hidden(WithoutForward):
     """Its weights work, but none of its modules does."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
-        first, last = self.body[1], self.body[-1]
+        first: Any = self.body[1]
+        last: Any = self.body[-1]
         return F.cross_entropy(last.bias + first.weight.mean(), batch[1][0])
 
 
@@ -259,7 +260,7 @@ class ByHand(Classifier):
         self.automatic_optimization = False
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        optimizer = self.optimizers()
+        optimizer: Any = self.optimizers()
         for _ in range(2):
             optimizer.zero_grad()
             self.manual_backward(F.cross_entropy(self(batch[0]), batch[1]))

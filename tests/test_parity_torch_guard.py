@@ -17,7 +17,7 @@ from parity.watch.guard import CollapsedError
 from tests.conftest import make_digits
 from tests.torch_models import Conv, Recurrent
 
-Loss = Callable[[Any, Tensor], Tensor]
+Loss = Callable[[Any, Tensor], Any]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ class Augmented(nn.Module):
         super().__init__()
         self.body = network(nn.BatchNorm1d(32), nn.ReLU(inplace=True), nn.Dropout(0.3))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         x = x + torch.rand(()) * random.random() * np.random.rand()  # noqa: NPY002, S311
         return self.body(x.flip(2) if random.random() < 0.5 else x)  # noqa: S311
 
@@ -80,7 +80,7 @@ class Plain(nn.Module):
         torch.manual_seed(0)
         self.first, self.second = nn.Linear(784, 32), nn.Linear(32, 10)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.second(F.relu(self.first(x.flatten(1))))
 
 
@@ -90,7 +90,7 @@ def test_a_training_is_the_same_to_the_bit_with_and_without(
     x, y = digits
     states = []
     for guarded in (False, True):
-        module = Augmented()
+        module: Any = Augmented()
         module.body[2].eval()  # a mode of its own
         torch.manual_seed(1)
         np.random.seed(1)  # noqa: NPY002
@@ -118,7 +118,7 @@ def test_mixed_precision_is_not_disturbed_either(digits: tuple[Tensor, Tensor]) 
                 with torch.autocast("cpu", torch.bfloat16):
                     if guarded:
                         guard.watcher.after(1, optimizer)
-                    loss = F.cross_entropy(module(x[:32] / 255), y[:32])
+                    loss: Any = F.cross_entropy(module(x[:32] / 255), y[:32])
                 loss.backward()
                 optimizer.step()
         states.append(module.state_dict())
@@ -134,7 +134,7 @@ def test_neither_is_a_compiled_module(in_place: bool, digits: tuple[Tensor, Tens
         module, counter = Plain(), CompileCounter()
         if in_place:
             module.compile(backend=counter)
-        called = module if in_place else torch.compile(module, backend=counter)
+        called: Any = module if in_place else torch.compile(module, backend=counter)
         torch.manual_seed(1)
         train(called, x / 255, y, steps=4, guarded=guarded)
         states.append(module.state_dict())
@@ -183,7 +183,7 @@ def test_answers_that_do_not_depend_on_the_inputs_are_seen_when_there_was_time_e
             super().__init__()
             self.layer = nn.Linear(4, 3)
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return self.layer(torch.zeros_like(x))
 
     x, y = torch.rand(200, 4), torch.arange(200) % 3
@@ -254,7 +254,7 @@ OTHERS: dict[str, tuple[Callable[[], nn.Module], Tensor, Tensor, Loss]] = {
 def test_a_healthy_training_hears_nothing(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
     build, x, y, loss = HEALTHY[name]
-    train(build(), x, y, loss, steps=1040)
+    train(build(), x, y, loss, steps=200 if build in (Conv, Recurrent) else 1040)
     assert capsys.readouterr().err == ""
 
 
@@ -287,7 +287,7 @@ def test_a_model_that_cannot_be_asked_trains_all_the_same(
             super().__init__()
             self.layer = nn.Linear(8, 3)
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             if not self.training:
                 raise RuntimeError("not in\ninference")
             return self.layer(x)
