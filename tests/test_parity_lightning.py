@@ -1,9 +1,13 @@
 """The adapter of Lightning: any LightningModule in lock step, and the guard as a callback."""
 
 import logging
+import os
 import random
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +22,7 @@ import parity.torch
 from parity.lightning import CollapseGuard, LockStep
 from parity.sides.lockstep import adapted
 from parity.watch.guard import CollapsedError
-from tests.conftest import make_digits
+from tests.conftest import ROOT, make_digits
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +54,7 @@ class Classifier(LightningModule):
         self.body = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), *hidden, nn.Linear(32, 10))
         self.loss = nn.CrossEntropyLoss(weight=torch.ones(10))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.body(x)
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
@@ -153,7 +157,7 @@ def two_networks(module: Classifier) -> None:
 
 
 def two_optimisers(module: Classifier) -> None:
-    module.configure_optimizers = lambda: [sgd(module), sgd(module)]
+    vars(module)["configure_optimizers"] = lambda: [sgd(module), sgd(module)]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +247,8 @@ class Hidden(WithoutForward):
     """Its weights work, but none of its modules does."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
-        first, last = self.body[1], self.body[-1]
+        first: Any = self.body[1]
+        last: Any = self.body[-1]
         return F.cross_entropy(last.bias + first.weight.mean(), batch[1][0])
 
 
@@ -255,7 +260,7 @@ class ByHand(Classifier):
         self.automatic_optimization = False
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        optimizer = self.optimizers()
+        optimizer: Any = self.optimizers()
         for _ in range(2):
             optimizer.zero_grad()
             self.manual_backward(F.cross_entropy(self(batch[0]), batch[1]))
@@ -302,3 +307,38 @@ def test_batches_may_be_dictionaries(digits: tuple[Tensor, Tensor]) -> None:
     loader = DataLoader(TensorDataset(255 - x, y), 20, shuffle=True, collate_fn=collate)
     with pytest.raises(CollapsedError, match="every ReLU unit"):
         trainer.fit(Named(nn.ReLU()), loader)
+
+
+TWO_RANKS = """
+from tests.conftest import make_digits
+from tests.test_parity_lightning import Classifier
+import torch
+from lightning.pytorch import Trainer
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from parity.lightning import CollapseGuard
+
+digits = make_digits(20, 1)
+x, y = torch.tensor(digits.train_images).float(), torch.tensor(digits.train_labels).long()
+torch.manual_seed(0)
+trainer = Trainer(
+    max_epochs=2, accelerator="cpu", devices=2, strategy="ddp", logger=False,
+    enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    callbacks=[CollapseGuard()],
+)
+trainer.fit(Classifier(nn.ReLU()), DataLoader(TensorDataset(255 - x, y), 10))
+"""
+
+
+@pytest.mark.slow
+def test_two_ranks_stop_together(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(TWO_RANKS, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, script],
+        capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "CollapsedError: the network has collapsed in epoch 1" in done.stderr
+    assert "note: CollapseGuard" not in done.stderr

@@ -33,7 +33,7 @@ def everything(module: nn.Module) -> list[Any]:
         [part.training for part in module.modules()],
         [parameter.grad for parameter in module.parameters()],
         torch.get_rng_state(),
-        np.random.get_state()[1],  # noqa: NPY002
+        np.random.get_state(legacy=False)["state"],  # noqa: NPY002
         random.getstate(),
     ]
 
@@ -153,9 +153,7 @@ def rnn(x: Array, kernel: Array, recurrent: Array, bias: Array) -> Array:
 @pytest.mark.parametrize(
     ("cell", "by_hand"), [(nn.LSTM, lstm), (nn.GRU, gru), (nn.RNN, rnn)], ids=["lstm", "gru", "rnn"]
 )
-def test_gates_are_in_the_order_of_keras(
-    cell: type[nn.RNNBase], by_hand: Callable[..., Array]
-) -> None:
+def test_gates_are_in_the_order_of_keras(cell: Any, by_hand: Callable[..., Array]) -> None:
     module = Recurrent(cell).double()
     x = MODELS["recurrent"].x
     table, given = weights(module, x), answers(module, x)
@@ -196,12 +194,14 @@ def test_a_look_leaves_no_trace(model: Model, training: bool) -> None:
 class Noisy(nn.Module):
     """Draws from all generators, and counts."""
 
+    count: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.layer = nn.Linear(8, 3)
         self.register_buffer("count", torch.zeros(()))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         self.count += 1
         noise = torch.rand(()) + random.random() + np.random.rand()  # noqa: NPY002, S311
         return self.layer(x + noise)
@@ -230,12 +230,30 @@ def test_not_even_one_that_fails() -> None:
 
 def test_training_and_inference_differ_as_they_should() -> None:
     model = MODELS["sequential"]
-    module = model.build()
+    module = model.build().eval()
     learning, answering = (answers(module, model.x, training) for training in (True, False))
     assert abs(learning["batch_norm_1"].mean(axis=0)).max() < 1e-6
     assert abs(answering["batch_norm_1"].mean(axis=0)).max() > 1e-3
     assert (learning["dropout_1"] != learning["activation_1"]).any()
     np.testing.assert_array_equal(answering["dropout_1"], answering["activation_1"])
+
+
+def test_what_a_program_keeps_in_inference_stays_there_in_training() -> None:
+    class Frozen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm1d(8)
+
+        def train(self, mode: bool = True) -> "Frozen":
+            super().train(mode)
+            self.norm.eval()
+            return self
+
+        def forward(self, x: Tensor) -> Any:
+            return self.norm(x)
+
+    given = answers(Frozen(), MODELS["sequential"].x, training=True)["batch_norm_1"]
+    np.testing.assert_allclose(given, MODELS["sequential"].x, rtol=1e-4)
 
 
 def test_a_layer_that_works_in_place_does_not_spoil_the_one_before() -> None:
@@ -245,12 +263,28 @@ def test_a_layer_that_works_in_place_does_not_spoil_the_one_before() -> None:
     np.testing.assert_array_equal(np.maximum(given["batch_norm_1"], 0), given["activation_1"])
 
 
+def test_channels_come_last_behind_a_sum_and_in_sequences() -> None:
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.planes, self.line = nn.Conv2d(2, 2, 3, padding=1), nn.Conv1d(2, 5, 3)
+
+        def forward(self, x: Tensor) -> Any:
+            return torch.tanh(self.line(torch.relu(x + self.planes(x)).flatten(2)))
+
+    given = answers(Residual(), np.ones((3, 2, 4, 5)))
+    assert {name: values.shape for name, values in given.items()} == {
+        "conv_1": (3, 4, 5, 2), "activation_1": (3, 4, 5, 2), "flatten_1": (3, 2, 20),
+        "conv_2": (3, 18, 5), "activation_2": (3, 18, 5),
+    }  # fmt: skip
+
+
 def test_dead_units_are_seen_in_modules_and_in_functions() -> None:
     module = Functional()
     with torch.no_grad():
         module.body.bias[:2] = -100
     assert dead_units(module, MODELS["functional"].x)["activation_1"] == pytest.approx(0.4, abs=0.2)
-    conv = Conv()
+    conv: Any = Conv()
     with torch.no_grad():
         conv.features[1].bias[1:] = -100
     assert dead_units(conv, MODELS["convolutional"].x) == {"activation_1": 0.75}
@@ -264,7 +298,7 @@ def test_classes_derived_from_layers_are_what_they_are_derived_from() -> None:
         pass
 
     class Swish(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return x * torch.sigmoid(x)
 
     x = np.ones((2, 3, 8))
@@ -328,7 +362,7 @@ def test_steps_are_those_of_a_plain_loop() -> None:
     optimizer = torch.optim.Adam(plain.parameters())
     for _ in range(3):
         optimizer.zero_grad()
-        loss = F.cross_entropy(plain(torch.tensor(model.x)), torch.tensor(LABELS))
+        loss: Any = F.cross_entropy(plain(torch.tensor(model.x)), torch.tensor(LABELS))
         loss.backward()
         optimizer.step()
         assert side.step(model.x, LABELS) == loss.item()
@@ -349,7 +383,7 @@ def test_new_tensors_of_a_module_are_in_its_arithmetic() -> None:
             super().__init__()
             self.cell = nn.GRUCell(8, 3)
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return self.cell(x, torch.zeros(len(x), 3))
 
     side = lock_step(Adds())
@@ -369,7 +403,7 @@ def test_forward_begins_with_what_the_first_layer_is_fed_and_ends_in_logits() ->
             super().__init__()
             self.body, self.head, self.ends = nn.Linear(16, 5), nn.Linear(5, 3), ends
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return self.ends(self.head(torch.relu(self.body(x.flatten(1) / 255))))
 
     images = np.random.default_rng(0).integers(0, 256, (6, 4, 4)).astype(np.uint8)

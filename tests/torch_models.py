@@ -17,7 +17,7 @@ class Functional(nn.Module):
         self.head, self.body = nn.Linear(5, 3), nn.Linear(8, 5)
         self.never = nn.Linear(2, 2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.head(F.dropout(F.relu(self.body(x)), 0.5, self.training))
 
 
@@ -33,7 +33,7 @@ class Conv(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.head = nn.Linear(8, 3)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         x = self.deep(F.max_pool2d(self.features(x), 2))
         return self.head(self.pool(x).flatten(1))
 
@@ -41,13 +41,13 @@ class Conv(nn.Module):
 class Recurrent(nn.Module):
     """Looks integers up, and gives several tensors."""
 
-    def __init__(self, cell: type[nn.RNNBase] = nn.LSTM) -> None:
+    def __init__(self, cell: Any = nn.LSTM) -> None:
         super().__init__()
         self.table = nn.Embedding(11, 5)
         self.cell = cell(5, 4, batch_first=True)
         self.head = nn.Linear(4, 3)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> Any:
         values, _ = self.cell(self.table(x))
         return self.head(values[:, -1]), values
 
@@ -62,7 +62,7 @@ class Shared(nn.Module):
         self.act = nn.Tanh()
         self.head.weight = self.table.weight
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         x = self.table(x).mean(1)
         return self.head(self.act(self.twice(self.act(self.twice(x)))))
 
@@ -77,7 +77,7 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(4)
         self.head = nn.Linear(4, 3)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         x = torch.cat([self.token.expand(len(x), -1, -1), x], dim=1)
         x = self.norm(x + self.attention(x, x, x)[0])
         return self.head(x[:, 0])

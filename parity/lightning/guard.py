@@ -90,13 +90,15 @@ class CollapseGuard(Callback):
 
     def _fed(self, part: nn.Module, args: Any, kwargs: Any) -> None:
         """Keep what the network is fed in the first steps, before it has learned it."""
+        whole = part is self._module
+        redirected = whole and getattr(part.forward, "__func__", None) is not type(part).forward
+        if self._batch is None or self.watcher.looking or redirected:
+            return  # several ranks call training_step in the place of forward
         batch, self._batch = self._batch, None
-        if batch is None or self.watcher.looking:
-            return
         x = _copy(args if not kwargs else {} if args else kwargs)
         if self.watcher.samples:
             self.watcher.extend(x, _targets(batch))
-        elif part is not self._module and self._parts > 1:
+        elif not whole and self._parts > 1:
             self.watcher.leave_out("it has no forward(), and not one module with weights but more")
         elif not x:
             self.watcher.leave_out("its network is called with named and unnamed arguments")

@@ -63,6 +63,12 @@ class _Watch(TorchFunctionMode):
     def __init__(self, module: nn.Module, seen: Callable[[Call], object]) -> None:
         super().__init__()
         self.units = list(units(module))
+        self.compiled: list[tuple[nn.Module, Any]] = [
+            (part, part._compiled_call_impl)
+            for part in module.modules()
+            if getattr(part, "_compiled_call_impl", None) is not None
+        ]
+        """What works eagerly meanwhile, so that no hook is compiled."""
         self.seen = seen
         self.within = 0
         """Layers that are at work and whose functions are their own."""
@@ -71,6 +77,8 @@ class _Watch(TorchFunctionMode):
 
     def __enter__(self) -> "_Watch":
         self.handles = []
+        for part, _ in self.compiled:
+            part._compiled_call_impl = None
         for unit in self.units:
             if unit.whole:
                 self.handles.append(unit.module.register_forward_pre_hook(self._enter))
@@ -84,6 +92,8 @@ class _Watch(TorchFunctionMode):
         super().__exit__(*error)  # type: ignore[no-untyped-call]
         for handle in self.handles:
             handle.remove()
+        for part, implementation in self.compiled:
+            part._compiled_call_impl = implementation
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None

@@ -147,8 +147,10 @@ class Watcher:
         self.looking = True
         try:
             seen = look(self.network, self.x)
+            if not seen.outputs.ndim:
+                raise TypeError("the network gives one number for all samples")
         except Exception as failure:  # a model is anyone's code, and must train all the same
-            error = f"{type(failure).__name__}: {' '.join(str(failure).split())[:200]}"
+            seen, error = None, f"{type(failure).__name__}: {' '.join(str(failure).split())[:200]}"
         self.looking = False
         said = self.agree((seen.outputs, seen.dead, "") if seen else (None, {}, error))
         outputs, dead, error = said
