@@ -143,7 +143,7 @@ def seed_disagreement(a: list[Ints], b: list[Ints], draws: int = 1999) -> Disagr
 
 
 def _between_within(distances: Floats, is_b: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Mean distances of runs dealt in D ways, bool [D, R], to two sides; NaN where both are single."""
+    """Mean distances of runs dealt to two sides in D ways, bool [D, R]; NaN within single runs."""
     b = is_b.astype(float)
     sides = 1 - b, b
     sizes = [side.sum(axis=1) for side in sides]
