@@ -92,6 +92,14 @@ def test_what_is_wrong_in_another_way_is_not_taken_for_an_order(name: str) -> No
     assert comparison.verdict in (parity.Verdict.DIFFERENT, parity.Verdict.COLLAPSED)
 
 
+@pytest.mark.parametrize("fixed", [0, 1, 2])
+def test_permuted_classes_that_are_equally_frequent_are_no_order(fixed: int) -> None:
+    """One that is left in its place among ten makes as many agree as chance does."""
+    truth = np.arange(500) % 10
+    renamed = np.r_[np.arange(fixed), np.roll(np.arange(fixed, 10), 1)]
+    check_comparable(side("A", [truth], truth), side("B", [renamed[truth]], truth))
+
+
 def test_guesses_as_frequent_as_the_classes_are_hardly_ever_taken_for_an_order() -> None:
     taken = 0
     for guesses in RNG.choice(LABELS, (100, len(LABELS))):

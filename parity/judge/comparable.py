@@ -1,6 +1,7 @@
 """Do two sides answer the same questions, in the same order?"""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from parity.errors import ParityError
@@ -101,8 +102,7 @@ def _shuffled(best: Run, run: Run) -> bool:
     table = statistics.confusion(best.predicted, run.predicted, classes)
     first, second = table.sum(axis=1), table.sum(axis=0)
     chance = float((first / count) @ (second / count))
-    agree = float(np.trace(table)) / count
-    if chance > 0.9 or agree > chance + 4 * np.sqrt(chance * (1 - chance) / count):
+    if chance > 0.9 or _associated(table):
         return False
     if best.labels is not None and _accuracy(best) < (1 + chance) / 2:
         return False
@@ -110,6 +110,18 @@ def _shuffled(best: Run, run: Run) -> bool:
     statistic = float(((first - second) ** 2 / np.maximum(both, 1)).sum())
     limit = LIKELY if _as_confident(best, run) else SURE
     return bool(special.chdtr(int((both > 0).sum()) - 1, statistic) < limit)
+
+
+def _associated(table: NDArray[np.int64]) -> bool:
+    """Whether one model's class tells anything of the other's (chi-squared test, Pearson 1900).
+
+    Swapped or shifted classes do, however few of the images are answered alike.
+    """
+    seen = table[np.ix_(table.sum(axis=1) > 0, table.sum(axis=0) > 0)]
+    expected = np.outer(seen.sum(axis=1), seen.sum(axis=0)) / seen.sum()
+    statistic = float(((seen - expected) ** 2 / expected).sum())
+    df = (len(seen) - 1) * (len(seen.T) - 1)
+    return df == 0 or bool(special.chdtrc(df, statistic) < 1e-4)
 
 
 def _as_confident(best: Run, run: Run) -> bool:

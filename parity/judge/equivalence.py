@@ -133,22 +133,24 @@ def seed_disagreement(a: list[Ints], b: list[Ints], draws: int = 1999) -> Disagr
         for j in range(i):
             distances[i, j] = distances[j, i] = (first != runs[j]).mean()
     is_b = np.arange(len(runs)) >= len(a)
-    between, within = _between_within(distances, is_b)
+    (between,), (within,) = _between_within(distances, is_b[None])
     if min(len(a), len(b)) < 2:
-        return Disagreement(between, math.nan, 1.0)
+        return Disagreement(float(between), float(within), 1.0)
     rng = np.random.default_rng(0)
-    at_least = 1
-    for _ in range(draws):
-        dealt_between, dealt_within = _between_within(distances, rng.permutation(is_b))
-        at_least += dealt_between - dealt_within >= between - within - 1e-12
-    return Disagreement(between, within, at_least / (1 + draws))
+    dealt = _between_within(distances, np.stack([rng.permutation(is_b) for _ in range(draws)]))
+    at_least = 1 + int((dealt[0] - dealt[1] >= between - within - 1e-12).sum())
+    return Disagreement(float(between), float(within), at_least / (1 + draws))
 
 
-def _between_within(distances: Floats, is_b: NDArray[np.bool_]) -> tuple[float, float]:
-    between = float(distances[np.ix_(~is_b, is_b)].mean())
+def _between_within(distances: Floats, is_b: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Mean distances of runs dealt to two sides in D ways, bool [D, R]; NaN within single runs."""
+    b = is_b.astype(float)
+    sides = 1 - b, b
+    sizes = [side.sum(axis=1) for side in sides]
+    between = ((sides[0] @ distances) * b).sum(axis=1) / (sizes[0] * sizes[1])
     within = [
-        distances[np.ix_(side, side)].sum() / (side.sum() * (side.sum() - 1))
-        for side in (~is_b, is_b)
-        if side.sum() > 1
+        ((side @ distances) * side).sum(axis=1) / (size * (size - 1))
+        for side, size in zip(sides, sizes, strict=True)
+        if size[0] > 1
     ]
-    return between, float(np.mean(within)) if within else math.nan
+    return between, np.mean(within, axis=0) if within else np.full(len(b), np.nan)
