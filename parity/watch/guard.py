@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.run_record import Predictions
-from parity.watch.collapse import CollapseLimits, Reading, dead_layers
+from parity.watch.collapse import CollapseLimits, Reading, dead_layers, smothered
 from parity.watch.diagnosis import Case, Finding, diagnose
-from parity.watch.fingerprint import Fingerprint, change, intended
+from parity.watch.fingerprint import Fingerprint, intended
+from parity.watch.pixels.change import change
 from parity.watch.symptoms import Layer, Symptoms, Weights, changes_of
 
 Floats = NDArray[np.floating[Any]]
@@ -172,6 +173,7 @@ class Guard:
         symptoms = self.symptoms
         symptoms.epoch, symptoms.step = epoch, step
         symptoms.train_accuracy = train_accuracy
+        symptoms.validation_counts = np.bincount(labels, minlength=logits.shape[1]).tolist()
         accuracy = float((logits.argmax(axis=1) == labels).mean())
         symptoms.best_accuracy = max(symptoms.best_accuracy or 0.0, accuracy)
         self._measure(weights, dead, learning_rate, train_loss)
@@ -179,7 +181,7 @@ class Guard:
         patience = LIMITS.steps if self._fed_otherwise else LIMITS.patience
         reading = self._read(step, labels, logits, dead)
         signs += reading.signs(settled=step >= patience, limits=LIMITS)
-        if signs:
+        if signs := signs or smothered(dead, reading, LIMITS):
             self._collapsed(signs, labels, logits, sample_ids)
         if self.writes:
             symptoms.save(self.run_dir)
@@ -201,6 +203,10 @@ class Guard:
             seen: Test images as the network got them, [N, H, W].
             weights: That answered.
             repeat_difference: Largest difference between logits of the same images, asked twice.
+
+        Raises:
+            CollapsedError: what this guard has seen trained has collapsed, for a cause that can be
+                named or after steps enough, and the reaction is to stop.
         """
         self.symptoms.seen = Fingerprint.of(seen)
         self.symptoms.repeat_difference = repeat_difference
@@ -208,12 +214,17 @@ class Guard:
             changes = changes_of(weights, self._initial)
             for layer in self.symptoms.layers:
                 layer.evaluated_change = changes[layer.name]
-        if not self.writes:
-            return
-        self.symptoms.save(self.run_dir)
+        if self.writes:
+            self.symptoms.save(self.run_dir)
         case = Case(logits, labels, self.symptoms)
-        if case.signs and not self._said:
-            self._say(case.signs, diagnose(case), "on the test set")
+        if not case.signs or self._said:
+            return
+        findings = diagnose(case)
+        trained_here = bool(self._initial)
+        if trained_here and self.reaction == "stop" and (findings or not case.young):
+            raise CollapsedError(_text(case.signs, findings, "on the test set") + self._evidence())
+        if self.writes:
+            self._say(case.signs, findings, "on the test set")
 
     def _read(
         self, step: int, labels: NDArray[np.int64], logits: Floats, dead: dict[str, float]
@@ -259,10 +270,12 @@ class Guard:
             answers.save(self.run_dir, COLLAPSE_FILE)
         when = f"in epoch {symptoms.epoch or 1}, after {symptoms.step:,} steps"
         if self.reaction == "stop":
-            where = f"\n  evidence: {self.run_dir}; --guard warn goes on all the same"
-            raise CollapsedError(_text(signs, findings, when) + where)
+            raise CollapsedError(_text(signs, findings, when) + self._evidence())
         if self.writes:
             self._say(signs, findings, when)
+
+    def _evidence(self) -> str:
+        return f"\n  evidence: {self.run_dir}; --guard warn goes on all the same"
 
     @staticmethod
     def _say(signs: list[str], findings: list[Finding], when: str) -> None:

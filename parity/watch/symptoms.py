@@ -50,6 +50,7 @@ class Symptoms:
 
     Attributes:
         class_counts: Training images of each class.
+        validation_counts: Validation images of each class, of those that were looked at.
         early_gap: By how much, within the first epoch, the accuracy on a training batch exceeded
             that on validation images, at most.
         raw: The raw training images.
@@ -74,6 +75,7 @@ class Symptoms:
     """
 
     class_counts: list[int] | None = None
+    validation_counts: list[int] | None = None
     early_gap: float | None = None
     raw: Fingerprint | None = None
     intended: Fingerprint | None = None

@@ -1,0 +1,206 @@
+"""What happened to images between two places, in words: known changes are tried and compared.
+
+Whatever may have been done is done to examples of the images as they were. The fewest steps after
+which those look like the images as they are now are the explanation; where no steps do, what is
+different is said, and that it is not known why.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.watch.fingerprint import Fingerprint
+from parity.watch.pixels.levels import CLOSE, inverts, level_words
+from parity.watch.pixels.look import FEATURES, Floats, Look
+from parity.watch.pixels.transforms import TURNED, Step, sampled, steps
+
+ALIKE = 3.0
+"""Largest difference of a feature, in its own unit, of images that look the same."""
+KIN = 0.25
+"""Share of the deviation between images by which their mean may differ for other writers' sake."""
+UNLIKE = 0.16
+"""Unit of the logarithm of distances to the nearest image."""
+VARIES = 0.5
+"""Relative deviation of those distances, at least."""
+TRIED = 40
+"""Images, about, that are changed on trial."""
+DEEPEST = 4
+"""Steps at most that are put together."""
+BEAM = 4
+"""Explanations that are kept from one number of steps to the next."""
+SHAPE = 14
+"""Pixels to a side in which images are compared, whichever way up they are."""
+FEW = 10
+"""Images below which there is no telling which way up they are."""
+ORDER = ("turn", "size", "place", "pen", "blur", "light", "noise")
+"""In which a picture comes about: what is drawn where, with what, in which light."""
+
+
+def change(expected: Fingerprint, seen: Fingerprint) -> str | None:
+    """What was done to the pixels, in words that follow "the pixels"; None where nothing was.
+
+    Args:
+        expected: Of the images as they should be.
+        seen: Of the images as they are.
+    """
+    if seen.finite < 1:
+        return f"hold values that are not finite ({1 - seen.finite:.2%})"
+    if expected.maximum == expected.minimum:
+        return None
+    if seen.maximum == seen.minimum:
+        return "are blank: every pixel has the same value"
+    then, now = Look.of(expected.examples), Look.of(seen.examples, seen.levels)
+    best = _explain(then, now)
+    close = 2 * CLOSE if any(step.kind != "turn" for step in best.taken) else CLOSE
+    levels = level_words(best.look, now, expected, close)
+    said = [step.words for step in best.taken]
+    said = ([levels] if levels is not None else []) + said
+    if best.worst < ALIKE:
+        return _joined(said) if said else None
+    nearest = f"; the nearest that is known: they {_joined(said)}" if said else ""
+    return f"differ, and I do not know how it came about: {_told(best, now)}{nearest}"
+
+
+def _joined(said: list[str]) -> str:
+    if len(said) == 1:
+        return said[0]
+    short = [words.partition(":")[0] for words in said]
+    return ", ".join(short[:-1]) + " and " + short[-1]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Images as they would be after some steps, beside those that are seen.
+
+    Attributes:
+        taken: The steps, in the order in which a picture comes about.
+        look: What the images look like then.
+        differences: By how much each feature still differs, in its own unit, float64 [F + 1]; the
+            last one is how far the images that are seen are from the nearest of these.
+    """
+
+    taken: tuple[Step, ...]
+    look: Look
+    differences: Floats
+
+    @classmethod
+    def of(cls, then: Look, now: Look, *taken: Step) -> "_Trial":
+        """Take the steps and compare."""
+        top = float(then.ink.max())
+        if not 0 < top < 1.2:  # images that are standardised one by one have no highest level
+            top = 1.0
+        ink = then.ink[:: max(1, len(then.ink) // TRIED)] / top
+        taken = tuple(sorted(taken, key=lambda step: ORDER.index(step.kind)))
+        for step in taken:
+            ink = step.do(ink)
+        if np.ptp(ink) == 0:
+            return cls(taken, then, np.full(len(FEATURES) + 1, np.inf))
+        look = Look.of(then.paper + then.depth * top * ink)
+        return cls(taken, look, _apart(look, now))
+
+    @property
+    def worst(self) -> float:
+        return float(self.differences.max())
+
+    @property
+    def cost(self) -> float:
+        return float((self.differences.clip(0, 4 * ALIKE) ** 2).sum())
+
+
+def _apart(look: Look, now: Look) -> Floats:
+    """Compared as they are, and as if the nearest of each image were all there is.
+
+    The second makes up for other shares of the classes; the better one counts.
+    """
+    before, after = _centred(look), _centred(now)
+    apart, nearest = _nearest(after, before)
+    among, _ = _nearest(before, before, itself=False)
+    far = np.log(max(float(apart.mean()), 1e-9) / max(float(among.mean()), 1e-9))
+    varies = max(VARIES, float(apart.std() / max(float(apart.mean()), 1e-9)))
+    unlike = max(0.0, float(far)) / np.hypot(UNLIKE, varies / np.sqrt(len(apart)))
+    even = np.full(len(before), 1 / len(before))
+    matched = np.bincount(nearest, minlength=len(before)) / len(nearest)
+    few = np.sqrt(1 + 3 / len(now.figures))
+    results = []
+    for shares in (even, matched):
+        mean = shares @ look.figures
+        spread = np.sqrt(shares @ (look.figures - mean) ** 2)
+        deviation = np.maximum(spread, now.figures.std(axis=0))
+        chance = KIN**2 + (shares**2).sum() + 2 / len(now.figures)  # tails are heavy
+        least = np.array([least for _, least in FEATURES.values()]) * few
+        off = np.abs(mean - now.figures.mean(axis=0))
+        results.append(off / np.sqrt(least**2 + deviation**2 * chance))
+    best = min(results, key=lambda values: float((values.clip(0, 4 * ALIKE) ** 2).sum()))
+    result: Floats = np.append(best, unlike)
+    return result
+
+
+def _explain(then: Look, now: Look) -> _Trial:
+    """The fewest steps after which the images look alike, else those that come nearest."""
+    turn = _turned(then, now)
+    best = _Trial.of(then, now, *([turn] if turn else []))
+    beam = [best]
+    for _ in range(DEEPEST):
+        if best.worst < ALIKE:
+            break
+        tried = [
+            _Trial.of(then, now, *trial.taken, step)
+            for trial in beam
+            for step in steps(trial.look, now)
+            if step.kind not in {other.kind for other in trial.taken}
+        ]
+        beam = sorted([*tried, *beam], key=lambda trial: trial.cost)[:BEAM]
+        fits = [trial for trial in tried if trial.worst < ALIKE]
+        best = min(fits or beam, key=lambda trial: trial.cost)
+    return best
+
+
+def _turned(then: Look, now: Look) -> Step | None:
+    """The turn that brings the images nearer to those that they are like, if one surely does.
+
+    Each image is held against its nearest among those of before, as it is and turned back. Which
+    digits they are makes no difference: an upright 7 is nearest to another upright 7.
+    """
+    if inverts(then, now) is None or len(now.ink) < FEW:
+        return None
+    before, after = _centred(then, 2), _centred(now)
+    upright, _ = _nearest(after, _halved(before))
+    gains = {step: upright - _nearest(after, _halved(step.do(before)))[0] for step in TURNED}
+    step = max(gains, key=lambda step: float(gains[step].mean()))
+    gain = gains[step]
+    sure = gain.mean() > 4 * gain.std() / np.sqrt(len(gain))
+    return step if sure and gain.mean() > 0.05 * upright.mean() else None
+
+
+def _centred(look: Look, finer: int = 1) -> Floats:
+    """The ink of each image, as a whole centred and of one size, [N, SHAPE, SHAPE]."""
+    down, right, radius = look.figures[:, :3].mean(axis=0)
+    side = finer * SHAPE
+    line = (np.arange(side) - (side - 1) / 2) * (3 * max(radius, 1.0) / side)
+    return sampled(look.ink.clip(0, 1), down + line, right + line)
+
+
+def _halved(images: Floats) -> Floats:
+    count, height, width = images.shape
+    result: Floats = images.reshape(count, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
+    return result
+
+
+def _nearest(
+    images: Floats, others: Floats, *, itself: bool = True
+) -> tuple[Floats, "np.ndarray[tuple[int], np.dtype[np.int64]]"]:
+    """Squared distance of each of N images from the nearest of the others, [N], and which it is."""
+    first, second = images.reshape(len(images), -1), others.reshape(len(others), -1)
+    squares = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2 * first @ second.T
+    if not itself:
+        np.fill_diagonal(squares, np.inf)
+    return squares.min(axis=1).clip(0), squares.argmin(axis=1)
+
+
+def _told(trial: _Trial, now: Look) -> str:
+    """The largest differences, in words."""
+    off = now.figures.mean(axis=0) - trial.look.figures.mean(axis=0)
+    told = [words.format(value) for (words, _), value in zip(FEATURES.values(), off, strict=True)]
+    told.append("the images are like none of those of before")
+    order = np.argsort(-trial.differences)[:4]
+    return ", ".join(told[n] for n in order if trial.differences[n] > ALIKE / 2)
