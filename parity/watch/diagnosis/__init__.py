@@ -59,7 +59,8 @@ def unexplained(case: Case, findings: list[Finding]) -> str | None:
     wanted = list(dict.fromkeys(item.where for item in missing))
     if not wanted:
         return (
-            "the cause is not in these files: pixels, classes, steps, rates and weights are as they "
-            "should be; look at the images that are misread, and at code between them and the model"
+            "the cause is not in these files: pixels, classes, steps, rates and weights show "
+            "nothing; give me the images that are misread (--images), and look at the code between "
+            "them and the model"
         )
     return f"the cause is not in these files; give me {' and '.join(wanted)}"

@@ -46,11 +46,13 @@ class Case:
         logits: float [N, C], the answers.
         labels: int64 [N], the truth, or None.
         symptoms: What was measured besides; empty for a bare prediction file.
+        classes_only: Whether only classes are known: then the logits merely say which.
     """
 
     logits: NDArray[np.floating[Any]]
     labels: Ints | None = None
     symptoms: Symptoms = field(default_factory=Symptoms)
+    classes_only: bool = False
 
     @property
     def classes(self) -> int:
@@ -64,7 +66,7 @@ class Case:
 
     @cached_property
     def are_probabilities(self) -> bool:
-        """Whether the answers are what a softmax gives: between 0 and 1, each row adding up to 1."""
+        """Whether each row is what a softmax gives: between 0 and 1, adding up to 1."""
         if not self.finite or self.logits.min() < -1e-6 or self.logits.max() > 1 + 1e-6:
             return False
         return bool(np.abs(self.logits.sum(axis=1, dtype=np.float64) - 1).max() < 1e-3)
@@ -125,7 +127,7 @@ class Case:
     @cached_property
     def loss(self) -> float | None:
         """Cross-entropy in nats."""
-        if self.labels is None or not self.finite:
+        if self.labels is None or not self.finite or self.classes_only:
             return None
         return float(-self.log_probabilities[np.arange(len(self.labels)), self.labels].mean())
 
@@ -158,8 +160,8 @@ class Case:
                 self.predicted,
                 self.classes,
                 labels=self.labels,
-                logits=self.logits,
-                probabilities=np.exp(self.log_probabilities),
+                logits=None if self.classes_only else self.logits,
+                probabilities=None if self.classes_only else np.exp(self.log_probabilities),
                 limits=limits,
             )
 

@@ -102,8 +102,8 @@ def class_shares(case: Case) -> Match | None:
         if off > 0.05 + SURE * standard_error(best, validated):
             return None
         figures += (
-            f"; read class by class as the test set is, the validation images would be {expected:.1%} "
-            f"right, and {best:.1%} of them were"
+            f"; with each class read as in the test set, {expected:.1%} of the validation images "
+            f"would be right, and {best:.1%} of them were"
         )
     elif not leans:
         return None
@@ -166,9 +166,9 @@ def unrelated_labels(case: Case) -> Match | None:
         return None
     return Match(
         "the labels have nothing to do with the images: shuffled, or misaligned",
-        f"{symptoms.step:,} steps changed the weights by {moved:.2g} of their norm, and the answers "
-        f"depend on the images, yet {case.accuracy:.1%} are right, at a loss of {case.loss:.3g}, no "
-        f"better than the class frequencies' {case.entropy:.3g}",
+        f"{symptoms.step:,} steps changed the weights by {moved:.2g} of their norm, and the "
+        f"answers depend on the images, yet {case.accuracy:.1%} are right, at a loss of "
+        f"{case.loss:.3g}, no better than the class frequencies' {case.entropy:.3g}",
     )
 
 
@@ -220,8 +220,8 @@ RULES = (
         "class shares",
         (rule.TRAINING_CLASSES, rule.LABELS),
         class_shares,
-        "Train on as many images of each class as will be asked for, or weight the rare ones in the "
-        "loss; judge it by the recall of each class",
+        "Train on as many images of each class as will be asked for, or weight the rare ones in "
+        "the loss; judge it by the recall of each class",
         explains=("class frequencies",),
     ),
     Rule(

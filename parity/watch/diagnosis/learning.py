@@ -109,8 +109,8 @@ def uphill(case: Case) -> Match | None:
         return None
     return Match(
         "the loss is driven up: the sign of the loss or of the update is wrong",
-        f"at a usual learning rate ({symptoms.learning_rate:g}) and on sound pixels the loss rose at "
-        f"every look: {', '.join(f'{loss:.3g}' for loss in last)}; knowing nothing costs "
+        f"at a usual learning rate ({symptoms.learning_rate:g}) and on sound pixels the loss rose "
+        f"at every look: {', '.join(f'{loss:.3g}' for loss in last)}; knowing nothing costs "
         f"{case.entropy:.3g}",
     )
 
@@ -128,7 +128,7 @@ def not_finite(case: Case) -> Match | None:
         )
     return Match(
         "the network has diverged: its logits are not finite",
-        f"those of {bad.mean():.1%} of the images, whose predicted class is therefore 0 or arbitrary",
+        f"those of {bad.mean():.1%} of the images, whose predicted class means nothing",
     )
 
 

@@ -107,7 +107,7 @@ RULES = (
     ),
     Rule(
         "shuffled",
-        (rule.LABELS,),
+        (rule.SCORES, rule.LABELS),
         shuffled,
         "Read labels and answers in the same order: shuffle neither when predicting",
         also_of_sound_models=True,

@@ -23,6 +23,9 @@ class Evidence:
 
 _RUN = "the run directory of its training, with symptoms.json"
 LABELS = Evidence("labels", lambda case: case.labels is not None, "the true classes")
+SCORES = Evidence(
+    "scores of each class", lambda case: not case.classes_only, "logits or probabilities"
+)
 RAW = Evidence("raw training pixels", lambda case: case.symptoms.raw is not None, _RUN)
 FED = Evidence("pixels fed in training", lambda case: case.symptoms.trained_on is not None, _RUN)
 INTENDED = Evidence(
@@ -53,7 +56,7 @@ REPEAT = Evidence(
 )
 
 EVIDENCE = (
-    LABELS, RAW, FED, INTENDED, SEEN, TRAINING_CLASSES, VALIDATION_CLASSES, EARLY, RATE, STEPS,
+    LABELS, SCORES, RAW, FED, INTENDED, SEEN, TRAINING_CLASSES, VALIDATION_CLASSES, EARLY, RATE, STEPS,
     LAYERS, COURSE, TRAINING_LOSS, BEST, REPEAT,
 )  # fmt: skip
 

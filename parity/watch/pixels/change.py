@@ -6,12 +6,13 @@ different is said, and that it is not known why.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.levels import CLOSE, inverts, level_words
-from parity.watch.pixels.look import FEATURES, Floats, Look
+from parity.watch.pixels.look import FEATURES, Floats, Look, neighbours
 from parity.watch.pixels.transforms import TURNED, Step, sampled, steps
 
 ALIKE = 3.0
@@ -20,6 +21,8 @@ KIN = 0.25
 """Share of the deviation between images by which their mean may differ for other writers' sake."""
 UNLIKE = 0.16
 """Unit of the logarithm of distances to the nearest image."""
+PIXEL, PICTURE = 0.02, 0.6
+"""Difference of a pixel's mean ink that is none, and the unit of all of them together."""
 VARIES = 0.5
 """Relative deviation of those distances, at least."""
 TRIED = 40
@@ -36,6 +39,7 @@ ORDER = ("turn", "size", "place", "pen", "blur", "light", "noise")
 """In which a picture comes about: what is drawn where, with what, in which light."""
 
 
+@lru_cache
 def change(expected: Fingerprint, seen: Fingerprint) -> str | None:
     """What was done to the pixels, in words that follow "the pixels"; None where nothing was.
 
@@ -49,6 +53,8 @@ def change(expected: Fingerprint, seen: Fingerprint) -> str | None:
         return None
     if seen.maximum == seen.minimum:
         return "are blank: every pixel has the same value"
+    if _same(expected, seen):
+        return None
     then, now = Look.of(expected.examples), Look.of(seen.examples, seen.levels)
     best = _explain(then, now)
     close = 2 * CLOSE if any(step.kind != "turn" for step in best.taken) else CLOSE
@@ -59,6 +65,13 @@ def change(expected: Fingerprint, seen: Fingerprint) -> str | None:
         return _joined(said) if said else None
     nearest = f"; the nearest that is known: they {_joined(said)}" if said else ""
     return f"differ, and I do not know how it came about: {_told(best, now)}{nearest}"
+
+
+def _same(expected: Fingerprint, seen: Fingerprint) -> bool:
+    """Whether they are of the very same images, but for rounding: needs no trials."""
+    first, second = expected.examples, seen.examples
+    level = (expected.maximum - expected.minimum) / 255
+    return first.shape == second.shape and float(np.abs(first - second).max()) < 1.5 * level
 
 
 def _joined(said: list[str]) -> str:
@@ -75,8 +88,9 @@ class _Trial:
     Attributes:
         taken: The steps, in the order in which a picture comes about.
         look: What the images look like then.
-        differences: By how much each feature still differs, in its own unit, float64 [F + 1]; the
-            last one is how far the images that are seen are from the nearest of these.
+        differences: By how much each feature still differs, in its own unit, float64 [F + 2]; the
+            last two are how far the mean image is from the one that is seen, and how far the images
+            that are seen are from the nearest of these.
     """
 
     taken: tuple[Step, ...]
@@ -94,7 +108,7 @@ class _Trial:
         for step in taken:
             ink = step.do(ink)
         if np.ptp(ink) == 0:
-            return cls(taken, then, np.full(len(FEATURES) + 1, np.inf))
+            return cls(taken, then, np.full(len(FEATURES) + 2, np.inf))
         look = Look.of(then.paper + then.depth * top * ink)
         return cls(taken, look, _apart(look, now))
 
@@ -123,23 +137,43 @@ def _apart(look: Look, now: Look) -> Floats:
     few = np.sqrt(1 + 3 / len(now.figures))
     results = []
     for shares in (even, matched):
-        mean = shares @ look.figures
-        spread = np.sqrt(shares @ (look.figures - mean) ** 2)
-        deviation = np.maximum(spread, now.figures.std(axis=0))
         chance = KIN**2 + (shares**2).sum() + 2 / len(now.figures)  # tails are heavy
         least = np.array([least for _, least in FEATURES.values()]) * few
-        off = np.abs(mean - now.figures.mean(axis=0))
-        results.append(off / np.sqrt(least**2 + deviation**2 * chance))
+        figures = _off(look.figures, now.figures, shares, chance, least)
+        pixels = _off(look.ink, now.ink, shares, chance, np.array(PIXEL))
+        results.append(np.append(figures, np.sqrt((pixels**2).mean()) / (PICTURE * few**2)))
     best = min(results, key=lambda values: float((values.clip(0, 4 * ALIKE) ** 2).sum()))
     result: Floats = np.append(best, unlike)
     return result
 
 
+def _off(before: Floats, after: Floats, shares: Floats, chance: float, least: Floats) -> Floats:
+    """By how much means differ, of N and of M images, in units of what may be."""
+    mean = np.tensordot(shares, before, axes=1)
+    spread = np.sqrt(np.tensordot(shares, (before - mean) ** 2, axes=1))
+    deviation = np.maximum(spread, after.std(axis=0))
+    off = np.abs(mean - after.mean(axis=0))
+    result: Floats = off / np.sqrt(least**2 + deviation**2 * chance)
+    return result
+
+
 def _explain(then: Look, now: Look) -> _Trial:
-    """The fewest steps after which the images look alike, else those that come nearest."""
+    """The fewest steps after which the images look alike, else those that come nearest.
+
+    Steps that leave the images turned are none.
+    """
+    upright = _search(_Trial.of(then, now), then, now)
     turn = _turned(then, now)
-    best = _Trial.of(then, now, *([turn] if turn else []))
-    beam = [best]
+    if turn is None:
+        return upright
+    turned = _search(_Trial.of(then, now, turn), then, now)
+    if _turned(upright.look, now) is not None:
+        return turned
+    return min(upright, turned, key=lambda t: (t.worst >= ALIKE, len(t.taken), t.cost))
+
+
+def _search(start: _Trial, then: Look, now: Look) -> _Trial:
+    best, beam = start, [start]
     for _ in range(DEEPEST):
         if best.worst < ALIKE:
             break
@@ -169,7 +203,7 @@ def _turned(then: Look, now: Look) -> Step | None:
     step = max(gains, key=lambda step: float(gains[step].mean()))
     gain = gains[step]
     sure = gain.mean() > 4 * gain.std() / np.sqrt(len(gain))
-    return step if sure and gain.mean() > 0.05 * upright.mean() else None
+    return step if sure and gain.mean() > 0.03 * upright.mean() else None
 
 
 def _centred(look: Look, finer: int = 1) -> Floats:
@@ -177,7 +211,10 @@ def _centred(look: Look, finer: int = 1) -> Floats:
     down, right, radius = look.figures[:, :3].mean(axis=0)
     side = finer * SHAPE
     line = (np.arange(side) - (side - 1) / 2) * (3 * max(radius, 1.0) / side)
-    return sampled(look.ink.clip(0, 1), down + line, right + line)
+    ink = sampled(look.ink.clip(0, 1), down + line, right + line)
+    ink = np.mean(neighbours(ink), axis=0)  # a thin stroke is near to a thick one
+    result: Floats = ink / np.maximum(np.sqrt((ink**2).sum(axis=(1, 2), keepdims=True)), 1e-9)
+    return result
 
 
 def _halved(images: Floats) -> Floats:
@@ -201,6 +238,7 @@ def _told(trial: _Trial, now: Look) -> str:
     """The largest differences, in words."""
     off = now.figures.mean(axis=0) - trial.look.figures.mean(axis=0)
     told = [words.format(value) for (words, _), value in zip(FEATURES.values(), off, strict=True)]
+    told.append("the mean image is another")
     told.append("the images are like none of those of before")
     order = np.argsort(-trial.differences)[:4]
     return ", ".join(told[n] for n in order if trial.differences[n] > ALIKE / 2)

@@ -24,9 +24,7 @@ def inverts(then: Look, now: Look) -> bool | None:
     return then.depth * now.depth < 0
 
 
-def level_words(
-    then: Look, now: Look, expected: Fingerprint, close: float = CLOSE
-) -> str | None:
+def level_words(then: Look, now: Look, expected: Fingerprint, close: float = CLOSE) -> str | None:
     """What ``factor * x + offset`` leads from one to the other; None where it is close to x.
 
     Args:

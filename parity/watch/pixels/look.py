@@ -29,6 +29,7 @@ FEATURES = {
     "noise": ("the paper's grain is {:+.3f} higher", 0.006),
     "beyond": ("the share of pixels on the far side of the paper is {:+.3f} higher", 0.01),
     "uneven": ("the paper's level varies by {:+.3f} more", 0.02),
+    "contrast": ("ink stands out by {:+.2f} deviations more", 0.05),
     "levels": ("the number of grey levels changes by a factor of 2^{:+.1f}", 0.7),
 }
 """By name: how a difference is told, and what of it is no difference, whatever the images."""
@@ -117,6 +118,7 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
             grain / np.maximum(paper.sum(axis=(1, 2)), 1),
             (ink < -FAINT).mean(axis=(1, 2)),
             uneven,
+            ink.mean(axis=(1, 2)) / np.maximum(ink.std(axis=(1, 2)), 1e-9),
             np.full(count, np.log2(levels)),
         ],
         axis=1,

@@ -105,7 +105,7 @@ def resized(ink: Floats, high: float, wide: float) -> Floats:
 
 
 def warped(ink: Floats, matrix: Floats) -> Floats:
-    """Each pixel (row, column), counted from the middle, is taken from where the matrix sends it."""
+    """Each pixel, counted from the middle, is taken from where the matrix sends (row, column)."""
     height, width = ink.shape[1:]
     middle = np.array([(height - 1) / 2, (width - 1) / 2])
     grid = np.stack(np.indices((height, width)), axis=-1) - middle
@@ -198,6 +198,21 @@ def blurred(ink: Floats, deviation: float) -> Floats:
     return result
 
 
+def _coarse(block: int) -> Callable[[Floats], Floats]:
+    """Blocks of so many pixels to a side get their mean; an incomplete block stays as it is."""
+
+    def average(ink: Floats) -> Floats:
+        count, height, width = ink.shape
+        rows, columns = height // block, width // block
+        whole = ink[:, : rows * block, : columns * block]
+        mean = whole.reshape(count, rows, block, columns, block).mean(axis=(2, 4))
+        result = ink.copy()
+        result[:, : rows * block, : columns * block] = mean.repeat(block, 1).repeat(block, 2)
+        return result
+
+    return average
+
+
 def _noisy(deviation: float, *, clipped: bool) -> Callable[[Floats], Floats]:
     def add(ink: Floats) -> Floats:
         noise = np.random.default_rng(0).normal(0, deviation, ink.shape)
@@ -239,8 +254,9 @@ _LIGHT = (
         for threshold in (0.02, 0.2, 0.35, 0.5, 0.65, 0.8)
     ),
     *(
-        Step("light", f"were cut to {n} levels", lambda ink, n=n: np.round(ink * (n - 1)) / (n - 1))
-        for n in (3, 4, 8, 16)
+        Step("light", "were cut to a few grey levels",
+             lambda ink, n=n: np.round(ink * (n - 1)) / (n - 1))
+        for n in (3, 4, 6, 8, 16)
     ),
     *(
         Step(
@@ -262,10 +278,9 @@ _LIGHT = (
     ),
     Step(
         "light",
-        "wrapped around in uint8: paper is one level up, ink and grey have changed places",
+        "wrapped around in uint8: ink and grey have changed places",
         _wrapped(lambda x: 1 - x),
     ),
-    Step("light", "wrapped around in uint8: negated", _wrapped(np.negative)),
     *(
         Step("light", f"wrapped around in uint8: multiplied by {k}", _wrapped(lambda x, k=k: k * x))
         for k in (2, 3, 4)
@@ -277,6 +292,7 @@ _LIGHT = (
     ),
 )  # fmt: skip
 _TEXTURES = (
+    *(Step("blur", "are coarse: blocks of one level", _coarse(k)) for k in (2, 4)),
     *(
         Step("blur", "were blurred", lambda ink, d=d: blurred(ink, d))
         for d in (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
