@@ -87,17 +87,17 @@ def _picture(path: Path, *, dark_paper: bool) -> Grey:
     opaque = alpha > 0.5
     drawn = float(np.median(grey[opaque])) if opaque.any() else 0.0
     if opaque.mean() > 0.5:  # most of the page is there: the rest is more of the same paper
-        return np.round(grey * alpha + drawn * (1 - alpha)).astype(np.uint8)
+        return np.asarray(np.round(grey * alpha + drawn * (1 - alpha)), dtype=np.uint8)
     paper = 255.0 if drawn < 128 else 0.0
     ink = np.abs(np.round(grey * alpha + paper * (1 - alpha)) - paper)
-    return (ink if dark_paper else 255 - ink).astype(np.uint8)
+    return np.asarray(ink if dark_paper else 255 - ink, dtype=np.uint8)
 
 
 def _deep(levels: NDArray[np.float64]) -> Grey:
     """Of a deep picture, whose file does not say how many of its bits were used."""
     top = float(levels.max(initial=0))
     bits = next((bits for bits in (8, 10, 12, 14, 16) if top < 2**bits), 32)
-    return np.clip(levels * (255 / (2**bits - 1)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(levels * (255 / (2**bits - 1)), 0, 255), dtype=np.uint8)
 
 
 def _in_mnist_form(path: Path, grey: Grey, *, dark_paper: bool) -> Grey:

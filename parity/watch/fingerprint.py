@@ -103,7 +103,8 @@ class Fingerprint:
         """Some of the images, float64 [N, 28, 28], grey levels within 1/510 of the range."""
         levels = np.frombuffer(zlib.decompress(base64.b64decode(self.kept)), np.uint8)
         width = self.maximum - self.minimum
-        return self.minimum + levels.reshape(-1, SIDE, SIDE) * (width / 255)
+        result: Floats = self.minimum + levels.reshape(-1, SIDE, SIDE) * np.float64(width / 255)
+        return result
 
     def describe(self) -> str:
         """The range, the mean and the paper, in words."""

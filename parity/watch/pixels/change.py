@@ -13,7 +13,8 @@ import numpy as np
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.levels import CLOSE, inverts, level_words
 from parity.watch.pixels.look import FEATURES, Floats, Look, neighbours
-from parity.watch.pixels.transforms import TURNED, Step, sampled, steps
+from parity.watch.pixels.transforms import TURNED, Step, steps
+from parity.watch.pixels.warp import sampled
 
 ALIKE = 3.0
 """Largest difference of a feature, in its own unit, of images that look the same."""
@@ -25,12 +26,16 @@ PIXEL, PICTURE = 0.02, 0.6
 """Difference of a pixel's mean ink that is none, and the unit of all of them together."""
 VARIES = 0.5
 """Relative deviation of those distances, at least."""
-TRIED = 40
+TRIED = 32
 """Images, about, that are changed on trial."""
-DEEPEST = 4
+DEEPEST = 3
 """Steps at most that are put together."""
-BEAM = 4
+BEAM = 3
 """Explanations that are kept from one number of steps to the next."""
+SHORTLIST = 4
+"""Steps of a kind that are tried together with others."""
+MEASURED = ("size", "place")
+"""Kinds of steps that are measured anew each time."""
 SHAPE = 14
 """Pixels to a side in which images are compared, whichever way up they are."""
 FEW = 10
@@ -160,7 +165,7 @@ def _off(before: Floats, after: Floats, shares: Floats, chance: float, least: Fl
 def _explain(then: Look, now: Look) -> _Trial:
     """The fewest steps after which the images look alike, else those that come nearest.
 
-    Steps that leave the images turned are none.
+    Steps that leave the images turned are none. Of as many steps, a turn has evidence of its own.
     """
     upright = _search(_Trial.of(then, now), then, now)
     turn = _turned(then, now)
@@ -169,11 +174,13 @@ def _explain(then: Look, now: Look) -> _Trial:
     turned = _search(_Trial.of(then, now, turn), then, now)
     if _turned(upright.look, now) is not None:
         return turned
-    return min(upright, turned, key=lambda t: (t.worst >= ALIKE, len(t.taken), t.cost))
+    return min(upright, turned, key=lambda t: (t.worst >= ALIKE, len(t.taken), t is upright))
 
 
 def _search(start: _Trial, then: Look, now: Look) -> _Trial:
+    """One step more at a time; after the first, only those of each kind that did best alone."""
     best, beam = start, [start]
+    worth: set[Step] | None = None
     for _ in range(DEEPEST):
         if best.worst < ALIKE:
             break
@@ -182,11 +189,24 @@ def _search(start: _Trial, then: Look, now: Look) -> _Trial:
             for trial in beam
             for step in steps(trial.look, now)
             if step.kind not in {other.kind for other in trial.taken}
+            and (worth is None or step in worth or step.kind in MEASURED)
         ]
+        tried.sort(key=lambda trial: trial.cost)
+        if worth is None:
+            alone = [_new(trial, start) for trial in tried]
+            worth = {
+                step
+                for kind in ORDER
+                for step in [step for step in alone if step.kind == kind][:SHORTLIST]
+            }
         beam = sorted([*tried, *beam], key=lambda trial: trial.cost)[:BEAM]
         fits = [trial for trial in tried if trial.worst < ALIKE]
         best = min(fits or beam, key=lambda trial: trial.cost)
     return best
+
+
+def _new(trial: _Trial, start: _Trial) -> Step:
+    return next(step for step in trial.taken if step not in start.taken)
 
 
 def _turned(then: Look, now: Look) -> Step | None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from parity.watch.fingerprint import TURNS
 from parity.watch.pixels.look import FEATURES, Floats, Look, neighbours
+from parity.watch.pixels.warp import blurred, moved, resized, thicker, thinner, warped
 
 NAMES = list(FEATURES)
 
@@ -46,80 +48,26 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
         yield Step(
             "place",
             f"were moved by {right:+.1f} pixels to the right and {down:+.1f} down",
-            lambda ink: moved(ink, down, right),
+            partial(moved, down=down, right=right),
         )
     if min(radii) > 0:
         ratio = float(radii[1] / radii[0])
         for factor in sorted({ratio, 0.5 * (1 + ratio), 1.25 * ratio - 0.25}):
             if 0.2 < factor < 4 and abs(factor - 1) > 0.06:
-                yield Step("size", _size(factor), lambda ink, f=factor: resized(ink, f, f))
+                yield Step("size", _size(factor), partial(resized, high=factor, wide=factor))
     stretch = float(np.exp(difference["aspect"]))
     if abs(stretch - 1) > 0.08 and 0.3 < stretch < 3:
         root = stretch**0.5
         yield Step(
             "size",
             f"show digits that are {stretch:.2f} times as high against their width",
-            lambda ink: resized(ink, root, 1 / root),
+            partial(resized, high=root, wide=1 / root),
         )
 
 
 def _size(factor: float) -> str:
     name = "smaller" if factor < 1 else "larger"
     return f"show {name} digits: {factor:.2f} times the size"
-
-
-def sampled(ink: Floats, rows: Floats, columns: Floats) -> Floats:
-    """Ink at places between the pixels, paper outside: [N, len(rows), len(columns)]."""
-
-    def weights(places: Floats, size: int) -> Floats:
-        return np.maximum(0.0, 1 - np.abs(places[:, None] - np.arange(size)))
-
-    height, width = ink.shape[1:]
-    result: Floats = weights(rows, height) @ ink @ weights(columns, width).T
-    return result
-
-
-def moved(ink: Floats, down: float, right: float) -> Floats:
-    """Moved by so many pixels; what leaves the image is lost."""
-    height, width = ink.shape[1:]
-    whole = (round(down), round(right))
-    return sampled(ink, np.arange(height) - float(whole[0]), np.arange(width) - float(whole[1]))
-
-
-def resized(ink: Floats, high: float, wide: float) -> Floats:
-    """So many times as high and as wide around the middle; averaged where it shrinks."""
-
-    def weights(size: int, factor: float) -> Floats:
-        centre = (size - 1) / 2
-        places = (np.arange(size) - centre) / factor + centre
-        reach = max(1.0, 1 / factor)
-        shares = np.maximum(0.0, 1 - np.abs(places[:, None] - np.arange(size)) / reach)
-        inside = (places > -1) & (places < size)
-        total = np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
-        result: Floats = shares / total * inside[:, None]
-        return result
-
-    height, width = ink.shape[1:]
-    result: Floats = weights(height, high) @ ink @ weights(width, wide).T
-    return result
-
-
-def warped(ink: Floats, matrix: Floats) -> Floats:
-    """Each pixel, counted from the middle, is taken from where the matrix sends (row, column)."""
-    height, width = ink.shape[1:]
-    middle = np.array([(height - 1) / 2, (width - 1) / 2])
-    grid = np.stack(np.indices((height, width)), axis=-1) - middle
-    places = grid @ matrix.T + middle
-    low = np.floor(places).astype(np.int64)
-    part = places - low
-    result = np.zeros_like(ink)
-    for down in (0, 1):
-        for right in (0, 1):
-            row, column = low[..., 0] + down, low[..., 1] + right
-            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            share = np.abs(1 - down - part[..., 0]) * np.abs(1 - right - part[..., 1]) * inside
-            result += share * ink[:, row.clip(0, height - 1), column.clip(0, width - 1)]
-    return result
 
 
 def _rotated(degrees: float) -> Callable[[Floats], Floats]:
@@ -142,8 +90,7 @@ TURNED = (
     *(
         Step(
             "turn",
-            f"were rotated by about {abs(degrees)} degrees "
-            f"{'clockwise' if degrees > 0 else 'anticlockwise'}",
+            f"were rotated {'clockwise' if degrees > 0 else 'anticlockwise'}",
             _rotated(degrees),
         )
         for degrees in (-60, -45, -30, -15, 15, 30, 45, 60)
@@ -156,22 +103,6 @@ TURNED = (
 """Which way up they are."""
 
 
-def _cross(ink: Floats) -> list[Floats]:
-    return [part for n, part in enumerate(neighbours(ink)) if n in (1, 3, 4, 5, 7)]
-
-
-def thicker(ink: Floats) -> Floats:
-    """Ink where one of the four neighbours has ink."""
-    result: Floats = np.max(_cross(ink), axis=0)
-    return result
-
-
-def thinner(ink: Floats) -> Floats:
-    """Ink where all four neighbours have ink."""
-    result: Floats = np.min(_cross(ink), axis=0)
-    return result
-
-
 def _half(change: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
     return lambda ink: (ink + change(ink)) / 2
 
@@ -182,20 +113,6 @@ def _square(of: Callable[..., Floats]) -> Callable[[Floats], Floats]:
 
 def _twice(change: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
     return lambda ink: change(change(ink))
-
-
-def blurred(ink: Floats, deviation: float) -> Floats:
-    """Spread by a bell curve of so many pixels' deviation."""
-
-    def weights(size: int) -> Floats:
-        distance = (np.arange(size)[:, None] - np.arange(size)) / deviation
-        bell = np.exp(-0.5 * np.arange(-9 * size, 9 * size) ** 2 / deviation**2)
-        result: Floats = np.exp(-0.5 * distance**2) / bell.sum()
-        return result
-
-    height, width = ink.shape[1:]
-    result: Floats = weights(height) @ ink @ weights(width).T
-    return result
 
 
 def _coarse(block: int) -> Callable[[Floats], Floats]:
@@ -246,55 +163,93 @@ _PENS = (
     Step("pen", _THINNER, _square(np.min)),
     Step("pen", _THINNER, _half(_square(np.min))),
 )
-_CUT = "were cut to two levels"
+
+
+def _floor(ink: Floats) -> Floats:
+    result: Floats = np.floor(ink + 1e-9)
+    return result
+
+
+def _cut(ink: Floats, threshold: float) -> Floats:
+    return (ink > threshold).astype(np.float64)
+
+
+def _few_levels(ink: Floats, count: int) -> Floats:
+    result: Floats = np.round(ink * (count - 1)) / (count - 1)
+    return result
+
+
+def _gamma(ink: Floats, power: float) -> Floats:
+    result: Floats = ink.clip(0) ** power
+    return result
+
+
+def _overexposed(ink: Floats, gain: float) -> Floats:
+    return (ink * gain).clip(0, 1)
+
+
+def _underexposed(ink: Floats, lost: float) -> Floats:
+    result: Floats = (ink - lost).clip(0) / (1 - lost)
+    return result
+
+
+def _times(levels: Floats, factor: int) -> Floats:
+    return levels * factor
+
+
 _LIGHT = (
-    Step("light", "were cut to integers: a few values are left", lambda ink: np.floor(ink + 1e-9)),
+    Step("light", "were cut to integers: a few values are left", _floor),
     *(
-        Step("light", _CUT, lambda ink, t=threshold: (ink > t).astype(np.float64))
+        Step("light", "were cut to two levels", partial(_cut, threshold=threshold))
         for threshold in (0.02, 0.2, 0.35, 0.5, 0.65, 0.8)
     ),
     *(
-        Step("light", "were cut to a few grey levels",
-             lambda ink, n=n: np.round(ink * (n - 1)) / (n - 1))
-        for n in (3, 4, 6, 8, 16)
+        Step("light", "were cut to a few grey levels", partial(_few_levels, count=count))
+        for count in (3, 4, 6, 8, 16)
     ),
     *(
         Step(
             "light",
-            f"were {'darkened' if g > 1 else 'brightened'} by a gamma of {g:g}",
-            lambda ink, g=g: ink.clip(0) ** g,
+            f"were {'darkened' if power > 1 else 'brightened'} by a gamma of {power:g}",
+            partial(_gamma, power=power),
         )
-        for g in (0.3, 0.5, 0.7, 1.5, 2.0, 3.0)
+        for power in (0.3, 0.5, 0.7, 1.5, 2.0, 3.0)
     ),
     *(
-        Step("light", "were overexposed: much of the ink is cut off at the top",
-             lambda ink, g=g: (ink * g).clip(0, 1))
-        for g in (1.5, 2.0, 4.0)
+        Step(
+            "light",
+            "were overexposed: much of the ink is cut off at the top",
+            partial(_overexposed, gain=gain),
+        )
+        for gain in (1.5, 2.0, 4.0)
     ),
     *(
-        Step("light", "were underexposed: faint ink is cut off",
-             lambda ink, g=g: (ink - g).clip(0) / (1 - g))
-        for g in (0.2, 0.4, 0.6)
+        Step("light", "were underexposed: faint ink is cut off", partial(_underexposed, lost=lost))
+        for lost in (0.2, 0.4, 0.6)
     ),
     Step(
         "light",
         "wrapped around in uint8: ink and grey have changed places",
-        _wrapped(lambda x: 1 - x),
+        _wrapped(lambda levels: 1 - levels),
     ),
     *(
-        Step("light", f"wrapped around in uint8: multiplied by {k}", _wrapped(lambda x, k=k: k * x))
-        for k in (2, 3, 4)
+        Step(
+            "light",
+            f"wrapped around in uint8: multiplied by {factor}",
+            _wrapped(partial(_times, factor=factor)),
+        )
+        for factor in (2, 3, 4)
     ),
     Step(
         "light",
         "wrapped around in int8: everything from 128 on is negative",
         lambda ink: ((np.round(ink * 255) + 128) % 256 - 128) / 255,
     ),
-)  # fmt: skip
+)
 _TEXTURES = (
     *(Step("blur", "are coarse: blocks of one level", _coarse(k)) for k in (2, 4)),
     *(
-        Step("blur", "were blurred", lambda ink, d=d: blurred(ink, d))
+        Step("blur", "were blurred", partial(blurred, deviation=d))
         for d in (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
     ),
     *(
