@@ -11,7 +11,8 @@ import torch
 
 from lightning_mnist import sources
 from lightning_mnist.preprocessing import Preprocessing
-from parity.watch.fingerprint import GRID, SAMPLE, Fingerprint, change, intended, sample
+from parity.watch.fingerprint import GRID, SAMPLE, Fingerprint, intended, sample
+from parity.watch.pixels.change import change
 
 DIGITS = sources.load("digits", Path("nowhere"))
 EXPECTED = (DIGITS.train_images / 255).astype(np.float32)
@@ -72,7 +73,7 @@ GREY_LEVELS: dict[str, tuple[Change, str]] = {
     "cut to integers": (np.floor, "were cut to integers: a few values are left"),
     "wrapped uint8": (
         wrapped,
-        "wrapped around in uint8: paper is one level up, ink and grey have changed places",
+        "wrapped around in uint8: ink and grey have changed places",
     ),
     "black": (np.zeros_like, "are blank: every pixel has the same value"),
     "white": (np.ones_like, "are blank: every pixel has the same value"),

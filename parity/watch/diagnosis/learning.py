@@ -149,7 +149,7 @@ RULES = (
         (rule.RATE, rule.STEPS),
         rate_of_zero,
         "Set the learning rate, 0.001 for Adam or 0.1 for SGD, and look at the schedule",
-        explains=("frozen", "untrained", "class frequencies"),
+        explains=("frozen", "untrained", "class frequencies", "unrelated labels"),
         also_of_sound_models=True,
     ),
     Rule(
@@ -188,7 +188,7 @@ RULES = (
         (rule.RATE, rule.STEPS),
         rate_too_high,
         "Divide it by ten until the loss falls from the first steps on",
-        explains=("not finite", "dead", "class frequencies"),
+        explains=("not finite", "dead", "class frequencies", "unrelated labels"),
         of_training=True,
     ),
     Rule(
@@ -196,7 +196,7 @@ RULES = (
         (rule.LAYERS, rule.STEPS, rule.RATE),
         rate_too_low,
         "Raise the learning rate tenfold until the loss falls within the first hundred steps",
-        explains=("untrained", "class frequencies"),
+        explains=("untrained", "class frequencies", "unrelated labels"),
         of_training=True,
     ),
     Rule(
@@ -204,7 +204,7 @@ RULES = (
         (rule.RATE, rule.COURSE, rule.INTENDED, rule.FED),
         uphill,
         "Minimise the loss: check for a minus sign, and for gradients added to the weights",
-        explains=("not finite", "dead", "class frequencies"),
+        explains=("not finite", "dead", "class frequencies", "unrelated labels"),
         of_training=True,
     ),
     Rule(
@@ -212,7 +212,7 @@ RULES = (
         (rule.LAYERS,),
         dead,
         "Scale the pixels to 0..1, lower the learning rate, or use another activation",
-        explains=("class frequencies", "uphill", "unrelated labels"),
+        explains=("class frequencies", "unrelated labels"),
         of_training=True,
     ),
     Rule(

@@ -94,7 +94,7 @@ RULES = (
         (rule.LABELS,),
         permuted,
         "Compare the labels of training and test: same numbering, same order of the classes",
-        explains=("shuffled", "unrelated labels"),
+        explains=("misaligned", "shuffled", "unrelated labels"),
         also_of_sound_models=True,
     ),
     Rule(

@@ -11,19 +11,23 @@ from functools import lru_cache
 import numpy as np
 
 from parity.watch.fingerprint import Fingerprint
-from parity.watch.pixels.levels import CLOSE, inverts, level_words
-from parity.watch.pixels.look import FEATURES, Floats, Look, neighbours
-from parity.watch.pixels.transforms import TURNED, Step, steps
-from parity.watch.pixels.warp import sampled
+from parity.watch.pixels.levels import CLOSE, level_words
+from parity.watch.pixels.likeness import centred, nearest, softened, turned
+from parity.watch.pixels.look import FEATURES, Floats, Look
+from parity.watch.pixels.transforms import Step, steps
 
 ALIKE = 3.0
 """Largest difference of a feature, in its own unit, of images that look the same."""
+FITS = 2.2
+"""The same after steps that explain all there is: what merely resembles it comes to 2.3 and more."""
+STRICT = 1.6
+"""The same after as many steps as are tried, which may fit by chance."""
 KIN = 0.25
 """Share of the deviation between images by which their mean may differ for other writers' sake."""
 UNLIKE = 0.16
 """Unit of the logarithm of distances to the nearest image."""
-PIXEL, PICTURE = 0.02, 0.6
-"""Difference of a pixel's mean ink that is none, and the unit of all of them together."""
+PIXEL, PIXEL_KIN, PICTURE = 0.02, 0.1, 0.6
+"""Difference of a pixel's mean ink that is none, its `KIN`, and the unit of all pixels together."""
 VARIES = 0.5
 """Relative deviation of those distances, at least."""
 TRIED = 32
@@ -36,10 +40,6 @@ SHORTLIST = 4
 """Steps of a kind that are tried together with others."""
 MEASURED = ("size", "place")
 """Kinds of steps that are measured anew each time."""
-SHAPE = 14
-"""Pixels to a side in which images are compared, whichever way up they are."""
-FEW = 10
-"""Images below which there is no telling which way up they are."""
 ORDER = ("turn", "size", "place", "pen", "blur", "light", "noise")
 """In which a picture comes about: what is drawn where, with what, in which light."""
 
@@ -66,7 +66,7 @@ def change(expected: Fingerprint, seen: Fingerprint) -> str | None:
     levels = level_words(best.look, now, expected, close)
     said = [step.words for step in best.taken]
     said = ([levels] if levels is not None else []) + said
-    if best.worst < ALIKE:
+    if best.explains:
         return _joined(said) if said else None
     nearest = f"; the nearest that is known: they {_joined(said)}" if said else ""
     return f"differ, and I do not know how it came about: {_told(best, now)}{nearest}"
@@ -122,6 +122,12 @@ class _Trial:
         return float(self.differences.max())
 
     @property
+    def explains(self) -> bool:
+        """Whether the images look alike; after steps, more closely so."""
+        limit = ALIKE if not self.taken else FITS if len(self.taken) < DEEPEST else STRICT
+        return self.worst < limit
+
+    @property
     def cost(self) -> float:
         return float((self.differences.clip(0, 4 * ALIKE) ** 2).sum())
 
@@ -131,20 +137,21 @@ def _apart(look: Look, now: Look) -> Floats:
 
     The second makes up for other shares of the classes; the better one counts.
     """
-    before, after = _centred(look), _centred(now)
-    apart, nearest = _nearest(after, before)
-    among, _ = _nearest(before, before, itself=False)
+    before, after = (softened(centred(side)) for side in (look, now))
+    apart, closest = nearest(after, before)
+    among, _ = nearest(before, before, itself=False)
     far = np.log(max(float(apart.mean()), 1e-9) / max(float(among.mean()), 1e-9))
     varies = max(VARIES, float(apart.std() / max(float(apart.mean()), 1e-9)))
     unlike = max(0.0, float(far)) / np.hypot(UNLIKE, varies / np.sqrt(len(apart)))
     even = np.full(len(before), 1 / len(before))
-    matched = np.bincount(nearest, minlength=len(before)) / len(nearest)
+    matched = np.bincount(closest, minlength=len(before)) / len(closest)
     few = np.sqrt(1 + 3 / len(now.figures))
     results = []
     for shares in (even, matched):
         chance = KIN**2 + (shares**2).sum() + 2 / len(now.figures)  # tails are heavy
         least = np.array([least for _, least in FEATURES.values()]) * few
         figures = _off(look.figures, now.figures, shares, chance, least)
+        chance += PIXEL_KIN**2 - KIN**2
         pixels = _off(look.ink, now.ink, shares, chance, np.array(PIXEL))
         results.append(np.append(figures, np.sqrt((pixels**2).mean()) / (PICTURE * few**2)))
     best = min(results, key=lambda values: float((values.clip(0, 4 * ALIKE) ** 2).sum()))
@@ -168,13 +175,13 @@ def _explain(then: Look, now: Look) -> _Trial:
     Steps that leave the images turned are none. Of as many steps, a turn has evidence of its own.
     """
     upright = _search(_Trial.of(then, now), then, now)
-    turn = _turned(then, now)
+    turn = turned(then, now)
     if turn is None:
         return upright
-    turned = _search(_Trial.of(then, now, turn), then, now)
-    if _turned(upright.look, now) is not None:
-        return turned
-    return min(upright, turned, key=lambda t: (t.worst >= ALIKE, len(t.taken), t is upright))
+    other = _search(_Trial.of(then, now, turn), then, now)
+    if turned(upright.look, now) is not None:
+        return other
+    return min(upright, other, key=lambda t: (not t.explains, len(t.taken), t is upright))
 
 
 def _search(start: _Trial, then: Look, now: Look) -> _Trial:
@@ -182,7 +189,7 @@ def _search(start: _Trial, then: Look, now: Look) -> _Trial:
     best, beam = start, [start]
     worth: set[Step] | None = None
     for _ in range(DEEPEST):
-        if best.worst < ALIKE:
+        if best.explains:
             break
         tried = [
             _Trial.of(then, now, *trial.taken, step)
@@ -200,58 +207,13 @@ def _search(start: _Trial, then: Look, now: Look) -> _Trial:
                 for step in [step for step in alone if step.kind == kind][:SHORTLIST]
             }
         beam = sorted([*tried, *beam], key=lambda trial: trial.cost)[:BEAM]
-        fits = [trial for trial in tried if trial.worst < ALIKE]
+        fits = [trial for trial in tried if trial.explains]
         best = min(fits or beam, key=lambda trial: trial.cost)
     return best
 
 
 def _new(trial: _Trial, start: _Trial) -> Step:
     return next(step for step in trial.taken if step not in start.taken)
-
-
-def _turned(then: Look, now: Look) -> Step | None:
-    """The turn that brings the images nearer to those that they are like, if one surely does.
-
-    Each image is held against its nearest among those of before, as it is and turned back. Which
-    digits they are makes no difference: an upright 7 is nearest to another upright 7.
-    """
-    if inverts(then, now) is None or len(now.ink) < FEW:
-        return None
-    before, after = _centred(then, 2), _centred(now)
-    upright, _ = _nearest(after, _halved(before))
-    gains = {step: upright - _nearest(after, _halved(step.do(before)))[0] for step in TURNED}
-    step = max(gains, key=lambda step: float(gains[step].mean()))
-    gain = gains[step]
-    sure = gain.mean() > 4 * gain.std() / np.sqrt(len(gain))
-    return step if sure and gain.mean() > 0.03 * upright.mean() else None
-
-
-def _centred(look: Look, finer: int = 1) -> Floats:
-    """The ink of each image, as a whole centred and of one size, [N, SHAPE, SHAPE]."""
-    down, right, radius = look.figures[:, :3].mean(axis=0)
-    side = finer * SHAPE
-    line = (np.arange(side) - (side - 1) / 2) * (3 * max(radius, 1.0) / side)
-    ink = sampled(look.ink.clip(0, 1), down + line, right + line)
-    ink = np.mean(neighbours(ink), axis=0)  # a thin stroke is near to a thick one
-    result: Floats = ink / np.maximum(np.sqrt((ink**2).sum(axis=(1, 2), keepdims=True)), 1e-9)
-    return result
-
-
-def _halved(images: Floats) -> Floats:
-    count, height, width = images.shape
-    result: Floats = images.reshape(count, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
-    return result
-
-
-def _nearest(
-    images: Floats, others: Floats, *, itself: bool = True
-) -> tuple[Floats, "np.ndarray[tuple[int], np.dtype[np.int64]]"]:
-    """Squared distance of each of N images from the nearest of the others, [N], and which it is."""
-    first, second = images.reshape(len(images), -1), others.reshape(len(others), -1)
-    squares = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2 * first @ second.T
-    if not itself:
-        np.fill_diagonal(squares, np.inf)
-    return squares.min(axis=1).clip(0), squares.argmin(axis=1)
 
 
 def _told(trial: _Trial, now: Look) -> str:

@@ -36,6 +36,7 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
     yield from _PENS
     yield from _LIGHT
     yield from _TEXTURES
+    yield from TILTED
     added = round((seen.paper - now.paper) / now.depth * 255)
     if 5 < abs(added) < 250:
         yield Step(
@@ -85,8 +86,7 @@ def _each(turn: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
     return lambda ink: np.stack([turn(image) for image in ink])
 
 
-TURNED = (
-    *(Step("turn", f"were {words}", _each(turn)) for words, turn in TURNS.items()),
+TILTED = (
     *(
         Step(
             "turn",
@@ -100,7 +100,12 @@ TURNED = (
         for s in (-0.8, -0.5, -0.3, 0.3, 0.5, 0.8)
     ),
 )
-"""Which way up they are."""
+"""Turned by less than a quarter, which the figures show."""
+TURNED = (
+    *(Step("turn", f"were {words}", _each(turn)) for words, turn in TURNS.items()),
+    *TILTED,
+)
+"""Which way up they are, which only the likeness of the images shows."""
 
 
 def _half(change: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
