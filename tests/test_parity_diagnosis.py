@@ -13,10 +13,11 @@ import pytest
 from lightning_mnist import sources
 from parity.run_record import RunRecordError
 from parity.watch.diagnosis import RULES, Case, diagnose, unexplained
+from parity.watch.diagnosis.rule import EVIDENCE, SCORES
 from parity.watch.diagnosis.rule import LABELS as LABELS_KNOWN
-from parity.watch.diagnosis.rule import SCORES
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.symptoms import SYMPTOMS_FILE, Layer, Symptoms
+from tests.conftest import ROOT
 
 DIGITS = sources.load("digits", Path("nowhere"))
 EXPECTED = (DIGITS.train_images / 255).astype(np.float32)
@@ -554,7 +555,9 @@ ROWS = {
         learned_nothing(FREQUENCIES_OF_1),
         "the network has learned only how often each class occurs",
         "of probability between images and are the training labels' shares: 100.0% of them",
-        learned_nothing(FREQUENCIES_OF_1 + np.where(np.arange(1000) % 2, 3, 0)[:, None] * np.eye(10)[3]),
+        learned_nothing(
+            FREQUENCIES_OF_1 + np.where(np.arange(1000) % 2, 3, 0)[:, None] * np.eye(10)[3]
+        ),
     ),
     "frequencies of nobody knows what": Row(
         "class frequencies",
@@ -572,7 +575,10 @@ ROWS = {
         ),
         "the classes are not as frequent in training",
         "82% of the training labels are class 0",
-        Case(np.tile(np.log([0.82, *[0.02] * 9]), (1000, 1)), LABELS, Symptoms(class_counts=[9] * 10)),
+        Case(
+            np.tile(np.log([0.82, *[0.02] * 9]), (1000, 1)), LABELS,
+            Symptoms(class_counts=[9] * 10),
+        ),
     ),
 }  # fmt: skip
 
@@ -669,7 +675,8 @@ def test_a_weak_model_gets_no_cause_that_its_figures_do_not_show() -> None:
 
 
 def test_what_is_worse_than_in_training_has_a_cause_or_it_is_said_that_it_is_not_here() -> None:
-    fallen = case(logits_for(misread(LABELS, 0.15)), validation_counts=[400] * 10)
+    look = {"broken": 0, "loss": 0.2, "gain": 0.86}
+    fallen = case(logits_for(misread(LABELS, 0.15)), validation_counts=[400] * 10, readings=[look])
     assert fallen.fallen
     assert diagnose(fallen) == []
     assert "--images" in str(unexplained(fallen, []))
@@ -851,3 +858,19 @@ def test_the_symptoms_of_a_model_stand_beside_it_or_one_folder_up(tmp_path: Path
     assert Symptoms.beside(tmp_path / "model.keras") is None
     (tmp_path / "run" / SYMPTOMS_FILE).write_text("{half")
     assert Symptoms.beside(folder / "best.ckpt") is None
+
+
+def test_the_page_on_diagnosis_lists_every_cause_with_its_evidence() -> None:
+    page = (ROOT / "docs" / "diagnosis.md").read_text(encoding="utf-8")
+    rows = [
+        tuple(c.strip() for c in line.split("|")[1:-1]) for line in page.splitlines() if "|" in line
+    ]
+    said = {rule.name: rule for rule in RULES}
+    listed = {row[0]: row[1:] for row in rows if row[0] in said}
+    assert list(listed) == list(said)
+    for name, (evidence, when) in listed.items():
+        rule = said[name]
+        assert evidence == (", ".join(item.name for item in rule.needs) or "the answers alone")
+        expected = "always" if rule.also_of_sound_models else "wrong"
+        assert when == ("training" if rule.of_training else expected)
+    assert all(item.name in page and item.where in " ".join(page.split()) for item in EVIDENCE)

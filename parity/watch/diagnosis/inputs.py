@@ -207,7 +207,13 @@ RULES = (
         (rule.TRAINING_CLASSES, rule.LABELS),
         missing_classes,
         "Check how the training labels are read and filtered",
-        explains=("class shares", "class frequencies", "sorted training", "validation classes"),
+        explains=(
+            "class shares",
+            "class frequencies",
+            "sorted training",
+            "validation classes",
+            "test pixels",
+        ),
         also_of_sound_models=True,
     ),
     Rule(

@@ -19,12 +19,12 @@ from parity.watch.pixels.transforms import Step, steps
 ALIKE = 3.0
 """Largest difference of a feature, in its own unit, of images that look the same."""
 FITS = 2.2
-"""The same after steps that explain all there is: what merely resembles it comes to 2.3 and more."""
+"""The same after steps that explain all there is: what merely resembles it exceeds 2.3."""
 STRICT = 1.6
 """The same after as many steps as are tried, which may fit by chance."""
 KIN = 0.25
 """Share of the deviation between images by which their mean may differ for other writers' sake."""
-UNLIKE = 0.16
+UNLIKE = 0.22
 """Unit of the logarithm of distances to the nearest image."""
 PIXEL, PIXEL_KIN, PICTURE = 0.02, 0.1, 0.6
 """Difference of a pixel's mean ink that is none, its `KIN`, and the unit of all pixels together."""
@@ -108,7 +108,7 @@ class _Trial:
         top = float(then.ink.max())
         if not 0 < top < 1.2:  # images that are standardised one by one have no highest level
             top = 1.0
-        ink = then.ink[:: max(1, len(then.ink) // TRIED)] / top
+        ink = then.ink[:: max(1, len(then.ink) // TRIED) if taken else 1] / top
         taken = tuple(sorted(taken, key=lambda step: ORDER.index(step.kind)))
         for step in taken:
             ink = step.do(ink)
