@@ -10,6 +10,9 @@ from parity.watch.pixels.change import change
 FEW_LEVELS = 32
 """Highest grey level of a file whose levels were made for another scale than 0 to 255: 1 of masks,
 16 of scikit-learn's digits, 31 of five bits."""
+EXPECTED = 10
+"""Training images of a class, were it as frequent as in the test set, of which it is no chance that
+there is none: 1 in 20,000."""
 OTHER_CLASSES = 0.25
 """Total variation between class shares from which on they differ by more than sampling does."""
 
@@ -67,7 +70,8 @@ def missing_classes(case: Case) -> Match | None:
     trained, asked = case.training_shares, case.label_shares
     assert trained is not None
     assert asked is not None
-    missing = np.flatnonzero((trained == 0) & (asked > 0)).tolist()
+    count = sum(case.symptoms.class_counts or [])
+    missing = np.flatnonzero((trained == 0) & (asked * count > EXPECTED)).tolist()
     if not missing:
         return None
     return Match(
@@ -200,6 +204,7 @@ RULES = (
         (rule.FED, rule.SEEN),
         test_pixels,
         "Preprocess the images as in training: save the preprocessing with the model",
+        explains=("not finite", "class frequencies", "untrained"),
         also_of_sound_models=True,
     ),
     Rule(

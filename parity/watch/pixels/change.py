@@ -26,7 +26,7 @@ KIN = 0.25
 """Share of the deviation between images by which their mean may differ for other writers' sake."""
 UNLIKE = 0.22
 """Unit of the logarithm of distances to the nearest image."""
-PIXEL, PIXEL_KIN, PICTURE = 0.02, 0.1, 0.6
+PIXEL, PIXEL_KIN, PICTURE = 0.02, 0.1, 0.45
 """Difference of a pixel's mean ink that is none, its `KIN`, and the unit of all pixels together."""
 VARIES = 0.5
 """Relative deviation of those distances, at least."""
@@ -52,6 +52,8 @@ def change(expected: Fingerprint, seen: Fingerprint) -> str | None:
         expected: Of the images as they should be.
         seen: Of the images as they are.
     """
+    if expected.finite < 1:
+        return None
     if seen.finite < 1:
         return f"hold values that are not finite ({1 - seen.finite:.2%})"
     if expected.maximum == expected.minimum:

@@ -38,7 +38,7 @@ def level_words(then: Look, now: Look, expected: Fingerprint, close: float = CLO
         factor = abs(factor)
     offset = now.paper - factor * then.paper
     width = expected.maximum - expected.minimum
-    if abs(factor - 1) < close and abs(offset) < close * width:
+    if abs(factor - 1) < close and abs(now.paper - then.paper) < close * width:
         return None
     if abs(factor + 1) < close:
         return INVERTED
