@@ -93,7 +93,7 @@ def test_causes_are_numbered_with_figures_and_what_to_change(
     assert lines[0] == f"run: 540 images, accuracy {right:.2%}, at fault all the same"
     assert lines[1] == "  1. in training, the pixels were not scaled"
     assert lines[2].startswith("     the network was fed 0 to 255, mean ")
-    assert lines[3].startswith("     change: Feed it what the recipe says")
+    assert lines[3].startswith("     change: Feed it x / 255, ")
     assert lines[4] == "  2. classes 4 and 9 are swapped"
     assert len(lines) == 7
 

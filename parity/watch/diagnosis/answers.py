@@ -54,7 +54,8 @@ def squashed(case: Case) -> Match | None:
     total = case.logits.sum(axis=1, keepdims=True, dtype=np.float64).clip(1e-30)
     share = (case.logits / total)[rows, case.labels].clip(1e-30)
     as_they_are = -np.log(share).mean()
-    nearer = loss > (as_logits + as_they_are) / 2 and as_logits - as_they_are > 0.3
+    chance = SURE * float(np.log(share).std()) / np.sqrt(len(share))
+    nearer = loss > (as_logits + as_they_are) / 2 and loss - as_they_are > 0.3 + chance
     if not nearer or loss < least - 0.05:
         return None
     name = "softmax" if case.are_probabilities else "sigmoid"

@@ -187,7 +187,7 @@ RULES = (
         "training pixels",
         (rule.INTENDED, rule.FED),
         training_pixels,
-        "Feed it what the recipe says: scale, arrange and preprocess all images in one place",
+        "Feed it x / 255, preprocessed and arranged as the recipe says, all in one place",
         explains=WHAT_PIXELS_DO,
         also_of_sound_models=True,
     ),
@@ -226,6 +226,7 @@ RULES = (
         (rule.TRAINING_CLASSES, rule.VALIDATION_CLASSES),
         validation_classes,
         "Shuffle the file before it is split, images and labels by the same permutation",
+        explains=("unrelated labels",),
     ),
     Rule(
         "class shares",
