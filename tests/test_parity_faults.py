@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from lightning_mnist import sources
 from parity.faults import catalogue as faults
 from parity.faults import runner as fault_runner
 from parity.faults.catalogue import CATALOGUE, Fault, Outcome
@@ -23,10 +24,11 @@ from parity.run_record import Predictions, RunRecord, RunRecordError
 from parity.sides import jobs
 from parity.sides.jobs import SIDES
 from parity.sides.recipe import Recipe
+from parity.watch.collapse import COLLAPSED
 from parity.watch.diagnosis import Finding
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.symptoms import Symptoms
-from tests.conftest import ROOT, Here
+from tests.conftest import ROOT, Here, write_npz
 
 LABELS = np.arange(1000) % 10
 EVIL = "<script>alert(1)</script>"
@@ -435,6 +437,36 @@ def test_runs_are_made_anew(
     with pytest.raises(pytest.fail.Exception, match="stop"):
         parity_here("faults", "--data.source", tiny_npz, "--out", tmp_path / "out")
     assert not old.exists()
+
+
+PLAIN_SGD = {
+    "lightning": [
+        "--optimizer", "SGD", "--optimizer.lr", "0.1", "--lr_scheduler", "null",
+        "--model.batch_norm", "false", "--trainer.enable_progress_bar", "false",
+    ],
+    "keras": ["--optimizer.name", "SGD", "--optimizer.learning_rate", "0.1"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("made", ["255 - x", "raw pixels", "x / 255 / 255"])
+@pytest.mark.parametrize("side", SIDES)
+def test_nine_steps_that_end_with_one_class_end_with_code_3_and_one_true_cause(
+    side: str,
+    made: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One epoch of the embedded digits: too short for the looks after each epoch to be sure."""
+    digits = sources.load("digits", tmp_path)
+    data = write_npz(digits, tmp_path / "digits.npz")
+    flags = ["fit", "--data.source", data, "--run_dir", tmp_path / "run", "--trainer.max_epochs", 1]
+    monkeypatch.setattr(sys, "argv", ["faults", made, *map(str, flags), *PLAIN_SGD[side]])
+    assert module(side).main() == COLLAPSED
+    said = capsys.readouterr().err
+    known = {"255 - x": "inverted and not scaled", "raw pixels": "not scaled"}
+    assert f"1. in training, the pixels were {known.get(made, 'scaled twice')}" in said
+    assert "  2. " not in said
 
 
 @pytest.mark.slow

@@ -14,6 +14,8 @@ from parity.watch.symptoms import SYMPTOMS_FILE, Symptoms
 LABELS = np.arange(200) % 10
 ALIVE = {"layer 1": 0.25}
 DEAD = {"layer 1": 1.0}
+FIRST = np.arange(16.0).reshape(4, 4)
+"""Initial weights of the first layer."""
 
 
 def logits(noise: float, right: float = 0.0, labels: np.ndarray = LABELS) -> np.ndarray:
@@ -44,7 +46,7 @@ def started(run_dir: Path, reaction: Any = "stop", *, fed: float = 1 / 255) -> G
         raw=raw,
         preprocessing={"invert": False, "standardize": "none", "mean": 0.0, "std": 1.0},
         fed=raw * fed,
-        weights={"layer 1": np.ones((4, 4)), "layer 2": np.eye(4)},
+        weights={"layer 1": FIRST, "layer 2": np.eye(4)},
         dead=ALIVE,
         optimizer="SGD",
     )
@@ -57,7 +59,7 @@ def epoch(guard: Guard, step: int, answers: np.ndarray, **changes: Any) -> None:
         "logits": answers,
         "sample_ids": np.arange(len(answers)),
         "dead": ALIVE,
-        "weights": {"layer 1": np.full((4, 4), 1.5), "layer 2": np.eye(4)},
+        "weights": {"layer 1": 1.5 * FIRST, "layer 2": np.eye(4)},
         "learning_rate": 0.1,
         "train_loss": 2.3,
         "train_accuracy": 0.1,
@@ -68,7 +70,7 @@ def epoch(guard: Guard, step: int, answers: np.ndarray, **changes: Any) -> None:
 def early(guard: Guard, step: int, answers: np.ndarray, dead: dict[str, float]) -> None:
     guard.after_step(
         step, labels=LABELS, logits=answers, dead=dead, batch_accuracy=0.5, train_loss=2.3,
-        learning_rate=0.1, weights=lambda: {"layer 1": np.full((4, 4), 1.5), "layer 2": np.eye(4)},
+        learning_rate=0.1, weights=lambda: {"layer 1": 1.5 * FIRST, "layer 2": np.eye(4)},
     )  # fmt: skip
 
 
@@ -202,22 +204,56 @@ def test_warn_says_it_once_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFix
     assert Symptoms.load(tmp_path / SYMPTOMS_FILE).collapsed_at == (1, 100)
 
 
-def test_a_test_set_in_which_nothing_was_seen_is_explained(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def answered(guard: Guard, answers: np.ndarray, seen: np.ndarray) -> None:
+    weights = {"layer 1": 1.5 * FIRST, "layer 2": 1.2 * np.eye(4)}
+    guard.after_test(
+        labels=LABELS, logits=answers, seen=seen, weights=weights, repeat_difference=0.0
+    )
+
+
+def test_a_test_set_in_which_nothing_was_seen_is_explained_and_stops(tmp_path: Path) -> None:
     guard = started(tmp_path)
     epoch(guard, 500, logits(0.3, right=5))
-    images = digits(1) / 255
-    weights = {"layer 1": np.ones((4, 4)), "layer 2": np.eye(4)}
-    guard.after_test(
-        labels=LABELS, logits=CONSTANT, seen=images / 255, weights=weights, repeat_difference=0.0
-    )
-    said = capsys.readouterr().err
-    assert said.startswith("warning: the network has collapsed on the test set: ")
-    assert "1. the pixels were scaled twice since training" in said
+    with pytest.raises(CollapsedError, match="collapsed on the test set") as raised:
+        answered(guard, CONSTANT, digits(1) / 255 / 255)
+    assert "1. the pixels were scaled twice since training" in str(raised.value)
+    assert "2. " not in str(raised.value)
     symptoms = Symptoms.load(tmp_path / SYMPTOMS_FILE)
     assert symptoms.collapsed_at is None
-    assert [layer.evaluated_change for layer in symptoms.layers] == [0.0, 0.0]
+    assert [layer.evaluated_change for layer in symptoms.layers] == [0.5, pytest.approx(0.2)]
+
+
+def test_a_model_that_is_only_tested_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guard = Guard(tmp_path, "stop")
+    answered(guard, CONSTANT, digits(1) / 255)
+    said = capsys.readouterr().err
+    assert said.startswith("warning: the network has collapsed on the test set: ")
+    assert "the cause is not in what was measured" in said
+
+
+def test_a_network_that_has_hardly_begun_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After nine steps one answer to all may still be a beginning; not so for wrong pixels."""
+    guard = started(tmp_path)
+    epoch(guard, 9, SLOW, weights={"layer 1": 1.5 * FIRST, "layer 2": 1.2 * np.eye(4)})
+    answered(guard, CONSTANT, digits(1) / 255)
+    assert "collapsed on the test set" in capsys.readouterr().err
+    guard = started(tmp_path, fed=1 / 255 / 255)
+    epoch(guard, 9, SLOW)
+    with pytest.raises(CollapsedError, match=r"1\. in training, the pixels were scaled twice"):
+        answered(guard, CONSTANT, digits(1) / 255 / 255)
+
+
+def test_a_layer_that_is_all_but_dead_stops_where_one_class_is_answered(tmp_path: Path) -> None:
+    guard = started(tmp_path)
+    epoch(guard, 9, SLOW, dead={"layer 1": 0.99})  # answers all sorts of things
+    one_class = (SLOW + 20 * np.eye(10)[4]).astype(np.float32)
+    epoch(guard, 18, one_class, dead={"layer 1": 0.9})
+    with pytest.raises(CollapsedError, match="99.0% of the ReLU units after layer 1 are dead"):
+        epoch(guard, 27, one_class, dead={"layer 1": 0.99})
 
 
 def test_other_processes_write_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,7 @@ def parser() -> OneSentenceParser:
 
 
 def run(flags: Namespace, parser: OneSentenceParser) -> int:
-    """1 where a cause is named, otherwise 0.
+    """1 where something is wrong, with or without a known cause, otherwise 0.
 
     Raises:
         RunRecordError: a file is missing, unreadable or breaks the contract.
@@ -34,4 +34,4 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     case = load_case(flags.run, flags.images)
     findings = diagnose(case)
     show_findings(flags.run.name, case, findings, Terminal())
-    return int(bool(findings))
+    return int(case.wrong or bool(findings))

@@ -3,33 +3,54 @@
 from rich.console import Console
 from rich.markup import escape
 
-from parity.watch.diagnosis import Case, Finding
+from parity.watch.diagnosis import Case, Finding, unexplained
 from parity.watch.symptoms import Symptoms
 
 
 def show_findings(name: str, case: Case, findings: list[Finding], console: Console) -> None:
-    """Print how a model does, and every cause, the likeliest first."""
-    state = "collapsed" if case.signs else "ill" if case.sick else "well"
+    """Print how a model does, and every cause, that which explains most first."""
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, soft_wrap=True)
+
     accuracy = "" if case.accuracy is None else f", accuracy {case.accuracy:.2%}"
-    console.print(
-        f"[bold]{escape(name)}[/]: {len(case.logits):,} images{accuracy}, {state}", highlight=False
-    )
+    say(f"[bold]{escape(name)}[/]: {len(case.logits):,} images{accuracy}, {_state(case, findings)}")
     for sign in case.signs:
-        console.print(f"  sign of collapse: {escape(sign)}", highlight=False, soft_wrap=True)
+        say(f"  sign of collapse: {escape(sign)}")
+    if case.fallen:
+        say(f"  in training, {case.symptoms.best_accuracy:.2%} of the validation images were right")
     for number, finding in enumerate(findings, 1):
-        console.print(
-            f"  {number}. [bold]{escape(finding.cause)}[/]", highlight=False, soft_wrap=True
-        )
-        console.print(f"     {escape(finding.figures)}", highlight=False, soft_wrap=True)
-        console.print(f"     change: {escape(finding.advice)}", highlight=False, soft_wrap=True)
-    if not findings:
-        console.print(
-            "  nothing that was measured points to a cause"
-            + ("" if case.sick else ", and there is no need for one"),
-            highlight=False,
-            soft_wrap=True,
-        )
-    if not case.symptoms.layers:
+        say(f"  {number}. [bold]{escape(finding.cause)}[/]")
+        say(f"     {escape(finding.figures)}")
+        say(f"     change: {escape(finding.advice)}")
+        for item in finding.consequences:
+            say(f"     and so: {escape(item.cause)} ({escape(item.figures)})")
+    if (wanted := unexplained(case, findings)) is not None:
+        say(f"  {escape(wanted)}")
+    elif not findings:
+        say(f"  {_no_cause(case)}")
+    if not case.symptoms.layers and case.symptoms.raw is None:
         known = case.symptoms != Symptoms()
         lacking = "nothing is known of its training" if known else "there is no symptoms.json"
-        console.print(f"  judged by the answers alone: {lacking}", highlight=False, soft_wrap=True)
+        say(f"  judged by the answers alone: {lacking}")
+
+
+def _state(case: Case, findings: list[Finding]) -> str:
+    if case.signs:
+        return "collapsed"
+    if case.fallen:
+        return "worse than in training"
+    if case.ill:
+        return "weak"
+    return "at fault all the same" if findings else "nothing wrong was found"
+
+
+def _no_cause(case: Case) -> str:
+    """What may be said of a model in which nothing wrong was found, and no more."""
+    if case.young:
+        return f"training ended after {case.symptoms.step:,} steps, too few to judge it by"
+    if case.accuracy is None:
+        return "whether the answers are right, only labels can tell"
+    if case.symptoms.best_accuracy is None:
+        return "whether it could do better, only the run directory of its training can tell"
+    return f"it does as well as in training ({case.symptoms.best_accuracy:.2%})"

@@ -1,9 +1,11 @@
-"""What images look like in a few numbers, and what happened to them between two places (numpy).
+"""What images look like: a few numbers and a few examples, small enough for a JSON file (numpy).
 
 Two fingerprints of the same kind of images tell how the pixels were changed on the way from one to
-the other: scaled, inverted, cut to integers, wrapped around, turned, made smaller.
+the other: `parity.watch.pixels.change`.
 """
 
+import base64
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +17,12 @@ Floats = NDArray[np.float64]
 
 SAMPLE = 256
 """Images that are looked at: enough for a mean within a few per cent, and read in milliseconds."""
-LITTLE_CONTRAST = 0.1
-"""Images whose mean differs less from the paper, in standard deviations, have neither polarity nor
-shape; MNIST's differ by 0.42."""
-INVERTED = "were inverted: ink and paper have changed places"
 GRID = 7
 """Blocks to a side of the coarse mean image."""
+EXAMPLES = 128
+"""Images that are kept, for what figures cannot tell: what the images would be if blurred, say."""
+SIDE = 28
+"""Pixels to a side of a kept image."""
 
 
 def sample(count: int, most: int = SAMPLE) -> NDArray[np.int64]:
@@ -43,6 +45,7 @@ class Fingerprint:
         levels: Number of distinct values.
         finite: Share of the values that are finite; the other figures are of those.
         layout: Mean image in `GRID` x `GRID` blocks, row by row.
+        kept: Some of the images, in 256 grey levels and packed; `examples` unpacks them.
     """
 
     dtype: str
@@ -55,6 +58,7 @@ class Fingerprint:
     levels: int
     finite: float
     layout: tuple[float, ...]
+    kept: str
 
     @classmethod
     def of(cls, images: NDArray[Any]) -> "Fingerprint":
@@ -91,7 +95,16 @@ class Fingerprint:
             levels=len(np.unique(values)) if levels is None else levels,
             finite=share,
             layout=tuple(float(block.mean()) for block in blocks),
+            kept=_packed(values[sample(len(values), EXAMPLES)], low, high),
         )
+
+    @property
+    def examples(self) -> Floats:
+        """Some of the images, float64 [N, 28, 28], grey levels within 1/510 of the range."""
+        levels = np.frombuffer(zlib.decompress(base64.b64decode(self.kept)), np.uint8)
+        width = self.maximum - self.minimum
+        result: Floats = self.minimum + levels.reshape(-1, SIDE, SIDE) * np.float64(width / 255)
+        return result
 
     def describe(self) -> str:
         """The range, the mean and the paper, in words."""
@@ -99,6 +112,23 @@ class Fingerprint:
             f"{self.minimum:.3g} to {self.maximum:.3g}, mean {self.mean:.3g}, "
             f"paper {self.border:.3g}"
         )
+
+
+def _packed(images: Floats, low: float, high: float) -> str:
+    """As bytes of 28 x 28 pixels, deflated, in letters that JSON can hold."""
+
+    def weights(size: int) -> Floats:
+        """From a side of `size` pixels: averaged where there are more, interpolated where fewer."""
+        places = (np.arange(SIDE) + 0.5) * size / SIDE - 0.5
+        reach = max(1.0, size / SIDE)
+        near = np.maximum(0.0, 1 - np.abs(places[:, None] - np.arange(size)) / reach)
+        result: Floats = near / near.sum(axis=1, keepdims=True)
+        return result
+
+    if images.shape[1:] != (SIDE, SIDE):
+        images = weights(images.shape[1]) @ images @ weights(images.shape[2]).T
+    levels = np.round((images - low) * (255 / max(high - low, 1e-300))).clip(0, 255)
+    return base64.b64encode(zlib.compress(levels.astype(np.uint8).tobytes())).decode("ascii")
 
 
 def intended(raw: NDArray[np.uint8], preprocessing: dict[str, Any]) -> Floats:
@@ -120,91 +150,6 @@ def intended(raw: NDArray[np.uint8], preprocessing: dict[str, Any]) -> Floats:
     return standardised
 
 
-def change(expected: Fingerprint, seen: Fingerprint) -> str | None:
-    """What was done to the pixels, in words; None where nothing was.
-
-    Grey levels are judged first: where they have been changed, so that nothing can be said of
-    places, the places are not looked at.
-    """
-    if seen.finite < 1:
-        return f"hold values that are not finite ({1 - seen.finite:.2%})"
-    if expected.maximum == expected.minimum:
-        return None
-    if seen.maximum == seen.minimum:
-        return "are blank: every pixel has the same value"
-    return _grey_levels(expected, seen) or _places(expected, seen)
-
-
-def _grey_levels(expected: Fingerprint, seen: Fingerprint) -> str | None:
-    if seen.levels <= 3 and expected.levels > 16:
-        return "were cut to integers: a few values are left"
-    factor = (seen.maximum - seen.minimum) / (expected.maximum - expected.minimum)
-    if _contrast(seen) * _contrast(expected) < -(LITTLE_CONTRAST**2):
-        factor = -factor
-    offset = seen.minimum - factor * (expected.minimum if factor > 0 else expected.maximum)
-    same_spread = abs(seen.deviation / expected.deviation - 1) < 0.1
-    if same_spread and abs(seen.mean - expected.mean) < 0.1 * expected.deviation:
-        # The extremes of images that are standardised one by one are by chance.
-        name = INVERTED if factor < 0 else None
-    else:
-        name = _name_of(factor, offset, expected)
-    level = (expected.maximum - expected.minimum) / 255
-    moved = (seen.border - expected.border) / level
-    if name is None and abs(moved - 1) < 0.15 and expected.border - expected.minimum < level / 2:
-        # 1 - x in uint8 turns paper, 0, into 1, and ink, 255, into 2.
-        return "wrapped around in uint8: paper is one level up, ink and grey have changed places"
-    return name
-
-
-_FACTORS = {
-    255.0: ("were not scaled", "inverted and not scaled"),
-    1 / 255: ("were scaled twice", "inverted and scaled twice"),
-    255.0**2: ("were multiplied by 255 instead of divided", "inverted and multiplied by 255"),
-}
-
-
-def _contrast(fingerprint: Fingerprint) -> float:
-    """Mean above the paper in standard deviations; negative where ink is low."""
-    return (fingerprint.mean - fingerprint.border) / fingerprint.deviation
-
-
-def _name_of(factor: float, offset: float, expected: Fingerprint) -> str | None:
-    """What ``factor * x + offset`` is called among people; None where it is close to x."""
-    width = expected.maximum - expected.minimum
-    if abs(factor - 1) < 0.15 and abs(offset) < 0.15 * width:
-        return None
-    if abs(factor + 1) < 0.15:
-        return INVERTED
-    for known, (same, inverted) in _FACTORS.items():
-        if abs(abs(factor) / known - 1) < 0.15:
-            return same if factor > 0 else f"were {inverted}"
-    inversion = "were inverted and " if factor < 0 else "were "
-    seen_low = min(factor * end + offset for end in (expected.minimum, expected.maximum))
-    if abs(abs(factor) * width - 2) < 0.1 and abs(seen_low + 1) < 0.1:
-        return inversion + "scaled to -1 to 1"
-    if seen_low < expected.minimum - 0.15 * width:
-        return inversion + f"standardised differently: {factor:.3g} x {offset:+.3g}"
-    return (
-        inversion
-        + f"scaled by {abs(factor):.3g}"
-        + (f" and moved by {offset:+.3g}" if abs(offset) > 0.15 * width else "")
-    )
-
-
-def _shape(fingerprint: Fingerprint) -> Floats:
-    """Where the ink is, [GRID, GRID], positive and adding up to 1."""
-    layout = np.abs(np.array(fingerprint.layout) - fingerprint.border).reshape(GRID, GRID)
-    shape: Floats = layout / max(layout.sum(), 1e-12)
-    return shape
-
-
-def _centre_and_radius(shape: Floats) -> tuple[Floats, float]:
-    line = np.arange(GRID) - (GRID - 1) / 2
-    centre = np.array([shape.sum(axis=1) @ line, shape.sum(axis=0) @ line])
-    distance = (line[:, None] - centre[0]) ** 2 + (line - centre[1]) ** 2
-    return centre, float(np.sqrt((shape * distance).sum()))
-
-
 TURNS: dict[str, Callable[[Floats], Floats]] = {
     "transposed": lambda shape: shape.T,
     "mirrored left to right": np.fliplr,
@@ -213,24 +158,3 @@ TURNS: dict[str, Callable[[Floats], Floats]] = {
     "turned by 90 degrees anticlockwise": np.rot90,
     "turned by 90 degrees clockwise": lambda shape: np.rot90(shape, 3),
 }
-
-
-def _places(expected: Fingerprint, seen: Fingerprint) -> str | None:
-    if min(abs(_contrast(expected)), abs(_contrast(seen))) < LITTLE_CONTRAST:
-        return None
-    before, after = _shape(expected), _shape(seen)
-    (centre_before, radius_before), (centre_after, radius_after) = map(
-        _centre_and_radius, (before, after)
-    )
-    if min(radius_before, radius_after) < 1e-6:
-        return None
-    ratio = radius_after / radius_before
-    if not 0.87 < ratio < 1.15:
-        return f"show {'smaller' if ratio < 1 else 'larger'} digits: {ratio:.2f} times the size"
-    down, right = (centre_after - centre_before) * 4  # blocks of 4 pixels in 28
-    if max(abs(down), abs(right)) > 1.5:
-        return f"were moved by {right:+.1f} pixels to the right and {down:+.1f} down"
-    unchanged = np.abs(after - before).sum()
-    errors = {name: np.abs(after - turn(before)).sum() for name, turn in TURNS.items()}
-    name = min(errors, key=lambda name: errors[name])
-    return f"were {name}" if errors[name] < 0.6 * unchanged and unchanged > 0.1 else None

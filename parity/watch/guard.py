@@ -3,7 +3,6 @@
 It collects symptoms, knows when to look, decides, keeps the evidence and says why.
 """
 
-import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.run_record import Predictions
-from parity.watch.collapse import CollapseLimits, Reading, dead_layers
+from parity.watch.collapse import CollapseLimits, dead_layers, smothered
 from parity.watch.diagnosis import Case, Finding, diagnose
-from parity.watch.fingerprint import Fingerprint, change, intended
+from parity.watch.fingerprint import Fingerprint, intended
+from parity.watch.pixels.change import change
 from parity.watch.symptoms import Layer, Symptoms, Weights, changes_of
 
 Floats = NDArray[np.floating[Any]]
@@ -142,17 +142,21 @@ class Guard:
         Raises:
             CollapsedError: a collapse, where the reaction is to stop.
         """
-        if labels is not None and batch_accuracy is not None and self._representative(labels):
+        if (
+            labels is not None
+            and batch_accuracy is not None
+            and self.symptoms.trained_on_classes_like(labels)
+        ):
             gap = batch_accuracy - float((logits.argmax(axis=1) == labels).mean())
             self.symptoms.early_gap = max(self.symptoms.early_gap or 0.0, gap)
-        signs = self._read(step, labels, logits, dead).signs(settled=False)
+        signs = self.symptoms.look(step, labels, logits, dead).signs(settled=False)
         signs += dead_layers(
             {name: dead[name] for name in dead if self._dead_before.get(name) == 1}
         )
         self._dead_before = dead
         if signs:
             self.symptoms.step = step
-            self._measure(weights(), dead, learning_rate, train_loss)
+            self.symptoms.measure(weights(), self._initial, dead, learning_rate, train_loss)
             self._collapsed(signs, labels, logits, np.arange(len(logits)))
 
     def after_epoch(
@@ -190,13 +194,16 @@ class Guard:
         symptoms.epoch, symptoms.step = epoch, step
         symptoms.train_accuracy = train_accuracy
         if labels is not None:
+            symptoms.validation_counts = np.bincount(labels, minlength=logits.shape[1]).tolist()
             accuracy = float((logits.argmax(axis=1) == labels).mean())
             symptoms.best_accuracy = max(symptoms.best_accuracy or 0.0, accuracy)
-        self._measure(weights, dead, learning_rate, train_loss)
+        symptoms.measure(weights, self._initial, dead, learning_rate, train_loss)
         signs = dead_layers(dead)
         patience = LIMITS.steps if self._fed_otherwise else LIMITS.patience
-        reading = self._read(step, labels, logits, dead)
+        reading = symptoms.look(step, labels, logits, dead)
         signs += reading.signs(settled=step >= patience, limits=LIMITS)
+        if labels is not None:
+            signs = signs or smothered(dead, reading, LIMITS)
         if signs:
             self._collapsed(signs, labels, logits, sample_ids)
         self._save()
@@ -218,6 +225,10 @@ class Guard:
             seen: Test images as the network got them, [N, H, W].
             weights: That answered.
             repeat_difference: Largest difference between logits of the same images, asked twice.
+
+        Raises:
+            CollapsedError: what this guard has seen trained has collapsed, for a cause that can be
+                named or after steps enough, and the reaction is to stop.
         """
         self.symptoms.seen = Fingerprint.of(seen)
         self.symptoms.repeat_difference = repeat_difference
@@ -225,47 +236,17 @@ class Guard:
             changes = changes_of(weights, self._initial)
             for layer in self.symptoms.layers:
                 layer.evaluated_change = changes[layer.name]
-        if not self.writes:
-            return
         self._save()
         case = Case(logits, labels, self.symptoms)
-        if case.signs and not self._said:
-            self._say(case.signs, diagnose(case), "on the test set")
+        if not case.signs or self._said:
+            return
+        findings = diagnose(case)
+        trained_here = bool(self._initial) and (bool(findings) or not case.young)
+        self._alarm(case.signs, findings, "on the test set", stop=trained_here)
 
     def _save(self) -> None:
         if self.writes and self.run_dir is not None:
             self.symptoms.save(self.run_dir)
-
-    def _read(
-        self, step: int, labels: NDArray[np.int64] | None, logits: Floats, dead: dict[str, float]
-    ) -> Reading:
-        if labels is None:
-            return Reading(
-                len(logits), int((~np.isfinite(logits.reshape(len(logits), -1))).any(1).sum())
-            )
-        reading = Reading.of(labels, logits)
-        noted = dataclasses.asdict(reading) | {"dead": dead}
-        self.symptoms.readings.append({"epoch": self.symptoms.epoch, "step": step, **noted})
-        known = self.symptoms.predicted_ever
-        self.symptoms.predicted_ever = np.union1d(known, logits.argmax(axis=1)).astype(int).tolist()
-        return reading
-
-    def _representative(self, labels: NDArray[np.int64]) -> bool:
-        """Whether the probe's classes are roughly as frequent as those of training."""
-        trained = np.array(self.symptoms.class_counts)
-        probe = np.bincount(labels, minlength=len(trained))
-        return bool(np.abs(trained / trained.sum() - probe / probe.sum()).sum() < 1)
-
-    def _measure(
-        self, weights: Weights, dead: dict[str, float], learning_rate: float, train_loss: float
-    ) -> None:
-        symptoms = self.symptoms
-        symptoms.learning_rate = max(symptoms.learning_rate or 0.0, learning_rate)
-        symptoms.train_loss = train_loss
-        changes = changes_of(weights, self._initial)
-        for layer in symptoms.layers:
-            layer.change = changes[layer.name]
-            layer.dead = dead.get(layer.name)
 
     def _collapsed(
         self,
@@ -289,18 +270,16 @@ class Guard:
             answers.save(self.run_dir, COLLAPSE_FILE)
         when = f"in epoch {symptoms.epoch or 1}, " if self.counts_epochs else ""
         when += f"after {symptoms.step:,} steps"
-        if self.reaction == "stop":
+        self._alarm(signs, findings, when, stop=True)
+
+    def _alarm(self, signs: list[str], findings: list[Finding], when: str, *, stop: bool) -> None:
+        lines = [f"the network has collapsed {when}: {'; '.join(signs)}"]
+        lines += [f"  {n}. {finding}" for n, finding in enumerate(findings, 1)]
+        if not findings:
+            lines.append("  the cause is not in what was measured")
+        if stop and self.reaction == "stop":
             kept = "" if self.run_dir is None else f"evidence: {self.run_dir}; "
-            where = f"\n  {kept}{self.go_on} goes on all the same"
-            raise CollapsedError(_text(signs, findings, when) + where)
+            lines.append(f"  {kept}{self.go_on} goes on all the same")
+            raise CollapsedError("\n".join(lines))
         if self.writes:
-            self._say(signs, findings, when)
-
-    @staticmethod
-    def _say(signs: list[str], findings: list[Finding], when: str) -> None:
-        print(f"warning: {_text(signs, findings, when)}", file=sys.stderr)
-
-
-def _text(signs: list[str], findings: list[Finding], when: str) -> str:
-    lines = [f"the network has collapsed {when}: {'; '.join(signs)}"]
-    return "\n".join(lines + [f"  {n}. {finding}" for n, finding in enumerate(findings, 1)])
+            print("\n".join(["warning: " + lines[0], *lines[1:]]), file=sys.stderr)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from parity.files import read_json
 from parity.run_record import RunRecordError, finite, known, written_whole
+from parity.watch.collapse import Reading
 from parity.watch.fingerprint import Fingerprint
 
 SYMPTOMS_FILE = "symptoms.json"
@@ -51,6 +52,7 @@ class Symptoms:
 
     Attributes:
         class_counts: Training images of each class.
+        validation_counts: Validation images of each class, of those that were looked at.
         early_gap: By how much, within the first epoch, the accuracy on a training batch exceeded
             that on validation images, at most.
         raw: The raw training images.
@@ -75,6 +77,7 @@ class Symptoms:
     """
 
     class_counts: list[int] | None = None
+    validation_counts: list[int] | None = None
     early_gap: float | None = None
     raw: Fingerprint | None = None
     intended: Fingerprint | None = None
@@ -94,6 +97,49 @@ class Symptoms:
     collapsed_at: tuple[int, int] | None = None
     signs: list[str] = field(default_factory=list)
     causes: list[str] = field(default_factory=list)
+
+    def look(
+        self,
+        step: int,
+        labels: NDArray[np.int64] | None,
+        logits: NDArray[np.floating[Any]],
+        dead: dict[str, float],
+    ) -> Reading:
+        """Note what the network answers after so many steps, and what is dead in it.
+
+        Without labels only whether the answers are finite is read, and nothing is noted.
+        """
+        if labels is None:
+            broken = (~np.isfinite(logits.reshape(len(logits), -1))).any(axis=1)
+            return Reading(len(logits), int(broken.sum()))
+        reading = Reading.of(labels, logits)
+        noted = dataclasses.asdict(reading) | {"dead": dead}
+        self.readings.append({"epoch": self.epoch, "step": step, **noted})
+        predicted = np.union1d(self.predicted_ever, logits.argmax(axis=1))
+        self.predicted_ever = predicted.astype(int).tolist()
+        return reading
+
+    def measure(
+        self,
+        weights: Weights,
+        initial: Weights,
+        dead: dict[str, float],
+        learning_rate: float,
+        train_loss: float,
+    ) -> None:
+        """Note how far training has come."""
+        self.learning_rate = max(self.learning_rate or 0.0, learning_rate)
+        self.train_loss = train_loss
+        changes = changes_of(weights, initial)
+        for layer in self.layers:
+            layer.change = changes[layer.name]
+            layer.dead = dead.get(layer.name)
+
+    def trained_on_classes_like(self, labels: NDArray[np.int64]) -> bool:
+        """Whether the classes of some labels are roughly as frequent as those of training."""
+        trained = np.array(self.class_counts)
+        some = np.bincount(labels, minlength=len(trained))
+        return bool(np.abs(trained / trained.sum() - some / some.sum()).sum() < 1)
 
     def save(self, run_dir: Path) -> None:
         """Write ``symptoms.json`` into `run_dir`."""

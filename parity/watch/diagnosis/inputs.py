@@ -1,84 +1,254 @@
-"""Causes in what goes in: pixels, labels, their order."""
+"""Causes in what goes in: pixels, classes, their order."""
 
 import numpy as np
 
-from parity.watch.diagnosis.case import BARELY_MOVED, Case, Finding, dead_from
-from parity.watch.fingerprint import change
+from parity.watch.diagnosis import rule
+from parity.watch.diagnosis.case import SURE, Case, Floats, above_majority, standard_error
+from parity.watch.diagnosis.rule import Match, Rule
+from parity.watch.pixels.change import change
+
+FEW_LEVELS = 32
+"""Highest grey level of a file whose levels were made for another scale than 0 to 255: 1 of masks,
+16 of scikit-learn's digits, 31 of five bits."""
+EXPECTED = 10
+"""Training images of a class, were it as frequent as in the test set, of which it is no chance that
+there is none: 1 in 20,000."""
+OTHER_CLASSES = 0.25
+"""Total variation between class shares from which on they differ by more than sampling does."""
 
 
-def training_pixels(case: Case) -> Finding | None:
+def training_pixels(case: Case) -> Match | None:
     """The network was fed other pixels in training than the recipe says."""
     intended, fed = case.symptoms.intended, case.symptoms.trained_on
-    if intended is None or fed is None or (what := change(intended, fed)) is None:
+    assert intended is not None
+    assert fed is not None
+    if (what := change(intended, fed)) is None:
         return None
-    return Finding(
+    return Match(
         f"in training, the pixels {what}",
         f"the network was fed {fed.describe()} where the recipe's preprocessing gives "
         f"{intended.describe()}",
-        "Feed it x / 255, and preprocess in one place"
-        if fed.describe() != intended.describe()
-        else "Read and arrange all images in one place",
     )
 
 
-def test_pixels(case: Case) -> Finding | None:
+def raw_range(case: Case) -> Match | None:
+    """The file's grey levels are not those that the recipe divides by 255."""
+    raw, fed = case.symptoms.raw, case.symptoms.trained_on
+    assert raw is not None
+    assert fed is not None
+    if raw.maximum == raw.minimum:
+        return Match(
+            "the training images are blank", f"every pixel of the file is {raw.maximum:.3g}"
+        )
+    width = fed.maximum - fed.minimum
+    if raw.maximum > FEW_LEVELS or width > 1.1 * FEW_LEVELS / 255:
+        return None
+    figures = f"they go from {raw.minimum:.3g} to {raw.maximum:.3g}, and the network was fed "
+    figures += f"{fed.minimum:.3g} to {fed.maximum:.3g}"
+    if raw.maximum <= 1:
+        what = "the file's pixels are 0 to 1: already scaled, and divided by 255 again"
+    else:
+        what = f"the file's pixels are 0 to {raw.maximum:.3g}, not 0 to 255, and divided by 255"
+    return Match(what, figures)
+
+
+def test_pixels(case: Case) -> Match | None:
     """The network is fed other pixels now than in training."""
     trained_on, seen = case.symptoms.trained_on, case.symptoms.seen
-    if trained_on is None or seen is None or (what := change(trained_on, seen)) is None:
+    assert trained_on is not None
+    assert seen is not None
+    if (what := change(trained_on, seen)) is None:
         return None
-    return Finding(
+    return Match(
         f"the pixels {what} since training",
         f"the network was trained on {trained_on.describe()} and is fed {seen.describe()}",
-        "Preprocess the images as in training: save the preprocessing with the model",
     )
 
 
-def missing_classes(case: Case) -> Finding | None:
+def missing_classes(case: Case) -> Match | None:
     """Classes to be told apart of which training had no image."""
-    counts = case.symptoms.class_counts
-    if counts is None or case.labels is None or len(counts) != case.classes:
-        return None
-    support = np.bincount(case.labels, minlength=case.classes)
-    missing = [c for c in range(case.classes) if counts[c] == 0 and support[c] > 0]
+    trained, asked = case.training_shares, case.label_shares
+    assert trained is not None
+    assert asked is not None
+    count = sum(case.symptoms.class_counts or [])
+    missing = np.flatnonzero((trained == 0) & (asked * count > EXPECTED)).tolist()
     if not missing:
         return None
-    return Finding(
+    return Match(
         "training images of some classes are missing",
         f"classes {', '.join(map(str, missing))} occur in the test set, "
-        f"and {np.count_nonzero(counts)} of {case.classes} in training",
-        "Check how the training labels are read and filtered",
+        f"and {np.count_nonzero(trained)} of {case.classes} in training",
     )
 
 
-def sorted_training(case: Case) -> Finding | None:
+def class_shares(case: Case) -> Match | None:
+    """Classes are so much rarer or more frequent in training that this explains the accuracy.
+
+    Validation images come from the same file as the training images. Where each class is read as
+    well as in the test set, their accuracy must be that of training's class shares.
+    """
+    trained, asked = case.training_shares, case.label_shares
+    assert case.labels is not None
+    assert trained is not None
+    assert asked is not None
+    if _distance(trained, asked) < OTHER_CLASSES:
+        return None
+    figures = _most_unlike(trained, asked, "the training labels", "the test's")
+    right = case.predicted == case.labels
+    recall = np.array([right[case.labels == c].mean() if s else 0 for c, s in enumerate(asked)])
+    expected = float(trained @ recall)
+    best = case.symptoms.best_accuracy
+    frequent = np.bincount(case.predicted, minlength=case.classes)[trained.argmax()]
+    leans = frequent / len(right) - asked[trained.argmax()] > 0.05
+    if best is not None and not case.signs:
+        validated = sum(case.symptoms.validation_counts or [100])
+        off = abs(expected - best)
+        if off > 0.05 + SURE * standard_error(best, validated):
+            return None
+        figures += (
+            f"; with each class read as in the test set, {expected:.1%} of the validation images "
+            f"would be right, and {best:.1%} of them were"
+        )
+    elif not leans:
+        return None
+    return Match("the classes are not as frequent in training as in the test set", figures)
+
+
+def validation_classes(case: Case) -> Match | None:
+    """Validation images of other classes than the training images."""
+    trained, validated = case.training_shares, case.validation_shares
+    assert trained is not None
+    assert validated is not None
+    if _distance(trained, validated) < 2 * OTHER_CLASSES:
+        return None
+    return Match(
+        "the validation images are of other classes than the training images",
+        _most_unlike(trained, validated, "the training labels", "the validation labels"),
+    )
+
+
+def _distance(first: Floats, second: Floats) -> float:
+    """Total variation: the share of the images that would have to change their class."""
+    return float(np.abs(first - second).sum() / 2)
+
+
+def _most_unlike(first: Floats, second: Floats, name: str, other: str) -> str:
+    top = int(np.abs(first - second).argmax())
+    return f"{first[top]:.0%} of {name} are class {top}, {second[top]:.0%} of {other}"
+
+
+def sorted_training(case: Case) -> Match | None:
     """Batches of one class each: right on them, and on nothing else."""
     gap = case.symptoms.early_gap
-    if gap is None or gap < 0.5:
+    assert gap is not None
+    if gap < 0.5:
         return None
-    return Finding(
+    return Match(
         "the training images come sorted by class and are not shuffled",
         f"in the first epoch the network was right on {gap:.0%} more of a training batch than of "
         "the validation images: it knows the class of the moment",
-        "Shuffle the training images anew each epoch",
     )
 
 
-def unrelated_labels(case: Case) -> Finding | None:
-    """A sound training that has learned nothing."""
-    symptoms = case.symptoms
-    moved = max((layer.change for layer in symptoms.layers), default=0.0) >= BARELY_MOVED
-    if case.accuracy is None or case.loss is None or not moved or case.entropy == 0:
+def unrelated_labels(case: Case) -> Match | None:
+    """A sound training that has learned nothing, although it had the time to."""
+    symptoms, trained = case.symptoms, case.training_shares
+    assert case.labels is not None
+    assert case.accuracy is not None
+    assert trained is not None
+    if case.loss is None or case.entropy == 0 or case.young:
         return None
-    majority = 0.0 if case.frequencies is None else float(case.frequencies.max())
-    by_chance = majority + 0.1 * (1 - majority)
-    at_chance = case.accuracy < by_chance and case.loss > 0.98 * case.entropy
+    moved = max(layer.change for layer in symptoms.layers)
+    by_chance = above_majority(trained, 0.1)
+    sure = case.accuracy + SURE * standard_error(case.accuracy, len(case.labels)) < above_majority(
+        trained, 0.25
+    )
+    at_chance = case.accuracy < by_chance and sure and case.loss > 0.98 * case.entropy
     learned_nothing = (symptoms.best_accuracy or 0.0) < by_chance
-    sees_images = case.spread > 0.01 and not dead_from(case, 1)
-    if not at_chance or not learned_nothing or not sees_images:
+    sees_images = case.spread > 0.05 and moved > 0.05
+    if not (at_chance and learned_nothing and sees_images):
         return None
-    return Finding(
+    return Match(
         "the labels have nothing to do with the images: shuffled, or misaligned",
-        f"the answers depend on the images, yet their loss of {case.loss:.3g} is no better "
-        f"than the class frequencies' {case.entropy:.3g}",
-        "Look at a few training images with their labels; shuffle both by the same permutation",
+        f"{symptoms.step:,} steps changed the weights by {moved:.2g} of their norm, and the "
+        f"answers depend on the images, yet {case.accuracy:.1%} are right, at a loss of "
+        f"{case.loss:.3g}, no better than the class frequencies' {case.entropy:.3g}",
     )
+
+
+WHAT_PIXELS_DO = (
+    "rate too high", "rate too low", "uphill", "not finite", "dead at start", "dead", "frozen",
+    "unrelated labels", "class frequencies", "untrained", "sorted training",
+)  # fmt: skip
+"""All of it follows from pixels that are too large, too small, or blank."""
+
+RULES = (
+    Rule(
+        "training pixels",
+        (rule.INTENDED, rule.FED),
+        training_pixels,
+        "Feed it x / 255, preprocessed and arranged as the recipe says, all in one place",
+        explains=WHAT_PIXELS_DO,
+        also_of_sound_models=True,
+    ),
+    Rule(
+        "raw range",
+        (rule.RAW, rule.FED),
+        raw_range,
+        "Store grey levels 0 to 255 as uint8 in the file",
+        explains=WHAT_PIXELS_DO,
+        also_of_sound_models=True,
+    ),
+    Rule(
+        "test pixels",
+        (rule.FED, rule.SEEN),
+        test_pixels,
+        "Preprocess the images as in training: save the preprocessing with the model",
+        explains=("not finite", "class frequencies", "untrained"),
+        also_of_sound_models=True,
+    ),
+    Rule(
+        "missing classes",
+        (rule.TRAINING_CLASSES, rule.LABELS),
+        missing_classes,
+        "Check how the training labels are read and filtered",
+        explains=(
+            "class shares",
+            "class frequencies",
+            "sorted training",
+            "validation classes",
+            "test pixels",
+        ),
+        also_of_sound_models=True,
+    ),
+    Rule(
+        "validation classes",
+        (rule.TRAINING_CLASSES, rule.VALIDATION_CLASSES),
+        validation_classes,
+        "Shuffle the file before it is split, images and labels by the same permutation",
+        explains=("unrelated labels",),
+    ),
+    Rule(
+        "class shares",
+        (rule.TRAINING_CLASSES, rule.LABELS),
+        class_shares,
+        "Train on as many images of each class as will be asked for, or weight the rare ones in "
+        "the loss; judge it by the recall of each class",
+        explains=("class frequencies",),
+    ),
+    Rule(
+        "sorted training",
+        (rule.EARLY,),
+        sorted_training,
+        "Shuffle the training images anew each epoch",
+        explains=("uphill", "unrelated labels", "class frequencies"),
+        of_training=True,
+    ),
+    Rule(
+        "unrelated labels",
+        (rule.LABELS, rule.TRAINING_CLASSES, rule.LAYERS, rule.BEST, rule.FED, rule.INTENDED),
+        unrelated_labels,
+        "Look at a few training images with their labels; shuffle both by the same permutation",
+        of_training=True,
+    ),
+)

@@ -2,56 +2,56 @@
 
 import numpy as np
 
-from parity.watch.diagnosis.case import BARELY_MOVED, Case, Finding, dead_from
+from parity.watch.diagnosis import rule
+from parity.watch.diagnosis.case import LIMITS, Case, dead_from
+from parity.watch.diagnosis.rule import Match, Rule
+
+BARELY_MOVED = 0.01
+"""Change of the weights, relative to their norm, that a training exceeds in a hundred steps."""
+RISING = 4
+"""Looks in a row at each of which the loss must be higher than before."""
 
 
-def rate_of_zero(case: Case) -> Finding | None:
+def rate_of_zero(case: Case) -> Match | None:
     """No step has a length."""
     if case.symptoms.learning_rate != 0:
         return None
-    return Finding(
-        "the learning rate is zero",
-        f"{case.symptoms.step:,} steps at a rate of 0",
-        "Set the learning rate, 0.001 for Adam or 0.1 for SGD, and look at the schedule",
-    )
+    return Match("the learning rate is zero", f"{case.symptoms.step:,} steps at a rate of 0")
 
 
-def zero_weights(case: Case) -> Finding | None:
+def zero_weights(case: Case) -> Match | None:
     """Units that start alike stay alike."""
     zero = [layer.name for layer in case.symptoms.layers if layer.initial_deviation == 0]
     if not zero:
         return None
-    return Finding(
+    return Match(
         "initial weights are all the same",
         f"{', '.join(zero)} started with a standard deviation of 0, so that all units of a layer "
         "stay alike",
-        "Draw the initial weights at random: Glorot or He",
     )
 
 
-def dead_at_start(case: Case) -> Finding | None:
+def dead_at_start(case: Case) -> Match | None:
     """Units that no image could switch on before training."""
     layers = dead_from(case, 0.9, at_start=True)
     if not layers:
         return None
-    return Finding(
+    return Match(
         "ReLU units are dead from the start",
         f"units after {', '.join(layers)} were 0 for every image before the first step",
-        "Start with zero biases and random weights",
     )
 
 
-def frozen(case: Case) -> Finding | None:
+def frozen(case: Case) -> Match | None:
     """Weights that are what they were, at a learning rate above zero."""
     symptoms = case.symptoms
     frozen = [layer.name for layer in symptoms.layers if layer.change == 0]
-    if not frozen or symptoms.step == 0 or symptoms.learning_rate == 0 or dead_from(case, 1):
+    if not frozen or symptoms.learning_rate == 0 or dead_from(case, 1):
         return None
-    return Finding(
+    return Match(
         "weights are never updated",
         f"{', '.join(frozen)} {'is' if len(frozen) == 1 else 'are'} what "
         f"{'it was' if len(frozen) == 1 else 'they were'} {symptoms.step:,} steps ago",
-        "Hand all parameters to the optimiser, and take nothing out of the graph",
     )
 
 
@@ -60,75 +60,167 @@ def _usual_rate(case: Case) -> float:
     return 0.5 if "sgd" in case.symptoms.optimizer.lower() else 0.02
 
 
-def rate_too_high(case: Case) -> Finding | None:
-    """A bad end, at a rate at which most networks end badly."""
+def rate_too_high(case: Case) -> Match | None:
+    """Diverged or dead, at a rate at which most networks end so."""
     rate = case.symptoms.learning_rate
-    if rate is None or not case.sick or rate <= _usual_rate(case):
+    assert rate is not None
+    if rate <= _usual_rate(case):
         return None
     if not case.finite:
         outcome = "logits that are not finite"
-    elif case.loss is None:
-        outcome = "a collapse"
-    else:
+    elif case.loss is not None and case.loss > 2 * case.entropy:
         outcome = f"a loss of {case.loss:.3g}; knowing nothing costs {case.entropy:.3g}"
-    return Finding(
+    elif dead_from(case, 0.9):
+        outcome = "dead units"
+    else:
+        return None
+    return Match(
         "the learning rate is too high",
         f"{case.symptoms.optimizer} at {rate:g} has come to {outcome}",
-        "Divide it by ten until the loss falls from the first steps on",
     )
 
 
-def rate_too_low(case: Case) -> Finding | None:
-    """A bad end, with weights that have hardly moved."""
+def rate_too_low(case: Case) -> Match | None:
+    """Weights that have hardly moved, in a hundred steps or at the pace of the few there were."""
     symptoms = case.symptoms
-    changes = [layer.change for layer in symptoms.layers]
-    rate = symptoms.learning_rate
-    if not case.sick or rate is None or not changes or not 0 < max(changes) < BARELY_MOVED:
+    change = max(layer.change for layer in symptoms.layers)
+    allowed = BARELY_MOVED * min(1.0, symptoms.step / LIMITS.steps)
+    learned = case.accuracy is not None and not (case.signs or case.ill or case.young)
+    if learned or not 0 < change < allowed:
         return None
-    return Finding(
+    return Match(
         "the learning rate is too low, or training too short",
-        f"{symptoms.step:,} steps at {rate:g} changed the weights by "
-        f"{max(changes):.2g} of their norm at most",
-        "Raise the learning rate tenfold until the loss falls within the first hundred steps",
+        f"{symptoms.step:,} steps at {symptoms.learning_rate:g} changed the weights by "
+        f"{change:.2g} of their norm at most",
     )
 
 
-def uphill(case: Case) -> Finding | None:
-    """A loss far above that of knowing nothing, on the training images themselves."""
+def uphill(case: Case) -> Match | None:
+    """A loss that rises from look to look, at a usual rate, far above that of knowing nothing."""
     symptoms = case.symptoms
-    if not case.sick or case.entropy == 0 or symptoms.learning_rate is None:
+    assert symptoms.learning_rate is not None
+    readings = [reading for reading in symptoms.readings if not reading["broken"]]
+    losses = [reading["loss"] for reading in readings if reading["loss"] is not None]
+    last = losses[-RISING - 1 :]
+    rising = len(last) > RISING and bool((np.diff(last) > 0).all())
+    usual = 0 < symptoms.learning_rate <= _usual_rate(case)
+    ended_badly = not case.finite or (case.loss or 0.0) > 2 * case.entropy
+    if not (rising and usual and ended_badly) or last[-1] <= 1.2 * case.entropy:
         return None
-    train_loss = np.inf if symptoms.train_loss is None else symptoms.train_loss
-    if train_loss <= 2 * case.entropy or (case.loss or np.inf) < 2 * case.entropy:
-        return None
-    return Finding(
+    return Match(
         "the loss is driven up: the sign of the loss or of the update is wrong",
-        f"at a usual learning rate ({symptoms.learning_rate:g}) the training loss is "
-        f"{train_loss:.3g}; knowing nothing costs {case.entropy:.3g}",
-        "Minimise the loss: check for a minus sign, and for gradients added to the weights",
+        f"at a usual learning rate ({symptoms.learning_rate:g}) and on sound pixels the loss rose "
+        f"at every look: {', '.join(f'{loss:.3g}' for loss in last)}; knowing nothing costs "
+        f"{case.entropy:.3g}",
     )
 
 
-def not_finite(case: Case) -> Finding | None:
+def not_finite(case: Case) -> Match | None:
     """Logits that are not numbers."""
-    if case.finite:
+    bad = (~np.isfinite(case.logits)).any(axis=1)
+    if not bad.any():
         return None
-    bad = float((~np.isfinite(case.logits)).any(axis=1).mean())
-    return Finding(
+    if bad.mean() < 0.5:
+        few = ", ".join(map(str, np.flatnonzero(bad)[:5])) + (", ..." if bad.sum() > 5 else "")
+        return Match(
+            "some images are answered with values that are not finite",
+            f"{bad.sum():,} of {len(bad):,}, in rows {few}; the network is not broken as a whole",
+        )
+    return Match(
         "the network has diverged: its logits are not finite",
-        f"those of {bad:.1%} of the images, whose predicted class is therefore 0 or arbitrary",
-        "Scale the pixels to 0..1 and lower the learning rate",
+        f"those of {bad.mean():.1%} of the images, whose predicted class means nothing",
     )
 
 
-def dead(case: Case) -> Finding | None:
+def dead(case: Case) -> Match | None:
     """Units that no image switches on any more."""
     layers = [layer for layer in case.symptoms.layers if (layer.dead or 0) >= 0.9]
-    if not layers or not case.sick:
+    if not layers:
         return None
-    shares = ", ".join(f"{layer.dead:.0%} after {layer.name}" for layer in layers)
-    return Finding(
+    return Match(
         "dead ReLUs: units are 0 for every image and cannot learn any more",
-        shares,
-        "Scale the pixels to 0..1, lower the learning rate, or use another activation",
+        ", ".join(f"{layer.dead:.0%} after {layer.name}" for layer in layers),
     )
+
+
+RULES = (
+    Rule(
+        "rate of zero",
+        (rule.RATE, rule.STEPS),
+        rate_of_zero,
+        "Set the learning rate, 0.001 for Adam or 0.1 for SGD, and look at the schedule",
+        explains=("frozen", "untrained", "class frequencies", "unrelated labels"),
+        also_of_sound_models=True,
+    ),
+    Rule(
+        "zero weights",
+        (rule.LAYERS,),
+        zero_weights,
+        "Draw the initial weights at random: Glorot or He",
+        explains=(
+            "dead at start",
+            "frozen",
+            "rate too low",
+            "dead",
+            "class frequencies",
+            "unrelated labels",
+        ),
+        of_training=True,
+    ),
+    Rule(
+        "dead at start",
+        (rule.LAYERS,),
+        dead_at_start,
+        "Start with zero biases and random weights",
+        explains=("frozen", "rate too low", "dead", "class frequencies"),
+        of_training=True,
+    ),
+    Rule(
+        "frozen",
+        (rule.LAYERS, rule.STEPS, rule.RATE),
+        frozen,
+        "Hand all parameters to the optimiser, and take nothing out of the graph",
+        explains=("rate too low", "unrelated labels", "untrained", "class frequencies"),
+        of_training=True,
+    ),
+    Rule(
+        "rate too high",
+        (rule.RATE, rule.STEPS),
+        rate_too_high,
+        "Divide it by ten until the loss falls from the first steps on",
+        explains=("not finite", "dead", "class frequencies", "unrelated labels"),
+        of_training=True,
+    ),
+    Rule(
+        "rate too low",
+        (rule.LAYERS, rule.STEPS, rule.RATE),
+        rate_too_low,
+        "Raise the learning rate tenfold until the loss falls within the first hundred steps",
+        explains=("untrained", "class frequencies", "unrelated labels"),
+        of_training=True,
+    ),
+    Rule(
+        "uphill",
+        (rule.RATE, rule.COURSE, rule.INTENDED, rule.FED),
+        uphill,
+        "Minimise the loss: check for a minus sign, and for gradients added to the weights",
+        explains=("not finite", "dead", "class frequencies", "unrelated labels"),
+        of_training=True,
+    ),
+    Rule(
+        "dead",
+        (rule.LAYERS,),
+        dead,
+        "Scale the pixels to 0..1, lower the learning rate, or use another activation",
+        explains=("class frequencies", "unrelated labels"),
+        of_training=True,
+    ),
+    Rule(
+        "not finite",
+        (),
+        not_finite,
+        "Look for pixels that are not numbers, for a loss that overflows, and lower the learning "
+        "rate",
+        also_of_sound_models=True,
+    ),
+)

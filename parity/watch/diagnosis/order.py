@@ -1,0 +1,115 @@
+"""Causes in what belongs to what: names of classes, and the order of labels and answers."""
+
+import numpy as np
+
+from parity.watch.diagnosis import rule
+from parity.watch.diagnosis.case import SURE, Case, above_majority, standard_error
+from parity.watch.diagnosis.rule import Match, Rule
+
+SHIFTS = 20
+"""Rows by which labels and answers may have slipped; renamed answers that are no chance."""
+
+
+def permuted(case: Case) -> Match | None:
+    """Right answers under wrong names."""
+    assert case.labels is not None
+    if not case.finite:
+        return None
+    table = np.zeros((case.classes, case.classes))
+    np.add.at(table, (case.labels, case.predicted), 1)
+    answer = table.argmax(axis=1)
+    present = np.flatnonzero(table.sum(axis=1) > 0)
+    moved = present[answer[present] != present]
+    if len(present) < 2 or len(moved) == 0 or len(set(answer[present])) < len(present):
+        return None
+    renamed_right = table[moved, answer[moved]].sum()
+    if renamed_right < 0.75 * table[moved].sum() or renamed_right < SHIFTS:
+        return None
+    renamed = float(table[present, answer[present]].sum() / table.sum())
+    steps = {int((answer[c] - c) % case.classes) for c in present}
+    if len(steps) == 1:
+        what = f"labels are shifted by {steps.pop()}"
+    elif len(moved) == 2:
+        what = f"classes {moved[0]} and {moved[1]} are swapped"
+    else:
+        what = f"classes {', '.join(map(str, moved.tolist()))} are permuted"
+    return Match(
+        what, f"{case.accuracy:.1%} right as they are, {renamed:.1%} once the answers are renamed"
+    )
+
+
+def misaligned(case: Case) -> Match | None:
+    """Right answers to other images: labels and answers have slipped against each other."""
+    assert case.labels is not None
+    assert case.label_shares is not None
+    assert case.accuracy is not None
+    count = len(case.labels)
+    shifts = [s for s in range(-SHIFTS, SHIFTS + 1) if s and abs(s) < count / 2]
+    if count < 2 * SHIFTS or not case.finite:
+        return None
+    right = {
+        f"{abs(s)} row{'s' * (abs(s) > 1)} {'late' if s > 0 else 'early'}": float(
+            (np.roll(case.predicted, -s) == case.labels).mean()
+        )
+        for s in shifts
+    }
+    right["in reversed order"] = float((case.predicted[::-1] == case.labels).mean())
+    name = max(right, key=lambda name: right[name])
+    chance = SURE * standard_error(0.5, count)
+    if right[name] < max(above_majority(case.label_shares, 0.5), case.accuracy + 0.2 + chance):
+        return None
+    return Match(
+        "the answers belong to other images than the labels",
+        f"{case.accuracy:.1%} are right as they stand, {right[name]:.1%} once the answers are read "
+        f"as given {name}",
+    )
+
+
+def shuffled(case: Case) -> Match | None:
+    """A sure model that names each class as often as it occurs, and is right by chance only."""
+    shares, accuracy = case.label_shares, case.accuracy
+    assert case.labels is not None
+    assert shares is not None
+    assert accuracy is not None
+    count = len(case.labels)
+    if not case.finite or case.classes < 3 or count < 200:
+        return None
+    predicted = np.bincount(case.predicted, minlength=case.classes) / count
+    by_chance = float(predicted @ shares)
+    sure_of_itself = float(np.exp(case.log_probabilities).max(axis=1).mean())
+    alike = np.abs(predicted - shares).sum() / 2 < 0.03
+    at_chance = abs(accuracy - by_chance) < SURE * standard_error(by_chance, count)
+    if not (alike and at_chance and sure_of_itself > 0.8):
+        return None
+    return Match(
+        "the answers belong to other images than the labels",
+        f"each class is answered as often as it occurs, with a mean confidence of "
+        f"{sure_of_itself:.0%}, and yet {accuracy:.1%} are right, as many as by chance",
+    )
+
+
+RULES = (
+    Rule(
+        "permuted",
+        (rule.LABELS,),
+        permuted,
+        "Compare the labels of training and test: same numbering, same order of the classes",
+        explains=("misaligned", "shuffled", "unrelated labels"),
+        also_of_sound_models=True,
+    ),
+    Rule(
+        "misaligned",
+        (rule.LABELS,),
+        misaligned,
+        "Read labels and answers in the same order: shuffle neither when predicting",
+        explains=("shuffled", "unrelated labels"),
+        also_of_sound_models=True,
+    ),
+    Rule(
+        "shuffled",
+        (rule.SCORES, rule.LABELS),
+        shuffled,
+        "Read labels and answers in the same order: shuffle neither when predicting",
+        also_of_sound_models=True,
+    ),
+)

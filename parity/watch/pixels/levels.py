@@ -1,0 +1,58 @@
+"""How grey levels were scaled, moved and inverted, and what people call it (NumPy only)."""
+
+from parity.watch.fingerprint import Fingerprint
+from parity.watch.pixels.look import Look
+
+INVERTED = "were inverted: ink and paper have changed places"
+LITTLE_CONTRAST = 0.1
+"""Images whose mean differs less from the paper, in standard deviations, have neither polarity nor
+shape; MNIST's differ by 0.42."""
+CLOSE = 0.15
+"""Relative difference of scales, and share of the range, that is no difference; thin or blurred
+strokes seldom reach full ink, so that other steps may leave twice as much."""
+_FACTORS = {
+    255.0: ("were not scaled", "inverted and not scaled"),
+    1 / 255: ("were scaled twice", "inverted and scaled twice"),
+    255.0**2: ("were multiplied by 255 instead of divided", "inverted and multiplied by 255"),
+}
+
+
+def inverts(then: Look, now: Look) -> bool | None:
+    """Whether ink and paper have changed places; None where there is no telling."""
+    if min(abs(then.contrast), abs(now.contrast)) < LITTLE_CONTRAST:
+        return None
+    return then.depth * now.depth < 0
+
+
+def level_words(then: Look, now: Look, expected: Fingerprint, close: float = CLOSE) -> str | None:
+    """What ``factor * x + offset`` leads from one to the other; None where it is close to x.
+
+    Args:
+        then: Images as they would be with their grey levels as they were.
+        now: As they are.
+        expected: Of the images as they should be, for their range.
+        close: Relative difference of scales, and share of the range, that is no difference.
+    """
+    factor = now.depth / then.depth
+    if inverts(then, now) is None:
+        factor = abs(factor)
+    offset = now.paper - factor * then.paper
+    width = expected.maximum - expected.minimum
+    if abs(factor - 1) < close and abs(now.paper - then.paper) < close * width:
+        return None
+    if abs(factor + 1) < close:
+        return INVERTED
+    for known, (same, inverted) in _FACTORS.items():
+        if abs(abs(factor) / known - 1) < close:
+            return same if factor > 0 else f"were {inverted}"
+    inversion = "were inverted and " if factor < 0 else "were "
+    seen_low = min(factor * end + offset for end in (expected.minimum, expected.maximum))
+    if abs(abs(factor) * width - 2) < 0.1 and abs(seen_low + 1) < 0.1:
+        return inversion + "scaled to -1 to 1"
+    if seen_low < expected.minimum - close * width:
+        return inversion + f"standardised differently: {factor:.3g} x {offset:+.3g}"
+    return (
+        inversion
+        + f"scaled by {abs(factor):.3g}"
+        + (f" and moved by {offset:+.3g}" if abs(offset) > close * width else "")
+    )

@@ -1,0 +1,90 @@
+"""What moves or spreads ink within its image (NumPy only): float64 [N, H, W] to the same."""
+
+import numpy as np
+
+from parity.watch.pixels.look import Floats, neighbours
+
+
+def sampled(ink: Floats, rows: Floats, columns: Floats) -> Floats:
+    """Ink at places between the pixels, paper outside: [N, len(rows), len(columns)]."""
+
+    def weights(places: Floats, size: int) -> Floats:
+        result: Floats = np.maximum(0.0, 1 - np.abs(places[:, None] - np.arange(size)))
+        return result
+
+    height, width = ink.shape[1:]
+    result: Floats = weights(rows, height) @ ink @ weights(columns, width).T
+    return result
+
+
+def moved(ink: Floats, down: float, right: float) -> Floats:
+    """Moved by so many pixels; what leaves the image is lost."""
+    height, width = ink.shape[1:]
+    rows, columns = np.arange(height, dtype=np.float64), np.arange(width, dtype=np.float64)
+    return sampled(ink, rows - round(down), columns - round(right))
+
+
+def resized(ink: Floats, high: float, wide: float) -> Floats:
+    """So many times as high and as wide around the middle; averaged where it shrinks."""
+
+    def weights(size: int, factor: float) -> Floats:
+        centre = (size - 1) / 2
+        places = (np.arange(size) - centre) / factor + centre
+        reach = max(1.0, 1 / factor)
+        shares = np.maximum(0.0, 1 - np.abs(places[:, None] - np.arange(size)) / reach)
+        inside = (places > -1) & (places < size)
+        total = np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
+        result: Floats = shares / total * inside[:, None]
+        return result
+
+    height, width = ink.shape[1:]
+    result: Floats = weights(height, high) @ ink @ weights(width, wide).T
+    return result
+
+
+def warped(ink: Floats, matrix: Floats) -> Floats:
+    """Each pixel, counted from the middle, is taken from where the matrix sends (row, column)."""
+    height, width = ink.shape[1:]
+    middle = np.array([(height - 1) / 2, (width - 1) / 2])
+    grid = np.moveaxis(np.indices((height, width)), 0, -1) - middle
+    places = grid @ matrix.T + middle
+    low = np.floor(places).astype(np.int64)
+    part = places - low
+    result = np.zeros_like(ink)
+    for down in (0, 1):
+        for right in (0, 1):
+            row, column = low[..., 0] + down, low[..., 1] + right
+            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+            share = np.abs(1 - down - part[..., 0]) * np.abs(1 - right - part[..., 1]) * inside
+            result += share * ink[:, row.clip(0, height - 1), column.clip(0, width - 1)]
+    return result
+
+
+def _cross(ink: Floats) -> list[Floats]:
+    return [part for n, part in enumerate(neighbours(ink)) if n in (1, 3, 4, 5, 7)]
+
+
+def thicker(ink: Floats) -> Floats:
+    """Ink where one of the four neighbours has ink."""
+    result: Floats = np.max(_cross(ink), axis=0)
+    return result
+
+
+def thinner(ink: Floats) -> Floats:
+    """Ink where all four neighbours have ink."""
+    result: Floats = np.min(_cross(ink), axis=0)
+    return result
+
+
+def blurred(ink: Floats, deviation: float) -> Floats:
+    """Spread by a bell curve of so many pixels' deviation."""
+
+    def weights(size: int) -> Floats:
+        distance = (np.arange(size)[:, None] - np.arange(size)) / deviation
+        bell = np.exp(-0.5 * np.arange(-9 * size, 9 * size) ** 2 / deviation**2)
+        result: Floats = np.exp(-0.5 * distance**2) / bell.sum()
+        return result
+
+    height, width = ink.shape[1:]
+    result: Floats = weights(height) @ ink @ weights(width).T
+    return result
