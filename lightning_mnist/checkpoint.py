@@ -1,6 +1,5 @@
 """Checkpoints that are whole or absent when written, and checked before they are believed."""
 
-import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
@@ -41,51 +38,6 @@ class WholeCheckpointIO(TorchCheckpointIO):
     ) -> dict[str, Any]:
         """Read a checkpoint through `read_checkpoint`, whatever `weights_only` says."""
         return read_checkpoint(Path(path))
-
-
-def kept_checkpoints(run_dir: Path) -> list[Checkpoint]:
-    """The callbacks that keep the epoch where ``val_loss`` is lowest, and the latest one."""
-    best = ModelCheckpoint(
-        dirpath=run_dir / "checkpoints",
-        filename="best",
-        monitor="val_loss",
-        save_on_train_epoch_end=True,  # after the recorder has added the epoch
-        enable_version_counter=False,
-    )
-    return [best, LatestCheckpoint(best)]
-
-
-class LatestCheckpoint(Checkpoint):
-    """Keeps the latest epoch, beside the best: where it is that, as another name of its file.
-
-    Lightning 2.6 takes `save_last` of a `ModelCheckpoint` for "the last of those that were best".
-
-    Args:
-        best: Comes before this one, and saves when it does.
-    """
-
-    def __init__(self, best: ModelCheckpoint) -> None:
-        self.best = best
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the epoch, if the best one is not it."""
-        if trainer.fast_dev_run:  # type: ignore[attr-defined]
-            return
-        assert self.best.dirpath is not None
-        path = Path(self.best.dirpath) / "last.ckpt"
-        if self.best._last_global_step_saved != trainer.global_step:
-            trainer.save_checkpoint(path, weights_only=False)
-        elif trainer.is_global_zero:
-            with written_whole(path) as temporary:
-                _share(Path(self.best.best_model_path), temporary)
-
-
-def _share(path: Path, other: Path) -> None:
-    """Give a file another name, or, where the file system has no links, another copy."""
-    try:
-        other.hardlink_to(path)
-    except OSError:
-        shutil.copyfile(path, other)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -144,6 +144,20 @@ class RunningScores:
         self._sizes += sizes
         self._right.append((torch.cat(logits).argmax(dim=1) == labels).sum())
 
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` needs."""
+        return {
+            "losses": torch.cat(self._losses),
+            "sizes": list(self._sizes),
+            "right": torch.stack(self._right).sum(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        """Go on from what `state_dict` gave."""
+        self._losses = [state["losses"].to(device)]
+        self._sizes = list(state["sizes"])
+        self._right = [state["right"].to(device)]
+
     @property
     def last_loss(self) -> Tensor:
         """Mean of the batches that were added last, a scalar."""
