@@ -132,8 +132,8 @@ def check_sizes(loader: BlockLoader, batch_size: int, batch_norm: bool) -> None:
         small = "one image" if ranks == 1 else f"fewer than two images for each of {ranks} devices"
         raise InputError(
             f"the last of an epoch's batches would hold {small}, which batch norm cannot "
-            f"normalise; with {images:,} training images choose another --data.batch_size than {batch_size}, "
-            "or --model.batch_norm false"
+            f"normalise; with {images:,} training images choose another --data.batch_size than "
+            f"{batch_size}, or --model.batch_norm false"
         )
 
 

@@ -12,6 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
+from lightning_mnist.run_folder import sweep
 from lightning_mnist.scores import Scores
 from lightning_mnist.views import ViewScore
 from parity.run_record import (
@@ -81,6 +82,7 @@ class RunRecorder(Callback):
             return
         try:
             self.run_dir.mkdir(parents=True, exist_ok=True)
+            sweep(self.run_dir)
             with written_whole(self.run_dir / CONFIG_FILE) as path:
                 path.write_text(self.config, encoding="utf-8")
             self.record.save(self.run_dir)

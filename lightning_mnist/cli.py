@@ -1,22 +1,20 @@
 """What a command line comes to: LightningCLI, with a run directory and our tables."""
 
-from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.types import LRSchedulerTypeUnion
 from rich.console import Console
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
+from lightning_mnist import run_folder
 from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.datamodule import DigitsDataModule
@@ -34,7 +32,7 @@ from lightning_mnist.scores import Scores
 from lightning_mnist.signals import StoppedError
 from lightning_mnist.threads import chosen_threads
 from lightning_mnist.views import chosen, report_views
-from parity.run_record import CONFIG_FILE, RECORD_FILE
+from parity.run_record import CONFIG_FILE
 from parity.watch.symptoms import Symptoms
 
 
@@ -108,7 +106,7 @@ class DigitsCLI(LightningCLI):
         if self.subcommand == "fit":
             fuse_optimizer(config)
         chosen(config.views)  # a wrong name is said before anything is done
-        self._choose_run_dir(config)
+        self.run_dir = run_folder.choose(config, self.subcommand)
         recipe = config.clone()
         # The recipe says what to run; where it ran, and from where it went on, is not a part.
         for key in ("run_dir", "ckpt_path", "config", "resume"):
@@ -116,25 +114,6 @@ class DigitsCLI(LightningCLI):
         self.recipe = self._parser(self.subcommand).dump(recipe, skip_check=True, skip_none=False)
         if self.subcommand == "fit" and (config.resume or config.ckpt_path):
             self.data_so_far = compare(self.checkpoint, config, self.recipe)
-
-    def _choose_run_dir(self, config: Namespace) -> None:
-        if config.run_dir is None:
-            stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
-            config.run_dir = f"runs/{stamp}-{self.subcommand}-seed{config.seed_everything}"
-        self.run_dir = Path(config.run_dir)
-        resumes = self.subcommand == "fit" and (
-            config.resume
-            or (
-                config.ckpt_path is not None
-                and Path(config.ckpt_path).resolve().is_relative_to(self.run_dir.resolve())
-            )
-        )
-        rank = getattr(rank_zero_only, "rank", 0)
-        if (self.run_dir / RECORD_FILE).exists() and not resumes and rank == 0:
-            raise InputError(
-                f"--run_dir {self.run_dir}: holds another run; choose a new folder, or go on with "
-                f"it: {resume_command(self.run_dir)}"
-            )
 
     def instantiate_classes(self) -> None:
         """Build model, data, optimiser and trainer; what they refuse is the user's input."""

@@ -1,8 +1,9 @@
 """What is resumed is what was run: to the bit, and never another recipe."""
 
-import shutil
+import os
 import signal
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import yaml
 
 from lightning_mnist.execution import Execution
 from lightning_mnist.module import DigitClassifier
+from lightning_mnist.sources import RawDigits
 from parity.run_record import Predictions, RunRecord
-from tests.conftest import Here
+from tests.conftest import Here, write_npz
 
 EPOCHS = 3
 RECIPE = (
@@ -101,3 +103,116 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on_to_the_bit(
     assert done.code == 0, done.err
     assert f"after {saved['global_step']} steps" in done.out
     assert_same_run("whole", "cut")
+
+
+@pytest.fixture
+def fitted(here: Here, tiny_npz: Path) -> Path:
+    """The run directory of a short training of a recipe that is not the default."""
+    fit(here, tiny_npz, "run", "--trainer.max_epochs", 1)
+    return Path("run")
+
+
+def test_a_run_goes_on_by_its_name_alone_and_says_what_is_new(
+    here: Here, fitted: Path, tiny_npz: Path
+) -> None:
+    fit(here, tiny_npz, "whole")
+    done = here("fit", "--resume", fitted, "--trainer.max_epochs", EPOCHS, "--guard", "warn")
+    assert done.code == 0, done.err
+    assert "going on with run after 23 steps; " in done.out
+    assert f"--trainer.max_epochs {EPOCHS} instead of 1" in done.out
+    assert "--guard warn instead of stop" in done.out
+    assert_same_run("whole", fitted)
+    recipe = RunRecord.load(fitted / "record.json").recipe
+    assert (recipe["model"]["hidden"], recipe["guard"]) == ([16], "warn")
+    assert yaml.safe_load((fitted / "config.yaml").read_text()) == recipe
+
+
+def test_what_cannot_change_on_the_way_is_refused_in_a_sentence(
+    here: Here, fitted: Path, tiny_digits: RawDigits, tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in fitted.rglob("*") if path.is_file()}
+    tiny_digits.train_images[0] += 1
+    other = write_npz(tiny_digits, tmp_path / "other.npz")
+    last = fitted / "checkpoints" / "last.ckpt"
+    for flags, said in (
+        (("--resume", fitted, "--model.hidden", "[128]"), "--model.hidden [128], and it was"),
+        (("--resume", fitted, "--model.dropout", 0), "--model.dropout 0.0, and it was"),
+        (("--resume", fitted, "--optimizer", "SGD"), "--optimizer torch.optim.SGD, and it was"),
+        (("--resume", fitted, "--optimizer.lr", 1), "--optimizer.lr 1.0, and it was trained with"),
+        (("--resume", fitted, "--lr_scheduler", "null"), "--lr_scheduler null, and it was"),
+        (("--resume", fitted, "--seed_everything", 1), "--seed_everything 1, and it was"),
+        (("--resume", fitted, "--data.source", other), "has other images than"),
+        (("--resume", fitted, "--ckpt_path", last), "--resume and --ckpt_path: expected one"),
+        (("--resume", "nowhere"), "--resume nowhere: no config.yaml in it"),
+        (("--resume",), "--resume: no training in runs/"),
+        (("--ckpt_path", last), "--model.hidden [512, 512], and it was trained with [16]"),
+        (("--ckpt_path", last, *RECIPE, "--data.source", other), "has other images than"),
+    ):
+        done = here("fit", *flags)
+        assert done.code == 1, done.out
+        assert done.err.count("error: ") == 1
+        assert said in done.err
+        assert "Traceback" not in done.err
+    assert before == {path: path.read_bytes() for path in fitted.rglob("*") if path.is_file()}
+
+
+def test_a_checkpoint_goes_on_in_another_folder_with_its_own_recipe(
+    here: Here, fitted: Path, tiny_npz: Path
+) -> None:
+    fit(here, tiny_npz, "whole")
+    fit(here, tiny_npz, "other", "--ckpt_path", fitted / "checkpoints" / "last.ckpt")
+    assert_same_run("whole", "other")
+
+
+def test_the_newest_training_is_the_default(here: Here, tiny_npz: Path) -> None:
+    for name in ("older", "newer"):
+        fit(here, tiny_npz, f"runs/{name}", "--trainer.max_epochs", 1)
+    best = "runs/newer/checkpoints/best.ckpt"
+    done = here("test", "--ckpt_path", best, "--data.source", tiny_npz, "--run_dir", "runs/tested")
+    assert done.code == 0, done.err
+    done = here("fit", "--resume", "--trainer.max_epochs", 2)
+    assert done.code == 0, done.err
+    assert len(RunRecord.load(Path("runs/newer/record.json")).history) == 2
+    done = here("fit", "--resume", "runs/tested")
+    assert "--resume runs/tested: holds a test" in done.err
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(here: Here, tiny_npz: Path) -> None:
+    fit(here, tiny_npz, "whole")
+    fit(here, tiny_npz, "cut")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    folder = Path("cut/checkpoints")
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / f".{gone.pid}-best.ckpt").write_text("half")
+    (folder / f".{os.getppid()}-best.ckpt").write_text("somebody is writing this")
+    done = here("fit", "--data.source", tiny_npz, "--run_dir", "cut", *FLAGS)
+    assert "holds another run; choose a new folder, or go on with a training: " in done.err
+    done = here("fit", "--resume", "cut")
+    assert done.code == 0, done.err
+    assert "cut has no checkpoint yet: training from the beginning" in done.out
+    assert_same_run("whole", "cut")
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"best.ckpt", "last.ckpt", f".{os.getppid()}-best.ckpt"}
+
+
+def test_a_moved_run_keeps_its_best_epoch(
+    here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over_ranks = DigitClassifier._over_ranks
+
+    def worse_each_epoch(model: DigitClassifier, scores: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        loss, accuracy = over_ranks(model, scores)
+        validates = scores is model.evaluated
+        return (torch.full_like(loss, model.current_epoch) if validates else loss), accuracy
+
+    monkeypatch.setattr(DigitClassifier, "_over_ranks", worse_each_epoch)
+    fit(here, tiny_npz, "run", "--trainer.max_epochs", 2)
+    best = Path("run/checkpoints/best.ckpt").read_bytes()
+    Path("run").rename("moved")
+    done = here("fit", "--resume", "moved", "--trainer.max_epochs", 3)
+    assert done.code == 0, done.err
+    assert Path("moved/checkpoints/best.ckpt").read_bytes() == best
+    assert torch.load("moved/checkpoints/last.ckpt", weights_only=True)["epoch"] == 2
+    assert not Path("run").exists()
