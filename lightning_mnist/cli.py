@@ -18,6 +18,7 @@ from lightning_mnist import run_folder
 from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.divergence import StopAtNaN
 from lightning_mnist.errors import InputError
 from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
 from lightning_mnist.guard import CollapseGuard
@@ -168,8 +169,9 @@ class DigitsCLI(LightningCLI):
             callbacks.append(
                 CollapseGuard(run_dir, trained=Symptoms.beside(Path(config.ckpt_path)))
             )
-        elif config.guard != "off":
-            callbacks.append(CollapseGuard(run_dir, config.guard))
+        else:
+            off = config.guard == "off"
+            callbacks.append(StopAtNaN() if off else CollapseGuard(run_dir, config.guard))
         if self.subcommand == "fit" and config.trainer.enable_checkpointing is not False:
             callbacks += kept_checkpoints(run_dir)
         return callbacks

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 import lightning_mnist.optimizers  # noqa: F401 - so that --optimizer KerasAdam is found
 from lightning_mnist.cli import DigitsCLI
 from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.divergence import DivergedError
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.parser import OneSentenceParser
@@ -53,9 +54,9 @@ def main(args: ArgsType = None) -> int:
     """Run a command; `args` are those of the process by default.
 
     Returns:
-        0, 1 where the input was at fault or another rank has died, 3 where the guard stopped a
-        training that had collapsed, 143 and 130 after SIGTERM and SIGINT. Flags that cannot be
-        parsed exit with 2.
+        0, 1 where the input was at fault, training has diverged or another rank has died, 3 where
+        the guard stopped a training that had collapsed, 143 and 130 after SIGTERM and SIGINT. Flags
+        that cannot be parsed exit with 2.
     """
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 on torch 2.13
     # What is logged has been reduced already, with each image counted once.
@@ -73,7 +74,7 @@ def main(args: ArgsType = None) -> int:
             leave_it_to_the_first()
         print(f"error: {error}", file=sys.stderr)
         return COLLAPSED if isinstance(error, CollapsedError) else 1
-    except RankLostError as error:
+    except (RankLostError, DivergedError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except StoppedError as error:

@@ -31,6 +31,14 @@ class StepCallback(Callback):
     ) -> None:
         """Called before the optimiser step that learns `batch`, after `step` earlier ones."""
 
+    def on_block_end(
+        self, trainer: Trainer, pl_module: LightningModule, losses: list[Tensor], step: int
+    ) -> None:
+        """Called after a block of steps with the loss of each, a scalar, after `step` earlier ones.
+
+        A block may be the rest of one, but it has at least one step.
+        """
+
 
 class GradientClipping(Callback):
     """Clips gradients before each step, as ``--trainer.gradient_clip_val`` asks."""
@@ -122,6 +130,8 @@ class Execution:
             step += 1
         if sizes:  # a training that goes on passes over what it has learned
             self.scores.add(losses, logits, block.labels[: sum(sizes)], sizes)
+            for watcher in self._watchers:
+                watcher.on_block_end(self.trainer, self.module, losses, step - len(sizes))
         self.learned = block.first + len(sizes)
         self.finished_epoch = self.trainer.is_last_batch and count == block.steps
         self._loop._batches_that_stepped += count - 1  # the step that loggers are told

@@ -10,6 +10,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
+from lightning_mnist.divergence import not_finite
 from lightning_mnist.position import can_be_saved
 from lightning_mnist.signals import StoppedError, handled_by
 from parity.run_record import written_whole
@@ -86,14 +87,17 @@ class LatestCheckpoint(Checkpoint):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From now on a signal ends the program at once."""
         self._signals.close()
-        if self._asked is not None:
-            raise StoppedError(self._asked)
+        self._end_if_asked()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """So it does."""
         self._signals.close()
+
+    def _end_if_asked(self) -> None:
+        if self._asked is not None:
+            raise StoppedError(self._asked)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._asked is not None:  # twice: somebody is in a hurry
@@ -102,16 +106,13 @@ class LatestCheckpoint(Checkpoint):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Save, if it is time to, or if the training is to end; the last block ends the epoch."""
-        if trainer.fast_dev_run or trainer.is_last_batch or not can_be_saved(trainer):  # type: ignore[attr-defined]
-            if self._asked is not None and not trainer.is_last_batch:
-                raise StoppedError(self._asked)
+        asked = self._asked is not None
+        if trainer.is_last_batch or not (asked or time.monotonic() - self._saved >= EVERY):
             return
-        if self._asked is None and time.monotonic() - self._saved < EVERY:
-            return
-        trainer.save_checkpoint(self._path, weights_only=False)
+        if can_be_saved(trainer) and not not_finite(pl_module):
+            trainer.save_checkpoint(self._path, weights_only=False)
         self._saved = time.monotonic()
-        if self._asked is not None:
-            raise StoppedError(self._asked)
+        self._end_if_asked()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the epoch, if the best one is not it."""
@@ -123,8 +124,7 @@ class LatestCheckpoint(Checkpoint):
             with written_whole(self._path) as temporary:
                 _share(Path(self.best.best_model_path), temporary)
         self._saved = time.monotonic()
-        if self._asked is not None:
-            raise StoppedError(self._asked)
+        self._end_if_asked()
 
 
 def _share(path: Path, other: Path) -> None:

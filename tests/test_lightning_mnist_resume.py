@@ -13,9 +13,11 @@ import torch
 import yaml
 
 from lightning_mnist.execution import Execution
+from lightning_mnist.kept import BestCheckpoint
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.sources import RawDigits
 from parity.run_record import Predictions, RunRecord
+from parity.watch.symptoms import Symptoms
 from tests.conftest import Here, write_npz
 
 EPOCHS = 3
@@ -39,7 +41,7 @@ def weights(run: Path | str) -> dict[str, torch.Tensor]:
 
 
 def assert_same_run(first: Path | str, second: Path | str) -> None:
-    """Weights, history but for its clock, and predictions, to the bit."""
+    """Weights, history but for its clock, predictions and symptoms, to the bit."""
     a, b = weights(first), weights(second)
     assert all(torch.equal(a[name], b[name]) for name in a)
     records = [RunRecord.load(Path(run, "record.json")) for run in (first, second)]
@@ -52,6 +54,8 @@ def assert_same_run(first: Path | str, second: Path | str) -> None:
     assert all(record.finished for record in records)
     logits = [Predictions.load(Path(run, "predictions.npz")).logits for run in (first, second)]
     np.testing.assert_array_equal(*logits)
+    symptoms = [Path(run, "symptoms.json").read_text() for run in (first, second)]
+    assert symptoms[0] == symptoms[1]
 
 
 def signal_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int) -> None:
@@ -216,3 +220,28 @@ def test_a_moved_run_keeps_its_best_epoch(
     assert Path("moved/checkpoints/best.ckpt").read_bytes() == best
     assert torch.load("moved/checkpoints/last.ckpt", weights_only=True)["epoch"] == 2
     assert not Path("run").exists()
+
+
+def test_a_resumed_run_whose_best_epoch_is_the_one_before_is_not_stale(
+    here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(here, tiny_npz, "run", "--trainer.max_epochs", 1)
+    monkeypatch.setattr(BestCheckpoint, "check_monitor_top_k", lambda *_: False)
+    done = here("fit", "--resume", "run", "--trainer.max_epochs", 2)
+    assert done.code == 0, done.err
+    symptoms = Symptoms.load(Path("run/symptoms.json"))
+    assert symptoms.epoch == 2
+    assert all(layer.evaluated_change and layer.evaluated_change > 0 for layer in symptoms.layers)
+    assert {reading["epoch"] for reading in symptoms.readings} == {0, 1, 2}
+
+
+def test_a_run_that_is_finished_can_be_tested_once_more(here: Here, fitted: Path) -> None:
+    """A run that is killed while it is tested has all its epochs."""
+    before = (fitted / "symptoms.json").read_text()
+    for name in ("predictions.npz", "symptoms.json"):
+        (fitted / name).unlink()
+    done = here("fit", "--resume", fitted)
+    assert done.code == 0, done.err
+    assert RunRecord.load(fitted / "record.json").finished
+    assert len(RunRecord.load(fitted / "record.json").history) == 1
+    assert (fitted / "symptoms.json").read_text() == before

@@ -97,8 +97,11 @@ class Symptoms:
     def save(self, run_dir: Path) -> None:
         """Write ``symptoms.json`` into `run_dir`."""
         with written_whole(run_dir / SYMPTOMS_FILE) as path:
-            values = finite(dataclasses.asdict(self))
-            path.write_text(json.dumps(values, indent=2, allow_nan=False), encoding="utf-8")
+            path.write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """What ``symptoms.json`` holds."""
+        return json.dumps(finite(dataclasses.asdict(self)), indent=2, allow_nan=False)
 
     @classmethod
     def load(cls, path: Path) -> "Symptoms":
@@ -108,20 +111,25 @@ class Symptoms:
             RunRecordError: the file is missing, is not JSON or has other keys.
         """
         try:
-            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            for name in ("raw", "intended", "trained_on", "seen"):
-                if values[name] is not None:
-                    layout = tuple(values[name].pop("layout"))
-                    values[name] = Fingerprint(**values[name], layout=layout)
-            values["layers"] = [Layer(**layer) for layer in values["layers"]]
-            for layer in values["layers"]:
-                layer.change = math.nan if layer.change is None else layer.change
-            if values["collapsed_at"] is not None:
-                epoch, step = values["collapsed_at"]
-                values["collapsed_at"] = (epoch, step)
-            return cls(**values)
+            return cls.parse(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise RunRecordError(f"{path}: cannot be read as symptoms ({error})") from error
+
+    @classmethod
+    def parse(cls, text: str) -> "Symptoms":
+        """What `text` gave; other text raises whatever it comes to."""
+        values: dict[str, Any] = json.loads(text)
+        for name in ("raw", "intended", "trained_on", "seen"):
+            if values[name] is not None:
+                layout = tuple(values[name].pop("layout"))
+                values[name] = Fingerprint(**values[name], layout=layout)
+        values["layers"] = [Layer(**layer) for layer in values["layers"]]
+        for layer in values["layers"]:
+            layer.change = math.nan if layer.change is None else layer.change
+        if values["collapsed_at"] is not None:
+            epoch, step = values["collapsed_at"]
+            values["collapsed_at"] = (epoch, step)
+        return cls(**values)
 
     @classmethod
     def beside(cls, model_file: Path) -> "Symptoms | None":
