@@ -70,6 +70,24 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return dict(checkpoint)
 
 
+def split_of(checkpoint: dict[str, Any], path: str) -> tuple[int, int | None] | None:
+    """Seed and number of images of the validation part, where the checkpoint says.
+
+    Raises:
+        InputError: they are no numbers.
+    """
+    split = checkpoint.get("datamodule_hyper_parameters")
+    if split is None:
+        return None
+    seed, size = (split.get("seed"), split.get("val_size")) if isinstance(split, dict) else (0, "")
+    if type(seed) is not int or type(size) not in (int, type(None)):
+        raise InputError(
+            f"--ckpt_path {path}: does not say which images were kept from training; take another "
+            "checkpoint, or train again"
+        )
+    return seed, size
+
+
 def read_model(path: Path) -> DigitClassifier:
     """Read a trained model, ready to predict with.
 

@@ -16,7 +16,7 @@ from torchmetrics import MetricCollection
 
 from lightning_mnist import run_folder
 from lightning_mnist.callbacks import RunRecorder
-from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
+from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint, split_of
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.divergence import StopAtNaN
 from lightning_mnist.errors import InputError
@@ -28,6 +28,7 @@ from lightning_mnist.network import work_of_a_step
 from lightning_mnist.own_flags import add_flags, add_recipe
 from lightning_mnist.predict_files import predict_files
 from lightning_mnist.ranks import watch_ranks
+from lightning_mnist.resumable import check_resumable, restoring
 from lightning_mnist.resume import compare, resume_command
 from lightning_mnist.scores import Scores
 from lightning_mnist.signals import StoppedError
@@ -85,14 +86,8 @@ class DigitsCLI(LightningCLI):
         if command == "predict" and not config.images:
             parser.error("predict needs --images FILE..., pictures of one digit each")
         self.checkpoint = read_checkpoint(Path(config.ckpt_path))
-        if command == "fit" and "optimizer_states" not in self.checkpoint:
-            raise InputError(
-                f"--ckpt_path {config.ckpt_path}: holds weights only, and so training cannot go on "
-                "from it; expected a checkpoint written by fit"
-            )
-        if command != "fit" and (split := self.checkpoint.get("datamodule_hyper_parameters")):
-            config.seed_everything = split["seed"]
-            config.data.val_size = split["val_size"]
+        if command != "fit" and (split := split_of(self.checkpoint, config.ckpt_path)):
+            config.seed_everything, config.data.val_size = split
 
     def _parse_ckpt_path(self) -> None:
         """The model is the checkpoint's; `fit` compares instead, so that no flag goes unheard."""
@@ -130,7 +125,8 @@ class DigitsCLI(LightningCLI):
         """Moments of idle weights decay into denormals, which take a hundred times as long."""
         torch.set_flush_denormal(True)
         try:
-            super()._run_subcommand(subcommand)
+            with restoring(self.trainer, self.config[subcommand].ckpt_path):
+                super()._run_subcommand(subcommand)
         except StoppedError as error:
             if subcommand == "fit" and self.run_dir and (self.run_dir / CONFIG_FILE).exists():
                 error.advice = f"; to go on: {resume_command(self.run_dir)}"
@@ -187,9 +183,13 @@ class DigitsCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Load the weights, except where `fit` goes on from a checkpoint: Lightning does that."""
+        if self.checkpoint is None:
+            return
         if self.subcommand != "fit":
-            assert self.checkpoint is not None
             self.model.load_state_dict(self.checkpoint["state_dict"])
+        elif optimizer := self._get(self.config_init, "optimizer"):
+            path = self.config.fit.ckpt_path
+            check_resumable(path, self.checkpoint, self.model, optimizer, self.trainer)
 
     def after_fit(self) -> None:
         """Test the best checkpoint, or, where none was kept, the network as it is."""

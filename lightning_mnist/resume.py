@@ -102,13 +102,17 @@ def trained_so_far(
         assert run is not None
         recipe = yaml.safe_load((run / CONFIG_FILE).read_text(encoding="utf-8"))
         return recipe, _record(run).data if (run / RECORD_FILE).exists() else None
+    if "optimizer_states" not in checkpoint:
+        raise InputError(
+            "holds weights only, and so training cannot go on from it; expected a checkpoint "
+            "written by fit"
+        )
     try:
         state = checkpoint["callbacks"]["RunRecorder"]
-        recipe, data = yaml.safe_load(state["recipe"]), dict(state["data"])
+        recipe, data = dict(yaml.safe_load(state["recipe"])), dict(state["data"])
     except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise InputError(
-            "the checkpoint does not say with which recipe it was trained; expected one written "
-            "by fit"
+            "does not say with which recipe it was trained; expected a checkpoint written by fit"
         ) from error
     return recipe, data
 
@@ -127,8 +131,9 @@ def compare(checkpoint: dict[str, Any] | None, config: Namespace, recipe: str) -
     Raises:
         InputError: the recipe cannot change so.
     """
-    former, data = trained_so_far(checkpoint, Path(config.resume) if config.resume else None)
+    run = Path(config.resume) if config.resume else None
     try:
+        former, data = trained_so_far(checkpoint, run)
         new = changes(former, yaml.safe_load(recipe))
     except InputError as error:
         asked = f"--resume {config.resume}" if config.resume else f"--ckpt_path {config.ckpt_path}"
@@ -137,7 +142,7 @@ def compare(checkpoint: dict[str, Any] | None, config: Namespace, recipe: str) -
         said = f"{config.resume} has no checkpoint yet: training from the beginning"
     else:
         said = f"going on with {config.resume or config.ckpt_path}"
-        said += f" after {checkpoint.get('global_step'):,} steps"
+        said += f" after {checkpoint.get('global_step')} steps"
     rank_zero_only(print)("; ".join([said, *new]), flush=True)
     return data
 

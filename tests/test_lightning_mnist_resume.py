@@ -1,9 +1,11 @@
 """What is resumed is what was run: to the bit, and never another recipe."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +247,55 @@ def test_a_run_that_is_finished_can_be_tested_once_more(here: Here, fitted: Path
     assert RunRecord.load(fitted / "record.json").finished
     assert len(RunRecord.load(fitted / "record.json").history) == 1
     assert (fitted / "symptoms.json").read_text() == before
+
+
+SCRIPT = """
+import sys
+from lightning_mnist import kept
+from lightning_mnist.command import main
+kept.EVERY = 0.02
+sys.exit(main())
+"""
+"""A training that saves within its epochs, short as they are."""
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_change_nothing(tiny_npz: Path, tmp_path: Path) -> None:
+    def started(*flags: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, "fit", *map(str, flags)],
+            cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def finished(*flags: object) -> None:
+        process = started(*flags)
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+
+    flags = ("--data.source", tiny_npz, *FLAGS, "--trainer.max_epochs", 40)
+    flags += ("--model.batch_norm", "true", "--trainer.callbacks", "EarlyStopping")
+    flags += ("--trainer.callbacks.monitor", "val_loss", "--trainer.callbacks.patience", 30)
+    finished(*flags, "--model.steps_per_execution", 4, "--run_dir", "whole")
+    (tmp_path / "cut").mkdir()
+    rng = random.Random(0)  # noqa: S311
+    steps = []
+    what: tuple[object, ...] = (*flags, "--model.steps_per_execution", 2, "--run_dir", "cut")
+    for _ in range(5):
+        record = tmp_path / "cut" / "record.json"
+        before = record.stat().st_mtime_ns if record.exists() else 0
+        process = started(*what)
+        while process.poll() is None and not (
+            record.exists() and record.stat().st_mtime_ns > before
+        ):
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 1))
+        process.kill()
+        process.communicate()
+        what = ("--resume", "cut")
+        if (last := tmp_path / "cut" / "checkpoints" / "last.ckpt").exists():
+            steps.append(torch.load(last, weights_only=True)["global_step"])
+    assert steps == sorted(steps)
+    assert steps
+    assert steps[-1] > 0
+    finished("--resume", "cut")
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")
