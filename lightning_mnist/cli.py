@@ -229,7 +229,7 @@ class DigitsCLI(LightningCLI):
             names = chosen(self.config[self.subcommand].views)
             scores = report_views(self.model, self.datamodule, names, self.run_dir)
             self.recorder.finish(self.model, scores)
-            Console().print(f"run directory: {self.run_dir}", highlight=False, soft_wrap=True)
+            print(f"run directory: {self.run_dir}")
 
     def after_validate(self) -> None:
         """Show what was right."""

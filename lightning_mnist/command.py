@@ -17,6 +17,7 @@ from lightning_mnist.module import DigitClassifier
 from lightning_mnist.parser import OneSentenceParser
 from lightning_mnist.ranks import RankLostError, leave_it_to_the_first
 from lightning_mnist.signals import StoppedError, handled_by, stop
+from lightning_mnist.terminal import print_anything
 from parity.watch.collapse import COLLAPSED
 from parity.watch.guard import CollapsedError
 
@@ -58,6 +59,7 @@ def main(args: ArgsType = None) -> int:
         the guard stopped a training that had collapsed, 143 and 130 after SIGTERM and SIGINT. Flags
         that cannot be parsed exit with 2.
     """
+    print_anything()
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 on torch 2.13
     # What is logged has been reduced already, with each image counted once.
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*")

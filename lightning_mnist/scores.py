@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import (
@@ -17,6 +18,7 @@ from torchmetrics.classification import (
 )
 
 from lightning_mnist.batches import Batch
+from lightning_mnist.terminal import show
 
 NOT_COUNTED = -1
 """A label that the counters pass over."""
@@ -74,7 +76,7 @@ class Scores:
         total = int(self.confusion.sum())
         right = int(np.trace(self.confusion))
         table = Table(
-            title=f"{title}: accuracy {self.accuracy:.2%} ({right:,} of {total:,})",
+            title=Text(f"{title}: accuracy {self.accuracy:.2%} ({right:,} of {total:,})"),
             title_justify="left",
             title_style="bold",
         )
@@ -91,7 +93,7 @@ class Scores:
                 f"{predicted:,}",
                 f"{predicted / total:.2%}",
             )
-        console.print(table)
+        show(table, console)
 
 
 def counters(classes: int) -> MetricCollection:

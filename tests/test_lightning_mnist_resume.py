@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from lightning.pytorch import Trainer
 
 from lightning_mnist.execution import Execution
 from lightning_mnist.kept import BestCheckpoint
@@ -20,7 +22,7 @@ from lightning_mnist.module import DigitClassifier
 from lightning_mnist.sources import RawDigits
 from parity.run_record import Predictions, RunRecord
 from parity.watch.symptoms import Symptoms
-from tests.conftest import Here, write_npz
+from tests.conftest import ROOT, Here, write_npz
 
 EPOCHS = 3
 RECIPE = (
@@ -247,6 +249,36 @@ def test_a_run_that_is_finished_can_be_tested_once_more(here: Here, fitted: Path
     assert RunRecord.load(fitted / "record.json").finished
     assert len(RunRecord.load(fitted / "record.json").history) == 1
     assert (fitted / "symptoms.json").read_text() == before
+
+
+def test_the_latest_checkpoint_is_written_every_few_seconds(
+    here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    save = Trainer.save_checkpoint
+
+    def noted(self: Trainer, path: Any, *args: Any, **kwargs: Any) -> None:
+        saved.append(self.global_step)
+        save(self, path, *args, **kwargs)
+
+    monkeypatch.setattr(Trainer, "save_checkpoint", noted)
+    monkeypatch.setattr("lightning_mnist.kept.EVERY", 0.0)
+    flags = ("--trainer.max_epochs", 1, "--model.steps_per_execution", 5)
+    fit(here, tiny_npz, "often", *flags)
+    assert saved == [5, 10, 15, 20, 23]
+    monkeypatch.setattr("lightning_mnist.kept.EVERY", 1e9)
+    fit(here, tiny_npz, "seldom", *flags)
+    assert saved == [5, 10, 15, 20, 23, 23]
+    assert_same_run("often", "seldom")
+
+
+def test_every_promise_names_a_test_that_is_there() -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    written = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "tests").glob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", text)
+    assert named
+    assert all(f"def {name}(" in written for name in named)
+    assert all((ROOT / name).is_file() for name in re.findall(r"`(tests/\w+\.py)`", text))
 
 
 SCRIPT = """
