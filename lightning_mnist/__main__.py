@@ -19,6 +19,7 @@ commands:
 
 examples:
   python -m lightning_mnist fit
+  python -m lightning_mnist fit --resume
   python -m lightning_mnist fit -c configs/keras_match.yaml --data.source mnist --data.root DIR
   python -m lightning_mnist fit --model.hidden '[800]' --optimizer SGD --optimizer.lr 0.1
   python -m lightning_mnist test --ckpt_path runs/NAME/checkpoints/best.ckpt

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lightning_mnist.batches import Batch, BatchLoader
+from lightning_mnist.errors import InputError
 
 
 class Block(NamedTuple):
@@ -65,6 +66,8 @@ class BlockLoader(BatchLoader):
         super().__init__(*args, **kwargs)
         self.steps = steps
         self.limit = limit
+        self.learned = 0
+        """Mini-batches that the coming epoch passes over, in blocks of fewer steps or none."""
 
     @property
     def mini_batches(self) -> int:
@@ -89,8 +92,11 @@ class BlockLoader(BatchLoader):
         room = min(self.steps * part, len(own))
         images = self.images.new_empty(room, *self.images.shape[1:])
         labels = self.labels.new_empty(room)
-        for first in range(0, self.mini_batches, self.steps):
-            steps = min(self.steps, self.mini_batches - first)
+        learned, self.learned = self.learned, 0
+        for start in range(0, self.mini_batches, self.steps):
+            end = min(start + self.steps, self.mini_batches)
+            first = min(max(start, learned), end)
+            steps = end - first
             ids = own[first * part : (first + steps) * part]
             yield Block(
                 torch.index_select(self.images, 0, ids, out=images[: len(ids)]),
@@ -99,10 +105,36 @@ class BlockLoader(BatchLoader):
                 first,
                 steps,
                 size,
-                min(steps * size, len(order) - first * size),
+                min(steps * size, max(0, len(order) - first * size)),
                 self.rank,
                 self.world_size,
             )
+
+
+def check_sizes(loader: BlockLoader, batch_size: int, batch_norm: bool) -> None:
+    """Refuse batches that cannot be shared, or that batch norm cannot normalise.
+
+    Args:
+        loader: Of the training images.
+        batch_size: Asked for.
+        batch_norm: Whether there is any.
+
+    Raises:
+        InputError: batch norm would meet a batch of one image, or devices would have none.
+    """
+    images, ranks = len(loader.sampler.sample_ids), loader.world_size
+    if min(batch_size, images) < ranks:
+        raise InputError(
+            f"--data.batch_size {batch_size}, {images:,} training images: too few for {ranks} "
+            f"devices to share; expected at least {ranks} of both"
+        )
+    if batch_norm and loader.smallest_part < 2:
+        small = "one image" if ranks == 1 else f"fewer than two images for each of {ranks} devices"
+        raise InputError(
+            f"the last of an epoch's batches would hold {small}, which batch norm cannot "
+            f"normalise; with {images:,} training images choose another --data.batch_size than "
+            f"{batch_size}, or --model.batch_norm false"
+        )
 
 
 def _dealt(count: int, rank: int, world_size: int) -> int:

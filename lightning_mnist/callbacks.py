@@ -12,6 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
+from lightning_mnist.run_folder import sweep
 from lightning_mnist.scores import Scores
 from lightning_mnist.views import ViewScore
 from parity.run_record import (
@@ -38,9 +39,13 @@ class RunRecorder(Callback):
         run_dir: The folder to fill; it is made once the data have been read.
         config: The resolved configuration, as YAML.
         seed: Of the run.
+        data_so_far: What a run that goes on has recorded of its data.
     """
 
-    def __init__(self, run_dir: Path, config: str, seed: int) -> None:
+    def __init__(
+        self, run_dir: Path, config: str, seed: int, data_so_far: dict[str, Any] | None = None
+    ) -> None:
+        self.data_so_far = data_so_far
         self.run_dir = run_dir
         self.config = config
         self.seed = seed
@@ -53,23 +58,31 @@ class RunRecorder(Callback):
         """Open the run directory and leave the record of a run that has not finished.
 
         Raises:
-            InputError: the folder cannot be written.
+            InputError: the folder cannot be written, or the data are not those of the run so far.
         """
         if self.record is not None:
             return
+        data = trainer.datamodule.description  # type: ignore[attr-defined]
+        former = self.data_so_far or data
+        if former.get("sha256") != data["sha256"]:
+            raise InputError(
+                f"--data.source: {data['name']} has other images than {former.get('name')}, which "
+                "this training has had so far; give the same data set, or train anew"
+            )
         self.record = RunRecord(
             framework="lightning",
             command=stage,
             versions=versions_of("torch", "torchvision", "lightning", "numpy"),
             recipe=yaml.safe_load(self.config),
             seed=self.seed,
-            data=trainer.datamodule.description,  # type: ignore[attr-defined]
+            data=data,
             preprocessing={},
         )
         if not trainer.is_global_zero:
             return
         try:
             self.run_dir.mkdir(parents=True, exist_ok=True)
+            sweep(self.run_dir)
             with written_whole(self.run_dir / CONFIG_FILE) as path:
                 path.write_text(self.config, encoding="utf-8")
             self.record.save(self.run_dir)
@@ -83,7 +96,8 @@ class RunRecorder(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps of this callback."""
-        return {"history": self.history}
+        assert self.record is not None
+        return {"history": self.history, "recipe": self.config, "data": self.record.data}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""

@@ -1,18 +1,13 @@
 """Checkpoints that are whole or absent when written, and checked before they are believed."""
 
-import shutil
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import Namespace
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
@@ -45,79 +40,6 @@ class WholeCheckpointIO(TorchCheckpointIO):
         return read_checkpoint(Path(path))
 
 
-def kept_checkpoints(run_dir: Path) -> list[Checkpoint]:
-    """The callbacks that keep the epoch where ``val_loss`` is lowest, and the latest one."""
-    best = ModelCheckpoint(
-        dirpath=run_dir / "checkpoints",
-        filename="best",
-        monitor="val_loss",
-        save_on_train_epoch_end=True,  # after the recorder has added the epoch
-        enable_version_counter=False,
-    )
-    return [best, LatestCheckpoint(best)]
-
-
-class LatestCheckpoint(Checkpoint):
-    """Keeps the latest epoch, beside the best: where it is that, as another name of its file.
-
-    Lightning 2.6 takes `save_last` of a `ModelCheckpoint` for "the last of those that were best".
-
-    Args:
-        best: Comes before this one, and saves when it does.
-    """
-
-    def __init__(self, best: ModelCheckpoint) -> None:
-        self.best = best
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the epoch, if the best one is not it."""
-        if trainer.fast_dev_run:  # type: ignore[attr-defined]
-            return
-        assert self.best.dirpath is not None
-        path = Path(self.best.dirpath) / "last.ckpt"
-        if self.best._last_global_step_saved != trainer.global_step:
-            trainer.save_checkpoint(path, weights_only=False)
-        elif trainer.is_global_zero:
-            with written_whole(path) as temporary:
-                _share(Path(self.best.best_model_path), temporary)
-
-
-def _share(path: Path, other: Path) -> None:
-    """Give a file another name, or, where the file system has no links, another copy."""
-    try:
-        other.hardlink_to(path)
-    except OSError:
-        shutil.copyfile(path, other)
-
-
-def find_named(config: Namespace, runs: Path = Path("runs")) -> None:
-    """Put a path in place of ``--ckpt_path best`` or ``last``, and say which.
-
-    They are checkpoints of ``--run_dir``, or of the newest run that has them. `test` then fills a
-    new folder, since that one has its run.
-
-    Raises:
-        InputError: there is none; the message says where it was looked for.
-    """
-    if config.ckpt_path not in ("best", "last"):
-        return
-    file = Path("checkpoints") / f"{config.ckpt_path}.ckpt"
-    run_dir = config.get("run_dir")
-    folders = [Path(run_dir)] if run_dir else list(runs.glob("*"))
-    found = [folder / file for folder in folders if (folder / file).is_file()]
-    if not found:
-        where = f"--run_dir {run_dir}" if run_dir else f"no run in {runs}/"
-        raise InputError(
-            f"--ckpt_path {config.ckpt_path}: {where} has {'no ' if run_dir else ''}{file}; train "
-            "with fit first, or name a .ckpt file"
-        )
-    newest = max(found, key=lambda path: path.stat().st_mtime)
-    print(f"--ckpt_path {config.ckpt_path}: {newest}", file=sys.stderr)
-    config.ckpt_path = str(newest)
-    if run_dir and "guard" not in config:  # not fit, which goes on in its own folder
-        config.run_dir = None
-
-
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint of a `DigitClassifier` onto the CPU.
 
@@ -146,6 +68,24 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             "expected one written by python -m lightning_mnist fit"
         ) from error
     return dict(checkpoint)
+
+
+def split_of(checkpoint: dict[str, Any], path: str) -> tuple[int, int | None] | None:
+    """Seed and number of images of the validation part, where the checkpoint says.
+
+    Raises:
+        InputError: they are no numbers.
+    """
+    split = checkpoint.get("datamodule_hyper_parameters")
+    if split is None:
+        return None
+    seed, size = (split.get("seed"), split.get("val_size")) if isinstance(split, dict) else (0, "")
+    if type(seed) is not int or type(size) not in (int, type(None)):
+        raise InputError(
+            f"--ckpt_path {path}: does not say which images were kept from training; take another "
+            "checkpoint, or train again"
+        )
+    return seed, size
 
 
 def read_model(path: Path) -> DigitClassifier:

@@ -1,6 +1,5 @@
 """What a command line comes to: LightningCLI, with a run directory and our tables."""
 
-from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,39 +9,33 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.types import LRSchedulerTypeUnion
 from rich.console import Console
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
+from lightning_mnist import run_folder
 from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.callbacks import RunRecorder
-from lightning_mnist.checkpoint import (
-    WholeCheckpointIO,
-    find_named,
-    kept_checkpoints,
-    read_checkpoint,
-)
+from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint, split_of
 from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.divergence import StopAtNaN
 from lightning_mnist.errors import InputError
 from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
 from lightning_mnist.guard import CollapseGuard
+from lightning_mnist.kept import find_named, kept_checkpoints
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import work_of_a_step
-from lightning_mnist.own_flags import add_flags
+from lightning_mnist.own_flags import add_flags, add_recipe
 from lightning_mnist.ranks import watch_ranks
+from lightning_mnist.resumable import check_resumable, restoring
+from lightning_mnist.resume import compare, resume_command
 from lightning_mnist.scores import Scores
+from lightning_mnist.signals import StoppedError
 from lightning_mnist.threads import chosen_threads
 from lightning_mnist.views import chosen, report_views
-from parity.run_record import RECORD_FILE
+from parity.run_record import CONFIG_FILE
 from parity.watch.symptoms import Symptoms
-
-OPTIMIZER = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-3}}
-LR_SCHEDULER = {
-    "class_path": "torch.optim.lr_scheduler.ExponentialLR",
-    "init_args": {"gamma": 0.75},
-}
 
 
 class DigitsCLI(LightningCLI):
@@ -52,6 +45,8 @@ class DigitsCLI(LightningCLI):
     datamodule: DigitsDataModule
     exit_code = 0
     run_dir: Path | None = None
+    checkpoint: dict[str, Any] | None = None
+    data_so_far: dict[str, Any] | None = None
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -74,10 +69,7 @@ class DigitsCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """One seed for everything, and the default recipe's optimiser and schedule."""
-        parser.link_arguments("seed_everything", "data.seed")
-        parser.add_optimizer_args((Optimizer,))
-        parser.add_lr_scheduler_args()
-        parser.set_defaults({"optimizer": OPTIMIZER, "lr_scheduler": LR_SCHEDULER})
+        add_recipe(parser)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Check the checkpoint before anything is built from it, and take its split from it.
@@ -95,35 +87,30 @@ class DigitsCLI(LightningCLI):
             parser.error("predict needs --images FILE..., pictures of one digit each")
         find_named(config)
         self.checkpoint = read_checkpoint(Path(config.ckpt_path))
-        if command == "fit" and "optimizer_states" not in self.checkpoint:
-            raise InputError(
-                f"--ckpt_path {config.ckpt_path}: holds weights only, and so training cannot go on "
-                "from it; expected a checkpoint written by fit"
-            )
-        if split := self.checkpoint.get("datamodule_hyper_parameters"):
-            config.seed_everything = split["seed"]
-            config.data.val_size = split["val_size"]
+        if command != "fit" and (split := split_of(self.checkpoint, config.ckpt_path)):
+            config.seed_everything, config.data.val_size = split
+
+    def _parse_ckpt_path(self) -> None:
+        """The model is the checkpoint's; `fit` compares instead, so that no flag goes unheard."""
+        if self.config.subcommand != "fit":
+            super()._parse_ckpt_path()
 
     def before_instantiate_classes(self) -> None:
-        """Choose the run directory; refuse one that holds another run."""
+        """Choose the run directory; refuse one that holds another run, and another recipe."""
         if self.subcommand not in ("fit", "test"):
             return
         config = self.config[self.subcommand]
         if self.subcommand == "fit":
             fuse_optimizer(config)
         chosen(config.views)  # a wrong name is said before anything is done
-        if config.run_dir is None:
-            stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
-            config.run_dir = f"runs/{stamp}-{self.subcommand}-seed{config.seed_everything}"
-        self.run_dir = Path(config.run_dir)
-        resumes = (
-            self.subcommand == "fit"
-            and config.ckpt_path is not None
-            and Path(config.ckpt_path).resolve().is_relative_to(self.run_dir.resolve())
-        )
-        rank = getattr(rank_zero_only, "rank", 0)
-        if (self.run_dir / RECORD_FILE).exists() and not resumes and rank == 0:
-            raise InputError(f"--run_dir {self.run_dir}: holds another run; choose a new folder")
+        self.run_dir = run_folder.choose(config, self.subcommand)
+        recipe = config.clone()
+        # The recipe says what to run; where it ran, and from where it went on, is not a part.
+        for key in ("run_dir", "ckpt_path", "config", "resume"):
+            recipe.pop(key, None)
+        self.recipe = self._parser(self.subcommand).dump(recipe, skip_check=True, skip_none=False)
+        if self.subcommand == "fit" and (config.resume or config.ckpt_path):
+            self.data_so_far = compare(self.checkpoint, config, self.recipe)
 
     def instantiate_classes(self) -> None:
         """Build model, data, optimiser and trainer; what they refuse is the user's input."""
@@ -139,7 +126,12 @@ class DigitsCLI(LightningCLI):
         """Moments of idle weights decay into denormals, which take a hundred times as long."""
         torch.set_flush_denormal(True)
         try:
-            super()._run_subcommand(subcommand)
+            with restoring(self.trainer, self.config[subcommand].ckpt_path):
+                super()._run_subcommand(subcommand)
+        except StoppedError as error:
+            if subcommand == "fit" and self.run_dir and (self.run_dir / CONFIG_FILE).exists():
+                error.advice = f"; to go on: {resume_command(self.run_dir)}"
+            raise
         finally:
             torch.set_flush_denormal(False)
 
@@ -168,20 +160,16 @@ class DigitsCLI(LightningCLI):
 
     def _callbacks(self, run_dir: Path) -> list[Callback]:
         config = self.config[self.subcommand]
-        recipe = config.clone()
-        # The recipe says what to run; where it ran, and from where it went on, is not a part.
-        for key in ("run_dir", "ckpt_path", "config"):
-            recipe.pop(key, None)
-        dump = self._parser(self.subcommand).dump(recipe, skip_check=True, skip_none=False)
-        self.recorder = RunRecorder(run_dir, dump, config.seed_everything)
+        self.recorder = RunRecorder(run_dir, self.recipe, config.seed_everything, self.data_so_far)
         callbacks: list[Callback] = [self.recorder]
         callbacks += [Calibrator()] if self.subcommand == "fit" else []
         if self.subcommand == "test":
             callbacks.append(
                 CollapseGuard(run_dir, trained=Symptoms.beside(Path(config.ckpt_path)))
             )
-        elif config.guard != "off":
-            callbacks.append(CollapseGuard(run_dir, config.guard))
+        else:
+            off = config.guard == "off"
+            callbacks.append(StopAtNaN() if off else CollapseGuard(run_dir, config.guard))
         if self.subcommand == "fit" and config.trainer.enable_checkpointing is not False:
             callbacks += kept_checkpoints(run_dir)
         return callbacks
@@ -197,8 +185,13 @@ class DigitsCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Load the weights, except where `fit` goes on from a checkpoint: Lightning does that."""
+        if self.checkpoint is None:
+            return
         if self.subcommand != "fit":
             self.model.load_state_dict(self.checkpoint["state_dict"])
+        elif optimizer := self._get(self.config_init, "optimizer"):
+            path = self.config.fit.ckpt_path
+            check_resumable(path, self.checkpoint, self.model, optimizer, self.trainer)
 
     def after_fit(self) -> None:
         """Test the best checkpoint, or, where none was kept, the network as it is."""
@@ -245,7 +238,7 @@ class DigitsCLI(LightningCLI):
             names = chosen(self.config[self.subcommand].views)
             scores = report_views(self.model, self.datamodule, names, self.run_dir)
             self.recorder.finish(self.model, scores)
-            Console().print(f"run directory: {self.run_dir}", highlight=False, soft_wrap=True)
+            print(f"run directory: {self.run_dir}")
 
     def after_validate(self) -> None:
         """Show what was right."""

@@ -11,10 +11,13 @@ from lightning.pytorch.utilities import rank_zero_only
 import lightning_mnist.optimizers  # noqa: F401 - so that --optimizer KerasAdam is found
 from lightning_mnist.cli import DigitsCLI
 from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.divergence import DivergedError
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.parser import OneSentenceParser
 from lightning_mnist.ranks import RankLostError, leave_it_to_the_first
+from lightning_mnist.signals import StoppedError, handled_by, stop
+from lightning_mnist.terminal import print_anything
 from parity.watch.collapse import COLLAPSED
 from parity.watch.guard import CollapsedError
 
@@ -52,9 +55,11 @@ def main(args: ArgsType = None) -> int:
     """Run a command; `args` are those of the process by default.
 
     Returns:
-        0, 1 where the input was at fault or another rank has died, or 3 where the guard stopped a
-        training that had collapsed. Flags that cannot be parsed exit with 2.
+        0, 1 where the input was at fault, training has diverged or another rank has died, 3 where
+        the guard stopped a training that had collapsed, 143 and 130 after SIGTERM and SIGINT. Flags
+        that cannot be parsed exit with 2.
     """
+    print_anything()
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 on torch 2.13
     # What is logged has been reduced already, with each image counted once.
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
@@ -64,12 +69,17 @@ def main(args: ArgsType = None) -> int:
         lambda record: not record.getMessage().startswith(UNSAID)
     )
     try:
-        return open_cli(DigitsCLI, args).exit_code
+        with handled_by(stop):
+            return open_cli(DigitsCLI, args).exit_code
     except (InputError, MisconfigurationException, CollapsedError) as error:
         if getattr(rank_zero_only, "rank", 0) > 0:
             leave_it_to_the_first()
         print(f"error: {error}", file=sys.stderr)
         return COLLAPSED if isinstance(error, CollapsedError) else 1
-    except RankLostError as error:
+    except (RankLostError, DivergedError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except StoppedError as error:
+        if getattr(rank_zero_only, "rank", 0) == 0:
+            print(f"\n{error}", file=sys.stderr)
+        return error.exit_code

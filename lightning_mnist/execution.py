@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lightning_mnist.batches import Batch
 from lightning_mnist.blocks import Block
 from lightning_mnist.errors import InputError
+from lightning_mnist.position import begin_epoch_again, can_be_saved, describe, restore
 from lightning_mnist.scores import RunningScores
 from lightning_mnist.steps_per_execution import overrides
 
@@ -29,6 +30,14 @@ class StepCallback(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Batch, step: int
     ) -> None:
         """Called before the optimiser step that learns `batch`, after `step` earlier ones."""
+
+    def on_block_end(
+        self, trainer: Trainer, pl_module: LightningModule, losses: list[Tensor], step: int
+    ) -> None:
+        """Called after a block of steps with the loss of each, a scalar, after `step` earlier ones.
+
+        A block may be the rest of one, but it has at least one step.
+        """
 
 
 class GradientClipping(Callback):
@@ -52,6 +61,7 @@ class Execution:
         module: Its trainer has been set up.
         prepare: A batch and its index in the epoch to the network's input [B, F].
         loss: Input and labels to the loss, a scalar, and the logits [B, C].
+        resumed_at: What `save` has added to the checkpoint that the training goes on from.
 
     Raises:
         InputError: several ranks, and an optimiser that looks at the loss.
@@ -62,12 +72,16 @@ class Execution:
         module: LightningModule,
         prepare: Callable[[Batch, int], Tensor],
         loss: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+        resumed_at: dict[str, Any] | None = None,
     ) -> None:
         self.module = module
         self.trainer = module.trainer
         self.prepare = prepare
         self.loss = loss
+        self.resumed_at = resumed_at
         self.scores = RunningScores()
+        self.learned = 0
+        """Mini-batches of this epoch."""
         self.finished_epoch = False
         """Whether the last block was run whole and was the last of its epoch."""
         self._parameters = list(module.parameters())
@@ -83,6 +97,23 @@ class Execution:
         loop = self.trainer.fit_loop.epoch_loop
         self._loop, self._progress = loop, loop.manual_optimization.optim_step_progress
 
+    def start_epoch(self, seed: int) -> None:
+        """Forget the last epoch, or go on with one; what dropout draws is a function of `seed`."""
+        torch.manual_seed(seed)
+        self.scores.reset()
+        self.learned = 0
+        if self.resumed_at:
+            self.learned = restore(self.resumed_at, self.scores, self.module.device)
+            self.resumed_at = None
+            self.trainer.train_dataloader.learned = self.learned  # type: ignore[union-attr]
+
+    def save(self, checkpoint: dict[str, Any]) -> None:
+        """Add to a checkpoint where within the epoch the training is, if it is within one."""
+        loader: Any = self.trainer.train_dataloader
+        if can_be_saved(self.trainer) and 0 < self.learned < loader.mini_batches:
+            checkpoint["position"] = describe(self.learned, self.scores, self.module.device)
+            begin_epoch_again(checkpoint["loops"])
+
     def run(self, block: Block) -> None:
         """Take a step for each mini-batch of a block, but none after ``--trainer.max_steps``."""
         step, limit = self.trainer.global_step, self.trainer.max_steps
@@ -97,7 +128,11 @@ class Execution:
             logits.append(answers)
             sizes.append(len(answers))
             step += 1
-        self.scores.add(losses, logits, block.labels[: sum(sizes)], sizes)
+        if sizes:  # a training that goes on passes over what it has learned
+            self.scores.add(losses, logits, block.labels[: sum(sizes)], sizes)
+            for watcher in self._watchers:
+                watcher.on_block_end(self.trainer, self.module, losses, step - len(sizes))
+        self.learned = block.first + len(sizes)
         self.finished_epoch = self.trainer.is_last_batch and count == block.steps
         self._loop._batches_that_stepped += count - 1  # the step that loggers are told
 

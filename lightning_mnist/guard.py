@@ -37,18 +37,33 @@ class CollapseGuard(StepCallback):
         self, run_dir: Path, reaction: Reaction = "stop", trained: Symptoms | None = None
     ) -> None:
         self.guard = Guard(run_dir, reaction, trained)
+        self._goes_on = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was measured so far, and the weights before the first step."""
+        state = self.guard.state()
+        initial = {name: torch.from_numpy(values) for name, values in state["initial"].items()}
+        return {**state, "initial": initial}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        initial = {name: values.numpy() for name, values in state_dict["initial"].items()}
+        self.guard.restore({**state_dict, "initial": initial})
+        self._goes_on = True
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Only one process writes."""
         self.guard.writes = trainer.is_global_zero
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure what is there before the first step."""
+        """Measure what is there before the first step, which a run that goes on has done."""
         data, module = _of(trainer, pl_module)
         loader = data.train_dataloader()
         raw = loader.images[data.train_ids[torch.from_numpy(sample(len(data.train_ids)))]]
         picked = data.val_ids[torch.from_numpy(sample(len(data.val_ids), PROBE))]
         self._probe, self._probe_labels = loader.images[picked], loader.labels[picked].cpu().numpy()
+        if self._goes_on:
+            return
         seen = _look(module, self._probe)
         self.guard.start(
             labels=loader.labels[data.train_ids].cpu().numpy(),

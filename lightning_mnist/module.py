@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 
 from lightning_mnist.augmentation import Augmentation, AugmentationConfig
 from lightning_mnist.batches import Batch
-from lightning_mnist.blocks import Block
+from lightning_mnist.blocks import Block, check_sizes
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.draws import generator_at, seed_at
 from lightning_mnist.errors import InputError
@@ -87,6 +88,7 @@ class DigitClassifier(LightningModule):
             batch_norm=batch_norm,
             init=init,
         )
+        self._resumed_at: dict[str, Any] | None = None
         self.val_scores, self.test_scores = counters(CLASSES), counters(CLASSES)
         self.val_logits = SampleLogits()
         self.test_logits = SampleLogits()
@@ -113,25 +115,15 @@ class DigitClassifier(LightningModule):
             InputError: batch norm would meet a batch of one image, or devices would have none.
         """
         data: DigitsDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        loader, ranks = data.train_dataloader(), self.trainer.world_size
-        if min(data.batch_size, len(data.train_ids)) < ranks:
-            raise InputError(
-                f"--data.batch_size {data.batch_size}, {len(data.train_ids):,} training images: "
-                f"too few for {ranks} devices to share; expected at least {ranks} of both"
-            )
-        if self.batch_norm and loader.smallest_part < 2:
-            raise InputError(
-                f"the last of an epoch's batches would hold {_one_image(ranks)}, which batch norm "
-                f"cannot normalise; with {len(data.train_ids):,} training images choose another "
-                f"--data.batch_size than {data.batch_size}, or --model.batch_norm false"
-            )
+        loader = data.train_dataloader()
+        check_sizes(loader, data.batch_size, bool(self.batch_norm))
         if self.trainer.ckpt_path is None:
             self.preprocessing.fit(data.train_images)
         share = self.trainer.limit_train_batches
         if isinstance(share, float) and (limit := int(share * loader.mini_batches)):
             self.trainer.limit_train_batches = limit  # Lightning would take the share of blocks
         self._seed = torch.initial_seed()
-        self.execution = Execution(self, self._augmented_pixels, self.loss)
+        self.execution = Execution(self, self._augmented_pixels, self.loss, self._resumed_at)
         data.steps_per_execution = steps_per_execution(
             self.steps_per_execution,
             self.trainer,
@@ -146,8 +138,16 @@ class DigitClassifier(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Forget the last epoch; what dropout draws is a function of seed, epoch and rank."""
-        torch.manual_seed(seed_at(self._seed, self.current_epoch, self.global_rank))
-        self.execution.scores.reset()
+        self.execution.start_epoch(seed_at(self._seed, self.current_epoch, self.global_rank))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add where within an epoch the training is."""
+        if hasattr(self, "execution"):
+            self.execution.save(checkpoint)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._resumed_at = checkpoint.get("position")
 
     def training_step(self, block: Block, batch_idx: int) -> None:
         """Take an optimiser step for each mini-batch of a block."""
@@ -244,7 +244,3 @@ class DigitClassifier(LightningModule):
             loss = logits.sum()
         self.evaluated.add([loss], [logits], batch.labels, [len(batch.labels)])
         return logits
-
-
-def _one_image(ranks: int) -> str:
-    return "one image" if ranks == 1 else f"fewer than two images for each of {ranks} devices"

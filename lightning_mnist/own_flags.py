@@ -2,8 +2,23 @@
 
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch.cli import LightningArgumentParser
+from torch.optim import Optimizer
 
 from parity.watch.guard import Reaction
+
+OPTIMIZER = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-3}}
+LR_SCHEDULER = {
+    "class_path": "torch.optim.lr_scheduler.ExponentialLR",
+    "init_args": {"gamma": 0.75},
+}
+
+
+def add_recipe(parser: LightningArgumentParser) -> None:
+    """One seed for everything, and the default recipe's optimiser and schedule."""
+    parser.link_arguments("seed_everything", "data.seed")
+    parser.add_optimizer_args((Optimizer,))
+    parser.add_lr_scheduler_args()
+    parser.set_defaults({"optimizer": OPTIMIZER, "lr_scheduler": LR_SCHEDULER})
 
 
 def add_flags(parser: LightningArgumentParser, subcommand: str) -> None:
@@ -19,6 +34,13 @@ def add_flags(parser: LightningArgumentParser, subcommand: str) -> None:
             "--views", nargs="+", default=[], help="Versions of the test set, or all."
         )
     if subcommand == "fit":
+        parser.add_argument(
+            "--resume",
+            nargs="?",
+            const="",
+            type=str | None,
+            help="Go on with a run: its folder, or the newest in runs/.",
+        )
         parser.add_argument(
             "--guard", type=Reaction, default="stop", help="What to do about a collapse."
         )

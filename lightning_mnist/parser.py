@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
+from lightning_mnist.resume import expand
+
 CHOICES = ("optimizer", "lr_scheduler")
 """Flags that name a class, which has settings of its own."""
 RECIPE = ("-c", "--config")
@@ -22,7 +24,7 @@ class OneSentenceParser(LightningArgumentParser):
         """Parse a command and its flags; a class that they name starts from its own defaults."""
         args = sys.argv[1:] if args is None else args
         if args and not args[0].startswith("-"):  # classes have parsers too, and no command
-            args = own_defaults(args)
+            args = own_defaults(expand(args))
         return super().parse_args(args, *others, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:

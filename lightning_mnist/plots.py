@@ -18,7 +18,7 @@ DPI = 110
 def draw_curves(history: Sequence[dict[str, float]], path: Path, *, title: str) -> None:
     """Loss and accuracy of each epoch, training beside validation."""
     figure = Figure(figsize=(10, 4), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     epochs = [row["epoch"] for row in history]
     for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for phase, label, style in (("train", "training", "o--"), ("val", "validation", "o-")):
@@ -35,7 +35,7 @@ def draw_confusion(scores: Scores, path: Path, *, title: str) -> None:
     """True digit by predicted digit: counts, shaded by their share of the true digit."""
     figure = Figure(figsize=(7, 6.4), layout="constrained")
     axes = figure.subplots()
-    axes.set_title(f"{title}\naccuracy {scores.accuracy:.2%}")
+    axes.set_title(f"{title}\naccuracy {scores.accuracy:.2%}", parse_math=False)
     share = scores.confusion / np.maximum(scores.support, 1)[:, None]
     # Mistakes are a few in a thousand: on a linear scale they would all be white.
     image = axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
@@ -104,7 +104,7 @@ def draw_digits(
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
-    axes.text(width / 2, 0.25, title, ha="center", va="center", fontsize=12)
+    axes.text(width / 2, 0.25, title, ha="center", va="center", fontsize=12, parse_math=False)
     start = (width - columns * cell_width) / 2 + 0.1
     for place, (image, caption) in enumerate(zip(images, captions, strict=True)):
         left = start + place % columns * cell_width

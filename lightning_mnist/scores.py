@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import (
@@ -17,6 +18,7 @@ from torchmetrics.classification import (
 )
 
 from lightning_mnist.batches import Batch
+from lightning_mnist.terminal import show
 
 NOT_COUNTED = -1
 """A label that the counters pass over."""
@@ -74,7 +76,7 @@ class Scores:
         total = int(self.confusion.sum())
         right = int(np.trace(self.confusion))
         table = Table(
-            title=f"{title}: accuracy {self.accuracy:.2%} ({right:,} of {total:,})",
+            title=Text(f"{title}: accuracy {self.accuracy:.2%} ({right:,} of {total:,})"),
             title_justify="left",
             title_style="bold",
         )
@@ -91,7 +93,7 @@ class Scores:
                 f"{predicted:,}",
                 f"{predicted / total:.2%}",
             )
-        console.print(table)
+        show(table, console)
 
 
 def counters(classes: int) -> MetricCollection:
@@ -143,6 +145,20 @@ class RunningScores:
         self._losses.append(torch.stack(losses))
         self._sizes += sizes
         self._right.append((torch.cat(logits).argmax(dim=1) == labels).sum())
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` needs."""
+        return {
+            "losses": torch.cat(self._losses),
+            "sizes": list(self._sizes),
+            "right": torch.stack(self._right).sum(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        """Go on from what `state_dict` gave."""
+        self._losses = [state["losses"].to(device)]
+        self._sizes = list(state["sizes"])
+        self._right = [state["right"].to(device)]
 
     @property
     def last_loss(self) -> Tensor:

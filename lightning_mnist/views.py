@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from torch import Tensor
 
 from lightning_mnist.batches import EVALUATION_BATCH
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
+from lightning_mnist.terminal import show
 from lightning_mnist.warp import resample
 from parity.run_record import VIEWS_PICTURE, Predictions
 from parity.watch.collapse import signs_of_collapse
@@ -148,7 +150,7 @@ def score_views(
 
 def show_views(scores: list[ViewScore], title: str, console: Console) -> None:
     """Print a line for each view."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
     for column in ("view", "accuracy", "predicted most", "its share", "collapsed"):
         table.add_column(column, justify="left" if column in ("view", "collapsed") else "right")
     for score in scores:
@@ -159,7 +161,7 @@ def show_views(scores: list[ViewScore], title: str, console: Console) -> None:
             f"{score.top_share:.2%}",
             f"yes: {score.collapse[0]}" if score.collapse else "no",
         )
-    console.print(table)
+    show(table, console)
 
 
 def draw_views(scores: list[ViewScore], images: Tensor, path: Path, title: str) -> None:

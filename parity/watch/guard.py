@@ -108,6 +108,24 @@ class Guard:
             self._fed_otherwise = change(symptoms.intended, symptoms.trained_on) is not None
         self._initial = {name: values.copy() for name, values in weights.items()}
 
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs to go on as if nothing had been interrupted."""
+        return {
+            "symptoms": self.symptoms.text(),
+            "initial": dict(self._initial),
+            "dead_before": dict(self._dead_before),
+            "said": self._said,
+            "fed_otherwise": self._fed_otherwise,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave, instead of `start`."""
+        self.symptoms = Symptoms.parse(state["symptoms"])
+        self._initial = dict(state["initial"])
+        self._dead_before = dict(state["dead_before"])
+        self._said = bool(state["said"])
+        self._fed_otherwise = bool(state["fed_otherwise"])
+
     @staticmethod
     def looks_after(step: int) -> bool:
         """Whether to call `after_step`: after 1, 2, 4, 8, ... steps."""

@@ -144,8 +144,11 @@ class Symptoms:
     def save(self, run_dir: Path) -> None:
         """Write ``symptoms.json`` into `run_dir`."""
         with written_whole(run_dir / SYMPTOMS_FILE) as path:
-            values = finite(dataclasses.asdict(self))
-            path.write_text(json.dumps(values, indent=2, allow_nan=False), encoding="utf-8")
+            path.write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """What ``symptoms.json`` holds."""
+        return json.dumps(finite(dataclasses.asdict(self)), indent=2, allow_nan=False)
 
     @classmethod
     def load(cls, path: Path) -> "Symptoms":
@@ -155,16 +158,24 @@ class Symptoms:
             RunRecordError: the file is missing, is not JSON or has other keys or types.
         """
         try:
-            values = read_json(path, dict[str, Any])
-            if unknown := set(values) - {item.name for item in dataclasses.fields(cls)}:
-                raise ValueError(f"unknown keys: {', '.join(sorted(unknown))[:200]}")
-            for name in ("raw", "intended", "trained_on", "seen"):
-                values[name] = values[name] and known(values[name])
-            for layer in values["layers"]:
-                layer["change"] = known(layer["change"])
-            return msgspec.convert(values, cls)
+            return cls._of(read_json(path, dict[str, Any]))
         except (ValueError, TypeError, KeyError) as error:
             raise RunRecordError(f"{path}: cannot be read as symptoms ({error})") from error
+
+    @classmethod
+    def parse(cls, text: str) -> "Symptoms":
+        """What `text` gave; other text raises whatever it comes to."""
+        return cls._of(json.loads(text))
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> "Symptoms":
+        if unknown := set(values) - {item.name for item in dataclasses.fields(cls)}:
+            raise ValueError(f"unknown keys: {', '.join(sorted(unknown))[:200]}")
+        for name in ("raw", "intended", "trained_on", "seen"):
+            values[name] = values[name] and known(values[name])
+        for layer in values["layers"]:
+            layer["change"] = known(layer["change"])
+        return msgspec.convert(values, cls)
 
     @classmethod
     def beside(cls, model_file: Path) -> "Symptoms | None":

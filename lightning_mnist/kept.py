@@ -1,0 +1,166 @@
+"""The checkpoints that a training keeps: the best epoch, and the latest moment."""
+
+import shutil
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from jsonargparse import Namespace
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+
+from lightning_mnist.divergence import not_finite
+from lightning_mnist.errors import InputError
+from lightning_mnist.position import can_be_saved
+from lightning_mnist.signals import StoppedError, handled_by
+from parity.run_record import written_whole
+
+EVERY = 10.0
+"""Seconds of training after which the latest checkpoint is written anew within an epoch."""
+
+
+def kept_checkpoints(run_dir: Path) -> list[Checkpoint]:
+    """The callbacks that keep the epoch where ``val_loss`` is lowest, and the latest moment."""
+    best = BestCheckpoint(
+        dirpath=run_dir / "checkpoints",
+        filename="best",
+        monitor="val_loss",
+        save_on_train_epoch_end=True,  # after the recorder has added the epoch
+        enable_version_counter=False,
+    )
+    return [best, LatestCheckpoint(best)]
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the best epoch; a run whose folder has been moved knows it still.
+
+    Lightning's own forgets the best score where the folder has another name, and so a worse epoch
+    takes the place of the best.
+    """
+
+    @property
+    def _file(self) -> Path:
+        return Path(str(self.dirpath), f"{self.filename}.ckpt")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best score; where the file is goes without saying."""
+        return {"best_model_score": self.best_model_score}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from the best score, unless its file is not here."""
+        score = state_dict["best_model_score"]
+        if score is None or not self._file.is_file():
+            return
+        path = str(self._file)
+        self.best_model_score = self.kth_value = score
+        self.best_model_path = self.kth_best_model_path = path
+        self.best_k_models = {path: score}
+
+
+class LatestCheckpoint(Checkpoint):
+    """Keeps the latest moment, beside the best: where it is that, as another name of its file.
+
+    Written after every epoch, every few seconds within one, and when a signal asks the training to
+    end. Lightning 2.6 takes `save_last` of a `ModelCheckpoint` for "the last of those that were
+    best".
+
+    Args:
+        best: Comes before this one, and saves when it does.
+    """
+
+    def __init__(self, best: ModelCheckpoint) -> None:
+        self.best = best
+        self._asked: int | None = None
+        self._saved = 0.0
+        self._signals = ExitStack()
+
+    @property
+    def _path(self) -> Path:
+        return Path(str(self.best.dirpath), "last.ckpt")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """From now on a signal waits for the end of the block."""
+        self._saved = time.monotonic()
+        if trainer.world_size == 1:
+            self._signals.enter_context(handled_by(self._note))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """From now on a signal ends the program at once."""
+        self._signals.close()
+        self._end_if_asked()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """So it does."""
+        self._signals.close()
+
+    def _end_if_asked(self) -> None:
+        if self._asked is not None:
+            raise StoppedError(self._asked)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._asked is not None:  # twice: somebody is in a hurry
+            raise StoppedError(number)
+        self._asked = number
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Save, if it is time to, or if the training is to end; the last block ends the epoch."""
+        asked = self._asked is not None
+        if trainer.is_last_batch or not (asked or time.monotonic() - self._saved >= EVERY):
+            return
+        if can_be_saved(trainer) and not not_finite(pl_module):
+            trainer.save_checkpoint(self._path, weights_only=False)
+        self._saved = time.monotonic()
+        self._end_if_asked()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the epoch, if the best one is not it."""
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        if self.best._last_global_step_saved != trainer.global_step:
+            trainer.save_checkpoint(self._path, weights_only=False)
+        elif trainer.is_global_zero:
+            with written_whole(self._path) as temporary:
+                _share(Path(self.best.best_model_path), temporary)
+        self._saved = time.monotonic()
+        self._end_if_asked()
+
+
+def _share(path: Path, other: Path) -> None:
+    """Give a file another name, or, where the file system has no links, another copy."""
+    try:
+        other.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, other)
+
+
+def find_named(config: Namespace, runs: Path = Path("runs")) -> None:
+    """Put a path in place of ``--ckpt_path best`` or ``last``, and say which.
+
+    They are checkpoints of ``--run_dir``, or of the newest run that has them. `test` then fills a
+    new folder, since that one has its run.
+
+    Raises:
+        InputError: there is none; the message says where it was looked for.
+    """
+    if config.ckpt_path not in ("best", "last"):
+        return
+    file = Path("checkpoints") / f"{config.ckpt_path}.ckpt"
+    run_dir = config.get("run_dir")
+    folders = [Path(run_dir)] if run_dir else list(runs.glob("*"))
+    found = [folder / file for folder in folders if (folder / file).is_file()]
+    if not found:
+        where = f"--run_dir {run_dir}" if run_dir else f"no run in {runs}/"
+        raise InputError(
+            f"--ckpt_path {config.ckpt_path}: {where} has {'no ' if run_dir else ''}{file}; train "
+            "with fit first, or name a .ckpt file"
+        )
+    newest = max(found, key=lambda path: path.stat().st_mtime)
+    print(f"--ckpt_path {config.ckpt_path}: {newest}", file=sys.stderr)
+    config.ckpt_path = str(newest)
+    if run_dir and "guard" not in config:  # not fit, which goes on in its own folder
+        config.run_dir = None

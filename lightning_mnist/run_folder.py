@@ -1,0 +1,60 @@
+"""The folder of a run: which one, and what processes that died have left in it."""
+
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+
+from jsonargparse import Namespace
+from lightning.pytorch.utilities import rank_zero_only
+
+from lightning_mnist.errors import InputError
+from lightning_mnist.resume import RUNS, resume_command
+from parity.run_record import RECORD_FILE, VIEWS_FOLDER
+
+HALF_WRITTEN = re.compile(r"\.(\d+)-.")
+"""How names begin of files that are being written: `parity.run_record.written_whole`."""
+
+
+def choose(config: Namespace, command: str) -> Path:
+    """The folder that a `fit` or `test` fills; a new one by default.
+
+    Raises:
+        InputError: it holds another run.
+    """
+    if config.run_dir is None:
+        stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
+        config.run_dir = str(RUNS / f"{stamp}-{command}-seed{config.seed_everything}")
+    run = Path(config.run_dir)
+    goes_on = command == "fit" and bool(
+        config.resume
+        or (config.ckpt_path and Path(config.ckpt_path).resolve().is_relative_to(run.resolve()))
+    )
+    if (run / RECORD_FILE).exists() and not goes_on and getattr(rank_zero_only, "rank", 0) == 0:
+        raise InputError(
+            f"--run_dir {run}: holds another run; choose a new folder, or go on with a training: "
+            f"{resume_command(run)}"
+        )
+    return run
+
+
+def sweep(run: Path) -> None:
+    """Remove what processes that live no more have left half written."""
+    for folder in (run, run / "checkpoints", run / VIEWS_FOLDER):
+        for path in folder.glob(".*"):
+            begins = HALF_WRITTEN.match(path.name)
+            if begins and not _lives(int(begins[1])):
+                path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    """Whether another process has this id; this one has nothing half written when it sweeps."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # somebody else's, or no id at all
+        return True
+    return True

@@ -1,0 +1,28 @@
+"""What is printed arrives whole: in narrow terminals, without Unicode, whatever a path contains."""
+
+import io
+import sys
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+
+def print_anything() -> None:
+    """Have the streams escape what they cannot encode, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def show(table: Table, console: Console) -> None:
+    """Print a table in which nothing is cut, as wide as that takes, even beyond the terminal."""
+    unlimited = console.options.update(max_width=10_000)
+    widest = Measurement.get(console, unlimited, table).maximum
+    while console.width < widest and _is_cut(table, console):
+        console.width += 1
+    console.print(table, crop=False)
+
+
+def _is_cut(table: Table, console: Console) -> bool:
+    return any("\N{HORIZONTAL ELLIPSIS}" in part.text for part in console.render(table))
