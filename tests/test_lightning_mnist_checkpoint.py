@@ -13,8 +13,9 @@ import torch
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer
 
-from lightning_mnist.checkpoint import WholeCheckpointIO, find_named, read_checkpoint
+from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.errors import InputError
+from lightning_mnist.kept import find_named
 from lightning_mnist.module import DigitClassifier
 from tests.conftest import Here
 
