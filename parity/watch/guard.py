@@ -204,8 +204,7 @@ class Guard:
             repeat_difference: Largest difference between logits of the same images, asked twice.
 
         Raises:
-            CollapsedError: what this guard has seen trained has collapsed, for a cause that can be
-                named or after steps enough, and the reaction is to stop.
+            CollapsedError: what was trained here has collapsed, and the reaction is to stop.
         """
         self.symptoms.seen = Fingerprint.of(seen)
         self.symptoms.repeat_difference = repeat_difference
@@ -219,6 +218,7 @@ class Guard:
         if not case.signs or self._said:
             return
         findings = diagnose(case)
+        # A young network without a cause may have been about to learn.
         trained_here = bool(self._initial) and (bool(findings) or not case.young)
         self._alarm(case.signs, findings, "on the test set", stop=trained_here)
 
