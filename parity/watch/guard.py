@@ -173,13 +173,12 @@ class Guard:
         symptoms.epoch, symptoms.step = epoch, step
         symptoms.train_accuracy = train_accuracy
         symptoms.validation_counts = np.bincount(labels, minlength=logits.shape[1]).tolist()
-        accuracy = float((logits.argmax(axis=1) == labels).mean())
-        symptoms.best_accuracy = max(symptoms.best_accuracy or 0.0, accuracy)
+        right = float((logits.argmax(axis=1) == labels).mean())
+        symptoms.best_accuracy = max(symptoms.best_accuracy or 0.0, right)
         symptoms.measure(weights, self._initial, dead, learning_rate, train_loss)
-        signs = dead_layers(dead)
         patience = LIMITS.steps if self._fed_otherwise else LIMITS.patience
         reading = self.symptoms.look(step, labels, logits, dead)
-        signs += reading.signs(settled=step >= patience, limits=LIMITS)
+        signs = dead_layers(dead) + reading.signs(settled=step >= patience, limits=LIMITS)
         if signs := signs or smothered(dead, reading, LIMITS):
             self._collapsed(signs, labels, logits, sample_ids)
         if self.writes:
@@ -214,13 +213,12 @@ class Guard:
                 layer.evaluated_change = changes[layer.name]
         if self.writes:
             self.symptoms.save(self.run_dir)
-        case = Case(logits, labels, self.symptoms)
-        if not case.signs or self._said:
+        if self._said or not (case := Case(logits, labels, self.symptoms)).signs:
             return
         findings = diagnose(case)
         # A young network without a cause may have been about to learn.
-        trained_here = bool(self._initial) and (bool(findings) or not case.young)
-        self._alarm(case.signs, findings, "on the test set", stop=trained_here)
+        stop = bool(self._initial) and (bool(findings) or not case.young)
+        self._alarm(case.signs, findings, "on the test set", stop=stop)
 
     def _collapsed(
         self, signs: list[str], labels: NDArray[np.int64], logits: Floats, ids: NDArray[np.int64]
