@@ -216,10 +216,9 @@ class Guard:
             accuracy = float((logits.argmax(axis=1) == labels).mean())
             symptoms.best_accuracy = max(symptoms.best_accuracy or 0.0, accuracy)
         symptoms.measure(weights, self._initial, dead, learning_rate, train_loss)
-        signs = dead_layers(dead)
         patience = LIMITS.steps if self._fed_otherwise else LIMITS.patience
         reading = symptoms.look(step, labels, logits, dead)
-        signs += reading.signs(settled=step >= patience, limits=LIMITS)
+        signs = dead_layers(dead) + reading.signs(settled=step >= patience, limits=LIMITS)
         if labels is not None:
             signs = signs or smothered(dead, reading, LIMITS)
         if signs:
@@ -245,8 +244,7 @@ class Guard:
             repeat_difference: Largest difference between logits of the same images, asked twice.
 
         Raises:
-            CollapsedError: what this guard has seen trained has collapsed, for a cause that can be
-                named or after steps enough, and the reaction is to stop.
+            CollapsedError: what was trained here has collapsed, and the reaction is to stop.
         """
         self.symptoms.seen = Fingerprint.of(seen)
         self.symptoms.repeat_difference = repeat_difference
@@ -259,8 +257,9 @@ class Guard:
         if not case.signs or self._said:
             return
         findings = diagnose(case)
-        trained_here = bool(self._initial) and (bool(findings) or not case.young)
-        self._alarm(case.signs, findings, "on the test set", stop=trained_here)
+        # A young network without a cause may have been about to learn.
+        stop = bool(self._initial) and (bool(findings) or not case.young)
+        self._alarm(case.signs, findings, "on the test set", stop=stop)
 
     def _save(self) -> None:
         if self.writes and self.run_dir is not None:

@@ -137,19 +137,6 @@ def _most_unlike(first: Floats, second: Floats, name: str, other: str) -> str:
     return f"{first[top]:.0%} of {name} are class {top}, {second[top]:.0%} of {other}"
 
 
-def sorted_training(case: Case) -> Match | None:
-    """Batches of one class each: right on them, and on nothing else."""
-    gap = case.symptoms.early_gap
-    assert gap is not None
-    if gap < 0.5:
-        return None
-    return Match(
-        "the training images come sorted by class and are not shuffled",
-        f"in the first epoch the network was right on {gap:.0%} more of a training batch than of "
-        "the validation images: it knows the class of the moment",
-    )
-
-
 def unrelated_labels(case: Case) -> Match | None:
     """A sound training that has learned nothing, although it had the time to."""
     symptoms, trained = case.symptoms, case.training_shares
@@ -235,14 +222,6 @@ RULES = (
         "Train on as many images of each class as will be asked for, or weight the rare ones in "
         "the loss; judge it by the recall of each class",
         explains=("class frequencies",),
-    ),
-    Rule(
-        "sorted training",
-        (rule.EARLY,),
-        sorted_training,
-        "Shuffle the training images anew each epoch",
-        explains=("uphill", "unrelated labels", "class frequencies"),
-        of_training=True,
     ),
     Rule(
         "unrelated labels",

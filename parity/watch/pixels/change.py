@@ -14,7 +14,8 @@ from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.levels import CLOSE, level_words
 from parity.watch.pixels.likeness import centred, nearest, softened, turned
 from parity.watch.pixels.look import FEATURES, Floats, Look
-from parity.watch.pixels.transforms import Step, steps
+from parity.watch.pixels.transforms import steps
+from parity.watch.pixels.turns import Step
 
 ALIKE = 3.0
 """Largest difference of a feature, in its own unit, of images that look the same."""

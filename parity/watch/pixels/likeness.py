@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from parity.watch.pixels.levels import inverts
 from parity.watch.pixels.look import Floats, Look, neighbours
-from parity.watch.pixels.transforms import TURNED, Step
+from parity.watch.pixels.turns import TURNED, Step
 from parity.watch.pixels.warp import sampled
 
 SHAPE = 14
