@@ -496,3 +496,12 @@ def test_what_cannot_be_measured_alone_is_left_out() -> None:
     assert settings["optimizer.family"] == "lbfgs"
     assert "optimizer.weight_decay_kind" not in settings
     assert not {"activation_1", "dropout_1", "batch_norm_1.epsilon"} & settings.keys()
+
+
+def test_gradients_of_what_the_optimiser_does_not_hold_stay_as_they_are_too() -> None:
+    module = Functional()
+    side = LockStep(module, torch.optim.SGD(module.head.parameters()), F.cross_entropy)
+    side.see(MODELS["functional"].x)
+    module.body.weight.grad = torch.ones_like(module.body.weight)
+    side.gradients(MODELS["functional"].x, LABELS)
+    assert (module.body.weight.grad == 1).all()

@@ -313,3 +313,19 @@ def test_what_it_cannot_read_twice_is_refused(x: Any) -> None:
     module = nn.Linear(8, 3)
     with pytest.raises(TypeError, match="expected samples and their targets"):
         CollapseGuard(module, torch.optim.SGD(module.parameters(), lr=0.1), x)
+
+
+def test_a_sigmoid_gives_probabilities_and_a_last_layer_logits() -> None:
+    y = (_SUM > 4).long()
+    for last, loss in ((nn.Sigmoid(), F.binary_cross_entropy), (nn.Identity(), None)):
+        torch.manual_seed(0)
+        module = nn.Sequential(nn.Linear(8, 1), last)
+        loss = loss or F.binary_cross_entropy_with_logits
+        with torch.no_grad():
+            expected = loss(module(_X[:100]).squeeze(1), y[:100].float()).item()
+        guard = CollapseGuard(
+            module, torch.optim.SGD(module.parameters(), lr=0.1), _X[:100], y[:100]
+        )
+        with guard:
+            guard.watcher.after(1, guard.optimizer)
+        assert guard.watcher.guard.symptoms.readings[0]["loss"] == pytest.approx(expected, rel=1e-5)
