@@ -79,8 +79,9 @@ def split_of(checkpoint: dict[str, Any], path: str) -> tuple[int, int | None] | 
     split = checkpoint.get("datamodule_hyper_parameters")
     if split is None:
         return None
-    seed, size = (split.get("seed"), split.get("val_size")) if isinstance(split, dict) else (0, "")
-    if type(seed) is not int or type(size) not in (int, type(None)):
+    values = split if isinstance(split, dict) else {}
+    seed, size = values.get("seed"), values.get("val_size")
+    if not isinstance(seed, int) or not isinstance(size, int | None):
         raise InputError(
             f"--ckpt_path {path}: does not say which images were kept from training; take another "
             "checkpoint, or train again"

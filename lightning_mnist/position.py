@@ -23,7 +23,7 @@ def can_be_saved(trainer: Trainer) -> bool:
     return (
         trainer.world_size == 1
         and not trainer.fast_dev_run  # type: ignore[attr-defined]
-        and trainer.val_check_interval == 1.0  # type: ignore[attr-defined]
+        and trainer.val_check_interval == 1.0
         and trainer.max_steps < 0
     )
 

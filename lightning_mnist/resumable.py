@@ -67,7 +67,8 @@ def _check(
         raise UnlikeError(f"pytorch-lightning_version: {error}") from None
     _alike({"fit_loop": trainer.fit_loop.state_dict()}, checkpoint.get("loops"), "loops")
     _check_callbacks(checkpoint.get("callbacks"))
-    _, schedulers = model.configure_optimizers()  # type: ignore[misc]
+    configured: Any = model.configure_optimizers()
+    _, schedulers = configured
     _alike([s.state_dict() for s in schedulers], checkpoint.get("lr_schedulers"), "lr_schedulers")
     expected = _after_a_step(model, optimizer)
     found = checkpoint.get("optimizer_states")

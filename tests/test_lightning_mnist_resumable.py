@@ -100,7 +100,8 @@ def test_each_is_said_and_a_sound_one_goes_on(sound: Checkpoint, here: Here) -> 
 def test_whatever_else_is_of_another_kind_is_never_a_traceback(
     sound: Checkpoint, here: Here
 ) -> None:
-    for key, value in zip(sound, itertools.cycle((5, "text", [], {}, None)), strict=False):
+    values: tuple[Any, ...] = (5, "text", [], {}, None)
+    for key, value in zip(sound, itertools.cycle(values), strict=False):
         torch.save({**sound, key: value}, LAST)
         done = here("fit", "--resume", "run", "--trainer.max_epochs", 1)
         assert done.code in (0, 1, 2), (key, value)

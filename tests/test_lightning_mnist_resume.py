@@ -56,8 +56,8 @@ def assert_same_run(first: Path | str, second: Path | str) -> None:
     assert histories[0] == histories[1]
     assert records[0].metrics == records[1].metrics
     assert all(record.finished for record in records)
-    logits = [Predictions.load(Path(run, "predictions.npz")).logits for run in (first, second)]
-    np.testing.assert_array_equal(*logits)
+    one, other = (Predictions.load(Path(run, "predictions.npz")).logits for run in (first, second))
+    np.testing.assert_array_equal(one, other)
     symptoms = [Path(run, "symptoms.json").read_text() for run in (first, second)]
     assert symptoms[0] == symptoms[1]
 
@@ -304,7 +304,7 @@ def test_kills_at_random_moments_change_nothing(tiny_npz: Path, tmp_path: Path) 
         _, said = process.communicate(timeout=300)
         assert process.returncode == 0, said
 
-    flags = ("--data.source", tiny_npz, *FLAGS, "--trainer.max_epochs", 40)
+    flags: tuple[object, ...] = ("--data.source", tiny_npz, *FLAGS, "--trainer.max_epochs", 40)
     flags += ("--model.batch_norm", "true", "--trainer.callbacks", "EarlyStopping")
     flags += ("--trainer.callbacks.monitor", "val_loss", "--trainer.callbacks.patience", 30)
     finished(*flags, "--model.steps_per_execution", 4, "--run_dir", "whole")
