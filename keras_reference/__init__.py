@@ -12,11 +12,11 @@ import parity  # noqa: F401 - it sees to it that Lightning can be imported besid
 
 if TYPE_CHECKING:
     from keras_reference.errors import InputError
-    from parity.watch.guard import CollapsedError
+    from parity.watch.alarm import CollapsedError
 
     __version__: str
 
-_HOMES = {"CollapsedError": "parity.watch.guard", "InputError": "keras_reference.errors"}
+_HOMES = {"CollapsedError": "parity.watch.alarm", "InputError": "keras_reference.errors"}
 __all__ = ["CollapsedError", "InputError", "__version__"]
 
 

@@ -11,8 +11,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same result on every 
 
 from keras_reference.cli import make_parser
 from keras_reference.errors import InputError
+from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
-from parity.watch.guard import CollapsedError
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from typing import Literal, NoReturn
 from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
 
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
-from parity.watch.guard import Reaction
+from parity.watch.alarm import Reaction
 
 Pixels = Literal["auto", "raw", "unit"]
 PIXELS_HELP = "What a model that scales nothing was trained on: 0 to 255 (raw) or 0 to 1 (unit)."

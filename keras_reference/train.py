@@ -30,7 +30,8 @@ from parity.run_record import (
     versions_of,
     written_whole,
 )
-from parity.watch.guard import Guard, Reaction
+from parity.watch.alarm import Reaction
+from parity.watch.guard import Guard
 from parity.watch.symptoms import Symptoms
 
 

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from lightning_mnist.errors import InputError
     from lightning_mnist.module import DigitClassifier
     from lightning_mnist.ranks import RankLostError
-    from parity.watch.guard import CollapsedError
+    from parity.watch.alarm import CollapsedError
 
     __version__: str
 
 _HOMES = {
-    "CollapsedError": "parity.watch.guard",
+    "CollapsedError": "parity.watch.alarm",
     "DigitClassifier": "lightning_mnist.module",
     "DigitsDataModule": "lightning_mnist.datamodule",
     "InputError": "lightning_mnist.errors",

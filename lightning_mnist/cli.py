@@ -224,7 +224,7 @@ class DigitsCLI(LightningCLI):
         self.exit_code = predict_files(
             self.trainer,
             model,
-            Calibration.of(self.checkpoint),
+            Calibration.of(self.checkpoint or {}),
             config.images,
             config.output,
             config.preview,

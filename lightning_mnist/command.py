@@ -18,8 +18,8 @@ from lightning_mnist.parser import OneSentenceParser
 from lightning_mnist.ranks import RankLostError, leave_it_to_the_first
 from lightning_mnist.signals import StoppedError, handled_by, stop
 from lightning_mnist.terminal import print_anything
+from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
-from parity.watch.guard import CollapsedError
 
 TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0}
 UNSAID = (

@@ -16,8 +16,9 @@ from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.sources import CLASSES
 from parity.torch.look import Look, look
+from parity.watch.alarm import Reaction
 from parity.watch.fingerprint import sample
-from parity.watch.guard import ENOUGH, PROBE, Guard, Reaction
+from parity.watch.guard import ENOUGH, PROBE, Guard
 from parity.watch.symptoms import Symptoms
 
 
@@ -29,7 +30,7 @@ class CollapseGuard(StepCallback):
 
     Args:
         run_dir: Where it keeps the evidence.
-        reaction: "stop" raises `parity.watch.guard.CollapsedError`, "warn" prints the same.
+        reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints the same.
         trained: Symptoms of the training whose checkpoint is tested.
     """
 
@@ -53,7 +54,7 @@ class CollapseGuard(StepCallback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Only one process writes."""
-        self.guard.writes = trainer.is_global_zero
+        self.guard.alarm.writes = trainer.is_global_zero
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure what is there before the first step, which a run that goes on has done."""

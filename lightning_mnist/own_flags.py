@@ -4,7 +4,7 @@ from jsonargparse.typing import PositiveInt
 from lightning.pytorch.cli import LightningArgumentParser
 from torch.optim import Optimizer
 
-from parity.watch.guard import Reaction
+from parity.watch.alarm import Reaction
 
 OPTIMIZER = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-3}}
 LR_SCHEDULER = {

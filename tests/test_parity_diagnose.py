@@ -12,8 +12,8 @@ from PIL import Image
 
 from lightning_mnist import sources
 from parity.run_record import Predictions, finite
+from parity.watch.alarm import COLLAPSE_FILE
 from parity.watch.fingerprint import Fingerprint
-from parity.watch.guard import COLLAPSE_FILE
 from parity.watch.symptoms import SYMPTOMS_FILE, Layer, Symptoms
 from tests.conftest import Done, Here
 

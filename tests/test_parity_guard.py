@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from parity.judge.loading import load_run
+from parity.watch.alarm import COLLAPSE_FILE, CollapsedError
 from parity.watch.collapse import Reading
-from parity.watch.guard import COLLAPSE_FILE, CollapsedError, Guard
+from parity.watch.guard import Guard
 from parity.watch.symptoms import SYMPTOMS_FILE, Symptoms
 
 LABELS = np.arange(200) % 10
@@ -258,7 +259,7 @@ def test_a_layer_that_is_all_but_dead_stops_where_one_class_is_answered(tmp_path
 
 def test_other_processes_write_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     guard = started(tmp_path, "warn")
-    guard.writes = False
+    guard.alarm.writes = False
     epoch(guard, 1000, CONSTANT)
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().err == ""

@@ -14,7 +14,7 @@ from keras import layers as kl  # noqa: E402
 
 from parity.keras import CollapseGuard  # noqa: E402
 from parity.keras.dataset_copy import copy_of  # noqa: E402
-from parity.watch.guard import CollapsedError  # noqa: E402
+from parity.watch.alarm import CollapsedError  # noqa: E402
 from parity.watch.symptoms import Symptoms  # noqa: E402
 from tests.conftest import make_digits  # noqa: E402
 

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import parity.torch
 from parity.lightning import CollapseGuard, LockStep
 from parity.sides.lockstep import adapted
-from parity.watch.guard import CollapsedError
+from parity.watch.alarm import CollapsedError
 from tests.conftest import ROOT, make_digits
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from parity.torch import CollapseGuard
-from parity.watch.guard import CollapsedError
+from parity.watch.alarm import CollapsedError
 from tests.conftest import make_digits
 from tests.torch_models import Conv, Recurrent
 

@@ -11,9 +11,9 @@ from parity.judge.loading import load_run
 from parity.judge.pictures import load_images
 from parity.judge.shapes import unit_of
 from parity.run_record import PREDICTIONS_FILE, RunRecordError
+from parity.watch.alarm import COLLAPSE_FILE
 from parity.watch.diagnosis import Case
 from parity.watch.fingerprint import Fingerprint
-from parity.watch.guard import COLLAPSE_FILE
 from parity.watch.symptoms import SYMPTOMS_FILE, Symptoms
 
 

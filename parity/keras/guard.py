@@ -9,7 +9,8 @@ import numpy as np
 
 from parity.keras.look import Subject
 from parity.keras.probe import probe_of
-from parity.watch.guard import ENOUGH, PROBE, Guard, Reaction
+from parity.watch.alarm import Reaction
+from parity.watch.guard import ENOUGH, PROBE, Guard
 
 EPOCH_PROBE = 500
 """Samples, at most, that are looked at after each epoch: Keras keeps no answers."""
@@ -30,7 +31,7 @@ class CollapseGuard(keras.callbacks.Callback):
         y: Targets, [N] or [N, C]; None for data in batches.
         validation: Samples and targets to look at instead of those of training.
         preprocessing: What it is meant to be, as in a run record.
-        reaction: "stop" raises `parity.watch.guard.CollapsedError`, "warn" prints and goes on.
+        reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
         guard: Decides instead of one for `reaction` and `run_dir`.
     """

@@ -11,7 +11,8 @@ from torch.utils.hooks import RemovableHandle
 from parity.torch.kinds import learns
 from parity.torch.layouts import Array, as_array
 from parity.torch.watcher import Watcher
-from parity.watch.guard import PROBE, Guard, Reaction
+from parity.watch.alarm import Reaction
+from parity.watch.guard import PROBE, Guard
 
 TARGETS = ("y", "label", "labels", "target", "targets")
 """What batches that are dictionaries call them."""
@@ -26,7 +27,7 @@ class CollapseGuard(Callback):
     as in regression, it looks for answers that are not finite and for dead layers, and says so.
 
     Args:
-        reaction: "stop" raises `parity.watch.guard.CollapsedError`, "warn" prints and goes on.
+        reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
     """
 
@@ -38,7 +39,7 @@ class CollapseGuard(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Wait for the network to be fed."""
-        self.guard.writes = trainer.is_global_zero
+        self.guard.alarm.writes = trainer.is_global_zero
         self.watcher = Watcher(self.guard, trainer.strategy.broadcast)
         self._trainer, self._module = trainer, pl_module
         self._steps = trainer.global_step

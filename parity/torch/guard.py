@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader
 from parity.torch.layouts import Array, as_array
 from parity.torch.state import undrawn
 from parity.torch.watcher import Watcher
+from parity.watch.alarm import Reaction
 from parity.watch.fingerprint import sample
-from parity.watch.guard import LIMITS, PROBE, Guard, Reaction
+from parity.watch.guard import LIMITS, PROBE, Guard
 
 
 class CollapseGuard:
@@ -31,7 +32,7 @@ class CollapseGuard:
         x: Samples [N, ...] as the model takes them, tensor or array, or a tuple of several; or a
             ``DataLoader`` of a data set with numbered samples ``(x, y)``.
         y: Targets, [N] or [N, C]; None for a ``DataLoader``.
-        reaction: "stop" raises `parity.watch.guard.CollapsedError`, "warn" prints and goes on.
+        reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
 
     Raises:

@@ -135,7 +135,7 @@ class Watcher:
 
     def note(self, what: str) -> None:
         """Say something, once."""
-        if what not in self._noted and self.guard.writes:
+        if what not in self._noted and self.guard.alarm.writes:
             print(f"note: CollapseGuard {what}", file=sys.stderr)
         self._noted.add(what)
 

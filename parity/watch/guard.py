@@ -1,37 +1,29 @@
 """Watches a training for collapse: what both sides' callbacks hand their measurements to (numpy).
 
-It collects symptoms, knows when to look, decides, keeps the evidence and says why.
+It collects symptoms, knows when to look, and decides; `parity.watch.alarm` says why.
 """
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.run_record import Predictions
+from parity.watch.alarm import Alarm, Reaction
 from parity.watch.collapse import CollapseLimits, dead_layers, smothered
-from parity.watch.diagnosis import Case, Finding, diagnose
-from parity.watch.fingerprint import Fingerprint, intended
+from parity.watch.diagnosis import Case, diagnose
+from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.change import change
 from parity.watch.symptoms import Layer, Symptoms, Weights, changes_of
 
 Floats = NDArray[np.floating[Any]]
-Reaction = Literal["stop", "warn", "off"]
 
-COLLAPSE_FILE = "collapse.npz"
-"""The validation answers in which the guard saw the collapse, in the form of predictions.npz."""
 ENOUGH = 32
 """Images from which on the accuracy of a batch means something."""
 PROBE = 128
 """Validation images that are looked at within an epoch."""
 LIMITS = CollapseLimits()
-
-
-class CollapsedError(RuntimeError):
-    """The guard has stopped a training; the message has the signs and the diagnosis."""
 
 
 class Guard:
@@ -52,18 +44,16 @@ class Guard:
         *,
         go_on: str = "--guard warn",
     ) -> None:
-        self.run_dir = run_dir
-        self.reaction = reaction
-        self.go_on = go_on
+        self.alarm = Alarm(run_dir, reaction, go_on)
         self.symptoms = trained or Symptoms()
-        self.writes = True
-        """False on all processes but one."""
         self.counts_epochs = True
         """False where a training does not say when an epoch ends."""
         self._initial: Weights = {}
         self._dead_before: dict[str, float] = {}
         self._said = False
         self._fed_otherwise = False
+
+    _KEPT = ("_dead_before", "_said", "_fed_otherwise")
 
     def start(
         self,
@@ -93,38 +83,24 @@ class Guard:
         symptoms = self.symptoms
         if labels is not None:
             symptoms.class_counts = np.bincount(labels, minlength=classes).tolist()
-        if raw is not None:
-            symptoms.raw = Fingerprint.of(raw)
-        if raw is not None and preprocessing is not None:
-            symptoms.intended = Fingerprint.of(intended(raw, preprocessing))
-        if fed is not None:
-            symptoms.trained_on = Fingerprint.of(fed)
+        symptoms.see_training(raw, preprocessing, fed)
         symptoms.optimizer = optimizer
-        symptoms.layers = [
-            Layer(name, float(values.std()), dead_at_start=dead.get(name), dead=dead.get(name))
-            for name, values in weights.items()
-        ]
+        symptoms.layers = Layer.before_training(weights, dead)
         if symptoms.intended is not None and symptoms.trained_on is not None:
             self._fed_otherwise = change(symptoms.intended, symptoms.trained_on) is not None
         self._initial = {name: values.copy() for name, values in weights.items()}
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs to go on as if nothing had been interrupted."""
-        return {
-            "symptoms": self.symptoms.text(),
-            "initial": dict(self._initial),
-            "dead_before": dict(self._dead_before),
-            "said": self._said,
-            "fed_otherwise": self._fed_otherwise,
-        }
+        kept = {name: getattr(self, name) for name in self._KEPT}
+        return {"symptoms": self.symptoms.text(), "initial": dict(self._initial), **kept}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave, instead of `start`."""
         self.symptoms = Symptoms.parse(state["symptoms"])
         self._initial = dict(state["initial"])
-        self._dead_before = dict(state["dead_before"])
-        self._said = bool(state["said"])
-        self._fed_otherwise = bool(state["fed_otherwise"])
+        for name in self._KEPT:
+            setattr(self, name, state[name])
 
     @staticmethod
     def looks_after(step: int) -> bool:
@@ -223,7 +199,7 @@ class Guard:
             signs = signs or smothered(dead, reading, LIMITS)
         if signs:
             self._collapsed(signs, labels, logits, sample_ids)
-        self._save()
+        self.alarm.keep(symptoms)
 
     def after_test(
         self,
@@ -252,18 +228,14 @@ class Guard:
             changes = changes_of(weights, self._initial)
             for layer in self.symptoms.layers:
                 layer.evaluated_change = changes[layer.name]
-        self._save()
+        self.alarm.keep(self.symptoms)
         case = Case(logits, labels, self.symptoms)
         if not case.signs or self._said:
             return
         findings = diagnose(case)
         # A young network without a cause may have been about to learn.
         stop = bool(self._initial) and (bool(findings) or not case.young)
-        self._alarm(case.signs, findings, "on the test set", stop=stop)
-
-    def _save(self) -> None:
-        if self.writes and self.run_dir is not None:
-            self.symptoms.save(self.run_dir)
+        self.alarm.sound(case.signs, findings, "on the test set", stop=stop)
 
     def _collapsed(
         self,
@@ -281,22 +253,8 @@ class Guard:
         # What is known of causes is about classes.
         findings = [] if labels is None else diagnose(Case(logits, labels, symptoms))
         symptoms.causes = [finding.cause for finding in findings]
-        self._save()
-        if self.writes and self.run_dir is not None and labels is not None:
-            answers = Predictions(labels, np.asarray(logits, np.float32), ids)
-            answers.save(self.run_dir, COLLAPSE_FILE)
+        self.alarm.keep(symptoms)
+        if labels is not None:
+            self.alarm.keep_answers(labels, logits, ids)
         when = f"in epoch {symptoms.epoch or 1}, " if self.counts_epochs else ""
-        when += f"after {symptoms.step:,} steps"
-        self._alarm(signs, findings, when, stop=True)
-
-    def _alarm(self, signs: list[str], findings: list[Finding], when: str, *, stop: bool) -> None:
-        lines = [f"the network has collapsed {when}: {'; '.join(signs)}"]
-        lines += [f"  {n}. {finding}" for n, finding in enumerate(findings, 1)]
-        if not findings:
-            lines.append("  the cause is not in what was measured")
-        if stop and self.reaction == "stop":
-            kept = "" if self.run_dir is None else f"evidence: {self.run_dir}; "
-            lines.append(f"  {kept}{self.go_on} goes on all the same")
-            raise CollapsedError("\n".join(lines))
-        if self.writes:
-            print("\n".join(["warning: " + lines[0], *lines[1:]]), file=sys.stderr)
+        self.alarm.sound(signs, findings, when + f"after {symptoms.step:,} steps", stop=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from parity.files import read_json
 from parity.run_record import RunRecordError, finite, known, written_whole
 from parity.watch.collapse import Reading
-from parity.watch.fingerprint import Fingerprint
+from parity.watch.fingerprint import Fingerprint, intended
 
 SYMPTOMS_FILE = "symptoms.json"
 Weights = dict[str, NDArray[Any]]
@@ -44,6 +44,14 @@ class Layer:
     evaluated_change: float | None = None
     dead_at_start: float | None = None
     dead: float | None = None
+
+    @classmethod
+    def before_training(cls, weights: Weights, dead: dict[str, float]) -> "list[Layer]":
+        """Layers as they are before the first step; `dead` is the share of dead units by name."""
+        return [
+            cls(name, float(values.std()), dead_at_start=dead.get(name), dead=dead.get(name))
+            for name, values in weights.items()
+        ]
 
 
 @dataclass
@@ -97,6 +105,20 @@ class Symptoms:
     collapsed_at: tuple[int, int] | None = None
     signs: list[str] = field(default_factory=list)
     causes: list[str] = field(default_factory=list)
+
+    def see_training(
+        self,
+        raw: NDArray[Any] | None,
+        preprocessing: dict[str, Any] | None,
+        fed: NDArray[np.floating[Any]] | None,
+    ) -> None:
+        """Note training images [N, H, W], what the network should get of them, and what it gets."""
+        if raw is not None:
+            self.raw = Fingerprint.of(raw)
+        if raw is not None and preprocessing is not None:
+            self.intended = Fingerprint.of(intended(raw, preprocessing))
+        if fed is not None:
+            self.trained_on = Fingerprint.of(fed)
 
     def look(
         self,

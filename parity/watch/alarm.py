@@ -1,0 +1,75 @@
+"""What a guard does once it has seen a collapse: keep the evidence, say why, stop (numpy)."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.run_record import Predictions
+from parity.watch.diagnosis import Finding
+from parity.watch.symptoms import Symptoms
+
+Reaction = Literal["stop", "warn", "off"]
+
+COLLAPSE_FILE = "collapse.npz"
+"""The validation answers in which the guard saw the collapse, in the form of predictions.npz."""
+
+
+class CollapsedError(RuntimeError):
+    """The guard has stopped a training; the message has the signs and the diagnosis."""
+
+
+@dataclass
+class Alarm:
+    """Where evidence goes, and how loud an alarm is.
+
+    Attributes:
+        run_dir: Where evidence is kept; None keeps none.
+        reaction: "stop" raises `CollapsedError`, "warn" prints and goes on.
+        go_on: What to write for the other reaction.
+        writes: False on all processes but one.
+    """
+
+    run_dir: Path | None
+    reaction: Reaction
+    go_on: str
+    writes: bool = True
+
+    def keep(self, symptoms: Symptoms) -> None:
+        """Write ``symptoms.json``."""
+        if self.writes and self.run_dir is not None:
+            symptoms.save(self.run_dir)
+
+    def keep_answers(
+        self,
+        labels: NDArray[np.int64],
+        logits: NDArray[np.floating[Any]],
+        ids: NDArray[np.int64],
+    ) -> None:
+        """Write the answers that show the collapse: labels and ids int64 [N], logits [N, C]."""
+        if self.writes and self.run_dir is not None:
+            answers = Predictions(labels, np.asarray(logits, np.float32), ids)
+            answers.save(self.run_dir, COLLAPSE_FILE)
+
+    def sound(
+        self, signs: Sequence[str], findings: Sequence[Finding], when: str, *, stop: bool
+    ) -> None:
+        """Say what was seen, when, and why.
+
+        Raises:
+            CollapsedError: it is to stop, and the reaction is that.
+        """
+        lines = [f"the network has collapsed {when}: {'; '.join(signs)}"]
+        lines += [f"  {n}. {finding}" for n, finding in enumerate(findings, 1)]
+        if not findings:
+            lines.append("  the cause is not in what was measured")
+        if stop and self.reaction == "stop":
+            kept = "" if self.run_dir is None else f"evidence: {self.run_dir}; "
+            lines.append(f"  {kept}{self.go_on} goes on all the same")
+            raise CollapsedError("\n".join(lines))
+        if self.writes:
+            print("\n".join(["warning: " + lines[0], *lines[1:]]), file=sys.stderr)
