@@ -221,14 +221,9 @@ class DigitsCLI(LightningCLI):
             raise InputError("predict reads pictures on one device; choose --trainer.devices 1")
         from lightning_mnist.predict_files import predict_files  # OpenCV is not for training
 
-        self.exit_code = predict_files(
-            self.trainer,
-            model,
-            Calibration.of(self.checkpoint or {}),
-            config.images,
-            config.output,
-            config.preview,
-        )
+        files = (config.images, config.output, config.preview)
+        calibration = Calibration.of(self.checkpoint or {})
+        self.exit_code = predict_files(self.trainer, model, calibration, *files)
 
     def after_test(self) -> None:
         """Show what was right and where the files are."""

@@ -157,9 +157,8 @@ class Predictions:
         try:
             arrays = read_npz(path)
         except ValueError as error:
-            raise RunRecordError(
-                f"{path}: cannot be read as an .npz file without pickles ({error})"
-            ) from error
+            why = f"{path}: cannot be read as an .npz file without pickles ({error})"
+            raise RunRecordError(why) from error
         called: Answers = "probabilities" if "probabilities" in arrays else "logits"
         names = ("labels", called, "sample_ids")
         try:
