@@ -143,6 +143,8 @@ def _alike(
 
 
 def _tensor_alike(expected: Tensor, found: Any, where: str, grows: bool) -> None:
+    if expected.ndim == 0 and type(found) in (int, float):
+        return  # torch takes either for a count or a length; LBFGS keeps both in turn
     if not isinstance(found, Tensor):
         raise UnlikeError(f"{where} is {_kind(found)}; expected a tensor")
     longer = grows and expected.ndim == found.ndim == 1 and len(expected) == 1
