@@ -21,6 +21,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import Picture, read_picture
 from lightning_mnist.pictures.strangers import strangers
+from lightning_mnist.terminal import show
 from parity.run_record import written_whole
 
 UNCALIBRATED = (
@@ -156,7 +157,7 @@ def _show(readings: list[Reading]) -> None:
             f"{reading.confidence:.1%}",
             "; ".join(remarks),
         )
-    Console().print(table)
+    show(table, Console())
 
 
 def _write(readings: list[Reading], path: Path) -> None:
