@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def _rescaled(a: Rule, b: Rule, batch_size: int | None) -> Iterator[Rule]:
         for tried in (b.having(same), replace(b.having(vars(a)), scale=b.scale, frozen=b.frozen)):
             for count in range(1, 7):
                 clip = rounded(b.clip * ratio, count)
-                kind = {"clip_kind": b.clip_kind, "clip_epsilon": b.clip_epsilon}
+                kind: dict[str, Any] = {"clip_kind": b.clip_kind, "clip_epsilon": b.clip_epsilon}
                 if b.decay and b.decay_kind == "coupled":
                     kind |= {"decay": rounded(b.decay * ratio, count), "decay_kind": "coupled"}
                     kind |= {"spared": b.spared}
