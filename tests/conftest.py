@@ -56,8 +56,10 @@ def _no_mnist_by_accident(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 def _float32_again() -> Iterator[None]:
     """A climb in float64 within this process leaves Keras as it was for the next test."""
     yield
-    if "keras" in sys.modules:
-        sys.modules["keras"].config.set_floatx("float32")
+    if "keras" in sys.modules and sys.modules["keras"].config.floatx() != "float32":
+        config = sys.modules["keras"].config
+        config.set_floatx("float32")
+        config.set_dtype_policy("float32")  # made from floatx when it was first asked for
 
 
 @pytest.fixture(scope="session")

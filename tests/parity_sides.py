@@ -40,7 +40,7 @@ def swapped(predicted: Ints, first: int, second: int) -> Ints:
     """Two classes taken for each other."""
     table = np.arange(10)
     table[[first, second]] = second, first
-    return table[predicted]
+    return np.asarray(table[predicted])
 
 
 def leaking(predicted: Ints, share: float, into: int, rng: np.random.Generator) -> Ints:

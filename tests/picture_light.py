@@ -87,17 +87,17 @@ def low_contrast(strokes: Levels, random: Random) -> Drawn:
 
 @kind
 def out_of_focus(strokes: Levels, random: Random) -> Drawn:
-    return Drawn(grey(cv2.GaussianBlur(page(strokes), (0, 0), 5)))
+    return Drawn(grey(np.asarray(cv2.GaussianBlur(page(strokes), (0, 0), 5), np.float64)))
 
 
 @kind
 def thick_marker(strokes: Levels, random: Random) -> Drawn:
-    return Drawn(grey(page(cv2.dilate(strokes, np.ones((9, 9))))))
+    return Drawn(grey(page(np.asarray(cv2.dilate(strokes, np.ones((9, 9))), np.float64))))
 
 
 @kind
 def thin_pen(strokes: Levels, random: Random) -> Drawn:
-    return Drawn(grey(page(cv2.erode(strokes, np.ones((7, 7))))))
+    return Drawn(grey(page(np.asarray(cv2.erode(strokes, np.ones((7, 7))), np.float64))))
 
 
 @kind
@@ -124,7 +124,8 @@ def twenty_eight_pixels(strokes: Levels, random: Random) -> Drawn:
 @kind
 def photograph_of_many_pixels(strokes: Levels, random: Random) -> Drawn:
     large = cv2.resize(page(strokes), (2400, 2400), interpolation=cv2.INTER_CUBIC)
-    return Drawn(grey(large + random.normal(0, 10, large.shape)), "jpg", {"quality": 75})
+    levels = np.asarray(large + random.normal(0, 10, large.shape), np.float64)
+    return Drawn(grey(levels), "jpg", {"quality": 75})
 
 
 @kind

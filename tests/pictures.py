@@ -6,6 +6,7 @@ where they were handed in, so that a test can say whether the digit was found at
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -72,7 +73,7 @@ class Drawn:
 
     picture: Image.Image
     ending: str = "png"
-    options: dict[str, object] | None = None
+    options: dict[str, Any] | None = None
 
 
 Kind = Callable[[Levels, Random], Drawn]
@@ -102,7 +103,7 @@ def noise(random: Random, sigma: float, blur: float = 0) -> Levels:
     """Grain of a deviation, coarser with `blur`."""
     grain = random.normal(0, 1, (SIDE, SIDE))
     if blur:
-        grain = cv2.GaussianBlur(grain, (0, 0), blur)
+        grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), blur), np.float64)
     return np.asarray(grain * (sigma / grain.std()))
 
 

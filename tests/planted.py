@@ -24,7 +24,9 @@ class Preprocessed(LockStep):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         intended = self.model.preprocessing.forward
-        self.model.preprocessing.forward = lambda images: self.change(intended(images))
+        self.model.preprocessing.forward = (  # type: ignore[method-assign]
+            lambda images: self.change(intended(images))
+        )
 
 
 class ScaledTwice(Preprocessed):
@@ -134,7 +136,7 @@ class Inserted(LockStep):
         layers = []
         for layer in self.model.network:
             layers += [layer, self.layer(0.3)] if isinstance(layer, nn.ReLU) else [layer]
-        self.network = self.model.network = nn.Sequential(*layers)
+        self.network = self.model.network = nn.Sequential(*layers)  # type: ignore[assignment]
         self.see(self.model.example_input_array)
 
 
@@ -218,12 +220,14 @@ class Clipped(Differentiated):
 class Penalised(Differentiated):
     def change(self) -> None:
         for tensor in self.model.network.parameters():
+            assert tensor.grad is not None
             tensor.grad += 0.01 * tensor.detach()
 
 
 class Frozen(Differentiated):
     def change(self) -> None:
-        self.model.network[0].weight.grad.zero_()
+        first: Any = self.model.network[0]
+        first.weight.grad.zero_()
 
 
 class Optimised(LockStep):
@@ -250,9 +254,13 @@ class NesterovOff(Optimised):
 class DecayCoupled(Optimised):
     def change(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         optimizer = KerasAdamW(parameters, weight_decay=0.0)
-        optimizer.register_step_pre_hook(
-            lambda *_: [p.grad.add_(p.detach(), alpha=0.004) for p in parameters] and None
-        )
+
+        def decay(*_: Any) -> None:
+            for p in parameters:
+                assert p.grad is not None
+                p.grad.add_(p.detach(), alpha=0.004)
+
+        optimizer.register_step_pre_hook(decay)
         return optimizer
 
 

@@ -16,8 +16,8 @@ from keras_reference.callbacks import BestModel
 from keras_reference.config import DataConfig, ModelConfig
 from keras_reference.data import load_digits
 from keras_reference.errors import InputError
+from keras_reference.model_file import load_model
 from keras_reference.network import build
-from keras_reference.train import load_model
 from parity.run_record import Predictions, RunRecord
 from tests.conftest import Here
 

@@ -16,8 +16,8 @@ import keras
 from keras_reference.augmentation import Erase, Warp, augmented, layers
 from keras_reference.config import AugmentationConfig, ModelConfig, OptimizerConfig
 from keras_reference.errors import InputError
+from keras_reference.model_file import load_model
 from keras_reference.network import build
-from keras_reference.train import load_model
 from lightning_mnist import augmentation as torch_side
 from lightning_mnist import sources
 from lightning_mnist import warp as torch_warp
@@ -63,7 +63,7 @@ def fixed(warp: Warp, **draws: float) -> Warp:
     def uniform(images: Images, low: float, high: float) -> Any:
         return keras.ops.full((len(images), 1, 1, 1), draws.get(next(order), 0.0))
 
-    warp.uniform = uniform
+    warp.uniform = uniform  # type: ignore[method-assign]
     return warp
 
 

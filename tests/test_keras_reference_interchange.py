@@ -68,7 +68,7 @@ def test_a_model_comes_back_with_the_same_weights_and_answers(
 
 
 def test_what_fit_leaves_is_exchanged(keras_here: Here, tiny_npz: Path, tmp_path: Path) -> None:
-    flags = ("--model.standardize", "dataset", "--model.batch_norm", "true")
+    flags: tuple[object, ...] = ("--model.standardize", "dataset", "--model.batch_norm", "true")
     flags += ("--model.hidden", "[6]", "--trainer.max_epochs", 1, "--run_dir", "run")
     done = keras_here("fit", "--data.source", tiny_npz, *flags)
     assert done.code == 0, done.err

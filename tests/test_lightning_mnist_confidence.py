@@ -61,9 +61,9 @@ def test_nine_of_ten_digits_are_read_right_in_all_kinds_but_four(
     right: dict[str, int] = dict.fromkeys(KINDS, 0)
     silent: set[str] = set()
     for row in json.loads((tmp_path / "out.json").read_text()):
-        name, _, digit = Path(row["file"]).stem.split("-")
-        right[name] += row["digit"] == int(digit)
-        if row["digit"] != int(digit) and not row["warnings"] and not row["unsure"]:
+        name, _, drawn_digit = Path(row["file"]).stem.split("-")
+        right[name] += row["digit"] == int(drawn_digit)
+        if row["digit"] != int(drawn_digit) and not row["warnings"] and not row["unsure"]:
             silent.add(name)
     poor = {name for name, count in right.items() if count < 18}
     assert len(poor) <= 4, poor

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 from lightning_mnist import sources
 from lightning_mnist.errors import InputError
 from lightning_mnist.mnist_form import fit_like_mnist
-from lightning_mnist.own_images import ink_of, read_digit
+from lightning_mnist.own_images import read_digit
+from lightning_mnist.pictures.paper import ink_of
 
 
 def a_seven(side: int = 200, width: int = 18) -> Image.Image:
@@ -150,6 +151,7 @@ def test_a_picture_without_pixels_or_sense_is_refused(tmp_path: Path) -> None:
 def test_mnist_survives_the_treatment_of_own_images(mnist_root: Path) -> None:
     """The same crop, size and centre as MNIST's makers chose: most images come back whole."""
     images = sources.load("mnist", mnist_root).test_images[:2000]
-    fitted = np.stack([fit_like_mnist(ink_of(image)) for image in images])
+    inks = [np.clip(np.round(ink_of(image)), 0, 255).astype(np.uint8) for image in images]
+    fitted = np.stack([fit_like_mnist(ink) for ink in inks])
     assert (fitted == images).all(axis=(1, 2)).mean() > 0.7
     assert np.abs(fitted.astype(float) - images).mean() < 2.5

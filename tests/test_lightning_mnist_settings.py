@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lightning_mnist import module
 from lightning_mnist.instruments import lockstep
 from lightning_mnist.instruments.lockstep import LockStep
 from parity.sides.recipe import Recipe
@@ -88,7 +87,7 @@ def test_the_loss_is_that_of_the_training_step(
         return cross_entropy(logits, labels, reduction="sum")
 
     cross_entropy = F.cross_entropy
-    monkeypatch.setattr(module.F, "cross_entropy", summed)
+    monkeypatch.setattr(F, "cross_entropy", summed)
     planted = side.settings()["loss"]
     assert planted["once"] == pytest.approx(4 * healthy["once"])
     assert planted["twice"] == pytest.approx(8 * healthy["once"])
@@ -97,8 +96,9 @@ def test_the_loss_is_that_of_the_training_step(
 def test_another_activation_and_another_order_are_seen(tiny_npz: Path) -> None:
     side = built(tiny_npz, activation="gelu")
     healthy = side.settings()
-    side.model.network[1].approximate = "tanh"
-    side.cli.datamodule.seed = None
+    activation: Any = side.model.network[1]
+    activation.approximate = "tanh"
+    side.cli.datamodule.seed = None  # type: ignore[assignment]
     planted = side.settings()
     assert planted["activation_1"]["values"] != healthy["activation_1"]["values"]
     assert planted["data.shuffle"] == "the order of the file"

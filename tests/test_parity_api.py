@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ LOOSE = parity.Thresholds(
 
 def scores(predicted: np.ndarray) -> np.ndarray:
     """Logits [N, 10] of a model that is sure of what it predicts."""
-    return 9 * np.eye(10, dtype=np.float32)[predicted] - 3
+    return np.asarray(9 * np.eye(10, dtype=np.float32)[predicted] - 3)
 
 
 def test_the_public_names_are_these() -> None:
@@ -49,11 +50,12 @@ def test_importing_the_package_imports_nothing() -> None:
 @pytest.mark.parametrize("form", ["a list", "one array [R, N, C]", "classes"])
 def test_several_seeds_in_memory(form: str) -> None:
     sides = [[scores(p) for p in runs[:4]] for runs in (LIGHTNING, KERAS)]
-    a, b = {
+    forms: dict[str, list[Any]] = {
         "a list": sides,
         "one array [R, N, C]": [np.stack(side) for side in sides],
         "classes": [list(LIGHTNING[:4]), list(KERAS[:4])],
-    }[form]
+    }
+    a, b = forms[form]
     comparison = parity.compare(a, b, LOOSE, labels=LABELS)
     assert comparison.verdict is parity.Verdict.EQUIVALENT, comparison.judgement.reasons
     assert [len(side.runs) for side in (comparison.a, comparison.b)] == [4, 4]

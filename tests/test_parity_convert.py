@@ -1,7 +1,7 @@
 """``parity convert``: proven on a test set, or nothing is written."""
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,21 +38,22 @@ def torch_logits(path: Path, images: np.ndarray) -> np.ndarray:
     module = DigitClassifier(**flags)
     module.load_state_dict(checkpoint["state_dict"])
     with torch.no_grad():
-        return module.eval()(torch.from_numpy(images)).numpy()
+        return np.asarray(module.eval()(torch.from_numpy(images)))
 
 
 def keras_logits(path: Path, images: np.ndarray) -> np.ndarray:
-    return keras.models.load_model(path).predict(images, verbose=0)
+    return np.asarray(keras.models.load_model(path).predict(images, verbose=0))
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Both sides in this process, which saves seconds; the files that were made on the way."""
     made: list[Path] = []
 
     def translate(package: str, source: Path, target: Path) -> str:
         made.append(target)
-        return importlib.import_module(f"{package}.instruments.interchange").convert(source, target)
+        interchange = importlib.import_module(f"{package}.instruments.interchange")
+        return str(interchange.convert(source, target))
 
     def answers(forms: dict[str, Path], data: Path, folder: Path) -> dict[str, np.ndarray]:
         with np.load(data) as arrays:

@@ -116,7 +116,7 @@ def test_tables_with_one_reading_are_read(name: str, tmp_path: Path) -> None:
         assert run.logits is None
 
 
-ARCHIVES: dict[str, dict[str, np.ndarray]] = {
+ARCHIVES: dict[str, dict[str, Any]] = {
     "y_true and y_pred": {"y_true": LABELS, "y_pred": ANSWERS},
     "one-hot y_test, shares as y_pred": {"y_test": np.eye(C)[LABELS], "y_pred": SHARES},
     "float labels [N, 1]": {"labels": LABELS[:, None] * 1.0, "probs": SHARES},

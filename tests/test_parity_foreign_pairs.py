@@ -398,7 +398,9 @@ def test_weights_that_are_broadcast_are_a_factor(data: Path) -> None:
     assert (last.name, last.causes[0].name) == ("loss", "class weights and loss scaled")
 
 
-@pytest.mark.parametrize("function", [torch.tanh, F.gelu, F.silu, torch.sigmoid], ids=str)
+@pytest.mark.parametrize(
+    "function", [torch.tanh, F.gelu, F.silu, torch.sigmoid], ids=lambda function: function.__name__
+)
 def test_a_layer_in_float32_is_seen_through_its_activation(
     function: Callable[[Tensor], Tensor], data: Path
 ) -> None:

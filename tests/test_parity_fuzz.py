@@ -32,6 +32,10 @@ def write_csv(path: Path) -> None:
     path.write_text("label," + ",".join(f"p{n}" for n in range(C)) + "\n" + "\n".join(rows) + "\n")
 
 
+def write_record(path: Path) -> None:
+    path.write_text(json.dumps(dataclasses.asdict(a_record())))
+
+
 def write_symptoms(path: Path) -> None:
     layers = [Layer("dense", 0.1)]
     known = Symptoms(layers=layers, class_counts=[3, 4], collapsed_at=(1, 2))
@@ -44,10 +48,7 @@ KINDS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] = {
     "predictions.npz": (write_npz, Predictions.load),
     "npy": (lambda path: np.save(path, np.eye(C)[np.arange(N) % C]), load_run),
     "csv": (write_csv, load_run),
-    "record.json": (
-        lambda path: path.write_text(json.dumps(dataclasses.asdict(a_record()))) and None,
-        RunRecord.load,
-    ),
+    "record.json": (write_record, RunRecord.load),
     "symptoms.json": (write_symptoms, Symptoms.load),
 }
 

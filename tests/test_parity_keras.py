@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-keras = pytest.importorskip("keras", reason="the extra keras is not installed")
+pytest.importorskip("keras", reason="the extra keras is not installed")
 
-from keras import layers as kl  # noqa: E402
+import keras
+from keras import layers as kl
 
-import parity.keras as adapter  # noqa: E402
+import parity.keras as adapter
 
 RNG = np.random.default_rng(0)
 Example = tuple[Any, Any, Any]

@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-keras = pytest.importorskip("keras", reason="the extra keras is not installed")
-tf = pytest.importorskip("tensorflow", reason="the extra keras is not installed")
+pytest.importorskip("keras", reason="the extra keras is not installed")
+pytest.importorskip("tensorflow", reason="the extra keras is not installed")
 
-from keras import layers as kl  # noqa: E402
+import keras
+import tensorflow as tf
+from keras import layers as kl
 
-from parity.keras import CollapseGuard  # noqa: E402
-from parity.keras.dataset_copy import copy_of  # noqa: E402
-from parity.watch.alarm import CollapsedError  # noqa: E402
-from parity.watch.symptoms import Symptoms  # noqa: E402
-from tests.conftest import make_digits  # noqa: E402
+from parity.keras import CollapseGuard
+from parity.keras.dataset_copy import copy_of
+from parity.watch.alarm import CollapsedError
+from parity.watch.symptoms import Symptoms
+from tests.conftest import make_digits
 
 DIGITS = make_digits(train_per_class=40, test_per_class=8)
 X, Y = DIGITS.train_images, DIGITS.train_labels

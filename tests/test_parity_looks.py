@@ -87,7 +87,8 @@ def decided(rng: np.random.Generator, loss: float) -> Outcome:
             while len(runs[name]) < seeds:
                 seed = anew(models, rng, lost)
                 runs[name].append(Run(f"seed{len(runs[name])}", seed, LABELS, IDS))
-        return judge_sides(*(Side(name, list(r)) for name, r in runs.items()), thresholds)
+        a, b = (Side(name, list(r)) for name, r in runs.items())
+        return judge_sides(a, b, thresholds)
 
     return until_decided(judged, Thresholds(), 20)
 
@@ -113,17 +114,19 @@ def test_of_a_hundred_healthy_pairs_97_end_equivalent_and_of_a_hundred_that_lose
 def test_the_seeds_that_are_asked_for_decide_and_are_not_twice_too_many() -> None:
     """Pairs that three seeds a side leave open, default thresholds."""
     rng = np.random.default_rng(2)
-    enough, asked, least = [], [], []
+    enough: list[bool] = []
+    asked: list[int] = []
+    least: list[int] = []
     while len(asked) < 30:
         runs = {"A": [anew(LIGHTNING, rng) for _ in range(3)]}
         runs["B"] = [anew(KERAS, rng) for _ in range(3)]
 
         def verdict(runs: dict[str, list[np.ndarray]] = runs) -> Any:
-            sides = (
+            a, b = (
                 Side(name, [Run(f"seed{n}", p, LABELS, IDS) for n, p in enumerate(predicted)])
                 for name, predicted in runs.items()
             )
-            return judge_sides(*sides, Thresholds()).judgement  # type: ignore[call-arg,arg-type]
+            return judge_sides(a, b, Thresholds()).judgement
 
         first = verdict()
         if first.verdict is not Verdict.INCONCLUSIVE:

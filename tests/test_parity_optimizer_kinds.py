@@ -169,7 +169,7 @@ def averaging(keeps: Callable[[int], float], every: int = 1) -> Hook:
     return hook
 
 
-def lookahead(every: int, share: float) -> dict[str, Hook]:
+def lookahead(every: int, share: float) -> dict[str, Any]:
     """Slow weights follow the fast ones, which go on from there."""
     slow: dict[str, torch.Tensor] = {}
 
@@ -224,7 +224,7 @@ class Lion(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr, "betas": betas})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         for group in self.param_groups:
             for p in group["params"]:
                 mean = self.state[p].setdefault("mean", torch.zeros_like(p))
@@ -245,7 +245,7 @@ class OwnAdam(torch.optim.Optimizer):
         self.inside, self.belief = inside, belief
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         self.t += 1
         for p in self.param_groups[0]["params"]:
             state = self.state[p]
@@ -266,7 +266,7 @@ class Fresh(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": 1.0})
         self.make = make
 
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         self.make(self.param_groups[0]["params"]).step()
 
 

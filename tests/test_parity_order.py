@@ -57,12 +57,12 @@ def test_classes_alone_show_it_too() -> None:
 
 
 def test_without_labels_the_same_answers_in_another_order_are_named_too() -> None:
-    runs = [
+    a, b = (
         Side(name, [Run("seed0", answers, None, np.arange(len(LABELS)))])
         for name, answers in (("A", LIGHTNING[0]), ("B", LIGHTNING[0][ORDER]))
-    ]
+    )
     with pytest.raises(parity.CannotCompareError, match="not shuffled alike"):
-        parity.compare(*runs)
+        parity.compare(a, b)
 
 
 def test_one_seed_in_another_order_is_named() -> None:

@@ -33,7 +33,7 @@ def test_both_sides_are_trained_on_the_same_arrays_and_finished_seeds_are_reused
     parity_here: Here, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    flags = ("run", "--data.source", tiny_npz, "--out", out, *SHORT)
+    flags: tuple[object, ...] = ("run", "--data.source", tiny_npz, "--out", out, *SHORT)
     flags += ("--decay", 0.9, "--augmentation.shift", 1, "--views", "[dim]")
     done = parity_here(*flags)
     assert done.code in (0, 1, 3, 4), done.err
@@ -105,7 +105,7 @@ def test_the_augmented_recipe_is_that_of_lightning_alone(here: Here) -> None:
     shipped = yaml.safe_load((ROOT / "configs" / "parity_augmented.yaml").read_text())
     margins = Thresholds(**shipped.pop("margins"))
     recipe = Recipe(**shipped, margins=margins)
-    assert recipe.views == ["inverted"]
+    assert list(recipe.views) == ["inverted"]
     flags = recipe.flags("lightning", "auto", 0, "run")
     alone = here("fit", "-c", ROOT / "configs" / "augmented.yaml", "--print_config")
     both = here(*flags, "--print_config")
@@ -170,8 +170,9 @@ def test_runs_are_kept_apart_by_recipe_data_and_software(change: dict[str, Any])
 
 @pytest.mark.parametrize("name", ["seeds", "epochs", "batch_size"])
 def test_an_empty_recipe_is_refused(name: str) -> None:
+    nothing: dict[str, Any] = {name: 0}
     with pytest.raises(ValueError, match=f"{name} is 0; expected at least 1"):
-        Recipe(**{name: 0})
+        Recipe(**nothing)
 
 
 def test_what_neither_side_knows_is_refused_before_anything_is_trained() -> None:

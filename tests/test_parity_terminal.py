@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,12 @@ def test_a_pipe_that_nobody_reads_changes_neither_verdict_nor_report(
 def test_a_terminal_of_ascii_and_40_columns_shows_every_number(
     sides: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    poor = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C", "COLUMNS": "40"}
+    poor: dict[str, Any] = {
+        "PYTHONIOENCODING": "ascii",
+        "PYTHONUTF8": "0",
+        "LC_ALL": "C",
+        "COLUMNS": "40",
+    }
     done = run("compare", *sides, "--out", tmp_path / "o[/b]", cwd=tmp_path, **poor)
     assert (done.code, done.err) == (0, "")
     assert "EQUIVALENT: b] (A) and [x] \\xe9$^$ (B)" in done.out.replace("\n", " ")

@@ -1,6 +1,7 @@
 """The verdict: right on every row of known mistakes, and silent on healthy sides."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ LABELS, LIGHTNING, KERAS = healthy()
 RNG = np.random.default_rng(0)
 ONES = np.ones((5, 10_000), int)
 
-ROWS = {
+ROWS: dict[str, tuple[Any, Verdict, str]] = {
     "healthy": (KERAS[:5], Verdict.EQUIVALENT, "accuracy lies within 0.5 points"),
     "95 % right": ([worse(p, 0.95, RNG) for p in KERAS[:5]], Verdict.DIFFERENT, "accuracy differs"),
     "4 and 9 swapped": (swapped(KERAS[:5], 4, 9), Verdict.DIFFERENT, "class 4: recall differs"),
@@ -97,8 +98,8 @@ def test_sides_that_are_right_as_often_on_other_images_are_different() -> None:
     ],
     ids=["labels", "no labels", "order"],
 )
-def test_other_questions_cannot_be_compared(change: dict[str, np.ndarray], said: str) -> None:
-    values = {"labels": LABELS, "sample_ids": np.arange(10_000)} | change
+def test_other_questions_cannot_be_compared(change: dict[str, Any], said: str) -> None:
+    values: dict[str, Any] = {"labels": LABELS, "sample_ids": np.arange(10_000)} | change
     other = Side("B", [Run("seed0", KERAS[0], **values)])
     with pytest.raises(CannotCompareError, match=said):
         parity.compare(side("A", LIGHTNING[:1]), other)
@@ -201,8 +202,9 @@ def test_outputs_that_hardly_depend_on_the_image_are_a_sign() -> None:
 @pytest.mark.parametrize(("name", "highest"), [("accuracy_margin", "1"), ("alpha", "0.5")])
 def test_thresholds_are_shares(name: str, highest: str) -> None:
     for value in (0, 0.5 if name == "alpha" else 1, -1):
+        wrong: dict[str, Any] = {name: value}
         with pytest.raises(ValueError, match=f"{name} is {value}; .* between 0 and {highest}"):
-            Thresholds(**{name: value})
+            Thresholds(**wrong)
 
 
 def test_a_hard_or_rare_class_is_not_a_collapse() -> None:

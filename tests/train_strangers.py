@@ -8,6 +8,7 @@ import string
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,7 +39,7 @@ def sign(text: str, random: Random) -> Drawing:
     """Printed or plotted, thicker or thinner, leaning."""
     pen = int(random.integers(1, 5))
     if random.random() < 0.5:
-        image = np.zeros((SIDE, SIDE), np.uint8)
+        image: Drawing = np.zeros((SIDE, SIDE), np.uint8)
         size = float(random.uniform(1.4, 2.2))
         cv2.putText(image, text, (22, 60), int(random.integers(8)), size, 255, 2 * pen, cv2.LINE_AA)
     else:
@@ -46,7 +47,7 @@ def sign(text: str, random: Random) -> Drawing:
         font = ImageFont.truetype(str(fonts / f"{random.choice(FONTS)}.ttf"), 56)
         canvas = Image.new("L", (SIDE, SIDE))
         ImageDraw.Draw(canvas).text((42, 42), text, font=font, fill=255, anchor="mm")
-        image = cv2.dilate(np.array(canvas), np.ones((pen, pen)))
+        image = np.asarray(cv2.dilate(np.array(canvas), np.ones((pen, pen))), np.uint8)
     lean = np.eye(2) + random.normal(0, 0.15, (2, 2))
     move = (np.eye(2) - lean) @ [SIDE / 2, SIDE / 2]
     return np.asarray(cv2.warpAffine(image, np.column_stack([lean, move]), (SIDE, SIDE)), np.uint8)
@@ -141,14 +142,15 @@ def main(folder: Path, epochs: int = 8) -> None:
             scores = detector(images[batch].float() / 255)[:, 0]
             loss = F.binary_cross_entropy_with_logits(scores, targets[batch])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             schedule.step()
         print(epoch, loss.item(), flush=True)
     detector.eval()
     with torch.inference_mode():
         limit = torch.quantile(detector(val[:, None].float() / 255), KNOWN)
-        detector[-1].bias -= limit
+        last: Any = detector[-1]
+        last.bias -= limit
     save_file({name: tensor.half() for name, tensor in detector.state_dict().items()}, WEIGHTS)
 
 
