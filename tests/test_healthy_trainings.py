@@ -81,7 +81,8 @@ def train(shape: dict[str, Any], data: Path, seed: int, run_dir: Path) -> tuple[
         batch_norm=shape["batch_norm"],
     )  # fmt: skip
     optimizer = getattr(torch.optim, shape["optimizer"])
-    module.configure_optimizers = lambda: optimizer(module.parameters(), shape["learning_rate"])
+    configured = optimizer(module.parameters(), shape["learning_rate"])
+    module.configure_optimizers = lambda: configured  # type: ignore[method-assign]
     steps = -(-shape["images"] // shape["batch_size"])
     guard = CollapseGuard(run_dir, "warn")
     trainer = Trainer(

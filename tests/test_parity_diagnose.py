@@ -20,7 +20,7 @@ from tests.conftest import Done, Here
 DIGITS = sources.load("digits", Path("nowhere"))
 LABELS = DIGITS.test_labels
 GOOD = (8 * np.eye(10)[LABELS] + np.random.default_rng(0).normal(0, 1, (540, 10)) - 3).astype("f4")
-CONSTANT = np.tile(np.float32([0, 9, *[0] * 8]), (540, 1))
+CONSTANT = np.tile(np.array([0, 9, *[0] * 8], np.float32), (540, 1))
 SWAPPED = GOOD[:, [0, 1, 2, 3, 9, 5, 6, 7, 8, 4]]
 RAW = DIGITS.test_images
 SCALED = (RAW / 255).astype(np.float32)
@@ -183,7 +183,8 @@ def save_npy(path: Path, images: np.ndarray) -> list[Path]:
 
 
 def save_npz(path: Path, images: np.ndarray, key: str = "x_test") -> list[Path]:
-    np.savez(path / "images.npz", **{key: images, "y_test": LABELS})
+    arrays: dict[str, Any] = {key: images, "y_test": LABELS}
+    np.savez(path / "images.npz", **arrays)
     return [path / "images.npz"]
 
 
@@ -250,7 +251,10 @@ def test_larger_pictures_are_the_same_pictures(
 
 
 def text(name: str, content: str = "nothing of the kind") -> Write:
-    return lambda folder: (folder / name).write_text(content) and None
+    def write(folder: Path) -> None:
+        (folder / name).write_text(content)
+
+    return write
 
 
 def arrays(name: str, **values: Any) -> Write:

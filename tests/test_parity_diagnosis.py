@@ -29,14 +29,14 @@ LABELS = np.arange(1000) % 10
 def logits_for(predicted: np.ndarray, classes: int = 10) -> np.ndarray:
     """What a network would say that is sure of these answers."""
     noise = np.random.default_rng(0).normal(0, 0.5, (len(predicted), classes))
-    return (6 * np.eye(classes)[predicted] + noise - 2).astype(np.float32)
+    return np.asarray(6 * np.eye(classes)[predicted] + noise - 2, np.float32)
 
 
 def misread(labels: np.ndarray, share: float, classes: int = 10) -> np.ndarray:
     """The labels with a share of them changed to any other class."""
     rng = np.random.default_rng(1)
     other = (labels + rng.integers(1, classes, len(labels))) % classes
-    return np.where(rng.random(len(labels)) < share, other, labels)
+    return np.asarray(np.where(rng.random(len(labels)) < share, other, labels))
 
 
 def renamed(**new_names: int) -> np.ndarray:
@@ -141,7 +141,7 @@ LEANING = logits_for(np.where(np.random.default_rng(4).random(1000) < 0.35, 1, L
 COLUMNS = np.exp(GOOD) / np.exp(GOOD).sum(axis=0)
 VAGUE = RNG.normal(0, 0.15, (1000, 10)) + np.linspace(-0.6, 0.6, 10)
 """What an untrained network says: little, and its own."""
-SQUASHED_LOSS = {"train_loss": 1.53, "train_accuracy": 0.96}
+SQUASHED_LOSS: dict[str, Any] = {"train_loss": 1.53, "train_accuracy": 0.96}
 
 ROWS = {
     "training pixels": Row(
@@ -812,7 +812,7 @@ def without(name: str) -> dict[str, Any]:
     return values
 
 
-DAMAGED = {
+DAMAGED: dict[str, Any] = {
     "empty": "",
     "no JSON": "{half",
     "a list": [],

@@ -4,6 +4,7 @@ Their answers and what was measured of them are simulated: real trainings are in
 `tests/test_healthy_trainings.py`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def answer(rng: np.random.Generator, labels: np.ndarray, classes: int, right: fl
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 def drawn(seed: int, pixels: dict[str, dict[str, Fingerprint]]) -> Case:
@@ -102,9 +103,10 @@ def drawn(seed: int, pixels: dict[str, dict[str, Fingerprint]]) -> Case:
         ],
         repeat_difference=float(rng.choice([0.0, 1e-6])),
         readings=[{**vars(reading), "epoch": 3, "step": steps, "dead": {}}],
-        **pixels[str(rng.choice(list(RECIPES)))],
     )
-    return Case(softmax(logits) if ends_in_softmax else logits, labels, symptoms)
+    fed: dict[str, Any] = pixels[str(rng.choice(list(RECIPES)))]
+    answers = softmax(logits) if ends_in_softmax else logits
+    return Case(answers, labels, replace(symptoms, **fed))
 
 
 @pytest.mark.parametrize("chunk", range(3))

@@ -124,7 +124,10 @@ INVERTED = Fault("inverted", "1 - x", "were inverted", at_test=True)
 MAYBE = dataclasses.replace(INVERTED, name="maybe", harmless=True)
 RIGHT = Finding("the pixels were inverted: ink and paper", "0.8 where 0.2", "Do not")
 WRONG = Finding("the learning rate is zero", "0 is none", "Set it")
-WARNED = {"guard": "epoch 1, step 1: all dead", "symptoms": Symptoms(causes=[RIGHT.cause])}
+WARNED: dict[str, Any] = {
+    "guard": "epoch 1, step 1: all dead",
+    "symptoms": Symptoms(causes=[RIGHT.cause]),
+}
 
 
 def came(

@@ -27,7 +27,7 @@ Change = Callable[[Images], Images]
 def thick(x: Images) -> Images:
     """A pen that is a pixel wider on each side."""
     near = [np.roll(x, (r, c), axis=(1, 2)) for r in (-1, 0, 1) for c in (-1, 0, 1)]
-    return np.max(near, axis=0)
+    return np.asarray(np.max(near, axis=0))
 
 
 def half_size(x: Images) -> Images:
@@ -208,7 +208,7 @@ def test_the_images_of_one_digit_are_no_change(digit: int) -> None:
 def one_by_one(x: Images) -> Images:
     """Each image standardised by its own mean and deviation: the extremes are by chance."""
     x = x - x.mean(axis=(1, 2), keepdims=True)
-    return x / x.std(axis=(1, 2), keepdims=True)
+    return np.asarray(x / x.std(axis=(1, 2), keepdims=True))
 
 
 def test_images_that_are_standardised_one_by_one_are_no_change_among_themselves() -> None:
