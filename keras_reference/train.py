@@ -62,21 +62,10 @@ def fit(
     network = build(model, digits.x_train[: len(digits.x_train) - val_size])
     training = augmented(network, layers(model.augmentation))
     compile_(training, optimizer)
-    recipe = {
-        "model": dataclasses.asdict(model) | {"hidden": list(model.hidden)},
-        "data": dataclasses.asdict(data),
-        "optimizer": dataclasses.asdict(optimizer),
-        "trainer": dataclasses.asdict(trainer),
-        "views": names,
-    }
-    record = _open(run_dir, "fit", recipe, seed_everything, digits, val_size)
+    recipe = _recipe(model=model, data=data, optimizer=optimizer, trainer=trainer)
+    record = _open(run_dir, "fit", recipe | {"views": names}, seed_everything, digits, val_size)
     record.recipe["resolved_optimizer"] = training.optimizer.get_config()
-    record.preprocessing = {
-        "scale": "x / 255",
-        "invert": model.invert,
-        "standardize": model.standardize,
-        **_standardisation(network),
-    }
+    record.preprocessing = _preprocessing(model, network)
     guard = None if reaction == "off" else Guard(run_dir, reaction)
     callbacks = [BestModel(network, run_dir), Recorder(record, run_dir)]
     if optimizer.decay != 1:
@@ -185,6 +174,18 @@ def _standardisation(network: keras.Sequential) -> dict[str, float]:
             mean, variance = float(np.mean(layer.mean)), float(np.mean(layer.variance))
             return {"mean": mean, "std": variance**0.5}
     return {"mean": 0.0, "std": 1.0}
+
+
+def _recipe(**configs: Any) -> dict[str, Any]:
+    """What the record says of the configurations, lists as JSON has them."""
+    recipe = {name: dataclasses.asdict(config) for name, config in configs.items()}
+    recipe["model"]["hidden"] = list(recipe["model"]["hidden"])
+    return recipe
+
+
+def _preprocessing(model: ModelConfig, network: keras.Sequential) -> dict[str, Any]:
+    own = {"scale": "x / 255", "invert": model.invert, "standardize": model.standardize}
+    return own | _standardisation(network)
 
 
 def _open(

@@ -72,10 +72,7 @@ class DigitsCLI(LightningCLI):
         add_recipe(parser)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Check the checkpoint before anything is built from it, and take its split from it.
-
-        Without that, `validate` with another seed would score images that were trained on.
-        """
+        """Check the checkpoint, and take its split: others may hold images that it has learned."""
         super().parse_arguments(parser, args)
         command = self.config.subcommand
         config = self.config[command]

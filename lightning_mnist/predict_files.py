@@ -54,12 +54,8 @@ def predict_files(
     Raises:
         InputError: `output` or `preview` has another ending or cannot be written.
     """
-    for flag, target, endings in (
-        ("--output", output, (".csv", ".json")),
-        ("--preview", preview, (".png",)),
-    ):
-        if target is not None and Path(target).suffix not in endings:
-            raise InputError(f"{flag} {target}: expected a name ending in {' or '.join(endings)}")
+    _check_ending("--output", output, ".csv", ".json")
+    _check_ending("--preview", preview, ".png")
     paths, failures = _expand(patterns)
     pictures: dict[Path, Picture] = {}
     for path in paths:
@@ -132,6 +128,11 @@ def _read(
             pictures.items(), probabilities, unfamiliar, strict=True
         )
     ]
+
+
+def _check_ending(flag: str, target: str | None, *endings: str) -> None:
+    if target is not None and Path(target).suffix not in endings:
+        raise InputError(f"{flag} {target}: expected a name ending in {' or '.join(endings)}")
 
 
 def _expand(patterns: list[str]) -> tuple[list[Path], list[str]]:

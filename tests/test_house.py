@@ -213,3 +213,14 @@ def test_only_an_adapter_imports_a_framework_and_only_its_own() -> None:
         adapter = next((a for a in ADAPTERS if name == a or name.startswith(f"{a}.")), None)
         used = roots(imports(path)) & FRAMEWORKS
         assert used <= (ADAPTERS[adapter] if adapter else set()), path
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_files_and_functions_are_short_enough_to_read(room: str) -> None:
+    for path in modules(room):
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 250, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno is not None
+                assert node.end_lineno - node.lineno < 50, f"{path}: {node.name}"

@@ -10,6 +10,7 @@ from rich.console import Console
 from parity.faults.catalogue import CATALOGUE, Fault, Outcome, outcome, recipes
 from parity.sides import jobs
 from parity.sides.jobs import SIDES
+from parity.sides.recipe import Recipe
 
 
 def make_faults(
@@ -38,22 +39,7 @@ def make_faults(
     known = recipes(digits=data.stem == "digits")
     started = []
     for side in sides:
-        commands = {}
-        epochs = sum(recipe.epochs for recipe in known.values())
-        for name, recipe in known.items():
-            run_dir = out / side / f"healthy-{name}"
-            commands[run_dir] = ["none", *recipe.flags(side, str(data), 0, str(run_dir))]
-        for number, fault in enumerate(catalogue):
-            recipe = known[fault.recipe]
-            run_dir = out / side / str(number)
-            if fault.at_test:
-                flags = _test(side, out / side / f"healthy-{fault.recipe}", data, run_dir)
-            else:
-                if fault.learning_rate is not None:
-                    recipe = replace(recipe, learning_rate=fault.learning_rate)
-                flags = recipe.flags(side, str(data), 0, str(run_dir))
-                epochs += recipe.epochs
-            commands[run_dir] = [fault.made, *flags]
+        commands, epochs = _commands(side, data, out / side, known, catalogue)
         started.append(jobs.start(side, f"{SIDES[side]}.instruments.faults", commands, epochs, out))
     jobs.finish(started, console)
     return {
@@ -63,6 +49,29 @@ def make_faults(
         ]
         for side in sides
     }
+
+
+def _commands(
+    side: str, data: Path, out: Path, known: dict[str, Recipe], catalogue: Sequence[Fault]
+) -> tuple[dict[Path, list[str]], int]:
+    """Command lines by run directory below `out`, healthy ones first, and the epochs of all."""
+    commands = {}
+    epochs = sum(recipe.epochs for recipe in known.values())
+    for name, recipe in known.items():
+        run_dir = out / f"healthy-{name}"
+        commands[run_dir] = ["none", *recipe.flags(side, str(data), 0, str(run_dir))]
+    for number, fault in enumerate(catalogue):
+        recipe = known[fault.recipe]
+        run_dir = out / str(number)
+        if fault.at_test:
+            flags = _test(side, out / f"healthy-{fault.recipe}", data, run_dir)
+        else:
+            if fault.learning_rate is not None:
+                recipe = replace(recipe, learning_rate=fault.learning_rate)
+            flags = recipe.flags(side, str(data), 0, str(run_dir))
+            epochs += recipe.epochs
+        commands[run_dir] = [fault.made, *flags]
+    return commands, epochs
 
 
 def _test(side: str, healthy: Path, data: Path, run_dir: Path) -> list[str]:

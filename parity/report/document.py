@@ -31,21 +31,6 @@ def document(comparison: Outcome, command: str) -> dict[str, Any]:
         comparison.thresholds,
         comparison.judgement,
     )
-    seeds = min(len(comparison.a.runs), len(comparison.b.runs))
-
-    def difference(estimate: Estimate, margin: float) -> dict[str, Any]:
-        low, high = estimate.interval(thresholds.alpha)
-        return {
-            "difference": estimate.difference,
-            "low": low,
-            "high": high,
-            "margin": margin,
-            "p_within_margin": estimate.p_within(margin),
-            "p_beyond_margin": estimate.p_beyond(margin),
-            "margin_decided_by_these_seeds": estimate.decidable(seeds, thresholds.alpha),
-        }
-
-    accuracy = evidence.accuracy
     values: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "verdict": judgement.verdict.name,
@@ -62,15 +47,7 @@ def document(comparison: Outcome, command: str) -> dict[str, Any]:
             _side(comparison.a, evidence.a),
             _side(comparison.b, evidence.b),
         ],
-        "differences": {
-            "accuracy": accuracy and difference(accuracy, thresholds.accuracy_margin),
-            "recall": {
-                str(c): difference(e, thresholds.recall_margin) for c, e in evidence.recall.items()
-            },
-            "share": {
-                str(c): difference(e, thresholds.share_margin) for c, e in evidence.share.items()
-            },
-        },
+        "differences": _differences(comparison),
         "total_variation": evidence.total_variation,
         "jensen_shannon": evidence.jensen_shannon,
         "disagreement": dataclasses.asdict(evidence.disagreement),
@@ -80,6 +57,31 @@ def document(comparison: Outcome, command: str) -> dict[str, Any]:
     }
     plain: dict[str, Any] = _plain(values)
     return plain
+
+
+def _differences(comparison: Outcome) -> dict[str, Any]:
+    """Accuracy, and recall and share of each class: B - A, held to their margins."""
+    evidence, thresholds = comparison.evidence, comparison.thresholds
+    seeds = min(len(comparison.a.runs), len(comparison.b.runs))
+
+    def held(estimate: Estimate, margin: float) -> dict[str, Any]:
+        low, high = estimate.interval(thresholds.alpha)
+        return {
+            "difference": estimate.difference,
+            "low": low,
+            "high": high,
+            "margin": margin,
+            "p_within_margin": estimate.p_within(margin),
+            "p_beyond_margin": estimate.p_beyond(margin),
+            "margin_decided_by_these_seeds": estimate.decidable(seeds, thresholds.alpha),
+        }
+
+    accuracy = evidence.accuracy
+    return {
+        "accuracy": accuracy and held(accuracy, thresholds.accuracy_margin),
+        "recall": {str(c): held(e, thresholds.recall_margin) for c, e in evidence.recall.items()},
+        "share": {str(c): held(e, thresholds.share_margin) for c, e in evidence.share.items()},
+    }
 
 
 def _side(side: Side, evidence: SideEvidence) -> dict[str, Any]:

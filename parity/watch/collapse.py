@@ -76,22 +76,10 @@ def signs_of_collapse(
         limits: When a sign is believed.
     """
     limits = limits or CollapseLimits()
-    signs = []
-    for name, outputs in (("logits", logits), ("probabilities", probabilities)):
-        if outputs is None:
-            continue
-        bad = int((~np.isfinite(outputs)).any(axis=1).sum())
-        if bad > limits.broken * len(outputs):
-            signs.append(f"{name} of {bad:,} of {len(outputs):,} images are not finite")
-    if signs:
-        return signs
-    if probabilities is not None and len(probabilities) > 1:
-        finite = probabilities[np.isfinite(probabilities).all(axis=1)]
-        spread = float(np.ptp(finite, axis=0).max())
-        if spread < limits.spread:
-            signs.append(
-                f"the probabilities hardly depend on the image: they differ by {spread:.2g} at most"
-            )
+    outputs = {"logits": logits, "probabilities": probabilities}
+    if broken := [sign for name in outputs for sign in _broken(name, outputs[name], limits)]:
+        return broken
+    signs = _constant(probabilities, limits)
     counts = np.bincount(predicted, minlength=classes)
     top = int(counts.argmax())
     share = counts[top] / len(predicted)
@@ -214,16 +202,31 @@ def entropy(shares: NDArray[np.floating[Any]]) -> float:
 
 
 def dead_layers(dead: dict[str, float]) -> list[str]:
-    """A sign for each layer all of whose ReLU units are 0 for every image: no gradient passes.
-
-    Args:
-        dead: Share of dead units by layer.
-    """
+    """A sign for each layer whose ReLU units, by share, are all 0 for every image: no gradient."""
     return [
         f"every ReLU unit after {layer} is dead: 0 for every image"
         for layer, share in dead.items()
         if share == 1
     ]
+
+
+def _broken(
+    name: str, outputs: NDArray[np.floating[Any]] | None, limits: CollapseLimits
+) -> list[str]:
+    bad = 0 if outputs is None else int((~np.isfinite(outputs)).any(axis=1).sum())
+    if outputs is None or bad <= limits.broken * len(outputs):
+        return []
+    return [f"{name} of {bad:,} of {len(outputs):,} images are not finite"]
+
+
+def _constant(probabilities: NDArray[np.floating[Any]] | None, limits: CollapseLimits) -> list[str]:
+    if probabilities is None or len(probabilities) < 2:
+        return []
+    finite = probabilities[np.isfinite(probabilities).all(axis=1)]
+    spread = float(np.ptp(finite, axis=0).max())
+    if spread >= limits.spread:
+        return []
+    return [f"the probabilities hardly depend on the image: they differ by {spread:.2g} at most"]
 
 
 def smothered(dead: dict[str, float], reading: Reading, limits: CollapseLimits) -> list[str]:

@@ -1,7 +1,4 @@
-"""Watches a training for collapse: what both sides' callbacks hand their measurements to (numpy).
-
-It collects symptoms, knows when to look, and decides; `parity.watch.alarm` says why.
-"""
+"""Watches a training: collects symptoms, knows when to look, and decides (numpy only)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -73,8 +70,7 @@ class Guard:
             labels: int64 [N], of the training images; None where classes are not told apart.
             classes: C.
             raw: Training images [N, H, W]; None where they are no images.
-            preprocessing: What it is meant to be, as in the run record; None where that is not
-                known.
+            preprocessing: As in the run record; None where what it is meant to be is not known.
             fed: The same images as the network gets them, [N, H, W].
             weights: Of each layer.
             dead: Share of dead ReLU units by layer.
@@ -136,17 +132,11 @@ class Guard:
         Raises:
             CollapsedError: a collapse, where the reaction is to stop.
         """
-        if (
-            labels is not None
-            and batch_accuracy is not None
-            and self.symptoms.trained_on_classes_like(labels)
-        ):
-            gap = batch_accuracy - float((logits.argmax(axis=1) == labels).mean())
-            self.symptoms.early_gap = max(self.symptoms.early_gap or 0.0, gap)
+        if labels is not None and batch_accuracy is not None:
+            self.symptoms.note_gap(labels, logits, batch_accuracy)
         signs = self.symptoms.look(step, labels, logits, dead).signs(settled=False)
-        signs += dead_layers(
-            {name: dead[name] for name in dead if self._dead_before.get(name) == 1}
-        )
+        twice = {name: dead[name] for name in dead if self._dead_before.get(name) == 1}
+        signs += dead_layers(twice)
         self._dead_before = dead
         if signs:
             self.symptoms.step = step
@@ -188,9 +178,7 @@ class Guard:
         symptoms.epoch, symptoms.step = epoch, step
         symptoms.train_accuracy = train_accuracy
         if labels is not None:
-            symptoms.validation_counts = np.bincount(labels, minlength=logits.shape[1]).tolist()
-            accuracy = float((logits.argmax(axis=1) == labels).mean())
-            symptoms.best_accuracy = max(symptoms.best_accuracy or 0.0, accuracy)
+            symptoms.note_validation(labels, logits)
         symptoms.measure(weights, self._initial, dead, learning_rate, train_loss)
         patience = LIMITS.steps if self._fed_otherwise else LIMITS.patience
         reading = symptoms.look(step, labels, logits, dead)

@@ -157,11 +157,21 @@ class Symptoms:
             layer.change = changes[layer.name]
             layer.dead = dead.get(layer.name)
 
-    def trained_on_classes_like(self, labels: NDArray[np.int64]) -> bool:
-        """Whether the classes of some labels are roughly as frequent as those of training."""
+    def note_gap(
+        self, labels: NDArray[np.int64], logits: NDArray[np.floating[Any]], batch_accuracy: float
+    ) -> None:
+        """Note how much better a training batch is read, if classes are about as frequent in it."""
         trained = np.array(self.class_counts)
         some = np.bincount(labels, minlength=len(trained))
-        return bool(np.abs(trained / trained.sum() - some / some.sum()).sum() < 1)
+        if np.abs(trained / trained.sum() - some / some.sum()).sum() < 1:
+            gap = batch_accuracy - float((logits.argmax(axis=1) == labels).mean())
+            self.early_gap = max(self.early_gap or 0.0, gap)
+
+    def note_validation(self, labels: NDArray[np.int64], logits: NDArray[np.floating[Any]]) -> None:
+        """Note how well the validation images are read, and of which classes they are."""
+        self.validation_counts = np.bincount(labels, minlength=logits.shape[1]).tolist()
+        accuracy = float((logits.argmax(axis=1) == labels).mean())
+        self.best_accuracy = max(self.best_accuracy or 0.0, accuracy)
 
     def save(self, run_dir: Path) -> None:
         """Write ``symptoms.json`` into `run_dir`."""
