@@ -308,6 +308,7 @@ REFUSED: dict[str, tuple[tuple[object, ...], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flags", "said"), REFUSED.values(), ids=REFUSED)
 def test_what_several_ranks_cannot_do_is_refused(
     flags: tuple[object, ...],
