@@ -56,10 +56,11 @@ def _no_mnist_by_accident(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 def _float32_again() -> Iterator[None]:
     """A climb in float64 within this process leaves Keras as it was for the next test."""
     yield
-    if "keras" in sys.modules and sys.modules["keras"].config.floatx() != "float32":
+    if "keras" in sys.modules:
         config = sys.modules["keras"].config
         config.set_floatx("float32")
-        config.set_dtype_policy("float32")  # made from floatx when it was first asked for
+        if config.dtype_policy().name != "float32":  # made from floatx when it was first asked for
+            config.set_dtype_policy("float32")
 
 
 @pytest.fixture(scope="session")

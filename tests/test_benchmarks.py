@@ -223,7 +223,7 @@ def test_a_worker_that_fails_says_why_and_where_its_log_is(work: Work, tmp_path:
     ):
         pass
     with (
-        pytest.raises(WorkerFailedError, match=r"one has died .*No module named.*no_such_worker"),
+        pytest.raises(WorkerFailedError, match=r"one failed .*No module named.*no_such_worker"),
         crew({"one": ("no_such_worker", {}, work)}, 1, tmp_path),
     ):
         pass
