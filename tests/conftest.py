@@ -10,10 +10,10 @@ os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"
 import importlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -160,3 +160,11 @@ def make_digits(train_per_class: int, test_per_class: int) -> RawDigits:
         return images, labels
 
     return RawDigits(*part(train_per_class), *part(test_per_class), name="tiny")
+
+
+def mostly_slow(values: Iterable[Any], *fast: Any) -> list[Any]:
+    """Parameters of a test of which only `fast` belong to the fast suite."""
+    return [value if value in fast else pytest.param(value, marks=SLOW) for value in values]
+
+
+SLOW = pytest.mark.slow

@@ -51,6 +51,7 @@ def test_flags_are_read_without_what_draws() -> None:
     assert not modules & LATER
 
 
+@pytest.mark.slow
 def test_all_of_it_can_be_imported_afterwards(tiny_npz: Path, tmp_path: Path) -> None:
     modules = imported(
         "fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "run",
@@ -118,6 +119,7 @@ def test_a_trick_that_fails_half_way_costs_time_and_nothing_else() -> None:
     assert lean(broken + ORDINARY) == ["False False", "True True", "True"]
 
 
+@pytest.mark.slow
 def test_garbage_is_looked_for_but_not_in_what_was_imported() -> None:
     said, _, kept = last_lines("fit", "--help")[0].rpartition(" ")
     assert said == "garbage is looked for: True but not among"

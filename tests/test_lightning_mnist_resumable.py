@@ -97,6 +97,7 @@ def test_each_is_said_and_a_sound_one_goes_on(sound: Checkpoint, here: Here) -> 
     assert done.code == 0, done.err
 
 
+@pytest.mark.slow
 def test_whatever_else_is_of_another_kind_is_never_a_traceback(
     sound: Checkpoint, here: Here
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_split_that_is_none_is_refused_where_it_matters(
         assert "does not say which images were kept from training" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SGD", "LBFGS", "KerasAdam"])
 def test_optimisers_of_all_kinds_go_on(name: str, here: Here, tiny_npz: Path) -> None:
     flags = ("--optimizer", name, "--optimizer.lr", 0.01, "--lr_scheduler", "null")

@@ -20,7 +20,7 @@ from parity.audit.rows import Row, rows
 from parity.commands import audit as command
 from parity.commands.audit import audited
 from parity.sides.recipe import Recipe
-from tests.conftest import Here, make_digits, write_npz
+from tests.conftest import Here, make_digits, mostly_slow, write_npz
 
 BASE: dict[str, Any] = {"hidden": (64,), "batch_size": 32}
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam")
@@ -67,7 +67,7 @@ BY_DESIGN = {
 
 
 @pytest.mark.parametrize("batch_norm", [False, True], ids=["plain", "batch norm"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", mostly_slow(OPTIMIZERS, "adam"))
 def test_a_matching_recipe_differs_by_design_only(
     said: Said, optimizer: str, batch_norm: bool
 ) -> None:
@@ -79,6 +79,7 @@ def test_a_matching_recipe_differs_by_design_only(
     assert len(found) > 35
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [
@@ -143,7 +144,7 @@ OWN: dict[str, dict[str, tuple[object, object]]] = {
 }
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", mostly_slow(OPTIMIZERS, "adam"))
 def test_the_frameworks_own_defaults_differ_where_design_says(said: Said, optimizer: Any) -> None:
     (recipe,) = audited(Recipe(**BASE), optimizer)
     given = {name: getattr(recipe, name) for name in ("port", "batch_norm", "optimizer")}
@@ -311,6 +312,7 @@ def test_the_command_shows_and_records_a_matching_recipe(
     assert record["measured"][0]["keras"]["optimizer.family"] == "adam"
 
 
+@pytest.mark.slow
 def test_one_process_a_side_answers_for_several_recipes(data: Path) -> None:
     recipes = audited(Recipe(**BASE), "all")[1:3]
     asked = command.ask(recipes, data)
@@ -318,6 +320,7 @@ def test_one_process_a_side_answers_for_several_recipes(data: Path) -> None:
     assert families == [dict.fromkeys(("lightning", "keras"), name) for name in ("adamw", "sgd")]
 
 
+@pytest.mark.slow
 def test_the_command_names_what_is_unexplained_and_exits_with_1(
     parity_here: Here, tiny_npz: Path, said: Said, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ from tests.mlp_files import (
     save_checkpoint,
 )
 
+pytestmark = pytest.mark.slow  # each test builds models in both frameworks
 ENDINGS = (".ckpt", ".keras", ".safetensors")
 
 

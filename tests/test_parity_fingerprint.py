@@ -170,6 +170,7 @@ COMPOSED: dict[str, tuple[Change, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMPOSED)
 def test_what_is_composed_is_named_whole_or_not_at_all(name: str) -> None:
     do, words = COMPOSED[name]

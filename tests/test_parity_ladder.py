@@ -23,7 +23,7 @@ from parity.sides.recipe import Optimizer, Recipe
 from parity.sides.remote import Remote
 from parity.sides.runner import export_data
 from tests import planted
-from tests.conftest import ROOT, Here, make_digits, write_npz
+from tests.conftest import ROOT, SLOW, Here, make_digits, mostly_slow, write_npz
 from tests.in_process import InProcess
 
 BATCH = 64
@@ -120,7 +120,7 @@ ADAMW = replace(PLAIN, optimizer="adamw")
 
 
 @pytest.mark.parametrize("batch_norm", [False, True], ids=["plain", "batch norm"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", mostly_slow(OPTIMIZERS, "adam"))
 def test_a_sound_port_climbs_to_the_top(
     optimizer: Any, batch_norm: bool, data: Path, reference: Reference
 ) -> None:
@@ -133,6 +133,7 @@ def test_a_sound_port_climbs_to_the_top(
     assert all(rung.passed for rung in rungs), rungs[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [
     {"activation": "silu"}, {"activation": "tanh"}, {"invert": True}, {"standardize": "dataset"},
     {"standardize": "image"}, {"hidden": ()},
@@ -193,9 +194,13 @@ PLANTED = [
 ]
 
 
+# One of each rung is fast.
+FAST = {rung: mistake for mistake, _, rung, _ in reversed(PLANTED)}.values()
+
+
 @pytest.mark.parametrize(
     ("mistake", "recipe", "rung", "cause"),
-    PLANTED,
+    [pytest.param(*row, marks=() if row[0] in FAST else SLOW) for row in PLANTED],
     ids=[mistake.__name__ for mistake, *_ in PLANTED],
 )
 def test_a_planted_mistake_is_found_at_its_rung_and_named(
@@ -234,6 +239,7 @@ def test_the_command_shows_each_rung_and_leaves_a_record_and_a_picture(
     assert picture.startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_going", [False, True])
 def test_a_pair_of_ones_own_stops_where_it_parts_unless_told_to_go_on(
     keep_going: bool, parity_here: Here, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

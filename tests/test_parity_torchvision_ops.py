@@ -39,6 +39,7 @@ def fake_torchvision(tmp_path: Path) -> Path:
 LEAN = "from lightning_mnist import lean_imports; assert lean_imports.import_torchmetrics()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     ["import parity, lightning, torchvision.datasets", f"{LEAN}; import torchvision, lightning"],
