@@ -874,3 +874,45 @@ def test_the_page_on_diagnosis_lists_every_cause_with_its_evidence() -> None:
         expected = "always" if rule.also_of_sound_models else "wrong"
         assert when == ("training" if rule.of_training else expected)
     assert all(item.name in page and item.where in " ".join(page.split()) for item in EVIDENCE)
+
+
+def test_images_of_other_classes_are_not_other_pixels() -> None:
+    """Trained on ones above all, and asked for every digit: the images look otherwise anyhow."""
+    order = np.argsort(DIGITS.train_labels != 1, kind="stable")[:160]
+    trained = (DIGITS.train_images[order] / 255).astype(np.float32)
+    counts = np.bincount(DIGITS.train_labels[order], minlength=10)
+    predicted = np.where(np.arange(1000) % 5 < 3, 1, LABELS)
+    told = diagnose(
+        Case(
+            logits_for(predicted),
+            LABELS,
+            sound(
+                class_counts=counts.tolist(),
+                trained_on=Fingerprint.of(trained),
+                intended=Fingerprint.of(trained),
+                seen=Fingerprint.of(OTHERS),
+                best_accuracy=0.94,
+                validation_counts=(counts // 10 + 1).tolist(),
+            ),
+        )
+    )
+    assert not any("pixels" in finding.cause for finding in told), told
+
+
+def test_grey_levels_are_told_whatever_the_images_show() -> None:
+    order = np.argsort(DIGITS.train_labels != 1, kind="stable")[:160]
+    trained = (DIGITS.train_images[order] / 255).astype(np.float32)
+    counts = np.bincount(DIGITS.train_labels[order], minlength=10)
+    told = diagnose(
+        Case(
+            logits_for(np.ones_like(LABELS)),
+            LABELS,
+            sound(
+                class_counts=counts.tolist(),
+                trained_on=Fingerprint.of(trained),
+                intended=Fingerprint.of(trained),
+                seen=Fingerprint.of(OTHERS / 255),
+            ),
+        )
+    )
+    assert any(f.cause.startswith("the pixels were scaled twice") for f in told), told

@@ -5,7 +5,7 @@ import numpy as np
 from parity.watch.diagnosis import rule
 from parity.watch.diagnosis.case import SURE, Case, Floats, above_majority, standard_error
 from parity.watch.diagnosis.rule import Match, Rule
-from parity.watch.pixels.change import change
+from parity.watch.pixels.change import UNKNOWN, change, levels_alone
 
 FEW_LEVELS = 32
 """Highest grey level of a file whose levels were made for another scale than 0 to 255: 1 of masks,
@@ -57,7 +57,10 @@ def test_pixels(case: Case) -> Match | None:
     trained_on, seen = case.symptoms.trained_on, case.symptoms.seen
     assert trained_on is not None
     assert seen is not None
-    if (what := change(trained_on, seen)) is None:
+    what = change(trained_on, seen)
+    if what is not None and what.startswith(UNKNOWN) and _other_classes(case):
+        what = levels_alone(trained_on, seen)  # images of other classes look otherwise anyhow
+    if what is None:
         return None
     return Match(
         f"the pixels {what} since training",
@@ -125,6 +128,13 @@ def validation_classes(case: Case) -> Match | None:
         "the validation images are of other classes than the training images",
         _most_unlike(trained, validated, "the training labels", "the validation labels"),
     )
+
+
+def _other_classes(case: Case) -> bool:
+    trained, asked = case.training_shares, case.label_shares
+    if trained is None or asked is None:
+        return False
+    return _distance(trained, asked) >= OTHER_CLASSES
 
 
 def _distance(first: Floats, second: Floats) -> float:

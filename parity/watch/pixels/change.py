@@ -17,6 +17,8 @@ from parity.watch.pixels.look import FEATURES, Floats, Look
 from parity.watch.pixels.transforms import steps
 from parity.watch.pixels.turns import Step
 
+UNKNOWN = "differ, and I do not know how it came about"
+"""What `change` begins with where no steps explain it."""
 ALIKE = 3.0
 """Largest difference of a feature, in its own unit, of images that look the same."""
 FITS = 2.2
@@ -72,7 +74,13 @@ def change(expected: Fingerprint, seen: Fingerprint) -> str | None:
     if best.explains:
         return _joined(said) if said else None
     nearest = f"; the nearest that is known: they {_joined(said)}" if said else ""
-    return f"differ, and I do not know how it came about: {_told(best, now)}{nearest}"
+    return f"{UNKNOWN}: {_told(best, now)}{nearest}"
+
+
+def levels_alone(expected: Fingerprint, seen: Fingerprint) -> str | None:
+    """What was done to the grey levels, in words; of images that may show something else."""
+    then, now = Look.of(expected.examples), Look.of(seen.examples, seen.levels)
+    return level_words(then, now, expected, 2 * CLOSE)
 
 
 def _same(expected: Fingerprint, seen: Fingerprint) -> bool:
