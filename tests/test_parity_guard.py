@@ -1,5 +1,6 @@
 """The guard without a framework: forced collapses, and learners that it must leave alone."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from parity.judge.loading import load_run
 from parity.watch.alarm import COLLAPSE_FILE, CollapsedError
 from parity.watch.collapse import Reading
+from parity.watch.diagnosis import Case
 from parity.watch.guard import Guard
 from parity.watch.symptoms import SYMPTOMS_FILE, Symptoms
 
@@ -263,3 +265,17 @@ def test_other_processes_write_nothing(tmp_path: Path, capsys: pytest.CaptureFix
     epoch(guard, 1000, CONSTANT)
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().err == ""
+
+
+def test_classes_that_training_had_not_are_no_collapse_of_it(tmp_path: Path) -> None:
+    """Two classes are told apart, and eight were never shown: the training was sound."""
+    labels = np.arange(1000) % 10
+    case = Case(
+        8 * np.eye(10)[labels % 2],
+        labels,
+        Symptoms(class_counts=[500, 500, *[0] * 8], step=500, best_accuracy=1.0),
+    )
+    assert case.signs
+    assert not case.collapsed_on_known_classes
+    blind = dataclasses.replace(case, logits=8 * np.eye(10)[labels * 0])
+    assert blind.collapsed_on_known_classes

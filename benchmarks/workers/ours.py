@@ -29,6 +29,7 @@ def flags(work: Work, run_dir: Path) -> list[str]:
         "trainer.accelerator": work.accelerator,
         "trainer.devices": work.devices,
         "run_dir": run_dir,
+        "guard": "warn",  # it looks as often, and a few steps on a few images may collapse
     }
     if work.decay != 1:
         values["lr_scheduler"] = "torch.optim.lr_scheduler.ExponentialLR"

@@ -221,8 +221,10 @@ class Guard:
         if not case.signs or self._said:
             return
         findings = diagnose(case)
-        # A young network without a cause may have been about to learn.
+        # A young network without a cause may have been about to learn, and none knows classes that
+        # it has not been shown.
         stop = bool(self._initial) and (bool(findings) or not case.young)
+        stop = stop and case.collapsed_on_known_classes
         self.alarm.sound(case.signs, findings, "on the test set", stop=stop)
 
     def _collapsed(

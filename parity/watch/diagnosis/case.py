@@ -1,6 +1,6 @@
 """What is known of one model, and how it does."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -164,6 +164,17 @@ class Case:
                 probabilities=None if self.classes_only else np.exp(self.log_probabilities),
                 limits=limits,
             )
+
+    @property
+    def collapsed_on_known_classes(self) -> bool:
+        """Whether the signs are there too where only images of trained classes are asked for."""
+        if self.labels is None or self.training_shares is None:
+            return bool(self.signs)
+        shares = np.append(self.training_shares, np.zeros(max(0, int(self.labels.max()) + 1)))
+        known = shares[self.labels] > 0
+        if known.all() or not known.any():
+            return bool(self.signs)
+        return bool(replace(self, logits=self.logits[known], labels=self.labels[known]).signs)
 
     @cached_property
     def fallen(self) -> bool:
