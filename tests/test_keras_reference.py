@@ -63,6 +63,7 @@ def test_both_sides_record_the_same_digest_and_history_keys(
     assert set(ours.history[0]) <= set(theirs.history[0])
 
 
+@pytest.mark.slow
 def test_the_config_repeats_the_run_and_another_seed_does_not(
     keras_here: Here, fitted: Path, tmp_path: Path
 ) -> None:

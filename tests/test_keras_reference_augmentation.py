@@ -227,6 +227,7 @@ def test_augmentation_comes_after_scaling_and_before_inversion() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_training_repeats_itself_and_leaves_a_model_without_augmentation(
     keras_here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_names() -> None:
         chosen(["clean", "upside-down"])
 
 
+@pytest.mark.slow
 def test_fit_and_predict_score_the_views_and_keep_their_predictions(
     keras_here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:

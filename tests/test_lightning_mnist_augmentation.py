@@ -198,6 +198,7 @@ def test_impossible_strengths_are_refused(change: dict[str, Any], said: str) -> 
         AugmentationConfig(**change)
 
 
+@pytest.mark.slow
 def test_fit_augments_from_the_seed_and_tests_without(
     here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:

@@ -346,6 +346,7 @@ SMALL = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_command_line_knows_them_and_resumes_exactly(here: Here, tiny_npz: Path) -> None:
     flags = ("fit", "--data.source", tiny_npz, *SMALL, "--optimizer.lr", 0.001)
     whole = ("--trainer.max_epochs", 3, "--run_dir", "whole")

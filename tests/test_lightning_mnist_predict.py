@@ -93,6 +93,7 @@ def test_only_failures_leave_the_former_output(
         (("--output", "no/such/folder/out.csv"), "the result cannot be written"),
     ],
 )
+@pytest.mark.slow
 def test_outputs_that_cannot_be_written_are_named(
     flags: tuple[str, str], said: str, here: Here, checkpoint: Path, pictures: Path
 ) -> None:

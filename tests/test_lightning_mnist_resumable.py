@@ -82,6 +82,7 @@ def sound(here: Here, tiny_npz: Path) -> Checkpoint:
     return checkpoint
 
 
+@pytest.mark.slow
 def test_each_is_said_and_a_sound_one_goes_on(sound: Checkpoint, here: Here) -> None:
     for what, (change, said) in CHANGES.items():
         changed = copy.deepcopy(sound)

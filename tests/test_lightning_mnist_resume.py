@@ -172,6 +172,7 @@ def test_a_checkpoint_goes_on_in_another_folder_with_its_own_recipe(
     assert_same_run("whole", "other")
 
 
+@pytest.mark.slow
 def test_the_newest_training_is_the_default(here: Here, tiny_npz: Path) -> None:
     for name in ("older", "newer"):
         fit(here, tiny_npz, f"runs/{name}", "--trainer.max_epochs", 1)
@@ -185,6 +186,7 @@ def test_the_newest_training_is_the_default(here: Here, tiny_npz: Path) -> None:
     assert "--resume runs/tested: holds a test" in done.err
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_starts_again(here: Here, tiny_npz: Path) -> None:
     fit(here, tiny_npz, "whole")
     fit(here, tiny_npz, "cut")

@@ -297,6 +297,7 @@ def test_smoothing_and_reduction_are_read_from_the_loss(said: Said) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_command_shows_and_records_a_matching_recipe(
     parity_here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:

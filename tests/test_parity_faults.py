@@ -374,6 +374,7 @@ def test_every_alarm_goes_off_on_both_sides(small: Any, parity_here: Here, tmp_p
     assert f"page: {out / 'faults.html'}" in done.out
 
 
+@pytest.mark.slow
 def test_an_alarm_that_fails_is_the_exit_code(
     small: Any, parity_here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:

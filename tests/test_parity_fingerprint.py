@@ -14,6 +14,7 @@ from lightning_mnist.preprocessing import Preprocessing
 from parity.watch.fingerprint import GRID, SAMPLE, Fingerprint, intended, sample
 from parity.watch.pixels.change import change
 from parity.watch.pixels.warp import blurred
+from tests.conftest import mostly_slow
 
 DIGITS = sources.load("digits", Path("nowhere"))
 EXPECTED = (DIGITS.train_images / 255).astype(np.float32)
@@ -186,7 +187,7 @@ def test_no_two_changes_share_a_name() -> None:
     assert len(set(named)) == len(named) - 2
 
 
-@pytest.mark.parametrize("count", [100, 200, 500])
+@pytest.mark.parametrize("count", mostly_slow([100, 200, 500], 100))
 def test_other_images_of_the_same_kind_are_no_change(count: int) -> None:
     rng = np.random.default_rng(count)
     every = np.concatenate([EXPECTED, OTHERS])
@@ -212,6 +213,7 @@ def one_by_one(x: Images) -> Images:
     return np.asarray(x / x.std(axis=(1, 2), keepdims=True))
 
 
+@pytest.mark.slow
 def test_images_that_are_standardised_one_by_one_are_no_change_among_themselves() -> None:
     rng = np.random.default_rng(0)
     every = one_by_one(np.concatenate([EXPECTED, OTHERS]))

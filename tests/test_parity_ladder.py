@@ -222,6 +222,7 @@ def test_a_planted_mistake_is_found_at_its_rung_and_named(
             assert last.causes[0].gap < last.worst.absolute
 
 
+@pytest.mark.slow
 def test_the_command_shows_each_rung_and_leaves_a_record_and_a_picture(
     parity_here: Here, data: Path, tmp_path: Path
 ) -> None:

@@ -286,6 +286,7 @@ def test_a_planted_difference_is_named_and_nothing_else(case: str) -> None:
 
 
 @pytest.mark.parametrize("make", [sgd(momentum=0.9), adam()])
+@pytest.mark.slow
 def test_a_schedule_that_is_one_step_off(
     make: Callable[[Parameters], torch.optim.Optimizer],
 ) -> None:
@@ -297,6 +298,7 @@ def test_a_schedule_that_is_one_step_off(
     assert cause.gap < ROUNDING
 
 
+@pytest.mark.slow
 def test_a_schedule_that_starts_from_zero() -> None:
     a = ours(adam(), rate=lambda step: step / 10)
     b = ours(adam(), rate=lambda step: (step + 1) / 10)
@@ -326,6 +328,7 @@ HEALTHY: dict[str, Callable[[int], Trace]] = {
 
 
 @pytest.mark.parametrize("case", HEALTHY)
+@pytest.mark.slow
 def test_the_same_rule_on_other_weights_and_gradients_is_no_cause(case: str) -> None:
     assert explain(HEALTHY[case](0), HEALTHY[case](1), NAMES) == []
 
@@ -345,6 +348,7 @@ def garbage(steps: Trace) -> Trace:
     return replace(steps, after=after)
 
 
+@pytest.mark.slow
 def test_what_no_rule_makes_is_unexplained() -> None:
     steps = ours(adam())
     (cause,) = explain(steps, garbage(steps), NAMES)

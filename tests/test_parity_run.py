@@ -72,6 +72,7 @@ def test_both_sides_are_trained_on_the_same_arrays_and_finished_seeds_are_reused
     assert all(record.durations != after[name].durations for name, record in fresh.items())
 
 
+@pytest.mark.slow
 def test_a_side_that_fails_is_reported_and_the_others_work_is_kept(
     parity_here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:
