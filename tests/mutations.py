@@ -47,7 +47,7 @@ MUTATIONS = (
     Mutation("np.sqrt(1 - beta_2**t) / (1 - beta_1**t)", "np.sqrt(1 - beta_2**t)", "lightning_mnist_optimizers"),
     Mutation("torch._foreach_maximum_(slots[\"velocity_hat\"], slots[\"velocity\"])", "pass", "lightning_mnist_optimizers"),
     Mutation("weight_decay: float = 0.004,", "weight_decay: float = 0.04,", "lightning_mnist_optimizers"),
-    Mutation("            with written_whole(path) as temporary:\n                _share", "            with written_whole(path.with_name(\"x.ckpt\")) as temporary:\n                _share", "lightning_mnist_checkpoint"),
+    Mutation("            with written_whole(self._path) as temporary:\n                _share", "            with written_whole(self._path.with_name(\"x.ckpt\")) as temporary:\n                _share", "lightning_mnist_checkpoint"),
     Mutation("damaged = archive.testzip()", "damaged = None", "lightning_mnist_checkpoint"),
     # Views.
     Mutation("\"dim\": lambda images: images * 0.25", "\"dim\": lambda images: images * 0.5", "parity_views lightning_mnist_views"),
@@ -69,7 +69,7 @@ MUTATIONS = (
     Mutation("scaled = values[order] * np.arange(len(values), 0, -1)", "scaled = values[order]", "parity_statistics parity_verdict"),
     Mutation("adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1)", "adjusted[order] = np.minimum(scaled, 1)", "parity_statistics parity_verdict"),
     Mutation("float(x.var(ddof=1)), float(y.var(ddof=1))", "float(x.var()), float(y.var())", "parity_statistics parity_verdict"),
-    Mutation("return Disagreement(between, within, at_least / (1 + draws))", "return Disagreement(between, within, 1.0)", "parity_statistics parity_verdict"),
+    Mutation("float(within), at_least / (1 + draws))", "float(within), 1.0)", "parity_statistics parity_verdict"),
     Mutation("SEVERITY = (Verdict.COLLAPSED, Verdict.DIFFERENT,", "SEVERITY = (Verdict.DIFFERENT, Verdict.COLLAPSED,", "parity_verdict parity_views"),
     Mutation("COLLAPSED = 3\n", "COLLAPSED = 4\n", "parity_verdict parity_guard"),
     # The guard.
