@@ -13,13 +13,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 WEIGHTS = Path(__file__).with_name("strangers.safetensors")
+LIMIT = -0.7
+"""Score above which an image looks like no digit; 0.8 % of MNIST's test images are above it."""
 
 
 class StrangerDetector(nn.Sequential):
-    """Images float [N, 1, 28, 28] in [0, 1] to [N, 1]: above 0 is less like a digit than most.
-
-    Of MNIST's validation images, 0.6 % are above 0.
-    """
+    """Images float [N, 1, 28, 28] in [0, 1] to scores [N, 1]: the higher, the less like a digit."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -46,4 +45,4 @@ def strangers(images: Tensor) -> Tensor:
     detector.load_state_dict({name: weight.float() for name, weight in load_file(WEIGHTS).items()})
     with torch.inference_mode():
         scores: Tensor = detector(images[:, None].float() / 255)
-    return scores[:, 0] > 0
+    return scores[:, 0] > LIMIT
