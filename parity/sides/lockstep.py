@@ -17,8 +17,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from parity.arrays import Array as Array
-from parity.arrays import Table as Table
+from parity.arrays import Array, Table
 from parity.sides.process import serve
 
 Precision = Literal["float64", "float32"]

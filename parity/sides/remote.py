@@ -6,8 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from parity.arrays import Table
 from parity.sides.jobs import SideFailedError
-from parity.sides.lockstep import Precision, Table
+from parity.sides.lockstep import Precision
 from parity.sides.process import Conversation, ProcessFailedError, environment, threads_of_each
 
 

@@ -1,5 +1,6 @@
 """Two optimisers told apart by what their first steps did to the weights."""
 
-from parity.readings.optimizer.explain import UNEXPLAINED, explain
+from parity.readings.cause import UNEXPLAINED
+from parity.readings.optimizer.explain import explain
 
 __all__ = ["UNEXPLAINED", "explain"]

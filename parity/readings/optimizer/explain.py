@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from parity.arrays import Names
-from parity.readings.cause import Cause
+from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.optimizer.differences import nearest_pair
 from parity.readings.optimizer.fit import LIMIT, explains
 from parity.readings.optimizer.record import Record, flat, sample
@@ -23,8 +23,6 @@ from parity.readings.trace import Trace
 
 COMPARED = 20_000
 """Weights on which the sides' rules are compared; figures are of all weights."""
-UNEXPLAINED = "unexplained"
-"""Name of what is no cause but the lack of one."""
 
 
 def explain(a: Trace, b: Trace, names: Names, batch_size: int | None = None) -> list[Cause]:
