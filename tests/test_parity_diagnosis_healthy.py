@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from lightning_mnist import sources
-from parity.watch.collapse import Reading
 from parity.watch.diagnosis import Case, diagnose, unexplained
 from parity.watch.fingerprint import Fingerprint, intended
+from parity.watch.reading import Reading
 from parity.watch.symptoms import Layer, Symptoms
 
 DIGITS = sources.load("digits", Path("nowhere"))

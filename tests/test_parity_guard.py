@@ -9,9 +9,9 @@ import pytest
 
 from parity.judge.loading import load_run
 from parity.watch.alarm import COLLAPSE_FILE, CollapsedError
-from parity.watch.collapse import Reading
 from parity.watch.diagnosis import Case
 from parity.watch.guard import Guard
+from parity.watch.reading import Reading
 from parity.watch.symptoms import SYMPTOMS_FILE, Symptoms
 
 LABELS = np.arange(200) % 10
@@ -276,6 +276,21 @@ def test_classes_that_training_had_not_are_no_collapse_of_it(tmp_path: Path) -> 
         Symptoms(class_counts=[500, 500, *[0] * 8], step=500, best_accuracy=1.0),
     )
     assert case.signs
-    assert not case.collapsed_on_known_classes
+    assert not case.collapsed_as_trained
     blind = dataclasses.replace(case, logits=8 * np.eye(10)[labels * 0])
-    assert blind.collapsed_on_known_classes
+    assert blind.collapsed_as_trained
+
+
+def test_falling_back_on_a_frequent_class_is_no_collapse() -> None:
+    """Three of five training images are a 1, and a slow learner says 1 where it is not sure."""
+    labels = np.arange(1000) % 10
+    sure = np.random.default_rng(0).random(1000) < 0.35
+    case = Case(
+        3 * np.eye(10)[np.where(sure, labels, 1)],
+        labels,
+        Symptoms(class_counts=[40, 640, *[40] * 8], step=500, best_accuracy=0.65),
+    )
+    assert case.signs
+    assert not case.collapsed_as_trained
+    blind = dataclasses.replace(case, logits=3 * np.eye(10)[labels * 0 + 1])
+    assert blind.collapsed_as_trained

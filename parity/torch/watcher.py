@@ -15,9 +15,9 @@ from parity.torch.layouts import Array, as_array
 from parity.torch.look import Look, look
 from parity.torch.trace import first_tensor
 from parity.watch.classes import Ints, labels_of, logits_of
-from parity.watch.collapse import Reading
 from parity.watch.fingerprint import GRID
 from parity.watch.guard import LIMITS, Guard
+from parity.watch.reading import Reading
 
 
 class Watcher:

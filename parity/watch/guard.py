@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.watch.alarm import Alarm, Reaction
-from parity.watch.collapse import CollapseLimits, dead_layers, smothered
+from parity.watch.collapse import CollapseLimits
 from parity.watch.diagnosis import Case, diagnose
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.change import change
+from parity.watch.reading import dead_layers, smothered
 from parity.watch.symptoms import Layer, Symptoms, Weights, changes_of
 
 Floats = NDArray[np.floating[Any]]
@@ -221,10 +222,9 @@ class Guard:
         if not case.signs or self._said:
             return
         findings = diagnose(case)
-        # A young network without a cause may have been about to learn, and none knows classes that
-        # it has not been shown.
+        # A young network without a cause may have been about to learn.
         stop = bool(self._initial) and (bool(findings) or not case.young)
-        stop = stop and case.collapsed_on_known_classes
+        stop = stop and case.collapsed_as_trained
         self.alarm.sound(case.signs, findings, "on the test set", stop=stop)
 
     def _collapsed(

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from parity.files import read_json
 from parity.run_record import RunRecordError, finite, known, written_whole
-from parity.watch.collapse import Reading
 from parity.watch.fingerprint import Fingerprint, intended
+from parity.watch.reading import Reading
 
 SYMPTOMS_FILE = "symptoms.json"
 Weights = dict[str, NDArray[Any]]

@@ -153,6 +153,9 @@ class Case:
     @cached_property
     def signs(self) -> list[str]:
         """Of collapse, in plain words; a young network need not use all classes yet."""
+        return self._signs()
+
+    def _signs(self, frequencies: Floats | None = None) -> list[str]:
         many = 2**60
         limits = CollapseLimits(support=many, images=many) if self.young else LIMITS
         with np.errstate(all="ignore"):  # what is not finite is a sign
@@ -162,19 +165,25 @@ class Case:
                 labels=self.labels,
                 logits=None if self.classes_only else self.logits,
                 probabilities=None if self.classes_only else np.exp(self.log_probabilities),
+                frequencies=frequencies,
                 limits=limits,
             )
 
     @property
-    def collapsed_on_known_classes(self) -> bool:
-        """Whether the signs are there too where only images of trained classes are asked for."""
+    def collapsed_as_trained(self) -> bool:
+        """Whether the signs are more than what the training classes make of a sound network.
+
+        None knows a class that it was not shown, and one that is unsure of an image answers with
+        a class that was frequent.
+        """
         if self.labels is None or self.training_shares is None:
             return bool(self.signs)
         shares = np.append(self.training_shares, np.zeros(max(0, int(self.labels.max()) + 1)))
         known = shares[self.labels] > 0
-        if known.all() or not known.any():
+        if not known.any():
             return bool(self.signs)
-        return bool(replace(self, logits=self.logits[known], labels=self.labels[known]).signs)
+        asked = replace(self, logits=self.logits[known], labels=self.labels[known])
+        return bool(asked._signs(self.training_shares))
 
     @cached_property
     def fallen(self) -> bool:
