@@ -63,20 +63,34 @@ class ModelConfig:
         hidden: Width of each hidden layer.
         activation: After each hidden layer.
         dropout: Probability of dropping a hidden unit while training.
+        input_dropout: Probability of dropping a pixel while training.
+        label_smoothing: Share of each label that is spread evenly over all classes, in every loss.
+        max_norm: What the norm of each hidden unit's incoming weights is cut back to after every
+            step; no limit by default.
         batch_norm: Normalise each hidden layer over the batch.
         invert: Feed the network 1 - x instead of x.
         standardize: Feed the network pixels of mean 0 and deviation 1: over the training images
             (dataset) or in each image (image).
         augmentation: What is done to training images.
+
+    Raises:
+        InputError: a label smoothing outside [0, 1].
     """
 
     hidden: tuple[int, ...] = (128,)
     activation: Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"] = "relu"
     dropout: float = 0.0
+    input_dropout: float = 0.0
+    label_smoothing: float = 0.0
+    max_norm: float | None = None
     batch_norm: bool = False
     invert: bool = False
     standardize: Literal["none", "dataset", "image"] = "none"
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing <= 1:
+            raise InputError(f"label_smoothing is {self.label_smoothing}; expected a share, 0 to 1")
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,9 @@ def build(config: ModelConfig, x_train: NDArray[np.uint8]) -> keras.Sequential:
         A model from uint8 [N, 28, 28] to logits float32 [N, 10]: the last layer has no softmax.
 
     Raises:
-        InputError: a width below 1, or a dropout outside [0, 1).
+        InputError: a width below 1, a dropout outside [0, 1), or a norm that is not above 0.
     """
-    if any(width < 1 for width in config.hidden) or not 0 <= config.dropout < 1:
-        raise InputError(
-            f"hidden widths {list(config.hidden)}, dropout {config.dropout}; expected widths of "
-            "at least 1 and a probability, at least 0, below 1"
-        )
+    _check(config)
     # Scaled first and by itself: augmentation comes right after, before an inversion. A plain float
     # would go through float32 even in a network of float64.
     scale = np.float64(1 / 255)
@@ -39,8 +35,11 @@ def build(config: ModelConfig, x_train: NDArray[np.uint8]) -> keras.Sequential:
         pixels = x_train / 255.0
         mean = 1 - pixels.mean() if config.invert else pixels.mean()
         model.add(keras.layers.Normalization(axis=None, mean=mean, variance=pixels.var()))
+    if config.input_dropout:
+        model.add(keras.layers.Dropout(config.input_dropout))
+    short = None if config.max_norm is None else keras.constraints.MaxNorm(config.max_norm)
     for width in config.hidden:
-        model.add(keras.layers.Dense(width))
+        model.add(keras.layers.Dense(width, kernel_constraint=short))
         if config.batch_norm:
             model.add(keras.layers.BatchNormalization())
         model.add(keras.layers.Activation(config.activation))
@@ -48,3 +47,13 @@ def build(config: ModelConfig, x_train: NDArray[np.uint8]) -> keras.Sequential:
             model.add(keras.layers.Dropout(config.dropout))
     model.add(keras.layers.Dense(10))
     return model
+
+
+def _check(config: ModelConfig) -> None:
+    if any(width < 1 for width in config.hidden):
+        raise InputError(f"hidden widths {list(config.hidden)}; expected each at least 1")
+    for name in ("dropout", "input_dropout"):
+        if not 0 <= (share := getattr(config, name)) < 1:
+            raise InputError(f"{name} {share}; expected a probability, at least 0, below 1")
+    if config.max_norm is not None and not config.max_norm > 0:
+        raise InputError(f"max_norm {config.max_norm}; expected a norm above 0, or null")

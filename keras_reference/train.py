@@ -16,6 +16,7 @@ from keras_reference.answers import answers
 from keras_reference.augmentation import augmented, layers
 from keras_reference.callbacks import MODEL_FILE, BestModel, Recorder
 from keras_reference.cli import Pixels
+from keras_reference.compilation import compile_, schedule, targets
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
 from keras_reference.data import Digits, load_digits
 from keras_reference.errors import InputError
@@ -61,7 +62,7 @@ def fit(
     keras.utils.set_random_seed(seed_everything)
     network = build(model, digits.x_train[: len(digits.x_train) - val_size])
     training = augmented(network, layers(model.augmentation))
-    compile_(training, optimizer)
+    compile_(training, optimizer, model)
     recipe = _recipe(model=model, data=data, optimizer=optimizer, trainer=trainer)
     record = _open(run_dir, "fit", recipe | {"views": names}, seed_everything, digits, val_size)
     record.recipe["resolved_optimizer"] = training.optimizer.get_config()
@@ -76,7 +77,7 @@ def fit(
     started = time.perf_counter()
     training.fit(
         digits.x_train,
-        digits.y_train,
+        targets(digits.y_train, model),
         epochs=trainer.max_epochs,
         **loading(data, len(digits.y_train)),
         callbacks=callbacks,
@@ -84,19 +85,6 @@ def fit(
     record.durations["fit"] = time.perf_counter() - started
     _score(load_model(run_dir / MODEL_FILE), digits, record, run_dir, guard, names)
     return record
-
-
-def compile_(network: keras.Model, optimizer: OptimizerConfig) -> None:
-    """Give the network its optimiser, its loss and its metric.
-
-    Raises:
-        InputError: no such optimiser, or one that refuses its settings.
-    """
-    network.compile(
-        optimizer=_optimizer(optimizer),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
 
 
 def predict(
@@ -147,25 +135,6 @@ def validation_size(data: DataConfig, images: int) -> int:
             f"least 1 and a val_size between 1 and {images - 1}"
         )
     return val_size
-
-
-def _optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
-    settings = dict(config.settings)
-    if config.learning_rate is not None:
-        settings["learning_rate"] = config.learning_rate
-    try:
-        return keras.optimizers.get({"class_name": config.name, "config": settings})
-    except (TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"optimizer {config.name} with {config.settings}: {reason}; "
-            "expected a class of keras.optimizers and its arguments"
-        ) from error
-
-
-def schedule(learning_rate: float, factor: float) -> keras.callbacks.Callback:
-    """Sets the learning rate at the start of each epoch; the run record reads it at the end."""
-    return keras.callbacks.LearningRateScheduler(lambda epoch, _: learning_rate * factor**epoch)
 
 
 def _standardisation(network: keras.Sequential) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """What a command line comes to: LightningCLI, with a run directory and our tables."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +7,13 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import LRSchedulerTypeUnion
 from rich.console import Console
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
 from lightning_mnist import run_folder
+from lightning_mnist.averaging import StepwiseAveraging
 from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint, split_of
@@ -24,6 +23,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
 from lightning_mnist.guard import CollapseGuard
 from lightning_mnist.kept import find_named, kept_checkpoints
+from lightning_mnist.loggers import tensorboard
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import work_of_a_step
 from lightning_mnist.own_flags import add_flags, add_recipe
@@ -150,7 +150,7 @@ class DigitsCLI(LightningCLI):
             callbacks += self._callbacks(self.run_dir)
         kwargs["callbacks"] = callbacks
         if config.logger is None:
-            kwargs["logger"] = self.subcommand == "fit" and _tensorboard(self.run_dir)
+            kwargs["logger"] = self.subcommand == "fit" and tensorboard(self.run_dir)
         trainer = super().instantiate_trainer(**kwargs)
         watch_ranks(trainer)
         return trainer
@@ -159,11 +159,12 @@ class DigitsCLI(LightningCLI):
         config = self.config[self.subcommand]
         self.recorder = RunRecorder(run_dir, self.recipe, config.seed_everything, self.data_so_far)
         callbacks: list[Callback] = [self.recorder]
-        callbacks += [Calibrator()] if self.subcommand == "fit" else []
+        if self.subcommand == "fit":
+            callbacks.append(Calibrator())
+            callbacks += [] if config.ema_decay is None else [StepwiseAveraging(config.ema_decay)]
         if self.subcommand == "test":
-            callbacks.append(
-                CollapseGuard(run_dir, trained=Symptoms.beside(Path(config.ckpt_path)))
-            )
+            trained = Symptoms.beside(Path(config.ckpt_path))
+            callbacks.append(CollapseGuard(run_dir, trained=trained))
         else:
             off = config.guard == "off"
             callbacks.append(StopAtNaN() if off else CollapseGuard(run_dir, config.guard))
@@ -240,10 +241,3 @@ class DigitsCLI(LightningCLI):
         scores = Scores.of(metrics)
         if self.trainer.is_global_zero:
             scores.show(f"{part} of {self.datamodule.description['name']}", Console())
-
-
-def _tensorboard(run_dir: Path | None) -> TensorBoardLogger | bool:
-    """A TensorBoard logger where TensorBoard is installed; history.csv is always written."""
-    if run_dir is None or find_spec("tensorboard") is None:
-        return False
-    return TensorBoardLogger(run_dir, name="", version="tensorboard")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from lightning_mnist.augmentation import Augmentation, AugmentationConfig
 from lightning_mnist.batches import Batch
@@ -15,12 +15,13 @@ from lightning_mnist.blocks import Block, check_sizes
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.draws import generator_at, seed_at
 from lightning_mnist.errors import InputError
+from lightning_mnist.evaluation import EvaluatedModule
 from lightning_mnist.execution import Execution
+from lightning_mnist.max_norm import keep_short
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.network import MLP, Activation, BatchNorm, Init
 from lightning_mnist.preprocessing import Preprocessing, Standardize
 from lightning_mnist.ranks import check_batch_norm
-from lightning_mnist.scores import RunningScores, SampleLogits, count, counters
 from lightning_mnist.sources import CLASSES
 from lightning_mnist.steps_per_execution import (
     StepsPerExecution,
@@ -29,7 +30,7 @@ from lightning_mnist.steps_per_execution import (
 )
 
 
-class DigitClassifier(LightningModule):
+class DigitClassifier(EvaluatedModule):
     """An MLP that reads raw digits: uint8 images in, logits out.
 
     The optimiser and the learning-rate schedule are the command line's ``--optimizer`` and
@@ -39,6 +40,11 @@ class DigitClassifier(LightningModule):
         hidden: Width of each hidden layer.
         activation: After each hidden layer.
         dropout: Probability of dropping a hidden unit while training.
+        input_dropout: Probability of dropping a pixel while training.
+        label_smoothing: Share of each label that is spread evenly over all classes, in every loss
+            (Szegedy et al., Rethinking the Inception Architecture, 2016).
+        max_norm: What the norm of each hidden unit's incoming weights is cut back to after every
+            step (Srivastava et al., Dropout, 2014); no limit by default.
         batch_norm: Normalise each hidden layer over the batch: true as torch does it, keras with
             Keras' epsilon, momentum and variance.
         init: Initial weights: keras (Glorot uniform, zero biases) or torch (uniform within
@@ -51,7 +57,7 @@ class DigitClassifier(LightningModule):
             It changes the speed only; the loop sees signals, stops and checkpoints between calls.
 
     Raises:
-        InputError: a number of steps below 1.
+        InputError: a number of steps below 1, or a regulariser outside its range.
     """
 
     def __init__(
@@ -61,6 +67,9 @@ class DigitClassifier(LightningModule):
         dropout: float = 0.3,
         batch_norm: BatchNorm = True,
         init: Init = "keras",
+        input_dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        max_norm: float | None = None,
         invert: bool = False,
         standardize: Standardize = "none",
         augmentation: AugmentationConfig = AugmentationConfig(),  # noqa: B008 - frozen
@@ -71,11 +80,19 @@ class DigitClassifier(LightningModule):
             raise InputError(
                 f"--model.steps_per_execution is {steps_per_execution}; expected auto or at least 1"
             )
+        if not 0 <= label_smoothing <= 1:
+            raise InputError(
+                f"--model.label_smoothing is {label_smoothing}; expected a share, 0 to 1"
+            )
+        if max_norm is not None and not max_norm > 0:
+            raise InputError(f"--model.max_norm is {max_norm}; expected a norm above 0, or null")
         self.save_hyperparameters(ignore=["augmentation", "steps_per_execution"])
         self.automatic_optimization = False
         self.steps_per_execution = steps_per_execution
         self.hparams.update(augmentation=dataclasses.asdict(augmentation))  # plain, to be loadable
         self.batch_norm = batch_norm
+        self.label_smoothing = label_smoothing
+        self.max_norm = max_norm
         self.example_input_array = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
         self.preprocessing = Preprocessing(invert=invert, standardize=standardize)
         self.augmentation = Augmentation(augmentation)
@@ -85,14 +102,11 @@ class DigitClassifier(LightningModule):
             CLASSES,
             activation=activation,
             dropout=dropout,
+            input_dropout=input_dropout,
             batch_norm=batch_norm,
             init=init,
         )
         self._resumed_at: dict[str, Any] | None = None
-        self.val_scores, self.test_scores = counters(CLASSES), counters(CLASSES)
-        self.val_logits = SampleLogits()
-        self.test_logits = SampleLogits()
-        self.evaluated = RunningScores()
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [N, 28, 28], ink 255 on paper 0, to logits [N, 10] in the model's dtype."""
@@ -107,6 +121,11 @@ class DigitClassifier(LightningModule):
         """
         if stage == "fit":
             check_batch_norm(self.trainer, self.batch_norm)
+
+    def constrain(self, optimizer: Optimizer) -> None:
+        """Have an optimiser keep to ``max_norm``."""
+        if self.max_norm is not None:
+            keep_short(self.network, optimizer, self.max_norm)
 
     def on_fit_start(self) -> None:
         """Measure what standardisation needs; a resumed run has it from its checkpoint.
@@ -123,6 +142,8 @@ class DigitClassifier(LightningModule):
         if isinstance(share, float) and (limit := int(share * loader.mini_batches)):
             self.trainer.limit_train_batches = limit  # Lightning would take the share of blocks
         self._seed = torch.initial_seed()
+        for optimizer in self.trainer.optimizers:
+            self.constrain(optimizer)
         self.execution = Execution(self, self._augmented_pixels, self.loss, self._resumed_at)
         data.steps_per_execution = steps_per_execution(
             self.steps_per_execution,
@@ -172,51 +193,8 @@ class DigitClassifier(LightningModule):
 
     def train_scores(self) -> dict[str, Tensor]:
         """Loss and accuracy of the epoch's training batches; every rank must take part."""
-        loss, accuracy = self._over_ranks(self.execution.scores)
+        loss, accuracy = self.over_ranks(self.execution.scores)
         return {"train_loss": loss, "train_accuracy": accuracy}
-
-    def _over_ranks(self, scores: RunningScores) -> tuple[Tensor, Tensor]:
-        """Mean loss and accuracy; Lightning's own mean over ranks rounds their sample counts."""
-        loss, (right, count) = (
-            self.trainer.strategy.reduce(total, reduce_op="sum") for total in scores.totals()
-        )
-        return loss / count, right / count
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count a validation batch and keep its logits."""
-        logits = self._evaluate(batch)
-        count(self.val_scores, logits, batch.labels)
-        self.val_logits.update(batch, logits)
-
-    def on_validation_epoch_end(self) -> None:
-        """Log loss, accuracy and per-class recall of the validation images, of all ranks."""
-        scores = self.val_scores.compute()
-        recalls = {f"val_recall_{digit}": r for digit, r in enumerate(scores["recall"])}
-        self.log("val_loss", self._over_ranks(self.evaluated)[0], prog_bar=True)
-        self.log("val_accuracy", scores["accuracy"], prog_bar=True)
-        self.log_dict(recalls)
-
-    def on_validation_epoch_start(self) -> None:
-        """Forget the last epoch."""
-        self.evaluated.reset()
-        self.val_scores.reset()
-        self.val_logits.reset()
-
-    def on_test_epoch_start(self) -> None:
-        """Forget an earlier test."""
-        self.evaluated.reset()
-        self.test_scores.reset()
-        self.test_logits.reset()
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count a test batch and keep its logits."""
-        logits = self._evaluate(batch)
-        count(self.test_scores, logits, batch.labels)
-        self.test_logits.update(batch, logits)
-
-    def on_test_epoch_end(self) -> None:
-        """Log the loss of the test images, of all ranks."""
-        self.log("test_loss", self._over_ranks(self.evaluated)[0])
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Logits [B, 10]; labels are not looked at."""
@@ -235,12 +213,4 @@ class DigitClassifier(LightningModule):
     def loss(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Loss, a scalar, and logits [B, 10] of pixels [B, 784]."""
         logits = self.network(pixels)
-        return F.cross_entropy(logits, labels), logits
-
-    def _evaluate(self, batch: Batch) -> Tensor:
-        """Logits [B, 10] of an evaluation batch, whose loss is added."""
-        loss, logits = self.loss(self.preprocessing(batch.images), batch.labels)
-        if not len(batch.labels):  # other ranks have more; the mean of nothing is not a number
-            loss = logits.sum()
-        self.evaluated.add([loss], [logits], batch.labels, [len(batch.labels)])
-        return logits
+        return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing), logits

@@ -37,13 +37,14 @@ class MLP(nn.Sequential):
         classes: Number of logits.
         activation: After each hidden layer.
         dropout: Probability of dropping a hidden unit, in [0, 1).
+        input_dropout: Probability of dropping a pixel, in [0, 1).
         batch_norm: Normalise each hidden layer's sums over the batch, as torch does or with
             Keras' arithmetic.
         init: "keras" for Keras' defaults (Glorot uniform weights, zero biases), "torch" for
             torch's (weights and biases uniform within 1 / sqrt(fan_in)).
 
     Raises:
-        ValueError: a width below 1 or a dropout outside [0, 1).
+        ValueError: a width below 1, or a dropout outside [0, 1).
     """
 
     def __init__(
@@ -54,14 +55,16 @@ class MLP(nn.Sequential):
         *,
         activation: Activation = "relu",
         dropout: float = 0.0,
+        input_dropout: float = 0.0,
         batch_norm: BatchNorm = False,
         init: Init = "keras",
     ) -> None:
         if any(width < 1 for width in hidden):
             raise ValueError(f"hidden widths are {list(hidden)}; expected each at least 1")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout}; expected a probability, at least 0, below 1")
-        layers: list[nn.Module] = []
+        for name, share in (("dropout", dropout), ("input_dropout", input_dropout)):
+            if not 0 <= share < 1:
+                raise ValueError(f"{name} is {share}; expected a probability, at least 0, below 1")
+        layers: list[nn.Module] = [nn.Dropout(input_dropout)] if input_dropout > 0 else []
         for fan_in, width in pairwise([features, *hidden]):
             layers.append(nn.Linear(fan_in, width))
             if batch_norm:

@@ -1,11 +1,12 @@
 """Flags of the commands that Lightning does not have."""
 
-from jsonargparse.typing import PositiveInt
+from jsonargparse.typing import PositiveInt, restricted_number_type
 from lightning.pytorch.cli import LightningArgumentParser
 from torch.optim import Optimizer
 
 from parity.watch.alarm import Reaction
 
+ShareBelowOne = restricted_number_type("ShareBelowOne", float, [(">=", 0), ("<", 1)])
 OPTIMIZER = {"class_path": "torch.optim.Adam", "init_args": {"lr": 2e-3}}
 LR_SCHEDULER = {
     "class_path": "torch.optim.lr_scheduler.ExponentialLR",
@@ -40,6 +41,11 @@ def add_flags(parser: LightningArgumentParser, subcommand: str) -> None:
             const="",
             type=str | None,
             help="Go on with a run: its folder, or the newest in runs/.",
+        )
+        parser.add_argument(
+            "--ema_decay",
+            type=ShareBelowOne | None,
+            help="Keep and test a moving average of the weights, such as 0.999 (default: none).",
         )
         parser.add_argument(
             "--guard", type=Reaction, default="stop", help="What to do about a collapse."

@@ -223,7 +223,7 @@ def test_the_best_epoch_is_tested_and_the_history_keeps_the_others(
 ) -> None:
     from lightning_mnist.module import DigitClassifier
 
-    over_ranks = DigitClassifier._over_ranks
+    over_ranks = DigitClassifier.over_ranks
 
     def worse_each_epoch(
         model: DigitClassifier, scores: RunningScores
@@ -232,7 +232,7 @@ def test_the_best_epoch_is_tested_and_the_history_keeps_the_others(
         validates = scores is model.evaluated
         return (torch.full_like(loss, model.current_epoch) if validates else loss), accuracy
 
-    monkeypatch.setattr(DigitClassifier, "_over_ranks", worse_each_epoch)
+    monkeypatch.setattr(DigitClassifier, "over_ranks", worse_each_epoch)
     run_dir = tmp_path / "run"
     flags = (*SMALL, "--trainer.max_epochs", 4)
     done = here("fit", "--data.source", tiny_npz, "--run_dir", run_dir, *flags)

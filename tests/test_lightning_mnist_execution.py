@@ -18,6 +18,7 @@ from torch.optim import LBFGS, SGD, Adam
 from torch.optim.lr_scheduler import ExponentialLR, OneCycleLR, ReduceLROnPlateau
 
 from lightning_mnist.augmentation import AugmentationConfig
+from lightning_mnist.averaging import StepwiseAveraging
 from lightning_mnist.batches import Batch
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
@@ -122,6 +123,8 @@ TRAININGS: dict[str, dict[str, Any]] = {
     "momentum": {"configure": lambda model: SGD(model.parameters(), 0.1, 0.9, fused=True)},
     "closures": {"configure": lambda model: LBFGS(model.parameters(), 0.1, max_iter=2)},
     "clipping": {"callbacks": [GradientClipping(0.01, "norm")]},
+    "regularisers": {"model": {"input_dropout": 0.2, "label_smoothing": 0.1, "max_norm": 1.0}},
+    "an average of the weights": {"callbacks": [StepwiseAveraging(0.9)]},
     "bfloat16": {"precision": "bf16-mixed"},
     "float16, its loss scaled": {"plugins": [MixedPrecision("16-mixed", "cpu")]},
     "some batches": {"limit_train_batches": 7},

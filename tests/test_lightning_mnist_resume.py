@@ -28,6 +28,7 @@ EPOCHS = 3
 RECIPE = (
     "--model.hidden", "[16]", "--model.dropout", "0.4", "--model.augmentation.rotation", 10,
     "--data.batch_size", 16, "--optimizer.lr", "0.01", "--lr_scheduler.gamma", "0.5",
+    "--model.input_dropout", "0.1", "--model.max_norm", 1, "--ema_decay", "0.9",
 )  # fmt: skip
 FLAGS = (*RECIPE, "--trainer.max_epochs", EPOCHS, "--trainer.enable_progress_bar", "false")
 
@@ -210,14 +211,14 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(here: Here, tiny_
 def test_a_moved_run_keeps_its_best_epoch(
     here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    over_ranks = DigitClassifier._over_ranks
+    over_ranks = DigitClassifier.over_ranks
 
     def worse_each_epoch(model: DigitClassifier, scores: Any) -> tuple[torch.Tensor, torch.Tensor]:
         loss, accuracy = over_ranks(model, scores)
         validates = scores is model.evaluated
         return (torch.full_like(loss, model.current_epoch) if validates else loss), accuracy
 
-    monkeypatch.setattr(DigitClassifier, "_over_ranks", worse_each_epoch)
+    monkeypatch.setattr(DigitClassifier, "over_ranks", worse_each_epoch)
     fit(here, tiny_npz, "run", "--trainer.max_epochs", 2)
     best = Path("run/checkpoints/best.ckpt").read_bytes()
     Path("run").rename("moved")

@@ -89,6 +89,7 @@ def test_a_matching_recipe_differs_by_design_only(
         {"optimizer": "sgd", "optimizer_settings": {"momentum": 0.9, "nesterov": True}},
         {"optimizer": "rmsprop", "optimizer_settings": {"momentum": 0.5, "centered": True}},
         {"optimizer": "adamw", "learning_rate": 0.03, "activation": "tanh"},
+        {"input_dropout": 0.2, "label_smoothing": 0.1, "max_norm": 2.0, "dropout": 0.1},
     ],
     ids=str,
 )

@@ -140,6 +140,7 @@ def test_a_sound_port_climbs_to_the_top(
     {"optimizer": "sgd", "optimizer_settings": {"momentum": 0.9, "nesterov": True}},
     {"optimizer": "rmsprop", "optimizer_settings": {"momentum": 0.9, "centered": True}},
     {"optimizer": "adam", "optimizer_settings": {"amsgrad": True, "weight_decay": 0.01}},
+    {"label_smoothing": 0.1, "max_norm": 0.5},
 ], ids=str)  # fmt: skip
 def test_so_does_every_other_setting(
     changed: dict[str, Any], data: Path, reference: Reference

@@ -14,10 +14,10 @@ from jsonargparse import Namespace
 from numpy.typing import NDArray
 
 from keras_reference.cli import make_parser
+from keras_reference.compilation import compile_
 from keras_reference.data import load_digits
 from keras_reference.instruments.settings import effective_settings
 from keras_reference.network import build as build_network
-from keras_reference.train import compile_
 from parity.keras import LockStep as AnyLockStep
 
 Table = dict[str, NDArray[Any]]
@@ -34,7 +34,7 @@ def build(flags: list[str], precision: str) -> "LockStep":
     measured = config.model.standardize == "dataset"
     x_train = load_digits(config.data.source).x_train if measured else np.zeros((1, 28, 28), "u1")
     network = build_network(config.model, x_train)
-    compile_(network, config.optimizer)
+    compile_(network, config.optimizer, config.model)
     return LockStep(network, config)
 
 

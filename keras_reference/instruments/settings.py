@@ -11,10 +11,11 @@ import keras
 import numpy as np
 from jsonargparse import Namespace
 
+from keras_reference.compilation import compile_, schedule, targets
 from keras_reference.data import Digits, load_digits
 from keras_reference.instruments.data_settings import data_settings
 from keras_reference.network import build
-from keras_reference.train import compile_, schedule, validation_size
+from keras_reference.train import validation_size
 from parity.keras import fed
 from parity.keras.settings import layer_settings, optimizer_settings
 
@@ -36,7 +37,7 @@ def effective_settings(config: Namespace, network: keras.Sequential) -> Settings
     return {
         **_pixels(config, digits),
         **layer_settings(network),
-        "loss": _loss(network),
+        "loss": _loss(network, config),
         **_metric(network, config),
         **optimizer_settings(network.optimizer),
         "schedule.learning_rate": _rates(network, config),
@@ -63,11 +64,16 @@ def _augmentation(config: Namespace) -> Settings:
     return {f"augmentation.{name}": given[name] for name in names if given[name]}
 
 
-def _loss(network: keras.Sequential) -> Settings:
+def _loss(network: keras.Sequential, config: Namespace) -> Settings:
     """The compiled loss of given logits, and of the same ones twice."""
     logits = np.random.default_rng(0).normal(size=(4, 10)).astype(np.float32)
+    wanted = targets(LABELS, config.model)
     once, twice = (
-        float(network.compute_loss(y=np.tile(LABELS, times), y_pred=np.tile(logits, (times, 1))))
+        float(
+            network.compute_loss(
+                y=np.concatenate([wanted] * times), y_pred=np.tile(logits, (times, 1))
+            )
+        )
         for times in (1, 2)
     )
     return {"logits": logits.tolist(), "labels": LABELS.tolist(), "once": once, "twice": twice}
@@ -79,7 +85,7 @@ def _metric(network: keras.Sequential, config: Namespace) -> Settings:
     for layer in copy.layers:
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0
-    compile_(copy, config.optimizer)
+    compile_(copy, config.optimizer, config.model)
     copy.optimizer.learning_rate = 0.0
     copy.run_eagerly = True
     shown: list[float] = []
@@ -87,7 +93,8 @@ def _metric(network: keras.Sequential, config: Namespace) -> Settings:
         on_train_batch_end=lambda batch, logs: shown.append(float(logs["loss"])),
         on_epoch_end=lambda epoch, logs: shown.append(float(logs["loss"])),
     )
-    images, labels = np.concatenate([BATCH, BATCH[::-1] // 2]), np.tile(LABELS, 2)
+    images = np.concatenate([BATCH, BATCH[::-1] // 2])
+    labels = targets(np.tile(LABELS, 2), config.model)
 
     def fit(part: slice) -> list[float]:
         shown.clear()

@@ -28,6 +28,7 @@ class LockStep(lockstep.LockStep):
         self.model = cli.model
         configured: Any = self.model.configure_optimizers()
         (optimizer,), _ = configured
+        self.model.constrain(optimizer)
         super().__init__(self.model, optimizer, partial(loss_of_logits, self.model), dtype)
         self.network = self.model.network
         self.see(self.model.example_input_array)

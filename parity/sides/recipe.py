@@ -39,6 +39,9 @@ class Recipe:
         hidden: Width of each hidden layer.
         activation: After each hidden layer.
         dropout: Probability of dropping a hidden unit while training.
+        input_dropout: Probability of dropping a pixel while training.
+        label_smoothing: Share of each label that is spread evenly over all classes.
+        max_norm: What the norm of each hidden unit's incoming weights is cut back to.
         batch_norm: Normalise each hidden layer over the batch.
         port: What the Lightning side is built of: "exact" is Keras' own arithmetic and defaults
             (optimiser, batch norm, initial weights), "torch" is torch's own.
@@ -61,6 +64,9 @@ class Recipe:
     hidden: tuple[int, ...] = (128,)
     activation: Activation = "relu"
     dropout: float = 0.0
+    input_dropout: float = 0.0
+    label_smoothing: float = 0.0
+    max_norm: float | None = None
     batch_norm: bool = False
     port: Literal["exact", "torch"] = "exact"
     optimizer: Optimizer = "adam"
@@ -112,6 +118,9 @@ class Recipe:
             "--model.hidden": json.dumps(list(self.hidden)),
             "--model.activation": self.activation,
             "--model.dropout": self.dropout,
+            "--model.input_dropout": self.input_dropout,
+            "--model.label_smoothing": self.label_smoothing,
+            "--model.max_norm": json.dumps(self.max_norm),
             "--model.invert": json.dumps(self.invert),
             "--model.standardize": self.standardize,
             **{f"--model.augmentation.{name}": value for name, value in self.augmentation.items()},
