@@ -11,12 +11,14 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same result on every 
 
 from keras_reference.cli import make_parser
 from keras_reference.errors import InputError
+from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
 
 
 def main() -> int:
     """Run a command; 1 where the input was at fault, 2 where a flag was, 3 at a collapse."""
+    print_anything()
     parser = make_parser()
     config = parser.parse_args()
     command = config.subcommand

@@ -17,7 +17,7 @@ from lightning_mnist.module import DigitClassifier
 from lightning_mnist.parser import OneSentenceParser
 from lightning_mnist.ranks import RankLostError, leave_it_to_the_first
 from lightning_mnist.signals import StoppedError, handled_by, stop
-from lightning_mnist.terminal import print_anything
+from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
 

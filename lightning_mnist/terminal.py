@@ -1,18 +1,8 @@
-"""What is printed arrives whole: in narrow terminals, without Unicode, whatever a path contains."""
-
-import io
-import sys
+"""Tables that are printed whole, in narrow terminals too."""
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
-
-
-def print_anything() -> None:
-    """Have the streams escape what they cannot encode, instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def show(table: Table, console: Console) -> None:

@@ -5,8 +5,9 @@ import traceback
 
 from parity.commands import audit, compare, convert, diagnose, faults, ladder, run
 from parity.commands.parser import COULD_NOT_COMPARE, OneSentenceParser
-from parity.commands.terminal import flush, write_anything
+from parity.commands.terminal import flush
 from parity.errors import ParityError
+from parity.streams import print_anything
 
 COMMANDS = {
     "run": run,
@@ -34,7 +35,7 @@ def main() -> int:
     parsers = {name: command.parser() for name, command in COMMANDS.items()}
     for name, command in COMMANDS.items():
         subcommands.add_subcommand(name, parsers[name], help=command.HELP)
-    write_anything()
+    print_anything()
     try:
         config = parser.parse_args()
         name = config.subcommand

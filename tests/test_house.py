@@ -20,7 +20,7 @@ ADAPTERS = {
     "parity.keras": {"keras", "tensorflow"},
 }
 """The only parts of parity that import a framework, and which."""
-SHARED = ("run_record", "watch")
+SHARED = ("run_record", "streams", "watch")
 """What both sides may import of parity, besides the adapters of their own framework."""
 
 
@@ -195,7 +195,10 @@ def test_the_sides_share_the_file_contract_and_what_watches_a_training(
 
 def test_what_the_sides_share_needs_numpy_only() -> None:
     """A fresh process knows what importing all of it has brought in."""
-    shared = [module_name(path) for path in modules("parity/watch")] + ["parity.run_record"]
+    shared = [module_name(path) for path in modules("parity/watch")] + [
+        "parity.run_record",
+        "parity.streams",
+    ]
     code = (
         f"import sys, {', '.join(shared)}; print(*{{name.split('.')[0] for name in sys.modules}})"
     )

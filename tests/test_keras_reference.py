@@ -1,6 +1,8 @@
 """The Keras reference: the commands, the contract, and what it refuses."""
 
+import io
 import re
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -211,3 +213,16 @@ def test_a_damaged_or_foreign_model_is_refused(fitted: Path, tmp_path: Path) -> 
 def test_defaults_are_those_of_the_plain_keras_model() -> None:
     assert ModelConfig() == ModelConfig(hidden=(128,), activation="relu", dropout=0.0)
     assert DataConfig().batch_size == 128
+
+
+def test_a_terminal_without_unicode_kills_nothing(
+    fitted: Path, keras_here: Here, tiny_npz: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "zahlen-\u00e9.npz"
+    source.write_bytes(tiny_npz.read_bytes())
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    sys.stdout.reconfigure(encoding="ascii", errors="strict")
+    flags = ("--model_file", fitted / "model.keras", "--run_dir", tmp_path / "read")
+    done = keras_here("predict", *flags, "--data.source", source)
+    assert done.code == 0, done.err
+    assert "zahlen-\\xe9.npz: accuracy" in done.out

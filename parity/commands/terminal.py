@@ -1,8 +1,7 @@
-"""The terminal: whatever it can show, and whether anybody still reads, a verdict stays the same."""
+"""The terminal: whether or not anybody still reads, a verdict stays the same."""
 
 import os
 import sys
-from io import TextIOWrapper
 
 from rich.console import Console
 
@@ -14,13 +13,6 @@ class Terminal(Console):
         """Called by Rich on a closed pipe; its own answer is to exit with 1."""
         self.quiet = True
         silence()
-
-
-def write_anything() -> None:
-    """Escape what the terminal's encoding lacks, in place of failing at it."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def flush() -> None:
