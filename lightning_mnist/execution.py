@@ -21,6 +21,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.position import begin_epoch_again, can_be_saved, describe, restore
 from lightning_mnist.scores import RunningScores
 from lightning_mnist.steps_per_execution import overrides
+from lightning_mnist.without_graph import WithoutGraph
 
 
 class StepCallback(Callback):
@@ -62,6 +63,8 @@ class Execution:
         prepare: A batch and its index in the epoch to the network's input [B, F].
         loss: Input and labels to the loss, a scalar, and the logits [B, C].
         resumed_at: What `save` has added to the checkpoint that the training goes on from.
+        without_graph: Computes the gradients of what `loss` computes, where nothing of Lightning's
+            looks on.
 
     Raises:
         InputError: several ranks, and an optimiser that looks at the loss.
@@ -73,6 +76,7 @@ class Execution:
         prepare: Callable[[Batch, int], Tensor],
         loss: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
         resumed_at: dict[str, Any] | None = None,
+        without_graph: WithoutGraph | None = None,
     ) -> None:
         self.module = module
         self.trainer = module.trainer
@@ -94,6 +98,7 @@ class Execution:
                 "part; choose --trainer.devices 1, or another optimiser"
             )
         self._backward = Tensor.backward if self._direct else module.manual_backward
+        self._without_graph = without_graph if self._direct else None
         loop = self.trainer.fit_loop.epoch_loop
         self._loop, self._progress = loop, loop.manual_optimization.optim_step_progress
 
@@ -141,6 +146,9 @@ class Execution:
         seen: list[Tensor] = []
 
         def closure() -> Tensor:
+            if self._without_graph is not None:
+                seen[:] = self._without_graph(pixels, labels)
+                return seen[0]
             for parameter in self._parameters:
                 parameter.grad = None
             loss, logits = self.loss(pixels, labels)

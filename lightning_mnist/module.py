@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -25,9 +25,15 @@ from lightning_mnist.ranks import check_batch_norm
 from lightning_mnist.sources import CLASSES
 from lightning_mnist.steps_per_execution import (
     StepsPerExecution,
+    overrides,
     seconds_of_a_step,
     steps_per_execution,
 )
+from lightning_mnist.without_graph import WithoutGraph, is_known
+
+Steps = Literal["auto", "graph"]
+PLAIN_PRECISIONS = ("32-true", "64-true")
+"""Values of ``--trainer.precision`` with which nothing is cast on the way."""
 
 
 class DigitClassifier(EvaluatedModule):
@@ -53,6 +59,8 @@ class DigitClassifier(EvaluatedModule):
         standardize: Feed the network pixels of mean 0 and deviation 1: over the training images
             (dataset) or in each image (image).
         augmentation: What is done to training images, another draw each time.
+        steps: How gradients are computed, which changes the speed only: by autograd (graph), or,
+            where that is the same, without it (auto).
         steps_per_execution: Optimiser steps in each call of Lightning's training loop, or auto.
             It changes the speed only; the loop sees signals, stops and checkpoints between calls.
 
@@ -73,6 +81,7 @@ class DigitClassifier(EvaluatedModule):
         invert: bool = False,
         standardize: Standardize = "none",
         augmentation: AugmentationConfig = AugmentationConfig(),  # noqa: B008 - frozen
+        steps: Steps = "auto",
         steps_per_execution: StepsPerExecution = "auto",
     ) -> None:
         super().__init__()
@@ -86,9 +95,9 @@ class DigitClassifier(EvaluatedModule):
             )
         if max_norm is not None and not max_norm > 0:
             raise InputError(f"--model.max_norm is {max_norm}; expected a norm above 0, or null")
-        self.save_hyperparameters(ignore=["augmentation", "steps_per_execution"])
+        self.save_hyperparameters(ignore=["augmentation", "steps", "steps_per_execution"])
         self.automatic_optimization = False
-        self.steps_per_execution = steps_per_execution
+        self.steps, self.steps_per_execution = steps, steps_per_execution
         self.hparams.update(augmentation=dataclasses.asdict(augmentation))  # plain, to be loadable
         self.batch_norm = batch_norm
         self.label_smoothing = label_smoothing
@@ -144,13 +153,24 @@ class DigitClassifier(EvaluatedModule):
         self._seed = torch.initial_seed()
         for optimizer in self.trainer.optimizers:
             self.constrain(optimizer)
-        self.execution = Execution(self, self._augmented_pixels, self.loss, self._resumed_at)
+        self.execution = Execution(
+            self, self._augmented_pixels, self.loss, self._resumed_at, self._without_graph()
+        )
         data.steps_per_execution = steps_per_execution(
             self.steps_per_execution,
             self.trainer,
             self._seconds_of_a_step,
             data.train_dataloader().mini_batches,
         )
+
+    def _without_graph(self) -> WithoutGraph | None:
+        """What computes the gradients where autograd is not needed for it."""
+        plain = self.trainer.precision in PLAIN_PRECISIONS and self.trainer.world_size == 1
+        own = not overrides(self, DigitClassifier, ("loss",))
+        if self.steps == "graph" or not (plain and own and is_known(self.network)):
+            return None
+        smoothed = self.label_smoothing > 0 or overrides(self, DigitClassifier, ("criterion",))
+        return WithoutGraph(self.network, self.criterion if smoothed else F.cross_entropy)
 
     def _seconds_of_a_step(self) -> float:
         _, batch, _ = next(next(iter(self.trainer.datamodule.train_dataloader())).batches())  # type: ignore[attr-defined]
@@ -213,4 +233,8 @@ class DigitClassifier(EvaluatedModule):
     def loss(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Loss, a scalar, and logits [B, 10] of pixels [B, 784]."""
         logits = self.network(pixels)
-        return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing), logits
+        return self.criterion(logits, labels), logits
+
+    def criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Loss, a scalar, of logits [B, 10]."""
+        return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)

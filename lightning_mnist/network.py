@@ -75,6 +75,7 @@ class MLP(nn.Sequential):
                 layers.append(nn.Dropout(dropout))
         layers.append(nn.Linear([features, *hidden][-1], classes))
         super().__init__(*layers)
+        self.features = features
         if init == "keras":
             self.apply(_keras_init)
 
@@ -105,12 +106,16 @@ class KerasBatchNorm1d(nn.BatchNorm1d):
         normalised = F.batch_norm(
             input, None, None, self.weight, self.bias, training=True, eps=self.eps
         )
-        with torch.no_grad():
-            variance, mean = torch.var_mean(input, dim=0, correction=0)
-            self.running_mean.mul_(1 - self.momentum).add_(mean, alpha=self.momentum)
-            self.running_var.mul_(1 - self.momentum).add_(variance, alpha=self.momentum)
-            self.num_batches_tracked.add_(1)
+        self.track(input)
         return normalised
+
+    @torch.no_grad()
+    def track(self, input: Tensor) -> None:
+        """Move the averages by sums [N, features] of a training batch."""
+        variance, mean = torch.var_mean(input, dim=0, correction=0)
+        self.running_mean.mul_(1 - self.momentum).add_(mean, alpha=self.momentum)
+        self.running_var.mul_(1 - self.momentum).add_(variance, alpha=self.momentum)
+        self.num_batches_tracked.add_(1)
 
 
 def _keras_init(layer: nn.Module) -> None:

@@ -1,0 +1,166 @@
+"""Gradients without a graph are autograd's; where they might not be, autograd computes them."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lightning_mnist import layers_backward
+from lightning_mnist.module import DigitClassifier
+from lightning_mnist.network import MLP, Activation
+from lightning_mnist.without_graph import WithoutGraph, is_known
+from tests.test_lightning_mnist_execution import assert_same, state, train
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
+
+networks = st.fixed_dictionaries({
+    "hidden": st.lists(st.integers(1, 40), max_size=3),
+    "activation": st.sampled_from(get_args(Activation)),
+    "dropout": st.sampled_from([0.0, 0.3]),
+    "input_dropout": st.sampled_from([0.0, 0.2]),
+    "batch_norm": st.sampled_from([False, True, "keras"]),
+})  # fmt: skip
+
+
+def smoothed(logits: Tensor, labels: Tensor) -> Tensor:
+    return F.cross_entropy(logits, labels, label_smoothing=0.2)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    shape=networks,
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    sizes=st.lists(st.integers(2, 50), min_size=1, max_size=3),
+    criterion=st.sampled_from([F.cross_entropy, smoothed]),
+    seed=st.integers(0, 2**31),
+)
+def test_gradients_are_autograds_to_the_bit(
+    shape: dict[str, Any],
+    dtype: torch.dtype,
+    sizes: list[int],
+    criterion: Callable[[Tensor, Tensor], Tensor],
+    seed: int,
+) -> None:
+    torch.manual_seed(seed)
+    network = MLP(20, classes=5, **shape).to(dtype)
+    assert is_known(network)
+    twin = copy.deepcopy(network)
+    without_graph = WithoutGraph(twin, criterion)
+    for size in sizes:
+        pixels, labels = torch.randn(size, 20, dtype=dtype), torch.randint(0, 5, (size,))
+        before = torch.get_rng_state()
+        network.zero_grad()
+        logits = network(pixels)
+        loss = criterion(logits, labels)
+        torch.autograd.backward(loss)
+        torch.set_rng_state(before)
+        found, answers = without_graph(pixels, labels)
+        assert torch.equal(found, loss)
+        assert torch.equal(answers, logits)
+        for one, other in zip(network.parameters(), twin.parameters(), strict=True):
+            assert one.grad is not None
+            assert other.grad is not None
+            assert torch.equal(one.grad, other.grad)
+        assert_same(network.state_dict(), twin.state_dict())
+
+
+def test_what_it_gives_is_the_callers_to_keep() -> None:
+    without_graph = WithoutGraph(MLP(20, [8], 5), F.cross_entropy)
+    first = without_graph(torch.rand(4, 20), torch.zeros(4, dtype=torch.int64))
+    kept = [value.clone() for value in first]
+    without_graph(torch.rand(4, 20), torch.ones(4, dtype=torch.int64))
+    assert_same(list(first), kept)
+
+
+def frozen(network: MLP) -> None:
+    network[0].weight.requires_grad_(False)
+
+
+def hooked(network: MLP) -> None:
+    network[0].register_forward_hook(lambda *_: None)
+
+
+def squashed(network: MLP) -> None:
+    network.append(nn.Softmax(dim=1))
+
+
+def rectified(network: MLP) -> None:
+    network.append(nn.ReLU())
+
+
+def normalised(network: MLP) -> None:
+    network[0] = nn.utils.parametrizations.weight_norm(nn.Linear(20, 8))
+
+
+def of_another_kind(network: MLP) -> None:
+    network[1] = nn.PReLU()
+
+
+@pytest.mark.parametrize(
+    "change", [frozen, hooked, squashed, rectified, normalised, of_another_kind]
+)
+def test_what_it_does_not_know_is_left_to_autograd(change: Callable[[MLP], None]) -> None:
+    network = MLP(20, [8], 5)
+    assert is_known(network)
+    change(network)
+    assert not is_known(network)
+
+
+@pytest.mark.parametrize("kernel", [
+    lambda gradient, x, y: gradient,
+    lambda gradient, x, y: torch.ops.aten.no_such_kernel(gradient),
+])  # fmt: skip
+def test_a_torch_with_other_kernels_is_noticed(
+    kernel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = MLP(20, [8], 5, activation="gelu")
+    assert is_known(network)
+    monkeypatch.setitem(layers_backward._BACKWARD, nn.GELU, kernel)
+    assert not is_known(network)
+
+
+@pytest.mark.parametrize(
+    "model", [{}, {"batch_norm": "keras", "label_smoothing": 0.1, "activation": "silu"}], ids=str
+)
+def test_a_training_is_the_same_without_a_graph(model: dict[str, Any], tiny_npz: Path) -> None:
+    def trained(steps: str) -> Any:
+        trainer = train(tiny_npz, 4, model=model | {"steps": steps}, max_epochs=2)
+        module = trainer.lightning_module
+        assert isinstance(module, DigitClassifier)
+        assert (module.execution._without_graph is None) == (steps == "graph")
+        return state(trainer)
+
+    assert_same(trained("graph"), trained("auto"))
+
+
+def test_a_loss_of_ones_own_is_used(tiny_npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a class that overrides the whole loss, or the part that looks at logits."""
+
+    class Doubled(DigitClassifier):
+        def criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
+            return 2 * super().criterion(logits, labels)
+
+    class Zero(DigitClassifier):
+        def loss(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+            loss, logits = super().loss(pixels, labels)
+            return 0 * loss, logits
+
+    losses = {}
+    for kind in (DigitClassifier, Doubled, Zero):
+        monkeypatch.setattr("tests.test_lightning_mnist_execution.DigitClassifier", kind)
+        trainer = train(tiny_npz, 1, max_steps=1, max_epochs=1)
+        losses[kind] = trainer.callback_metrics["train_loss"].item()
+    assert losses[Doubled] == pytest.approx(2 * losses[DigitClassifier])
+    assert losses[Zero] == 0
+
+
+def test_hooks_and_mixed_precision_are_left_to_autograd(tiny_npz: Path) -> None:
+    module: Any = train(tiny_npz, 1, max_steps=1, precision="bf16-mixed").lightning_module
+    assert module.execution._without_graph is None
