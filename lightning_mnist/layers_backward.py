@@ -129,9 +129,9 @@ class Activation:
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The module's own."""
-        self._inputs: Tensor = inputs
-        self._outputs: Tensor = self._module(inputs)
-        return self._outputs
+        outputs: Tensor = self._module(inputs)
+        self._inputs, self._outputs = inputs, outputs
+        return outputs
 
     def backward(self, gradient: Tensor) -> Tensor:
         """The kernel that autograd calls."""

@@ -17,7 +17,7 @@ RUNS = Path("runs")
 LATEST = Path("checkpoints", "last.ckpt")
 """The checkpoint from which a run goes on, in its folder."""
 GIVEN_BY_THE_RUN = ("-c", "--config", "--ckpt_path", "--run_dir")
-APPLIED = ("trainer", "threads", "guard", "views", "model.steps_per_execution")
+APPLIED = ("trainer", "threads", "guard", "views", "model.steps", "model.steps_per_execution")
 """Flags that may change on the way, with all below them."""
 SAME_DATA = ("data.source", "data.root")
 """Flags that may change where the data themselves, which the recorder checks, do not."""
