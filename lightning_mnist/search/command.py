@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.terminal import print_anything
+from lightning_mnist.trainings.flags import at_least_1, make_folder, refuse
 from lightning_mnist.trainings.processes import guarded, processes_for, run, threads_each
 
 RUNS = Path("runs")
@@ -30,17 +31,11 @@ def main(arguments: list[str]) -> int:
         "--storage", help="A journal's path or a database's URL (default: journal.log in --out)."
     )
     parser.add_argument(
-        "--workers", type=_positive, help="Processes (default: one for each processor)."
+        "--workers", type=at_least_1, help="Processes (default: one for each processor)."
     )
     known, flags = parser.parse_known_args(arguments)
     print_anything()
     return guarded(_search, known, flags)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected a whole number, at least 1")
-    return int(text)
 
 
 def _search(known: argparse.Namespace, flags: list[str]) -> int:
@@ -51,10 +46,11 @@ def _search(known: argparse.Namespace, flags: list[str]) -> int:
     from lightning_mnist.search.storage import open_study
     from lightning_mnist.search.worker import work
 
+    refuse(flags)
     spec = read_spec(known.config, flags)
     out: Path = known.out or RUNS / spec.name
     where = known.storage or str(out / "journal.log")
-    _make(out)
+    make_folder(out)
     study = open_study(spec, where)
     left = spec.trials - len(study.get_trials(deepcopy=False, states=ENDED))
     if left > 0:
@@ -66,10 +62,3 @@ def _search(known: argparse.Namespace, flags: list[str]) -> int:
 
     report(open_study(spec, where), spec, out)
     return 0
-
-
-def _make(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error}); choose another") from None

@@ -12,6 +12,7 @@ from optuna.pruners import BasePruner
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.search.space import Flags, Space, read_space
+from lightning_mnist.trainings.flags import OF_A_RUN, names_of
 
 DEFAULTS = {
     "recipe": {},
@@ -22,8 +23,6 @@ DEFAULTS = {
     "seed": 0,
 }
 """What a search file may hold."""
-NOT_SEARCHED = ("config", "resume", "ckpt_path", "run_dir", "views", "guard")
-"""Flags of `fit` that are no part of what is trained."""
 
 
 @dataclass(frozen=True)
@@ -120,18 +119,16 @@ def read_spec(path: Path, flags: Sequence[str]) -> Spec:
 
 def _check_flags(spec: Spec) -> None:
     searched = list(spec.space.flags())
-    given = {word.partition("=")[0].removeprefix("--") for word in spec.flags}
+    given = names_of(spec.flags)
     epochs = ["trainer.max_epochs"] if spec.given["epochs"] is not None else []
     for flag in searched:
-        if flag in NOT_SEARCHED:
+        if flag in OF_A_RUN:
             raise InputError(f"{spec.path}: space.{flag}: no part of a recipe; leave it out")
         if flag in given or flag in epochs:
             where = f"--{flag}" if flag in given else "epochs"
             raise InputError(
                 f"{spec.path}: space.{flag}: {where} says already what it is; expected one of them"
             )
-    if refused := sorted({*given, *spec.given["recipe"]} & {*NOT_SEARCHED[:4], "c"}):
-        raise InputError(f"{refused[0]}: a search fills no run directory; leave it out")
 
 
 def _read(path: Path) -> dict[str, Any]:
