@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import optuna
@@ -16,10 +16,8 @@ INTERVAL = 10.0
 """Seconds between two signs of life."""
 DEAD = 60.0
 """Seconds without one after which a trial is given up."""
-MOST_ATTEMPTS = 3
-"""A recipe that has ended so many workers is not tried again."""
-WORKER, CHOSEN, ATTEMPT = "worker", "flags", "attempt"
-"""Attributes of a trial: who trains it, its flags, and how often they were tried, this included."""
+WORKER, CHOSEN = "worker", "flags"
+"""Attributes of a trial: who trains it, and what has been chosen."""
 HOST = f"{socket.gethostname()} {uuid.getnode():x}"
 """This machine: clones have the same name, but another network address."""
 
@@ -50,23 +48,12 @@ def signs_of_life(trial: optuna.Trial) -> Iterator[None]:
         thread.join()
 
 
-def take_back_dead(study: optuna.Study) -> None:
-    """Fail the trials whose worker lives no more, and have their recipes tried again."""
+def fail_dead(study: optuna.Study) -> None:
+    """Fail the trials whose worker lives no more; their recipes are then tried again."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if not _lives(trial):
-            take_back(study, trial)
-
-
-def take_back(study: optuna.Study, trial: FrozenTrial | optuna.Trial) -> None:
-    """Fail a trial, and have its recipe tried again, unless somebody else has just done so."""
-    attempt = trial.user_attrs.get(ATTEMPT, 1)
-    given_up = attempt >= MOST_ATTEMPTS
-    try:
-        study.tell(trial.number, state=TrialState.PRUNED if given_up else TrialState.FAIL)
-    except (ValueError, RuntimeError):  # it has ended
-        return
-    if not given_up and CHOSEN in trial.user_attrs:
-        study.enqueue_trial(trial.params, user_attrs={ATTEMPT: attempt + 1})
+            with suppress(ValueError, RuntimeError):  # another worker has just done so
+                study.tell(trial.number, state=TrialState.FAIL)
 
 
 def _lives(trial: FrozenTrial) -> bool:

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from lightning_mnist.search.results import Trial
 from lightning_mnist.trainings.page import as_png, inline
 
 COLUMNS = 4
+LEAST = 0.01
 FINISHED, PRUNED = "tab:blue", "tab:gray"
 
 
@@ -30,7 +32,7 @@ def _history(trials: Sequence[Trial]) -> Figure:
     figure, axes = _figure(9, 3.6)
     _scatter(axes, trials, [trial.number for trial in trials])
     finished = [trial for trial in trials if trial.finished]
-    best = np.maximum.accumulate([trial.value or 0 for trial in finished])
+    best = np.minimum.accumulate([_error(trial) for trial in finished])
     axes.step([t.number for t in finished], best, where="post", color="tab:red", label="best")
     axes.set_xlabel("trial")
     axes.legend()
@@ -61,7 +63,7 @@ def _slices(trials: Sequence[Trial]) -> Figure:
     rows = max(1, -(-len(values) // columns))
     figure = Figure(figsize=(3.2 * columns, 2.8 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
-    for axes, (name, distribution) in zip(panels, values.items(), strict=False):
+    for (name, distribution), axes in zip(values.items(), panels, strict=False):
         shown = [trial for trial in trials if name in trial.params]
         _scatter(axes, shown, _places(shown, name, distribution, axes))
         axes.set_title(name, fontsize=9, parse_math=False)
@@ -80,6 +82,9 @@ def _places(
         return [choices.index(str(trial.params[name])) for trial in trials]
     if getattr(distribution, "log", False):
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    elif isinstance(distribution, IntDistribution):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return [trial.params[name] for trial in trials]
 
 
@@ -87,14 +92,22 @@ def _scatter(axes: Axes, trials: Sequence[Trial], places: Sequence[Any]) -> None
     """Trials that were trained, the pruned ones at what they had come to."""
     for finished, color, label in ((False, PRUNED, "pruned"), (True, FINISHED, "finished")):
         points = [
-            (place, trial.value)
+            (place, _error(trial))
             for place, trial in zip(places, trials, strict=True)
             if trial.value is not None and trial.finished is finished
         ]
         x, y = zip(*points, strict=True) if points else ((), ())
         axes.scatter(x, y, s=16, color=color, label=label)
-    axes.set_ylabel("validation accuracy")
+    axes.set(ylabel="validation error, %", yscale="log")
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(ScalarFormatter())
+    axes.tick_params(which="both", labelsize=8)
     axes.grid(alpha=0.3)
+
+
+def _error(trial: Trial) -> float:
+    """In per cent; none at all is drawn as little."""
+    return max(100 * (1 - (trial.value or 0.0)), LEAST)
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

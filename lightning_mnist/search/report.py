@@ -74,7 +74,7 @@ def _write_recipe(trial: Trial, spec: Spec, path: Path) -> None:
 def _show(best: list[Trial], out: Path) -> None:
     table = Table(title="the best on the validation images", title_justify="left")
     for column in ("trial", "validation", "training", "epochs", "seconds"):
-        table.add_column(column, justify="right", min_width=len(column))
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("flags", no_wrap=True)
     for trial in best:
         row: list[Any] = [trial.number, f"{trial.value:.2%}", f"{trial.train_accuracy:.2%}"]

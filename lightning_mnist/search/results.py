@@ -8,7 +8,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_mnist.search.asking import ENDED
+from lightning_mnist.search.asking import ENDED, lost_recipes
 from lightning_mnist.search.life import CHOSEN
 from lightning_mnist.search.space import Flags
 
@@ -58,8 +58,11 @@ class Trial:
 
 
 def trials_of(study: optuna.Study) -> list[Trial]:
-    """All trials that have ended, in their order."""
-    return [_trial(trial) for trial in study.get_trials(deepcopy=False, states=ENDED)]
+    """All trials that have ended, in their order; of a recipe that was given up the last."""
+    trials = study.get_trials(deepcopy=False)
+    lost = [attempts[-1] for attempts in lost_recipes(trials).values()]
+    ended = [trial for trial in trials if trial.state in ENDED]
+    return sorted(map(_trial, [*ended, *lost]), key=lambda trial: trial.number)
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:

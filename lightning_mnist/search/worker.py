@@ -6,13 +6,13 @@ from typing import Any
 
 import optuna
 import yaml
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from lightning_mnist import lean_imports
 from lightning_mnist.errors import InputError
 from lightning_mnist.search.asking import ENDED, next_trial
-from lightning_mnist.search.life import signs_of_life, take_back, take_back_dead
+from lightning_mnist.search.life import fail_dead, signs_of_life
 from lightning_mnist.search.space import Flags
 from lightning_mnist.search.spec import Spec
 from lightning_mnist.search.storage import open_study
@@ -41,8 +41,18 @@ def work(spec: Spec, where: str, threads: int) -> None:
     study = open_study(spec, where)
     if len(_ended(study)) < spec.trials:
         _check(study, spec)
+    try:
+        _train_all(study, spec, threads)
+    except (StorageInternalError, OSError) as error:
+        why = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"--storage {where}: cannot be used any more ({why}); the same command goes on"
+        ) from error
+
+
+def _train_all(study: optuna.Study, spec: Spec, threads: int) -> None:
     while True:
-        take_back_dead(study)
+        fail_dead(study)
         if begun := next_trial(study, spec):
             try:
                 _train(study, spec, *begun, threads)
@@ -97,14 +107,14 @@ def _train(
         with signs_of_life(trial):
             training: Training | None = train(spec.words(flags), watch, threads)
     except UpdateFinishedTrialError:
-        raise
+        raise  # nobody's trial any more
     except (InputError, DivergedError) as error:
         if isinstance(error, InputError) and not _trained(study):
-            take_back(study, trial)
+            study.tell(trial, state=TrialState.FAIL)
             raise InputError(f"{spec.path}: {_said(flags)}: {error}") from None
         training, ended = None, str(error)
     except BaseException:  # asked to end
-        take_back(study, trial)
+        study.tell(trial, state=TrialState.FAIL)
         raise
     if training is not None:
         ended = "pruned" if training.stopped else "finished"
