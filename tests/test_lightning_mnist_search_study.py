@@ -107,7 +107,8 @@ def test_of_two_that_choose_the_same_one_steps_back(
 ) -> None:
     """The other worker writes its choice between our asking and our looking."""
     other = open_study(spec, str(tmp_path / "journal.log"))
-    draw, raced = type(spec.space).draw, []
+    draw = type(spec.space).draw
+    raced: list[Any] = []
 
     def race(space: Any, pick: Any) -> Any:
         flags = draw(space, pick)

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from optuna.distributions import (
@@ -19,12 +20,7 @@ Draw = Callable[[str, BaseDistribution], Any]
 """The value of a parameter, by its name and what it may be."""
 Flags = dict[str, str]
 """Values as they are written on the command line, by flag."""
-NUMBERS = {
-    "range": lambda low, high: FloatDistribution(float(low), float(high)),
-    "log": lambda low, high: FloatDistribution(float(low), float(high), log=True),
-    "integers": lambda low, high: IntDistribution(_whole(low), _whole(high)),
-}
-KINDS = ("choices", *NUMBERS, "layers")
+KINDS = ("choices", "range", "log", "integers", "layers")
 EXPECTED = (
     "expected one of choices: [A, B], range: [LOW, HIGH], log: [LOW, HIGH], integers: [LOW, HIGH] "
     "and layers: {width: ..., depth: ...}"
@@ -110,7 +106,7 @@ class Space:
     def samples(self) -> Iterator[Flags]:
         """Recipes in which every choice is made once, and every number is lowest and highest."""
         for place in range(max(2, self.most_choices())):
-            yield self.draw(lambda _, values, place=place: _at(values, place))
+            yield self.draw(partial(_at, place))
 
     def most_choices(self) -> int:
         """Of all choices, those of branches included, the number of the largest."""
@@ -184,12 +180,18 @@ def _parameter(flag: str, name: str, kind: str, value: Any, where: str) -> Param
         return _choices(flag, name, value, where)
     try:
         low, high = value
-        return Parameter(flag, name, NUMBERS[kind](low, high), {})
-    except (TypeError, ValueError, KeyError) as error:
+        return Parameter(flag, name, _numbers(kind, low, high), {})
+    except (TypeError, ValueError) as error:
         raise InputError(
             f"{where}.{kind} is {_said(value)}; expected [LOW, HIGH], numbers of which the second "
             f"is the larger{', both above 0' if kind == 'log' else ''} ({error})"
         ) from None
+
+
+def _numbers(kind: str, low: Any, high: Any) -> BaseDistribution:
+    if kind == "integers":
+        return IntDistribution(_whole(low), _whole(high))
+    return FloatDistribution(float(low), float(high), log=kind == "log")
 
 
 def _choices(flag: str, name: str, value: Any, where: str) -> Parameter:
@@ -223,7 +225,7 @@ def _check_whole(part: Parameter, least: int, where: str) -> None:
         )
 
 
-def _at(values: BaseDistribution, place: int) -> Any:
+def _at(place: int, name: str, values: BaseDistribution) -> Any:
     if isinstance(values, CategoricalDistribution):
         return values.choices[place % len(values.choices)]
     assert isinstance(values, FloatDistribution | IntDistribution)

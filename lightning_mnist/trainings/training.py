@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import yaml
-from jsonargparse import ArgumentError, Namespace
+from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -110,7 +110,8 @@ class UntestedCLI(DigitsCLI):
         """The recipe is that of `fit`; what a run leaves behind is left out."""
         super().before_instantiate_classes()
         self.run_dir = None
-        self.config.fit.trainer.update(Namespace(LEAVES_NOTHING))
+        for name, value in LEAVES_NOTHING.items():
+            self.config.fit.trainer[name] = value
 
     def instantiate_classes(self) -> None:
         """Share the digits with the trainings before this one."""
