@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -20,7 +22,7 @@ from lightning_mnist.compare.report import settings, summarise
 from lightning_mnist.compare.runs import Run, kept
 from lightning_mnist.compare.statistics import differences, holm
 from lightning_mnist.datamodule import DigitsDataModule
-from tests.conftest import ROOT, SLOW, Here
+from tests.conftest import ROOT, SLOW, Here, mostly_slow
 
 IMAGES = 5000
 
@@ -244,3 +246,35 @@ def test_killed_a_comparison_goes_on_with_two_processes(
     assert done.returncode == 0, done.stderr
     assert "kept from before" in done.stdout
     assert len(figures(tmp_path / "runs" / "compare")["runs"]) == 6
+
+
+RECIPES = sorted(path.stem for path in (ROOT / "configs" / "compare").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", mostly_slow(RECIPES, "optimizer-nesterov", "regularizer-all"))
+def test_every_recipe_is_valid_and_says_what_it_means(name: str) -> None:
+    from lightning_mnist.trainings.training import resolve
+
+    recipe = ROOT / "configs" / "compare" / f"{name}.yaml"
+    resolved = yaml.safe_load(resolve(["-c", str(recipe), "--data.source", "digits"]).recipe)
+
+    def assert_part_of(part: object, whole: object) -> None:
+        if isinstance(part, dict):
+            assert isinstance(whole, dict)
+            for key, value in part.items():
+                assert_part_of(value, whole[key])
+        else:
+            assert part == whole
+
+    assert_part_of(yaml.safe_load(recipe.read_text()), resolved)
+
+
+def test_the_depths_are_compared_at_equal_cost() -> None:
+    sizes = []
+    for path in (ROOT / "configs" / "compare").glob("depth-*.yaml"):
+        hidden = yaml.safe_load(path.read_text())["model"]["hidden"]
+        assert path.stem == f"depth-{len(hidden)}x{hidden[0]}"
+        widths = [784, *hidden, 10]
+        sizes.append(sum((a + 1) * b for a, b in pairwise(widths)))
+    assert len(sizes) == 4
+    assert max(sizes) / min(sizes) < 1.005

@@ -219,6 +219,16 @@ def test_a_file_that_is_no_journal_is_said(spec: Spec, tmp_path: Path) -> None:
         open_study(spec, str(tmp_path / "notes.txt"))
 
 
+def test_other_machines_may_have_the_data_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"{FINITE}\n")
+    others = (["--data.root", "/a"], ["--data.root=/b", "--threads", "2"], ["--model.init=torch"])
+    here, there, other = (
+        read_spec(path, ["--model.dropout", "0.1", *flags]).identity() for flags in others
+    )
+    assert here == there != other
+
+
 def test_a_storage_with_another_search_is_refused_and_more_trials_are_not(
     study: optuna.Study, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from optuna.pruners import BasePruner
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.search.space import Flags, Space, read_space
-from lightning_mnist.trainings.flags import OF_A_RUN, names_of
+from lightning_mnist.trainings.flags import OF_A_RUN, names_of, without
 
 DEFAULTS = {
     "recipe": {},
@@ -23,6 +23,8 @@ DEFAULTS = {
     "seed": 0,
 }
 """What a search file may hold."""
+OF_A_MACHINE = ("data.source", "data.root", "threads", "trainer.accelerator", "trainer.devices")
+"""Flags that may differ from worker to worker; the data themselves are compared."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,10 @@ class Spec:
         return _pruner(given, f"{self.path}: pruner")
 
     def identity(self) -> str:
-        """What must not change while a search goes on; where the data lie may."""
+        """What must not change while a search goes on; the machine may."""
         fixed = {key: self.given[key] for key in ("recipe", "space", "epochs")}
-        return json.dumps({**fixed, "flags": self.flags}, sort_keys=True, default=str)
+        flags = without(self.flags, OF_A_MACHINE)
+        return json.dumps({**fixed, "flags": flags}, sort_keys=True, default=str)
 
 
 def read_spec(path: Path, flags: Sequence[str]) -> Spec:

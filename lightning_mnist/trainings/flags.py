@@ -1,7 +1,7 @@
 """What the commands of many trainings have in common on the command line."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lightning_mnist.errors import InputError
@@ -20,6 +20,18 @@ def at_least_1(text: str) -> int:
 def names_of(words: Iterable[str]) -> set[str]:
     """The flags among the words of a command line, without dashes and values."""
     return {word.partition("=")[0].lstrip("-") for word in words if word.startswith("-")}
+
+
+def without(words: Sequence[str], names: Iterable[str]) -> list[str]:
+    """The words of a command line without some flags and their values."""
+    left: list[str] = []
+    left_out = False
+    for word in words:
+        if word.startswith("--"):
+            left_out = word.partition("=")[0].lstrip("-") in names
+        if not left_out:
+            left.append(word)
+    return left
 
 
 def refuse(words: Iterable[str], *others: str) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
+from multiprocessing.queues import SimpleQueue
 from typing import Any
 
 from lightning_mnist.errors import InputError
@@ -44,11 +45,12 @@ def run(work: Work, arguments: tuple[Any, ...], count: int) -> int:
     if count == 1:
         return guarded(work, *arguments)
     context = multiprocessing.get_context("spawn")
+    errors = context.SimpleQueue()
     processes = [
-        context.Process(target=_in_a_child, args=(work, *arguments), daemon=True)
+        context.Process(target=_in_a_child, args=(errors, work, *arguments), daemon=True)
         for _ in range(count)
     ]
-    return guarded(_watch, processes)
+    return guarded(_watch, processes, errors)
 
 
 def guarded(work: Callable[..., int | None], *arguments: Any) -> int:
@@ -60,12 +62,11 @@ def guarded(work: Callable[..., int | None], *arguments: Any) -> int:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
     except StoppedError as error:
-        if multiprocessing.parent_process() is None:
-            print(f"\n{error}; the same command goes on", file=sys.stderr, flush=True)
+        print(f"\n{error}; the same command goes on", file=sys.stderr, flush=True)
         return error.exit_code
 
 
-def _watch(processes: list[SpawnProcess]) -> int:
+def _watch(processes: list[SpawnProcess], errors: SimpleQueue[str]) -> None:
     """Wait for all; where one fails, end the others."""
     for process in processes:
         process.start()
@@ -76,8 +77,7 @@ def _watch(processes: list[SpawnProcess]) -> int:
             for process in [p for p in waiting if p.exitcode is not None]:
                 waiting.remove(process)
                 if process.exitcode:
-                    return _failed(process.exitcode)
-        return 0
+                    raise _failure(process.exitcode, errors)
     finally:
         for process in processes:
             process.terminate()
@@ -85,23 +85,30 @@ def _watch(processes: list[SpawnProcess]) -> int:
             process.join()
 
 
-def _failed(code: int) -> int:
-    if code > 0:  # it has said why
-        return code
-    name = signal.Signals(-code).name
-    print(
-        f"error: a worker was ended by {name}, by the system where memory ran out; the same "
-        "command goes on, with fewer --workers if need be",
-        file=sys.stderr,
-        flush=True,
-    )
-    return 1
+def _failure(code: int, errors: SimpleQueue[str]) -> InputError | StoppedError:
+    """Why a process has ended with `code`; of several that say the same one is heard."""
+    if code > 128:
+        return StoppedError(code - 128)
+    if code < 0:
+        return InputError(
+            f"a worker was ended by {signal.Signals(-code).name}, by the system where memory ran "
+            "out; the same command goes on, with fewer --workers if need be"
+        )
+    said = "a worker has failed; what it said is above"
+    return InputError(said if errors.empty() else errors.get())
 
 
-def _in_a_child(work: Work, *arguments: Any) -> None:
+def _in_a_child(errors: SimpleQueue[str], work: Work, *arguments: Any) -> None:
     print_anything()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.exit(guarded(work, *arguments))
+    try:
+        with handled_by(stop):
+            work(*arguments)
+    except InputError as error:
+        errors.put(str(error))
+        sys.exit(1)
+    except StoppedError as error:
+        sys.exit(error.exit_code)
 
 
 def _end_with_parent() -> None:

@@ -129,7 +129,13 @@ class UntestedCLI(DigitsCLI):
         torch.set_num_threads(min(torch.get_num_threads(), self.most_threads))
 
     def after_fit(self) -> None:
-        """Read training images as validation images are read."""
+        """Read training images as validation images are read.
+
+        Raises:
+            InputError: no validation images are read.
+        """
+        if not self.watched.history or "val_accuracy" not in self.watched.history[-1]:
+            raise InputError("the training's last epoch validates nothing; expected that it does")
         loader = self.datamodule.learned_dataloader()
         (scores,) = self.trainer.validate(self.model, dataloaders=loader, verbose=False)
         self.train_accuracy = scores["val_accuracy"]
@@ -160,8 +166,6 @@ def train(flags: Sequence[str], watch: Watch = lambda row: False, threads: int =
     build = partial(UntestedCLI, watch=watch, threads=threads)
     with _quietly(), _said_as_input():
         cli = open_cli(build, ["fit", *flags], exit_on_error=False)
-    if not cli.watched.history or "val_accuracy" not in cli.watched.history[-1]:
-        raise InputError("the last epoch of the training validates nothing; expected that it does")
     return Training(
         recipe=yaml.safe_load(cli.recipe),
         data=cli.datamodule.description,
