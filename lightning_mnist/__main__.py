@@ -1,6 +1,7 @@
 """``python -m lightning_mnist``: answers ``--help`` at once, and hands everything else on."""
 
 import sys
+from importlib import import_module
 
 from lightning_mnist import lean_imports, threads
 
@@ -14,6 +15,8 @@ commands:
   validate   score a checkpoint on the validation images that it was not trained on
   test       score a checkpoint on the test images
   predict    read your own pictures of digits with a checkpoint
+  search     find a better recipe on the validation images, many trainings long
+  compare    train several recipes with several seeds; which differences are real?
   augment    draw what each augmentation does, to look at
   export     write the digits as an .npz file that other programs read
 
@@ -27,7 +30,15 @@ examples:
 
 Every flag of a command: python -m lightning_mnist COMMAND --help
 """
-COMMANDS = ("fit", "validate", "test", "predict", "augment", "export")
+TRAINER = ("fit", "validate", "test", "predict")
+"""What Lightning's command line does."""
+OTHERS = {
+    "search": "lightning_mnist.search.command",
+    "compare": "lightning_mnist.compare.command",
+    "augment": "lightning_mnist.preview",
+    "export": "lightning_mnist.export",
+}
+"""Where the ``main`` of each other command is."""
 
 
 def main() -> int:
@@ -36,21 +47,17 @@ def main() -> int:
     if command in ("-h", "--help"):
         print(HELP, end="")
         return 0
-    if command not in COMMANDS:
+    if command not in (*TRAINER, *OTHERS):
+        known = ", ".join((*TRAINER, *OTHERS))
         print(
-            f"error: unknown command {command!r}; expected one of {', '.join(COMMANDS)}, or --help",
+            f"error: unknown command {command!r}; expected one of {known}, or --help",
             file=sys.stderr,
         )
         return 2
-    if command == "augment":
-        from lightning_mnist.preview import main as preview
-
-        return preview(sys.argv[2:])
-    if command == "export":
-        from lightning_mnist.export import main as export
-
-        return export(sys.argv[2:])
     threads.wait_passively()
+    if command in OTHERS:
+        code: int = import_module(OTHERS[command]).main(sys.argv[2:])
+        return code
     with lean_imports.without_garbage():
         lean_imports.import_torchmetrics()
         from lightning_mnist.command import main as run

@@ -28,6 +28,29 @@ from parity.run_record import (
 HISTORY_FILE = "history.csv"
 
 
+class EpochClock:
+    """Times an epoch, and says what it came to."""
+
+    def start(self, trainer: Trainer) -> None:
+        """Start the clock, and note the learning rate that the epoch uses."""
+        self._started = time.perf_counter()
+        self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def row(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
+        """The epoch's entry in the history, validation included; every rank must take part."""
+        assert isinstance(pl_module, DigitClassifier)
+        metrics = trainer.callback_metrics
+        validated = {name: metrics[name] for name in metrics if name.startswith("val_")}
+        scores = {**pl_module.train_scores(), **validated}
+        return {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            "learning_rate": self._learning_rate,
+            "seconds": time.perf_counter() - self._started,
+            **{name: value.item() for name, value in scores.items()},
+        }
+
+
 class RunRecorder(Callback):
     """Fills the run directory: see `parity.run_record` for the contract.
 
@@ -51,8 +74,8 @@ class RunRecorder(Callback):
         self.seed = seed
         self.history: list[dict[str, float]] = []
         self.record: RunRecord | None = None
-        self._epoch_started = self._phase_started = 0.0
-        self._learning_rate = 0.0
+        self._phase_started = 0.0
+        self._clock = EpochClock()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Open the run directory and leave the record of a run that has not finished.
@@ -108,25 +131,12 @@ class RunRecorder(Callback):
         self._phase_started = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the epoch's clock and note the learning rate that it uses."""
-        self._epoch_started = time.perf_counter()
-        self._learning_rate = trainer.optimizers[0].param_groups[0]["lr"]
+        """Start the epoch's clock."""
+        self._clock.start(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the epoch to the history, validation included."""
-        assert isinstance(pl_module, DigitClassifier)
-        metrics = trainer.callback_metrics
-        validated = {name: metrics[name] for name in metrics if name.startswith("val_")}
-        scores = {**pl_module.train_scores(), **validated}
-        self.history.append(
-            {
-                "epoch": trainer.current_epoch + 1,
-                "step": trainer.global_step,
-                "learning_rate": self._learning_rate,
-                "seconds": time.perf_counter() - self._epoch_started,
-                **{name: value.item() for name, value in scores.items()},
-            }
-        )
+        self.history.append(self._clock.row(trainer, pl_module))
         if trainer.is_global_zero:
             self._save(pl_module)
             with (

@@ -3,6 +3,8 @@
 import logging
 import sys
 import warnings
+from collections.abc import Callable
+from typing import TypeVar
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import ArgsType
@@ -21,6 +23,7 @@ from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
 
+Kind = TypeVar("Kind", bound=DigitsCLI)
 TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0}
 UNSAID = (
     "\U0001f4a1 Tip:",
@@ -37,18 +40,32 @@ class BuiltCLI(DigitsCLI):
         pass
 
 
-def open_cli(kind: type[DigitsCLI], args: ArgsType) -> DigitsCLI:
-    """The command line of `args`, or of the process, on our model and our data."""
+def open_cli(kind: Callable[..., Kind], args: ArgsType, *, exit_on_error: bool = True) -> Kind:
+    """The command line of `args`, or of the process, on our model and our data.
+
+    Raises:
+        ArgumentError: flags cannot be parsed, and this is not to exit the process.
+    """
+    on_error = {"exit_on_error": exit_on_error}
     return kind(
         DigitClassifier,
         DigitsDataModule,
         save_config_callback=None,
         trainer_defaults=TRAINER_DEFAULTS,
         parser_class=OneSentenceParser,
-        parser_kwargs={"prog": "python -m lightning_mnist"},
+        parser_kwargs={"prog": "python -m lightning_mnist", **on_error, "fit": on_error},
         seed_everything_default=0,
         args=args,
     )
+
+
+def leave_out_noise() -> None:
+    """Pass over warnings that say nothing to whoever trains."""
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 on torch 2.13
+    # What is logged has been reduced already, with each image counted once.
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
+    # A resumed run goes on in its own folder; any other run is refused there.
+    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
 
 
 def main(args: ArgsType = None) -> int:
@@ -60,11 +77,7 @@ def main(args: ArgsType = None) -> int:
         that cannot be parsed exit with 2.
     """
     print_anything()
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 on torch 2.13
-    # What is logged has been reduced already, with each image counted once.
-    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
-    # A resumed run goes on in its own folder; any other run is refused there.
-    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+    leave_out_noise()
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: not record.getMessage().startswith(UNSAID)
     )

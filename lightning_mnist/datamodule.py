@@ -50,6 +50,8 @@ class DigitsDataModule(LightningDataModule):
         self.batch_size = batch_size
         self.val_size = val_size
         self.seed = seed
+        self.digits: sources.RawDigits | None = None
+        """What `setup` splits; it reads them where nobody has given them."""
         self.description: dict[str, Any] = {}
         """For the run record, after `setup`: name, sha256, number of images in each part."""
         self.steps_per_execution = 1
@@ -64,7 +66,7 @@ class DigitsDataModule(LightningDataModule):
         """Read the digits, split off the validation part, put the tensors on the device."""
         if self.description:
             return
-        digits = sources.load(self.source, self.root)
+        digits = self.digits or sources.load(self.source, self.root)
         labels = digits.train_labels
         val_size = round(len(labels) / 12) if self.val_size is None else self.val_size
         train_ids, val_ids = stratified_split(labels, val_size, self.seed)
@@ -116,6 +118,11 @@ class DigitsDataModule(LightningDataModule):
     def val_dataloader(self) -> BatchLoader:
         """In the order of the file."""
         return self._evaluation_loader(self._train_tensors, self.val_ids)
+
+    def learned_dataloader(self) -> BatchLoader:
+        """Some of the images to learn, about as many as validate, to be read as those are."""
+        every = max(1, len(self.train_ids) // max(1, len(self.val_ids)))
+        return self._evaluation_loader(self._train_tensors, self.train_ids[::every])
 
     def test_dataloader(self) -> BatchLoader:
         """In the order of the file."""

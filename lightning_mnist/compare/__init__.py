@@ -1,0 +1,1 @@
+"""``python -m lightning_mnist compare``: several recipes, several seeds, and what is real."""

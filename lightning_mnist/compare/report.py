@@ -1,0 +1,158 @@
+"""What a comparison leaves: its figures as JSON, a picture, a page, and a table."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from lightning_mnist.compare.pictures import draw
+from lightning_mnist.compare.runs import Run
+from lightning_mnist.compare.statistics import LEVEL, Difference, differences
+from lightning_mnist.terminal import show
+from lightning_mnist.trainings.page import command_line, inline, versions, write_page
+from parity.run_record import finite, written_whole
+
+FIGURES, PICTURE, PAGE = "compare.json", "compare.png", "compare.html"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A recipe over its seeds; accuracies in 0..1, on the validation images unless said.
+
+    Attributes:
+        name: Of the recipe.
+        seeds: How many were trained to their end.
+        failed: How many were not.
+        mean: Of the accuracies, None without any.
+        deviation: Of the accuracies from seed to seed, None with fewer than two.
+        train: Mean accuracy on training images.
+        gap: Mean of training less validation.
+        seconds: Mean of a training.
+        parameters: Of the network.
+    """
+
+    name: str
+    seeds: int
+    failed: int
+    mean: float | None
+    deviation: float | None
+    train: float | None
+    gap: float | None
+    seconds: float | None
+    parameters: int
+
+
+def summarise(name: str, runs: Sequence[Run]) -> Summary:
+    """The figures of a recipe; its order of seeds does not matter."""
+    done = [run for run in runs if run.finished]
+
+    def mean(values: list[float]) -> float | None:
+        return float(np.mean(values)) if values else None
+
+    accuracies = [run.accuracy for run in done]
+    return Summary(
+        name=name,
+        seeds=len(done),
+        failed=len(runs) - len(done),
+        mean=mean(accuracies),
+        deviation=float(np.std(accuracies, ddof=1)) if len(done) > 1 else None,
+        train=mean([run.train_accuracy for run in done if run.train_accuracy is not None]),
+        gap=mean([run.gap for run in done]),
+        seconds=mean([run.seconds for run in done]),
+        parameters=max((run.parameters for run in done), default=0),
+    )
+
+
+def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
+    """Write the files into `out`, and show the table.
+
+    Args:
+        runs: Of each recipe, in the order of the seeds.
+        out: A folder.
+    """
+    summaries = [summarise(name, of_it) for name, of_it in runs.items()]
+    summaries.sort(key=lambda summary: -(summary.mean or 0.0))
+    whole = {n: [r.accuracy for r in of_it] for n, of_it in runs.items() if _finished(of_it)}
+    data = next(iter(runs.values()))[0].data
+    pairs = differences(whole, data["val"])
+    run = {"command": command_line(), "versions": versions("scipy"), "data": data}
+    described = {
+        **run,
+        "level": LEVEL,
+        "recipes": [vars(summary) for summary in summaries],
+        "differences": [vars(pair) for pair in pairs],
+        "runs": [_describe(run) for of_it in runs.values() for run in of_it],
+    }
+    with written_whole(out / FIGURES) as path:
+        text = json.dumps(finite(described), indent=1, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+    picture = draw(runs, [summary.name for summary in summaries])
+    with written_whole(out / PICTURE) as path:
+        path.write_bytes(picture)
+    recipes = {name: of_it[0].recipe for name, of_it in runs.items()}
+    write_page(
+        out / PAGE,
+        "compare/compare.html.j2",
+        **run,
+        level=LEVEL,
+        summaries=summaries,
+        pairs=pairs,
+        left_out=[name for name in runs if name not in whole],
+        picture=inline(picture),
+        settings=settings(recipes),
+        names=list(runs),
+    )
+    _show(summaries, pairs, out)
+
+
+def settings(recipes: Mapping[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """The flags in which recipes differ: the value of each, in their order."""
+    flat = [_flat(recipe) for recipe in recipes.values()]
+    names = dict.fromkeys(name for flags in flat for name in flags)
+    values = {name: [str(flags.get(name, "-")) for flags in flat] for name in names}
+    return {name: row for name, row in values.items() if len(set(row)) > 1}
+
+
+def _flat(recipe: dict[str, Any], below: str = "") -> dict[str, Any]:
+    flags: dict[str, Any] = {}
+    for key, value in recipe.items():
+        name = below if key in ("class_path", "init_args") else f"{below}.{key}".lstrip(".")
+        flags |= _flat(value, name) if isinstance(value, dict) and value else {name: value}
+    return flags
+
+
+def _finished(runs: Sequence[Run]) -> bool:
+    return all(run.finished for run in runs)
+
+
+def _describe(run: Run) -> dict[str, Any]:
+    left_out = ("recipe", "data")
+    return {name: value for name, value in vars(run).items() if name not in left_out}
+
+
+def _show(summaries: Sequence[Summary], pairs: Sequence[Difference], out: Path) -> None:
+    table = Table(title="on the validation images", title_justify="left")
+    table.add_column("recipe")
+    for column in ("seeds", "mean", "deviation", "training", "gap", "parameters", "seconds"):
+        table.add_column(column, justify="right")
+    for row in summaries:
+        shares = (row.mean, row.deviation, row.train, row.gap)
+        said = [str(row.seeds), *("-" if s is None else f"{s:.2%}" for s in shares)]
+        seconds = "-" if row.seconds is None else f"{row.seconds:.1f}"
+        table.add_row(row.name, *said, f"{row.parameters:,}", seconds)
+    console = Console()
+    show(table, console)
+    real = [pair for pair in pairs if pair.real]
+    for pair in real:
+        print(
+            f"{pair.first} is better than {pair.second}: by {100 * pair.mean:.2f} points, "
+            f"p = {pair.p:.2g}"
+        )
+    if pairs and not real:
+        print("no difference is real: more --seeds would tell smaller ones")
+    print(out / PAGE)

@@ -1,0 +1,100 @@
+"""The trainings of a comparison: one a recipe and seed, each kept in a file once it is done."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lightning_mnist.errors import InputError
+from parity.run_record import finite, known, written_whole
+
+FOLDER = "runs"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one training came to.
+
+    Attributes:
+        name: Of its recipe.
+        seed: Of the split, the initial weights, the order of the images, and dropout.
+        recipe: The resolved recipe.
+        data: Name, sha256 and sizes of what it was trained on.
+        ended: "finished", or why it could not be trained to its end.
+        parameters: Trainable numbers.
+        train_accuracy: Of the trained network on training images, without augmentation and dropout.
+        history: One mapping an epoch.
+    """
+
+    name: str
+    seed: int
+    recipe: dict[str, Any]
+    data: dict[str, Any]
+    ended: str = "finished"
+    parameters: int = 0
+    train_accuracy: float | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was trained to its end."""
+        return self.ended == "finished"
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the validation images that are read right after the last epoch."""
+        return self.history[-1]["val_accuracy"]
+
+    @property
+    def gap(self) -> float:
+        """How much better training images are read than validation images."""
+        assert self.train_accuracy is not None
+        return self.train_accuracy - self.accuracy
+
+    @property
+    def seconds(self) -> float:
+        """All epochs, validation included."""
+        return sum(row["seconds"] for row in self.history)
+
+    def save(self, out: Path) -> None:
+        """Write it, whole or not at all."""
+        path = _file(out, self.name, self.seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as temporary:
+            text = json.dumps(finite(vars(self)), indent=1, allow_nan=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def kept(out: Path, name: str, seed: int) -> Run | None:
+    """The run of a recipe and seed that an earlier command has left, if it can be read."""
+    try:
+        values = json.loads(_file(out, name, seed).read_text(encoding="utf-8"))
+        values["history"] = known(values["history"])
+        return msgspec.convert(values, Run)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def named(paths: Sequence[Path]) -> dict[str, Path]:
+    """Recipes by the names of their files.
+
+    Raises:
+        InputError: two have the same name, or one is no file.
+    """
+    names: dict[str, Path] = {}
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"-c {path}: no such file; expected a recipe of fit")
+        if (other := names.setdefault(path.stem, path)) is not path:
+            raise InputError(
+                f"-c {other} and -c {path}: both are called {path.stem}; rename one, or give each "
+                "once"
+            )
+    return names
+
+
+def _file(out: Path, name: str, seed: int) -> Path:
+    return out / FOLDER / f"{name}-seed{seed}.json"

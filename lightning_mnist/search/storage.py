@@ -1,0 +1,85 @@
+"""Where a search keeps its trials: a journal, or any database that Optuna knows."""
+
+import json
+import os
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from sqlalchemy.exc import SQLAlchemyError
+
+from lightning_mnist.errors import InputError
+from lightning_mnist.search.spec import Spec
+
+IDENTITY = "search"
+"""The study's attribute that says what is searched."""
+
+
+def open_study(spec: Spec, where: str) -> optuna.Study:
+    """Open the study of a search, or begin it.
+
+    Args:
+        spec: What is searched.
+        where: The path of a journal, or the URL of a database.
+
+    Raises:
+        InputError: it cannot be opened, or holds another search.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        study = optuna.create_study(
+            study_name=spec.name,
+            storage=_storage(where),
+            direction="maximize",
+            pruner=spec.pruner(),
+            load_if_exists=True,
+        )
+        former = study.user_attrs.get(IDENTITY)
+        if former is None:
+            study.set_user_attr(IDENTITY, spec.identity())
+    except (OSError, ValueError, ImportError, KeyError, SQLAlchemyError) as error:
+        why = " ".join(str(error).split())
+        raise InputError(
+            f"--storage {where}: cannot be opened ({type(error).__name__}: {why[:300]}); expected "
+            "the path of a journal, or the URL of a database that Optuna can use, such as "
+            "sqlite:///search.db"
+        ) from None
+    if former not in (None, spec.identity()):
+        raise InputError(
+            f"--storage {where}: holds another search named {spec.name}, with another "
+            f"{_differs(str(former), spec.identity())}; rename the search file, or give a new "
+            "--out or --storage"
+        )
+    return study
+
+
+def _storage(where: str) -> BaseStorage:
+    if "://" in where:
+        return RDBStorage(where)
+    # The lock is released by force where its owner was killed; a relative path would not do.
+    path = Path(where).resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = JournalFileOpenLock(str(path))
+    backend = JournalFileBackend(str(path), lock)
+    _mend(path, lock)
+    return JournalStorage(backend)
+
+
+def _mend(path: Path, lock: JournalFileOpenLock) -> None:
+    """Take off half a line that a machine has left as it went down; Optuna would add to it."""
+    lock.acquire()
+    try:
+        with path.open("rb+") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 2**20))
+            tail = file.read()
+            if tail and not tail.endswith(b"\n"):
+                file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
+    finally:
+        lock.release()
+
+
+def _differs(former: str, now: str) -> str:
+    one, other = json.loads(former), json.loads(now)
+    return ", ".join(key for key in other if one.get(key) != other[key])

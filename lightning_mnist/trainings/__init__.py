@@ -1,0 +1,1 @@
+"""Many trainings in one process, or in several at once, none of which looks at the test set."""
