@@ -16,6 +16,7 @@ commands:
   predict    read your own pictures of digits with a checkpoint
   augment    draw what each augmentation does, to look at
   export     write the digits as an .npz file that other programs read
+  runs       list, show, compare and remove what has been run
 
 examples:
   python -m lightning_mnist fit
@@ -23,11 +24,12 @@ examples:
   python -m lightning_mnist fit -c configs/keras_match.yaml --data.source mnist --data.root DIR
   python -m lightning_mnist fit --model.hidden '[800]' --optimizer SGD --optimizer.lr 0.1
   python -m lightning_mnist test --ckpt_path runs/NAME/checkpoints/best.ckpt
+  python -m lightning_mnist runs --sort accuracy
   python -m lightning_mnist predict --ckpt_path BEST.ckpt --images 'photos/*.jpg'
 
 Every flag of a command: python -m lightning_mnist COMMAND --help
 """
-COMMANDS = ("fit", "validate", "test", "predict", "augment", "export")
+COMMANDS = ("fit", "validate", "test", "predict", "augment", "export", "runs")
 
 
 def main() -> int:
@@ -50,6 +52,10 @@ def main() -> int:
         from lightning_mnist.export import main as export
 
         return export(sys.argv[2:])
+    if command == "runs":
+        from lightning_mnist.runs.command import main as runs
+
+        return runs(sys.argv[2:])
     threads.wait_passively()
     with lean_imports.without_garbage():
         lean_imports.import_torchmetrics()
