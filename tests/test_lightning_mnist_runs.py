@@ -1,6 +1,7 @@
 """Runs that are there: listed, shown, compared, removed, whatever state their records are in."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -108,7 +109,7 @@ def test_a_foreign_record_of_few_words_is_listed(
 
 def test_a_state_says_what_became_of_a_run(tmp_path: Path) -> None:
     me = Provenance.here()
-    states = {
+    states: dict[str, dict[str, Any]] = {
         "running": {"provenance": me},
         "stopped: its process has ended without a word": {
             "provenance": replace(me, process=2**22 + 1)
@@ -243,7 +244,12 @@ def test_hundreds_of_runs_are_each_read_once(
         (tmp_path / "runs" / str(number) / RECORD_FILE).write_text(text)
     read: list[Path] = []
     load = RunRecord.load
-    monkeypatch.setattr(RunRecord, "load", lambda path: read.append(path) or load(path))
+
+    def counting(path: Path) -> RunRecord:
+        read.append(path)
+        return load(path)
+
+    monkeypatch.setattr(RunRecord, "load", counting)
     assert len(here("runs").out.splitlines()) == 501
     assert len(read) == 500
 
@@ -269,9 +275,13 @@ def test_columns_line_up() -> None:
 
 def test_provenance_names_the_commit_and_whether_all_is_in_it(tmp_path: Path) -> None:
     def git(*words: str) -> None:
+        found = shutil.which("git")
+        assert found is not None
         who = ("-c", "user.name=a", "-c", "user.email=a@b")
-        subprocess.run(  # noqa: S607
-            ["git", "-C", str(tmp_path), *who, *words], check=True, capture_output=True
+        subprocess.run(
+            [found, "-C", str(tmp_path), *who, *words],
+            check=True,
+            capture_output=True,
         )
 
     file = tmp_path / "code.py"
