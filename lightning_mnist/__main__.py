@@ -15,7 +15,7 @@ commands:
   test       score a checkpoint on the test images
   predict    read your own pictures of digits with a checkpoint
   augment    draw what each augmentation does, to look at
-  export     write the digits as an .npz file that other programs read
+  export     write a model as onnx, torchscript, safetensors or a page; or the digits
   runs       list, show, compare and remove what has been run
 
 examples:
@@ -25,6 +25,7 @@ examples:
   python -m lightning_mnist fit --model.hidden '[800]' --optimizer SGD --optimizer.lr 0.1
   python -m lightning_mnist test --ckpt_path runs/NAME/checkpoints/best.ckpt
   python -m lightning_mnist runs --sort accuracy
+  python -m lightning_mnist export --ckpt_path BEST.ckpt --to page
   python -m lightning_mnist predict --ckpt_path BEST.ckpt --images 'photos/*.jpg'
 
 Every flag of a command: python -m lightning_mnist COMMAND --help
@@ -49,7 +50,7 @@ def main() -> int:
 
         return preview(sys.argv[2:])
     if command == "export":
-        from lightning_mnist.export import main as export
+        from lightning_mnist.export.command import main as export
 
         return export(sys.argv[2:])
     if command == "runs":
