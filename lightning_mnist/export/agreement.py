@@ -49,7 +49,7 @@ class Agreement:
         else:
             images = torch.from_numpy(digits.test_images)
         with torch.inference_mode():
-            said = torch.cat([answers(batch) for batch in images.split(EVALUATION_BATCH)])
+            said = torch.cat([answers(batch) for batch in torch.split(images, EVALUATION_BATCH)])
         own = trained.logits(images)
         largest = own.abs().max().item()
         difference = (said - own).abs().max().item()

@@ -70,7 +70,7 @@ def write_torchscript(trained: Trained, path: Path) -> Answers:
         warnings.simplefilter("ignore", DeprecationWarning)  # what was asked for is deprecated
         script = torch.jit.trace(trained.model, example)  # type: ignore[no-untyped-call]
         metadata = {"metadata.json": json.dumps(trained.metadata(), indent=2)}
-        torch.jit.save(script, str(path), _extra_files=metadata)  # type: ignore[no-untyped-call]
+        torch.jit.save(script, str(path), _extra_files=metadata)
         read = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
 
     def answers(images: Tensor) -> Tensor:

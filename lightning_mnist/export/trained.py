@@ -92,7 +92,7 @@ class Trained:
     def logits(self, images: Tensor) -> Tensor:
         """Images uint8 [N, 28, 28] to float32 [N, 10], a batch at a time."""
         with torch.inference_mode():
-            return torch.cat([self.model(batch) for batch in images.split(EVALUATION_BATCH)])
+            return torch.cat([self.model(batch) for batch in torch.split(images, EVALUATION_BATCH)])
 
     def metadata(self) -> dict[str, str]:
         """What a file of the model says of itself."""
