@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from lightning_mnist.__main__ import main as start
 from lightning_mnist.checkpoint import read_model
 from lightning_mnist.export import model as exporting
-from lightning_mnist.export.agreement import Answers
-from lightning_mnist.export.trained import Trained
+from lightning_mnist.export.agreement import Written
 from lightning_mnist.sources import RawDigits, load
+from lightning_mnist.trained import Trained
 from parity.run_record import RECORD_FILE, RunRecord
 from tests.conftest import Here, make_digits, write_npz
 
@@ -126,13 +126,13 @@ def test_the_hash_is_of_the_weights(run: Path) -> None:
 def test_a_file_that_answers_otherwise_is_not_written(
     run: Path, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong(trained: Trained, path: Path) -> Answers:
+    def wrong(trained: Trained, path: Path) -> Written:
         path.write_bytes(b"wrong")
 
         def answers(images: Tensor) -> Tensor:
             return trained.logits(images) + 1e-3
 
-        return answers
+        return Written(answers)
 
     monkeypatch.setitem(exporting.WRITERS, "onnx", wrong)
     target = tmp_path / "model.onnx"

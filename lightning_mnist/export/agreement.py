@@ -7,14 +7,29 @@ import torch
 from torch import Tensor
 
 from lightning_mnist.batches import EVALUATION_BATCH
-from lightning_mnist.export.trained import Trained
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.sources import RawDigits
+from lightning_mnist.trained import Trained
 
 Answers = Callable[[Tensor], Tensor]
 """Images uint8 [N, 28, 28] to logits float32 [N, 10]."""
 NOISE = 1_000
 """Images of noise that stand in for a test set that is not at hand."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that was written.
+
+    Attributes:
+        answers: What it answers.
+        remarks: What its card says beside the rest.
+        rounded: Whether its weights are not quite the checkpoint's.
+    """
+
+    answers: Answers
+    remarks: tuple[str, ...] = ()
+    rounded: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Mitchell et al., Model Cards for Model Reporting, 2019.
 from pathlib import Path
 
 from lightning_mnist.export.agreement import Agreement
-from lightning_mnist.export.trained import Trained
+from lightning_mnist.trained import Trained
 
 FORMS = {
     "onnx": "ONNX: `images` uint8 [N, 28, 28] in, `logits` float32 [N, 10] out, any N",

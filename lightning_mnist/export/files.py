@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lightning_mnist.errors import InputError
-from lightning_mnist.export.agreement import Answers
-from lightning_mnist.export.trained import Trained
+from lightning_mnist.export.agreement import Written
 from lightning_mnist.instruments import interchange, mlp_file
 from lightning_mnist.mnist_form import SIDE
+from lightning_mnist.trained import Trained
 
 
-def write_onnx(trained: Trained, path: Path) -> Answers:
+def write_onnx(trained: Trained, path: Path) -> Written:
     """Write an ONNX file: raw ``images`` in, ``logits`` out, any number of images at once.
 
     Raises:
@@ -48,10 +48,10 @@ def write_onnx(trained: Trained, path: Path) -> Answers:
     onnx.helper.set_model_props(model, trained.metadata())
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
-    return _onnx_answers(path)
+    return _onnx_session(path)
 
 
-def _onnx_answers(path: Path) -> Answers:
+def _onnx_session(path: Path) -> Written:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -60,10 +60,10 @@ def _onnx_answers(path: Path) -> Answers:
         logits: NDArray[np.float32] = session.run(["logits"], {"images": images.numpy()})[0]
         return torch.from_numpy(logits)
 
-    return answers
+    return Written(answers)
 
 
-def write_torchscript(trained: Trained, path: Path) -> Answers:
+def write_torchscript(trained: Trained, path: Path) -> Written:
     """Write a TorchScript file, with what is known of the model in ``metadata.json``."""
     example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
     with warnings.catch_warnings():
@@ -77,10 +77,10 @@ def write_torchscript(trained: Trained, path: Path) -> Answers:
         logits: Tensor = read(images)
         return logits
 
-    return answers
+    return Written(answers)
 
 
-def write_safetensors(trained: Trained, path: Path) -> Answers:
+def write_safetensors(trained: Trained, path: Path) -> Written:
     """Write the interchange format of ``parity convert``: weights and what rebuilds the network.
 
     Raises:
@@ -94,4 +94,4 @@ def write_safetensors(trained: Trained, path: Path) -> Answers:
         logits: Tensor = module(images)
         return logits
 
-    return answers
+    return Written(answers)

@@ -4,15 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lightning_mnist.errors import InputError
-from lightning_mnist.export.agreement import Agreement, Answers
+from lightning_mnist.export.agreement import Agreement, Written
 from lightning_mnist.export.card import card
 from lightning_mnist.export.files import write_onnx, write_safetensors, write_torchscript
-from lightning_mnist.export.trained import Trained
+from lightning_mnist.export.page import write_page
+from lightning_mnist.trained import Trained
 from parity.run_record import written_whole
 
 TOLERANCE = 1e-5
 """Between logits, relative to the largest where that is above 1: float32 in another order."""
-WRITERS: dict[str, Callable[[Trained, Path], Answers]] = {
+WRITERS: dict[str, Callable[[Trained, Path], Written]] = {
     "onnx": write_onnx,
     "torchscript": write_torchscript,
     "safetensors": write_safetensors,
@@ -42,19 +43,26 @@ def export_model(
     """
     trained = Trained.read(checkpoint)
     digits = trained.digits(source, root)
+    other = None if beside is None else Trained.read(beside)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(target) as path:
-            answers = WRITERS[form](trained, path)
-            agreement = Agreement.of(trained, answers, digits)
-            if not agreement.difference <= TOLERANCE * max(1.0, agreement.largest):
+            if form == "page":
+                written = write_page(trained, path, digits, other)
+            else:
+                written = WRITERS[form](trained, path)
+            agreement = Agreement.of(trained, written.answers, digits)
+            alike = agreement.difference <= TOLERANCE * max(1.0, agreement.largest)
+            if not (alike or written.rounded):
                 raise InputError(
                     f"{target}: answers otherwise than {checkpoint}, by {agreement.difference:.2g} "
                     f"at logits up to {agreement.largest:.3g}; nothing was written"
                 )
         described = target.with_name(f"{target.name}.md")
         with written_whole(described) as path:
-            path.write_text(card(form, trained, agreement, target), encoding="utf-8")
+            path.write_text(
+                card(form, trained, agreement, target, written.remarks), encoding="utf-8"
+            )
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error})") from error
     return [target, described]
