@@ -2,12 +2,14 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from parity.run_record import RunRecord, written_whole
+from parity.run_record import RunRecord, first_line, written_whole
 
 MODEL_FILE = "model.keras"
 
@@ -66,3 +68,14 @@ class Recorder(keras.callbacks.Callback):
             }
         )
         self.record.save(self.run_dir)
+
+
+@contextmanager
+def says_why_it_stops(record: RunRecord, run_dir: Path) -> Iterator[None]:
+    """Note in the record why a training ends before its time."""
+    try:
+        yield
+    except BaseException as error:
+        record.stopped = first_line(error)
+        record.save(run_dir)
+        raise

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from keras_reference.answers import answers
 from keras_reference.augmentation import augmented, layers
-from keras_reference.callbacks import MODEL_FILE, BestModel, Recorder
+from keras_reference.callbacks import MODEL_FILE, BestModel, Recorder, says_why_it_stops
 from keras_reference.cli import Pixels
 from keras_reference.compilation import compile_, schedule, targets
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
@@ -24,13 +24,8 @@ from keras_reference.guard import collapse_guard, look_at_test
 from keras_reference.model_file import load_model, on_raw_digits
 from keras_reference.network import build
 from keras_reference.views import chosen, score_views
-from parity.run_record import (
-    CONFIG_FILE,
-    RECORD_FILE,
-    RunRecord,
-    versions_of,
-    written_whole,
-)
+from parity.provenance import Provenance, versions_of
+from parity.run_record import CONFIG_FILE, RECORD_FILE, RunRecord, written_whole
 from parity.watch.alarm import Reaction
 from parity.watch.guard import Guard
 from parity.watch.symptoms import Symptoms
@@ -75,15 +70,13 @@ def fit(
         callbacks.append(collapse_guard(guard, digits, record.preprocessing, val_size))
     training.summary()
     started = time.perf_counter()
-    training.fit(
-        digits.x_train,
-        targets(digits.y_train, model),
-        epochs=trainer.max_epochs,
-        **loading(data, len(digits.y_train)),
-        callbacks=callbacks,
-    )
-    record.durations["fit"] = time.perf_counter() - started
-    _score(load_model(run_dir / MODEL_FILE), digits, record, run_dir, guard, names)
+    with says_why_it_stops(record, run_dir):
+        training.fit(
+            digits.x_train, targets(digits.y_train, model), epochs=trainer.max_epochs,
+            callbacks=callbacks, **loading(data, len(digits.y_train)),
+        )  # fmt: skip
+        record.durations["fit"] = time.perf_counter() - started
+        _score(load_model(run_dir / MODEL_FILE), digits, record, run_dir, guard, names)
     return record
 
 
@@ -171,6 +164,7 @@ def _open(
         seed=seed,
         data=digits.describe(val_size),
         preprocessing={},
+        provenance=Provenance.here(),
     )
     try:
         run_dir.mkdir(parents=True, exist_ok=True)

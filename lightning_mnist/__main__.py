@@ -18,7 +18,8 @@ commands:
   search     find a better recipe on the validation images, many trainings long
   compare    train several recipes with several seeds; which differences are real?
   augment    draw what each augmentation does, to look at
-  export     write the digits as an .npz file that other programs read
+  export     write a model as onnx, torchscript, safetensors or a page; or the digits
+  runs       list, show, compare and remove what has been run
 
 examples:
   python -m lightning_mnist fit
@@ -26,6 +27,8 @@ examples:
   python -m lightning_mnist fit -c configs/keras_match.yaml --data.source mnist --data.root DIR
   python -m lightning_mnist fit --model.hidden '[800]' --optimizer SGD --optimizer.lr 0.1
   python -m lightning_mnist test --ckpt_path runs/NAME/checkpoints/best.ckpt
+  python -m lightning_mnist runs --sort accuracy
+  python -m lightning_mnist export --ckpt_path BEST.ckpt --to page
   python -m lightning_mnist predict --ckpt_path BEST.ckpt --images 'photos/*.jpg'
 
 Every flag of a command: python -m lightning_mnist COMMAND --help
@@ -36,7 +39,8 @@ OTHERS = {
     "search": "lightning_mnist.search.command",
     "compare": "lightning_mnist.compare.command",
     "augment": "lightning_mnist.preview",
-    "export": "lightning_mnist.export",
+    "export": "lightning_mnist.export.command",
+    "runs": "lightning_mnist.runs.command",
 }
 """Where the ``main`` of each other command is."""
 

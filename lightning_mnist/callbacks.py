@@ -15,13 +15,14 @@ from lightning_mnist.module import DigitClassifier
 from lightning_mnist.run_folder import sweep
 from lightning_mnist.scores import Scores
 from lightning_mnist.views import ViewScore
+from parity.provenance import Provenance, versions_of
 from parity.run_record import (
     CONFIG_FILE,
     VIEWS_FOLDER,
     VIEWS_PICTURE,
     Predictions,
     RunRecord,
-    versions_of,
+    first_line,
     written_whole,
 )
 
@@ -100,6 +101,7 @@ class RunRecorder(Callback):
             seed=self.seed,
             data=data,
             preprocessing={},
+            provenance=Provenance.here(),
         )
         if not trainer.is_global_zero:
             return
@@ -182,6 +184,14 @@ class RunRecorder(Callback):
             self.record.metrics["views"] = [vars(score) for score in views]
         self.record.finished = True
         self._save(pl_module)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Note why the run ends before its time."""
+        if trainer.is_global_zero and self.record is not None and self.run_dir.is_dir():
+            self.record.stopped = first_line(exception)
+            self._save(pl_module)
 
     def _draw_test(self, scores: Scores, images: Any, labels: Any, logits: Any) -> None:
         from lightning_mnist.plots import draw_confusion, draw_mistakes

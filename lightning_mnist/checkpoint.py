@@ -61,7 +61,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if damaged is not None:
         raise InputError(f"--ckpt_path {path}: damaged ({damaged} fails its CRC); train again")
     try:
-        _model_of(checkpoint)
+        model_of(checkpoint)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"--ckpt_path {path}: a checkpoint of another model ({_first_sentence(error)}); "
@@ -95,10 +95,11 @@ def read_model(path: Path) -> DigitClassifier:
     Raises:
         InputError: as of `read_checkpoint`.
     """
-    return _model_of(read_checkpoint(path)).eval()
+    return model_of(read_checkpoint(path)).eval()
 
 
-def _model_of(checkpoint: dict[str, Any]) -> DigitClassifier:
+def model_of(checkpoint: dict[str, Any]) -> DigitClassifier:
+    """The model of a checkpoint that `read_checkpoint` has read."""
     hyperparameters = dict(checkpoint["hyper_parameters"])
     for key in ("_instantiator", "augmentation"):  # neither has weights
         hyperparameters.pop(key, None)

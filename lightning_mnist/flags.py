@@ -5,7 +5,9 @@ from typing import Any
 from jsonargparse import Namespace
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ProgressBar
+from rich.console import Console
 
+from lightning_mnist.epoch_lines import EpochLines
 from lightning_mnist.errors import InputError
 from lightning_mnist.execution import GradientClipping
 from lightning_mnist.progress import BlockProgressBar
@@ -52,7 +54,7 @@ def step_callbacks(config: Namespace) -> list[Callback]:
         callbacks.append(GradientClipping(config.gradient_clip_val, config.gradient_clip_algorithm))
     bars = [c for c in as_list(config.callbacks) if isinstance(c, ProgressBar)]
     if config.enable_progress_bar is not False and not bars:
-        callbacks.append(BlockProgressBar())
+        callbacks.append(BlockProgressBar() if Console().is_terminal else EpochLines())
     return callbacks
 
 

@@ -11,11 +11,9 @@ import hashlib
 import json
 import math
 import os
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 
 from parity.errors import ParityError
 from parity.files import read_json, read_npz
+from parity.provenance import Provenance
 
 Answers = Literal["logits", "probabilities"]
 SCHEMA_VERSION = 1
@@ -79,13 +78,6 @@ def sha256_of_digits(
             digest.update(repr(array.shape).encode())
             digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def versions_of(*distributions: str) -> dict[str, str]:
-    """The versions of Python and of the named installed distributions."""
-    return {"python": platform.python_version()} | {
-        name: metadata.version(name) for name in distributions
-    }
 
 
 @dataclass(frozen=True)
@@ -185,6 +177,8 @@ class RunRecord:
         durations: seconds, by phase.
         metrics: of the test set.
         finished: False while the run goes on, and for ever when it was cut off.
+        stopped: why it ended before its time, where it lived to say so.
+        provenance: which code ran, how it was called and where; None in records from before.
     """
 
     framework: str
@@ -199,6 +193,8 @@ class RunRecord:
     metrics: dict[str, Any] = field(default_factory=dict)
     finished: bool = False
     schema_version: int = SCHEMA_VERSION
+    stopped: str | None = None
+    provenance: Provenance | None = None
 
     def save(self, run_dir: Path) -> None:
         """Write ``record.json`` into `run_dir`; a number that is not finite becomes null."""
@@ -217,10 +213,11 @@ class RunRecord:
         try:
             values = read_json(path, object)
             names = {item.name for item in dataclasses.fields(cls)}
+            later = {"stopped", "provenance"}  # a record from before lacks them
             if not isinstance(values, dict) or values.get("schema_version") != SCHEMA_VERSION:
                 raise RunRecordError(f"{path}: expected a run record of schema version 1")
-            if set(values) != names:
-                odd = ", ".join(sorted(set(values) ^ names))
+            if odd_ones := (set(values) ^ names) - (later - set(values)):
+                odd = ", ".join(sorted(odd_ones))
                 raise RunRecordError(f"{path}: keys missing or unknown: {odd[:200]}")
             values["history"] = known(values["history"])
             return msgspec.convert(values, cls)
@@ -230,15 +227,18 @@ class RunRecord:
             raise RunRecordError(f"{path}: {error}") from error
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, in a line: why a run has `stopped`."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def finite(value: Any) -> Any:
     """`value` with None for every number that JSON cannot hold."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def known(value: Any) -> Any:

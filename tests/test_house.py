@@ -20,7 +20,7 @@ ADAPTERS = {
     "parity.keras": {"keras", "tensorflow"},
 }
 """The only parts of parity that import a framework, and which."""
-SHARED = ("run_record", "streams", "watch")
+SHARED = ("run_record", "provenance", "streams", "watch")
 """What both sides may import of parity, besides the adapters of their own framework."""
 
 

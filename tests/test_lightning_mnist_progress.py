@@ -1,11 +1,15 @@
 """The progress bar: what it counts, and how fast it says that is."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import rich
 from rich.progress import Progress
 
 from lightning_mnist.progress import SpeedColumn
+from parity.run_record import RECORD_FILE, RunRecord
 from tests.conftest import Here
 
 
@@ -40,19 +44,46 @@ def test_a_bar_that_has_moved_has_a_speed(moves: list[tuple[float, int]], said: 
 SMALL = ("--model.hidden", "[8]", "--data.batch_size", 32, "--run_dir", "run")
 
 
-def test_the_bar_counts_mini_batches(here: Here, tiny_npz: Path) -> None:
-    done = here("fit", "--data.source", tiny_npz, *SMALL, "--trainer.max_epochs", 1)
-    assert " 12/12 " in done.out
-    assert "loss: " in done.out
-    assert "it/s" in done.out
-    assert "0.00it/s" not in done.out.split()
+@pytest.fixture
+def on_a_terminal(here: Here, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What a command prints on a terminal, without its colours and movements."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setattr(rich, "_console", None)  # it looks once
+    return lambda *flags: re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", here(*flags).out)
+
+
+def test_the_bar_counts_mini_batches(on_a_terminal: Callable[..., str], tiny_npz: Path) -> None:
+    out = on_a_terminal("fit", "--data.source", tiny_npz, *SMALL, "--trainer.max_epochs", 1)
+    assert " 12/12 " in out
+    assert "loss: " in out
+    assert "it/s" in out
+    assert "0.00it/s" not in out.split()
     flags = ("--trainer.enable_progress_bar", "false", "--trainer.max_epochs", 1)
-    quiet = here("fit", "--data.source", tiny_npz, *SMALL[:-1], "quiet", *flags)
-    assert "it/s" not in quiet.out
+    quiet = on_a_terminal("fit", "--data.source", tiny_npz, *SMALL[:-1], "quiet", *flags)
+    assert "it/s" not in quiet
 
 
-def test_a_last_epoch_that_is_cut_short_shows_how_far_it_came(here: Here, tiny_npz: Path) -> None:
+def test_a_last_epoch_that_is_cut_short_shows_how_far_it_came(
+    on_a_terminal: Callable[..., str], tiny_npz: Path
+) -> None:
     flags = ("--trainer.max_steps", 17, "--model.steps_per_execution", 4)
-    done = here("fit", "--data.source", tiny_npz, *SMALL, *flags)
-    assert " 5/12 " in done.out
-    assert "0.00it/s" not in done.out.split()
+    out = on_a_terminal("fit", "--data.source", tiny_npz, *SMALL, *flags)
+    assert " 5/12 " in out
+    assert "0.00it/s" not in out.split()
+
+
+def test_where_nobody_watches_each_epoch_is_a_line(here: Here, tiny_npz: Path) -> None:
+    flags = ("fit", "--data.source", tiny_npz, *SMALL[:-1])
+    done = here(*flags, "run", "--trainer.max_epochs", 2)
+    lines = [line for line in done.out.splitlines() if line.startswith("epoch ")]
+    record = RunRecord.load(Path("run", RECORD_FILE))
+    assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    for line, epoch in zip(lines, record.history, strict=True):
+        assert f"train_loss {epoch['train_loss']:.4g}" in line
+        assert f"val_accuracy {epoch['val_accuracy']:.2%}" in line
+    assert "it/s" not in done.out
+    assert "\x1b" not in done.out
+    hidden = here(
+        *flags, "quiet", "--trainer.max_epochs", 1, "--trainer.enable_progress_bar", "false"
+    )
+    assert "epoch 1" not in hidden.out

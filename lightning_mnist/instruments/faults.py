@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_mnist import __main__, network
+from lightning_mnist import command, network
 from lightning_mnist.batches import BatchLoader
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.execution import Execution
@@ -221,7 +221,7 @@ def main() -> int:
     """Run the rest of the command line with the fault in place."""
     fault = sys.argv.pop(1)
     with FAULTS[fault]():
-        return __main__.main()
+        return command.main()
 
 
 if __name__ == "__main__":

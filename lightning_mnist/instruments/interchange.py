@@ -81,8 +81,8 @@ def read_module(path: Path) -> tuple[Plan, Weights]:
         raise InputError(f"{path}: {error}") from None
 
 
-def write_module(path: Path, plan: Plan, tensors: Weights) -> None:
-    """Write a checkpoint that ``test``, ``validate`` and ``predict`` take; whole or not at all."""
+def module_of(plan: Plan, tensors: Weights) -> DigitClassifier:
+    """The model of a plan and its weights."""
     names = {repr(value): name for name, value in _BATCH_NORM.items()}
     module = DigitClassifier(
         hidden=plan.hidden,
@@ -96,6 +96,12 @@ def write_module(path: Path, plan: Plan, tensors: Weights) -> None:
         module.preprocessing.mean.fill_(plan.mean)
         module.preprocessing.std.fill_(plan.std)
     set_weights(module.network, _example(module), tensors)
+    return module
+
+
+def write_module(path: Path, plan: Plan, tensors: Weights) -> None:
+    """Write a checkpoint that ``test``, ``validate`` and ``predict`` take; whole or not at all."""
+    module = module_of(plan, tensors)
     checkpoint = {
         "epoch": 0,
         "global_step": 0,

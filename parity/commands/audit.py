@@ -16,8 +16,9 @@ from parity.audit.readings import read
 from parity.audit.rows import rows
 from parity.commands.parser import OneSentenceParser
 from parity.commands.terminal import Terminal
+from parity.provenance import versions_of
 from parity.report.audit import document, show
-from parity.run_record import versions_of, written_whole
+from parity.run_record import written_whole
 from parity.sides.jobs import ENTRIES, SIDES
 from parity.sides.lockstep import Precision
 from parity.sides.recipe import Optimizer, Recipe

@@ -15,8 +15,9 @@ from parity.commands.parser import OneSentenceParser
 from parity.commands.terminal import Terminal
 from parity.ladder.climb import Climb, Plan
 from parity.ladder.rung import Rung
+from parity.provenance import versions_of
 from parity.report.ladder import document, show_rung, summary
-from parity.run_record import versions_of, written_whole
+from parity.run_record import written_whole
 from parity.sides.jobs import ENTRIES
 from parity.sides.lockstep import Precision
 from parity.sides.recipe import Recipe

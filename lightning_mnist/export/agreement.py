@@ -1,0 +1,84 @@
+"""Whether a file answers as the checkpoint does that it was made from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lightning_mnist.batches import EVALUATION_BATCH
+from lightning_mnist.mnist_form import SIDE
+from lightning_mnist.sources import RawDigits
+from lightning_mnist.trained import Trained
+
+Answers = Callable[[Tensor], Tensor]
+"""Images uint8 [N, 28, 28] to logits float32 [N, 10]."""
+NOISE = 1_000
+"""Images of noise that stand in for a test set that is not at hand."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that was written.
+
+    Attributes:
+        answers: What it answers.
+        remarks: What its card says beside the rest.
+        rounded: Whether its weights are not quite the checkpoint's.
+    """
+
+    answers: Answers
+    remarks: tuple[str, ...] = ()
+    rounded: bool = False
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How a file answers, beside the checkpoint.
+
+    Attributes:
+        difference: The largest between any two logits.
+        largest: The largest logit, by its size.
+        images: How many both have answered.
+        data: Name of their test set; None where they are noise.
+        accuracy: Of the file on them; None for noise.
+        checkpoint_accuracy: Of the checkpoint.
+        recall: Of each class, None where the test set has none of it.
+    """
+
+    difference: float
+    largest: float
+    images: int
+    data: str | None
+    accuracy: float | None = None
+    checkpoint_accuracy: float | None = None
+    recall: tuple[float | None, ...] = ()
+
+    @classmethod
+    def of(cls, trained: Trained, answers: Answers, digits: RawDigits | None) -> "Agreement":
+        """Ask both for every image of the test part, or for noise where there is none."""
+        if digits is None:
+            shape = (NOISE, SIDE, SIDE)
+            generator = torch.Generator().manual_seed(0)
+            images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+        else:
+            images = torch.from_numpy(digits.test_images)
+        with torch.inference_mode():
+            said = torch.cat([answers(batch) for batch in torch.split(images, EVALUATION_BATCH)])
+        own = trained.logits(images)
+        largest = own.abs().max().item()
+        difference = (said - own).abs().max().item()
+        if digits is None:
+            return cls(difference, largest, len(images), None)
+        labels = torch.from_numpy(digits.test_labels)
+        right = said.argmax(dim=1) == labels
+        return cls(
+            difference, largest, len(images), digits.name,
+            accuracy=_mean(right),
+            checkpoint_accuracy=_mean(own.argmax(dim=1) == labels),
+            recall=tuple(_mean(right[labels == c]) for c in range(own.shape[1])),
+        )  # fmt: skip
+
+
+def _mean(right: Tensor) -> float | None:
+    return right.double().mean().item() if len(right) else None

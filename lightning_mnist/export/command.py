@@ -1,0 +1,67 @@
+"""``python -m lightning_mnist export``: digits as an .npz, or a model in another form."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from lightning_mnist.errors import InputError
+from lightning_mnist.terminal import print_anything
+
+ENDINGS = {
+    "onnx": ".onnx",
+    "torchscript": ".pt",
+    "safetensors": ".safetensors",
+    "page": ".html",
+}
+"""The forms of a model, and how their files end."""
+
+
+def main(arguments: list[str]) -> int:
+    """Write what is asked for and print its path; 1 where the input was at fault, 2 a flag."""
+    print_anything()
+    parser = _parser()
+    flags = parser.parse_args(arguments)
+    if (flags.folder is None) == (flags.ckpt_path is None):
+        parser.error("expected DIR for the digits, or --ckpt_path FILE.ckpt --to FORM for a model")
+    if flags.ckpt_path is not None and flags.to is None:
+        parser.error(f"--ckpt_path needs --to {' | '.join(ENDINGS)}")
+    if flags.beside is not None and flags.to != "page":
+        parser.error("--beside OTHER.ckpt shows two models in a page; expected --to page")
+    try:
+        if flags.folder is not None:
+            from lightning_mnist.export.digits import write_digits
+
+            print(write_digits(flags.folder, flags.source or "auto", flags.root))
+            return 0
+        from lightning_mnist.export.model import export_model  # torch takes seconds
+
+        target = flags.output or flags.ckpt_path.with_suffix(ENDINGS[flags.to])
+        if target.suffix != ENDINGS[flags.to]:
+            raise InputError(f"--output {target}: expected a name ending in {ENDINGS[flags.to]}")
+        for path in export_model(
+            flags.to, flags.ckpt_path, target, flags.source, flags.root, flags.beside
+        ):
+            print(path)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lightning_mnist export")
+    add = parser.add_argument
+    add("folder", type=Path, nargs="?", metavar="DIR", help="Where the digits' .npz goes.")
+    add("--ckpt_path", type=Path, metavar="FILE", help="Export this model instead.")
+    add("--to", choices=ENDINGS, help="The form of the model.")
+    add("--output", type=Path, metavar="FILE", help="Beside the checkpoint by default.")
+    add(
+        "--beside",
+        type=Path,
+        metavar="FILE",
+        help="With page: a second checkpoint.",
+    )
+    source = "As fit has it; for a model, what it was trained on by default."
+    add("--data.source", dest="source", help=source)
+    add("--data.root", dest="root", help="As fit has it.")
+    return parser

@@ -1,0 +1,32 @@
+"""The raw digits for other programs, without torch."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lightning_mnist import sources
+from lightning_mnist.errors import InputError
+from parity.run_record import written_whole
+
+
+def write_digits(folder: Path, source: str, root: str | None) -> Path:
+    """Write ``FOLDER/<what it really is>.npz`` in the format of Keras' mnist.npz; give its path.
+
+    Raises:
+        InputError: the digits cannot be had, or the folder cannot be written.
+    """
+    digits = sources.obtain(source, root)
+    path = folder / f"{Path(digits.name).stem}.npz"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as temporary:
+            np.savez(
+                temporary,
+                x_train=digits.train_images,
+                y_train=digits.train_labels,
+                x_test=digits.test_images,
+                y_test=digits.test_labels,
+            )
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error})") from error
+    return path

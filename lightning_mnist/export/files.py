@@ -1,0 +1,97 @@
+"""A trained model as a file that runs without this package, and what that file answers."""
+
+import json
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lightning_mnist.errors import InputError
+from lightning_mnist.export.agreement import Written
+from lightning_mnist.instruments import interchange, mlp_file
+from lightning_mnist.mnist_form import SIDE
+from lightning_mnist.trained import Trained
+
+
+def write_onnx(trained: Trained, path: Path) -> Written:
+    """Write an ONNX file: raw ``images`` in, ``logits`` out, any number of images at once.
+
+    Raises:
+        InputError: onnx or onnxruntime is not installed.
+    """
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        if find_spec(package) is None:
+            raise InputError(
+                f"--to onnx takes {package}, which is not installed; "
+                "pip install 'lightning-mnist[export]'"
+            )
+    example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # torch 2.13 of itself
+        program = torch.onnx.export(
+            trained.model,
+            (example,),
+            dynamo=True,
+            verbose=False,
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+        )
+    assert program is not None
+    import onnx
+
+    model = program.model_proto
+    onnx.helper.set_model_props(model, trained.metadata())
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
+    return _onnx_session(path)
+
+
+def _onnx_session(path: Path) -> Written:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def answers(images: Tensor) -> Tensor:
+        logits: NDArray[np.float32] = session.run(["logits"], {"images": images.numpy()})[0]
+        return torch.from_numpy(logits)
+
+    return Written(answers)
+
+
+def write_torchscript(trained: Trained, path: Path) -> Written:
+    """Write a TorchScript file, with what is known of the model in ``metadata.json``."""
+    example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # what was asked for is deprecated
+        script = torch.jit.trace(trained.model, example)  # type: ignore[no-untyped-call]
+        metadata = {"metadata.json": json.dumps(trained.metadata(), indent=2)}
+        torch.jit.save(script, str(path), _extra_files=metadata)
+        read = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
+
+    def answers(images: Tensor) -> Tensor:
+        logits: Tensor = read(images)
+        return logits
+
+    return Written(answers)
+
+
+def write_safetensors(trained: Trained, path: Path) -> Written:
+    """Write the interchange format of ``parity convert``: weights and what rebuilds the network.
+
+    Raises:
+        InputError: a network that the format cannot say.
+    """
+    mlp_file.save(path, *interchange.read_module(trained.path))
+    plan, tensors = mlp_file.load(path)
+    module = interchange.module_of(plan, tensors).eval()
+
+    def answers(images: Tensor) -> Tensor:
+        logits: Tensor = module(images)
+        return logits
+
+    return Written(answers)

@@ -1,0 +1,154 @@
+// A small perceptron, trained before one's eyes: runs in a worker.
+
+const SIZES = [784, 64, 32, 10], BATCH = 50;
+const FEEDS = {
+  "x/255": (x) => x / 255,
+  "255-x": (x) => 255 - x,
+  "x": (x) => x,
+  "x/255/255": (x) => x / 255 / 255,
+};
+
+function newLayers(random) {  // Glorot uniform weights by input, zero biases
+  return SIZES.slice(1).map((outputs, place) => {
+    const inputs = SIZES[place], reach = Math.sqrt(6 / (inputs + outputs));
+    const weights = Float32Array.from({ length: inputs * outputs }, () => reach * (2 * random.uniform() - 1));
+    return { inputs, outputs, weights, biases: new Float32Array(outputs) };
+  });
+}
+
+// Activations of each layer, the input first; the last are logits.
+function activations(layers, input) {
+  const all = [input];
+  layers.forEach(({ inputs, outputs, weights, biases }, place) => {
+    const values = all[place], sums = Float32Array.from(biases);
+    for (let i = 0; i < inputs; i++) {
+      if (values[i] === 0) continue;
+      for (let o = 0, at = i * outputs; o < outputs; o++, at++) sums[o] += weights[at] * values[i];
+    }
+    if (place < layers.length - 1) for (let o = 0; o < outputs; o++) if (sums[o] < 0) sums[o] = 0;
+    all.push(sums);
+  });
+  return all;
+}
+
+function softmax(logits) {
+  const top = Math.max(...logits);
+  const powers = logits.map((x) => Math.exp(x - top)), sum = powers.reduce((a, b) => a + b, 0);
+  return { shares: powers.map((x) => x / sum), loss: (label) => Math.log(sum) + top - logits[label] };
+}
+
+// Adds the gradient of one image's cross-entropy to `gradients`.
+function backward(layers, gradients, all, shares, label) {
+  let error = Float32Array.from(shares);
+  error[label] -= 1;
+  for (let place = layers.length - 1; place >= 0; place--) {
+    const { inputs, outputs, weights } = layers[place], { weights: toWeights, biases } = gradients[place];
+    const values = all[place], before = new Float32Array(inputs);
+    for (let o = 0; o < outputs; o++) biases[o] += error[o];
+    for (let i = 0; i < inputs; i++) {
+      const x = values[i];
+      if (x === 0) continue;  // of a hidden layer, a unit that is off
+      let sum = 0;
+      for (let o = 0, at = i * outputs; o < outputs; o++, at++) {
+        toWeights[at] += error[o] * x;
+        sum += error[o] * weights[at];
+      }
+      before[i] = sum;
+    }
+    error = before;
+  }
+}
+
+const OPTIMIZERS = {
+  SGD: (rate) => (weight, gradient) => {
+    for (let at = 0; at < weight.length; at++) weight[at] -= rate * gradient[at];
+  },
+  Adam: (rate) => {  // Kingma and Ba, 2015
+    const moments = new Map();
+    return (weight, gradient) => {
+      if (!moments.has(weight))
+        moments.set(weight, { first: new Float32Array(weight.length), second: new Float32Array(weight.length), steps: 0 });
+      const own = moments.get(weight), { first, second } = own;
+      own.steps += 1;
+      const step = (rate * Math.sqrt(1 - 0.999 ** own.steps)) / (1 - 0.9 ** own.steps);
+      for (let at = 0; at < weight.length; at++) {
+        first[at] += 0.1 * (gradient[at] - first[at]);
+        second[at] += 0.001 * (gradient[at] ** 2 - second[at]);
+        weight[at] -= (step * first[at]) / (Math.sqrt(second[at]) + 1e-7);
+      }
+    };
+  },
+};
+
+function shuffled(count, random) {
+  const order = Uint32Array.from({ length: count }, (_, at) => at);
+  for (let at = count - 1; at > 0; at--) {
+    const other = Math.floor(random.uniform() * (at + 1));
+    [order[at], order[other]] = [order[other], order[at]];
+  }
+  return order;
+}
+
+// How the network answers all digits: counts, loss, spread, and how often each hidden unit is on.
+function looked(layers, inputs, labels) {
+  const predicted = new Array(10).fill(0), low = new Array(10).fill(1), high = new Array(10).fill(0);
+  const on = SIZES.slice(1, -1).map((size) => new Array(size).fill(0));
+  let [right, loss, broken] = [0, 0, 0];
+  inputs.forEach((input, at) => {
+    const all = activations(layers, input), logits = all[all.length - 1];
+    if (!logits.every(Number.isFinite)) {
+      broken += 1;
+      return;
+    }
+    const answer = softmax(logits), digit = logits.indexOf(Math.max(...logits));
+    predicted[digit] += 1;
+    right += digit === labels[at];
+    loss += answer.loss(labels[at]) / inputs.length;
+    answer.shares.forEach((share, c) => {
+      low[c] = Math.min(low[c], share);
+      high[c] = Math.max(high[c], share);
+    });
+    on.forEach((units, place) => units.forEach((_, u) => { units[u] += (all[place + 1][u] > 0) / inputs.length; }));
+  });
+  return { predicted, right, loss, broken, on, spread: Math.max(...high.map((h, c) => h - low[c])) };
+}
+
+function guardSays(look, labelCounts, epoch) {
+  if (look.broken) return [`logits of ${look.broken} of ${labelCounts.reduce((a, b) => a + b)} images are not finite`];
+  const dead = look.on.flatMap((units, place) => (units.every((share) => share === 0)
+    ? [`every ReLU unit after layer ${place + 1} is dead: 0 for every image`] : []));
+  const signs = signsOf(look.predicted, labelCounts, look.right, look.spread);
+  return epoch >= 3 && look.spread < SPREAD ? [...dead, ...signs] : dead;  // slow is no collapse
+}
+
+function* training({ images, labels, feed, optimizer, rate, epochs, seed }) {
+  const random = randomFrom(seed), layers = newLayers(random), update = OPTIMIZERS[optimizer](rate);
+  const inputs = images.map((image) => Float32Array.from(image, FEEDS[feed]));
+  const labelCounts = new Array(10).fill(0);
+  labels.forEach((label) => { labelCounts[label] += 1; });
+  const report = (epoch) => {
+    const look = looked(layers, inputs, labels);
+    return { epoch, epochs, count: labels.length, ...look, signs: epoch ? guardSays(look, labelCounts, epoch) : [] };
+  };
+  yield report(0);
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    const order = shuffled(inputs.length, random);
+    for (let start = 0; start < order.length; start += BATCH) {
+      const batch = order.subarray(start, start + BATCH);
+      const gradients = layers.map(({ weights, biases }) => (
+        { weights: new Float32Array(weights.length), biases: new Float32Array(biases.length) }));
+      for (const at of batch) {
+        const all = activations(layers, inputs[at]);
+        backward(layers, gradients, all, softmax(all[all.length - 1]).shares, labels[at]);
+      }
+      layers.forEach((layer, place) => ["weights", "biases"].forEach((part) => {
+        update(layer[part], gradients[place][part].map((x) => x / batch.length));
+      }));
+    }
+    yield report(epoch);
+  }
+}
+
+self.onmessage = ({ data }) => {
+  for (const report of training(data)) self.postMessage(report);
+};

@@ -1,0 +1,27 @@
+"""Rows as text, a line each: to read, and to search with grep, however wide."""
+
+import unicodedata
+from collections.abc import Sequence
+
+
+def in_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Rows of as many cells each, padded to columns; those named in `right` end alike."""
+    rows = [[_in_a_line(cell) for cell in row] for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = []
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            padding = " " * (width - _width(cell))
+            cells.append(padding + cell if place in right else cell + padding)
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _in_a_line(cell: str) -> str:
+    """Without line breaks and control characters, which a foreign record may hold."""
+    return "".join(c if c.isprintable() else " " for c in cell)
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

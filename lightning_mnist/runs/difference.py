@@ -1,0 +1,100 @@
+"""What differs between two runs, by their records."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lightning_mnist.runs.recipe import settings
+from parity.run_record import RunRecord
+
+MISSING = "-"
+"""Stands for a setting that one side does not have."""
+CLOCK = ("seconds",)
+"""Entries of an epoch that differ between runs of the same recipe."""
+
+
+@dataclass(frozen=True)
+class Parting:
+    """The first epoch where two histories differ.
+
+    Attributes:
+        epoch: Counted from 1.
+        name: The entry that differs most, relative to its size.
+        first: Its value on one side.
+        second: On the other.
+        after: Epochs in which both were the same.
+    """
+
+    epoch: int
+    name: str
+    first: float
+    second: float
+    after: int
+
+
+def differences(first: RunRecord, second: RunRecord) -> list[tuple[str, str, str]]:
+    """What differs: name, and the value on either side, in the order in which it matters."""
+    return [
+        (name, str(a), str(b))
+        for kind in (_code, _data, _settings, _versions, _machine, _results)
+        for name, a, b in _unequal(kind(first), kind(second))
+    ]
+
+
+def _code(record: RunRecord) -> dict[str, Any]:
+    own = {"framework": record.framework, "command": record.command}
+    if record.provenance is None or record.provenance.commit is None:
+        return own
+    clean = {True: "", False: " and changes", None: ""}[record.provenance.clean]
+    return own | {"commit": record.provenance.commit[:12] + clean}
+
+
+def _data(record: RunRecord) -> dict[str, Any]:
+    return settings(record.data, "data: ") | settings(record.preprocessing, "preprocessing: ")
+
+
+def _settings(record: RunRecord) -> dict[str, Any]:
+    return {"seed": record.seed} | settings(record.recipe, "recipe: ")
+
+
+def _versions(record: RunRecord) -> dict[str, Any]:
+    return settings(record.versions, "version: ")
+
+
+def _machine(record: RunRecord) -> dict[str, Any]:
+    origin = record.provenance
+    return {} if origin is None else {
+        "host": origin.host, "system": origin.system, "cores": origin.cores,
+    }  # fmt: skip
+
+
+def _results(record: RunRecord) -> dict[str, Any]:
+    accuracy = record.metrics.get("accuracy")
+    shown = f"{accuracy:.2%}" if isinstance(accuracy, float) else accuracy
+    return {"epochs": len(record.history), "accuracy": shown}
+
+
+def _unequal(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    names = dict.fromkeys([*a, *b])
+    pairs = [(name, a.get(name, MISSING), b.get(name, MISSING)) for name in names]
+    return [(name, one, other) for name, one, other in pairs if one != other]
+
+
+def parting(first: RunRecord, second: RunRecord) -> Parting | None:
+    """Where two histories part first; None where all epochs that both have are the same."""
+    for place, (one, other) in enumerate(zip(first.history, second.history, strict=False)):
+        names = [name for name in one if name in other and name not in CLOCK]
+        apart = {name: gap for name in names if (gap := _gap(one[name], other[name])) > 0}
+        if apart:
+            name = max(apart, key=lambda name: apart[name])
+            return Parting(place + 1, name, one[name], other[name], place)
+    return None
+
+
+def _gap(a: float, b: float) -> float:
+    """Relative difference: 0 where both are the same number or neither is one."""
+    if a == b or (math.isnan(a) and math.isnan(b)):
+        return 0.0
+    gap = abs(a - b) / max(abs(a), abs(b))
+    return gap if math.isfinite(gap) else math.inf
