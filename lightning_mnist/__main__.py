@@ -16,6 +16,7 @@ commands:
   predict    read your own pictures of digits with a checkpoint
   augment    draw what each augmentation does, to look at
   export     write the digits as an .npz file that other programs read
+  pixels     write your own pictures so, as predict hands them to the network
 
 examples:
   python -m lightning_mnist fit
@@ -27,7 +28,7 @@ examples:
 
 Every flag of a command: python -m lightning_mnist COMMAND --help
 """
-COMMANDS = ("fit", "validate", "test", "predict", "augment", "export")
+COMMANDS = ("fit", "validate", "test", "predict", "augment", "export", "pixels")
 
 
 def main() -> int:
@@ -50,6 +51,10 @@ def main() -> int:
         from lightning_mnist.export import main as export
 
         return export(sys.argv[2:])
+    if command == "pixels":
+        from lightning_mnist.pixels import main as pixels
+
+        return pixels(sys.argv[2:])
     threads.wait_passively()
     with lean_imports.without_garbage():
         lean_imports.import_torchmetrics()
