@@ -13,6 +13,7 @@ from lightning_mnist.pictures.parts import SMALL, Parts
 LINES = "lines were seen"
 FRAME = "a frame, or a table around the paper, was seen"
 SECOND = "a second digit was seen"
+PALER = "paler marks that touch the digit were left out"
 WIDE = "wider than a digit: perhaps two that touch"
 CROWDED = "most of the ink is not the digit's"
 HIDDEN = "the strokes can hardly be told from the paper"
@@ -91,6 +92,10 @@ def find_digit(ink: Ink) -> Found | None:
             parts = Parts(ink, limit)
         elif ink[place].max() < FAINTEST_INK:
             return None
+        elif (darker := parts.paler_below(main)) is not None:
+            parts = Parts(ink, darker)
+            notes.add(PALER)
+            continue
         else:
             return _found(ink, parts, main, grain, notes)
         notes.add(FRAME)
