@@ -103,6 +103,16 @@ def cells_of_a_form(strokes: Levels, random: Random) -> Drawn:
 
 
 @kind
+def underlined(strokes: Levels, random: Random) -> Drawn:
+    """By a line that touches the digit."""
+    levels = page(strokes)
+    rows, columns = np.nonzero(strokes > 0.3)
+    left, right, bottom = int(columns.min()) - 25, int(columns.max()) + 25, int(rows.max()) + 1
+    cv2.line(levels, (left, bottom), (right, bottom - 3), 40, 6, cv2.LINE_AA)
+    return Drawn(grey(levels))
+
+
+@kind
 def seen_through_the_paper(strokes: Levels, random: Random) -> Drawn:
     other = cv2.GaussianBlur(np.roll(strokes[:, ::-1], 30, axis=1), (0, 0), 2)
     return Drawn(grey(page(strokes, page(np.asarray(other, np.float64), 240, 205), 40)))

@@ -15,7 +15,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.mnist_form import fit_like_mnist
 from lightning_mnist.own_images import Picture, find_picture, read_picture
 from lightning_mnist.pictures import file as picture_file
-from lightning_mnist.pictures.digit import FRAME, HIDDEN, LINES, PALER, SECOND
+from lightning_mnist.pictures.digit import FRAME, HIDDEN, LINES, PALER, SECOND, UNDERLINE
 from tests.pictures import KINDS, Levels, grey, hand_drawn, noise, page
 
 WARNED = {
@@ -32,6 +32,7 @@ WARNED = {
     "box_by_hand": FRAME,
     "in_perspective_on_a_table": FRAME,
     "shadow_of_a_pen": PALER,
+    "underlined": UNDERLINE,
     "on_newsprint": PALER,
 }
 
@@ -111,6 +112,17 @@ def test_paler_marks_are_left_out_only_where_there_are_two_inks() -> None:
             found = find_picture(np.asarray(grey(levels)))
             assert found is not None
             assert PALER not in found.warnings
+
+
+def test_the_foot_of_a_1_is_no_line_under_it() -> None:
+    levels = page(hand_drawn(1, np.random.default_rng(0)))
+    rows, columns = np.nonzero(levels < 100)
+    foot = (int(columns[rows.argmax()]), int(rows.max()) - 6)
+    cv2.line(levels, (foot[0] - 35, foot[1]), (foot[0] + 35, foot[1]), 40, 13)
+    found = find_picture(np.asarray(grey(levels)))
+    assert found is not None
+    assert found.warnings == ()
+    assert (found.pixels[22:25] > 128).any(axis=0).sum() > 8
 
 
 def test_strokes_that_hardly_stand_out_are_said_to() -> None:

@@ -15,7 +15,8 @@ TALL = 0.5  # of the digit's height: a part beside it that is as tall is another
 CUT_OFF = 0.4  # of the digit's ink: a part at the border that has less is the rest of a neighbour
 INSIDE = 0.25  # of a frame's height: what is as tall within it is a digit, not a dot in a zero
 PENS = 0.15  # of the darkest ink, at least, by which marks of two pens differ
-STRAY = 0.004  # of a part's pixels may have an ink between those of the two
+FEWEST = 0.03  # of a part's pixels have the ink of either
+STRAY = 0.004  # of a part's pixels may have any ink between the two
 SMALL = 40  # pixels: in smaller pictures every pixel counts
 
 
@@ -96,11 +97,11 @@ class Parts:
         levels = cv2.dilate(ink, np.ones((edge, edge), np.uint8))[own]
         darkest = float(np.quantile(levels, 0.98))
         shares, steps = np.histogram(levels / darkest, bins=40, range=(0, 1))
-        empty = shares <= STRAY * len(levels)
-        pale = np.flatnonzero(~empty)[0]
-        gaps = np.split(np.arange(40), np.flatnonzero(~empty))
-        gap = max((run[run > pale] for run in gaps), key=len)
-        if len(gap) < PENS * 40 or shares[gap[-1] :].sum() < 0.05 * len(levels):
+        inked = np.flatnonzero(shares > STRAY * len(levels))
+        gap = max((run[1:] for run in np.split(np.arange(40), inked)[1:]), key=len)
+        if len(gap) < PENS * 40:
+            return None
+        if min(shares[: gap[0]].sum(), shares[gap[-1] :].sum()) < FEWEST * len(levels):
             return None
         return darkest * float(steps[gap].mean())
 
