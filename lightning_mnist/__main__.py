@@ -19,6 +19,7 @@ commands:
   compare    train several recipes with several seeds; which differences are real?
   augment    draw what each augmentation does, to look at
   export     write a model as onnx, torchscript, safetensors or a page; or the digits
+  pixels     write your own pictures as predict hands them to the network
   runs       list, show, compare and remove what has been run
 
 examples:
@@ -40,6 +41,7 @@ OTHERS = {
     "compare": "lightning_mnist.compare.command",
     "augment": "lightning_mnist.preview",
     "export": "lightning_mnist.export.command",
+    "pixels": "lightning_mnist.pixels",
     "runs": "lightning_mnist.runs.command",
 }
 """Where the ``main`` of each other command is."""

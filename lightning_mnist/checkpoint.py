@@ -9,6 +9,7 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 
+from lightning_mnist.calibration import Calibration
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from parity.run_record import written_whole
@@ -89,13 +90,16 @@ def split_of(checkpoint: dict[str, Any], path: str) -> tuple[int, int | None] | 
     return seed, size
 
 
-def read_model(path: Path) -> DigitClassifier:
-    """Read a trained model, ready to predict with.
+def read_model(path: Path) -> tuple[DigitClassifier, Calibration]:
+    """Read a trained model, ready to predict with, and its calibration.
+
+    One that was written before there was any gets a temperature of 1.
 
     Raises:
         InputError: as of `read_checkpoint`.
     """
-    return model_of(read_checkpoint(path)).eval()
+    checkpoint = read_checkpoint(path)
+    return model_of(checkpoint).eval(), Calibration.of(checkpoint) or Calibration()
 
 
 def model_of(checkpoint: dict[str, Any]) -> DigitClassifier:

@@ -1,5 +1,7 @@
 """Pictures of digits from anywhere, turned into what MNIST's makers would have stored."""
 
+import glob
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +51,32 @@ def read_picture(path: Path) -> Picture:
     if picture is None:
         raise InputError(f"{path}: no ink; expected a digit that stands out from its background")
     return picture
+
+
+def read_pictures(patterns: Sequence[str]) -> tuple[dict[Path, Picture], list[str]]:
+    """Read all pictures that can be read.
+
+    Args:
+        patterns: Paths or globs. A name that exists is meant as it stands, brackets and all.
+
+    Returns:
+        Pictures by file, in the order given, each once; and a sentence for each file that cannot be
+        read and each pattern that finds none.
+    """
+    pictures: dict[Path, Picture] = {}
+    failures = []
+    for pattern in patterns:
+        found = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute too
+        if not found:
+            failures.append(f"{pattern}: no such file; expected a picture of a digit")
+        for path in map(Path, found):
+            if path in pictures:
+                continue
+            try:
+                pictures[path] = read_picture(path)
+            except InputError as error:
+                failures.append(str(error))
+    return pictures, failures
 
 
 def find_picture(grey: NDArray[np.uint8]) -> Picture | None:

@@ -1,7 +1,6 @@
 """Reads the user's own pictures with a trained model."""
 
 import csv
-import glob
 import json
 import sys
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from lightning_mnist.batches import EVALUATION_BATCH, BatchLoader
 from lightning_mnist.calibration import Calibration
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.own_images import Picture, read_picture
+from lightning_mnist.own_images import Picture, read_pictures
 from lightning_mnist.pictures.strangers import strangers
 from lightning_mnist.terminal import show
 from parity.run_record import written_whole
@@ -56,13 +55,7 @@ def predict_files(
     """
     _check_ending("--output", output, ".csv", ".json")
     _check_ending("--preview", preview, ".png")
-    paths, failures = _expand(patterns)
-    pictures: dict[Path, Picture] = {}
-    for path in paths:
-        try:
-            pictures[path] = read_picture(path)
-        except InputError as error:
-            failures.append(str(error))
+    pictures, failures = read_pictures(patterns)
     if pictures:
         if calibration is None:
             print(UNCALIBRATED, file=sys.stderr)
@@ -133,19 +126,6 @@ def _read(
 def _check_ending(flag: str, target: str | None, *endings: str) -> None:
     if target is not None and Path(target).suffix not in endings:
         raise InputError(f"{flag} {target}: expected a name ending in {' or '.join(endings)}")
-
-
-def _expand(patterns: list[str]) -> tuple[list[Path], list[str]]:
-    """Files in the order given, each once, and a sentence for each pattern that finds none."""
-    paths: dict[Path, None] = {}
-    failures = []
-    for pattern in patterns:
-        # A name that exists is meant as it stands, brackets and all.
-        found = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute too
-        if not found:
-            failures.append(f"{pattern}: no such file; expected a picture of a digit")
-        paths |= dict.fromkeys(map(Path, found))
-    return list(paths), failures
 
 
 def _show(readings: list[Reading]) -> None:

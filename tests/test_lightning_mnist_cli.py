@@ -324,7 +324,7 @@ def test_help_answers_without_the_training_stack(here: Here) -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
-    for command in ("fit", "validate", "test", "predict", "export"):
+    for command in ("fit", "validate", "test", "predict", "export", "pixels"):
         assert f"  {command} " in done.stdout
         assert here(command, "--help").code == 0
 

@@ -2,19 +2,21 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 import tests.picture_light
-import tests.picture_paper  # noqa: F401 - both enter their kinds
+import tests.picture_marks
+import tests.picture_paper  # noqa: F401 - they enter their kinds
 from lightning_mnist import sources
 from lightning_mnist.errors import InputError
 from lightning_mnist.mnist_form import fit_like_mnist
 from lightning_mnist.own_images import Picture, find_picture, read_picture
 from lightning_mnist.pictures import file as picture_file
-from lightning_mnist.pictures.digit import FRAME, HIDDEN, LINES, SECOND
-from tests.pictures import KINDS, Levels, grey, hand_drawn, page
+from lightning_mnist.pictures.digit import FRAME, HIDDEN, LINES, PALER, SECOND, UNDERLINE
+from tests.pictures import KINDS, Levels, grey, hand_drawn, noise, page
 
 WARNED = {
     "lined": LINES,
@@ -27,6 +29,11 @@ WARNED = {
     "turned_paper_on_wood": FRAME,
     "box_around": FRAME,
     "box_that_the_digit_touches": FRAME,
+    "box_by_hand": FRAME,
+    "in_perspective_on_a_table": FRAME,
+    "shadow_of_a_pen": PALER,
+    "underlined": UNDERLINE,
+    "on_newsprint": PALER,
 }
 
 
@@ -74,6 +81,48 @@ def test_a_second_digit_is_never_passed_over(apart: int, across: bool) -> None:
         assert found is not None
         assert SECOND in found.warnings
         assert found.doubtful
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_second_digit_at_the_border_is_said_and_the_rest_of_one_is_not(side: str) -> None:
+    random = np.random.default_rng(0)
+    for digit in range(10):
+        strokes = hand_drawn(digit, random, height=110)
+        other = hand_drawn(2, random, height=110)
+        left = int(np.flatnonzero(other.any(axis=0))[0])
+        for cut, said in ((0, True), (55, False)):
+            second = np.roll(other, -left, axis=1)
+            second = np.pad(second[:, cut:], ((0, 0), (0, cut)))
+            second[:, 110:] = 0
+            both = np.maximum(np.roll(strokes, 60, axis=1), second)
+            seen = both if side == "left" else both[:, ::-1]
+            found = find_picture(np.asarray(grey(page(seen))))
+            assert found is not None
+            assert (SECOND in found.warnings) == said
+
+
+def test_paler_marks_are_left_out_only_where_there_are_two_inks() -> None:
+    """Pencil of many shades, and soft edges, are one ink."""
+    random = np.random.default_rng(0)
+    for digit in range(10):
+        strokes = hand_drawn(digit, random)
+        shades = page(strokes * np.clip(0.75 + noise(random, 0.2, 0.8), 0, 1), 225, 60)
+        soft = cv2.GaussianBlur(page(strokes), (0, 0), 4)
+        for levels in (shades, np.asarray(soft, np.float64), page(strokes)):
+            found = find_picture(np.asarray(grey(levels)))
+            assert found is not None
+            assert PALER not in found.warnings
+
+
+def test_the_foot_of_a_1_is_no_line_under_it() -> None:
+    levels = page(hand_drawn(1, np.random.default_rng(0)))
+    rows, columns = np.nonzero(levels < 100)
+    foot = (int(columns[rows.argmax()]), int(rows.max()) - 6)
+    cv2.line(levels, (foot[0] - 35, foot[1]), (foot[0] + 35, foot[1]), 40, 13)
+    found = find_picture(np.asarray(grey(levels)))
+    assert found is not None
+    assert found.warnings == ()
+    assert (found.pixels[22:25] > 128).any(axis=0).sum() > 8
 
 
 def test_strokes_that_hardly_stand_out_are_said_to() -> None:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightning_mnist import sources
+from lightning_mnist import predict, sources
+from lightning_mnist.checkpoint import read_model
+from lightning_mnist.own_images import read_digit
 from tests.conftest import Here
 
 
@@ -101,3 +103,54 @@ def test_outputs_that_cannot_be_written_are_named(
     done = here("predict", "--ckpt_path", checkpoint, "--images", picture, *flags)
     assert done.code == 1
     assert f"error: {said}" in done.err
+
+
+def test_a_program_gets_what_the_command_says(
+    here: Here, checkpoint: Path, pictures: Path, tmp_path: Path
+) -> None:
+    """The calibrated confidence of both, of one model and one reading of pictures."""
+    files = sorted(pictures.iterdir())
+    flags = ("predict", "--ckpt_path", checkpoint, "--images", *files, "--output", "out.json")
+    assert here(*flags).code == 0
+    said = [
+        [row[f"p{n}"] for n in range(10)] for row in json.loads((tmp_path / "out.json").read_text())
+    ]
+    _, calibration = read_model(checkpoint)
+    assert abs(calibration.temperature - 1) > 0.01
+    np.testing.assert_allclose(predict(checkpoint, files), said, rtol=1e-4, atol=1e-6)
+
+
+def test_the_pixels_that_the_network_sees_are_written(here: Here, tmp_path: Path) -> None:
+    for number, name in enumerate(("b.png", "a[1].png")):
+        canvas = Image.new("L", (80, 60), 230)
+        canvas.paste(20, (30, 10, 36 + 8 * number, 50))
+        canvas.save(tmp_path / name)
+    (tmp_path / "text.png").write_text("no picture")
+    names = ("b.png", "a[1].png", "*.png", "gone.png")
+    done = here("pixels", "--images", *names, "--output", "out.npz")
+    assert done.code == 1
+    assert "error: text.png: cannot be read as a picture" in done.err
+    assert "error: gone.png: no such file" in done.err
+    with np.load(tmp_path / "out.npz") as written:
+        assert list(written["files"]) == ["b.png", "a[1].png"]
+        for file, pixels in zip(written["files"], written["images"], strict=True):
+            np.testing.assert_array_equal(pixels, read_digit(tmp_path / str(file)))
+    assert here("pixels", "--images", "b.png", "--output", "out.npz").code == 0
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("out.csv", "--output out.csv: expected a name ending in .npz"),
+        ("no/such/folder/out.npz", "--output no/such/folder/out.npz: cannot be written"),
+    ],
+)
+def test_pixels_that_cannot_be_written_are_named(
+    output: str, said: str, here: Here, tmp_path: Path
+) -> None:
+    canvas = Image.new("L", (80, 60), 230)
+    canvas.paste(20, (30, 10, 36, 50))
+    canvas.save(tmp_path / "x.png")
+    done = here("pixels", "--images", "x.png", "--output", output)
+    assert done.code == 1
+    assert done.err.startswith(f"error: {said}")

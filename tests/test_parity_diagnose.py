@@ -11,11 +11,14 @@ import pytest
 from PIL import Image
 
 from lightning_mnist import sources
+from lightning_mnist.own_images import read_picture
+from parity.judge.pictures import load_images
 from parity.run_record import Predictions, finite
 from parity.watch.alarm import COLLAPSE_FILE
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.symptoms import SYMPTOMS_FILE, Layer, Symptoms
 from tests.conftest import Done, Here
+from tests.pictures import grey, hand_drawn, page, ruled
 
 DIGITS = sources.load("digits", Path("nowhere"))
 LABELS = DIGITS.test_labels
@@ -328,8 +331,8 @@ IMAGES: dict[str, tuple[list[str], Write, str]] = {
         ["x.npz"], cut_off("x.npz", arrays("x.npz", images=RAW)), "cannot read a file",
     ),
     "pickles": (["x.npy"], npy(np.array([{}, 1], object)), "cannot read a file"),
-    "no picture": (["x.png"], text("x.png"), "cannot read a picture"),
-    "half a picture": (["0.png"], cut_off("0.png", pictures((99, 99))), "cannot read a"),
+    "no picture": (["x.png"], text("x.png"), "x.png: cannot be read as a picture"),
+    "half a picture": (["0.png"], cut_off("0.png", pictures((99, 99))), "cannot be read as"),
     "one image": (["x.npy"], npy(RAW[0]), "uint8 of shape (28, 28); expected numbers [N, H, W]"),
     "flat": (["x.npy"], npy(RAW.reshape(540, 784)), "uint8 of shape (540, 784); expected"),
     "colour": (["x.npy"], npy(RAW[..., None]), "of shape (540, 28, 28, 1); expected"),
@@ -341,7 +344,7 @@ IMAGES: dict[str, tuple[list[str], Write, str]] = {
     "other names": (
         ["x.npz"], arrays("x.npz", pictures=RAW), "expected an array called images or x_test",
     ),
-    "nothing on it": (["0.png"], pictures((28, 30)), "0.png: no ink; expected a digit on paper"),
+    "nothing on it": (["0.png"], pictures((28, 30)), "0.png: no ink; expected a digit"),
 }  # fmt: skip
 
 
@@ -354,6 +357,17 @@ def test_what_are_no_images_gets_one_sentence(
     line = one_sentence(parity_here("diagnose", run_dir, "--images", *files))
     assert line.startswith("error: --images")
     assert said in line
+
+
+def test_a_picture_is_read_by_the_code_that_predict_reads_it_with(tmp_path: Path) -> None:
+    """Ruled paper in a shadow, and its pixels are the same to the bit."""
+    strokes = hand_drawn(3, np.random.default_rng(3))
+    levels = page(strokes, page(ruled(32, 2, 5, across=True), 235, 150))
+    grey(levels * np.linspace(1, 0.5, levels.shape[1])).save(tmp_path / "photo.jpg")
+    expected = read_picture(tmp_path / "photo.jpg").pixels
+    for dark_paper, ink in ((True, expected), (False, 255 - expected)):
+        images = load_images([tmp_path / "photo.jpg"], dark_paper=dark_paper)
+        np.testing.assert_array_equal(images, ink[np.newaxis])
 
 
 def test_two_arrays_of_images_are_one_too_many(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lightning_mnist.pictures.lines import without_box, without_lines
+from lightning_mnist.pictures.lines import without_box, without_lines, without_underline
 from lightning_mnist.pictures.page import Place, extent
 from lightning_mnist.pictures.paper import Ink, without_grain
 from lightning_mnist.pictures.parts import SMALL, Parts
@@ -13,6 +13,8 @@ from lightning_mnist.pictures.parts import SMALL, Parts
 LINES = "lines were seen"
 FRAME = "a frame, or a table around the paper, was seen"
 SECOND = "a second digit was seen"
+PALER = "paler marks that touch the digit were left out"
+UNDERLINE = "a line under the digit was left out"
 WIDE = "wider than a digit: perhaps two that touch"
 CROWDED = "most of the ink is not the digit's"
 HIDDEN = "the strokes can hardly be told from the paper"
@@ -85,16 +87,28 @@ def find_digit(ink: Ink) -> Found | None:
         place = parts.place(main)
         if parts.encloses_a_digit(main):
             parts.remaining.discard(main)
-        elif (inside := without_box(ink[place], limit)) is not None:
-            ink = ink.copy()
-            ink[place] = inside
-            parts = Parts(ink, limit)
+            notes.add(FRAME)
+        elif (bare := without_box(ink[place], limit)) is not None:
+            ink, parts = _replaced(ink, place, bare, limit)
+            notes.add(FRAME)
         elif ink[place].max() < FAINTEST_INK:
             return None
+        elif (darker := parts.paler_below(main)) is not None:
+            limit, parts = darker, Parts(ink, darker)
+            notes.add(PALER)
+        elif (bare := without_underline(ink[place], limit)) is not None:
+            ink, parts = _replaced(ink, place, bare, limit)
+            notes.add(UNDERLINE)
         else:
             return _found(ink, parts, main, grain, notes)
-        notes.add(FRAME)
     return None
+
+
+def _replaced(ink: Ink, place: Place, part: Ink, limit: float) -> tuple[Ink, Parts]:
+    """The ink of a page with another at a place, and its parts."""
+    ink = ink.copy()
+    ink[place] = part
+    return ink, Parts(ink, limit)
 
 
 def _found(ink: Ink, parts: Parts, main: int, grain: float, notes: set[str]) -> Found:

@@ -12,6 +12,8 @@ from lightning_mnist.errors import InputError
 HEIC = (".heic", ".heif", ".hif")
 MOST = tuple(2**bits - 1 for bits in (1, 8, 10, 12, 14, 16))
 """The highest levels of what cameras and scanners write; 1 is that of floating point."""
+NARROW, NARROWEST = 0.25, 0.01
+"""Shares of all levels: a deep picture that spans fewer is spread out, unless it is blank."""
 COLOURFUL = 2
 """How much more colours must differ along their main axis than in brightness to be read there."""
 
@@ -57,10 +59,16 @@ def _grey(picture: Image.Image) -> NDArray[np.uint8]:
 
 
 def _scaled(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Levels of a deep picture as uint8; its file does not say how many bits were used."""
+    """Levels of a deep picture as uint8; its file does not say how many bits were used.
+
+    What spans few of them is spread out: a deep picture has levels enough, and 8 bits have not.
+    """
     levels = np.nan_to_num(levels)
     top = float(levels.max(initial=0))
     most = next((most for most in MOST if top <= most), max(top, 1.0))
+    lowest, highest = np.quantile(levels, [0.001, 0.999]) if levels.size else (0, 0)
+    if NARROWEST * most < highest - lowest < NARROW * most:
+        levels, most = levels - lowest, highest - lowest
     return np.clip(np.round(levels * (255 / most)), 0, 255).astype(np.uint8)
 
 

@@ -8,6 +8,11 @@ from lightning_mnist.pictures.paper import Ink
 
 TILT = 0.12  # radians, the most by which lines may lean
 COVERED = 0.8  # of a line, at least, is inked; no stroke of a digit spans the page like that
+LOW = 0.75  # of a part's height: the line under a digit lies below
+OVERHANG = 0.08  # of a part's height, by which the line ends beyond the digit
+LEAST = 20  # pixels of a part's height, of which a line may be told from a stroke
+WIDER_THAN_1 = 0.4  # of a part's height
+THICKEST_UNDERLINE = 0.12  # of a part's height
 THICKEST = 0.035  # of the longer side, from a line's middle to its edge
 
 
@@ -37,6 +42,29 @@ def without_box(ink: Ink, limit: float) -> Ink | None:
     sides += [any(at > 0.9 for at in lines) for lines in (across, down)]
     rows = np.flatnonzero((bare > limit).any(axis=1))
     return bare if sum(sides) >= 3 and rows.size and np.ptp(rows) > len(ink) / 4 else None
+
+
+def without_underline(ink: Ink, limit: float) -> Ink | None:
+    """Ink of a part without the line under it; None where it has none.
+
+    The line ends beyond the digit on both sides. The foot of a 1 does, too, and is left.
+    """
+    mask = ink > limit
+    height, width = mask.shape
+    above = mask[: round(LOW * height)].any(axis=0)
+    left, right = int(above.argmax()), int(above[::-1].argmax())
+    if height < LEAST or width - left - right < WIDER_THAN_1 * height:
+        return None
+    if not above.any() or min(left, right) < OVERHANG * height:
+        return None
+    ends = mask[:, :left], mask[:, width - right :]
+    thick = max(float(np.median(end.sum(axis=0))) for end in ends)
+    if thick > THICKEST_UNDERLINE * height:
+        return None
+    rows = [np.nonzero(end)[0].mean() for end in ends]
+    middle = np.interp(np.arange(width), [left / 2, width - right / 2], rows)
+    distance = np.abs(np.arange(height)[:, None] - middle)
+    return np.where(distance > thick / 2 + 2, ink, 0).astype(np.float32)
 
 
 def _without_rows(ink: Ink, limit: float) -> tuple[Ink, list[float]]:

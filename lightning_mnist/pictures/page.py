@@ -43,13 +43,13 @@ def find_page(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Place] | None
 
 def _sheet(region: NDArray[np.uint8], sharp: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
     """The largest part of a region as a mask, if it is a sheet with sharp edges, a bit smaller."""
-    outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    outline = max(outlines, key=cv2.contourArea, default=None)
-    if outline is None or cv2.contourArea(outline) < SMALLEST * region.size:
+    outline, sheet = _largest(region)
+    if (region & sheet).sum() < 0.5 * sheet.sum():  # a frame: the sheet is what it holds
+        outline, sheet = _largest(sheet & (1 - region))
+    if sheet.sum() < SMALLEST * region.size:
         return None
     corners = cv2.approxPolyDP(cv2.convexHull(outline), 0.02 * cv2.arcLength(outline, True), True)
-    sheet, polygon = np.zeros_like(region), np.zeros_like(region)
-    cv2.drawContours(sheet, [outline], -1, 1, cv2.FILLED)
+    polygon = np.zeros_like(region)
     cv2.fillPoly(polygon, [corners], 1)
     straight = (sheet & polygon).sum() / (sheet | polygon).sum()
     bottom, right = region.shape[0] - 1, region.shape[1] - 1
@@ -62,6 +62,15 @@ def _sheet(region: NDArray[np.uint8], sharp: NDArray[np.bool_]) -> NDArray[np.ui
     margin = 2 * max(2, round(MARGIN * max(region.shape))) + 1
     smaller = cv2.erode(polygon, np.ones((margin, margin), np.uint8), borderValue=0)
     return np.asarray(smaller, np.uint8) if smaller.any() else None
+
+
+def _largest(region: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """The outline [N, 1, 2] of the largest part of a mask, and all that lies within as a mask."""
+    outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(outlines, key=cv2.contourArea)
+    within = np.zeros_like(region)
+    cv2.drawContours(within, [outline], -1, 1, cv2.FILLED)
+    return np.asarray(outline, np.int32), within
 
 
 def extent(mask: NDArray[Any]) -> Place:

@@ -12,7 +12,11 @@ NEAR = 0.35  # of the digit's size: how far apart its strokes may be
 SPECK = 0.06  # of the digit's ink: a part with less is none of its strokes
 PALE = 0.7  # of the digit's ink at a pixel: a part that has less is a shadow or another pen's
 TALL = 0.5  # of the digit's height: a part beside it that is as tall is another digit
+CUT_OFF = 0.4  # of the digit's ink: a part at the border that has less is the rest of a neighbour
 INSIDE = 0.25  # of a frame's height: what is as tall within it is a digit, not a dot in a zero
+PENS = 0.15  # of the darkest ink, at least, by which marks of two pens differ
+FEWEST = 0.03  # of a part's pixels have the ink of either
+STRAY = 0.004  # of a part's pixels may have any ink between the two
 SMALL = 40  # pixels: in smaller pictures every pixel counts
 
 
@@ -25,6 +29,7 @@ class Parts:
     """
 
     def __init__(self, ink: Ink, limit: float) -> None:
+        self.ink = ink
         mask = (ink > limit).astype(np.uint8)
         if max(ink.shape) > SMALL:
             gap = 2 * max(1, round(GAP * max(ink.shape))) + 1
@@ -77,6 +82,29 @@ class Parts:
             for other in self.remaining
         )
 
+    def paler_below(self, part: int) -> float | None:
+        """What parts a pen's ink from paler marks that it crosses; None where none are seen.
+
+        A shadow, a stain, a crease or a line has an ink of its own; between it and that of the pen
+        there is hardly any, but at the edges of strokes, which count as their darkest neighbour.
+        """
+        if max(self.ink.shape) <= SMALL:
+            return None
+        place = self.place(part)
+        own = self.labels[place] == part
+        edge = 2 * max(1, round(0.01 * max(self.ink.shape))) + 1
+        ink = np.where(own, self.ink[place], 0).astype(np.float32)
+        levels = cv2.dilate(ink, np.ones((edge, edge), np.uint8))[own]
+        darkest = float(np.quantile(levels, 0.98))
+        shares, steps = np.histogram(levels / darkest, bins=40, range=(0, 1))
+        inked = np.flatnonzero(shares > STRAY * len(levels))
+        gap = max((run[1:] for run in np.split(np.arange(40), inked)[1:]), key=len)
+        if len(gap) < PENS * 40:
+            return None
+        if min(shares[: gap[0]].sum(), shares[gap[-1] :].sum()) < FEWEST * len(levels):
+            return None
+        return darkest * float(steps[gap].mean())
+
     def digit(self, main: int) -> tuple[NDArray[np.bool_], bool]:
         """The strokes that belong to the main part, bool [H, W], and whether another digit is seen.
 
@@ -103,8 +131,18 @@ class Parts:
         return not (pale or below or self.on_border[part])
 
     def _is_another(self, part: int, main: int) -> bool:
-        """Whether a part is as tall as the main one, and beside it or above or below."""
-        if self.height[part] < TALL * self.height[main] or self.on_border[part]:
+        """Whether a part is as tall as the main one, and beside it or above or below.
+
+        At the border, where tables, fingers and shadows are, it has to be of the same pen and size,
+        and more than the rest of a neighbour that was cut off.
+        """
+        if self.height[part] < TALL * self.height[main]:
+            return False
+        if self.on_border[part] and not (
+            self.height[part] < self.height[main] / TALL
+            and PALE < self.darkness[part] / self.darkness[main] < 1 / PALE
+            and self.weight[part] > CUT_OFF * self.weight[main]
+        ):
             return False
         across = min(self.right[part], self.right[main]) - max(self.left[part], self.left[main])
         down = min(self.bottom[part], self.bottom[main]) - max(self.top[part], self.top[main])
