@@ -93,7 +93,7 @@ def test_an_npz_that_breaks_the_contract_is_refused(
         ("label,prediction\n0,0\n0,zero\n", "cannot be read as CSV of numbers"),
         ("label,prediction\n0\n", "rows of 1 values; expected 2"),
         ("label,prediction\n0,0.5\n", "not whole"),
-        ("label,prediction\n0,0\n0,nan\n", "not whole"),
+        ("label,prediction\n0,0\n0,nan\n", "1 of 2 predictions are missing, the first in row 2"),
         ("label,prediction\n-1,0\n", "labels down to -1"),
     ],
 )

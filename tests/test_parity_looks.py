@@ -8,8 +8,10 @@ import pytest
 from scipy import special
 
 from parity.judge.answers import Run, Side
+from parity.judge.equivalence import welch
 from parity.judge.looks import looks, nominal_levels, until_decided
 from parity.judge.outcome import Outcome, judge_sides
+from parity.judge.planning import seeds_needed
 from parity.judge.verdict import Thresholds, Verdict
 from tests.parity_sides import healthy, worse
 
@@ -143,3 +145,40 @@ def test_the_seeds_that_are_asked_for_decide_and_are_not_twice_too_many() -> Non
         least.append(min((n for n, done in seen.items() if done), default=30))
     assert np.mean(enough) >= 0.8
     assert np.median(asked) <= 2 * np.quantile(least, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "true", "deviation"),
+    [
+        (3, 0.4, 1.0),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [(3, 0.0, 0.6), (3, 0.4, 0.6), (5, 0.0, 1.0), (5, 0.4, 1.0), (8, 0.4, 0.6)]
+        ),
+    ],
+)
+def test_near_a_margin_four_of_five_estimates_suffice_and_few_are_too_large(
+    seeds: int, true: float, deviation: float
+) -> None:
+    """A single difference in units of its margin, of pairs that the first seeds leave open."""
+    rng = np.random.default_rng(4)
+    most, pairs = 400, 200
+    grid = np.unique(np.geomspace(seeds + 1, most, 60).astype(int))
+    asked, enough, decided = [], [], []
+    while len(asked) < pairs:
+        a = rng.normal(0, deviation, most)
+        b = rng.normal(true, deviation, most)
+
+        def done(n: int, a: np.ndarray = a, b: np.ndarray = b) -> bool:
+            found = welch(a[:n], b[:n])
+            return min(found.p_within(1.0), found.p_beyond(1.0)) < 0.05
+
+        if done(seeds):
+            continue
+        needed = seeds_needed([([welch(a[:seeds], b[:seeds])], 1.0)], seeds, 0.05)
+        asked.append(needed or most)
+        enough.append(asked[-1] > most or done(asked[-1]))
+        decided.append([done(n) for n in grid])
+    least = grid[np.mean(decided, axis=0) >= 0.8][0]  # decides four of five
+    assert np.mean(enough) >= 0.757  # 0.8 less one and a half standard errors
+    assert np.median(asked) <= 2 * least

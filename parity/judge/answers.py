@@ -1,13 +1,13 @@
 """From the arrays of a file, by what they are, to one model's answers: checked, and of one kind."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from parity.judge.shapes import Given, adds_up, one_hot, whole, wide
+from parity.judge.shapes import Given, adds_up, fractional, one_hot, whole, wide
 from parity.run_record import RunRecord
 
 Ints = NDArray[np.int64]
@@ -68,6 +68,7 @@ def answers(name: str, given: Given, *, watched: bool = False) -> Run:
     Raises:
         ValueError: types, shapes or values that cannot be a model's answers.
     """
+    given = _of_two(replace(given, outputs=_flat(given.outputs)))
     outputs = given.outputs
     if given.called != "predictions" and outputs.ndim == 2 and outputs.dtype.kind not in "f":
         if not one_hot(outputs):
@@ -83,11 +84,61 @@ def answers(name: str, given: Given, *, watched: bool = False) -> Run:
             f"{given.called} of shape {outputs.shape}; expected [N, C] with at least 1 image and "
             f"2 classes, at most {MOST_CLASSES:,}"
         )
+    if given.labels is None and _counts(outputs):
+        raise ValueError(
+            f"{count} times {count} whole numbers, as in a confusion matrix; expected one row an "
+            "image"
+        )
+    if count != len(given.labels if given.labels is not None else outputs) == outputs.shape[1]:
+        raise ValueError(
+            f"{given.called} of shape {outputs.shape} and {outputs.shape[1]} labels; expected "
+            f"[{outputs.shape[1]}, C]: transpose them"
+        )
     labels, ids = _labels(given, count, outputs.shape[1]), _ids(given, count)
     broken = int((~np.isfinite(outputs)).any(axis=1).sum())
     predicted = np.where(np.isnan(outputs), -np.inf, outputs).argmax(axis=1).astype(np.int64)
     logits, probabilities = _scores(given, outputs, watched)
     return Run(name, predicted, labels, ids, logits, probabilities, broken)
+
+
+def _flat(outputs: NDArray[Any]) -> NDArray[Any]:
+    """Answers [N, C] that a network gave as [N, 1, C] or [N, C, 1, 1]."""
+    if outputs.ndim > 2 and sum(size > 1 for size in outputs.shape[1:]) == 1:
+        return outputs.reshape(len(outputs), -1)
+    return outputs
+
+
+def _of_two(given: Given) -> Given:
+    """Scores [N, 2] where there are only those of the second of two classes, [N] or [N, 1].
+
+    Raises:
+        ValueError: the labels do not tell that there are two classes.
+    """
+    outputs, labels = given.outputs, given.labels
+    if outputs.ndim == 0 or outputs.size != len(outputs):
+        return given
+    values = outputs.reshape(-1)
+    if not fractional(values):
+        return given
+    known = values[np.isfinite(values)]
+    are_shares = bool(known.min() >= 0 and known.max() <= 1)
+    two = labels is not None and not wide(labels) and set(np.unique(labels)) == {0, 1}
+    if two and (are_shares or given.called != "predictions"):
+        as_shares = are_shares and given.called != "logits"
+        first = 1 - values if as_shares else np.zeros_like(values)
+        called = "scores" if given.called == "predictions" else given.called
+        return replace(given, outputs=np.stack([first, values], axis=1), called=called)
+    if given.called == "predictions":
+        return given
+    raise ValueError(
+        f"a single one of {given.called} an image, such as {known[0]:.6g}: of which class? "
+        "expected [N, C] of at least 2 classes, or labels 0 and 1 beside those of class 1"
+    )
+
+
+def _counts(outputs: NDArray[Any]) -> bool:
+    square = outputs.shape[0] == outputs.shape[1] > 2
+    return bool(square and whole(outputs) and outputs.min() >= 0 and outputs.max() > 1)
 
 
 def _scores(
@@ -156,6 +207,11 @@ def _classes(values: NDArray[Any], name: str, count: int, most: int = MOST_CLASS
     values = values.reshape(-1)
     if np.isnan(values).all():
         raise ValueError(f"{name} that are no numbers; expected classes 0, 1, ...")
+    if (missing := np.flatnonzero(np.isnan(values))).size:
+        raise ValueError(
+            f"{missing.size:,} of {count:,} {name} are missing, the first in row {missing[0] + 1}; "
+            "expected one an image: fill them in, or leave these rows out, on both sides"
+        )
     if not whole(values):
         odd = values[~(np.isfinite(values) & (values == np.round(values)))][0]
         raise ValueError(

@@ -15,9 +15,6 @@ INSTEAD = (
 HEADS = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras writes models and weights",
     b"\x80": "a pickle, which is never opened here, since it could run code",
-    b"\x1f\x8b": "compressed by gzip",
-    b"BZh": "compressed by bzip2",
-    b"\xfd7zXZ": "compressed by xz",
     b"PAR1": "a Parquet file",
     b"\xd0\xcf\x11\xe0": "a workbook or document of Microsoft Office",
     b"\x89PNG": "a picture",
@@ -25,9 +22,13 @@ HEADS = {
     b"GIF8": "a picture",
     b"%PDF": "a PDF",
     b"{": "JSON",
+    b"[": "JSON, or an array as it is printed",
+    b"ARROW1": "a Feather file",
+    b"MATLAB": "a file of MATLAB",
     b"<": "HTML or XML",
 }
 """What a file is that begins with these bytes."""
+PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd"}
 MEMBERS = {
     "data.pkl": "a model or checkpoint that PyTorch has written",
     "constants.pkl": "a TorchScript model",
@@ -52,6 +53,9 @@ def kind_of(path: Path) -> Kind:
         return "npy"
     if head.startswith(NPZ):
         return _archive(path)
+    for start, program in PACKED.items():
+        if head.startswith(start):
+            raise ValueError(f"compressed by {program}; unpack it first")
     for start, what in HEADS.items():
         if head.startswith(start):
             raise ValueError(f"{what}; {INSTEAD}")
@@ -70,5 +74,6 @@ def _archive(path: Path) -> Literal["npz"]:
         if (what := MEMBERS.get(name) or MEMBERS.get(name.rpartition("/")[2])) is not None:
             raise ValueError(f"{what}; {INSTEAD}")
     if not names or not all(name.endswith(".npy") for name in names):
-        raise ValueError(f"an archive of other files than arrays; {INSTEAD}")
+        some = f" ({', '.join(names)[:200]}): unpack it first" if names else ""
+        raise ValueError(f"an archive of other files than arrays{some}; {INSTEAD}")
     return "npz"

@@ -12,6 +12,12 @@ MOST = 1_000
 """Seeds a side beyond which nobody would go."""
 PRIOR_DF = 4.0
 """Weight of a group's common variance against each own one, in degrees of freedom."""
+DOUBT_DF = 1.0
+"""Degrees of freedom by which a variance is better known than the seeds say: seeds that were looked
+at because they decide nothing vary more than others. Found by simulation; without it, three seeds
+ask for more than twice too many."""
+QUANTILES = (np.arange(12) + 0.5) / 12
+"""Of what the variance may be."""
 POWER = 0.8
 Floats = NDArray[np.float64]
 
@@ -26,7 +32,9 @@ def seeds_needed(groups: Sequence[Group], seeds: int, alpha: float) -> int | Non
     Predictive power (Spiegelhalter, Freedman, Blackburn 1986): what the seeds so far have measured
     stays in the mean, and what further ones will add is drawn around the differences' empirical
     Bayes estimates (Efron, Morris 1975), since of many noisy differences the largest is large by
-    chance. Variances are moderated likewise (Smyth 2004).
+    chance. Variances are moderated likewise (Smyth 2004), and since those of a few seeds are hardly
+    known, the chance is the mean over what they may be (assurance: O'Hagan, Stevens, Campbell
+    2005), by the scaled inverse chi-squared posterior.
 
     Args:
         groups: All that must lie within a margin; each `Estimate` from one value a seed.
@@ -68,12 +76,33 @@ def _chances(
     variance = (weight * own.mean() + df * own) / (weight + df) + 1e-18
     error = variance / seeds
     true = max(0.0, float((differences**2 - error).mean()))  # variance of the true differences
+    critical = special.stdtrit(df * (totals - 1) / max(seeds - 1, 1), 1 - alpha)
+    doubtful = weight + df + DOUBT_DF
+    within, beyond = np.zeros((2, len(totals), len(estimates)))
+    for quantile in QUANTILES:
+        possible = variance * doubtful / special.chdtri(doubtful, 1 - quantile)
+        chances = _chances_at(possible, differences, true, margin, seeds, totals, critical)
+        within += chances[0] / len(QUANTILES)
+        beyond += chances[1] / len(QUANTILES)
+    return within, beyond
+
+
+def _chances_at(
+    variance: Floats,
+    differences: Floats,
+    true: float,
+    margin: float,
+    seeds: int,
+    totals: Floats,
+    critical: Floats,
+) -> tuple[Floats, Floats]:
+    """The same, for known variances float [E]; `true` is that of the true differences."""
+    error = variance / seeds
     kept = true / (true + error)
     share = (totals - seeds) / totals
     mean = (1 - share) * differences + share * kept * differences
     deviation = share * np.sqrt(kept * error + variance / (totals - seeds))
-    t = special.stdtrit(df * (totals - 1) / max(seeds - 1, 1), 1 - alpha)
-    half = t * np.sqrt(variance / totals)
+    half = critical * np.sqrt(variance / totals)
     inner, outer = margin - half, margin + half
     inside = special.ndtr((inner - mean) / deviation) - special.ndtr((-inner - mean) / deviation)
     beyond = special.ndtr((mean - outer) / deviation) + special.ndtr((-outer - mean) / deviation)

@@ -7,49 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.judge.names import CLASSES, role_of, words_of
 from parity.judge.shapes import Called, Given, are_labels, are_scores, nameless, whole, wide
 from parity.judge.tables import Table
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-LABELS = _names(
-    "label labels y_true y y_test test_labels labels_true true truth target targets ground_truth "
-    "groundtruth gt actual true_label true_labels true_class label_true expected"
-)
-IDS = _names(
-    "sample_id sample_ids id ids index idx image_id imageid row row_id rowid unnamed:_0"
-) | {""}
-OUTPUTS: dict[str, Called] = {
-    **dict.fromkeys(
-        _names(
-            "prediction predictions predicted pred preds y_pred y_hat yhat predicted_class "
-            "predicted_classes predicted_label predicted_labels pred_label pred_labels pred_class "
-            "class_pred label_pred argmax"
-        ),
-        "predictions",
-    ),
-    **dict.fromkeys(
-        _names(
-            "probabilities probability probs prob p proba y_prob y_proba predicted_proba "
-            "pred_proba softmax"
-        ),
-        "probabilities",
-    ),
-    **dict.fromkeys(("logits", "logit", "y_logits"), "logits"),
-    **dict.fromkeys(_names("scores score output outputs class classes c digit y_score"), "scores"),
-}
-"""What answers are called; "scores" may be logits or probabilities."""
-BESIDES = _names(
-    "confidence conf max_prob max_probability correct is_correct right loss error file filename "
-    "file_name path image images img x x_test name"
-)
-"""What often stands beside answers and says nothing of its own."""
+PREFERRED: tuple[Called, ...] = ("logits", "probabilities", "scores", "predictions")
+"""Of answers that say the same, the first tells most."""
+ROWS = frozenset({"", "unnamed", "index", "level"})
+"""What pandas calls the numbers of rows, which mean nothing where images have their own."""
 
 
 def of_table(table: Table) -> Given:
@@ -65,20 +32,28 @@ def of_table(table: Table) -> Given:
     columns: dict[str, Array] = {}
     groups: dict[str, dict[int, Array]] = {}
     for name, values in zip(table.names, table.values.T, strict=True):
-        matched = re.fullmatch(r"(.*?)[\s_.\[(]*(\d{1,9})[\])]?", _plain(name))
-        if matched is None or _plain(name) in IDS:
+        matched = re.fullmatch(r"(\D*?)[\s_.\[(]*(\d{1,9})(?:\.0)?[\])]?(\D*)", name)
+        if matched is None or role_of(name) in ("ids", "besides"):
             columns[name] = values
         else:
-            groups.setdefault(matched[1] or "scores", {})[int(matched[2])] = values
+            group = (matched[1] + matched[3]).strip() or "scores"
+            groups.setdefault(group, {})[int(matched[2])] = values
     for name, members in groups.items():
-        if sorted(members) != list(range(len(members))) or len(members) < 2:
-            numbers = ", ".join(map(str, sorted(members)[:20]))
-            raise ValueError(
-                f"columns {', '.join(table.names)[:200]}; those of the classes are numbered "
-                f"{numbers}, expected 0, 1, ... without a gap"
-            )
-        columns[name] = np.stack([members[number] for number in range(len(members))], axis=1)
+        columns[name] = _together(members, table.names) if role_of(name) else members.popitem()[1]
     return of_arrays(columns, "columns")
+
+
+def _together(members: dict[int, Array], names: list[str]) -> Array:
+    """Columns of numbered classes in one array [N, C]; the second of two may stand alone: [N]."""
+    if list(members) == [1]:
+        return members[1]
+    if sorted(members) != list(range(len(members))) or len(members) < 2:
+        numbers = ", ".join(map(str, sorted(members)[:20]))
+        raise ValueError(
+            f"columns {', '.join(names)[:200]}; those of the classes are numbered "
+            f"{numbers}, expected 0, 1, ... without a gap"
+        )
+    return np.stack([members[number] for number in range(len(members))], axis=1)
 
 
 def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
@@ -87,45 +62,38 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
     Raises:
         ValueError: no answers, or more than one way to read them.
     """
-    if list(arrays) == [""] or (len(arrays) == 1 and not _known(next(iter(arrays)))):
+    arrays = {name: array for name, array in arrays.items() if array.ndim}  # a number is no answer
+    roles = {name: role_of(name) for name in arrays}
+    if list(arrays) == [""] or (len(arrays) == 1 and None in roles.values()):
         (only,) = arrays.values()
         return nameless(only)
-    labels: Arrays = {}
-    ids: Arrays = {}
-    outputs: Arrays = {}
-    odd: Arrays = {}
+    by_role: dict[str | None, Arrays] = {}
     for name, array in arrays.items():
-        plain = _plain(name)
-        group = (
-            labels if plain in LABELS else ids if plain in IDS
-            else outputs if plain in OUTPUTS else None if plain in BESIDES else odd
-        )  # fmt: skip
-        if group is not None:
-            group[name] = array
+        by_role.setdefault(roles[name], {})[name] = array
+    labels = by_role.get("labels", {})
+    outputs: Arrays = {}
+    for called in PREFERRED:
+        outputs |= by_role.get(called, {})
+    odd = by_role.get(None, {})
     if not outputs and len(odd) <= 2:
         labels, outputs, odd = _by_shape(labels, odd)
+    if not labels:
+        labels, outputs = _truth(outputs)
+    if not outputs and any("epoch" in words_of(name) for name in arrays):
+        raise ValueError(
+            f"{kind} {', '.join(arrays)[:200]}: the course of a training; expected what a model "
+            "answers to each image: logits, probabilities or predictions, and labels"
+        )
+    if labels and outputs:
+        odd = {name: array for name, array in odd.items() if not np.isnan(array).all()}  # of text
     if odd:
         raise ValueError(
             f"unknown {kind} {', '.join(sorted(odd))[:200]} beside "
-            f"{', '.join(sorted({**labels, **outputs}))[:200] or 'nothing known'}; expected "
+            f"{', '.join(sorted(labels | outputs))[:200] or 'nothing known'}; expected "
             "labels, sample_ids, and one of logits, probabilities, predictions"
         )
-    for many in (labels, ids):
-        if len(many) > 1:
-            raise ValueError(f"{' and '.join(many)}; expected one of them")
-    name, called = _only_one(outputs)
-    return Given(
-        outputs[name], called, next(iter(labels.values()), None), next(iter(ids.values()), None)
-    )
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s\-.]+", "_", name.strip().lower())
-
-
-def _known(name: str) -> bool:
-    plain = _plain(name)
-    return plain in LABELS or plain in IDS or plain in OUTPUTS
+    name, array = _answers(outputs)
+    return Given(array, _called(name, array), _only(labels), _only(_own(by_role.get("ids", {}))))
 
 
 def _by_shape(labels: Arrays, odd: Arrays) -> tuple[Arrays, Arrays, Arrays]:
@@ -145,22 +113,75 @@ def _by_shape(labels: Arrays, odd: Arrays) -> tuple[Arrays, Arrays, Arrays]:
     return labels, {}, odd
 
 
-def _only_one(outputs: Arrays) -> tuple[str, Called]:
-    """The answers; classes beside scores must be the scores' largest."""
-    scores = [name for name, array in outputs.items() if wide(array)]
-    classes = [name for name in outputs if name not in scores]
-    if len(scores) == len(classes) == 1:
-        matrix, answer = outputs[scores[0]], outputs[classes[0]].reshape(-1)
-        if len(matrix) == len(answer) and (matrix.argmax(axis=1) == answer).all():
-            classes = []
-    if len(scores) + len(classes) != 1:
-        raise ValueError(
-            f"{' and '.join(sorted(outputs)) or 'no outputs'}; expected one of logits, "
-            "probabilities, predictions"
-            + ("; labels are taken for the truth" if not outputs else "")
-        )
-    (name,) = scores or classes
-    called = OUTPUTS.get(_plain(name), "scores")
-    if called == "predictions" and scores and outputs[name].dtype.kind == "f":
-        return name, "scores"
-    return name, "predictions" if called == "scores" and classes else called
+def _truth(outputs: Arrays) -> tuple[Arrays, Arrays]:
+    """Labels that are called "class" or "digit": there are answers besides, and they differ."""
+    truth = {
+        name: array for name, array in outputs.items()
+        if words_of(name) <= CLASSES and not wide(array) and whole(array)
+    }  # fmt: skip
+    others = {name: array for name, array in outputs.items() if name not in truth}
+    if len(truth) != 1 or not others:
+        return {}, outputs
+    (array,) = truth.values()
+    if all(wide(other) and _agree(other, array) for other in others.values()):
+        return {}, outputs
+    return truth, others
+
+
+def _answers(outputs: Arrays) -> tuple[str, Array]:
+    """Those that tell most; all that name classes must name the same.
+
+    Raises:
+        ValueError: there are none, or some that name other classes.
+    """
+    naming = {n: array for n, array in outputs.items() if wide(array) or whole(array)} or outputs
+    wide_first = sorted(naming, key=lambda name: not wide(naming[name]))
+    first = naming[wide_first[0]] if naming else None
+    if first is not None and all(_agree(first, other) for other in naming.values()):
+        return wide_first[0], first
+    raise ValueError(
+        f"{' and '.join(sorted(outputs)) or 'no outputs'}; expected one of logits, "
+        "probabilities, predictions" + ("; labels are taken for the truth" if not outputs else "")
+    )
+
+
+def _agree(scores: Array, other: Array) -> bool:
+    """Whether two answers name the same classes, as far as rounded ones tell."""
+    if scores is other:
+        return True
+    if len(scores) != len(other) or not wide(scores):
+        return np.array_equal(scores.reshape(-1), other.reshape(-1))
+    if wide(other):
+        chosen = np.nan_to_num(scores, nan=-np.inf).argmax(axis=1)
+        scores = other
+    else:
+        chosen = other.reshape(-1).astype(int)
+    if chosen.min() < 0 or chosen.max() >= scores.shape[1]:
+        return False
+    largest = scores.max(axis=1)
+    picked = np.take_along_axis(scores, chosen[:, None], axis=1)[:, 0]
+    return bool(((picked == largest) | np.isnan(largest)).all())
+
+
+def _called(name: str, array: Array) -> Called:
+    said = role_of(name)
+    called: Called = next((c for c in PREFERRED if c == said), "scores")
+    if called == "predictions" and wide(array) and array.dtype.kind == "f":
+        return "scores"
+    return "predictions" if called == "scores" and not wide(array) and whole(array) else called
+
+
+def _own(ids: Arrays) -> Arrays:
+    return {n: array for n, array in ids.items() if not words_of(n) <= ROWS} or ids
+
+
+def _only(arrays: Arrays) -> Array | None:
+    """The one array, if any; several must be equal.
+
+    Raises:
+        ValueError: they are not.
+    """
+    values = list(arrays.values())
+    if any(not np.array_equal(values[0], other) for other in values[1:]):
+        raise ValueError(f"{' and '.join(arrays)}; expected one of them")
+    return values[0] if values else None

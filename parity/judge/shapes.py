@@ -37,7 +37,7 @@ def nameless(values: Array) -> Given:
     if table.ndim != 2 or not len(table) or not table.shape[1]:
         raise ValueError(f"an array of shape {values.shape}; expected answers [N] or [N, C]")
     if table.shape[1] == 1:
-        return Given(table[:, 0], "predictions")
+        return Given(table[:, 0], "scores" if fractional(table) else "predictions")
     ids = None
     first, rest = table[:, 0], table[:, 1:]
     start = first[0]
@@ -70,6 +70,12 @@ def wide(array: Array) -> bool:
 def whole(values: Array) -> bool:
     """Whether all values are finite and whole, of whatever type."""
     return bool(values.size and np.isfinite(values).all() and (values == np.round(values)).all())
+
+
+def fractional(values: Array) -> bool:
+    """Whether any value that is finite is not whole."""
+    known = values[np.isfinite(values)]
+    return bool((known != np.round(known)).any())
 
 
 def are_labels(values: Array, classes: int) -> bool:

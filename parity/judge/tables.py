@@ -1,15 +1,14 @@
 """Tables of numbers in text: whichever separator, decimal mark and quotes a program has chosen."""
 
-import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity.files import opened
+from parity.judge.cells import is_number, number, numbers, split
 
 Floats = NDArray[np.float64]
 MOST_BYTES = 2**27
@@ -43,25 +42,27 @@ def read_table(path: Path) -> Table:
     Raises:
         ValueError: the file cannot be read, or is no table of numbers.
     """
-    lines = _lines(path)
+    lines = _without_comments(_lines(path))
     separator = _separator(lines[:SAMPLE])
-    first = _split(lines[0].removeprefix("#").strip(" "), separator)
-    has_names = not all(_is_number(field) for field in first) or _counts(first, lines, separator)
+    first = split(lines[0].removeprefix("#").strip(" "), separator)
+    has_names = not all(is_number(field) for field in first) or _counts(first, lines, separator)
     body = lines[1:] if has_names else lines
     if not body:
         raise ValueError(f"a line of names ({', '.join(first)[:200]}) and no numbers")
-    row = _split(body[0], separator)
+    row = split(body[0], separator)
     width = len(row)
     if has_names and len(first) == width - 1:
         first = ["", *first]  # R names no column for the numbers of its rows
     if has_names and len(first) != width:
         raise ValueError(f"rows of {width} values; expected {len(first)}, one for each name")
-    numbers = [n for n, field in enumerate(row) if _is_number(field) or not has_names]
-    if not numbers:
-        raise ValueError(f"cannot be read as CSV of numbers ({body[0][:200]!r})")
+    sample = [split(line, separator) for line in body[:SAMPLE]]
+    known = [n for n in range(width) if not has_names or _of_numbers(sample, n)]
+    if not known:
+        below = f" below the names {', '.join(first)[:200]}" if has_names else ""
+        raise ValueError(f"cannot be read as CSV of numbers ({body[0][:200]!r}{below})")
     values = np.full((len(body), width), np.nan)
-    values[:, numbers] = _parsed(body, separator, numbers)
-    values[:, [n for n in numbers if row[n].endswith("%")]] /= 100
+    values[:, known] = numbers(body, separator, known)
+    values[:, [n for n in known if row[n].endswith("%")]] /= 100
     return Table([name.strip() for name in first] if has_names else None, values)
 
 
@@ -71,7 +72,9 @@ def _lines(path: Path) -> list[str]:
     try:
         text = content.decode(MARKS.get(content[:2], "utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ValueError(f"neither arrays nor text in UTF-8 ({error.reason})") from error
+        text = content.decode("latin-1")  # numbers are the same in all that Windows writes
+        if not all(c.isprintable() or c in "\t\r\n" or "\x80" <= c < "\xa0" for c in text[:4000]):
+            raise ValueError(f"neither arrays nor text in UTF-8 ({error.reason})") from error
     if "\0" in text[:1000]:
         raise ValueError("neither arrays nor text")
     if (rows := text.count("\n") + text.count("\r")) > 2 * MOST_ROWS:
@@ -90,10 +93,30 @@ def _lines(path: Path) -> list[str]:
     return lines
 
 
+def _without_comments(lines: list[str]) -> list[str]:
+    """Lines below those that begin with #, but the last of these where it names the columns."""
+    comments = next((n for n, line in enumerate(lines) if not line.startswith("#")), 0)
+    below = lines[comments]
+    named = any(
+        len(split(lines[comments - 1][1:], s)) == len(split(below, s)) > 1
+        for s in (*SEPARATORS, None)
+    )
+    has_numbers = any(is_number(field) for field in re.split(r"[,;|\s]+", below))
+    return lines[comments - (1 if comments and named and has_numbers else 0) :]
+
+
+def _of_numbers(sample: list[list[str]], column: int) -> bool:
+    """Whether what a column holds in the first rows are numbers, if any is missing or all are."""
+    fields = [row[column] for row in sample if column < len(row)]
+    said = [number(field) for field in fields]
+    there = [value for value in said if value is not None and not np.isnan(value)]
+    return bool(there) and said[0] is not None
+
+
 def _separator(lines: list[str]) -> str | None:
     """The first that cuts all rows into as many fields; None for spaces, or a single column."""
     for separator in SEPARATORS:
-        widths = {len(_split(line, separator)) for line in lines}
+        widths = {len(split(line, separator)) for line in lines}
         if len(widths) == 1 and widths != {1}:
             return separator
     for separator in SEPARATORS:  # rows of several widths: the error will name them
@@ -102,52 +125,10 @@ def _separator(lines: list[str]) -> str | None:
     return None
 
 
-def _split(line: str, separator: str | None) -> list[str]:
-    if separator is None:
-        return line.replace('"', "").split()
-    try:
-        (fields,) = csv.reader([line], delimiter=separator, skipinitialspace=True)
-    except (csv.Error, ValueError) as error:
-        raise ValueError(f"cannot be read as CSV ({error})") from error
-    return [field.strip() for field in fields]
-
-
-def _is_number(field: str) -> bool:
-    try:
-        float(field.replace(",", ".").rstrip("% "))
-    except ValueError:
-        return False
-    return "_" not in field
-
-
 def _counts(first: list[str], lines: list[str], separator: str | None) -> bool:
     """Whether a first row of numbers is one of names: the classes counted, over other rows."""
     while first and first[0] == "":
         first = first[1:]
     counted = first == [str(number) for number in range(len(first))]
-    others = [_split(line, separator)[-len(first) :] for line in lines[1:SAMPLE]]
+    others = [split(line, separator)[-len(first) :] for line in lines[1:SAMPLE]]
     return counted and len(first) > 1 and any("." in x or "," in x for row in others for x in row)
-
-
-def _parsed(body: list[str], separator: str | None, columns: list[int]) -> Floats:
-    quoted = any('"' in line for line in body)
-    if separator is not None and not quoted:
-        widths = {line.count(separator) + 1 for line in body}
-        if len(widths) > 1:
-            raise ValueError(f"rows of {min(widths)} and of {max(widths)} values")
-    if separator != "," or quoted:
-        body = _with_points(body, separator)
-    if "%" in body[0]:
-        body = [line.replace("%", "") for line in body]
-    options: Any = {"delimiter": separator, "quotechar": '"', "comments": None, "ndmin": 2}
-    try:
-        return np.asarray(np.loadtxt(body, usecols=columns, **options))
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"cannot be read as CSV of numbers ({str(error)[:200]})") from error
-
-
-def _with_points(body: list[str], separator: str | None) -> list[str]:
-    """Rows with decimal points for decimal commas, if these are what the commas are."""
-    if separator != ",":
-        return [line.replace(",", ".") for line in body]
-    return [re.sub(r'"(-?\d*),(\d+(?:[eE][-+]?\d+)?)"', r"\1.\2", line) for line in body]

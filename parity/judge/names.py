@@ -1,0 +1,73 @@
+"""What a column or an array is, by the words of its name: labels, answers or things besides."""
+
+import re
+from typing import Literal
+
+Role = Literal["labels", "ids", "besides", "logits", "probabilities", "predictions", "scores"]
+"""What a name says; "scores" may be logits or probabilities."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+TRUTH = _words("true truth target targets actual real gold obs observed reference ground expected")
+PREDICTED = _words(
+    "pred preds prediction predictions predicted hat guess response argmax estimate estimated"
+)
+SHARES = _words("prob probs probability probabilities proba probas p softmax")
+LOGITS = _words("logit logits")
+SCORES = _words("score scores output outputs")
+LABELS = _words("label labels y")
+CLASSES = _words("class classes cls c digit digits")
+IDS = _words("id ids idx index unnamed level number no nr rownames")
+THINGS = _words(
+    "image images img sample samples row rows file item x test eval val all model value"
+)
+"""Of what something is; alone they say nothing of it."""
+BESIDES = _words(
+    "confidence conf max top correct right error loss filename path name weight weights fold split "
+    "epoch step seed time timestamp date accuracy acc entropy margin rank train batch"
+)
+"""What often stands beside answers and says nothing of its own."""
+WHOLE = {
+    "yhat": "y hat", "ytrue": "y true", "ypred": "y pred", "yprob": "y prob", "ytest": "y test",
+    "groundtruth": "ground truth", "gt": "ground truth", "imageid": "image id", "rowid": "row id",
+    "rowindex": "row index", "logprob": "log prob", "logprobs": "log probs", "logp": "log p",
+}  # fmt: skip
+"""Names that are written as one word."""
+ANSWERS = PREDICTED | SHARES | LOGITS | SCORES
+KNOWN = TRUTH | ANSWERS | LABELS | CLASSES | IDS | THINGS | BESIDES | {"log"}
+
+
+def role_of(name: str) -> Role | None:
+    """What a name says that the values are, its digits left out; None where it says nothing."""
+    words = words_of(name)
+    if not words:
+        return None if name.strip() else "ids"
+    if words <= THINGS:
+        return "besides"
+    if words & IDS and words <= IDS | THINGS:
+        return "ids"
+    truth, answer = words & TRUTH, words & ANSWERS
+    if words & BESIDES and not words - KNOWN:
+        return "besides"
+    if words - KNOWN or (truth and answer):
+        return None
+    if words & (SHARES | LOGITS):
+        return "logits" if words & (LOGITS | {"log"}) else "probabilities"
+    if words & PREDICTED:
+        return "predictions"
+    if words & SCORES:
+        return "scores"
+    if truth or words & LABELS:
+        return "labels"
+    return "scores" if words & CLASSES else None
+
+
+def words_of(name: str) -> frozenset[str]:
+    """The words of a name, in lower case: of ``snake_case``, ``camelCase`` and anything between."""
+    parts = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
+    return frozenset(
+        word for part in parts for word in WHOLE.get(part.lower(), part.lower()).split()
+    )
