@@ -18,8 +18,8 @@ from parity.commands.parser import OneSentenceParser
 from parity.commands.terminal import Terminal
 from parity.report.audit import document, show
 from parity.run_record import versions_of, written_whole
+from parity.sides.entries import Precision
 from parity.sides.jobs import ENTRIES, SIDES
-from parity.sides.lockstep import Precision
 from parity.sides.recipe import Optimizer, Recipe
 from parity.sides.remote import Remote
 from parity.sides.runner import SOFTWARE, export_data

@@ -15,7 +15,8 @@ from parity.ladder.steps import Stretch
 from parity.ladder.tolerance import Tolerance
 from parity.readings.losses import classes_of
 from parity.readings.trace import Trace
-from parity.sides.lockstep import LOGITS, Precision
+from parity.sides.entries import Precision
+from parity.sides.lockstep import LOGITS
 
 TRACED = 4
 """Steps of which gradients and weights are kept: enough to tell optimisers apart."""
