@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 from keras_reference.errors import InputError
 
+Function = Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"]
+"""Activations."""
+
 
 @dataclass(frozen=True)
 class AugmentationConfig:
@@ -61,7 +64,7 @@ class ModelConfig:
 
     Attributes:
         hidden: Width of each hidden layer.
-        activation: After each hidden layer.
+        activation: After each hidden layer, or one for each.
         dropout: Probability of dropping a hidden unit while training.
         batch_norm: Normalise each hidden layer over the batch.
         invert: Feed the network 1 - x instead of x.
@@ -71,7 +74,7 @@ class ModelConfig:
     """
 
     hidden: tuple[int, ...] = (128,)
-    activation: Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"] = "relu"
+    activation: Function | tuple[Function, ...] = "relu"
     dropout: float = 0.0
     batch_norm: bool = False
     invert: bool = False

@@ -39,11 +39,18 @@ def build(config: ModelConfig, x_train: NDArray[np.uint8]) -> keras.Sequential:
         pixels = x_train / 255.0
         mean = 1 - pixels.mean() if config.invert else pixels.mean()
         model.add(keras.layers.Normalization(axis=None, mean=mean, variance=pixels.var()))
-    for width in config.hidden:
+    single = isinstance(config.activation, str)
+    functions = (config.activation,) * len(config.hidden) if single else config.activation
+    if len(functions) != len(config.hidden):
+        raise InputError(
+            f"{len(functions)} activations for {len(config.hidden)} hidden layers; expected one "
+            "for each, or one for all"
+        )
+    for width, function in zip(config.hidden, functions, strict=True):
         model.add(keras.layers.Dense(width))
         if config.batch_norm:
             model.add(keras.layers.BatchNormalization())
-        model.add(keras.layers.Activation(config.activation))
+        model.add(keras.layers.Activation(function))
         if config.dropout:
             model.add(keras.layers.Dropout(config.dropout))
     model.add(keras.layers.Dense(10))

@@ -37,7 +37,7 @@ class DigitClassifier(LightningModule):
 
     Args:
         hidden: Width of each hidden layer.
-        activation: After each hidden layer.
+        activation: After each hidden layer, or one for each.
         dropout: Probability of dropping a hidden unit while training.
         batch_norm: Normalise each hidden layer over the batch: true as torch does it, keras with
             Keras' epsilon, momentum and variance.
@@ -57,7 +57,7 @@ class DigitClassifier(LightningModule):
     def __init__(
         self,
         hidden: Sequence[int] = (512, 512),
-        activation: Activation = "relu",
+        activation: Activation | list[Activation] = "relu",
         dropout: float = 0.3,
         batch_norm: BatchNorm = True,
         init: Init = "keras",

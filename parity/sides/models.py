@@ -38,24 +38,31 @@ class Models:
         if model.endswith(WEIGHTS) and ":" not in model:
             return self._raw(Path(model))
         entry, _, file = model.rpartition("@") if ":" in model else ("", "", "")
-        if entry and Path(file).suffix in (*WHOLE, *WEIGHTS, ".h5"):
-            self.model = _network(built(entry, [], "float32"))
+        if entry and file.endswith((*WHOLE, *WEIGHTS)):
+            self.hold(built(entry, [], "float32"))
+            self.files.load_weights(self.model, Path(file))
         elif model.endswith(WHOLE):
-            self.model, file = importlib.import_module(KERAS).read_model(Path(model)), ""
+            self.hold(importlib.import_module(KERAS).read_model(Path(model)))
         else:
-            self.model, file = _network(built(model, [], "float32")), ""
+            self.hold(built(model, [], "float32"))
+        about = {"framework": self.framework, "takes": self.files.takes(self.model)}
+        return {"about": np.array(json.dumps(about))}
+
+    def hold(self, given: Any) -> None:
+        """Take what an entry point has given: a model alone, or with its optimiser and loss.
+
+        Raises:
+            ValueError: no model of a framework.
+        """
+        self.model = given[0] if isinstance(given, tuple) and given else given
         adapter = adapter_of(self.model)
         if adapter is None:
             kind = type(self.model).__name__
-            raise ValueError(f"{model} gave {kind}; expected a keras.Model or an nn.Module")
+            raise ValueError(f"the entry point gave {kind}; expected a keras.Model or nn.Module")
         keras = adapter == "parity.keras"
         self.files: Any = importlib.import_module(KERAS if keras else TORCH)
         self.adapter: Any = importlib.import_module("parity.keras" if keras else "parity.torch")
         self.framework = "keras" if keras else "torch"
-        if file:
-            self.files.load_weights(self.model, Path(file))
-        about = {"framework": self.framework, "takes": self.files.takes(self.model)}
-        return {"about": np.array(json.dumps(about))}
 
     def _raw(self, path: Path) -> Table:
         """The tensors of a file of weights, whose model nobody has given."""
@@ -112,11 +119,6 @@ class Models:
     def _assign(self, table: Table) -> None:
         first, second = (table, self.x) if self.framework == "keras" else (self.x, table)
         self.adapter.set_weights(self.model, first, second)
-
-
-def _network(given: Any) -> Any:
-    """The model of what an entry point has given: alone, or with its optimiser and loss."""
-    return given[0] if isinstance(given, tuple) and given else given
 
 
 if __name__ == "__main__":
