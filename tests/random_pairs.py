@@ -178,7 +178,7 @@ def side(name: str, model: Any) -> Side:
     server = Models()
     server.hold(model)
     takes = server.files.takes(model)
-    return Side(name, Local(name, server), takes)
+    return Side(name, server.framework, Local(name, server), takes)
 
 
 def matched(seed: int, folder: Path) -> str:

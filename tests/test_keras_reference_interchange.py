@@ -158,7 +158,8 @@ REFUSED: dict[str, tuple[Callable[[], keras.Model], str]] = {
         r"layer leaky \(Activation\) computes leaky_relu",
     ),
     "relu with a figure": (
-        lambda: dense(layers.ReLU(max_value=6, name="six")), r"layer six \(ReLU\) computes another relu",
+        lambda: dense(layers.ReLU(max_value=6, name="six")),
+        r"layer six \(ReLU\) computes another relu",
     ),
     "softmax within": (
         lambda: dense(layers.Softmax(name="within")), r"layer within \(Softmax\) computes softmax",

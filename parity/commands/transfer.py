@@ -115,7 +115,9 @@ def _opened(remote: Remote) -> tuple[dict[str, Any], Side]:
     about: dict[str, Any] = json.loads(str(answer.pop("about")))
     about["tensors"] = {name.removeprefix("tensor "): answer[name] for name in answer}
     takes = about["takes"]
-    return about, Side(remote.name, remote, takes and (tuple(takes[0]), takes[1]))
+    return about, Side(
+        remote.name, about["framework"], remote, takes and (tuple(takes[0]), takes[1])
+    )
 
 
 def _data(flags: Namespace, parser: OneSentenceParser) -> Array | None:

@@ -14,7 +14,7 @@ from parity.match.move import Move, Shape, as_it_is, moves
 NEUTRAL = {"bias": 0.0, "offset": 0.0, "mean": 0.0, "scale": 1.0, "variance": 1.0}
 """What a part does nothing with."""
 MOST_PARTS = 4
-"""Of layers whose parts have names of their own: every order of them is tried."""
+"""Of layers whose parts have names of their own: every order of so many is tried."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,7 @@ def pairs(a: Layer, b: Layer, weights: Table, places: Sequence[Shape] = ()) -> l
     """
     if set(a.parts) == set(b.parts):
         return list(_tied(a, b, list(a.parts), list(b.parts), places))
-    if len(a.parts) == len(b.parts) <= MOST_PARTS and (
-        a.kind not in _KNOWN or b.kind not in _KNOWN
-    ):
+    if len(a.parts) == len(b.parts) and (a.kind not in _KNOWN or b.kind not in _KNOWN):
         return list(_tied(a, b, list(a.parts), list(b.parts), places))
     shared = [part for part in a.parts if part in b.parts]
     odd = {part for part in (*a.parts, *b.parts) if part not in shared}
@@ -100,7 +98,8 @@ def _tied(
 ) -> Iterator[Pair]:
     """Pairs of layers with as many parts: by their names, else in their order."""
     named = sorted(parts_a) == sorted(parts_b)
-    for other in [parts_a] if named else permutations(parts_b):
+    orders = permutations(parts_b) if len(parts_b) <= MOST_PARTS else [tuple(parts_b)]
+    for other in [parts_a] if named else orders:
         ways = [
             [
                 Tie(a.parts[part_a], b.parts[part_b], move)

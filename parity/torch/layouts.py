@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from parity.torch.kinds import Unit, kind_of
+from parity.torch.kinds import Unit, kind_of, multiplies
 from parity.torch.trace import channels_first, channels_last
 
 Array = NDArray[Any]
@@ -40,9 +40,9 @@ class Weight:
     slope: Callable[..., Tensor]
 
     @property
-    def length(self) -> int:
-        """Of the first axis."""
-        return (*self.join(*(tensor.detach() for tensor in self.tensors)).shape, 1)[0]
+    def shape(self) -> tuple[int, ...]:
+        """Of `array`; of a single number [1]."""
+        return tuple(self.join(*(tensor.detach() for tensor in self.tensors)).shape) or (1,)
 
     def array(self) -> Array:
         """A copy."""
@@ -86,9 +86,13 @@ def weights_of(unit: Unit, flattened: tuple[int, ...] = ()) -> dict[str, Weight]
             side, the channels then come last.
     """
     weights = _weights_of(unit)
-    size = prod(flattened)
+    has_kernel = multiplies(unit.module)
     return {
-        part: _channels_last(weight, flattened) if flattened and weight.length == size else weight
+        part: _channels_last(weight, flattened)
+        if flattened
+        and weight.shape[0] == prod(flattened)
+        and has_kernel == (len(weight.shape) > 1)
+        else weight
         for part, weight in weights.items()
     }
 

@@ -18,6 +18,7 @@ from parity.torch.kinds import (
     kind_of,
     kind_of_function,
     learns,
+    multiplies,
     name_of,
     units,
 )
@@ -52,6 +53,12 @@ class Call(NamedTuple):
     flattened: tuple[int, ...] = ()
 
     @property
+    def keeps_order(self) -> bool:
+        """Whether the values come out in the order in which they went in."""
+        shaped = self.inputs is not None and self.inputs.shape == self.outputs.shape
+        return shaped and (self.unit is None or not multiplies(self.unit.module))
+
+    @property
     def fed(self) -> Tensor | None:
         """The inputs with the channels last."""
         if self.flattened and self.inputs is not None:
@@ -62,7 +69,7 @@ class Call(NamedTuple):
     @property
     def given(self) -> Tensor:
         """The outputs with the channels last."""
-        if self.flattened and self.inputs is not None and self.inputs.shape == self.outputs.shape:
+        if self.flattened and self.keeps_order:
             return channels_last(self.outputs, self.flattened)
         return self.outputs.movedim(1, -1) if self.channels_first else self.outputs
 
@@ -145,13 +152,14 @@ class _Watch(TorchFunctionMode):
         if kind in _FLATTENING:
             self._flatten(inputs, outputs)
         flattened = self.flattened.get(inputs, ()) if inputs is not None else ()
-        if shaped and flattened:
-            self.flattened[outputs] = flattened
         by_kind = any(part in kind for part in _CHANNELS_FIRST) and outputs.ndim > 2
         if by_kind or (shaped and id(inputs) in self.channels_first):
             self.channels_first[id(outputs)] = outputs
         first = outputs.ndim in (4, 5) or id(outputs) in self.channels_first
-        self.seen(Call(unit, kind, function, inputs, outputs, first, flattened))
+        call = Call(unit, kind, function, inputs, outputs, first, flattened)
+        if flattened and call.keeps_order:
+            self.flattened[outputs] = flattened
+        self.seen(call)
 
     def _flatten(self, inputs: Tensor | None, outputs: Tensor | None) -> None:
         """Note of what a flat output was made, where the order of its values tells."""

@@ -6,6 +6,8 @@ from parity.readings import layers as of_layers
 from parity.readings.case import Case
 from parity.readings.rounding import magnitude, worst
 
+SHAPING = ("flatten", "reshape", "permute")
+"""Kinds that move values and leave them as they are."""
 NEAR = 1e-4
 """Relative to the largest output of a layer."""
 
@@ -20,7 +22,7 @@ def parting(pairs: list[Pair], weights: Table, a: Table, b: Table) -> str:
         b: What those of B gave.
     """
     names = {pair.a.ends: pair.b.ends for pair in pairs}
-    names |= {name: name for name in a if name in b and name not in names}
+    names |= {name: name for name in a if name in b and not name.startswith(SHAPING)} | names
     before = ""
     for name, other in ((name, names[name]) for name in a if name in names):
         if other not in b:

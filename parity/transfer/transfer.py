@@ -51,9 +51,17 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Side:
-    """A model in its process."""
+    """A model in its process.
+
+    Attributes:
+        name: What messages call it.
+        framework: ``keras`` or ``torch``.
+        remote: Asks its process.
+        takes: Shape and type of a sample: Keras says it, of torch it has been tried.
+    """
 
     name: str
+    framework: str
     remote: Remote
     takes: tuple[tuple[int, ...], str] | None
 
@@ -150,7 +158,8 @@ def samples(a: Side, b: Side) -> Array:
     Raises:
         NoTransferError: neither says it.
     """
-    known = [side.takes for side in (a, b) if side.takes is not None]
+    sides = sorted((a, b), key=lambda side: side.framework != "keras")
+    known = [side.takes for side in sides if side.takes is not None]
     if not known:
         raise NoTransferError(
             f"neither {a.name} nor {b.name} says what it takes; say it with --input, as in "
