@@ -18,17 +18,17 @@ class Local:
     def __init__(self, name: str, server: Any) -> None:
         self.name = name
         self.server = server
-        self.reply: Table = {}
+        self.answer: Table = {}
 
     def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
         """Ask for something; `receive` has the answer."""
         given = {} if table is None else {"table": table}
         reply = getattr(self.server, call)(**given, **arguments)
-        self.reply = {name: np.array(values) for name, values in (reply or {}).items()}
+        self.answer = {name: np.array(values) for name, values in (reply or {}).items()}
 
     def receive(self) -> Table:
         """The answer to what was sent."""
-        return dict(self.reply)
+        return dict(self.answer)
 
     def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
         """Send and receive."""
