@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 from keras_reference.errors import InputError
 
+Function = Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"]
+"""Activations."""
+
 
 @dataclass(frozen=True)
 class AugmentationConfig:
@@ -61,7 +64,7 @@ class ModelConfig:
 
     Attributes:
         hidden: Width of each hidden layer.
-        activation: After each hidden layer.
+        activation: After each hidden layer, or one for each.
         dropout: Probability of dropping a hidden unit while training.
         input_dropout: Probability of dropping a pixel while training.
         label_smoothing: Share of each label that is spread evenly over all classes, in every loss.
@@ -78,7 +81,7 @@ class ModelConfig:
     """
 
     hidden: tuple[int, ...] = (128,)
-    activation: Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"] = "relu"
+    activation: Function | tuple[Function, ...] = "relu"
     dropout: float = 0.0
     input_dropout: float = 0.0
     label_smoothing: float = 0.0

@@ -90,6 +90,21 @@ def on_raw_digits(
     return tried[likelier], likelier
 
 
+def fed_raw(
+    network: keras.Model, digits: tuple[Images, NDArray[np.int64]] | None = None
+) -> keras.Model:
+    """The same model from raw images [N, 28, 28].
+
+    Where no layer scales the pixels, it is tried on `digits`, training images and their labels, and
+    without any they are taken to be 0 to 1.
+    """
+    if digits is not None:
+        return on_raw_digits(network, "auto", *digits)[0]
+    kinds = (keras.layers.Rescaling, keras.layers.Normalization)
+    scales = any(isinstance(layer, kinds) for layer in layers(network).values())
+    return _from_images(network, "raw" if scales else "unit")
+
+
 def _scales(network: keras.Model, images: Images) -> bool:
     """Whether the model says that it scales pixels, or does so by any other means."""
     kinds = (keras.layers.Rescaling, keras.layers.Normalization)

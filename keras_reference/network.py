@@ -1,5 +1,7 @@
 """The reference network: raw digits to logits, in idiomatic Keras."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -38,15 +40,27 @@ def build(config: ModelConfig, x_train: NDArray[np.uint8]) -> keras.Sequential:
     if config.input_dropout:
         model.add(keras.layers.Dropout(config.input_dropout))
     short = None if config.max_norm is None else keras.constraints.MaxNorm(config.max_norm)
-    for width in config.hidden:
+    for width, function in zip(config.hidden, _activations(config), strict=True):
         model.add(keras.layers.Dense(width, kernel_constraint=short))
         if config.batch_norm:
             model.add(keras.layers.BatchNormalization())
-        model.add(keras.layers.Activation(config.activation))
+        model.add(keras.layers.Activation(function))
         if config.dropout:
             model.add(keras.layers.Dropout(config.dropout))
     model.add(keras.layers.Dense(10))
     return model
+
+
+def _activations(config: ModelConfig) -> Sequence[str]:
+    """Of each hidden layer."""
+    if isinstance(config.activation, str):
+        return [config.activation] * len(config.hidden)
+    if len(config.activation) != len(config.hidden):
+        raise InputError(
+            f"{len(config.activation)} activations for {len(config.hidden)} hidden layers; "
+            "expected one for each, or one for all"
+        )
+    return config.activation
 
 
 def _check(config: ModelConfig) -> None:

@@ -44,7 +44,7 @@ class DigitClassifier(EvaluatedModule):
 
     Args:
         hidden: Width of each hidden layer.
-        activation: After each hidden layer.
+        activation: After each hidden layer, or one for each.
         dropout: Probability of dropping a hidden unit while training.
         input_dropout: Probability of dropping a pixel while training.
         label_smoothing: Share of each label that is spread evenly over all classes, in every loss
@@ -71,7 +71,7 @@ class DigitClassifier(EvaluatedModule):
     def __init__(
         self,
         hidden: Sequence[int] = (512, 512),
-        activation: Activation = "relu",
+        activation: Activation | list[Activation] = "relu",
         dropout: float = 0.3,
         batch_norm: BatchNorm = True,
         init: Init = "keras",

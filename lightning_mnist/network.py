@@ -35,7 +35,7 @@ class MLP(nn.Sequential):
         features: Pixels in an image.
         hidden: Width of each hidden layer; empty for softmax regression.
         classes: Number of logits.
-        activation: After each hidden layer.
+        activation: After each hidden layer, or one for each.
         dropout: Probability of dropping a hidden unit, in [0, 1).
         input_dropout: Probability of dropping a pixel, in [0, 1).
         batch_norm: Normalise each hidden layer's sums over the batch, as torch does or with
@@ -44,7 +44,7 @@ class MLP(nn.Sequential):
             torch's (weights and biases uniform within 1 / sqrt(fan_in)).
 
     Raises:
-        ValueError: a width below 1, or a dropout outside [0, 1).
+        ValueError: a width below 1, a dropout outside [0, 1), or more or fewer activations.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class MLP(nn.Sequential):
         hidden: Sequence[int],
         classes: int,
         *,
-        activation: Activation = "relu",
+        activation: Activation | Sequence[Activation] = "relu",
         dropout: float = 0.0,
         input_dropout: float = 0.0,
         batch_norm: BatchNorm = False,
@@ -64,13 +64,19 @@ class MLP(nn.Sequential):
         for name, share in (("dropout", dropout), ("input_dropout", input_dropout)):
             if not 0 <= share < 1:
                 raise ValueError(f"{name} is {share}; expected a probability, at least 0, below 1")
+        functions = [activation] * len(hidden) if isinstance(activation, str) else activation
+        if len(functions) != len(hidden):
+            raise ValueError(
+                f"{len(functions)} activations for {len(hidden)} hidden layers; expected one for "
+                "each, or one for all"
+            )
         layers: list[nn.Module] = [nn.Dropout(input_dropout)] if input_dropout > 0 else []
-        for fan_in, width in pairwise([features, *hidden]):
+        for (fan_in, width), function in zip(pairwise([features, *hidden]), functions, strict=True):
             layers.append(nn.Linear(fan_in, width))
             if batch_norm:
                 norm = KerasBatchNorm1d if batch_norm == "keras" else nn.BatchNorm1d
                 layers.append(norm(width))
-            layers.append(_ACTIVATIONS[activation]())
+            layers.append(_ACTIVATIONS[function]())
             if dropout > 0:
                 layers.append(nn.Dropout(dropout))
         layers.append(nn.Linear([features, *hidden][-1], classes))

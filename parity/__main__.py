@@ -3,7 +3,7 @@
 import sys
 import traceback
 
-from parity.commands import audit, compare, convert, diagnose, faults, ladder, run
+from parity.commands import audit, compare, convert, diagnose, faults, ladder, run, transfer
 from parity.commands.parser import COULD_NOT_COMPARE, OneSentenceParser
 from parity.commands.terminal import flush
 from parity.errors import ParityError
@@ -16,6 +16,7 @@ COMMANDS = {
     "faults": faults,
     "ladder": ladder,
     "convert": convert,
+    "transfer": transfer,
     "audit": audit,
 }
 """Each with its flags, `parser`, and what it does, `run`."""
@@ -29,7 +30,7 @@ def main() -> int:
         epilog="exit codes: 0 equivalent, 1 different, 2 usage, 3 collapsed, 4 inconclusive, "
         "5 could not compare; diagnose: 1 where a cause is named; faults: 1 where an alarm fails; "
         "ladder: 1 where the sides part; audit: 1 where a difference is unexplained; "
-        "convert: 1 where the converted model answers otherwise",
+        "convert and transfer: 1 where the new model answers otherwise",
     )
     subcommands = parser.add_subcommands()
     parsers = {name: command.parser() for name, command in COMMANDS.items()}

@@ -72,7 +72,7 @@ def test_a_file_takes_raw_digits_and_answers_as_the_checkpoint(
     form: str, run: Path, exported: dict[str, Path]
 ) -> None:
     digits = load(str(run.parent / "tiny.npz"), Path())
-    expected = read_model(best(run))(torch.from_numpy(digits.test_images)).detach().numpy()
+    expected = read_model(best(run))[0](torch.from_numpy(digits.test_images)).detach().numpy()
     for count in (1, 7, len(expected)):
         answers = answers_of(exported[form], digits.test_images[:count])
         assert answers.dtype == np.float32
@@ -95,7 +95,7 @@ def test_a_card_is_true(form: str, run: Path, exported: dict[str, Path]) -> None
         assert f"{name} {version}" in card
     assert record.provenance is not None
     assert (record.provenance.commit or "") in card
-    model = read_model(best(run))
+    model, _ = read_model(best(run))
     assert f"{sum(p.numel() for p in model.network.parameters()):,} parameters" in card
 
 

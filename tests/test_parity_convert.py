@@ -51,7 +51,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Both sides in this process, which saves seconds; the files that were made on the way."""
     made: list[Path] = []
 
-    def translate(package: str, source: Path, target: Path) -> str:
+    def translate(package: str, source: Path, target: Path, data: Path) -> str:
         made.append(target)
         interchange = importlib.import_module(f"{package}.instruments.interchange")
         return str(interchange.convert(source, target))
@@ -205,8 +205,8 @@ def test_what_would_answer_otherwise_is_not_left(
 ) -> None:
     sound = convert._translate
 
-    def tampering(package: str, of: Path, to: Path) -> str:
-        size = sound(package, of, to)
+    def tampering(package: str, of: Path, to: Path, data: Path) -> str:
+        size = sound(package, of, to, data)
         if to.suffix == ".safetensors":
             TAMPERED[name](to)
         return size

@@ -15,19 +15,26 @@ import numpy as np
 from keras_reference.config import ModelConfig
 from keras_reference.errors import InputError
 from keras_reference.instruments import mlp_file
-from keras_reference.instruments.layers import described
+from keras_reference.instruments.layers import Described, described
 from keras_reference.instruments.mlp_file import Config, Tensors
-from keras_reference.model_file import load_model
+from keras_reference.model_file import fed_raw, load_model
 from keras_reference.network import build
+from parity.keras import set_weights
 from parity.run_record import written_whole
 
 ENDINGS = [".keras", ".safetensors"]
 
 
-def convert(source: Path, target: Path) -> str:
+def convert(source: Path, target: Path, data: Path | None = None) -> str:
     """Write the network in one of the files as the other; one is a ``.keras``.
 
     Optimiser, loss and training history are not exchanged.
+
+    Args:
+        source: The file to read.
+        target: The file to write.
+        data: An ``.npz`` of digits, on which is tried what a network is fed that has no layer that
+            scales its pixels; without one it is taken to be 0 to 1.
 
     Returns:
         Layers and parameters, counted in words.
@@ -37,7 +44,9 @@ def convert(source: Path, target: Path) -> str:
         OSError: `target` cannot be written.
     """
     if source.suffix == ".keras":
-        config, tensors = read_model(source)
+        config, tensors, notes = read_model(source, data)
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
         try:
             mlp_file.write(target, config, tensors)
         except InputError as error:
@@ -51,7 +60,7 @@ def convert(source: Path, target: Path) -> str:
     return f"{len(config['hidden']) + 1} layers, {sum(trained):,} parameters"
 
 
-def read_model(path: Path) -> tuple[Config, Tensors]:
+def read_model(path: Path, data: Path | None = None) -> Described:
     """What a ``.keras`` file says and holds, read in safe mode.
 
     Raises:
@@ -61,19 +70,23 @@ def read_model(path: Path) -> tuple[Config, Tensors]:
         network = load_model(path)
     except InputError as error:
         raise InputError(str(error).removeprefix("--model_file ")) from error
+    digits = None
+    if data is not None:
+        with np.load(data, allow_pickle=False) as arrays:
+            digits = arrays["x_train"], arrays["y_train"].astype(np.int64)
     try:
-        config, variables = described(network)
+        return described(fed_raw(network, digits))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    to_numpy = keras.ops.convert_to_numpy
-    return config, {name: to_numpy(variable) for name, variable in variables.items()}
 
 
 def network_of(config: Config, tensors: Tensors) -> keras.Sequential:
     """The network that `config` describes, with these weights."""
-    names = ("activation", "dropout", "invert", "standardize")
+    names = ("dropout", "invert", "standardize")
+    functions = config["activation"]
     model = ModelConfig(
         hidden=tuple(config["hidden"]),
+        activation=functions if isinstance(functions, str) else tuple(functions),
         batch_norm=config["batch_norm"] is not None,
         **{name: config[name] for name in names},
     )
@@ -85,8 +98,7 @@ def network_of(config: Config, tensors: Tensors) -> keras.Sequential:
             # The root of a float32's square, in float32, is that float32.
             layer["config"] |= {"mean": config["mean"], "variance": config["std"] ** 2}
     network = keras.Sequential.from_config(plan)
-    for name, variable in described(network)[1].items():
-        variable.assign(tensors[name])
+    set_weights(network, tensors)
     return network
 
 
@@ -98,11 +110,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("source", metavar="IN", type=Path, help="The file to read.")
     parser.add_argument("target", metavar="OUT", type=Path, help="The file to write.")
+    parser.add_argument("--data", type=Path, help="Digits, to tell how pixels are scaled.")
     flags = parser.parse_args(arguments)
     if sorted((flags.source.suffix, flags.target.suffix)) != ENDINGS:
         parser.error("expected a .keras and a .safetensors, in either order")
     try:
-        print(convert(flags.source, flags.target))
+        print(convert(flags.source, flags.target, flags.data))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

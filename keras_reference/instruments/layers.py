@@ -1,154 +1,173 @@
-"""Reads a Keras network layer by layer: is it a multilayer perceptron of the kind we exchange?"""
+"""Reads a Keras network as it works: is it a multilayer perceptron, and which?
 
+What a network computes in inference counts, not how it is written: functional or not, nested,
+activations as layers or within, any scaling of pixels, batch norm anywhere. What the interchange
+has no word for but can express, it is told by other weights: that is folding.
+"""
+
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
 from keras_reference.errors import InputError
-from keras_reference.instruments.mlp_file import ACTIVATIONS, NORMALIZATIONS, Config
+from keras_reference.instruments.blocks import Block, Blocks, Floats
+from keras_reference.instruments.mlp_file import ACTIVATIONS, Config, Tensors
+from keras_reference.instruments.pixels import Pixels
+from parity.keras.calls import Call, as_array, unchanged, watch
 
-Variables = dict[str, keras.Variable]
-WHOLE = (
-    "Rescaling(1/255), Rescaling(-1, 1) or not, Flatten, LayerNormalization or Normalization or "
-    "neither, then Dense, BatchNormalization or not, Activation, Dropout or not, repeated, and a "
-    "last Dense"
-)
-
-
-class Block(NamedTuple):
-    """What stands behind a hidden Dense."""
-
-    activation: str
-    dropout: float
-    batch_norm: dict[str, float] | None
+WHOLE = "layers that scale, flatten or drop out, Dense, BatchNormalization and an activation"
+GRID = np.linspace(-16, 16, 129, dtype=np.float32)
+"""Where activations are told apart."""
+_ACTIVATIONS = (
+    layers.Activation, layers.ReLU, layers.ELU, layers.LeakyReLU, layers.PReLU, layers.Softmax,
+)  # fmt: skip
+SAME = 1e-6
+"""By how much two float32 activations may differ on the grid and be one."""
 
 
-class Layers:
-    """Takes the layers of a network one after the other, and refuses what it does not expect."""
+class Described(NamedTuple):
+    """What the interchange says of a network.
 
-    def __init__(self, network: keras.Sequential) -> None:
-        self.rest: list[Any] = list(network.layers)
+    Attributes:
+        config: See `mlp_file.CONFIG`.
+        tensors: See `mlp_file`.
+        notes: What is no weight and so is left behind, and what was folded, in words.
+    """
 
-    def next_is(self, kind: type) -> bool:
-        """Whether the next layer is of that kind."""
-        return bool(self.rest) and type(self.rest[0]) is kind
-
-    def take(self, kind: type, **settings: object) -> Any:
-        """The next layer.
-
-        Raises:
-            InputError: there is none, or one of another kind, or with other settings.
-        """
-        if not self.rest:
-            raise InputError(f"ends where {kind.__name__} is expected: {WHOLE}")
-        if not self.next_is(kind):
-            found = _name(self.rest[0])
-            raise InputError(f"{found} stands where {kind.__name__} is expected: {WHOLE}")
-        layer = self.rest.pop(0)
-        config = layer.get_config()
-        if layer.dtype_policy.name != "float32":
-            refuse(layer, f"computes in {layer.dtype_policy.name}", "float32")
-        for name, value in settings.items():
-            if config[name] != value:
-                refuse(layer, f"has {name} {config[name]!r:.60}", repr(value))
-        for name, value in config.items():
-            if name.endswith(("_regularizer", "_constraint")) and value is not None:
-                refuse(layer, f"has a {name}", "none: the interchange cannot say it")
-        return layer
+    config: Config
+    tensors: Tensors
+    notes: list[str]
 
 
-def described(network: keras.Model) -> tuple[Config, Variables]:
-    """What the interchange says of a network, and the variables that it names, in order.
+def described(network: keras.Model) -> Described:
+    """What a network from raw images computes.
+
+    Args:
+        network: From images [B, 28, 28], 0 to 255, to ten scores.
 
     Raises:
         InputError: a layer, which is named, is not one that the interchange can say.
     """
-    if type(network) is not keras.Sequential:
-        raise InputError(f"a {type(network).__name__} model; expected a Sequential: {WHOLE}")
-    rest = Layers(network)
-    config = _preprocessing(rest)
-    variables: Variables = {}
-    blocks: list[Block] = []
-    while True:
-        dense = rest.take(layers.Dense, use_bias=True)
-        place = len(blocks) + 1
-        variables |= {f"dense_{place}.kernel": dense.kernel, f"dense_{place}.bias": dense.bias}
-        if not rest.rest:
-            break
-        block = _block(dense, rest, place, variables)
-        if blocks and block != blocks[0]:
-            refuse(dense, f"is followed by {block}", f"all hidden layers alike, like {blocks[0]}")
-        blocks.append(block)
-        config["hidden"].append(dense.units)
-    if dense.activation is not keras.activations.linear:
-        refuse(dense, f"ends in {dense.get_config()['activation']!r:.60}", "logits (linear)")
-    first = blocks[0] if blocks else Block("relu", 0.0, None)
-    return config | first._asdict(), variables
+    images = np.random.default_rng(0).integers(0, 256, (2, 28, 28)).astype(np.float32)
+    with unchanged(network):
+        _, calls = watch(network, images)
+    pixels, blocks = Pixels(), Blocks()
+    given = images
+    for place, call in enumerate(calls):
+        fed, seen = as_array(call.inputs), as_array(call.outputs)
+        if not np.array_equal(fed.reshape(2, -1), given.reshape(2, -1)):
+            refuse(call, "takes something else than what the layer before it gives", "a chain")
+        if call.layer.dtype_policy.name != "float32":
+            refuse(call, f"computes in {call.layer.dtype_policy.name}", "float32")
+        blocks.notes += _regularizers(call)
+        _take(call, fed, seen, pixels, blocks, last=place == len(calls) - 1)
+        given = seen
+    if not blocks.blocks or not blocks.ends_linear:
+        raise InputError(f"ends in {_name(calls[-1])}; expected a Dense of 10 logits, or a softmax")
+    return Described(*_said(pixels, blocks), blocks.notes)
 
 
-def _preprocessing(rest: Layers) -> Config:
-    config: Config = {
-        "hidden": [], "invert": False, "standardize": "none", "mean": 0.0, "std": 1.0,
-    }  # fmt: skip
-    _check_rescaling(rest.take(layers.Rescaling), 1 / 255, 0)
-    if rest.next_is(layers.Rescaling):
-        _check_rescaling(rest.take(layers.Rescaling), -1, 1)
-        config["invert"] = True
-    rest.take(layers.Flatten, data_format="channels_last")
-    if rest.next_is(layers.LayerNormalization):
-        settings = {"epsilon": 1e-5, "center": False, "scale": False, "rms_scaling": False}
-        rest.take(layers.LayerNormalization, **settings)
-        config["standardize"] = "image"
-    elif rest.next_is(layers.Normalization):
-        layer = rest.take(layers.Normalization, invert=False)
-        mean, variance = map(keras.ops.convert_to_numpy, (layer.mean, layer.variance))
-        if mean.size != 1:
-            refuse(layer, f"has {mean.size} means", "one for all pixels (axis=None)")
-        # What the layer divides by, which is never smaller than Keras' epsilon.
-        std = np.maximum(np.sqrt(variance), np.float32(keras.config.epsilon()))
-        config |= {"standardize": "dataset", "mean": mean.item(), "std": std.item()}
-    return config
-
-
-def _check_rescaling(layer: Any, scale: float, offset: float) -> None:
-    found, wanted = (layer.scale, layer.offset), (scale, offset)
-    if any(map(np.ndim, found)) or not np.array_equal(*np.array([found, wanted], np.float32)):
-        refuse(layer, f"has scale {layer.scale}, offset {layer.offset}", f"{scale:.6g}, {offset}")
-
-
-def _block(dense: Any, rest: Layers, place: int, variables: Variables) -> Block:
-    """What follows a hidden Dense; an activation of its own stands for an Activation."""
-    batch_norm = None
-    if dense.activation is not keras.activations.linear:
-        layer = dense
+def _take(
+    call: Call, fed: NDArray[Any], seen: NDArray[Any], pixels: Pixels, blocks: Blocks, *, last: bool
+) -> None:
+    """One layer more."""
+    layer = call.layer
+    same = np.array_equal(fed.reshape(2, -1), seen.reshape(2, -1))
+    activation = _activation(call)
+    if activation is not None:
+        if activation == "softmax" and last:
+            return
+        if activation not in ACTIVATIONS:
+            refuse(
+                call,
+                f"computes {activation}",
+                f"{', '.join(ACTIVATIONS)}, or a softmax at the end",
+            )
+        if not blocks.blocks:
+            refuse(call, "stands in front of the first Dense", WHOLE)
+        blocks.activate(activation)
+    elif isinstance(layer, layers.Dense):
+        if fed.ndim != 2:
+            refuse(call, f"takes {list(fed.shape[1:])}", "flat images: a Flatten before it")
+        bias = as_array(layer.bias) if layer.use_bias else np.zeros(layer.units, np.float32)
+        blocks.append(as_array(layer.kernel), bias)
+    elif isinstance(layer, layers.BatchNormalization):
+        if seen.ndim != 2:
+            refuse(call, f"takes {list(fed.shape[1:])}", "flat images: a Flatten before it")
+        blocks.normalise(layer, pixels)
+    elif not blocks.blocks and pixels.takes(layer):
+        pixels.take(call)
+    elif same:
+        blocks.left_out(layer)
     else:
-        if rest.next_is(layers.BatchNormalization):
-            settings = {"center": True, "scale": True, "renorm": False}
-            norm = rest.take(layers.BatchNormalization, **settings)
-            batch_norm = {"epsilon": norm.epsilon, "momentum": norm.momentum}
-            if batch_norm not in NORMALIZATIONS:
-                said = " or ".join(map(str, NORMALIZATIONS))
-                refuse(norm, f"has {batch_norm}", said)
-            names = ("scale", "offset", "mean", "variance")
-            parts = (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
-            for name, variable in zip(names, parts, strict=True):
-                variables[f"batch_norm_{place}.{name}"] = variable
-        layer = rest.take(layers.Activation)
-    activation = layer.get_config()["activation"]
-    if activation not in ACTIVATIONS:
-        refuse(layer, f"computes {activation!r:.60}", ", ".join(ACTIVATIONS))
-    dropout = 0.0
-    if rest.next_is(layers.Dropout):
-        dropout = float(rest.take(layers.Dropout, noise_shape=None).rate)
-    return Block(activation, dropout, batch_norm)
+        refuse(call, "stands where it has no counterpart", WHOLE)
 
 
-def refuse(layer: Any, found: str, expected: str) -> None:
+def _said(pixels: Pixels, blocks: Blocks) -> tuple[Config, Tensors]:
+    config, scale, offset = pixels.config()
+    found = blocks.joined(scale, offset)
+    hidden: list[Block] = found[:-1]
+    tensors: dict[str, Floats] = {}
+    for place, block in enumerate(found, 1):
+        tensors |= {f"dense_{place}.kernel": block.kernel, f"dense_{place}.bias": block.bias}
+        for name, values in block.norm.items():
+            tensors[f"batch_norm_{place}.{name}"] = values
+    functions = [block.activation for block in hidden] or ["relu"]
+    config |= {
+        "hidden": [len(block.bias) for block in hidden],
+        "activation": functions[0] if len(set(functions)) == 1 else functions,
+        "dropout": blocks.dropout(hidden),
+        "batch_norm": blocks.batch_norm(hidden),
+    }
+    return config, {name: values.astype(np.float32) for name, values in tensors.items()}
+
+
+def _activation(call: Call) -> str | None:
+    """The activation that a call computes, by what it gives; None for another layer."""
+    layer = call.layer
+    if not call.fused and not isinstance(layer, _ACTIVATIONS):
+        return None
+    function: Callable[[Any], Any] = layer.activation if call.fused else layer
+    if isinstance(layer, layers.Activation) and layer.activation is keras.activations.linear:
+        return None
+    if isinstance(layer, layers.Softmax) or _called(call) == "softmax":
+        return "softmax"
+    try:
+        values = as_array(function(keras.ops.convert_to_tensor(GRID)))
+    except Exception:  # one with weights, or of whole rows
+        return _called(call)
+    for name in ACTIVATIONS:
+        if np.abs(as_array(keras.activations.get(name)(GRID)) - values).max() <= SAME:
+            return name
+    return f"another {_called(call)}" if _called(call) in ACTIVATIONS else _called(call)
+
+
+def _called(call: Call) -> str:
+    """What Keras calls an activation."""
+    function = getattr(call.layer, "activation", call.layer)
+    return str(getattr(function, "__name__", type(function).__name__)).lower()
+
+
+def _regularizers(call: Call) -> list[str]:
+    """What a layer asks of a training that is no weight."""
+    if call.fused:
+        return []
+    found = [
+        name
+        for name, value in call.layer.get_config().items()
+        if name.endswith(("_regularizer", "_constraint")) and value is not None
+    ]
+    return [f"{_name(call)} has a {name}, which is no weight: left behind" for name in found]
+
+
+def refuse(call: Call, found: str, expected: str) -> None:
     """Raise an `InputError` that names the layer."""
-    raise InputError(f"{_name(layer)} {found}; expected {expected}")
+    raise InputError(f"{_name(call)} {found}; expected {expected}")
 
 
-def _name(layer: Any) -> str:
-    return f"layer {layer.name} ({type(layer).__name__})"
+def _name(call: Call) -> str:
+    return f"layer {call.layer.name} ({type(call.layer).__name__})"

@@ -10,14 +10,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from keras_reference.config import ModelConfig
+from keras_reference.config import Function, ModelConfig
 from keras_reference.errors import InputError
 from parity.run_record import written_whole
 
@@ -26,7 +26,7 @@ Tensors = dict[str, NDArray[np.float32]]
 NORMALIZATIONS = [{"epsilon": 1e-3, "momentum": 0.99}, {"epsilon": 1e-5, "momentum": 0.9}]
 """Of batch norm, as Keras and as torch have it; momentum in Keras' sense."""
 _TYPES = get_type_hints(ModelConfig)
-ACTIVATIONS: tuple[str, ...] = _TYPES["activation"].__args__
+ACTIVATIONS: tuple[str, ...] = get_args(Function)
 STANDARDIZATIONS: tuple[str, ...] = _TYPES["standardize"].__args__
 
 
@@ -40,7 +40,13 @@ CONFIG: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "a list of widths, each at least 1",
         lambda v: isinstance(v, list) and all(type(item) is int and item >= 1 for item in v),
     ),
-    "activation": (f"one of {', '.join(ACTIVATIONS)}", lambda v: v in ACTIVATIONS),
+    "activation": (
+        f"one of {', '.join(ACTIVATIONS)}, or a list of one for each layer where they differ",
+        lambda v: (
+            v in ACTIVATIONS
+            or (isinstance(v, list) and all(n in ACTIVATIONS for n in v) and len(set(v)) > 1)
+        ),
+    ),
     "dropout": ("at least 0.0, below 1.0", lambda v: isinstance(v, float) and 0 <= v < 1),
     "batch_norm": (
         " or ".join(["null", *map(json.dumps, NORMALIZATIONS)]),
@@ -122,6 +128,11 @@ def _check_config(config: Config) -> None:
     for key, (expected, test) in CONFIG.items():
         if not test(config[key]):
             raise InputError(f"its config says {key} {config[key]!r:.80}; expected {expected}")
+    functions, hidden = config["activation"], config["hidden"]
+    if isinstance(functions, list) and len(functions) != len(hidden):
+        raise InputError(
+            f"its config says activation {functions!r:.80} for {len(hidden)} hidden layers"
+        )
 
 
 def _shapes(config: Config) -> dict[str, tuple[int, ...]]:

@@ -120,7 +120,7 @@ def _plan(module: DigitClassifier) -> Plan:
     measured = flags["standardize"] == "dataset"
     return Plan(
         hidden=hidden,
-        activation=flags["activation"] if hidden else "relu",
+        activation=_activation(flags["activation"]) if hidden else "relu",
         dropout=float(flags["dropout"]) if hidden else 0.0,
         batch_norm=_batch_norm(flags["batch_norm"]) if hidden else None,
         invert=flags["invert"],
@@ -128,6 +128,11 @@ def _plan(module: DigitClassifier) -> Plan:
         mean=module.preprocessing.mean.item() if measured else 0.0,
         std=module.preprocessing.std.item() if measured else 1.0,
     )
+
+
+def _activation(flag: Any) -> Any:
+    """One name, or a list of several that differ."""
+    return flag if isinstance(flag, str) or len(set(flag)) > 1 else flag[0]
 
 
 def _batch_norm(flag: Any) -> Any:

@@ -41,7 +41,7 @@ class Plan:
 
     Attributes:
         hidden: Width of each hidden layer.
-        activation: After each hidden layer.
+        activation: After each hidden layer, or one for each.
         dropout: Probability of dropping a hidden unit while training.
         batch_norm: ``epsilon`` and ``momentum``, one of `BATCH_NORMS`; None without batch norm.
         invert: The network is fed 1 - x.
@@ -54,7 +54,7 @@ class Plan:
     """
 
     hidden: list[int]
-    activation: Activation
+    activation: Activation | list[Activation]
     dropout: float
     batch_norm: dict[str, float] | None
     invert: bool
@@ -66,7 +66,7 @@ class Plan:
         widths = self.hidden if isinstance(self.hidden, list) else [0]
         expected = {
             "hidden": (all(type(w) is int and w > 0 for w in widths), "a list of widths"),
-            "activation": _one_of(self.activation, get_args(Activation)),
+            "activation": _activations(self.activation, len(widths)),
             "dropout": (
                 type(self.dropout) is float and 0 <= self.dropout < 1,
                 "a probability, at least 0, below 1",
@@ -195,6 +195,15 @@ def _dtype(name: str) -> str:
 def _one_of(value: object, known: tuple[Any, ...]) -> tuple[bool, str]:
     met = any(type(value) is type(item) and value == item for item in known)
     return met, "one of " + ", ".join(map(repr, known))
+
+
+def _activations(value: object, hidden: int) -> tuple[bool, str]:
+    """One for all hidden layers, or one for each."""
+    met, expected = _one_of(value, get_args(Activation))
+    each = isinstance(value, list) and len(value) == hidden
+    listed = each and all(_one_of(name, get_args(Activation))[0] for name in value)  # type: ignore[attr-defined]
+    several = listed and len(set(value)) > 1  # type: ignore[arg-type]
+    return met or several, f"{expected}, or a list of one for each layer where they differ"
 
 
 def _is_float32(value: object) -> bool:

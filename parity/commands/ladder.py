@@ -18,8 +18,8 @@ from parity.ladder.rung import Rung
 from parity.provenance import versions_of
 from parity.report.ladder import document, show_rung, summary
 from parity.run_record import written_whole
+from parity.sides.entries import Precision
 from parity.sides.jobs import ENTRIES
-from parity.sides.lockstep import Precision
 from parity.sides.recipe import Recipe
 from parity.sides.remote import Remote
 from parity.sides.runner import SOFTWARE, export_data

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from parity.run_record import PREDICTIONS_FILE, Predictions, written_whole
 from parity.sides.jobs import SideFailedError
@@ -67,7 +68,7 @@ def convert(source: Path, target: Path, data: Path, folder: Path) -> Conversion:
         DifferentError: the logits differ.
         OSError: `target` cannot be written.
     """
-    forms, size = _forms(source, folder)
+    forms, size = _forms(source, data, folder)
     answers = _answers(forms, data, folder)
     with np.errstate(invalid="ignore"):  # infinite on both sides
         gaps = np.abs(answers[".keras"] - answers[".ckpt"]).max(axis=1)
@@ -87,33 +88,43 @@ def convert(source: Path, target: Path, data: Path, folder: Path) -> Conversion:
     return Conversion(size, float(gaps.max()), len(gaps))
 
 
-def _forms(source: Path, folder: Path) -> tuple[dict[str, Path], str]:
+def _forms(source: Path, data: Path, folder: Path) -> tuple[dict[str, Path], str]:
     """The model as a file of each ending, `source` among them, and how large it is."""
     forms = {source.suffix: source}
     size = ""
     if source.suffix != SAFETENSORS:
         forms[SAFETENSORS] = folder / f"model{SAFETENSORS}"
-        _translate(SIDES[source.suffix], source, forms[SAFETENSORS])
+        _translate(SIDES[source.suffix], source, forms[SAFETENSORS], data)
     for ending, package in SIDES.items():
         if ending not in forms:
             forms[ending] = folder / f"model{ending}"
-            size = _translate(package, forms[SAFETENSORS], forms[ending])
+            size = _translate(package, forms[SAFETENSORS], forms[ending], data)
     return forms, size
 
 
-def _translate(package: str, source: Path, target: Path) -> str:
-    """Have a side read one file and write the other; how large the network is."""
+def _translate(package: str, source: Path, target: Path, data: Path) -> str:
+    """Have a side read one file and write the other; how large the network is.
+
+    A Keras file may not say how its pixels are scaled; that is tried on `data`.
+    """
     command = [sys.executable, "-m", f"{package}.instruments.interchange", str(source), str(target)]
+    command += ["--data", str(data)] if source.suffix == ".keras" else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise SideFailedError(_sentence(done.stderr))
+    for line in done.stderr.splitlines():
+        if line.startswith("note: "):
+            print(line, file=sys.stderr)
     return done.stdout.strip()
 
 
 def _answers(forms: Mapping[str, Path], data: Path, folder: Path) -> dict[str, NDArray[np.float32]]:
-    """The logits, float32 [N, 10], that each side gives with its own file, side by side."""
+    """The logits, float32 [N, 10], that each side gives with its own file, side by side.
 
-    def answer(ending: str) -> NDArray[np.float32]:
+    Where one ends in a softmax, probabilities of both.
+    """
+
+    def answer(ending: str) -> Predictions:
         run_dir = folder / SIDES[ending]
         flags = [*ANSWERING[ending], str(forms[ending])]
         flags += ["--data.source", str(data), "--run_dir", str(run_dir)]
@@ -121,10 +132,17 @@ def _answers(forms: Mapping[str, Path], data: Path, folder: Path) -> dict[str, N
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode not in (0, COLLAPSED):
             raise SideFailedError(_sentence(done.stderr))
-        return Predictions.load(run_dir / PREDICTIONS_FILE).logits
+        return Predictions.load(run_dir / PREDICTIONS_FILE)
 
     with ThreadPoolExecutor() as pool:
-        return dict(zip(SIDES, pool.map(answer, SIDES), strict=True))
+        given = dict(zip(SIDES, pool.map(answer, SIDES), strict=True))
+    as_shares = any(predictions.called == "probabilities" for predictions in given.values())
+    return {
+        ending: np.asarray(softmax(predictions.logits, axis=1), np.float32)
+        if as_shares and predictions.called == "logits"
+        else predictions.logits
+        for ending, predictions in given.items()
+    }
 
 
 def _sentence(stderr: str) -> str:

@@ -1,21 +1,22 @@
 """The climb: what both sides are asked, from the raw arrays to the trained network."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.ladder import rungs, steps
+from parity.ladder import matching, rungs, steps
+from parity.ladder.climber import Climber
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
 from parity.ladder.steps import Stretch
 from parity.ladder.tolerance import Tolerance
 from parity.readings.losses import classes_of
 from parity.readings.trace import Trace
-from parity.sides.lockstep import LOGITS, Precision
+from parity.sides.entries import Precision
+from parity.sides.lockstep import LOGITS
 
 TRACED = 4
 """Steps of which gradients and weights are kept: enough to tell optimisers apart."""
@@ -36,27 +37,14 @@ class Plan:
         batch_size: Images a step; the last batch of the epoch holds what is left.
         precision: Of the arithmetic.
         seed: Of the order of the images and of what is added to the initial weights.
+        told: Layers of A and of B that are one, where the caller says so.
     """
 
     data: Path
     batch_size: int
     precision: Precision = "float64"
     seed: int = 0
-
-
-class Climber(Protocol):
-    """A side on the ladder, such as `parity.sides.remote.Remote`; a call is one of the server's."""
-
-    name: str
-
-    def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
-        """Ask for something, which `receive` answers."""
-
-    def receive(self) -> Table:
-        """The answer to what was sent."""
-
-    def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
-        """Send and receive."""
+    told: Mapping[str, str] = field(default_factory=dict)
 
 
 class Climb:
@@ -95,16 +83,22 @@ class Climb:
         self.order = np.random.default_rng(self.plan.seed).permutation(len(b["y_train"]))
         own = self._ask("weights")[:2]
         start = self._start(own[1])
-        if len({tuple((name, w.shape) for name, w in side.items()) for side in own}) > 1:
-            yield rungs.initial_weights(start, *own)
-            return  # two networks: neither can be given the other's weights
-        held = self._ask("set_weights", start.weights)[:2]
-        inference, training = (
-            self._ask("forward", {"images": start.images}, training=training)[:2]
-            for training in (False, True)
+        match = matching.matched(
+            self.sides[0], self.sides[1], (own[0], own[1]), start.images, self.plan.told
         )
+        if not match.found:
+            yield replace(rungs.initial_weights(start, *own), note=match.tried)
+            return  # two networks: neither can be given the other's weights
+        self.sides[0] = match.side
+        held, inference, training = self._begun(start)
+        if not match.tried and not matching.same(*(side[LOGITS] for side in inference)):
+            match = matching.rematched(
+                self.sides[0], self.sides[1], (own[0], own[1]), (held[0], held[1]), start.images
+            )
+            self.sides[0] = match.side
+            held, inference, training = self._begun(start)
         yield rungs.pixels(start, *inference)
-        yield rungs.initial_weights(start, *held)
+        yield replace(rungs.initial_weights(start, *held), note=match.tried)
         tables = self._ask("gradients", {"ids": self._ids(0, 1)})[:2]
         scores = rungs.scores(start, *(side[LOGITS] for side in training))
         loss = rungs.loss(start, training[1], scores, *tables)
@@ -116,6 +110,15 @@ class Climb:
         yield from self._steps(start, training[1])
         logits = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
         yield steps.metrics(start, classes_of(self.digits["y_test"]), *logits)
+
+    def _begun(self, start: Start) -> tuple[list[Table], list[Table], list[Table]]:
+        """What A and B hold, and give for the first batch in inference and in training."""
+        held = self._ask("set_weights", start.weights)[:2]
+        inference, training = (
+            self._ask("forward", {"images": start.images}, training=training)[:2]
+            for training in (False, True)
+        )
+        return held, inference, training
 
     def _ask(self, call: str, table: Table | None = None, **arguments: object) -> list[Table]:
         """The answers of all sides, which work on them at the same time."""

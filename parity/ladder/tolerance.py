@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.arrays import Table
-from parity.sides.lockstep import Precision
+from parity.sides.entries import Precision
 
 ULPS_OF_A_PIXEL = 4
 """Scaling a pixel takes at most four roundings: divide or multiply, invert, centre, divide."""

@@ -1,10 +1,10 @@
 """The protocol of a side of the divergence ladder, and the process that serves one (NumPy only).
 
-An entry point is ``module:function``; ``function(flags, precision)`` builds a `LockStep`, or what
-an adapter makes one of: ``(module, optimizer, loss)`` of torch, a LightningModule, a compiled
-Keras model. ``python -m parity.sides.lockstep`` serves them: each line of its standard input is a
-request, the first one `Server.open`, all in JSON; arrays travel in ``.npz`` files, and every answer
-is a line of JSON. Whatever the side prints meanwhile goes to the standard error.
+An entry point (`parity.sides.entries`) builds a `LockStep`, or what an adapter makes one of:
+``(module, optimizer, loss)`` of torch, a LightningModule, a compiled Keras model. ``python -m
+parity.sides.lockstep`` serves them: each line of its standard input is a request, the first one
+`Server.open`, all in JSON; arrays travel in ``.npz`` files, and every answer is a line of JSON.
+Whatever the side prints meanwhile goes to the standard error.
 """
 
 import importlib
@@ -13,21 +13,18 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from parity.arrays import Array, Table
+from parity.sides.entries import Precision, adapter_of, built
+from parity.sides.exchange import answered
 from parity.sides.process import serve
 
-Precision = Literal["float64", "float32"]
 PIXELS, LOGITS = "pixels", "logits"
 """The first and the last entry of what `LockStep.forward` gives."""
 DIGITS = ("x_train", "y_train", "x_test", "y_test")
-
-
-ADAPTERS = {"lightning": "parity.lightning", "torch": "parity.torch", "keras": "parity.keras"}
-"""What makes a `LockStep` of a framework's objects; the first that fits."""
 
 
 @runtime_checkable
@@ -65,40 +62,20 @@ class LockStep(Protocol):
         ...
 
 
-Build = Callable[[list[str], Precision], Any]
-
-
-def load_entry(entry: str) -> Build:
-    """The function that ``module:function`` names; modules of the current folder count.
-
-    Raises:
-        ValueError: there is no such module or function.
-    """
-    module, _, name = entry.partition(":")
-    if not module or not name:
-        raise ValueError(f"{entry!r}; expected MODULE:FUNCTION")
-    try:
-        build: Build = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{entry!r} cannot be imported ({error})") from error
-    return build
-
-
-def adapted(built: Any, precision: Precision) -> LockStep:
+def adapted(given: Any, precision: Precision) -> LockStep:
     """What an entry point has built, as a `LockStep`, by the adapter of its framework.
 
     Raises:
         TypeError: nothing that an adapter knows.
     """
-    if isinstance(built, LockStep):
-        return built
-    parts = built if isinstance(built, tuple) else (built,)
-    families = {cls.__module__.split(".")[0] for part in parts[:1] for cls in type(part).__mro__}
-    adapter = next((name for family, name in ADAPTERS.items() if family in families), None)
+    if isinstance(given, LockStep):
+        return given
+    parts = given if isinstance(given, tuple) and given else (given,)
+    adapter = adapter_of(parts[0])
     if adapter is None or (adapter == "parity.torch") != (len(parts) == 3):
-        given = ", ".join(type(part).__name__ for part in parts)
+        kinds = ", ".join(type(part).__name__ for part in parts)
         raise TypeError(
-            f"the entry point gave {given}; expected an object with the methods of a lock step, "
+            f"the entry point gave {kinds}; expected an object with the methods of a lock step, "
             "(module, optimizer, loss), a LightningModule or a compiled Keras model"
         )
     make: Callable[..., LockStep] = importlib.import_module(adapter).LockStep
@@ -122,7 +99,7 @@ class Server:
 
     def open(self, entry: str, flags: list[str], precision: Precision) -> None:
         """Build the side that an entry point gives; an earlier one is forgotten."""
-        self.side = adapted(load_entry(entry)(flags, precision), precision)
+        self.side = adapted(built(entry, flags, precision), precision)
 
     def read(self, path: str) -> Table:
         """The raw arrays, uint8 images and integer labels."""
@@ -173,18 +150,6 @@ class Server:
 
     def _batch(self, ids: Array) -> tuple[Array, Array]:
         return self.digits["x_train"][ids], self.digits["y_train"][ids]
-
-
-def answered(server: Server, request: dict[str, Any]) -> dict[str, Any]:
-    """Do what a request says; its tables lie in the files that it names."""
-    call, source, target = (request.pop(key) for key in ("call", "from", "to"))
-    if source is not None:
-        with np.load(source, allow_pickle=False) as arrays:
-            request["table"] = dict(arrays)
-    result = getattr(server, call)(**request)
-    if target is not None:
-        np.savez(target, **result)
-    return {}
 
 
 if __name__ == "__main__":

@@ -7,24 +7,25 @@ from typing import Any, Self
 import numpy as np
 
 from parity.arrays import Table
+from parity.sides.entries import Precision
 from parity.sides.jobs import SideFailedError
-from parity.sides.lockstep import Precision
 from parity.sides.process import Conversation, ProcessFailedError, environment, threads_of_each
 
 
 class Remote:
-    """Starts ``parity.sides.lockstep``; a request may be sent ahead of its answer.
+    """Starts a process that serves it; a request may be sent ahead of its answer.
 
     Args:
         name: What messages call it.
         folder: For the exchange; made here.
+        module: What serves it.
     """
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, module: str = "parity.sides.lockstep") -> None:
         self.name = name
         self.folder = folder
         variables = environment(threads_of_each(2))  # two sides work at a time
-        self.conversation = Conversation("parity.sides.lockstep", folder / "log", variables)
+        self.conversation = Conversation(module, folder / "log", variables)
         self.target: Path | None = None
 
     def __enter__(self) -> Self:

@@ -6,6 +6,7 @@ Kernels are [in, out], of convolutions [height, width, in, out]; recurrent layer
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from parity.torch.kinds import Unit, kind_of
+from parity.torch.kinds import Unit, kind_of, multiplies
+from parity.torch.trace import channels_first, channels_last
 
 Array = NDArray[Any]
 _NORM = {"weight": "scale", "bias": "offset", "running_mean": "mean", "running_var": "variance"}
@@ -36,6 +38,11 @@ class Weight:
     join: Callable[..., Tensor]
     split: Callable[[Tensor], Sequence[Tensor]]
     slope: Callable[..., Tensor]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of `array`; of a single number [1]."""
+        return tuple(self.join(*(tensor.detach() for tensor in self.tensors)).shape) or (1,)
 
     def array(self) -> Array:
         """A copy."""
@@ -70,8 +77,36 @@ def as_array(tensor: Tensor) -> Array:
     return np.array(values.numpy(), order="C")
 
 
-def weights_of(unit: Unit) -> dict[str, Weight]:
-    """What a layer learns or tracks, by its part of the canonical name."""
+def weights_of(unit: Unit, flattened: tuple[int, ...] = ()) -> dict[str, Weight]:
+    """What a layer learns or tracks, by its part of the canonical name.
+
+    Args:
+        unit: The layer.
+        flattened: Channels and places of which its inputs' one axis was made: as on the Keras
+            side, the channels then come last.
+    """
+    weights = _weights_of(unit)
+    has_kernel = multiplies(unit.module)
+    return {
+        part: _channels_last(weight, flattened)
+        if flattened
+        and weight.shape[0] == prod(flattened)
+        and has_kernel == (len(weight.shape) > 1)
+        else weight
+        for part, weight in weights.items()
+    }
+
+
+def _channels_last(weight: Weight, parts: tuple[int, ...]) -> Weight:
+    return Weight(
+        weight.tensors,
+        lambda *tensors: channels_last(weight.join(*tensors), parts, 0),
+        lambda values: weight.split(channels_first(values, parts, 0)),
+        lambda *slopes: channels_last(weight.slope(*slopes), parts, 0),
+    )
+
+
+def _weights_of(unit: Unit) -> dict[str, Weight]:
     module, kind = unit.module, kind_of(unit.module)
     if parametrize.is_parametrized(module):
         return {name: _plain(parameter) for name, parameter in module.named_parameters()}

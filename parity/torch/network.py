@@ -50,31 +50,31 @@ def layers(module: nn.Module, x: Any) -> dict[str, Layer]:
         module: Any.
         x: A batch for it, as `inputs`.
     """
-    found: dict[str, tuple[Unit | None, str]] = {}
+    found: dict[str, tuple[Unit | None, str, tuple[int, ...]]] = {}
     calls: Counter[str] = Counter()
 
     def note(name: str, call: Call) -> None:
         own = name.partition("@")[0]
-        found.setdefault(own, (call.unit, call.kind))
+        found.setdefault(own, (call.unit, call.kind, call.flattened))
         calls[own] += 1
 
     passed(module, x, note)
-    seen = {id(unit.module) for unit, _ in found.values() if unit is not None}
+    seen = {id(unit.module) for unit, _, _ in found.values() if unit is not None}
     for unit in units(module):
         if id(unit.module) not in seen and weights_of(unit):
             kind = kind_of(unit.module)
-            before = sum(kind == other for _, other in found.values())
-            found[f"{kind}_{before + 1}"] = unit, kind
+            before = sum(kind == other for _, other, _ in found.values())
+            found[f"{kind}_{before + 1}"] = unit, kind, ()
     known: set[int] = set()
     return {
         name: Layer(
             unit.path if unit else "",
             kind,
             unit.module if unit else None,
-            _unshared(unit, known) if unit else {},
+            _unshared(unit, flattened, known) if unit else {},
             calls[name],
         )
-        for name, (unit, kind) in found.items()
+        for name, (unit, kind, flattened) in found.items()
     }
 
 
@@ -212,11 +212,11 @@ def inputs(module: nn.Module, x: Any) -> Any:
     return as_floats
 
 
-def _unshared(unit: Unit, known: set[int]) -> dict[str, Weight]:
+def _unshared(unit: Unit, flattened: tuple[int, ...], known: set[int]) -> dict[str, Weight]:
     """The weights of a layer that no earlier one has."""
     own = {
         part: weight
-        for part, weight in weights_of(unit).items()
+        for part, weight in weights_of(unit, flattened).items()
         if not known.intersection(map(id, weight.tensors))
     }
     known.update(id(tensor) for weight in own.values() for tensor in weight.tensors)

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import is_dataclass
+from math import prod
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakIdKeyDictionary
 
 from parity.torch.kinds import (
     Unit,
@@ -16,6 +18,7 @@ from parity.torch.kinds import (
     kind_of,
     kind_of_function,
     learns,
+    multiplies,
     name_of,
     units,
 )
@@ -24,6 +27,8 @@ _CHANNELS_FIRST = (
     "conv", "pool", "batch_norm", "instance_norm", "group_norm", "padding", "up_sampling",
 )  # fmt: skip
 """In the names of kinds that have the channels before the places."""
+_FLATTENING = ("flatten", "reshape", "view")
+"""What torch calls its functions that may make one axis of several."""
 
 
 class Call(NamedTuple):
@@ -36,6 +41,7 @@ class Call(NamedTuple):
         inputs: What it was given: the first tensor of several; it may have worked in place.
         outputs: What it gives, likewise; the next layer may work in place.
         channels_first: Whether the outputs are [B, channels, ...].
+        flattened: The channels and places of which the inputs' one axis was made; else empty.
     """
 
     unit: Unit | None
@@ -44,16 +50,27 @@ class Call(NamedTuple):
     inputs: Tensor | None
     outputs: Tensor
     channels_first: bool
+    flattened: tuple[int, ...] = ()
+
+    @property
+    def keeps_order(self) -> bool:
+        """Whether the values come out in the order in which they went in."""
+        shaped = self.inputs is not None and self.inputs.shape == self.outputs.shape
+        return shaped and (self.unit is None or not multiplies(self.unit.module))
 
     @property
     def fed(self) -> Tensor | None:
         """The inputs with the channels last."""
+        if self.flattened and self.inputs is not None:
+            return channels_last(self.inputs, self.flattened)
         first = self.inputs is not None and (self.inputs.ndim in (4, 5) or self.channels_first)
         return self.inputs.movedim(1, -1) if first and self.inputs is not None else self.inputs
 
     @property
     def given(self) -> Tensor:
         """The outputs with the channels last."""
+        if self.flattened and self.keeps_order:
+            return channels_last(self.outputs, self.flattened)
         return self.outputs.movedim(1, -1) if self.channels_first else self.outputs
 
 
@@ -74,6 +91,8 @@ class _Watch(TorchFunctionMode):
         """Layers that are at work and whose functions are their own."""
         self.channels_first: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
         """Outputs that are known to be so, by identity."""
+        self.flattened = WeakIdKeyDictionary()  # type: ignore[no-untyped-call]
+        """The channels and places of which an output's one axis was made."""
 
     def __enter__(self) -> "_Watch":
         self.handles = []
@@ -99,6 +118,8 @@ class _Watch(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         outputs = func(*args, **(kwargs or {}))
+        if not self.within and name_of(func) in _FLATTENING:
+            self._flatten(first_tensor(args), first_tensor(outputs))
         if not self.within and (kind := kind_of_function(func)) is not None:
             self._note(None, kind, name_of(func), first_tensor(args), first_tensor(outputs))
         return outputs
@@ -128,11 +149,37 @@ class _Watch(TorchFunctionMode):
         shaped = inputs is not None and inputs.shape == outputs.shape
         if unit is not None and shaped and is_function(unit.module):
             kind = "activation"
+        if kind in _FLATTENING:
+            self._flatten(inputs, outputs)
+        flattened = self.flattened.get(inputs, ()) if inputs is not None else ()
         by_kind = any(part in kind for part in _CHANNELS_FIRST) and outputs.ndim > 2
         if by_kind or (shaped and id(inputs) in self.channels_first):
             self.channels_first[id(outputs)] = outputs
         first = outputs.ndim in (4, 5) or id(outputs) in self.channels_first
-        self.seen(Call(unit, kind, function, inputs, outputs, first))
+        call = Call(unit, kind, function, inputs, outputs, first, flattened)
+        if flattened and call.keeps_order:
+            self.flattened[outputs] = flattened
+        self.seen(call)
+
+    def _flatten(self, inputs: Tensor | None, outputs: Tensor | None) -> None:
+        """Note of what a flat output was made, where the order of its values tells."""
+        if inputs is None or outputs is None or id(inputs) not in self.channels_first:
+            return
+        channels, *places = inputs.shape[1:]
+        if outputs.ndim == 2 and len(outputs) == len(inputs) and channels > 1 < prod(places):
+            self.flattened[outputs] = (channels, *places)
+
+
+def channels_last(values: Tensor, parts: tuple[int, ...], axis: int = 1) -> Tensor:
+    """One axis of channels, then places, as one of places, then channels."""
+    split = values.unflatten(axis, parts)
+    return split.movedim(axis, axis + len(parts) - 1).flatten(axis, axis + len(parts) - 1)
+
+
+def channels_first(values: Tensor, parts: tuple[int, ...], axis: int = 1) -> Tensor:
+    """The reverse of `channels_last`."""
+    split = values.unflatten(axis, (*parts[1:], parts[0]))
+    return split.movedim(axis + len(parts) - 1, axis).flatten(axis, axis + len(parts) - 1)
 
 
 def watch(module: nn.Module, x: Any, seen: Callable[[Call], object]) -> Any:

@@ -1,0 +1,57 @@
+"""A side whose layers are called and laid out otherwise, seen with the names of the other side."""
+
+from typing import Any
+
+from parity.arrays import Table
+from parity.ladder.climber import Climber
+from parity.match.pairs import Pair
+
+TENSORS = ("weights", "set_weights", "gradients")
+"""Calls whose answers are tensors by name."""
+
+
+class Aligned:
+    """Side A with the names and layouts of side B.
+
+    Args:
+        side: Side A.
+        pairs: Its layers and those of B; each tensor of either is in one of them.
+    """
+
+    def __init__(self, side: Climber, pairs: list[Pair]) -> None:
+        self.name = side.name
+        self.side = side
+        self.ties = [tie for pair in pairs for tie in pair.ties]
+        self.ends = {pair.a.ends: pair.b.ends for pair in pairs if pair.a.ends and pair.b.ends}
+        self.call = ""
+
+    def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
+        """Ask for something, in A's terms."""
+        self.call = call
+        if call == "set_weights" and table is not None:
+            table = {tie.source: tie.move.back(table[tie.target]) for tie in self.ties}
+        self.side.send(call, table, **arguments)
+
+    def receive(self) -> Table:
+        """The answer, in B's terms."""
+        given = self.side.receive()
+        if self.call in TENSORS:
+            moved = {
+                tie.target: tie.move(given[tie.source]) for tie in self.ties if tie.source in given
+            }
+            known = {tie.source for tie in self.ties}
+            return {name: values for name, values in given.items() if name not in known} | moved
+        return self._renamed(given) if self.call == "forward" else given
+
+    def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
+        """Send and receive."""
+        self.send(call, table, **arguments)
+        return self.receive()
+
+    def _renamed(self, given: Table) -> Table:
+        """Layers that end a pair by B's name; what has that name by chance says whose it is."""
+        taken = set(self.ends.values())
+        return {
+            self.ends.get(name, f"{name} of {self.name}" if name in taken else name): values
+            for name, values in given.items()
+        }

@@ -1,0 +1,171 @@
+"""Which layers of A are which of B, where their names do not say it; tried on the first batch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.arrays import Array, Table
+from parity.ladder import outputs
+from parity.ladder.aligned import Aligned
+from parity.ladder.climber import Climber, NotRecordedError
+from parity.match.by_data import ANSWER, Ask, search, unlike
+from parity.match.layer import Layer, layers_of
+from parity.match.pairs import Pair, in_order, pairs
+from parity.readings.rounding import magnitude, worst
+from parity.sides.lockstep import LOGITS
+
+NEAR = 1e-5
+"""Relative to the largest logit: rounding in float32, and far above it in float64."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """Side A as it was matched.
+
+    Attributes:
+        side: With B's names where the layers were found.
+        found: Whether every layer was.
+        tried: What was tried, in words; empty where the names said it.
+    """
+
+    side: Climber
+    found: bool
+    tried: str = ""
+
+
+def matched(
+    a: Climber, b: Climber, own: tuple[Table, Table], images: Array, told: Mapping[str, str]
+) -> Match:
+    """Match the layers of A and B.
+
+    Args:
+        a: Side A.
+        b: Side B.
+        own: Their weights.
+        images: A batch.
+        told: Layers of A and of B that are one, as the caller says.
+    """
+    layers = layers_of(own[0]), layers_of(own[1])
+    by_name = _shapes(own[0]) == _shapes(own[1])
+    if by_name and not told:
+        return Match(a, True)
+    straight = _told(*layers, own[0], told) if told else in_order(*layers, own[0])
+    if straight is not None and not all(pair.exact() for pair in straight):
+        straight = None
+    found = by_outputs(a, b, own, images, None if told else straight)
+    if told and straight is not None:
+        return Match(Aligned(a, straight), True, "layers were matched as --map says")
+    if found is not None:
+        names = ", ".join(f"{p.a.name} = {p.b.name}" for p in found if p.a.name != p.b.name)
+        said = f": {names}" if names else ""
+        return Match(Aligned(a, found), True, f"layers were matched by what they give{said}")
+    if straight is not None:
+        tried = "layers were matched by order, kind and shape; with the same weights they differ"
+        return Match(Aligned(a, straight), True, tried)
+    return Match(
+        a, False,
+        "tried were the layers' order, kinds, shapes and outputs: A has "
+        f"{', '.join(layer.described() for layer in layers[0])}; B has "
+        f"{', '.join(layer.described() for layer in layers[1])}; --map A=B says which layer is "
+        "which",
+    )  # fmt: skip
+
+
+def rematched(
+    a: Climber, b: Climber, own: tuple[Table, Table], held: tuple[Table, Table], images: Array
+) -> Match:
+    """Match layers once more whose names agree, and with which both sides do not give the same.
+
+    Layers of one shape that work side by side may do so in another order. Only where with other
+    names everything is the same, to rounding, are they those.
+    """
+    layers = layers_of(own[0])
+    shapes = [tuple(layer.shapes.items()) for layer in layers]
+    alike = len(set(shapes)) < len(shapes)
+    faithful = all(worst(values, held[1][name]) == 0 for name, values in held[0].items())
+    found = by_outputs(a, b, own, images) if alike and faithful else None
+    moved = [pair for pair in found or [] if pair.a.name != pair.b.name]
+    if found is None or not moved:
+        return Match(a, True)
+    names = ", ".join(f"{pair.a.name} = {pair.b.name}" for pair in moved)
+    said = f"layers that work side by side were matched by what they give: {names}"
+    return Match(Aligned(a, found), True, said)
+
+
+def by_outputs(
+    a: Climber,
+    b: Climber,
+    own: tuple[Table, Table],
+    images: Array,
+    likely: list[Pair] | None = None,
+) -> list[Pair] | None:
+    """The pairs with which both sides give the same; None where there are none.
+
+    Args:
+        a: Side A; its weights are others afterwards.
+        b: Side B; likewise.
+        own: Their weights.
+        images: A batch.
+        likely: What is tried first.
+    """
+    weights = unlike(layers_of(own[0]), layers_of(own[1]), own[0])
+    try:
+        a.ask("set_weights", weights)
+        seen = _with_answer(a.ask("forward", {"images": images}, training=False))
+    except NotRecordedError:
+        return None
+
+    def ask(table: Table) -> Table:
+        b.ask("set_weights", own[1] | table)
+        return _with_answer(b.ask("forward", {"images": images}, training=False))
+
+    try:
+        return _tried(own, weights, seen, ask, likely)
+    except NotRecordedError:
+        return None
+
+
+def _tried(
+    own: tuple[Table, Table], weights: Table, seen: Table, ask: Ask, likely: list[Pair] | None
+) -> list[Pair] | None:
+    if likely is not None:
+        given: Table = {}
+        for pair in likely:
+            given |= pair.given(weights)
+        if same(seen[ANSWER], ask(given)[ANSWER]):
+            return likely
+    found = search(own[0], own[1], weights, seen, ask, same)
+    return found if found and all(pair.exact() for pair in found) else None
+
+
+def same(a: Array, b: Array) -> bool:
+    """Whether logits are one, or probabilities of one."""
+    if a.shape != b.shape:
+        return False
+    views = (np.asarray, *outputs.VIEWS)
+    return any(worst(v(a), v(b)) <= NEAR * max(magnitude(v(b)), 1e-30) for v in views)
+
+
+def _told(
+    a: list[Layer], b: list[Layer], weights: Table, told: Mapping[str, str]
+) -> list[Pair] | None:
+    """The pairs that the caller tells; the rest in order."""
+    names = {layer.name: layer for layer in b}
+    fixed = {layer.name: names[told[layer.name]] for layer in a if told.get(layer.name) in names}
+    rest_a = [layer for layer in a if layer.name not in fixed]
+    rest_b = [layer for layer in b if layer.name not in {other.name for other in fixed.values()}]
+    others = in_order(rest_a, rest_b, weights)
+    ways = [pairs(layer, fixed[layer.name], weights) for layer in a if layer.name in fixed]
+    if others is None or not all(ways):
+        return None
+    found = {pair.a.name: pair for pair in (*others, *(way[0] for way in ways))}
+    return [found[layer.name] for layer in a]
+
+
+def _with_answer(given: Table) -> Table:
+    return given | {ANSWER: given[LOGITS]}
+
+
+def _shapes(weights: Table) -> dict[str, tuple[int, ...]]:
+    return {name: values.shape for name, values in weights.items()}

@@ -1,0 +1,95 @@
+"""Layers as their weights tell of them: a kind, and parts by name."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from parity.arrays import Table
+
+_STACKED = re.compile(r"_l([1-9]\d*)(_reverse)?$")
+"""How torch ends the names of what belongs to a later layer of several that are stacked."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer with weights.
+
+    Attributes:
+        name: Canonical: ``dense_1``.
+        kind: ``dense``, ``conv``, ...; the name without its number.
+        parts: Name of the tensor by part: ``kernel`` -> ``dense_1.kernel``.
+        shapes: Shape by part.
+        ends: The layer whose outputs are this one's: another where a bias is added separately, and
+            empty for one of several that are stacked, but for the last.
+    """
+
+    name: str
+    kind: str
+    parts: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]
+    ends: str
+
+    def described(self) -> str:
+        """``dense_1 (kernel [784, 10], bias [10])``."""
+        shapes = ", ".join(f"{part} {list(shape)}" for part, shape in self.shapes.items())
+        return f"{self.name} ({shapes})"
+
+
+def layers_of(weights: Table) -> list[Layer]:
+    """The layers that a table of weights by canonical name tells of, in its order.
+
+    Recurrent layers that torch stacks in one are several; a vector that is added right behind a
+    kernel without a bias is its bias.
+    """
+    grouped: dict[str, dict[str, str]] = {}
+    for name in weights:
+        layer, _, part = name.partition(".")
+        stacked = _STACKED.search(part)
+        if stacked:
+            layer += f"/{int(stacked[1]) + 1}"
+            part = part[: stacked.start()] + ((stacked[2] and "_l0_reverse") or "")
+        grouped.setdefault(layer, {})[part] = name
+    found = [
+        Layer(
+            name,
+            re.sub(r"_\d+(/\d+)?$", "", name),
+            parts,
+            {part: weights[tensor].shape for part, tensor in parts.items()},
+            _ends(name, list(grouped)),
+        )
+        for name, parts in grouped.items()
+    ]
+    return list(_with_biases(found))
+
+
+def _ends(name: str, names: list[str]) -> str:
+    whole = name.partition("/")[0]
+    stacked = [other for other in names if other == whole or other.startswith(f"{whole}/")]
+    return whole if name == stacked[-1] else ""
+
+
+def _with_biases(layers: list[Layer]) -> Iterable[Layer]:
+    """Layers with the separate bias that follows them, where one does."""
+    merged: list[Layer] = []
+    for layer in layers:
+        before = merged[-1] if merged else None
+        if before is not None and _is_bias_of(layer, before):
+            (part,) = layer.parts
+            merged[-1] = replace(
+                before,
+                parts=before.parts | {"bias": layer.parts[part]},
+                shapes=before.shapes | {"bias": layer.shapes[part]},
+                ends=layer.ends,
+            )
+        else:
+            merged.append(layer)
+    return merged
+
+
+def _is_bias_of(layer: Layer, before: Layer) -> bool:
+    kernel = before.shapes.get("kernel")
+    alone = len(layer.parts) == 1 and kernel is not None and "bias" not in before.parts
+    if not alone or "norm" in layer.kind or layer.kind in ("activation", "embedding"):
+        return False
+    (shape,) = layer.shapes.values()
+    return kernel is not None and len(kernel) > 1 and shape == kernel[-1:]

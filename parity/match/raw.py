@@ -1,0 +1,101 @@
+"""Tensors of a file of weights, whose model nobody has given, as layers with canonical names."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+
+from parity.arrays import Array, Table
+
+_NORM = {"weight": "scale", "bias": "offset", "running_mean": "mean", "running_var": "variance"}
+_OF_KERAS = {
+    "batch_norm": ("scale", "offset", "mean", "variance"),
+    "layer_norm": ("scale", "offset"),
+    "lstm": ("kernel", "recurrent_kernel", "bias"),
+    "gru": ("kernel", "recurrent_kernel", "bias"),
+}
+"""Parts in the order in which Keras stores them; others have a kernel and a bias."""
+_KINDS_OF_KERAS = {
+    "batch_normalization": "batch_norm", "layer_normalization": "layer_norm", "conv": "conv",
+    "depthwise_conv": "depthwise_conv", "embedding": "embedding", "lstm": "lstm", "gru": "gru",
+}  # fmt: skip
+
+
+def canonical(tensors: Table, framework: str) -> Table:
+    """By canonical names, in the order of the file, in canonical layouts.
+
+    Args:
+        tensors: As the file of weights calls them.
+        framework: ``torch`` or ``keras``: whose layouts they have.
+    """
+    grouped: dict[str, Table] = {}
+    for name, values in tensors.items():
+        layer, _, part = name.rpartition(".")
+        grouped.setdefault(layer, {})[part] = values
+    read = _of_torch if framework == "torch" else _of_keras
+    count: Counter[str] = Counter()
+    found: Table = {}
+    for layer, parts in grouped.items():
+        kind, named = read(layer, parts)
+        if named:
+            count[kind] += 1
+            found |= {f"{kind}_{count[kind]}.{part}": values for part, values in named.items()}
+    return found
+
+
+def _of_torch(layer: str, parts: Table) -> tuple[str, Table]:
+    weight = parts.get("weight")
+    if "weight_ih_l0" in parts:
+        return _recurrent(parts)
+    if "running_mean" in parts:
+        return "batch_norm", {_NORM[part]: v for part, v in parts.items() if part in _NORM}
+    if weight is not None and weight.ndim == 1:
+        return "layer_norm", {_NORM[part]: values for part, values in parts.items()}
+    if weight is not None and weight.ndim > 2:
+        kernel = weight.transpose((*range(2, weight.ndim), 1, 0))
+        return "conv", {"kernel": kernel, **_without(parts, "weight")}
+    if weight is not None and re.search(r"emb|token|lookup", layer.lower()) and len(parts) == 1:
+        return "embedding", {"kernel": weight}
+    if weight is not None:
+        return "dense", {"kernel": weight.T, **_without(parts, "weight")}
+    return layer.replace(".", "_"), parts
+
+
+def _recurrent(parts: Table) -> tuple[str, Table]:
+    """As `parity.torch.layouts`: gates in Keras' order, biases summed or stacked."""
+    hidden = parts["weight_hh_l0"]
+    kind = {4: "lstm", 3: "gru", 1: "rnn"}[hidden.shape[0] // hidden.shape[1]]
+    turn: Callable[[Array], Array] = _update_first if kind == "gru" else np.asarray
+    found: Table = {}
+    for name, values in parts.items():
+        part, _, place = name.partition("_l")
+        after = "" if place in ("", "0") else f"_l{place}"
+        if part == "bias_ih":
+            other = parts[f"bias_hh_l{place}"]
+            both = np.stack([turn(values), turn(other)])
+            found[f"bias{after}"] = both if kind == "gru" else values + other
+        elif part in ("weight_ih", "weight_hh"):
+            word = "kernel" if part == "weight_ih" else "recurrent_kernel"
+            found[word + after] = turn(values).T
+    return kind, found
+
+
+def _update_first(values: Array) -> Array:
+    reset, update, new = np.split(values, 3)
+    return np.concatenate([update, reset, new])
+
+
+def _of_keras(layer: str, parts: Table) -> tuple[str, Table]:
+    words = re.sub(
+        r"_?\d+d?(?=_|$|/)", "", layer.rpartition("/")[2] if "cell" not in layer else layer
+    )
+    known = (kind for word, kind in _KINDS_OF_KERAS.items() if word in words)
+    kind = max(known, key=len, default="dense")
+    names = _OF_KERAS.get(kind, ("kernel", "bias"))
+    numbered = [parts[key] for key in sorted(parts)]
+    return kind, dict(zip(names, numbered, strict=False))
+
+
+def _without(parts: Table, name: str) -> Table:
+    return {part: values for part, values in parts.items() if part != name}

@@ -1,0 +1,126 @@
+"""A model in a process of its own: its layers, its weights, its answers, its files.
+
+``python -m parity.sides.models`` serves one, by the protocol of `parity.sides.process`. A model is
+an entry point (`parity.sides.entries`), a file that holds a whole one, or an entry point with the
+weights of a file: ``net.py:build@weights.pt``.
+"""
+
+import importlib
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity.arrays import Table
+from parity.sides.entries import adapter_of, built
+from parity.sides.exchange import answered
+from parity.sides.process import serve
+
+WHOLE = (".keras", ".h5")
+"""Endings of files that hold a model."""
+WEIGHTS = (".weights.h5", ".pt", ".pth", ".ckpt", ".safetensors")
+"""Endings of files that hold weights only."""
+KERAS, TORCH = "parity.keras.model_files", "parity.torch.model_files"
+
+
+class Models:
+    """Answers requests for one model."""
+
+    def open(self, model: str) -> Table:
+        """Build or read the model; ``about`` says what it is, in JSON.
+
+        Raises:
+            ValueError: there is no such model.
+        """
+        if model.endswith(WEIGHTS) and ":" not in model:
+            return self._raw(Path(model))
+        entry, _, file = model.rpartition("@") if ":" in model else ("", "", "")
+        if entry and file.endswith((*WHOLE, *WEIGHTS)):
+            self.hold(built(entry, [], "float32"))
+            self.files.load_weights(self.model, Path(file))
+        elif model.endswith(WHOLE):
+            self.hold(importlib.import_module(KERAS).read_model(Path(model)))
+        else:
+            self.hold(built(model, [], "float32"))
+        about = {"framework": self.framework, "takes": self.files.takes(self.model)}
+        return {"about": np.array(json.dumps(about))}
+
+    def hold(self, given: Any) -> None:
+        """Take what an entry point has given: a model alone, or with its optimiser and loss.
+
+        Raises:
+            ValueError: no model of a framework.
+        """
+        self.model = given[0] if isinstance(given, tuple) and given else given
+        adapter = adapter_of(self.model)
+        if adapter is None:
+            kind = type(self.model).__name__
+            raise ValueError(f"the entry point gave {kind}; expected a keras.Model or nn.Module")
+        keras = adapter == "parity.keras"
+        self.files: Any = importlib.import_module(KERAS if keras else TORCH)
+        self.adapter: Any = importlib.import_module("parity.keras" if keras else "parity.torch")
+        self.framework = "keras" if keras else "torch"
+
+    def _raw(self, path: Path) -> Table:
+        """The tensors of a file of weights, whose model nobody has given."""
+        keras = path.name.endswith(".h5")
+        read = importlib.import_module(KERAS if keras else TORCH).read_weights
+        self.framework = "keras" if keras else "torch"
+        about = {"framework": self.framework, "takes": None, "weights": True}
+        tensors = {f"tensor {name}": np.asarray(values) for name, values in read(path).items()}
+        return {"about": np.array(json.dumps(about)), **tensors}
+
+    def feed(self, table: Table) -> Table:
+        """The ways in which the model takes the batch ``x``, in JSON; the first is taken."""
+        found = [
+            (w, x) for w, x in self.files.ways(table["x"]) if self.files.accepts(self.model, x)
+        ]
+        self.fed = dict(found)
+        for _, x in found[:1]:
+            self.x = x
+            self.own = self._weights()
+        return {"ways": np.array(json.dumps(list(self.fed)))}
+
+    def take(self, way: str) -> Table:
+        """Be fed in that way from now on; all weights."""
+        self.x = self.fed[way]
+        self._assign(self.own)
+        self.own = self._weights()
+        return self.own
+
+    def names(self) -> Table:
+        """What the program calls each layer, in JSON."""
+        layers = self.adapter.layers(self.model, self.x)
+        called = {name: str(getattr(layer, self.files.CALLED)) for name, layer in layers.items()}
+        return {"names": np.array(json.dumps(called))}
+
+    def answer(self, table: Table) -> Table:
+        """What each layer gives, and last ``answer``, with the weights of `table` in place."""
+        self._assign(self.own | table)
+        given: Table = self.files.answer(self.model, self.x)
+        return given
+
+    def write(self, table: Table, path: str) -> Table:
+        """Write the model with the weights of `table`, and read them back: what it then holds."""
+        self._assign(self.own | table)
+        self.files.write(self.model, Path(path))
+        self._assign({name: np.zeros_like(values) for name, values in self.own.items()})
+        self.files.load_weights(self.model, Path(path))
+        given: Table = self.files.answer(self.model, self.x)
+        return given
+
+    def _weights(self) -> Table:
+        weights: Table = self.adapter.weights(self.model, self.x)
+        return weights
+
+    def _assign(self, table: Table) -> None:
+        first, second = (table, self.x) if self.framework == "keras" else (self.x, table)
+        self.adapter.set_weights(self.model, first, second)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path.cwd()))
+    serve(partial(answered, Models()))

@@ -1,0 +1,1 @@
+"""Weights from one model into another, whatever either calls its layers."""

@@ -1,0 +1,254 @@
+"""Finds which layer is which, carries the weights over and proves that both answer alike."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity.arrays import Array, Table
+from parity.errors import ParityError
+from parity.match.by_data import ANSWER, search, unlike
+from parity.match.layer import Layer, layers_of
+from parity.match.pairs import Pair, in_order, without_partner
+from parity.match.raw import canonical
+from parity.sides.remote import Remote
+from parity.transfer.alike import TOLERANCE, alike, gap
+from parity.transfer.parting import parting
+
+BATCH = 8
+WORDS = 10
+"""Below this are made up words of which a model looks up vectors: most know more."""
+
+
+class NoTransferError(ParityError):
+    """The weights of the one do not fit the other; the message names the layer."""
+
+
+class DifferentError(ParityError):
+    """All weights fit, and the models answer otherwise; the message says from which layer on."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What was carried over.
+
+    Attributes:
+        pairs: Layers of A and of B.
+        gap: Largest difference between two answers, relative to the largest.
+        samples: That both have answered.
+        called: What the programs of A and B call their layers.
+        notes: What else is to be said.
+    """
+
+    pairs: list[Pair]
+    gap: float
+    samples: int
+    called: tuple[dict[str, str], dict[str, str]]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Side:
+    """A model in its process.
+
+    Attributes:
+        name: What messages call it.
+        framework: ``keras`` or ``torch``.
+        remote: Asks its process.
+        takes: Shape and type of a sample: Keras says it, of torch it has been tried.
+    """
+
+    name: str
+    framework: str
+    remote: Remote
+    takes: tuple[tuple[int, ...], str] | None
+
+    def ways(self, x: Array) -> list[str]:
+        """How it can be given a batch."""
+        found: list[str] = json.loads(str(self.remote.ask("feed", {"x": x})["ways"]))
+        return found
+
+    def called(self) -> dict[str, str]:
+        """What its program calls each layer."""
+        found: dict[str, str] = json.loads(str(self.remote.ask("names")["names"]))
+        return found
+
+
+def transfer(a: Side, b: Side, target: Path, x: Array | None = None) -> Transfer:
+    """Write B with the weights of A.
+
+    Args:
+        a: Whose weights are taken.
+        b: Whose layers they are put into.
+        target: The file to write.
+        x: Samples for both, [N, ...]; made up where there are none.
+
+    Raises:
+        NoTransferError: a layer has no partner, or it is not clear which.
+        DifferentError: B answers otherwise.
+    """
+    batch = samples(a, b) if x is None else x
+    ways = [side.ways(batch) for side in (a, b)]
+    for side, found in zip((a, b), ways, strict=True):
+        if not found:
+            raise NoTransferError(
+                f"{side.name} takes no batch of shape {list(batch.shape)}; say with --input what "
+                "a sample is, as in --input 28,28,1, or give samples with --data FILE.npy"
+            )
+    first: NoTransferError | DifferentError | None = None
+    for way_a in ways[0]:
+        for way_b in ways[1]:
+            try:
+                done = _carried(a, b, (way_a, way_b), target)
+            except (NoTransferError, DifferentError) as error:
+                first = first or error
+                continue
+            said = [f"{s.name} is fed {w}" for s, w in ((a, way_a), (b, way_b)) if w != "as it is"]
+            return replace(done, samples=len(batch), notes=(*done.notes, *said))
+    assert first is not None
+    raise first
+
+
+def fill(tensors: Table, framework: str, source: str, b: Side, target: Path) -> Transfer:
+    """Write B with the tensors of a file that belong to a model that nobody has given.
+
+    Args:
+        tensors: As the file calls them.
+        framework: Whose layouts they have.
+        source: The file.
+        b: Whose layers they are put into.
+        target: The file to write.
+
+    Raises:
+        NoTransferError: a layer has no partner, or it is not clear which.
+    """
+    own = canonical(tensors, framework)
+    batch = samples(b, b)
+    if not b.ways(batch):
+        raise NoTransferError(f"{b.name} takes no batch of shape {list(batch.shape)}; give --input")
+    theirs = b.remote.ask("take", way=b.ways(batch)[0])
+    layers = layers_of(own), layers_of(theirs)
+    found = in_order(*layers, own)
+    if found is None:
+        raise _unlike(source, b.name, layers, own)
+    found = _complete(found, theirs)
+    given: Table = {}
+    for pair in found:
+        given |= pair.given(own)
+    b.remote.ask("write", given, path=str(target))
+    shapes = [tuple(pair.a.shapes.items()) for pair in found]
+    twins = [
+        pair.a.name for pair, shape in zip(found, shapes, strict=True) if shapes.count(shape) > 1
+    ]
+    order = (
+        f"; {', '.join(twins)} are of equal shapes, and told apart by their order" if twins else ""
+    )
+    note = (
+        f"{source} holds weights only, which answer nothing: that both answer alike is not proven"
+        f"{order}; give the model that they belong to, as MODULE:FUNCTION@{source}, for a proof"
+    )
+    return Transfer(found, 0.0, 0, ({}, b.called()), (note,))
+
+
+def samples(a: Side, b: Side) -> Array:
+    """Samples as the sides say that they take them; Keras knows, torch has been tried.
+
+    Raises:
+        NoTransferError: neither says it.
+    """
+    sides = sorted((a, b), key=lambda side: side.framework != "keras")
+    known = [side.takes for side in sides if side.takes is not None]
+    if not known:
+        raise NoTransferError(
+            f"neither {a.name} nor {b.name} says what it takes; say it with --input, as in "
+            "--input 28,28,1"
+        )
+    shape, dtype = known[0]
+    rng = np.random.default_rng(0)
+    if dtype == "int64":
+        return rng.integers(0, WORDS, (BATCH, *shape))
+    return rng.normal(0.0, 1.0, (BATCH, *shape)).astype(np.float32)
+
+
+def _carried(a: Side, b: Side, ways: tuple[str, str], target: Path) -> Transfer:
+    own, theirs = (s.remote.ask("take", way=way) for s, way in zip((a, b), ways, strict=True))
+    random = unlike(layers_of(own), layers_of(theirs), own)
+    seen = a.remote.ask("answer", random)
+
+    def ask(weights: Table) -> Table:
+        return b.remote.ask("answer", weights)
+
+    found = search(own, theirs, random, seen, ask, alike)
+    if found is None:
+        raise _refusal(a, b, (own, theirs), random, seen)
+    found = _complete(found, theirs)
+    given: Table = {}
+    for pair in found:
+        given |= pair.given(own)
+    answers = a.remote.ask("answer", {})[ANSWER], b.remote.ask("answer", given)[ANSWER]
+    apart, note = gap(*answers)
+    if not apart <= TOLERANCE:
+        raise DifferentError(
+            f"{b.name} answers otherwise than {a.name} with the same weights: by {apart:.1e} of "
+            f"the largest answer; expected at most {TOLERANCE:.0e}, and so nothing was written"
+        )
+    written = b.remote.ask("write", given, path=str(target))[ANSWER]
+    apart, note = gap(answers[0], written)
+    if not apart <= TOLERANCE:
+        raise DifferentError(f"{target}: read again, it answers otherwise, by {apart:.1e}")
+    called = a.called(), b.called()
+    return Transfer(found, apart, len(written), called, (note,) if note else ())
+
+
+def _complete(found: list[Pair], theirs: Table) -> list[Pair]:
+    """Refuse where a layer of B has got nothing."""
+    fed = {tie.target for pair in found for tie in pair.ties}
+    empty = [layer for layer in layers_of(theirs) if not set(layer.parts.values()) & fed]
+    if empty:
+        raise NoTransferError(
+            f"no layer of A belongs to {', '.join(layer.described() for layer in empty)} of B"
+        )
+    return found
+
+
+def _refusal(
+    a: Side, b: Side, weights: tuple[Table, Table], random: Table, seen: Table
+) -> NoTransferError | DifferentError:
+    """Why no match was found: a layer without a partner, or one that computes otherwise."""
+    layers = layers_of(weights[0]), layers_of(weights[1])
+    straight = in_order(*layers, weights[0])
+    if straight is None:
+        return _unlike(a.name, b.name, layers, weights[0])
+    given: Table = {}
+    for pair in straight:
+        given |= pair.given(random)
+    return DifferentError(
+        f"matched by order, kind and shape, {b.name} answers otherwise than {a.name}, and so "
+        f"nothing was written: {parting(straight, random, seen, b.remote.ask('answer', given))}"
+    )
+
+
+def _unlike(
+    a: str, b: str, layers: tuple[list[Layer], list[Layer]], weights: Table
+) -> NoTransferError:
+    """Why layers do not fit each other."""
+    lonely = without_partner(*layers, weights)
+    for side, (name, other) in enumerate(((a, b), (b, a))):
+        if lonely[side]:
+            fits = ", ".join(layer.described() for layer in layers[1 - side])
+            return NoTransferError(
+                f"{lonely[side][0].described()} of {name} fits no layer of {other}, "
+                f"which has {fits}"
+            )
+    both = f"{_names(layers[0])} of {a}, {_names(layers[1])} of {b}"
+    if len(layers[0]) != len(layers[1]):
+        return NoTransferError(f"{len(layers[0])} layers for {len(layers[1])}: {both}")
+    return NoTransferError(
+        f"which layer is which is not clear; tried were order, kind, shape and outputs: {both}"
+    )
+
+
+def _names(layers: Any) -> str:
+    return ", ".join(layer.name for layer in layers)
