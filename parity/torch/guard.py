@@ -4,17 +4,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
 
-from parity.torch.layouts import Array, as_array
-from parity.torch.state import undrawn
+from parity.torch.samples import samples_of
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
-from parity.watch.fingerprint import sample
 from parity.watch.guard import LIMITS, PROBE, Guard
 
 
@@ -54,11 +49,13 @@ class CollapseGuard:
         self.watcher = Watcher(guard)
         self.model = model
         self.optimizer = optimizer
-        self.x, self.targets, self.trained_on = _probe(x, y)
+        self.samples = samples_of(x, y, PROBE, "CollapseGuard")
         self.steps = 0
 
     def __enter__(self) -> Self:
-        self.watcher.start(self.model, self.x, self.targets, self.optimizer, self.trained_on)
+        self.watcher.start(
+            self.model, self.samples.x, self.samples.y, self.optimizer, self.samples.targets
+        )
         self.handle = self.optimizer.register_step_post_hook(self._after_step)
         return self
 
@@ -76,28 +73,3 @@ class CollapseGuard:
         self.steps += 1
         if Guard.looks_after(self.steps) or self.steps % LIMITS.patience == 0:
             self.watcher.after(self.steps, self.optimizer)
-
-
-def _probe(x: Any, y: Any) -> tuple[Any, Array | None, Array | None]:
-    """Some samples, their targets, and all targets, where these are known."""
-    if isinstance(x, DataLoader) and y is None and hasattr(x.dataset, "__len__"):
-        dataset: Any = x.dataset
-        with undrawn():
-            picked = [dataset[int(place)] for place in sample(len(dataset), PROBE)]
-            batch = x.collate_fn(picked)
-        if isinstance(batch, tuple | list) and len(batch) == 2 and isinstance(batch[1], Tensor):
-            return batch[0], as_array(batch[1]), None
-    elif not isinstance(x, DataLoader) and y is not None:
-        targets = as_array(y) if isinstance(y, Tensor) else np.asarray(y)
-        chosen = sample(len(targets), PROBE)
-        return _take(x, chosen), targets[chosen], targets
-    raise TypeError(
-        f"CollapseGuard was given {type(x).__name__} and {type(y).__name__}; expected samples and "
-        "their targets as tensors or arrays, or a DataLoader whose samples are (x, y)"
-    )
-
-
-def _take(x: Any, chosen: Array) -> Any:
-    if isinstance(x, tuple | list):
-        return tuple(_take(part, chosen) for part in x)
-    return x[torch.from_numpy(chosen)].clone() if isinstance(x, Tensor) else np.asarray(x)[chosen]
