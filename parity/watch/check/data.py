@@ -38,7 +38,7 @@ def numeric(program: Program) -> Array | None:
     if first is None or program.fed is None or first.kind in ("embedding", *NORMS):
         return None
     fed = program.fed
-    return fed if fed.dtype.kind == "f" and fed.size and np.isfinite(fed).all() else None
+    return fed if fed.dtype.kind in "iuf" and fed.size and np.isfinite(fed).all() else None
 
 
 def not_finite(program: Program) -> Match | None:

@@ -21,6 +21,8 @@ USUAL = {"sgd": 0.05, "adam": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
 GAINS = (0.003, 0.05, 4.0, 8.0)
 """Gains of a kernel, as `RATES`; in between signals neither die nor explode in a few layers."""
 SATURATING = ("sigmoid", "tanh", "hard_sigmoid", "hardsigmoid", "softsign")
+NEIGHBOURS = 30
+"""Pairs of neighbours from which on their classes mean something."""
 DEEP = 3
 """Hidden layers with such an activation from which on gradients may vanish."""
 
@@ -158,19 +160,25 @@ def batches_of_one(program: Program) -> Match | None:
 
 
 def in_order(program: Program) -> Match | None:
-    """Batches of one class each, while there are several classes."""
-    found = [np.unique(batch) for batch in program.order if len(batch) > 3]
+    """Neighbours of one class, while there are several classes."""
     classes = program.classes
-    if len(found) < 2 or classes is None or len(np.unique(classes)) < 2:
+    if classes is None or not program.order or program.order[0].ndim > 2:
         return None
-    share = float(np.bincount(classes - classes.min()).max() / len(classes))
-    sizes = sum(len(batch) for batch in program.order)
-    if any(len(names) > 1 for names in found) or share**sizes > 1e-4:
+    names = np.concatenate(program.order)
+    names = names.argmax(axis=1) if names.ndim == 2 and names.shape[1] > 1 else names.ravel()
+    count = len(names) - 1
+    shares = np.unique(classes, return_counts=True)[1] / len(classes)
+    alike = float((names[1:] == names[:-1]).mean()) if count >= NEIGHBOURS else 0.0
+    if len(shares) < 2 and program.fair:
+        return None
+    chance = float((shares**2).sum()) if program.fair else 0.5
+    surprise = (alike - chance) / np.sqrt(chance * (1 - chance) / max(count, 1))
+    if alike < 0.8 or surprise < 6 or (1 - alike) > (1 - chance) / 3:
         return None
     return Match(
         "the samples come sorted by class, and are not shuffled",
-        f"each of the first {len(found)} batches holds one class only: "
-        f"{', '.join(f'{names[0]:g}' for names in found[:5])}",
+        f"in the first batches {alike:.0%} of the samples are of the class of the one before"
+        + (f"; drawn at random it would be {chance:.0%}" if program.fair else ""),
         program.words(
             torch="Give the DataLoader shuffle=True",
             keras="Shuffle: fit(..., shuffle=True), or dataset.shuffle(len(x)) before batch()",
@@ -186,5 +194,5 @@ CAUSES = (
     Cause("initial weights", initial_weights),
     Cause("saturating", saturating),
     Cause("batches of one", batches_of_one),
-    Cause("order", in_order),
+    Cause("order", in_order, explains=("all alike", "imbalance")),
 )
