@@ -64,29 +64,58 @@ class Use(NamedTuple):
 
 @contextmanager
 def noticed(seen: Callable[[Use], object]) -> Iterator[None]:
-    """Be told of each call of a loss function within, before it computes anything."""
-    functions = {name: getattr(F, name) for name in LOSSES}
-    for name, function in functions.items():
-        setattr(F, name, _telling(LOSSES[name], function, seen))
+    """Be told of each call of a loss function within, before it computes anything.
+
+    A program that has got hold of a function before is noticed by what that function calls.
+    """
+    places = [(F, name, name) for name in LOSSES]
+    places += [(torch._C._nn, inner, name) for inner, name in _INNER.items()]
+    places.append((torch, "binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits"))
+    functions = [getattr(place, own) for place, own, _ in places]
+    outer, depth = {name: getattr(F, name) for name in LOSSES}, [0]
+    for (place, own, name), function in zip(places, functions, strict=True):
+        telling = _telling(LOSSES[name], function, outer[name], depth, seen)
+        setattr(place, own, telling)
     try:
         yield
     finally:
-        for name, function in functions.items():
-            setattr(F, name, function)
+        for (place, own, _), function in zip(places, functions, strict=True):
+            setattr(place, own, function)
+
+
+_INNER = {
+    "cross_entropy_loss": "cross_entropy",
+    "nll_loss_nd": "nll_loss",
+    "binary_cross_entropy": "binary_cross_entropy",
+    "mse_loss": "mse_loss",
+    "l1_loss": "l1_loss",
+    "smooth_l1_loss": "smooth_l1_loss",
+    "huber_loss": "huber_loss",
+}
+"""What torch's functions call, by their names; their further arguments are not theirs."""
 
 
 def _telling(
-    loss: Loss, function: Callable[..., Tensor], seen: Callable[[Use], object]
+    loss: Loss,
+    function: Callable[..., Tensor],
+    outer: Callable[..., Tensor],
+    depth: list[int],
+    seen: Callable[[Use], object],
 ) -> Callable[..., Tensor]:
-    names = list(inspect.signature(function).parameters)
+    names = list(inspect.signature(outer).parameters)
 
     def telling(*args: Any, **kwargs: Any) -> Tensor:
+        if torch.compiler.is_compiling() or depth[0]:
+            return function(*args, **kwargs)
         settings = dict(zip(names, args, strict=False)) | kwargs
         given, targets = settings.pop(names[0], None), settings.pop(names[1], None)
-        tensors = isinstance(given, Tensor) and isinstance(targets, Tensor)
-        if tensors and not torch.compiler.is_compiling():
-            seen(Use(loss, function, given, targets, settings))
-        return function(*args, **kwargs)
+        if isinstance(given, Tensor) and isinstance(targets, Tensor):
+            seen(Use(loss, outer, given, targets, settings if function is outer else {}))
+        depth[0] += 1
+        try:
+            return function(*args, **kwargs)
+        finally:
+            depth[0] -= 1
 
     return telling
 

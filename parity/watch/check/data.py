@@ -99,8 +99,7 @@ def bytes_as_floats(program: Program) -> Match | None:
         "the features are bytes from 0 to 255, and are not scaled",
         f"the first layer is fed {low:g} to {high:g}, {fed.mean():.3g} on average",
         "Divide them: x = x / 255, in training and in use",
-        Belief.LIKELY,
-        Remedy("with x / 255", features="bytes"),
+        remedy=Remedy("with x / 255", features="bytes"),
     )
 
 
