@@ -1,5 +1,6 @@
 """The adapter of torch, for any module: layers, answers, weights, gradients, a step, the guard."""
 
+from parity.torch.checking import check
 from parity.torch.guard import CollapseGuard
 from parity.torch.lockstep import LockStep, gradients
 from parity.torch.network import (
@@ -20,6 +21,7 @@ __all__ = [
     "LockStep",
     "Table",
     "answers",
+    "check",
     "dead_units",
     "gradients",
     "layers",

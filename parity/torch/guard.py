@@ -4,17 +4,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
 
-from parity.torch.layouts import Array, as_array
-from parity.torch.state import undrawn
+from parity.torch.first_step import FirstStep
+from parity.torch.samples import samples_of
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
-from parity.watch.fingerprint import sample
 from parity.watch.guard import LIMITS, PROBE, Guard
 
 
@@ -24,7 +20,8 @@ class CollapseGuard:
     ``with CollapseGuard(model, optimizer, x, y):`` and the loop as it was. It asks the network for
     some of the samples after 1, 2, 4, 8, ... steps of the optimiser, after every thousand and at
     the end, in inference; the training does not notice. Where no classes are told apart, as in
-    regression, it looks for answers that are not finite and for dead layers, and says so.
+    regression, it looks for answers that are not finite and for dead layers, and says so. Before
+    the first step it prints what looks wrong, as `parity.torch.check`, with what its remedy brings.
 
     Args:
         model: What is trained.
@@ -34,6 +31,7 @@ class CollapseGuard:
         y: Targets, [N] or [N, C]; None for a ``DataLoader``.
         reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
+        trials: Whether remedies of what looks wrong are tried on a copy, for ten seconds at most.
 
     Raises:
         TypeError: `x` is neither; what can be read only once belongs to the training.
@@ -48,18 +46,27 @@ class CollapseGuard:
         *,
         reaction: Reaction = "stop",
         run_dir: Path | None = None,
+        trials: bool = True,
     ) -> None:
         guard = Guard(run_dir, reaction, go_on='CollapseGuard(..., reaction="warn")')
         guard.counts_epochs = False
         self.watcher = Watcher(guard)
         self.model = model
         self.optimizer = optimizer
-        self.x, self.targets, self.trained_on = _probe(x, y)
+        self.samples = samples_of(x, y, PROBE, "CollapseGuard")
+        self.first = FirstStep(trials)
+        guard.alarm.prove = self.first.proved
         self.steps = 0
 
     def __enter__(self) -> Self:
-        self.watcher.start(self.model, self.x, self.targets, self.optimizer, self.trained_on)
-        self.handle = self.optimizer.register_step_post_hook(self._after_step)
+        self.watcher.start(
+            self.model, self.samples.x, self.samples.y, self.optimizer, self.samples.targets
+        )
+        self.first.begin(self.model, self.optimizer, self.samples)
+        self.handles = [
+            self.optimizer.register_step_pre_hook(self._before_step),
+            self.optimizer.register_step_post_hook(self._after_step),
+        ]
         return self
 
     def __exit__(
@@ -68,36 +75,19 @@ class CollapseGuard:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.handle.remove()
+        self.first.close(failed=error is not None)
+        for handle in self.handles:
+            handle.remove()
         if error is None and self.steps:
             self.watcher.after(self.steps, self.optimizer)
 
+    def _before_step(self, *_: Any) -> None:
+        if self.steps == 0:
+            self.first.check()
+
     def _after_step(self, *_: Any) -> None:
         self.steps += 1
+        self.first.after(self.steps)
+        self.first.look(self.steps)
         if Guard.looks_after(self.steps) or self.steps % LIMITS.patience == 0:
             self.watcher.after(self.steps, self.optimizer)
-
-
-def _probe(x: Any, y: Any) -> tuple[Any, Array | None, Array | None]:
-    """Some samples, their targets, and all targets, where these are known."""
-    if isinstance(x, DataLoader) and y is None and hasattr(x.dataset, "__len__"):
-        dataset: Any = x.dataset
-        with undrawn():
-            picked = [dataset[int(place)] for place in sample(len(dataset), PROBE)]
-            batch = x.collate_fn(picked)
-        if isinstance(batch, tuple | list) and len(batch) == 2 and isinstance(batch[1], Tensor):
-            return batch[0], as_array(batch[1]), None
-    elif not isinstance(x, DataLoader) and y is not None:
-        targets = as_array(y) if isinstance(y, Tensor) else np.asarray(y)
-        chosen = sample(len(targets), PROBE)
-        return _take(x, chosen), targets[chosen], targets
-    raise TypeError(
-        f"CollapseGuard was given {type(x).__name__} and {type(y).__name__}; expected samples and "
-        "their targets as tensors or arrays, or a DataLoader whose samples are (x, y)"
-    )
-
-
-def _take(x: Any, chosen: Array) -> Any:
-    if isinstance(x, tuple | list):
-        return tuple(_take(part, chosen) for part in x)
-    return x[torch.from_numpy(chosen)].clone() if isinstance(x, Tensor) else np.asarray(x)[chosen]

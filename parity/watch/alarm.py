@@ -1,7 +1,7 @@
 """What a guard does once it has seen a collapse: keep the evidence, say why, stop (numpy)."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from parity.watch.diagnosis import Finding
 from parity.watch.symptoms import Symptoms
 
 Reaction = Literal["stop", "warn", "off"]
+Prove = Callable[[], tuple[Sequence[Finding], Sequence[str]]]
 
 COLLAPSE_FILE = "collapse.npz"
 """The validation answers in which the guard saw the collapse, in the form of predictions.npz."""
@@ -38,6 +39,8 @@ class Alarm:
     reaction: Reaction
     go_on: str
     writes: bool = True
+    prove: Prove | None = None
+    """Tries what may help: causes that are proved so, and what was tried, in sentences."""
 
     def keep(self, symptoms: Symptoms) -> None:
         """Write ``symptoms.json``."""
@@ -56,17 +59,26 @@ class Alarm:
             answers.save(self.run_dir, COLLAPSE_FILE)
 
     def sound(
-        self, signs: Sequence[str], findings: Sequence[Finding], when: str, *, stop: bool
+        self,
+        signs: Sequence[str],
+        findings: Sequence[Finding],
+        when: str,
+        *,
+        stop: bool,
     ) -> None:
         """Say what was seen, when, and why.
 
         Raises:
             CollapsedError: it is to stop, and the reaction is that.
         """
+        proved, tried = self.prove() if self.prove is not None else ([], [])
+        known = {finding.cause for finding in proved}
+        findings = [*proved, *(finding for finding in findings if finding.cause not in known)]
         lines = [f"the network has collapsed {when}: {'; '.join(signs)}"]
         lines += [f"  {n}. {finding}" for n, finding in enumerate(findings, 1)]
         if not findings:
             lines.append("  the cause is not in what was measured")
+        lines += [f"  {line}" for line in tried]
         if stop and self.reaction == "stop":
             kept = "" if self.run_dir is None else f"evidence: {self.run_dir}; "
             lines.append(f"  {kept}{self.go_on} goes on all the same")

@@ -1,0 +1,126 @@
+"""The check before the first step for any Keras model: `parity.watch.check` decides."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.keras.facts import Facts, facts_of, loss_of, rate_of, trainable
+from parity.keras.probe import Probe, probe_of
+from parity.watch.check import Program, causes_of
+from parity.watch.check.words import findings_of, say
+from parity.watch.diagnosis import Finding
+
+MOST = 500
+"""Samples that the network is asked for."""
+BATCHES = 3
+"""Batches whose order is looked at."""
+
+
+def check(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    validation: tuple[Any, Any] | None = None,
+    test: tuple[Any, Any] | None = None,
+) -> list[Finding]:
+    """Look at a program before its first step, print what looks wrong, and give it back.
+
+    Nothing is trained and nothing changes. What is left out is not looked at.
+
+    Args:
+        model: Compiled as it is about to be trained.
+        x: Samples: array(s) [N, ...], or a ``tf.data.Dataset`` or ``keras.utils.PyDataset`` of
+            batches.
+        y: Targets, [N] or [N, C]; None for data in batches.
+        validation: Samples and targets that are held out.
+        test: Likewise.
+
+    Returns:
+        Causes with their figures and the line to change, the surest first; none if all looks well.
+
+    Raises:
+        TypeError: the samples can be read only once.
+    """
+    probe = probe_of(x, y, MOST)
+    if probe is None:
+        raise TypeError(
+            f"check was given {type(x).__name__}, which can be read only once; expected arrays, a "
+            "tf.data.Dataset or a keras.utils.PyDataset"
+        )
+    held = {"validation": validation, "test": test}
+    others = {n: found for n, pair in held.items() if pair and (found := probe_of(*pair, MOST))}
+    findings = _look(model, x, probe, others, held)
+    say(findings)
+    return findings
+
+
+def _look(
+    model: keras.Model,
+    x: Any,
+    probe: Probe,
+    others: dict[str, Probe],
+    held: dict[str, tuple[Any, Any] | None],
+) -> list[Finding]:
+    try:
+        facts = facts_of(model, probe.x)
+        fed = {name: facts_of(model, other.x).fed for name, other in others.items()}
+    except Exception as error:  # a model is anyone's code
+        return [_refused(error, probe)]
+    whole = {name: array_of((held[name] or (None,))[0]) for name in others}
+    program = program_of(
+        model,
+        probe,
+        facts,
+        inputs=array_of(x),
+        others={name: values for name, values in fed.items() if values is not None},
+        other_inputs={name: values for name, values in whole.items() if values is not None},
+    )
+    return findings_of(causes_of(program))
+
+
+def program_of(model: keras.Model, probe: Probe, facts: Facts, **known: Any) -> Program:
+    """What is known of a program.
+
+    Args:
+        model: Before its first step.
+        probe: Samples that it trains on.
+        facts: Of the model, asked for these samples.
+        known: More of `Program`.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    targets = probe.y if probe.targets is None else probe.targets
+    order: list[Any] = []
+    if probe.batch and targets is not None:
+        order = [targets[n : n + probe.batch] for n in range(0, len(targets), probe.batch)]
+    return Program(
+        "keras",
+        facts.layers,
+        facts.fed,
+        facts.outputs,
+        None if facts.several else targets,
+        fair=probe.batch is None,
+        last=facts.last,
+        loss=None if facts.several else loss_of(model, facts.last),
+        optimizer="" if optimizer is None else type(optimizer).__name__,
+        rate=rate_of(optimizer),
+        trainable=trainable(model),
+        **({"batch": probe.batch, "order": tuple(order[:BATCHES])} | known),
+    )
+
+
+def array_of(x: Any) -> NDArray[Any] | None:
+    """Samples as one array, where they are one."""
+    return x if isinstance(x, np.ndarray) else None
+
+
+def _refused(error: Exception, probe: Probe) -> Finding:
+    shapes = [list(part.shape[1:]) for part in keras.tree.flatten(probe.x)]
+    return Finding(
+        "the network cannot take these samples",
+        f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
+        f"Compare with what they are: {shapes[0] if len(shapes) == 1 else shapes}",
+    )

@@ -1,0 +1,175 @@
+"""The check before the first step for any module: it measures, `parity.watch.check` decides."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from parity.torch.facts import Facts, batch_of, facts_of, rate_of, trainable
+from parity.torch.layouts import Array
+from parity.torch.losses import Use, following, noticed
+from parity.torch.network import inputs
+from parity.torch.samples import Samples, samples_of
+from parity.torch.state import unchanged
+from parity.torch.trace import first_tensor
+from parity.watch.check import Program, causes_of
+from parity.watch.check.words import findings_of, say
+from parity.watch.diagnosis import Finding
+
+MOST = 500
+"""Samples that the network is asked for."""
+
+
+def check(
+    model: nn.Module,
+    x: Any,
+    y: Any = None,
+    *,
+    loss: Callable[..., Any] | None = None,
+    optimizer: Optimizer | None = None,
+    validation: tuple[Any, Any] | None = None,
+    test: tuple[Any, Any] | None = None,
+) -> list[Finding]:
+    """Look at a program before its first step, print what looks wrong, and give it back.
+
+    Nothing is trained and nothing changes. What is left out is not looked at.
+
+    Args:
+        model: As it is about to be trained.
+        x: Samples [N, ...], tensor or array, a tuple of several, or a ``DataLoader``.
+        y: Targets, [N] or [N, C]; None for a ``DataLoader``.
+        loss: From what the module gives and the targets to a scalar, as in the loop.
+        optimizer: Of its weights.
+        validation: Samples and targets that are held out.
+        test: Likewise.
+
+    Returns:
+        Causes with their figures and the line to change, the surest first; none if all looks well.
+
+    Raises:
+        TypeError: as `parity.torch.samples.samples_of`.
+    """
+    samples = samples_of(x, y, MOST, "check")
+    held = {"validation": validation, "test": test}
+    others = {name: samples_of(*pair, MOST, "check") for name, pair in held.items() if pair}
+    findings = _look(model, samples, others, loss, optimizer)
+    say(findings)
+    return findings
+
+
+def _look(
+    model: nn.Module,
+    samples: Samples,
+    others: dict[str, Samples],
+    loss: Callable[..., Any] | None,
+    optimizer: Optimizer | None,
+) -> list[Finding]:
+    try:
+        facts = facts_of(model, samples.x)
+        fed = {name: facts_of(model, other.x).fed for name, other in others.items()}
+    except Exception as error:  # a model is anyone's code
+        return [_refused("network cannot take these samples", error, samples)]
+    use, refused = (None, None) if loss is None else _tried(model, loss, samples)
+    program = program_of(
+        model,
+        optimizer,
+        samples,
+        facts,
+        use,
+        "" if use is None else following(facts.outputs, use.given),
+        others={name: values for name, values in fed.items() if values is not None},
+        other_inputs={n: s.inputs for n, s in others.items() if s.inputs is not None},
+    )
+    findings = findings_of(causes_of(program))
+    if refused is not None and not findings:
+        findings = [_refused("loss cannot take these outputs and targets", refused, samples)]
+    return findings
+
+
+def program_of(
+    model: nn.Module,
+    optimizer: Optimizer | None,
+    samples: Samples,
+    facts: Facts,
+    use: Use | None,
+    between: str | None,
+    **known: Any,
+) -> Program:
+    """What is known of a program.
+
+    Args:
+        model: Before its first step.
+        optimizer: Of its weights; None where it is not known.
+        samples: That it trains on.
+        facts: Of the module, asked for these samples.
+        use: The loss at work; None where it is not known.
+        between: What the program does to the module's answers before the loss gets them; None
+            where that is not known.
+        known: More of `Program`.
+    """
+    if between is None:
+        use, between = None, ""
+    outputs, last = facts.before(use, between)
+    return Program(
+        "torch",
+        facts.layers,
+        facts.fed,
+        outputs,
+        samples.y if samples.targets is None else samples.targets,
+        inputs=samples.inputs,
+        last=last,
+        loss=None if use is None else use.loss,
+        shapes=_shapes(use),
+        optimizer="" if optimizer is None else type(optimizer).__name__,
+        rate=rate_of(optimizer),
+        trainable=trainable(model, optimizer),
+        batch=samples.batch or batch_of(use),
+        **({"order": samples.order} | known),
+    )
+
+
+def _shapes(use: Use | None) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Of losses that broadcast what they are given."""
+    if use is None or use.loss.kind != "distance":
+        return None
+    return tuple(use.given.shape), tuple(use.targets.shape)
+
+
+def _tried(
+    model: nn.Module, loss: Callable[..., Any], samples: Samples
+) -> tuple[Use | None, Exception | None]:
+    """The loss function that `loss` calls on what the module gives, and what it has refused."""
+    uses: list[Use] = []
+    with unchanged(model), torch.no_grad(), noticed(uses.append):
+        given = model(*fed) if isinstance(fed := inputs(model, samples.x), tuple) else model(fed)
+        answers = first_tensor(given)
+        try:
+            loss(given, _as_given(samples.y, answers))
+        except Exception as error:  # a loss is anyone's code
+            return (uses[0] if uses else None), error
+    return (uses[0] if uses else None), None
+
+
+def _as_given(y: Array, answers: Tensor | None) -> Any:
+    """Targets as a tensor in the network's floating point; texts as they are."""
+    if y.dtype.kind not in "iufb":
+        return y
+    values = torch.from_numpy(np.array(y))
+    if values.is_floating_point() and answers is not None and answers.is_floating_point():
+        values = values.to(answers.dtype)
+    return values if answers is None else values.to(answers.device)
+
+
+def _refused(what: str, error: Exception, samples: Samples) -> Finding:
+    said = " ".join(str(error).split())[:200]
+    x = first_tensor(samples.x) if samples.inputs is None else samples.inputs
+    shape = "" if x is None else f"samples {list(x.shape[1:])} of {x.dtype}, "
+    return Finding(
+        f"the {what}",
+        f"{type(error).__name__}: {said}",
+        f"Compare with what they are: {shape}targets {list(samples.y.shape[1:])} of "
+        f"{samples.y.dtype}",
+    )

@@ -1,0 +1,131 @@
+"""What the check before the first step wants to know of a module: layers, answers, what is fed."""
+
+import math
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from parity.torch.kinds import Unit, kind_of, learns
+from parity.torch.layouts import Array, as_array
+from parity.torch.losses import FOLLOWING, Use
+from parity.torch.network import passed
+from parity.torch.trace import Call
+from parity.watch.check import Layer
+
+
+class Facts(NamedTuple):
+    """A module at work on some samples, in inference.
+
+    Attributes:
+        layers: In the order in which they work.
+        fed: What the first one that learns is given, [N, ...], channels last; None without any.
+        outputs: What the module gives, [N, ...].
+        last: As in `parity.watch.check.Program`.
+    """
+
+    layers: tuple[Layer, ...]
+    fed: Array | None
+    outputs: Tensor
+    last: str
+
+    def before(self, use: Use | None, between: str) -> tuple[Array, str]:
+        """What the loss is given, [N, C] or [N, ..., C], and the activation that it ends in."""
+        outputs, last = self.outputs.float(), self.last
+        if between:
+            outputs, last = FOLLOWING[between](outputs), between
+        if use is not None and use.loss.kind == "categorical" and outputs.ndim > 2:
+            # The classes are torch's second axis; a program may have moved them there itself.
+            outputs = outputs.movedim(1, -1) if use.given.ndim == outputs.ndim else outputs
+        return as_array(outputs), last
+
+
+def facts_of(module: nn.Module, x: Any) -> Facts:
+    """Look at a module; nothing changes.
+
+    Args:
+        module: Any.
+        x: Samples for it, as `parity.torch.network.inputs`.
+
+    Raises:
+        TypeError: it gives no tensor.
+    """
+    seen: list[Layer] = []
+    fed: list[Tensor] = []
+    before: tuple[Tensor, int] | None = None
+
+    def note(name: str, call: Call) -> None:
+        nonlocal before
+        learned = call.unit is not None and learns(call.unit.module)
+        if learned and not fed and call.fed is not None:
+            fed.append(call.fed.detach().clone())
+        seen.append(
+            Layer(
+                call.kind,
+                call.function if call.kind == "activation" else "",
+                learned,
+                call.given.shape[-1] if call.outputs.ndim else 0,
+                before is None or _follows(call, *before),
+                None if call.unit is None else _gain(call.unit),
+            )
+        )
+        before = (call.outputs, call.outputs._version)
+
+    outputs = passed(module, x, note)
+    ends = before is not None and _same(before[0], outputs) and before[1] == outputs._version
+    return Facts(
+        tuple(seen),
+        as_array(fed[0]) if fed else None,
+        outputs.detach(),
+        _ending(seen[-1]) if ends else "",
+    )
+
+
+def _ending(layer: Layer) -> str:
+    return layer.function or ("linear" if layer.kind in ("dense", "conv") else "")
+
+
+def rate_of(optimizer: Optimizer | None) -> float | None:
+    """The highest learning rate; None where a schedule changes it."""
+    groups = optimizer.param_groups if optimizer is not None else []
+    if not groups or any("initial_lr" in group for group in groups):
+        return None
+    return max(float(group["lr"]) for group in groups)
+
+
+def trainable(module: nn.Module, optimizer: Optimizer | None) -> int:
+    """How many weights of the module may change, by the optimiser if there is one."""
+    own = {id(weight): weight for weight in module.parameters() if weight.requires_grad}
+    if optimizer is not None:
+        given = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+        own = {key: weight for key, weight in own.items() if key in given}
+    return sum(weight.numel() for weight in own.values())
+
+
+def _follows(call: Call, before: Tensor, version: int) -> bool:
+    """Whether a layer is given what the one before gave, perhaps in another shape."""
+    return (
+        call.inputs is not None
+        and _same(call.inputs, before)
+        and (before._version == version or call.outputs is before)
+    )
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are the same memory, as after a change of shape."""
+    return one is other or (one.numel() == other.numel() and one.data_ptr() == other.data_ptr())
+
+
+def _gain(unit: Unit) -> float | None:
+    if kind_of(unit.module) == "embedding":
+        return None
+    kernel = next((w for w in unit.module.parameters() if w.ndim > 1 and w.numel() > 1), None)
+    if kernel is None or kernel.is_complex():
+        return None
+    values = kernel.detach().float()
+    return float(values.std(correction=0)) * math.sqrt(values[0].numel())
+
+
+def batch_of(use: Use | None) -> int | None:
+    """Samples of a batch."""
+    return None if use is None or not use.given.ndim else len(use.given)

@@ -1,0 +1,208 @@
+"""What a guard does before the first step: it checks the program, and tries what looks wrong."""
+
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from parity.torch.checking import program_of
+from parity.torch.facts import Facts, facts_of
+from parity.torch.layouts import as_array
+from parity.torch.losses import Use, following, noticed
+from parity.torch.samples import BATCHES, Samples
+from parity.torch.trace import first_tensor
+from parity.torch.trial import State, Trial, state_of
+from parity.watch.check import Belief, Program, causes_of
+from parity.watch.check.training import in_order
+from parity.watch.check.words import findings_of, say
+from parity.watch.diagnosis import Finding
+from parity.watch.trials import SAMPLES, Material, Tried, tried
+from parity.watch.trials.stall import STALLED, learned_nothing, proves
+from parity.watch.trials.usual import usual
+
+LARGEST = 20_000_000
+"""Weights of which a copy is kept for trials, at most."""
+
+
+class FirstStep:
+    """Looks at a program before its first step, and at the loss that it calls.
+
+    Args:
+        trials: Whether remedies are tried on a copy.
+        speaks: Whether this process prints.
+    """
+
+    def __init__(self, trials: bool, speaks: bool = True) -> None:
+        self.trials, self.speaks = trials, speaks
+        self.program: Program | None = None
+        self._stack = ExitStack()
+        self._uses: list[Use] = []
+        self._answers: Tensor | None = None
+        self._facts: Facts | None = None
+        self._found = Tried([])
+        self._runs = True
+        self._initial: State | None = None
+
+    def begin(self, module: nn.Module, optimizer: Optimizer, samples: Samples) -> None:
+        """Keep what is there before the first step, and listen until it comes."""
+        self.module, self.optimizer, self.samples = module, optimizer, samples
+        with suppress(Exception):  # a model is anyone's code, and must train all the same
+            self._facts = facts_of(module, samples.x)
+            if self.trials and sum(w.numel() for w in module.parameters()) <= LARGEST:
+                self._initial = state_of(_plain(module))
+        if self._facts is None:
+            return
+        self._stack.enter_context(noticed(self._noticed))
+        if _eager(module):
+            self._stack.callback(module.register_forward_hook(self._answered).remove)
+
+    def check(self) -> None:
+        """Say what looks wrong; called once, before the weights change for the first time."""
+        if self._facts is None or self.program is not None:
+            return
+        with suppress(Exception):
+            self.program = self._known()
+            likely = causes_of(self.program)
+            self._say(self._tried(likely + _may_be(self.program)) if likely else Tried([]))
+
+    def after(self, steps: int) -> None:
+        """Look at the order of the samples, once a few batches have been seen."""
+        if steps < BATCHES:
+            return
+        self._stack.close()
+        program, self._answers = self.program, None
+        if steps == BATCHES and program is not None and in_order(program) is None:
+            with suppress(Exception):
+                self.program = self._known()
+                match = in_order(self.program)
+                self._say(self._tried([match]) if match is not None else Tried([]))
+
+    def close(self, failed: bool) -> None:
+        """Listen no more; a program that has failed in its first step is checked all the same."""
+        if failed and self.program is None:
+            self._runs = False
+            self.check()
+        self._stack.close()
+
+    def prove(self) -> Tried | None:
+        """Try everything that may help where nothing is learned; None where that cannot be."""
+        program = self.program
+        if self._found.gain > 0 or program is None or self._initial is None:
+            return self._found if self._found.gain > 0 else None
+        with suppress(Exception):
+            matches = causes_of(program, Belief.MAYBE)
+            sure = any(match.belief is Belief.SURE for match in matches)
+            return self._tried(matches if sure else matches + usual(program))
+        return None
+
+    def proved(self) -> tuple[list[Finding], list[str]]:
+        """What `prove` brings, for an alarm."""
+        found = self.prove()
+        return ([], []) if found is None else (findings_of(found.matches), found.lines)
+
+    def look(self, step: int) -> None:
+        """Say what would help, where nothing has been learned until now and something does help."""
+        if (
+            step not in STALLED
+            or self.program is None
+            or self._found.matches
+            or self._initial is None
+        ):
+            return
+        with suppress(Exception):
+            outputs, _ = facts_of(self.module, self.samples.x).before(None, "")
+            if not learned_nothing(self.program, outputs, self.samples.y):
+                return
+            found = self.prove()
+            if found is not None and proves(self.program, self.samples.y, found):
+                self._say(found, step)
+
+    def _noticed(self, use: Use) -> None:
+        if len(self._uses) < BATCHES and torch.is_grad_enabled():
+            self._uses.append(use)
+
+    def _answered(self, module: nn.Module, args: Any, outputs: Any) -> None:
+        if not self._uses and torch.is_grad_enabled():
+            found = first_tensor(outputs)
+            self._answers = None if found is None else found.detach().clone()
+
+    def _known(self) -> Program:
+        """All facts."""
+        assert self._facts is not None
+        use = self._uses[0] if self._uses else None
+        between: str | None = ""
+        if use is not None and self._answers is not None:
+            between = following(self._answers, use.given)
+        self._between = between
+        order = tuple(as_array(use.targets) for use in self._uses if use.targets.ndim <= 2)
+        return program_of(
+            self.module,
+            self.optimizer,
+            self.samples,
+            self._facts,
+            use,
+            between,
+            order=self.samples.order or order,
+        )
+
+    def _tried(self, matches: Any) -> Tried:
+        likely = [match for match in matches if match.belief >= Belief.LIKELY]
+        trial = self._trial()
+        return Tried(likely) if trial is None else tried(trial, matches)
+
+    def _trial(self) -> Trial | None:
+        program = self.program
+        use = self._uses[0] if self._uses and self._between is not None else None
+        if program is None or program.task is None or self._initial is None or use is None:
+            return None
+        x, y = self.samples.more(SAMPLES)
+        material = Material(
+            _arrays(x),
+            y,
+            program.task,
+            min(program.batch or 32, 128),
+            in_order(program) is not None,
+            program.pictures,
+        )
+        return Trial(
+            _plain(self.module),
+            self._initial,
+            material,
+            program,
+            use,
+            self._between or "",
+            self.optimizer,
+            self._runs,
+        )
+
+    def _say(self, found: Tried, step: int = 0) -> None:
+        self._found = found if found.matches else self._found
+        if self.speaks:
+            say(findings_of(found.matches), found.lines, stalled_at=step)
+
+
+def _may_be(program: Program) -> list[Any]:
+    return [m for m in causes_of(program, Belief.MAYBE) if m.belief is Belief.MAYBE]
+
+
+def _plain(module: nn.Module) -> nn.Module:
+    """What `torch.compile` has wrapped."""
+    plain: nn.Module = getattr(module, "_orig_mod", module)
+    return plain
+
+
+def _eager(module: nn.Module) -> bool:
+    """Whether nothing of it is compiled: a hook would be compiled too."""
+    compiled = any(getattr(m, "_compiled_call_impl", None) is not None for m in module.modules())
+    return _plain(module) is module and not compiled
+
+
+def _arrays(x: Any) -> Any:
+    """Tensors as arrays, in any structure."""
+    if isinstance(x, Tensor):
+        return as_array(x)
+    if isinstance(x, tuple | list):
+        return tuple(map(_arrays, x))
+    return {name: _arrays(part) for name, part in x.items()} if isinstance(x, dict) else x

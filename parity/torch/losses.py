@@ -1,0 +1,143 @@
+"""Notices which loss functions of torch a program calls, and with what."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from parity.watch.check import Loss
+
+LOSSES = {
+    "cross_entropy": Loss("CrossEntropyLoss", "categorical", "logits"),
+    "nll_loss": Loss("NLLLoss", "categorical", "log probabilities", "numbers"),
+    "binary_cross_entropy": Loss("BCELoss", "binary", "probabilities"),
+    "binary_cross_entropy_with_logits": Loss("BCEWithLogitsLoss", "binary", "logits"),
+    "mse_loss": Loss("MSELoss", "distance"),
+    "l1_loss": Loss("L1Loss", "distance"),
+    "smooth_l1_loss": Loss("SmoothL1Loss", "distance"),
+    "huber_loss": Loss("HuberLoss", "distance"),
+    "kl_div": Loss("KLDivLoss"),
+    "poisson_nll_loss": Loss("PoissonNLLLoss"),
+    "gaussian_nll_loss": Loss("GaussianNLLLoss"),
+    "soft_margin_loss": Loss("SoftMarginLoss"),
+    "hinge_embedding_loss": Loss("HingeEmbeddingLoss"),
+    "multi_margin_loss": Loss("MultiMarginLoss"),
+    "multilabel_soft_margin_loss": Loss("MultiLabelSoftMarginLoss"),
+}
+"""By the name of the function, which torch's modules call too."""
+FOLLOWING: dict[str, Callable[[Tensor], Tensor]] = {
+    "softmax": lambda values: torch.softmax(values, -1),
+    "log_softmax": lambda values: torch.log_softmax(values, -1),
+    "sigmoid": torch.sigmoid,
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+}
+"""What a program may do to the network's answers before it hands them to the loss."""
+
+
+class Use(NamedTuple):
+    """A loss at work.
+
+    Attributes:
+        loss: What it is.
+        function: torch's own, untouched.
+        given: What the network answers, as the loss gets it.
+        targets: Likewise.
+        settings: Other arguments.
+    """
+
+    loss: Loss
+    function: Callable[..., Tensor]
+    given: Tensor
+    targets: Tensor
+    settings: dict[str, Any]
+
+    def of(self, given: Tensor, targets: Tensor) -> Tensor:
+        """The loss of another batch, a scalar."""
+        value = self.function(given, targets, **self.settings)
+        return value if value.ndim == 0 else value.mean()
+
+
+@contextmanager
+def noticed(seen: Callable[[Use], object]) -> Iterator[None]:
+    """Be told of each call of a loss function within, before it computes anything.
+
+    A program that has got hold of a function before is noticed by what that function calls.
+    """
+    places = [(F, name, name) for name in LOSSES]
+    places += [(torch._C._nn, inner, name) for inner, name in _INNER.items()]
+    places.append((torch, "binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits"))
+    functions = [getattr(place, own) for place, own, _ in places]
+    outer, depth = {name: getattr(F, name) for name in LOSSES}, [0]
+    for (place, own, name), function in zip(places, functions, strict=True):
+        telling = _telling(LOSSES[name], function, outer[name], depth, seen)
+        setattr(place, own, telling)
+    try:
+        yield
+    finally:
+        for (place, own, _), function in zip(places, functions, strict=True):
+            setattr(place, own, function)
+
+
+_INNER = {
+    "cross_entropy_loss": "cross_entropy",
+    "nll_loss_nd": "nll_loss",
+    "binary_cross_entropy": "binary_cross_entropy",
+    "mse_loss": "mse_loss",
+    "l1_loss": "l1_loss",
+    "smooth_l1_loss": "smooth_l1_loss",
+    "huber_loss": "huber_loss",
+}
+"""What torch's functions call, by their names; their further arguments are not theirs."""
+
+
+def _telling(
+    loss: Loss,
+    function: Callable[..., Tensor],
+    outer: Callable[..., Tensor],
+    depth: list[int],
+    seen: Callable[[Use], object],
+) -> Callable[..., Tensor]:
+    names = list(inspect.signature(outer).parameters)
+
+    def telling(*args: Any, **kwargs: Any) -> Tensor:
+        if torch.compiler.is_compiling() or depth[0]:
+            return function(*args, **kwargs)
+        settings = dict(zip(names, args, strict=False)) | kwargs
+        given, targets = settings.pop(names[0], None), settings.pop(names[1], None)
+        if isinstance(given, Tensor) and isinstance(targets, Tensor):
+            seen(Use(loss, outer, given, targets, settings if function is outer else {}))
+        depth[0] += 1
+        try:
+            return function(*args, **kwargs)
+        finally:
+            depth[0] -= 1
+
+    return telling
+
+
+def following(answers: Tensor, given: Tensor) -> str | None:
+    """What a program has done to the network's answers before the loss got them.
+
+    Returns:
+        Empty for nothing but a change of shape; None where it is none of `FOLLOWING`.
+    """
+    if answers.numel() != given.numel() or not answers.numel():
+        return None
+    arranged = given.detach()
+    if given.ndim == 3 and answers.shape == (given.shape[0], given.shape[2], given.shape[1]):
+        arranged = arranged.transpose(1, 2)
+    wanted = arranged.reshape(-1).float()
+    values = answers.detach()
+    if torch.equal(values.reshape(-1).float(), wanted):
+        return ""
+    if values.ndim == 0:
+        return None
+    for name, function in FOLLOWING.items():
+        if torch.allclose(function(values.float()).reshape(-1), wanted, atol=1e-5):
+            return name
+    return None

@@ -1,0 +1,205 @@
+"""Trains copies of a module with remedies; the module, its optimiser and all randomness stay."""
+
+import inspect
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from parity.torch.intervention import Intervention
+from parity.torch.layouts import as_array
+from parity.torch.losses import FOLLOWING, Use
+from parity.torch.network import inputs, layers
+from parity.torch.state import unchanged
+from parity.torch.trace import first_tensor
+from parity.watch.check import Program, Remedy
+from parity.watch.check.program import Task
+from parity.watch.trials import AS_IT_IS, Material, score
+
+State = dict[str, Tensor]
+
+
+def state_of(module: nn.Module) -> State:
+    """Copies of parameters and buffers, from which trials start."""
+    named = [*module.named_parameters(), *module.named_buffers()]
+    return {name: tensor.detach().clone() for name, tensor in named}
+
+
+class Trial:
+    """See `parity.watch.trials.Trial`.
+
+    Args:
+        module: What is trained.
+        initial: Its state before the first step.
+        material: Samples for it.
+        program: What is known of it.
+        use: The loss at work, on a batch of the program.
+        between: What the program does to the module's answers before the loss gets them.
+        optimizer: The program's.
+        runs: Whether the program gets through a step as it is.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        initial: State,
+        material: Material,
+        program: Program,
+        use: Use,
+        between: str,
+        optimizer: Optimizer | None,
+        runs: bool,
+    ) -> None:
+        self.module, self.initial, self.material = module, initial, material
+        self.program, self.use, self.between = program, use, between
+        self.optimizer, self.runs = optimizer, runs
+        self.task: Task = material.task
+        weights = list(module.named_parameters())
+        learned = [name for name, weight in weights if weight.requires_grad]
+        self.learned = learned or [name for name, _ in weights]
+        self.counts = (0, 0)
+
+    def run(self, remedy: Remedy, steps: int, seconds: float) -> tuple[float, int]:
+        """Train with a remedy; gives the score on held-out samples and the steps taken.
+
+        Raises:
+            ValueError: the remedy cannot be applied to this network.
+        """
+        features, targets = self.material.features(remedy), self.material.targets(remedy)
+        with unchanged(self.module, training=True), torch.enable_grad():
+            torch.manual_seed(0)
+            state = self._start(remedy, features, targets)
+            optimizer = self._optimizer(remedy, [state[name] for name in self.learned])
+            batches, end, taken = self.material.batches(remedy), time.monotonic() + seconds, 0
+            while taken < steps and (taken < 2 or time.monotonic() < end):
+                chosen = next(batches)
+                optimizer.zero_grad()
+                given = self._answers(remedy, state, _take(features, chosen))
+                loss = self._loss(remedy, given, targets[chosen])
+                if not torch.isfinite(loss):
+                    taken = steps  # it can get no better
+                    break
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                taken += 1
+            return self._score(remedy, state, features, targets), taken
+
+    def _start(self, remedy: Remedy, features: Any, targets: Any) -> State:
+        state = {name: tensor.clone() for name, tensor in self.initial.items()}
+        if remedy.initial:
+            for name in self.learned:
+                if state[name].ndim > 1:
+                    nn.init.xavier_uniform_(state[name])
+                elif name.endswith("bias"):
+                    nn.init.zeros_(state[name])
+        few = _take(features, np.arange(min(2, len(targets))))
+        if not any(self.counts):
+            counting = Intervention(AS_IT_IS)
+            self._pass(counting, state, few)
+            self.counts = counting.seen_activations, counting.seen_layers
+        if remedy.head in ("classes", "binary"):
+            self._widen(remedy, state, few)
+        for name in self.learned:
+            state[name].requires_grad_()
+        return state
+
+    def _widen(self, remedy: Remedy, state: State, few: Any) -> None:
+        """Give the last layer an output for each class, where it has another number."""
+        classes = int(self.material.names(remedy).max()) + 1
+        columns = self.program.columns
+        if columns is None or columns == classes or (columns == 1 and classes == 2):
+            return
+        found = [part for part in layers(self.module, few).values() if part.kind == "dense"]
+        name = found[-1].path + ".weight" if found else ""
+        if name.lstrip(".") not in state:
+            raise ValueError("the last layer is not known")
+        name = name.lstrip(".")
+        kernel = state[name]
+        state[name] = nn.init.xavier_uniform_(kernel.new_empty(classes, kernel.shape[1]))
+        if (bias := name.removesuffix("weight") + "bias") in state:
+            state[bias] = kernel.new_zeros(classes)
+
+    def _optimizer(self, remedy: Remedy, weights: list[Tensor]) -> Optimizer:
+        own = self.optimizer
+        if remedy.adam or own is None:
+            return torch.optim.Adam(weights, lr=remedy.rate or 0.001)
+        known = inspect.signature(type(own)).parameters
+        group = own.param_groups[0]
+        settings = {name: group[name] for name in own.defaults if name in known and name in group}
+        settings["lr"] = float(group["lr"]) if remedy.rate is None else remedy.rate
+        make: Callable[..., Optimizer] = type(own)
+        return make(weights, **settings)
+
+    def _pass(self, mode: Intervention, state: State, x: Any) -> Tensor:
+        fed = inputs(self.module, x)
+        args = fed if isinstance(fed, tuple) else () if isinstance(fed, dict) else (fed,)
+        with mode:
+            given = functional_call(
+                self.module, state, args, fed if isinstance(fed, dict) else None
+            )
+        found = first_tensor(given)
+        assert found is not None
+        return found
+
+    def _answers(self, remedy: Remedy, state: State, x: Any) -> Tensor:
+        """What the loss is given."""
+        ends = not self.between and self.program.last not in ("", "linear")
+        given = self._pass(Intervention(remedy, *self.counts, ends), state, x)
+        return FOLLOWING[self.between](given) if self.between and not remedy.head else given
+
+    def _loss(self, remedy: Remedy, given: Tensor, y: Any) -> Tensor:
+        """That of the remedy's head, or the program's own."""
+        targets = torch.from_numpy(np.array(y)).to(given.device)
+        if not remedy.head:
+            return self._own_loss(given, targets)
+        if remedy.head == "classes" or (remedy.head == "binary" and given.shape[-1] > 1):
+            names = targets.argmax(1) if targets.ndim == 2 and targets.shape[1] > 1 else targets
+            return F.cross_entropy(given, names.reshape(-1).long())
+        targets = targets.to(given.dtype).reshape(given.shape)
+        if remedy.head == "values":
+            return F.mse_loss(given, targets)
+        return F.binary_cross_entropy_with_logits(given, targets)
+
+    def _own_loss(self, given: Tensor, targets: Tensor) -> Tensor:
+        wanted, count = self.use.given.shape, len(given)
+        if given.ndim == 3 and given.shape[1:] == (wanted[-1], *wanted[1:2]):
+            given = given.transpose(1, 2)
+        elif given[0].numel() == wanted[1:].numel():
+            given = given.reshape(count, *wanted[1:])
+        asked = self.use.targets
+        if targets[0].numel() == asked.shape[1:].numel():
+            targets = targets.reshape(count, *asked.shape[1:])
+        elif asked.ndim == 2 and targets.numel() == count:
+            targets = F.one_hot(targets.reshape(-1).long(), asked.shape[1])
+        elif asked.ndim == 1 and targets.ndim == 2:
+            targets = targets.argmax(1)
+        return self.use.of(given, targets.to(asked.dtype))
+
+    def _score(self, remedy: Remedy, state: State, features: Any, targets: Any) -> float:
+        held = self.material.held
+        with unchanged(self.module), torch.no_grad():
+            given = as_array(self._answers(remedy, state, _take(features, held)).float())
+        told = self.task in ("classes", "binary")
+        wanted = self.material.names(remedy)[held] if told else targets[held]
+        return score(self.task, given, wanted, self._middle(remedy))
+
+    def _middle(self, remedy: Remedy) -> float:
+        """Between no and yes."""
+        if remedy.head:
+            return 0.0
+        logits = self.program.loss is not None and self.program.loss.takes == "logits"
+        return 0.0 if logits and self.program.last != "sigmoid" else 0.5
+
+
+def _take(x: Any, chosen: Any) -> Any:
+    if isinstance(x, tuple | list):
+        return tuple(_take(part, chosen) for part in x)
+    if isinstance(x, dict):
+        return {name: _take(part, chosen) for name, part in x.items()}
+    return x[chosen]

@@ -1,0 +1,40 @@
+"""What can be seen in a program before its first step (NumPy only): right, or silent.
+
+Adapters fill a `Program`; each cause looks at it, says what it sees and the line to change, and
+knows a remedy that can be tried.
+"""
+
+import numpy as np
+
+from parity.watch.check import data, fit, head, sets, training
+from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.program import Layer, Loss, Program
+
+__all__ = [
+    "CAUSES", "Belief", "Cause", "Layer", "Loss", "Match", "Program", "Remedy", "causes_of",
+]  # fmt: skip
+
+CAUSES: tuple[Cause, ...] = (
+    *fit.CAUSES,
+    *head.CAUSES,
+    *training.CAUSES,
+    *data.CAUSES,
+    *sets.CAUSES,
+)
+
+
+def causes_of(program: Program, least: Belief = Belief.LIKELY) -> list[Match]:
+    """Every cause that the facts bear out, the surest first; none where all looks well.
+
+    What follows from one of them is not among them.
+
+    Args:
+        program: Before its first step.
+        least: How sure a cause must be.
+    """
+    with np.errstate(all="ignore"):  # outputs that are not finite are a finding, not an error
+        seen = {cause: cause.look(program) for cause in CAUSES}
+    found = {cause: match for cause, match in seen.items() if match and match.belief >= least}
+    explained = {name for cause in found for name in cause.explains}
+    matches = [match for cause, match in found.items() if cause.name not in explained]
+    return sorted(matches, key=lambda match: -match.belief)

@@ -1,0 +1,78 @@
+"""What a cause is before the first step: how sure it is, and the remedy that would prove it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+from parity.watch.check.program import Program
+
+
+class Belief(IntEnum):
+    """How sure a cause is before anything was tried."""
+
+    MAYBE = 0
+    """Said only where its remedy has been tried and helps."""
+    LIKELY = 1
+    """Said unless its remedy has been tried and brings nothing."""
+    SURE = 2
+    """A mistake in itself, whatever it costs."""
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A change that can be tried on a copy of the network.
+
+    Attributes:
+        words: What it is, after "tried: ".
+        features: What is made of the samples.
+        targets: What is made of the targets.
+        head: Last layer and loss that fit the targets: logits with the crossentropy over classes,
+            one logit with the binary crossentropy, several of these, or plain numbers with the
+            squared error.
+        hidden: Activation instead of the hidden ones.
+        between: Whether a ReLU comes after each hidden layer that has no activation.
+        rate: Learning rate.
+        adam: Whether Adam, at `rate`, takes the place of the optimiser.
+        initial: Whether the kernels are drawn anew.
+        shuffled: Whether samples are drawn at random where the program takes them in order.
+        balanced: Whether rare classes are drawn as often as frequent ones.
+    """
+
+    words: str
+    features: Literal["", "bytes", "standardised"] = ""
+    targets: Literal["", "standardised", "from 0"] = ""
+    head: Literal["", "classes", "binary", "several", "values"] = ""
+    hidden: Literal["", "relu"] = ""
+    between: bool = False
+    rate: float | None = None
+    adam: bool = False
+    initial: bool = False
+    shuffled: bool = False
+    balanced: bool = False
+
+
+@dataclass(frozen=True)
+class Match:
+    """A cause that the facts bear out: its name, the figures, the line to change."""
+
+    cause: str
+    figures: str
+    advice: str
+    belief: Belief = Belief.SURE
+    remedy: Remedy | None = None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A hypothesis about a program.
+
+    Attributes:
+        name: Of the hypothesis.
+        look: Says whether the facts bear it out.
+        explains: Names of others that follow from it and are not said beside it.
+    """
+
+    name: str
+    look: Callable[[Program], Match | None]
+    explains: tuple[str, ...] = ()

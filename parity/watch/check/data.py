@@ -1,0 +1,185 @@
+"""Causes in features and targets: their scale, constant and missing values."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.program import NORMS, ROWS, Array, Program
+
+LARGE, VERY_LARGE = 8.0, 50.0
+"""Root mean square of a feature, or of targets, beyond which training may suffer, and mostly does.
+Standardised features have 1, pixels from 0 to 1 about 0.3; a network is initialised for 1 (LeCun et
+al. 1998, Efficient BackProp, 4.3)."""
+SMALL = 0.01
+"""Deviation of all features below which training may suffer."""
+UNLIKE = 1000.0
+"""Ratio between the scales of features from which on the smaller ones are not seen."""
+
+
+class Scale(NamedTuple):
+    """Of each feature, or of each channel of images, [F]."""
+
+    size: Array
+    """Root mean square."""
+    deviation: Array
+
+
+def scale_of(fed: Array) -> Scale:
+    """Scales of samples [N, ..., F]."""
+    values = fed.reshape(-1, fed.shape[-1]) if fed.ndim > 1 else fed[:, None]
+    values = values.astype(np.float64)
+    return Scale(np.sqrt((values**2).mean(axis=0)), values.std(axis=0))
+
+
+def numeric(program: Program) -> Array | None:
+    """What the first layer is given, where its scale matters: neither embedded nor normalised."""
+    first = next((layer for layer in program.layers if layer.learns), None)
+    if first is None or program.fed is None or first.kind in ("embedding", *NORMS):
+        return None
+    fed = program.fed
+    return fed if fed.dtype.kind in "iuf" and fed.size and np.isfinite(fed).all() else None
+
+
+def not_finite(program: Program) -> Match | None:
+    """Samples with NaN or infinity."""
+    for values in (program.inputs, program.fed):
+        if values is None or values.dtype.kind != "f" or np.isfinite(values.sum(dtype=float)):
+            continue
+        bad = ~np.isfinite(values)
+        if not bad.any():
+            continue
+        rows = np.flatnonzero(bad.reshape(len(bad), -1).any(axis=1))
+        what = "NaN" if np.isnan(values).any() else "infinite"
+        return Match(
+            f"some features are {what}",
+            f"{int(bad.sum()):,} values in {len(rows):,} of {len(values):,} samples, the first in "
+            f"row {rows[0]}",
+            "Leave these samples out, or fill the gaps: np.nan_to_num(x) or the column's mean",
+        )
+    return None
+
+
+def constant(program: Program) -> Match | None:
+    """The same sample over and over."""
+    fed = program.fed
+    if fed is None or len(fed) < ROWS or fed.dtype.kind not in "iuf" or fed.size == 0:
+        return None
+    if not np.isfinite(fed).all():
+        return None
+    rows = fed.reshape(len(fed), -1)
+    same = (rows == rows[:1]).all(axis=0)
+    if same.all():
+        return Match(
+            "all samples are alike",
+            f"{len(rows)} samples were looked at, and the network is fed the same for each: "
+            f"{rows.min():.3g} to {rows.max():.3g}",
+            "Look at how the features are read and scaled: whole numbers divided by 255 as "
+            "integers become 0",
+        )
+    if 2 <= rows.shape[1] <= 100 and fed.ndim == 2 and same.mean() >= 0.5 and not program.pictures:
+        return Match(
+            "features are constant",
+            f"{int(same.sum())} of {rows.shape[1]} columns have one value for all samples",
+            "Leave these columns out, and look at how they are read",
+            Belief.LIKELY if (rows[0, same] != 0).any() else Belief.SURE,
+        )
+    return None
+
+
+def bytes_as_floats(program: Program) -> Match | None:
+    """Grey levels from 0 to 255, not divided."""
+    fed = numeric(program)
+    if fed is None or not program.pictures:
+        return None
+    low, high = float(fed.min()), float(fed.max())
+    if low < 0 or not 100 < high <= 255:
+        return None
+    return Match(
+        "the features are bytes from 0 to 255, and are not scaled",
+        f"the first layer is fed {low:g} to {high:g}, {fed.mean():.3g} on average",
+        "Divide them: x = x / 255, in training and in use",
+        remedy=Remedy("with x / 255", features="bytes"),
+    )
+
+
+def unlike_scales(program: Program) -> Match | None:
+    """Features of which some drown the others."""
+    fed = numeric(program)
+    if fed is None or fed.ndim != 2 or program.pictures:
+        return None
+    scale = scale_of(fed)
+    size = scale.size[scale.deviation > 0]
+    if len(size) < 2:
+        return None
+    ratio = float(size.max() / size.min())
+    if ratio < UNLIKE / 10 or size.max() < LARGE:
+        return None
+    strong = ratio >= UNLIKE / 5 and size.max() >= VERY_LARGE
+    return Match(
+        "the features are of very different scales",
+        f"the largest has a root mean square of {size.max():.3g}, the smallest of "
+        f"{size.min():.3g}: the small ones are hardly seen",
+        STANDARDISE,
+        Belief.LIKELY if strong else Belief.MAYBE,
+        STANDARDISED,
+    )
+
+
+STANDARDISE = (
+    "Standardise each feature: (x - x_train.mean(axis=0)) / x_train.std(axis=0), in training "
+    "and in use"
+)
+STANDARDISED = Remedy("with standardised features", features="standardised")
+
+
+def unscaled(program: Program) -> Match | None:
+    """Features far from 1."""
+    fed = numeric(program)
+    if fed is None:
+        return None
+    scale = scale_of(fed)
+    size, deviation = float(scale.size.max()), float(scale.deviation.max())
+    if deviation == 0 or (deviation >= SMALL and size <= LARGE):
+        return None
+    figures = f"the first layer is fed {fed.min():.3g} to {fed.max():.3g}"
+    if size > LARGE:
+        belief = Belief.LIKELY if size > VERY_LARGE else Belief.MAYBE
+        return Match("the features are not scaled", figures, STANDARDISE, belief, STANDARDISED)
+    belief = Belief.LIKELY if deviation < SMALL / 2 else Belief.MAYBE
+    name = "the features hardly differ from sample to sample: scaled twice, perhaps"
+    return Match(
+        name, figures + f", with a deviation of {deviation:.2g}", STANDARDISE, belief, STANDARDISED
+    )
+
+
+def targets_unscaled(program: Program) -> Match | None:
+    """Numbers far from 1 as targets of a regression."""
+    values = program.numbers
+    if values is None or program.task != "values" or not np.isfinite(values).all():
+        return None
+    if program.same_as_inputs or program.loss is None or program.loss.kind != "distance":
+        return None
+    size, deviation = float(np.sqrt((values**2).mean())), float(values.std())
+    if deviation == 0 or (size <= LARGE and deviation >= SMALL):
+        return None
+    likely = size > 2 * VERY_LARGE or deviation < SMALL / 10
+    return Match(
+        "the targets are not scaled",
+        f"they are {values.min():.3g} to {values.max():.3g}, with a deviation of {deviation:.3g}; "
+        "a network starts with answers about 1",
+        "Standardise them, y = (y - y_train.mean()) / y_train.std(), and turn the answers back",
+        Belief.LIKELY if likely else Belief.MAYBE,
+        Remedy("with standardised targets", targets="standardised"),
+    )
+
+
+SCALES = ("unlike scales", "unscaled")
+CAUSES = (
+    Cause("features not finite", not_finite, explains=SCALES),
+    Cause("constant", constant, explains=SCALES),
+    Cause("bytes", bytes_as_floats, explains=SCALES),
+    Cause("unlike scales", unlike_scales, explains=("unscaled",)),
+    Cause("unscaled", unscaled),
+    Cause("targets unscaled", targets_unscaled),
+)

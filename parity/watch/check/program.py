@@ -1,0 +1,228 @@
+"""What is known of a program before its first step; the adapters fill it (NumPy only)."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Ints = NDArray[np.int64]
+Task = Literal["classes", "binary", "several", "values"]
+
+NORMS = ("batch_norm", "layer_norm", "instance_norm", "group_norm", "rms_norm", "normalization")
+"""Kinds of layers that give what follows them a usual scale."""
+ROWS = 12
+"""Targets from which on it is no chance that they are all alike, or that each row adds up to 1."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer at work.
+
+    Attributes:
+        kind: As the adapters call it: ``dense``, ``conv``, ``activation``, ...
+        function: What an activation computes, as ``relu``; else empty.
+        learns: Whether it has weights that a training may change.
+        units: Length of the last axis of what it gives; channels, for images.
+        follows: Whether it is given what the layer before it in the list gives, unchanged.
+        gain: Deviation of its kernel times the square root of the inputs of a unit: about 1 where
+            signals keep their size (Glorot and Bengio 2010). None without a kernel.
+    """
+
+    kind: str
+    function: str = ""
+    learns: bool = False
+    units: int = 0
+    follows: bool = True
+    gain: float | None = None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss function.
+
+    Attributes:
+        name: As the program calls it.
+        kind: For classes that exclude each other, for yes or no, or a distance between numbers;
+            empty where it is another.
+        takes: What it wants from the network.
+        targets: ``numbers`` of classes, ``rows`` with one column for each class; empty where it
+            takes either, or what has the outputs' shape.
+        undoes: Whether it goes back behind a softmax or sigmoid that it should not have been given.
+    """
+
+    name: str
+    kind: Literal["categorical", "binary", "distance", ""] = ""
+    takes: Literal["logits", "probabilities", "log probabilities", ""] = ""
+    targets: Literal["numbers", "rows", ""] = ""
+    undoes: bool = False
+
+
+@dataclass(frozen=True)
+class Program:
+    """A network, its data, its loss and its optimiser, before the first step.
+
+    Attributes:
+        framework: Whose words to use.
+        layers: In the order in which they work on a batch, in inference.
+        fed: What the first layer that learns is given for some samples, [N, ...], channels last.
+        outputs: What the loss is given of these samples, [N, ...].
+        targets: Those that are known, [M, ...], M at least N; None where there are none.
+        fair: Whether the targets are all, or picked evenly: not the first ones of an order.
+        inputs: Samples as the program has them, [M, ...]; None where they are several arrays.
+        last: The activation that the network ends in, as ``softmax``; ``linear`` where it ends in a
+            layer without one; empty where that is not known.
+        loss: None where it is not known.
+        shapes: Of outputs and targets as the loss gets them, where it takes any it is given.
+        optimizer: Name of its class; empty where it is not known.
+        rate: Its learning rate; None where it is not known or changes by a plan.
+        trainable: Weights that the optimiser is given and may change; None where not known.
+        batch: Samples of a batch; None where it is not known.
+        order: Targets of the first batches, one array each, as the training gets them.
+        others: What the first layer that learns is given of other samples, by ``validation``,
+            ``test``.
+        other_inputs: These samples as the program has them.
+    """
+
+    framework: Literal["torch", "keras"]
+    layers: tuple[Layer, ...]
+    fed: Array | None
+    outputs: Array
+    targets: Array | None
+    fair: bool = True
+    inputs: Array | None = None
+    last: str = ""
+    loss: Loss | None = None
+    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    optimizer: str = ""
+    rate: float | None = None
+    trainable: int | None = None
+    batch: int | None = None
+    order: tuple[Array, ...] = ()
+    others: dict[str, Array] = field(default_factory=dict)
+    other_inputs: dict[str, Array] = field(default_factory=dict)
+
+    def words(self, *, torch: str, keras: str) -> str:
+        """Those of the framework."""
+        return torch if self.framework == "torch" else keras
+
+    @cached_property
+    def columns(self) -> int | None:
+        """Outputs for a sample; None where there are some for each of its places."""
+        if self.outputs.ndim > 2:
+            return None
+        return 1 if self.outputs.ndim == 1 else int(self.outputs.shape[1])
+
+    @cached_property
+    def answers(self) -> Array:
+        """Outputs float64 [N, C] of samples or of their places."""
+        columns = 1 if self.outputs.ndim == 1 else self.outputs.shape[-1]
+        return self.outputs.reshape(-1, columns).astype(np.float64)
+
+    @cached_property
+    def numbers(self) -> Array | None:
+        """Targets float64 [M, ...], without a last axis of 1; None where they are no numbers."""
+        values = self.targets
+        if values is None or values.dtype.kind not in "iufb" or values.size == 0:
+            return None
+        values = values.astype(np.float64)
+        return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+
+    @cached_property
+    def labels(self) -> Ints | None:
+        """Whole numbers int64 [M] that the targets are; None where they are no such."""
+        values = self.numbers
+        if values is None or values.ndim != 1 or not np.isfinite(values).all():
+            return None
+        whole = np.array_equal(values, np.round(values)) and np.abs(values).max() < 2**31
+        return values.astype(np.int64) if whole else None
+
+    @cached_property
+    def one_hot(self) -> bool:
+        """Whether each row of the targets names one class."""
+        values = self.numbers
+        if values is None or values.ndim != 2 or not np.isin(values, (0, 1)).all():
+            return False
+        return len(values) >= ROWS and bool((values.sum(axis=1) == 1).all())
+
+    @cached_property
+    def classes(self) -> Ints | None:
+        """The class of each sample, int64 [M], however it is told; None where that is unclear."""
+        if self.one_hot and self.numbers is not None:
+            return np.asarray(self.numbers.argmax(axis=1), np.int64)
+        return self.labels if self.task in ("classes", "binary") else None
+
+    @cached_property
+    def task(self) -> Task | None:
+        """What the network is to tell: classes, yes or no, several of these, or numbers."""
+        kind = self.loss.kind if self.loss else ""
+        values = self.numbers
+        if self.targets is not None and self.targets.dtype.kind in "OSU":
+            return "classes"
+        if values is None or self.same_as_inputs:
+            return None if values is None else "values"
+        if self.one_hot and not (kind == "binary" and self.columns == 2):
+            return "classes"
+        if values.ndim > 1:
+            return {"binary": "several", "distance": "values"}.get(kind)  # type: ignore[return-value]
+        return self._task_of_numbers(kind)
+
+    def _task_of_numbers(self, kind: str) -> Task | None:
+        """With one number for each sample."""
+        if self.labels is None:
+            return "values" if kind in ("distance", "") else None
+        different = np.unique(self.labels)
+        if kind == "categorical" or (kind == "distance" and (self.columns or 0) > 2):
+            return "classes"
+        if kind == "binary":
+            return "binary" if len(different) <= 2 else "classes"
+        if np.array_equal(different, (0, 1)):
+            return "binary"
+        if kind == "distance":
+            return "classes" if self._counts_up(different) and self.pictures else "values"
+        return "classes" if self._counts_up(different) and (self.columns or 0) > 1 else None
+
+    def _counts_up(self, different: Ints) -> bool:
+        """Whether numbers are 0, 1, 2, ..., as those of classes are."""
+        return np.array_equal(different, np.arange(len(different))) and 3 <= len(different) <= 100
+
+    @cached_property
+    def same_as_inputs(self) -> bool:
+        """Whether the targets are the samples themselves, as an autoencoder's are."""
+        if self.inputs is None or self.targets is None or self.inputs.size != self.targets.size:
+            return False
+        if self.targets.dtype.kind not in "iufb" or self.inputs.dtype.kind not in "iufb":
+            return False
+        return bool(np.array_equal(self.inputs.ravel(), self.targets.ravel()))
+
+    @cached_property
+    def pictures(self) -> bool:
+        """Whether samples look like images: of three axes, or of as many columns as pixels."""
+        fed = self.fed if self.inputs is None else self.inputs
+        if fed is None or fed.dtype.kind not in "iuf":
+            return False
+        return (
+            fed.ndim >= 4
+            or (fed.ndim == 3 and min(fed.shape[1:]) >= 8)
+            or (
+                fed.ndim == 2
+                and fed.shape[1] >= 64
+                and round(fed.shape[1] ** 0.5) ** 2 == fed.shape[1]
+            )
+        )
+
+    @cached_property
+    def adds_up(self) -> bool:
+        """Whether outputs are what a softmax gives: rows of shares that add up to 1."""
+        values = self.answers
+        if values.shape[1] < 2 or not np.isfinite(values).all() or values.min() < -1e-6:
+            return False
+        return bool(np.abs(values.sum(axis=1) - 1).max() < 1e-3)
+
+    @cached_property
+    def shares(self) -> bool:
+        """Whether all outputs lie between 0 and 1."""
+        values = self.answers
+        return bool(np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1)

@@ -1,0 +1,87 @@
+"""Causes in which samples there are: frequencies, and what is held out."""
+
+import numpy as np
+
+from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.program import ROWS, Program
+
+RARE = 0.03
+"""Share of a class, of two, from which on always answering the other looks good."""
+OTHER_SCALE = 3.0
+"""Ratio between the scales of training and test samples that sampling does not make."""
+
+
+def imbalance(program: Program) -> Match | None:
+    """A class that always answering another hides."""
+    found = program.classes
+    if found is None or len(found) < 100 or not program.fair or found.min() < 0:
+        return None
+    counts = np.bincount(found)
+    present = counts[counts > 0]
+    share = float(present.max() / len(found))
+    if len(present) < 2 or share < 1 - RARE:
+        return None
+    return Match(
+        "one class is far more frequent than the others",
+        f"{share:.1%} of the targets are class {int(counts.argmax())}: always answering it is "
+        f"{share:.1%} right",
+        "Weight the rare classes in the loss ("
+        + program.words(torch="weight= or pos_weight=", keras="class_weight=")
+        + "), and judge by the recall of each class",
+        Belief.LIKELY,
+        Remedy("with classes drawn equally often", balanced=True),
+    )
+
+
+def scaled_unlike(program: Program) -> Match | None:
+    """Validation or test samples on another scale than those of training."""
+    fed = program.fed
+    if fed is None or fed.dtype.kind not in "iuf" or not fed.size:
+        return None
+    first = next((layer for layer in program.layers if layer.learns), None)
+    if first is not None and first.kind == "embedding":
+        return None
+    for name, other in program.others.items():
+        if len(other) < ROWS or other.shape[1:] != fed.shape[1:]:
+            continue
+        own, its = fed.astype(np.float64), other.astype(np.float64)
+        if not (np.isfinite(own).all() and np.isfinite(its).all()):
+            continue
+        sizes = [float(np.sqrt((values**2).mean())) for values in (own, its)]
+        if min(sizes) == 0 or max(sizes) / min(sizes) < OTHER_SCALE:
+            continue
+        return Match(
+            f"{name} samples are scaled unlike those of training",
+            f"training is {own.min():.3g} to {own.max():.3g}, {name} {its.min():.3g} to "
+            f"{its.max():.3g}",
+            "Prepare both in one function, with the training samples' mean and deviation",
+        )
+    return None
+
+
+def duplicates(program: Program) -> Match | None:
+    """Test samples that were trained on."""
+    own = program.inputs
+    if own is None or own.dtype.kind not in "iuf":
+        return None
+    seen = {row.tobytes() for row in np.ascontiguousarray(own)}
+    if len(seen) < 0.95 * len(own) or len(own) < ROWS:
+        return None  # samples are alike by nature
+    for name, other in program.other_inputs.items():
+        if other.dtype != own.dtype or other.shape[1:] != own.shape[1:] or not len(other):
+            continue
+        again = sum(row.tobytes() in seen for row in np.ascontiguousarray(other))
+        if again > max(3, 0.02 * len(other)):
+            return Match(
+                f"{name} samples are among those of training",
+                f"{again:,} of {len(other):,} are, to the last bit",
+                "Split the samples once, before anything else, and drop duplicates first",
+            )
+    return None
+
+
+CAUSES = (
+    Cause("imbalance", imbalance),
+    Cause("scaled unlike", scaled_unlike),
+    Cause("duplicates", duplicates),
+)

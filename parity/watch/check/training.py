@@ -1,0 +1,198 @@
+"""Causes in what is trained and how: layers, initial weights, rate, batches, order."""
+
+import numpy as np
+
+from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.program import NORMS, Layer, Program
+
+MULTIPLIES = ("dense", "conv", "conv_transpose")
+"""Kinds of layers of which two in a row amount to one."""
+PASSES = ("flatten", "reshape", "dropout", "avg_pool", "global_avg_pool", "batch_norm")
+"""Kinds that leave linear what is linear, in inference."""
+RATES = {
+    "sgd": (1e-4, 1e-6, 0.5, 2.0),
+    "adam": (1e-5, 1e-7, 0.02, 0.1),
+    "rmsprop": (1e-5, 1e-7, 0.02, 0.1),
+    "adagrad": (1e-4, 1e-5, 0.5, 2.0),
+}
+"""Learning rates: below the first and above the third a training may suffer, below the second and
+above the fourth it mostly does. By a part of the optimiser's name."""
+USUAL = {"sgd": 0.05, "adam": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
+GAINS = (0.003, 0.05, 4.0, 8.0)
+"""Gains of a kernel, as `RATES`; in between signals neither die nor explode in a few layers."""
+SATURATING = ("sigmoid", "tanh", "hard_sigmoid", "hardsigmoid", "softsign")
+NEIGHBOURS = 30
+"""Pairs of neighbours from which on their classes mean something."""
+DEEP = 3
+"""Hidden layers with such an activation from which on gradients may vanish."""
+
+
+def nothing_trainable(program: Program) -> Match | None:
+    """No weight may change."""
+    if program.trainable != 0:
+        return None
+    learns = any(layer.learns for layer in program.layers)
+    return Match(
+        "nothing is trainable",
+        "no weight of the network may change" if learns else "the network has no layer that learns",
+        program.words(
+            torch="Give the optimiser model.parameters() of the network that is trained, and leave "
+            "requires_grad True",
+            keras="Set layer.trainable = True before compile()",
+        ),
+    )
+
+
+def linear_in_a_row(program: Program) -> Match | None:
+    """Layers that amount to one, for want of an activation between."""
+    pairs = 0
+    before: Layer | None = None
+    for layer in program.layers:
+        if not layer.follows:
+            before = None
+        if layer.kind in MULTIPLIES and layer.learns:
+            pairs += before is not None and before.units >= layer.units
+            before = layer
+        elif layer.kind not in PASSES:
+            before = None
+    if not pairs:
+        return None
+    return Match(
+        "layers follow each other without an activation between: together they are linear",
+        f"{pairs + 1} layers in a row" if pairs > 1 else "two layers in a row",
+        program.words(
+            torch="Put nn.ReLU() between them", keras='Give the hidden ones activation="relu"'
+        ),
+        remedy=Remedy("with a ReLU between the layers", between=True),
+    )
+
+
+def kind_of(optimizer: str) -> str | None:
+    """The kind of an optimiser whose usual rates are known."""
+    name = optimizer.lower()
+    if name in ("sgd", "rmsprop", "adagrad"):
+        return name
+    return "adam" if name in ("adam", "adamw", "nadam", "radam", "adamax") else None
+
+
+def rate(program: Program) -> Match | None:
+    """A learning rate far from what the optimiser takes."""
+    given, kind = program.rate, kind_of(program.optimizer)
+    if given is None or (given > 0 and kind is None):
+        return None
+    if given <= 0:
+        return Match(
+            "the learning rate is zero" if given == 0 else "the learning rate is negative",
+            f"{program.optimizer} at {given:g}",
+            "Set it: 0.001 for Adam, 0.01 to 0.1 for SGD",
+            remedy=Remedy("with Adam at 0.001", rate=0.001, adam=True),
+        )
+    assert kind is not None
+    low, very_low, high, very_high = RATES[kind]
+    if low <= given <= high:
+        return None
+    usual = USUAL[kind]
+    far = given < very_low or given > very_high
+    return Match(
+        f"the learning rate is too {'low' if given < low else 'high'}",
+        f"{program.optimizer} at {given:g}; {usual:g} is usual",
+        program.words(torch=f"Set lr={usual:g}", keras=f"Set learning_rate={usual:g}"),
+        Belief.LIKELY if far else Belief.MAYBE,
+        Remedy(f"with a learning rate of {usual:g}", rate=usual),
+    )
+
+
+def initial_weights(program: Program) -> Match | None:
+    """Kernels that start alike, or far too large or small."""
+    gains = [
+        layer.gain
+        for layer in program.layers
+        if layer.gain is not None and layer.kind in (*MULTIPLIES, "rnn", "lstm", "gru")
+    ]
+    remedy = Remedy("with kernels drawn anew (Glorot)", initial=True)
+    hidden = gains[:-1]  # some start with a last layer of 0
+    if (hidden or gains) and min(hidden or gains) == 0:
+        return Match(
+            "initial weights are all the same",
+            f"{sum(gain == 0 for gain in gains)} of {len(gains)} kernels: units that start alike "
+            "stay alike",
+            "Leave the initialisation to the framework, or draw the kernels at random",
+            remedy=remedy,
+        )
+    odd = [gain for gain in hidden or gains if not GAINS[1] <= gain <= GAINS[2]]
+    if not odd:
+        return None
+    worst = max(odd, key=lambda gain: abs(np.log(max(gain, 1e-12))))
+    return Match(
+        f"the initial weights are too {'small' if worst < 1 else 'large'}",
+        f"those of a layer make signals {worst:.2g} times as large; about 1 keeps their size",
+        "Leave the initialisation to the framework: Glorot or He",
+        Belief.LIKELY if not GAINS[0] <= worst <= GAINS[3] else Belief.MAYBE,
+        remedy,
+    )
+
+
+def saturating(program: Program) -> Match | None:
+    """Many hidden sigmoids: gradients may vanish on the way back."""
+    hidden = [layer.function for layer in program.layers[:-1]]
+    sigmoids = sum(name in SATURATING for name in hidden)
+    if sigmoids < DEEP or any(layer.kind in NORMS for layer in program.layers):
+        return None
+    return Match(
+        "gradients vanish on their way through the hidden activations",
+        f"{sigmoids} hidden layers end in {next(n for n in hidden if n in SATURATING)}",
+        "Use ReLU in the hidden layers, or batch normalisation",
+        Belief.MAYBE,
+        Remedy("with ReLU in the hidden layers", hidden="relu"),
+    )
+
+
+def batches_of_one(program: Program) -> Match | None:
+    """Batch normalisation of a single sample."""
+    normalises = any(layer.kind == "batch_norm" and layer.learns for layer in program.layers)
+    if program.batch != 1 or not normalises:
+        return None
+    return Match(
+        "batch normalisation is given batches of one sample",
+        "the mean of one sample is the sample, and what is left of it is 0",
+        "Use batches of 16 or more, or layer normalisation",
+    )
+
+
+def in_order(program: Program) -> Match | None:
+    """Neighbours of one class, while there are several classes."""
+    classes = program.classes
+    if classes is None or not program.order or program.order[0].ndim > 2:
+        return None
+    names = np.concatenate(program.order)
+    names = names.argmax(axis=1) if names.ndim == 2 and names.shape[1] > 1 else names.ravel()
+    count = len(names) - 1
+    shares = np.unique(classes, return_counts=True)[1] / len(classes)
+    alike = float((names[1:] == names[:-1]).mean()) if count >= NEIGHBOURS else 0.0
+    if len(shares) < 2 and program.fair:
+        return None
+    chance = float((shares**2).sum()) if program.fair else 0.5
+    surprise = (alike - chance) / np.sqrt(chance * (1 - chance) / max(count, 1))
+    if alike < 0.8 or surprise < 6 or (1 - alike) > (1 - chance) / 3:
+        return None
+    return Match(
+        "the samples come sorted by class, and are not shuffled",
+        f"in the first batches {alike:.0%} of the samples are of the class of the one before"
+        + (f"; drawn at random it would be {chance:.0%}" if program.fair else ""),
+        program.words(
+            torch="Give the DataLoader shuffle=True",
+            keras="Shuffle: fit(..., shuffle=True), or dataset.shuffle(len(x)) before batch()",
+        ),
+        remedy=Remedy("with samples drawn at random", shuffled=True),
+    )
+
+
+CAUSES = (
+    Cause("nothing trainable", nothing_trainable),
+    Cause("linear", linear_in_a_row),
+    Cause("rate", rate),
+    Cause("initial weights", initial_weights),
+    Cause("saturating", saturating),
+    Cause("batches of one", batches_of_one),
+    Cause("order", in_order, explains=("all alike", "imbalance")),
+)

@@ -1,0 +1,32 @@
+"""What is said before the first step (NumPy only)."""
+
+import sys
+from collections.abc import Sequence
+
+from parity.watch.check.cause import Match
+from parity.watch.diagnosis import Finding
+
+
+def findings_of(matches: Sequence[Match]) -> list[Finding]:
+    """Causes as findings."""
+    return [Finding(match.cause, match.figures, match.advice) for match in matches]
+
+
+def say(findings: Sequence[Finding], tried: Sequence[str] = (), *, stalled_at: int = 0) -> None:
+    """Print findings as people read them; nothing where there are none.
+
+    Args:
+        findings: In order.
+        tried: What trials have brought.
+        stalled_at: Step after which nothing had been learned; 0 before the first step.
+    """
+    if not findings:
+        return
+    found = "one thing looks" if len(findings) == 1 else f"{len(findings)} things look"
+    what = f"before the first step, {found} wrong"
+    if stalled_at:
+        what = f"after {stalled_at:,} steps the network has learned nothing"
+    lines = [f"warning: {what}"]
+    lines += [f"  {n}. {finding}" for n, finding in enumerate(findings, 1)]
+    lines += [f"  {line}" for line in tried]
+    print("\n".join(lines), file=sys.stderr)

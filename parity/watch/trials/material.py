@@ -1,0 +1,142 @@
+"""What trials are fed: the program's own samples, as they are or with a remedy (NumPy only)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.watch.check import Remedy
+from parity.watch.check.program import Task
+
+Array = NDArray[Any]
+Ints = NDArray[np.int64]
+
+SAMPLES = 1200
+"""Samples that a trial takes, at most."""
+HELD = 0.25
+"""Share of them that is held out."""
+FEW = 60
+"""Samples below which none are held out: a trial then tells what can be learned by heart."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Samples and targets for trials.
+
+    Attributes:
+        x: Array [N, ...], or several in any structure.
+        y: Targets, [N, ...].
+        task: What is to be told.
+        batch: Samples of a batch.
+        in_order: Whether the program takes them in the order in which they are.
+        pictures: Whether features are pixels, scaled all alike.
+    """
+
+    x: Any
+    y: Array
+    task: Task
+    batch: int = 32
+    in_order: bool = False
+    pictures: bool = False
+
+    @property
+    def held(self) -> Ints:
+        """Places of the samples that are held out; all where there are few."""
+        return self._split()[1]
+
+    def _split(self) -> tuple[Ints, Ints]:
+        places = np.random.default_rng(0).permutation(len(self.y))
+        if len(places) < FEW:
+            return np.sort(places), places
+        cut = int(HELD * len(places))
+        return np.sort(places[cut:]), places[:cut]
+
+    def features(self, remedy: Remedy) -> Any:
+        """The samples that a network is fed with a remedy."""
+        x = self.x
+        if not remedy.features or not isinstance(x, np.ndarray) or x.dtype.kind not in "iufb":
+            return x
+        values = x.astype(np.float32)
+        if remedy.features == "bytes":
+            return values / 255
+        axes = tuple(range(values.ndim)) if self.pictures else tuple(range(values.ndim - 1))
+        fit = values[self._split()[0]].astype(np.float64)
+        mean, deviation = fit.mean(axis=axes), fit.std(axis=axes)
+        return ((values - mean) / np.where(deviation > 0, deviation, 1)).astype(np.float32)
+
+    def targets(self, remedy: Remedy) -> Array:
+        """The targets that it is asked for."""
+        y = self.y
+        if remedy.targets == "from 0":
+            places: Array = np.unique(y, return_inverse=True)[1]
+            numbered: Array = places.reshape(y.shape).astype(y.dtype)
+            return numbered
+        if remedy.targets == "standardised":
+            values = y.astype(np.float64)
+            return ((values - values.mean()) / (values.std() or 1.0)).astype(np.float32)
+        return y
+
+    def names(self, remedy: Remedy) -> Ints:
+        """The class of each sample, int64 [N]."""
+        y = self.targets(remedy)
+        if y.ndim == 2 and y.shape[1] > 1:
+            return np.asarray(y.argmax(axis=1), np.int64)
+        return y.ravel().astype(np.int64)
+
+    def batches(self, remedy: Remedy) -> Iterator[Ints]:
+        """Places of one batch after the other, without end; the same each time."""
+        rng, train = np.random.default_rng(1), self._split()[0]
+        size, start = min(self.batch, len(train)), 0
+        weights = self._weights(train) if remedy.balanced else None
+        while True:
+            if self.in_order and not remedy.shuffled:
+                yield train[start : start + size]
+                start = 0 if start + 2 * size > len(train) else start + size
+            else:
+                yield rng.choice(train, size, replace=weights is not None, p=weights)
+
+    def _weights(self, train: Ints) -> Array | None:
+        """Of each sample, so that all classes are as likely."""
+        if self.task not in ("classes", "binary"):
+            return None
+        names = self.names(Remedy(""))[train]
+        counts = np.bincount(names - names.min())
+        weights = 1 / counts[names - names.min()]
+        return np.asarray(weights / weights.sum())
+
+
+def score(task: Task, answers: Array, targets: Array, middle: float) -> float:
+    """How well targets are told: 1 is perfect, and not above 0.5 for two classes is nothing.
+
+    For classes the mean of their recalls, so that a frequent one does not hide the others; for
+    several labels the share that is right, each counted so; for numbers the share of their variance
+    that is explained, -1 at least.
+
+    Args:
+        task: What is to be told.
+        answers: Of the network, float [N, C] or [N].
+        targets: Classes int [N], labels [N, C] or numbers [N, ...].
+        middle: Between no and yes, for a single answer.
+    """
+    if not np.isfinite(answers).all():
+        return -1.0 if task == "values" else 0.0
+    rows = answers.reshape(len(answers), -1).astype(np.float64)
+    if task == "values":
+        wanted = targets.reshape(len(targets), -1).astype(np.float64)
+        if wanted.shape != rows.shape:
+            return -1.0
+        rest = ((rows - wanted) ** 2).mean() / max(float(wanted.var()), 1e-12)
+        return max(-1.0, 1 - float(rest))
+    if task == "several":
+        right = (rows > middle) == (targets.reshape(rows.shape) > 0.5)
+        yes = targets.reshape(rows.shape) > 0.5
+        return float(np.mean([right[part].mean() for part in (yes, ~yes) if part.any()]))
+    if rows.shape[1] > 1:
+        predicted = rows.argmax(axis=1)
+    elif task == "binary":
+        predicted = (rows[:, 0] > middle).astype(np.int64)
+    else:
+        predicted = np.round(rows[:, 0].clip(-1e9, 1e9)).astype(np.int64)
+    return float(np.mean([(predicted[targets == n] == n).mean() for n in np.unique(targets)]))

@@ -1,0 +1,45 @@
+"""Whether a training has learned nothing so far (NumPy only)."""
+
+import numpy as np
+
+from parity.watch.check.program import Array, Program
+from parity.watch.trials.material import FEW, score
+from parity.watch.trials.ranking import Tried
+
+STALLED = (128, 512, 2048)
+"""Steps after which it is asked."""
+MUCH = 0.3
+"""Of a score, that a remedy must bring before it is said of a training that may merely be slow."""
+NOTHING = 0.05
+"""Of a score above chance, up to which nothing has been learned."""
+
+
+def proves(program: Program, targets: Array, found: Tried) -> bool:
+    """Whether a remedy brings much where the same steps as it is bring nothing."""
+    base = found.base
+    return base is not None and base < _chance(program, targets) + NOTHING and found.gain >= MUCH
+
+
+def learned_nothing(program: Program, outputs: Array, targets: Array) -> bool:
+    """Whether answers are no better than chance.
+
+    Args:
+        program: That trains.
+        outputs: Of the network now, [N, ...].
+        targets: Of the same samples, [N, ...].
+    """
+    task = program.task
+    if task is None or len(targets) < FEW or not np.isfinite(outputs).all():
+        return False
+    names = targets.argmax(axis=1) if program.one_hot else targets
+    names = names.ravel() if task in ("classes", "binary") else names
+    middle = 0.0 if program.loss is not None and program.loss.takes == "logits" else 0.5
+    return score(task, outputs, names, middle) < _chance(program, targets) + NOTHING
+
+
+def _chance(program: Program, targets: Array) -> float:
+    """Score of answers that know nothing of the samples."""
+    if program.task == "values":
+        return 0.0
+    names = targets.argmax(axis=1) if program.one_hot else targets
+    return 0.5 if program.task == "several" else 1 / max(len(np.unique(names)), 2)

@@ -1,0 +1,58 @@
+"""What is tried where a training does not learn and its facts show no cause (NumPy only)."""
+
+from parity.watch.check import Belief, Match, Program, Remedy
+from parity.watch.check.data import STANDARDISE, STANDARDISED, numeric
+from parity.watch.check.head import fitting, line
+from parity.watch.check.training import SATURATING
+
+
+def usual(program: Program) -> list[Match]:
+    """Causes that only a trial can show, each with its remedy."""
+    found = [*_rates(program), _weights()]
+    if numeric(program) is not None:
+        figures = "the same features, each with mean 0 and deviation 1, are learned"
+        name = "the features are not scaled for this network"
+        found.append(Match(name, figures, STANDARDISE, Belief.MAYBE, STANDARDISED))
+    if any(layer.function in SATURATING for layer in program.layers[:-1]):
+        found.append(
+            Match(
+                "the hidden activations let too little through",
+                "the same network with ReLU learns",
+                "Use ReLU in the hidden layers",
+                Belief.MAYBE,
+                Remedy("with ReLU in the hidden layers", hidden="relu"),
+            )
+        )
+    if (remedy := fitting(program)) is not None:
+        name = "the last layer and the loss do not fit the targets"
+        figures = "the same network with others learns"
+        found.append(Match(name, figures, line(program), Belief.MAYBE, remedy))
+    return found
+
+
+def _rates(program: Program) -> list[Match]:
+    rate = program.rate
+    if not rate or rate < 0:
+        return []
+    return [
+        Match(
+            f"the learning rate is too {'high' if factor < 1 else 'low'} for this network",
+            f"{program.optimizer} at {rate:g}",
+            program.words(
+                torch=f"Set lr={rate * factor:g}", keras=f"Set learning_rate={rate * factor:g}"
+            ),
+            Belief.MAYBE,
+            Remedy(f"with a learning rate of {rate * factor:g}", rate=rate * factor),
+        )
+        for factor in (0.1, 10.0)
+    ]
+
+
+def _weights() -> Match:
+    return Match(
+        "the initial weights are unfit",
+        "the same network with kernels drawn by Glorot and biases of 0 learns",
+        "Leave the initialisation to the framework: Glorot or He",
+        Belief.MAYBE,
+        Remedy("with kernels drawn anew (Glorot)", initial=True),
+    )

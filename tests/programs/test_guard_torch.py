@@ -1,0 +1,76 @@
+"""The guard around programs in torch: what is wrong is named before the first step, and proved."""
+
+import io
+from contextlib import redirect_stderr, suppress
+
+import pytest
+import torch
+
+from parity.torch import CollapseGuard
+from parity.watch.alarm import CollapsedError
+from tests.conftest import mostly_slow
+from tests.programs.torch_programs import FAULTY, HEALTHY, Program
+
+QUICK = ("digits, dense", "houses, scaled targets", "words", "xor, sgd")
+SHOWN = {
+    "softmax over one unit": "reads 99%",
+    "NLLLoss on logits": "reads 100%",
+    "bytes, sgd": "with x / 255 the same network reads",
+    "prices in dollars": "with standardised targets the same network explains",
+    "rate 50": "with a learning rate of 0.05 the same network reads",
+    "zero weights": "with kernels drawn anew (Glorot) the same network reads",
+    "one output for ten classes": "with 10 outputs the same network reads",
+    "labels from 1": "with y - 1 the same network reads",
+}
+"""What the trial of a cause must show."""
+
+
+def said(program: Program, steps: int, *, trials: bool = True) -> str:
+    """What is printed while a program trains, or stops."""
+    weights = list(program.model.parameters())
+    optimizer = program.optimizer(weights)
+    chance = torch.Generator().manual_seed(0)
+    with (
+        redirect_stderr(io.StringIO()) as printed,
+        suppress(CollapsedError, RuntimeError, IndexError),
+        CollapseGuard(program.model, optimizer, program.x, program.y, trials=trials),
+    ):
+        for _ in range(steps):
+            count = min(program.batch, len(program.y))
+            picked = torch.randint(len(program.y), (count,), generator=chance)
+            optimizer.zero_grad()
+            program.loss(program.model(program.x[picked]), program.y[picked]).backward()
+            optimizer.step()
+    return printed.getvalue()
+
+
+@pytest.mark.parametrize("name", mostly_slow(HEALTHY, *QUICK))
+def test_a_healthy_training_gets_no_warning(name: str) -> None:
+    assert "warning" not in said(HEALTHY[name](), 300 if name not in QUICK else 80)
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("name", mostly_slow(FAULTY, "softmax over one unit", "labels from 1"))
+def test_the_right_cause_comes_first_with_what_its_remedy_brings(name: str) -> None:
+    cause, build = FAULTY[name]
+    printed = said(build(), 60)
+    if name != "large weights":  # this network learns all the same, and as fast
+        assert cause in printed.partition("  1. ")[2].partition("\n")[0]
+    assert SHOWN.get(name, "") in printed
+
+
+def test_without_trials_nothing_is_tried() -> None:
+    printed = said(FAULTY["softmax over one unit"].build(), 3, trials=False)
+    assert "softmax over a single unit" in printed
+    assert "tried" not in printed
+
+
+def test_a_training_is_the_same_to_the_bit_with_trials_and_without() -> None:
+    states = []
+    for trials in (False, True):
+        torch.manual_seed(1)
+        program = FAULTY["ReLU on the logits"].build()
+        said(program, 20, trials=trials)
+        states.append((program.model.state_dict(), torch.get_rng_state()))
+    assert torch.equal(states[0][1], states[1][1])
+    assert all(torch.equal(tensor, states[1][0][n]) for n, tensor in states[0][0].items())
