@@ -2,9 +2,13 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from keras_reference.errors import InputError
+
+MOST_WEIGHTS, MOST_LAYERS = 2**28, 1_000
+"""Of a network: a gigabyte of weights."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,9 @@ class ModelConfig:
         standardize: Feed the network pixels of mean 0 and deviation 1: over the training images
             (dataset) or in each image (image).
         augmentation: What is done to training images.
+
+    Raises:
+        InputError: a width below 1, a dropout outside [0, 1), or too many weights.
     """
 
     hidden: tuple[int, ...] = (128,)
@@ -77,6 +84,19 @@ class ModelConfig:
     invert: bool = False
     standardize: Literal["none", "dataset", "image"] = "none"
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+    def __post_init__(self) -> None:
+        if any(width < 1 for width in self.hidden) or not 0 <= self.dropout < 1:
+            raise InputError(
+                f"hidden widths {list(self.hidden)}, dropout {self.dropout}; expected widths of "
+                "at least 1 and a probability, at least 0, below 1"
+            )
+        weights = sum(a * b for a, b in pairwise([28 * 28, *self.hidden, 10]))
+        if weights > MOST_WEIGHTS or len(self.hidden) > MOST_LAYERS:
+            raise InputError(
+                f"hidden: {len(self.hidden):,} widths make {weights:,} weights; expected at most "
+                f"{MOST_LAYERS:,} widths and {MOST_WEIGHTS:,} weights"
+            )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keras_reference.config import ModelConfig
-from keras_reference.errors import InputError
 
 
 def build(config: ModelConfig, x_train: NDArray[np.uint8]) -> keras.Sequential:
@@ -17,15 +16,7 @@ def build(config: ModelConfig, x_train: NDArray[np.uint8]) -> keras.Sequential:
 
     Returns:
         A model from uint8 [N, 28, 28] to logits float32 [N, 10]: the last layer has no softmax.
-
-    Raises:
-        InputError: a width below 1, or a dropout outside [0, 1).
     """
-    if any(width < 1 for width in config.hidden) or not 0 <= config.dropout < 1:
-        raise InputError(
-            f"hidden widths {list(config.hidden)}, dropout {config.dropout}; expected widths of "
-            "at least 1 and a probability, at least 0, below 1"
-        )
     # Scaled first and by itself: augmentation comes right after, before an inversion. A plain float
     # would go through float32 even in a network of float64.
     scale = np.float64(1 / 255)

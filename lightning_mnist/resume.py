@@ -10,6 +10,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.utilities import rank_zero_only
 
 from lightning_mnist.errors import InputError
+from parity.flags import load, read_text
 from parity.run_record import CONFIG_FILE, RECORD_FILE, RunRecord, RunRecordError
 
 RUNS = Path("runs")
@@ -100,7 +101,7 @@ def trained_so_far(
     """
     if checkpoint is None:
         assert run is not None
-        recipe = yaml.safe_load((run / CONFIG_FILE).read_text(encoding="utf-8"))
+        recipe = load(read_text(run / CONFIG_FILE))
         return recipe, _record(run).data if (run / RECORD_FILE).exists() else None
     if "optimizer_states" not in checkpoint:
         raise InputError(
@@ -109,7 +110,7 @@ def trained_so_far(
         )
     try:
         state = checkpoint["callbacks"]["RunRecorder"]
-        recipe, data = dict(yaml.safe_load(state["recipe"])), dict(state["data"])
+        recipe, data = dict(load(state["recipe"])), dict(state["data"])
     except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise InputError(
             "does not say with which recipe it was trained; expected a checkpoint written by fit"
@@ -134,7 +135,7 @@ def compare(checkpoint: dict[str, Any] | None, config: Namespace, recipe: str) -
     run = Path(config.resume) if config.resume else None
     try:
         former, data = trained_so_far(checkpoint, run)
-        new = changes(former, yaml.safe_load(recipe))
+        new = changes(former, load(recipe))
     except InputError as error:
         asked = f"--resume {config.resume}" if config.resume else f"--ckpt_path {config.ckpt_path}"
         raise InputError(f"{asked}: {error}") from None

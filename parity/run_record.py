@@ -8,8 +8,6 @@ names of the keys are defined here and nowhere else.
 
 import dataclasses
 import hashlib
-import json
-import math
 import os
 import platform
 from collections.abc import Iterator
@@ -25,6 +23,8 @@ from numpy.typing import NDArray
 
 from parity.errors import ParityError
 from parity.files import read_json, read_npz
+from parity.json_text import known, sealed, unsealed
+from parity.seal import seal
 
 Answers = Literal["logits", "probabilities"]
 SCHEMA_VERSION = 1
@@ -140,6 +140,7 @@ class Predictions:
         with written_whole(run_dir / name) as path:
             answers: dict[str, Any] = {self.called: self.logits}
             np.savez(path, labels=self.labels, sample_ids=self.sample_ids, **answers)
+            seal(path)
 
     def save_view(self, run_dir: Path, view: str) -> None:
         """Write ``views/VIEW.npz``, the answers to a view of the test set, into `run_dir`."""
@@ -202,9 +203,9 @@ class RunRecord:
 
     def save(self, run_dir: Path) -> None:
         """Write ``record.json`` into `run_dir`; a number that is not finite becomes null."""
-        text = json.dumps(finite(dataclasses.asdict(self)), indent=2, allow_nan=False)
+        text = sealed(dataclasses.asdict(self))
         with written_whole(run_dir / RECORD_FILE) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "RunRecord":
@@ -219,6 +220,7 @@ class RunRecord:
             names = {item.name for item in dataclasses.fields(cls)}
             if not isinstance(values, dict) or values.get("schema_version") != SCHEMA_VERSION:
                 raise RunRecordError(f"{path}: expected a run record of schema version 1")
+            values = unsealed(values)
             if set(values) != names:
                 odd = ", ".join(sorted(set(values) ^ names))
                 raise RunRecordError(f"{path}: keys missing or unknown: {odd[:200]}")
@@ -228,23 +230,3 @@ class RunRecord:
             raise
         except ValueError as error:
             raise RunRecordError(f"{path}: {error}") from error
-
-
-def finite(value: Any) -> Any:
-    """`value` with None for every number that JSON cannot hold."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def known(value: Any) -> Any:
-    """What `finite` has written, read again: NaN for every None."""
-    if isinstance(value, dict):
-        return {key: known(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [known(item) for item in value]
-    return math.nan if value is None else value

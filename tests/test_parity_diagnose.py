@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from lightning_mnist import sources
-from parity.run_record import Predictions, finite
+from parity.json_text import finite
+from parity.run_record import Predictions
 from parity.watch.alarm import COLLAPSE_FILE
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.symptoms import SYMPTOMS_FILE, Layer, Symptoms

@@ -20,6 +20,7 @@ from keras_reference.instruments.mlp_file import Config, Tensors
 from keras_reference.model_file import load_model
 from keras_reference.network import build
 from parity.run_record import written_whole
+from parity.seal import seal
 
 ENDINGS = [".keras", ".safetensors"]
 
@@ -46,6 +47,7 @@ def convert(source: Path, target: Path) -> str:
         config, tensors = mlp_file.read(source)
         with written_whole(target) as temporary:
             network_of(config, tensors).save(temporary)
+            seal(temporary)
     statistics = ("mean", "variance")
     trained = [a.size for name, a in tensors.items() if name.split(".")[1] not in statistics]
     return f"{len(config['hidden']) + 1} layers, {sum(trained):,} parameters"
