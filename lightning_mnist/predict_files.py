@@ -22,6 +22,7 @@ from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import Picture, read_picture
 from lightning_mnist.pictures.strangers import strangers
 from lightning_mnist.terminal import show
+from parity.files import shown
 from parity.run_record import written_whole
 
 UNCALIBRATED = (
@@ -123,7 +124,7 @@ def _read(
     unfamiliar = (calibration.looks_unfamiliar(logits) | strangers(pixels)).tolist()
     probabilities = calibration.probabilities(logits).tolist()
     return [
-        Reading(str(path), p, strange or picture.doubtful, picture.warnings)
+        Reading(shown(path), p, strange or picture.doubtful, picture.warnings)
         for (path, picture), p, strange in zip(
             pictures.items(), probabilities, unfamiliar, strict=True
         )

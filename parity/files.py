@@ -4,6 +4,7 @@ Nothing is unpickled and nothing is run (NumPy and msgspec only).
 """
 
 import math
+import os
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
@@ -76,6 +77,11 @@ def opened(path: Path, most: int = MOST_BYTES) -> IO[bytes]:
         return path.open("rb")
     except OSError as error:
         raise ValueError(f"cannot be read ({error.strerror or error})") from error
+
+
+def shown(path: Path) -> str:
+    """A path in characters that can be shown and written, whatever bytes it is made of."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def said_of(error: OSError) -> str:

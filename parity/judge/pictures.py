@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from parity.files import read_npy, read_npz
+from parity.picture_files import open_picture
 from parity.run_record import RunRecordError
 
 Grey = NDArray[np.uint8]
@@ -60,15 +62,14 @@ def load_images(paths: Sequence[Path], *, dark_paper: bool = True) -> NDArray[An
 
 
 def _array(path: Path) -> NDArray[Any]:
-    with path.open("rb") as file:
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            images = loaded
-        else:
-            key = next((key for key in KEYS if key in loaded), None)
-            if key is None:
-                raise RunRecordError(f"expected an array called {' or '.join(KEYS)}")
-            images = loaded[key]
+    if path.suffix == ".npy":
+        images = read_npy(path)
+    else:
+        arrays = read_npz(path)
+        key = next((key for key in KEYS if key in arrays), None)
+        if key is None:
+            raise RunRecordError(f"expected an array called {' or '.join(KEYS)}")
+        images = arrays[key]
     if images.ndim != 3 or images.dtype.kind not in "uif" or not len(images):
         raise RunRecordError(f"{images.dtype} of shape {images.shape}; expected numbers [N, H, W]")
     return images
@@ -76,7 +77,7 @@ def _array(path: Path) -> NDArray[Any]:
 
 def _picture(path: Path, *, dark_paper: bool) -> Grey:
     """Grey levels [H, W], upright."""
-    with Image.open(path) as opened:
+    with open_picture(path) as opened:
         picture = ImageOps.exif_transpose(opened)
         if picture.mode.startswith(("I", "F")):  # 16 bits and more: Pillow would clip, not scale
             return _deep(np.asarray(picture, dtype=np.float64))
