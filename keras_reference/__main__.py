@@ -48,7 +48,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:  # of the machine: a full disk, a folder that is gone
-        print(f"error: {said_of(error)}", file=sys.stderr)
+        print(f"\nerror: {said_of(error)}", file=sys.stderr)  # after Keras' bar
         return 1
     except CollapsedError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,5 +1,8 @@
 """Checkpoints that are whole or absent when written, and checked before they are believed."""
 
+import errno
+import os
+import shutil
 import zipfile
 from collections.abc import Callable
 from itertools import pairwise
@@ -18,6 +21,8 @@ from parity.files import opened
 from parity.run_record import written_whole
 from parity.seal import check_seal, seal
 
+PAGE = 4_096
+"""Bytes that a file system gives out at a time."""
 MOST_BYTES, MOST_VALUES = 2**33, 2**23
 """Of a checkpoint, and of what it holds besides tensors: 10,000 epochs of history."""
 
@@ -36,7 +41,12 @@ class WholeCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as temporary:
-            torch.save(checkpoint, temporary)
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:  # torch's word for a full disk too
+                full = shutil.disk_usage(path.parent).free < PAGE
+                reason = os.strerror(errno.ENOSPC) if full else _first_sentence(error)
+                raise OSError(errno.ENOSPC if full else errno.EIO, reason, str(path)) from error
             seal(temporary)
 
     def load_checkpoint(

@@ -20,7 +20,7 @@ ADAPTERS = {
     "parity.keras": {"keras", "tensorflow"},
 }
 """The only parts of parity that import a framework, and which."""
-SHARED = ("files", "flags", "picture_files", "run_record", "seal", "watch")
+SHARED = ("claims", "files", "flags", "picture_files", "run_record", "seal", "watch")
 """What both sides may import of parity, besides the adapters of their own framework."""
 
 
