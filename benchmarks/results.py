@@ -9,7 +9,8 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.setting import Setting
-from parity.run_record import finite, written_whole
+from parity.json_text import finite
+from parity.run_record import written_whole
 
 SCHEMA_VERSION = 1
 RESULTS_FILE = "benchmarks.json"

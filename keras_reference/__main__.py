@@ -10,7 +10,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same result on every processor
 
 from keras_reference.cli import make_parser
+from keras_reference.data import load_digits
 from keras_reference.errors import InputError
+from parity.files import said_of
 from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
@@ -26,6 +28,13 @@ def main() -> int:
         init = parser.instantiate(config)[command]
         if init.run_dir is None:
             init.run_dir = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-keras-{command}"
+        source = init.data.source if command == "fit" else init["data.source"]
+        if source != "mnist":
+            load_digits(source)  # what is wrong with it is said before TensorFlow is imported
+        if command == "predict":
+            from keras_reference.model_archive import check_model_file  # imports h5py
+
+            check_model_file(init.model_file)
         from keras_reference import train  # TensorFlow takes seconds to import
 
         if command == "fit":
@@ -39,6 +48,9 @@ def main() -> int:
             )
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # of the machine: a full disk, a folder that is gone
+        print(f"\nerror: {said_of(error)}", file=sys.stderr)  # after Keras' bar
         return 1
     except CollapsedError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from parity.run_record import RunRecord, first_line, written_whole
+from parity.seal import seal
 
 MODEL_FILE = "model.keras"
 
@@ -37,6 +38,7 @@ class BestModel(keras.callbacks.Callback):
             self.best = loss if math.isfinite(loss) else math.inf
             with written_whole(self.path) as path:
                 self.network.save(path)
+                seal(path)
 
 
 class Recorder(keras.callbacks.Callback):

@@ -1,12 +1,12 @@
 """The flags of ``python -m keras_reference``; needs no framework."""
 
-import sys
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal
 
 from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
 
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
+from parity.flags import OneSentence
 from parity.watch.alarm import Reaction
 
 Pixels = Literal["auto", "raw", "unit"]
@@ -14,15 +14,8 @@ PIXELS_HELP = "What a model that scales nothing was trained on: 0 to 255 (raw) o
 VIEWS_HELP = "Versions of the test images to score as well, or all."
 
 
-class OneSentenceParser(ArgumentParser):
+class OneSentenceParser(OneSentence, ArgumentParser):
     """Says what is wrong with a flag, and nothing else."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Exit with 2, except where a caller wants the exception."""
-        if not self.exit_on_error:
-            super().error(message, ex)
-        print(f"error: {' '.join(message.split())}; see --help", file=sys.stderr)
-        sys.exit(2)
 
 
 def make_parser() -> ArgumentParser:

@@ -2,12 +2,15 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from keras_reference.errors import InputError
 
 Function = Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"]
 """Activations."""
+MOST_WEIGHTS, MOST_LAYERS = 2**28, 1_000
+"""Of a network: a gigabyte of weights."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class ModelConfig:
         augmentation: What is done to training images.
 
     Raises:
-        InputError: a label smoothing outside [0, 1].
+        InputError: a width below 1, too many weights, or a share or norm outside its range.
     """
 
     hidden: tuple[int, ...] = (128,)
@@ -92,8 +95,21 @@ class ModelConfig:
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
     def __post_init__(self) -> None:
+        if any(width < 1 for width in self.hidden):
+            raise InputError(f"hidden widths {list(self.hidden)}; expected each at least 1")
+        weights = sum(a * b for a, b in pairwise([28 * 28, *self.hidden, 10]))
+        if weights > MOST_WEIGHTS or len(self.hidden) > MOST_LAYERS:
+            raise InputError(
+                f"hidden: {len(self.hidden):,} widths make {weights:,} weights; expected at most "
+                f"{MOST_LAYERS:,} widths and {MOST_WEIGHTS:,} weights"
+            )
+        for name in ("dropout", "input_dropout"):
+            if not 0 <= (share := getattr(self, name)) < 1:
+                raise InputError(f"{name} {share}; expected a probability, at least 0, below 1")
         if not 0 <= self.label_smoothing <= 1:
             raise InputError(f"label_smoothing is {self.label_smoothing}; expected a share, 0 to 1")
+        if self.max_norm is not None and not self.max_norm > 0:
+            raise InputError(f"max_norm {self.max_norm}; expected a norm above 0, or null")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Raw digits as Keras has them: four NumPy arrays."""
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keras_reference.errors import InputError
+from parity.files import Like, read_npz
 from parity.run_record import sha256_of_digits
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
+IMAGES, LABELS = Like("u", (None, 28, 28), 1), Like("iu", (None,))
+EXPECTED = {key: IMAGES if key.startswith("x") else LABELS for key in KEYS}
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,8 @@ def _load_npz(path: Path) -> dict[str, NDArray[Any]]:
     if path.suffix != ".npz" or not path.is_file():
         raise InputError(f"--data.source {path}: expected mnist or the path of an .npz file")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {key: archive[key] for key in KEYS}
-    except (KeyError, OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
+        return read_npz(path, EXPECTED)
+    except ValueError as error:
         raise InputError(
             f"--data.source {path}: cannot be read ({error}); expected the arrays "
             f"{', '.join(KEYS)}, without pickles"

@@ -11,6 +11,7 @@ from scipy.special import log_softmax
 from keras_reference.answers import answers, logits_of
 from keras_reference.cli import Pixels
 from keras_reference.errors import InputError
+from keras_reference.model_archive import check_model_file
 from parity.keras import fed, layers
 from parity.watch.fingerprint import sample
 
@@ -21,7 +22,6 @@ TRIAL = 500
 """Training images on which scales are tried."""
 WRONG = 0.01
 """Share of the labels that a trial takes to be wrong."""
-HDF5 = b"\x89HDF"
 
 
 def load_model(path: Path) -> keras.Model:
@@ -30,14 +30,7 @@ def load_model(path: Path) -> keras.Model:
     Raises:
         InputError: it is missing, damaged, unsafe, or does not map images to ten scores.
     """
-    if not path.is_file():
-        raise InputError(f"--model_file {path}: no such file; expected a .keras")
-    with path.open("rb") as file:
-        if file.read(len(HDF5)) == HDF5:
-            raise InputError(
-                f"--model_file {path}: is HDF5, Keras' older format, which cannot be read safely; "
-                "load it in a program that you trust and save it as .keras"
-            )
+    check_model_file(path)
     try:
         network = keras.models.load_model(path, safe_mode=True, compile=False)
     except Exception as error:  # zipfile, h5py and Keras raise a dozen kinds on damaged files

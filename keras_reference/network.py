@@ -19,11 +19,7 @@ def build(config: ModelConfig, x_train: NDArray[np.uint8]) -> keras.Sequential:
 
     Returns:
         A model from uint8 [N, 28, 28] to logits float32 [N, 10]: the last layer has no softmax.
-
-    Raises:
-        InputError: a width below 1, a dropout outside [0, 1), or a norm that is not above 0.
     """
-    _check(config)
     # Scaled first and by itself: augmentation comes right after, before an inversion. A plain float
     # would go through float32 even in a network of float64.
     scale = np.float64(1 / 255)
@@ -61,13 +57,3 @@ def _activations(config: ModelConfig) -> Sequence[str]:
             "expected one for each, or one for all"
         )
     return config.activation
-
-
-def _check(config: ModelConfig) -> None:
-    if any(width < 1 for width in config.hidden):
-        raise InputError(f"hidden widths {list(config.hidden)}; expected each at least 1")
-    for name in ("dropout", "input_dropout"):
-        if not 0 <= (share := getattr(config, name)) < 1:
-            raise InputError(f"{name} {share}; expected a probability, at least 0, below 1")
-    if config.max_norm is not None and not config.max_norm > 0:
-        raise InputError(f"max_norm {config.max_norm}; expected a norm above 0, or null")

@@ -167,7 +167,6 @@ def _open(
         provenance=Provenance.here(),
     )
     try:
-        run_dir.mkdir(parents=True, exist_ok=True)
         with written_whole(run_dir / CONFIG_FILE) as path:
             path.write_text(yaml.safe_dump({"seed_everything": seed, **recipe}), encoding="utf-8")
         record.save(run_dir)

@@ -4,7 +4,6 @@ import csv
 import shutil
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,6 +14,7 @@ from lightning_mnist.module import DigitClassifier
 from lightning_mnist.run_folder import sweep
 from lightning_mnist.scores import Scores
 from lightning_mnist.views import ViewScore
+from parity.claims import Claim, ClaimedError
 from parity.provenance import Provenance, versions_of
 from parity.run_record import (
     CONFIG_FILE,
@@ -60,17 +60,18 @@ class RunRecorder(Callback):
     of it.
 
     Args:
-        run_dir: The folder to fill; it is made once the data have been read.
+        claim: To the folder to fill, which is made once the data have been read.
         config: The resolved configuration, as YAML.
         seed: Of the run.
         data_so_far: What a run that goes on has recorded of its data.
     """
 
     def __init__(
-        self, run_dir: Path, config: str, seed: int, data_so_far: dict[str, Any] | None = None
+        self, claim: Claim, config: str, seed: int, data_so_far: dict[str, Any] | None = None
     ) -> None:
         self.data_so_far = data_so_far
-        self.run_dir = run_dir
+        self.claim = claim
+        self.run_dir = claim.folder
         self.config = config
         self.seed = seed
         self.history: list[dict[str, float]] = []
@@ -82,7 +83,8 @@ class RunRecorder(Callback):
         """Open the run directory and leave the record of a run that has not finished.
 
         Raises:
-            InputError: the folder cannot be written, or the data are not those of the run so far.
+            InputError: the folder cannot be written, another process fills it, or the data are not
+                those of the run so far.
         """
         if self.record is not None:
             return
@@ -106,7 +108,7 @@ class RunRecorder(Callback):
         if not trainer.is_global_zero:
             return
         try:
-            self.run_dir.mkdir(parents=True, exist_ok=True)
+            self.claim.take()
             sweep(self.run_dir)
             with written_whole(self.run_dir / CONFIG_FILE) as path:
                 path.write_text(self.config, encoding="utf-8")
@@ -114,6 +116,8 @@ class RunRecorder(Callback):
             # A resumed run has others, or none.
             shutil.rmtree(self.run_dir / VIEWS_FOLDER, ignore_errors=True)
             (self.run_dir / VIEWS_PICTURE).unlink(missing_ok=True)
+        except ClaimedError as error:
+            raise InputError(f"--run_dir {error}; wait for it, or choose a new folder") from None
         except OSError as error:
             raise InputError(
                 f"--run_dir {self.run_dir}: cannot be written ({error}); choose another folder"

@@ -1,9 +1,13 @@
 """Checkpoints that are whole or absent when written, and checked before they are believed."""
 
+import errno
+import os
+import shutil
 import zipfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
@@ -11,8 +15,17 @@ from lightning.fabric.utilities.types import _PATH
 
 from lightning_mnist.calibration import Calibration
 from lightning_mnist.errors import InputError
+from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
+from lightning_mnist.sources import CLASSES
+from parity.files import opened
 from parity.run_record import written_whole
+from parity.seal import check_seal, seal
+
+PAGE = 4_096
+"""Bytes that a file system gives out at a time."""
+MOST_BYTES, MOST_VALUES = 2**33, 2**23
+"""Of a checkpoint, and of what it holds besides tensors: 10,000 epochs of history."""
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -29,7 +42,13 @@ class WholeCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as temporary:
-            torch.save(checkpoint, temporary)
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:  # torch's word for a full disk too
+                full = shutil.disk_usage(path.parent).free < PAGE
+                reason = os.strerror(errno.ENOSPC) if full else _first_sentence(error)
+                raise OSError(errno.ENOSPC if full else errno.EIO, reason, str(path)) from error
+            seal(temporary)
 
     def load_checkpoint(
         self,
@@ -51,9 +70,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"--ckpt_path {path}: no such file; expected a .ckpt written by fit")
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with opened(path, MOST_BYTES) as file:
+            check_seal(file)
+            damaged = _damaged(file)
+            file.seek(0)
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # zipfile, zlib and pickle raise a dozen kinds on damaged files
         raise InputError(
             f"--ckpt_path {path}: not a whole checkpoint of weights and plain values "
@@ -62,6 +83,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if damaged is not None:
         raise InputError(f"--ckpt_path {path}: damaged ({damaged} fails its CRC); train again")
     try:
+        _check_size(checkpoint, path.stat().st_size)
         model_of(checkpoint)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
@@ -110,6 +132,24 @@ def model_of(checkpoint: dict[str, Any]) -> DigitClassifier:
     model = DigitClassifier(**hyperparameters)
     model.load_state_dict(checkpoint["state_dict"])
     return model
+
+
+def _damaged(file: IO[bytes]) -> str | None:
+    """The first part of an archive that fails its CRC; refuses one that would grow in memory."""
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"{member.filename[:99]} is compressed; torch compresses nothing")
+            if member.filename.endswith("data.pkl") and member.file_size > MOST_VALUES:
+                raise ValueError(f"{member.file_size:,} bytes of plain values")
+        return archive.testzip()
+
+
+def _check_size(checkpoint: dict[str, Any], size: int) -> None:
+    """Compare the weights that a checkpoint names with the file that should hold them."""
+    widths = [SIDE * SIDE, *checkpoint["hyper_parameters"]["hidden"], CLASSES]
+    if (weights := sum(a * b for a, b in pairwise(widths))) * 2 > size:  # of 16 bits at least
+        raise ValueError(f"it names {weights:,} weights and has {size:,} bytes")
 
 
 def _first_sentence(error: Exception) -> str:

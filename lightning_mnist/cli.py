@@ -18,7 +18,7 @@ from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint, split_of
 from lightning_mnist.datamodule import DigitsDataModule
-from lightning_mnist.divergence import StopAtNaN
+from lightning_mnist.divergence import WatchForNaN
 from lightning_mnist.errors import InputError
 from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
 from lightning_mnist.guard import CollapseGuard
@@ -29,12 +29,11 @@ from lightning_mnist.network import work_of_a_step
 from lightning_mnist.own_flags import add_flags, add_recipe
 from lightning_mnist.ranks import watch_ranks
 from lightning_mnist.resumable import check_resumable, restoring
-from lightning_mnist.resume import compare, resume_command
+from lightning_mnist.resume import compare
 from lightning_mnist.scores import Scores
-from lightning_mnist.signals import StoppedError
 from lightning_mnist.threads import chosen_threads
 from lightning_mnist.views import chosen, report_views
-from parity.run_record import CONFIG_FILE
+from parity.claims import Claim
 from parity.watch.symptoms import Symptoms
 
 
@@ -122,13 +121,11 @@ class DigitsCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         """Moments of idle weights decay into denormals, which take a hundred times as long."""
         torch.set_flush_denormal(True)
+        path = self.config[subcommand].ckpt_path
+        claim = self.recorder.claim if self.run_dir else None
         try:
-            with restoring(self.trainer, self.config[subcommand].ckpt_path):
+            with run_folder.filling(claim, subcommand), restoring(self.trainer, path):
                 super()._run_subcommand(subcommand)
-        except StoppedError as error:
-            if subcommand == "fit" and self.run_dir and (self.run_dir / CONFIG_FILE).exists():
-                error.advice = f"; to go on: {resume_command(self.run_dir)}"
-            raise
         finally:
             torch.set_flush_denormal(False)
 
@@ -144,6 +141,8 @@ class DigitsCLI(LightningCLI):
         config = self.config_init[self.subcommand].trainer
         kwargs["plugins"] = [*as_list(config.plugins), WholeCheckpointIO()]
         callbacks = as_list(config.callbacks) + step_callbacks(config)
+        if decay := self.config[self.subcommand].get("ema_decay"):
+            callbacks.append(StepwiseAveraging(decay))
         kwargs["gradient_clip_val"] = None  # one of those does it
         if self.run_dir is not None:
             kwargs["default_root_dir"] = str(self.run_dir)
@@ -157,17 +156,19 @@ class DigitsCLI(LightningCLI):
 
     def _callbacks(self, run_dir: Path) -> list[Callback]:
         config = self.config[self.subcommand]
-        self.recorder = RunRecorder(run_dir, self.recipe, config.seed_everything, self.data_so_far)
+        self.recorder = RunRecorder(
+            Claim(run_dir), self.recipe, config.seed_everything, self.data_so_far
+        )
         callbacks: list[Callback] = [self.recorder]
         if self.subcommand == "fit":
             callbacks.append(Calibrator())
-            callbacks += [] if config.ema_decay is None else [StepwiseAveraging(config.ema_decay)]
         if self.subcommand == "test":
             trained = Symptoms.beside(Path(config.ckpt_path))
             callbacks.append(CollapseGuard(run_dir, trained=trained))
         else:
-            off = config.guard == "off"
-            callbacks.append(StopAtNaN() if off else CollapseGuard(run_dir, config.guard))
+            guard = [] if config.guard == "off" else [CollapseGuard(run_dir, config.guard)]
+            self.nan = WatchForNaN(config.guard, guard[0].look if guard else None)
+            callbacks += [self.nan, *guard]
         if self.subcommand == "fit" and config.trainer.enable_checkpointing is not False:
             callbacks += kept_checkpoints(run_dir)
         return callbacks
@@ -199,6 +200,7 @@ class DigitsCLI(LightningCLI):
             self.model.load_state_dict(read_checkpoint(Path(best))["state_dict"])
         self.test(self.model, self.datamodule, best)
         self.after_test()
+        self.exit_code = int(self.nan.seen is not None)
 
     def test(
         self, model: DigitClassifier, datamodule: DigitsDataModule, ckpt_path: str | None

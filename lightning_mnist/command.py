@@ -19,6 +19,7 @@ from lightning_mnist.module import DigitClassifier
 from lightning_mnist.parser import OneSentenceParser
 from lightning_mnist.ranks import RankLostError, leave_it_to_the_first
 from lightning_mnist.signals import StoppedError, handled_by, stop
+from parity.files import said_of
 from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
@@ -91,6 +92,9 @@ def main(args: ArgsType = None) -> int:
         return COLLAPSED if isinstance(error, CollapsedError) else 1
     except (RankLostError, DivergedError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # of the machine: a full disk, a folder that is gone
+        print(f"error: {said_of(error)}", file=sys.stderr)
         return 1
     except StoppedError as error:
         if getattr(rank_zero_only, "rank", 0) == 0:

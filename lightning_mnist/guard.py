@@ -101,6 +101,25 @@ class CollapseGuard(StepCallback):
             weights=seen.weights,
         )
 
+    def look(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
+        """Look at the probe now: a loss after `step` steps was not finite.
+
+        Raises:
+            CollapsedError: nor is what the network answers, and the reaction is to stop.
+        """
+        _, module = _of(trainer, pl_module)
+        seen = self._probed(trainer, module)
+        self.guard.after_step(
+            step,
+            labels=self._probe_labels,
+            logits=seen.outputs.cpu().numpy(),
+            dead=seen.dead,
+            batch_accuracy=None,
+            train_loss=float("nan"),
+            learning_rate=self._learning_rate,
+            weights=seen.weights,
+        )
+
     def _probed(self, trainer: Trainer, module: DigitClassifier) -> Look:
         """What the first rank sees: elsewhere batch norm has other averages, and all must agree."""
         seen = _look(module, self._probe)

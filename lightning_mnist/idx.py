@@ -9,21 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_mnist.errors import InputError
+from parity.files import opened
+
+MOST_BYTES = 2**26
+"""MNIST's largest file has 47,040,016."""
 
 
 def unpacked(path: Path) -> bytes:
     """The content of a file, decompressed where its name ends in .gz.
 
     Raises:
-        InputError: it cannot be read, or is no whole gzip file.
+        InputError: it cannot be read, is no whole gzip file, or holds more than MNIST's files do.
     """
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError, zlib.error) as error:
+        with opened(path, MOST_BYTES) as file:
+            unzipped = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+            content: bytes = unzipped.read(MOST_BYTES + 1)
+    except (ValueError, OSError, EOFError, zlib.error) as error:
         raise InputError(
             f"{path}: cannot be read ({error}); expected a whole gzip file, download it again"
         ) from error
+    if len(content) > MOST_BYTES:
+        raise InputError(
+            f"{path}: holds more than {MOST_BYTES:,} bytes, and MNIST's files less; download it "
+            "again"
+        )
+    return content
 
 
 def parse_idx(content: bytes, path: Path, dimensions: int) -> NDArray[np.uint8]:

@@ -15,8 +15,10 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning_mnist.divergence import not_finite
 from lightning_mnist.errors import InputError
 from lightning_mnist.position import can_be_saved
+from lightning_mnist.resume import FORMER, LATEST
 from lightning_mnist.signals import StoppedError, handled_by
 from parity.run_record import written_whole
+from parity.seal import damage
 
 EVERY = 10.0
 """Seconds of training after which the latest checkpoint is written anew within an epoch."""
@@ -41,6 +43,11 @@ class BestCheckpoint(ModelCheckpoint):
     takes the place of the best.
     """
 
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the epoch if it is the best; never weights that are not finite."""
+        if not not_finite(pl_module):
+            super().on_train_epoch_end(trainer, pl_module)
+
     @property
     def _file(self) -> Path:
         return Path(str(self.dirpath), f"{self.filename}.ckpt")
@@ -53,6 +60,13 @@ class BestCheckpoint(ModelCheckpoint):
         """Go on from the best score, unless its file is not here."""
         score = state_dict["best_model_score"]
         if score is None or not self._file.is_file():
+            return
+        if reason := damage(self._file):
+            print(
+                f"warning: {self._file} cannot be read ({reason}); the best epoch is the best of "
+                "those to come",
+                file=sys.stderr,
+            )
             return
         path = str(self._file)
         self.best_model_score = self.kth_value = score
@@ -79,7 +93,13 @@ class LatestCheckpoint(Checkpoint):
 
     @property
     def _path(self) -> Path:
-        return Path(str(self.best.dirpath), "last.ckpt")
+        return Path(str(self.best.dirpath), LATEST.name)
+
+    def _keep_former(self) -> None:
+        """Keep the checkpoint of before, should the next one come to harm once it is written."""
+        if self._path.exists():
+            with written_whole(self._path.with_name(FORMER.name)) as temporary:
+                _share(self._path, temporary)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From now on a signal waits for the end of the block."""
@@ -113,14 +133,17 @@ class LatestCheckpoint(Checkpoint):
         if trainer.is_last_batch or not (asked or time.monotonic() - self._saved >= EVERY):
             return
         if can_be_saved(trainer) and not not_finite(pl_module):
+            self._keep_former()
             trainer.save_checkpoint(self._path, weights_only=False)
         self._saved = time.monotonic()
         self._end_if_asked()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the epoch, if the best one is not it."""
-        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if trainer.fast_dev_run or not_finite(pl_module):  # type: ignore[attr-defined]
             return
+        if trainer.is_global_zero:
+            self._keep_former()
         if self.best._last_global_step_saved != trainer.global_step:
             trainer.save_checkpoint(self._path, weights_only=False)
         elif trainer.is_global_zero:

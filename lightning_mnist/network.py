@@ -13,6 +13,8 @@ Activation = Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"]
 BatchNorm = bool | Literal["keras"]
 Init = Literal["keras", "torch"]
 
+MOST_WEIGHTS, MOST_LAYERS = 2**28, 1_000
+"""Of a network: a gigabyte of weights."""
 KERAS_SHARE = 0.01
 """Of a batch in the moving averages: torch calls that a momentum of .01, Keras of .99."""
 
@@ -44,7 +46,8 @@ class MLP(nn.Sequential):
             torch's (weights and biases uniform within 1 / sqrt(fan_in)).
 
     Raises:
-        ValueError: a width below 1, a dropout outside [0, 1), or more or fewer activations.
+        ValueError: a width below 1, too many weights, a dropout outside [0, 1), or more or fewer
+            activations.
     """
 
     def __init__(
@@ -61,6 +64,12 @@ class MLP(nn.Sequential):
     ) -> None:
         if any(width < 1 for width in hidden):
             raise ValueError(f"hidden widths are {list(hidden)}; expected each at least 1")
+        weights = sum(a * b for a, b in pairwise([features, *hidden, classes]))
+        if weights > MOST_WEIGHTS or len(hidden) > MOST_LAYERS:
+            raise ValueError(
+                f"hidden: {len(hidden):,} widths make {weights:,} weights; expected at most "
+                f"{MOST_LAYERS:,} widths and {MOST_WEIGHTS:,} weights"
+            )
         for name, share in (("dropout", dropout), ("input_dropout", input_dropout)):
             if not 0 <= share < 1:
                 raise ValueError(f"{name} is {share}; expected a probability, at least 0, below 1")

@@ -83,9 +83,8 @@ def find_picture(grey: NDArray[np.uint8]) -> Picture | None:
     """The digit in grey levels uint8 [H, W]; None where no ink is seen."""
     scale = LONGEST / max(grey.shape)
     if scale < 1:
-        grey = np.asarray(
-            cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-        )
+        height, width = (max(1, round(side * scale)) for side in grey.shape)
+        grey = np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     found = _find(without_outliers(grey))
     if found is None:
         return None

@@ -3,37 +3,28 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
 from lightning_mnist.resume import expand
+from parity.flags import OneSentence, load, read_text
 
 CHOICES = ("optimizer", "lr_scheduler")
 """Flags that name a class, which has settings of its own."""
 RECIPE = ("-c", "--config")
 
 
-class OneSentenceParser(LightningArgumentParser):
+class OneSentenceParser(OneSentence, LightningArgumentParser):
     """Says what is wrong with a flag in one line; the usage of `fit` alone is sixty."""
 
-    def parse_args(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, *others: Any, **kwargs: Any
-    ) -> Any:
+    def parse_args(self, args: Sequence[str] | None = None, *others: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """Parse a command and its flags; a class that they name starts from its own defaults."""
         args = sys.argv[1:] if args is None else args
         if args and not args[0].startswith("-"):  # classes have parsers too, and no command
             args = own_defaults(expand(args))
         return super().parse_args(args, *others, **kwargs)
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Exit with 2, except where a caller wants the exception."""
-        if not self.exit_on_error:
-            super().error(message, ex)
-        prog = self.prog.replace(" [options]", "")
-        print(f"error: {' '.join(message.split())}; see {prog} --help", file=sys.stderr)
-        sys.exit(2)
 
 
 def own_defaults(args: Sequence[str]) -> list[str]:
@@ -89,11 +80,8 @@ def _is_class(value: Any) -> bool:
 def _read(recipe: str) -> dict[str, Any]:
     """Flags of a recipe, a file or itself YAML; what cannot be read is for the parser to refuse."""
     try:
-        text = Path(recipe).read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        text = recipe
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError:
+        text = read_text(Path(recipe)) if Path(recipe).exists() else recipe
+        values = load(text)
+    except (OSError, yaml.YAMLError):
         return {}
     return values if isinstance(values, dict) else {}

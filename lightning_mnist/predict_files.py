@@ -21,6 +21,7 @@ from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import Picture, read_pictures
 from lightning_mnist.pictures.strangers import strangers
 from lightning_mnist.terminal import show
+from parity.files import shown
 from parity.run_record import written_whole
 
 UNCALIBRATED = (
@@ -116,7 +117,7 @@ def _read(
     unfamiliar = (calibration.looks_unfamiliar(logits) | strangers(pixels)).tolist()
     probabilities = calibration.probabilities(logits).tolist()
     return [
-        Reading(str(path), p, strange or picture.doubtful, picture.warnings)
+        Reading(shown(path), p, strange or picture.doubtful, picture.warnings)
         for (path, picture), p, strange in zip(
             pictures.items(), probabilities, unfamiliar, strict=True
         )

@@ -1,6 +1,7 @@
 """Going on with a training: only with the recipe and the data that it has had so far."""
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from jsonargparse import Namespace
 from lightning.pytorch.utilities import rank_zero_only
 
 from lightning_mnist.errors import InputError
+from parity.flags import load, read_text
 from parity.run_record import CONFIG_FILE, RECORD_FILE, RunRecord, RunRecordError
+from parity.seal import damage
 
 RUNS = Path("runs")
 """Where runs go that are given no folder."""
-LATEST = Path("checkpoints", "last.ckpt")
-"""The checkpoint from which a run goes on, in its folder."""
+LATEST, FORMER = Path("checkpoints", "last.ckpt"), Path("checkpoints", "previous.ckpt")
+"""The checkpoint from which a run goes on, in its folder, and the one before it."""
 GIVEN_BY_THE_RUN = ("-c", "--config", "--ckpt_path", "--run_dir")
 APPLIED = ("trainer", "threads", "guard", "views", "model.steps", "model.steps_per_execution")
 """Flags that may change on the way, with all below them."""
@@ -49,9 +52,30 @@ def expand(args: Sequence[str]) -> list[str]:
         name, after = args[after], after + 1
     run = _run(Path(name)) if name else newest()
     taken = ["--resume", str(run), "--config", str(run / CONFIG_FILE), "--run_dir", str(run)]
-    if (run / LATEST).exists():
-        taken += ["--ckpt_path", str(run / LATEST)]
+    if (checkpoint := _sound(run)) is not None:
+        taken += ["--ckpt_path", str(checkpoint)]
     return ["fit", *taken, *args[1:place], *args[after:]]
+
+
+def _sound(run: Path) -> Path | None:
+    """The latest checkpoint, or, where it is damaged, the one before it; None where none is.
+
+    Raises:
+        InputError: what there is, is damaged.
+    """
+    damaged: list[str] = []
+    for path in (run / LATEST, run / FORMER):
+        if not path.exists():
+            continue
+        if (reason := damage(path)) is None:
+            for said in damaged:
+                said += f"; going on from {path.name}, the one before"
+                print(f"warning: {said}", file=sys.stderr)
+            return path
+        damaged.append(f"{path} cannot be read ({reason})")
+    if damaged:
+        raise InputError(f"--resume {run}: {'; '.join(damaged)}; train anew")
+    return None
 
 
 def newest() -> Path:
@@ -100,7 +124,7 @@ def trained_so_far(
     """
     if checkpoint is None:
         assert run is not None
-        recipe = yaml.safe_load((run / CONFIG_FILE).read_text(encoding="utf-8"))
+        recipe = load(read_text(run / CONFIG_FILE))
         return recipe, _record(run).data if (run / RECORD_FILE).exists() else None
     if "optimizer_states" not in checkpoint:
         raise InputError(
@@ -109,7 +133,7 @@ def trained_so_far(
         )
     try:
         state = checkpoint["callbacks"]["RunRecorder"]
-        recipe, data = dict(yaml.safe_load(state["recipe"])), dict(state["data"])
+        recipe, data = dict(load(state["recipe"])), dict(state["data"])
     except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise InputError(
             "does not say with which recipe it was trained; expected a checkpoint written by fit"
@@ -134,7 +158,7 @@ def compare(checkpoint: dict[str, Any] | None, config: Namespace, recipe: str) -
     run = Path(config.resume) if config.resume else None
     try:
         former, data = trained_so_far(checkpoint, run)
-        new = changes(former, yaml.safe_load(recipe))
+        new = changes(former, load(recipe))
     except InputError as error:
         asked = f"--resume {config.resume}" if config.resume else f"--ckpt_path {config.ckpt_path}"
         raise InputError(f"{asked}: {error}") from None

@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +12,10 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.resume import RUNS, resume_command
-from parity.run_record import RECORD_FILE, VIEWS_FOLDER
+from lightning_mnist.signals import StoppedError
+from parity.claims import Claim
+from parity.files import said_of
+from parity.run_record import CONFIG_FILE, RECORD_FILE, VIEWS_FOLDER
 
 HALF_WRITTEN = re.compile(r"\.(\d+)-.")
 """How names begin of files that are being written: `parity.run_record.written_whole`."""
@@ -36,6 +41,33 @@ def choose(config: Namespace, command: str) -> Path:
             f"{resume_command(run)}"
         )
     return run
+
+
+@contextmanager
+def filling(claim: Claim | None, command: str) -> Iterator[None]:
+    """Let go of a folder in the end, and say how to go on where a signal or the machine ends `fit`.
+
+    Args:
+        claim: To the folder; None where none is filled.
+        command: That fills it.
+
+    Raises:
+        InputError: the machine has refused something, a full disk for one.
+    """
+    try:
+        yield
+    except (StoppedError, OSError) as error:
+        if claim is None or command != "fit" or not (claim.folder / CONFIG_FILE).exists():
+            raise
+        advice = f"; to go on: {resume_command(claim.folder)}"
+        if isinstance(error, StoppedError):
+            error.advice = advice
+            raise
+        mended = "what was written before is whole, and the rest can be once that is mended"
+        raise InputError(f"{said_of(error)}; {mended}{advice}") from error
+    finally:
+        if claim is not None:
+            claim.release()
 
 
 def sweep(run: Path) -> None:

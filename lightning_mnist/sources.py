@@ -3,8 +3,6 @@
 import hashlib
 import os
 import sys
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +16,7 @@ from lightning_mnist.download import download_mnist
 from lightning_mnist.errors import InputError
 from lightning_mnist.idx import parse_idx, unpacked
 from lightning_mnist.mnist_form import SIDE, fit_like_mnist
+from parity.files import Like, read_npz
 from parity.run_record import sha256_of_digits
 
 CLASSES = 10
@@ -29,7 +28,13 @@ MNIST_MD5 = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
-_NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
+NPZ = {
+    "x_train": Like("u", (None, SIDE, SIDE), 1),
+    "y_train": Like("iu", (None,)),
+    "x_test": Like("u", (None, SIDE, SIDE), 1),
+    "y_test": Like("iu", (None,)),
+}
+"""What a data set in Keras' ``mnist.npz`` format holds."""
 
 
 @dataclass(frozen=True)
@@ -199,32 +204,20 @@ def _load_mnist(folder: Path) -> RawDigits:
 def _load_npz(path: Path) -> RawDigits:
     """Read Keras' ``mnist.npz`` format."""
     try:
-        # Opened here: NumPy leaves the file open where it is no archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            missing = [key for key in _NPZ_KEYS if key not in arrays]
-            if missing:
-                raise InputError(f"{path}: no {', '.join(missing)}; expected {_npz_keys()}")
-            x_train, y_train, x_test, y_test = (arrays[key] for key in _NPZ_KEYS)
-    except InputError:
-        raise
-    except (OSError, ValueError, EOFError, AttributeError, zlib.error, zipfile.BadZipFile) as error:
+        arrays = read_npz(path, NPZ)
+    except ValueError as error:
         raise InputError(
             f"{path}: cannot be read as an .npz file without pickles ({error}); expected "
             f"{_npz_keys()}"
         ) from error
-    for key, labels in (("y_train", y_train), ("y_test", y_test)):
-        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-            raise InputError(
-                f"{path}: {key} has type {labels.dtype} and shape {labels.shape}; "
-                "expected integers [N]"
-            )
+    x_train, y_train, x_test, y_test = (arrays[key] for key in NPZ)
     return RawDigits(
         x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64), name=str(path)
     )
 
 
 def _npz_keys() -> str:
-    return f"the arrays {', '.join(_NPZ_KEYS)}"
+    return f"the arrays {', '.join(NPZ)}"
 
 
 def _load_embedded_digits() -> RawDigits:

@@ -7,6 +7,7 @@ from parity.commands import audit, compare, convert, diagnose, faults, ladder, r
 from parity.commands.parser import COULD_NOT_COMPARE, OneSentenceParser
 from parity.commands.terminal import flush
 from parity.errors import ParityError
+from parity.files import said_of
 from parity.streams import print_anything
 
 COMMANDS = {
@@ -47,8 +48,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("stopped; finished seeds are kept and will be reused", file=sys.stderr)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"error: {said_of(error)}", file=sys.stderr)
     except Exception:  # a mistake of ours: 1 would be a verdict
         traceback.print_exc()
     finally:

@@ -4,9 +4,11 @@ Nothing is unpickled and nothing is run (NumPy and msgspec only).
 """
 
 import math
+import os
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -14,14 +16,49 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.seal import ChangedError, check_seal
+
 MOST_BYTES = 2**28
 """Of a file's arrays together, and of a file of arrays or of text: 256 MiB."""
 MOST_JSON_BYTES = 2**24
 """Of a JSON file: 16 MiB become a few hundred as Python objects."""
+MOST_EXPECTED_BYTES = 2**30
+"""Of the arrays of an archive whose shapes are known beforehand: 1.3 million digits."""
 MOST_ARRAYS = 100
 NPY, NPZ = b"\x93NUMPY", b"PK"
 """With these bytes the files begin, whatever they are called."""
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Like:
+    """What an array must be.
+
+    Attributes:
+        kinds: One-letter codes of NumPy's kinds of numbers: "u", "iu", "f", ...
+        shape: Its length in each dimension, None where any will do.
+        itemsize: Bytes of a value, None where any will do.
+    """
+
+    kinds: str
+    shape: tuple[int | None, ...]
+    itemsize: int | None = None
+
+    def fits(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+        """Whether an array of that shape and type is one."""
+        lengths = zip(shape, self.shape, strict=False)
+        return (
+            dtype.kind in self.kinds
+            and self.itemsize in (None, dtype.itemsize)
+            and len(shape) == len(self.shape)
+            and all(wanted in (None, length) for length, wanted in lengths)
+        )
+
+    def __str__(self) -> str:
+        names = {"b": "booleans", "i": "integers", "u": "unsigned integers", "f": "floats"}
+        bits = f" of {8 * self.itemsize} bits" if self.itemsize else ""
+        lengths = ", ".join("N" if length is None else str(length) for length in self.shape)
+        return f"{' or '.join(names[kind] for kind in self.kinds)}{bits} [{lengths}]"
 
 
 def opened(path: Path, most: int = MOST_BYTES) -> IO[bytes]:
@@ -40,6 +77,17 @@ def opened(path: Path, most: int = MOST_BYTES) -> IO[bytes]:
         return path.open("rb")
     except OSError as error:
         raise ValueError(f"cannot be read ({error.strerror or error})") from error
+
+
+def shown(path: Path) -> str:
+    """A path in characters that can be shown and written, whatever bytes it is made of."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def said_of(error: OSError) -> str:
+    """What the machine refused, and for which file."""
+    where = f"{str(error.filename)[:200]}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
 
 
 def read_json(path: Path, kind: type[T]) -> T:
@@ -66,18 +114,23 @@ def read_npy(path: Path) -> NDArray[Any]:
     """
     with opened(path) as file:
         size = path.stat().st_size
-        return _guarded(lambda: _array(file, file, size))
+        return _guarded(lambda: _array(file, size))
 
 
-def read_npz(path: Path, only: str | None = None) -> dict[str, NDArray[Any]]:
-    """Read the arrays of an archive, by name, or only one of them.
+def read_npz(path: Path, expected: Mapping[str, Like] | None = None) -> dict[str, NDArray[Any]]:
+    """Read the arrays of an archive, by name.
+
+    Args:
+        path: Of the file.
+        expected: The arrays that there must be; others are not read. All by default.
 
     Raises:
-        ValueError: the file cannot be read, is damaged, too large, or holds other than arrays of
-            numbers, or two of the same name.
+        ValueError: the file cannot be read, is damaged, too large, holds other than arrays of
+            numbers, or two of the same name, or none like one of those expected.
     """
-    with opened(path) as file:
-        return _guarded(lambda: _arrays(file, only))
+    most = MOST_BYTES if expected is None else MOST_EXPECTED_BYTES
+    with opened(path, most) as file:
+        return _guarded(lambda: _arrays(file, expected, most))
 
 
 def _guarded(read: Callable[[], T]) -> T:
@@ -86,7 +139,7 @@ def _guarded(read: Callable[[], T]) -> T:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of headers that Python 2 wrote
             return read()
-    except _RefusedError as refusal:
+    except (_RefusedError, ChangedError) as refusal:
         raise ValueError(str(refusal)) from None
     # NumPy, zipfile and zlib raise a dozen kinds on damaged files.
     except Exception as error:
@@ -98,7 +151,10 @@ class _RefusedError(Exception):
     """What is wrong with a file that is not damaged."""
 
 
-def _arrays(file: IO[bytes], only: str | None) -> dict[str, NDArray[Any]]:
+def _arrays(
+    file: IO[bytes], expected: Mapping[str, Like] | None, most: int
+) -> dict[str, NDArray[Any]]:
+    check_seal(file)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if len(members) > MOST_ARRAYS:
@@ -106,12 +162,19 @@ def _arrays(file: IO[bytes], only: str | None) -> dict[str, NDArray[Any]]:
         names = [member.filename.removesuffix(".npy") for member in members]
         if twice := {name for name in names if names.count(name) > 1}:
             raise _RefusedError(f"{', '.join(sorted(twice))} occurs more than once")
-        if (size := sum(member.file_size for member in members)) > MOST_BYTES:
-            raise _RefusedError(f"{size:,} bytes of arrays; expected at most {MOST_BYTES:,}")
-        return {name: _member(archive, member) for name, member in zip(names, members, strict=True)}
+        named = dict(zip(names, members, strict=True))
+        likes = dict.fromkeys(names) if expected is None else expected
+        if missing := [name for name in likes if name not in named]:
+            raise _RefusedError(f"no {', '.join(missing)}")
+        if (size := sum(named[name].file_size for name in likes)) > most:
+            raise _RefusedError(f"{size:,} bytes of arrays; expected at most {most:,}")
+        for name, like in likes.items():  # all of them before the first takes memory
+            with archive.open(_readable(named[name])) as header:
+                _check_header(header, named[name].file_size, name, like)
+        return {name: _member(archive, named[name]) for name in likes}
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+def _readable(member: zipfile.ZipInfo) -> zipfile.ZipInfo:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise _RefusedError(
             f"{member.filename} is compressed in a way that NumPy does not write; save it with "
@@ -119,13 +182,17 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         )
     if member.flag_bits & 1:
         raise _RefusedError(f"{member.filename} is encrypted")
-    with archive.open(member) as header, archive.open(member) as whole:
-        array = _array(header, whole, member.file_size)
+    return member
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as whole:
+        array: NDArray[Any] = np.lib.format.read_array(whole, allow_pickle=False)
         whole.read(1)  # to the end: only there is the CRC checked
         return array
 
 
-def _array(header: IO[bytes], whole: IO[bytes], size: int) -> NDArray[Any]:
+def _check_header(header: IO[bytes], size: int, name: str = "", like: Like | None = None) -> None:
     """Believe a header only where the file is as long as it says."""
     version = np.lib.format.read_magic(header)
     if version not in ((1, 0), (2, 0)):
@@ -135,12 +202,19 @@ def _array(header: IO[bytes], whole: IO[bytes], size: int) -> NDArray[Any]:
     if dtype.kind not in "biuf":
         what = "pickled objects" if dtype.hasobject else f"values of type {dtype}"
         raise _RefusedError(f"{what}; expected numbers, which np.savez writes without pickles")
-    if min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize > MOST_BYTES:
-        raise _RefusedError(f"an array of shape {shape}; expected at most {MOST_BYTES:,} bytes")
-    if max(shape, default=0) > MOST_BYTES:  # of no elements, but of too long a shape
+    if like is not None and not like.fits(shape, dtype):
+        raise _RefusedError(f"{name} has type {dtype} and shape {shape}; expected {like}")
+    most = MOST_BYTES if like is None else MOST_EXPECTED_BYTES
+    if min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize > most:
+        raise _RefusedError(f"an array of shape {shape}; expected at most {most:,} bytes")
+    if max(shape, default=0) > most:  # of no elements, but of too long a shape
         raise _RefusedError(f"an array of shape {shape}")
     if header.tell() + math.prod(shape) * dtype.itemsize != size:
         raise _RefusedError(f"damaged: {size:,} bytes do not hold an array of shape {shape}")
-    whole.seek(0)
-    array: NDArray[Any] = np.lib.format.read_array(whole, allow_pickle=False)
+
+
+def _array(file: IO[bytes], size: int) -> NDArray[Any]:
+    _check_header(file, size)
+    file.seek(0)
+    array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return array

@@ -8,8 +8,6 @@ names of the keys are defined here and nowhere else.
 
 import dataclasses
 import hashlib
-import json
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +21,9 @@ from numpy.typing import NDArray
 
 from parity.errors import ParityError
 from parity.files import read_json, read_npz
+from parity.json_text import known, sealed, unsealed
 from parity.provenance import Provenance
+from parity.seal import seal
 
 Answers = Literal["logits", "probabilities"]
 SCHEMA_VERSION = 1
@@ -57,6 +57,10 @@ def written_whole(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is None:  # of a full disk
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -132,6 +136,7 @@ class Predictions:
         with written_whole(run_dir / name) as path:
             answers: dict[str, Any] = {self.called: self.logits}
             np.savez(path, labels=self.labels, sample_ids=self.sample_ids, **answers)
+            seal(path)
 
     def save_view(self, run_dir: Path, view: str) -> None:
         """Write ``views/VIEW.npz``, the answers to a view of the test set, into `run_dir`."""
@@ -198,9 +203,9 @@ class RunRecord:
 
     def save(self, run_dir: Path) -> None:
         """Write ``record.json`` into `run_dir`; a number that is not finite becomes null."""
-        text = json.dumps(finite(dataclasses.asdict(self)), indent=2, allow_nan=False)
+        text = sealed(dataclasses.asdict(self))
         with written_whole(run_dir / RECORD_FILE) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "RunRecord":
@@ -216,6 +221,7 @@ class RunRecord:
             later = {"stopped", "provenance"}  # a record from before lacks them
             if not isinstance(values, dict) or values.get("schema_version") != SCHEMA_VERSION:
                 raise RunRecordError(f"{path}: expected a run record of schema version 1")
+            values = unsealed(values)
             if odd_ones := (set(values) ^ names) - (later - set(values)):
                 odd = ", ".join(sorted(odd_ones))
                 raise RunRecordError(f"{path}: keys missing or unknown: {odd[:200]}")
@@ -230,21 +236,3 @@ class RunRecord:
 def first_line(error: BaseException) -> str:
     """What an error says, in a line: why a run has `stopped`."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def finite(value: Any) -> Any:
-    """`value` with None for every number that JSON cannot hold."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def known(value: Any) -> Any:
-    """What `finite` has written, read again: NaN for every None."""
-    if isinstance(value, dict):
-        return {key: known(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [known(item) for item in value]
-    return math.nan if value is None else value

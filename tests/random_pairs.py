@@ -178,7 +178,8 @@ def side(name: str, model: Any) -> Side:
     server = Models()
     server.hold(model)
     takes = server.files.takes(model)
-    return Side(name, server.framework, Local(name, server), takes)
+    local: Any = Local(name, server)
+    return Side(name, server.framework, local, takes)
 
 
 def matched(seed: int, folder: Path) -> str:

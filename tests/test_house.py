@@ -20,7 +20,10 @@ ADAPTERS = {
     "parity.keras": {"keras", "tensorflow"},
 }
 """The only parts of parity that import a framework, and which."""
-SHARED = ("run_record", "provenance", "streams", "watch")
+SHARED = (
+    "claims", "files", "flags", "picture_files", "provenance", "run_record", "seal", "streams",
+    "watch",
+)  # fmt: skip
 """What both sides may import of parity, besides the adapters of their own framework."""
 
 

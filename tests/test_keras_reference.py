@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+import zipfile
 from pathlib import Path
 from typing import Literal
 
@@ -133,7 +134,8 @@ def test_the_best_model_is_kept_and_the_first_where_none_is_finite(tmp_path: Pat
         epoch = ""
 
         def save(self, path: Path) -> None:
-            path.write_text(self.epoch)
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("epoch", self.epoch)
 
     model = Model()
     for losses, kept in (((3.0, 1.0, 2.0), "1"), ((float("nan"),) * 3, "0")):
@@ -141,7 +143,8 @@ def test_the_best_model_is_kept_and_the_first_where_none_is_finite(tmp_path: Pat
         for epoch, loss in enumerate(losses):
             model.epoch = str(epoch)
             keeper.on_epoch_end(epoch, {"val_loss": loss})
-        assert keeper.path.read_text() == kept
+        with zipfile.ZipFile(keeper.path) as archive:
+            assert archive.read("epoch").decode() == kept
 
 
 @pytest.mark.parametrize(

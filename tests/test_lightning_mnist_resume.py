@@ -205,7 +205,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(here: Here, tiny_
     assert "cut has no checkpoint yet: training from the beginning" in done.out
     assert_same_run("whole", "cut")
     left = {path.name for path in folder.iterdir()}
-    assert left == {"best.ckpt", "last.ckpt", f".{os.getppid()}-best.ckpt"}
+    assert left == {"best.ckpt", "last.ckpt", "previous.ckpt", f".{os.getppid()}-best.ckpt"}
 
 
 def test_a_moved_run_keeps_its_best_epoch(

@@ -36,7 +36,7 @@ def test_an_ordinary_model_is_converted_and_answers_alike(name: str, tmp_path: P
     lightning_mnist.instruments.interchange.convert(files[1], files[2])
     theirs = np.asarray(fed_raw(model)(IMAGES.astype(np.float32)))
     with torch.no_grad():
-        ours = read_model(files[2])(torch.from_numpy(IMAGES)).numpy()
+        ours = read_model(files[2])[0](torch.from_numpy(IMAGES)).numpy()
     if np.allclose(theirs.sum(axis=1), 1, atol=1e-4) and theirs.min() >= 0:
         ours = softmax(ours, axis=1)
     assert np.abs(ours - theirs).max() <= 1e-5 * max(1.0, np.abs(theirs).max())

@@ -12,8 +12,9 @@ from PIL import Image
 
 from lightning_mnist import sources
 from lightning_mnist.own_images import read_picture
+from parity.json_text import finite
 from parity.judge.pictures import load_images
-from parity.run_record import Predictions, finite
+from parity.run_record import Predictions
 from parity.watch.alarm import COLLAPSE_FILE
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.symptoms import SYMPTOMS_FILE, Layer, Symptoms

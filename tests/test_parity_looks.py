@@ -164,7 +164,9 @@ def test_near_a_margin_four_of_five_estimates_suffice_and_few_are_too_large(
     rng = np.random.default_rng(4)
     most, pairs = 400, 200
     grid = np.unique(np.geomspace(seeds + 1, most, 60).astype(int))
-    asked, enough, decided = [], [], []
+    asked: list[int] = []
+    enough: list[bool] = []
+    decided: list[list[bool]] = []
     while len(asked) < pairs:
         a = rng.normal(0, deviation, most)
         b = rng.normal(true, deviation, most)

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 # TensorFlow prints its build options and the absence of a GPU on every start.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -21,6 +22,7 @@ from keras_reference.model_file import fed_raw, load_model
 from keras_reference.network import build
 from parity.keras import set_weights
 from parity.run_record import written_whole
+from parity.seal import seal
 
 ENDINGS = [".keras", ".safetensors"]
 
@@ -55,6 +57,7 @@ def convert(source: Path, target: Path, data: Path | None = None) -> str:
         config, tensors = mlp_file.read(source)
         with written_whole(target) as temporary:
             network_of(config, tensors).save(temporary)
+            seal(temporary)
     statistics = ("mean", "variance")
     trained = [a.size for name, a in tensors.items() if name.split(".")[1] not in statistics]
     return f"{len(config['hidden']) + 1} layers, {sum(trained):,} parameters"
@@ -83,10 +86,10 @@ def read_model(path: Path, data: Path | None = None) -> Described:
 def network_of(config: Config, tensors: Tensors) -> keras.Sequential:
     """The network that `config` describes, with these weights."""
     names = ("dropout", "invert", "standardize")
-    functions = config["activation"]
+    functions: Any = config["activation"]
     model = ModelConfig(
         hidden=tuple(config["hidden"]),
-        activation=functions if isinstance(functions, str) else tuple(functions),
+        activation=tuple(functions) if isinstance(functions, list) else functions,
         batch_norm=config["batch_norm"] is not None,
         **{name: config[name] for name in names},
     )

@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from keras_reference.config import Function, ModelConfig
+from keras_reference.config import MOST_LAYERS, Function, ModelConfig
 from keras_reference.errors import InputError
+from parity.files import opened
 from parity.run_record import written_whole
 
+MOST_BYTES, MOST_HEADER = 2**31, 2**21
+"""Of a file, and of its list of tensors: a thousand layers have a few hundred thousand."""
 Config = dict[str, Any]
 Tensors = dict[str, NDArray[np.float32]]
 NORMALIZATIONS = [{"epsilon": 1e-3, "momentum": 0.99}, {"epsilon": 1e-5, "momentum": 0.9}]
@@ -37,8 +40,12 @@ def _single(value: Any) -> bool:
 
 CONFIG: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "hidden": (
-        "a list of widths, each at least 1",
-        lambda v: isinstance(v, list) and all(type(item) is int and item >= 1 for item in v),
+        f"a list of at most {MOST_LAYERS:,} widths, each at least 1",
+        lambda v: (
+            isinstance(v, list)
+            and len(v) <= MOST_LAYERS
+            and all(type(item) is int and item >= 1 for item in v)
+        ),
     ),
     "activation": (
         f"one of {', '.join(ACTIVATIONS)}, or a list of one for each layer where they differ",
@@ -88,6 +95,9 @@ def read(path: Path) -> tuple[Config, Tensors]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a .safetensors of a network")
     try:
+        with opened(path, MOST_BYTES) as start:  # a million tensors take a minute
+            if (length := int.from_bytes(start.read(8), "little")) > MOST_HEADER:
+                raise InputError(f"a header of {length:,} bytes; expected at most {MOST_HEADER:,}")
         with safe_open(path, framework="numpy") as file:
             metadata: dict[str, str] = file.metadata() or {}
             config = _config(metadata)
@@ -95,7 +105,7 @@ def read(path: Path) -> tuple[Config, Tensors]:
             arrays = {name: file.get_tensor(name) for name in _shapes(config)}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         said = " ".join(str(error).split())
         raise InputError(f"{path}: cannot be read as .safetensors, cut off? ({said})") from error
     try:

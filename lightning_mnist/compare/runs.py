@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from lightning_mnist.errors import InputError
-from parity.run_record import finite, known, written_whole
+from parity.json_text import finite, known
+from parity.run_record import written_whole
 
 FOLDER = "runs"
 

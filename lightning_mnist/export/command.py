@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from lightning_mnist.errors import InputError
-from lightning_mnist.terminal import print_anything
+from parity.streams import print_anything
 
 ENDINGS = {
     "onnx": ".onnx",

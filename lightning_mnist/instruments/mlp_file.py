@@ -22,15 +22,18 @@ from safetensors.numpy import save as to_bytes
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.mnist_form import SIDE
-from lightning_mnist.network import Activation
+from lightning_mnist.network import MOST_LAYERS, Activation
 from lightning_mnist.preprocessing import Standardize
 from lightning_mnist.sources import CLASSES
+from parity.files import opened
 from parity.run_record import written_whole
 
 Weights = dict[str, NDArray[np.float32]]
 FORMAT = {"format": "mlp", "version": "1"}
 BATCH_NORMS = ({"epsilon": 1e-5, "momentum": 0.9}, {"epsilon": 1e-3, "momentum": 0.99})
 """torch's and Keras' own: momentum is the share that the moving statistics keep at each step."""
+MOST_BYTES, MOST_HEADER = 2**31, 2**21
+"""Of a file, and of its list of tensors: a thousand layers have a few hundred thousand."""
 NARROWEST = 1e-7
 """The smallest standard deviation that Keras divides by."""
 
@@ -65,7 +68,10 @@ class Plan:
     def __post_init__(self) -> None:
         widths = self.hidden if isinstance(self.hidden, list) else [0]
         expected = {
-            "hidden": (all(type(w) is int and w > 0 for w in widths), "a list of widths"),
+            "hidden": (
+                len(widths) <= MOST_LAYERS and all(type(w) is int and w > 0 for w in widths),
+                f"a list of at most {MOST_LAYERS:,} widths",
+            ),
             "activation": _activations(self.activation, len(widths)),
             "dropout": (
                 type(self.dropout) is float and 0 <= self.dropout < 1,
@@ -120,6 +126,7 @@ def load(path: Path) -> tuple[Plan, Weights]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a .safetensors")
     try:
+        _check_header(path)
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             plan = _plan(metadata)
@@ -135,10 +142,18 @@ def load(path: Path) -> tuple[Plan, Weights]:
         _check_values(weights)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not a whole .safetensors ({reason})") from error
     return plan, weights
+
+
+def _check_header(path: Path) -> None:
+    """Look at the length of the header, which comes first: a million tensors take a minute."""
+    with opened(path, MOST_BYTES) as file:
+        length = int.from_bytes(file.read(8), "little")
+    if length > MOST_HEADER:
+        raise InputError(f"a header of {length:,} bytes; expected at most {MOST_HEADER:,}")
 
 
 def _plan(metadata: dict[str, str]) -> Plan:
@@ -200,9 +215,9 @@ def _one_of(value: object, known: tuple[Any, ...]) -> tuple[bool, str]:
 def _activations(value: object, hidden: int) -> tuple[bool, str]:
     """One for all hidden layers, or one for each."""
     met, expected = _one_of(value, get_args(Activation))
-    each = isinstance(value, list) and len(value) == hidden
-    listed = each and all(_one_of(name, get_args(Activation))[0] for name in value)  # type: ignore[attr-defined]
-    several = listed and len(set(value)) > 1  # type: ignore[arg-type]
+    each = value if isinstance(value, list) and len(value) == hidden else []
+    listed = all(_one_of(name, get_args(Activation))[0] for name in each)
+    several = listed and len(set(each)) > 1
     return met or several, f"{expected}, or a list of one for each layer where they differ"
 
 

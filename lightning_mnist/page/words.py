@@ -15,7 +15,10 @@ def training_words(images: NDArray[np.uint8]) -> dict[str, str]:
     raw = images.astype(np.float32)
     intended = Fingerprint.of(raw / 255)
     said = {"x/255": ""}
-    for name, fed in {"255-x": 255 - raw, "x": raw, "x/255/255": raw / 255 / 255}.items():
+    versions: dict[str, NDArray[np.floating]] = {
+        "255-x": 255 - raw, "x": raw, "x/255/255": raw / 255 / 255,
+    }  # fmt: skip
+    for name, fed in versions.items():
         seen = Fingerprint.of(fed)
         said[name] = (
             f"in training, the pixels {change(intended, seen)}: the network was fed "

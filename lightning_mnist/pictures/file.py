@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lightning_mnist.errors import InputError
+from parity.picture_files import open_picture
 
 HEIC = (".heic", ".heif", ".hif")
 MOST = tuple(2**bits - 1 for bits in (1, 8, 10, 12, 14, 16))
@@ -24,13 +25,13 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
     Raises:
         InputError: the file is missing, is no picture, or is a HEIC and its reader is missing.
     """
-    if path.suffix.lower() in HEIC and path.is_file():
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a picture of a digit")
+    if path.suffix.lower() in HEIC:
         _register_heic(path)
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             return _grey(ImageOps.exif_transpose(picture))
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"{path}: no such file; expected a picture of a digit") from None
     except (
         OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError,
     ) as error:  # fmt: skip

@@ -10,8 +10,8 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.runs.columns import in_columns
 from lightning_mnist.runs.difference import differences, parting
 from lightning_mnist.runs.run import Run, find_run, find_runs
-from lightning_mnist.terminal import print_anything
 from parity.run_record import RECORD_FILE, RunRecord
+from parity.streams import print_anything
 
 SORTS: dict[str, Callable[[Run], tuple[bool, float]]] = {
     "date": lambda run: (True, run.date.timestamp()),

@@ -5,9 +5,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lightning_mnist.errors import InputError
-from lightning_mnist.terminal import print_anything
 from lightning_mnist.trainings.flags import at_least_1, make_folder, refuse
 from lightning_mnist.trainings.processes import guarded, processes_for, run, threads_each
+from parity.streams import print_anything
 
 RUNS = Path("runs")
 

@@ -11,7 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from parity.run_record import versions_of, written_whole
+from parity.provenance import versions_of
+from parity.run_record import written_whole
 
 DPI = 110
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.signals import StoppedError, handled_by, stop
-from lightning_mnist.terminal import print_anything
 from lightning_mnist.threads import allowed_cpus
+from parity.streams import print_anything
 
 Work = Callable[..., None]
 

@@ -18,7 +18,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning_mnist.callbacks import EpochClock
 from lightning_mnist.cli import DigitsCLI
 from lightning_mnist.command import BuiltCLI, leave_out_noise, open_cli
-from lightning_mnist.divergence import StopAtNaN
+from lightning_mnist.divergence import WatchForNaN
 from lightning_mnist.errors import InputError
 from lightning_mnist.sources import RawDigits, obtain
 
@@ -121,7 +121,7 @@ class UntestedCLI(DigitsCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Watch every epoch, and end at values that are not finite."""
         trainer = super().instantiate_trainer(**kwargs)
-        trainer.callbacks += [StopAtNaN(), self.watched]  # type: ignore[attr-defined]
+        trainer.callbacks += [WatchForNaN("stop", None), self.watched]  # type: ignore[attr-defined]
         return trainer
 
     def _choose_threads(self) -> None:

@@ -1,16 +1,15 @@
 """The argument parser of all commands: says what is wrong in one sentence."""
 
 import dataclasses
-import sys
 from pathlib import Path
-from typing import NoReturn
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace  # type: ignore[attr-defined]
 
+from parity.flags import OneSentence
 from parity.sides.recipe import Recipe
 
-DIFFERENT, USAGE, COULD_NOT_COMPARE = 1, 2, 5
-"""Exit codes that any command may give."""
+DIFFERENT, COULD_NOT_COMPARE = 1, 5
+"""Exit codes that any command may give, besides `parity.flags.USAGE`."""
 
 
 def any_path(text: str) -> Path:
@@ -18,15 +17,8 @@ def any_path(text: str) -> Path:
     return Path(text)
 
 
-class OneSentenceParser(ArgumentParser):
+class OneSentenceParser(OneSentence, ArgumentParser):
     """Says what is wrong with a flag, and nothing else."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Exit with 2, except where a caller wants the exception."""
-        if not self.exit_on_error:
-            super().error(message, ex)
-        print(f"error: {' '.join(message.split())}; see --help", file=sys.stderr)
-        sys.exit(USAGE)
 
     def instantiated(self, config: Namespace) -> Namespace:
         """Flags as objects; what these refuse is a usage error."""

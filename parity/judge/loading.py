@@ -1,13 +1,12 @@
 """What can be compared: run directories, folders of them, and prediction files of anyone's."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from parity.files import read_npy, read_npz
+from parity.files import read_npy, read_npz, shown
 from parity.judge.answers import Run, Side, answers
 from parity.judge.kinds import INSTEAD, kind_of
 from parity.judge.roles import of_arrays, of_table
@@ -29,7 +28,7 @@ def load_side(path: Path) -> Side:
         RunRecordError: nothing there, or a file that breaks the contract.
     """
     if path.is_file() or (path / PREDICTIONS_FILE).is_file():
-        return Side(_name(path), [load_run(path)])
+        return Side(shown(Path(path.name)), [load_run(path)])
     folders = [file.parent for file in path.glob(f"*/{PREDICTIONS_FILE}")]
     folders.sort(key=lambda folder: (len(folder.name), folder.name))  # seed2 before seed10
     if not folders:
@@ -38,7 +37,7 @@ def load_side(path: Path) -> Side:
             f"{path}: {nothing}; expected a run directory, a folder of run directories, "
             f"or a file of predictions (.npz, .npy or .csv); {INSTEAD}"
         )
-    return Side(_name(path), [load_run(folder) for folder in folders])
+    return Side(shown(Path(path.name)), [load_run(folder) for folder in folders])
 
 
 def load_run(path: Path) -> Run:
@@ -48,10 +47,10 @@ def load_run(path: Path) -> Run:
         RunRecordError: a file that is missing, unreadable or breaks the contract.
     """
     if not path.is_dir():
-        return _read(_name(path), path)
-    run = _read(_name(path), path / PREDICTIONS_FILE)
+        return _read(shown(Path(path.name)), path)
+    run = _read(shown(Path(path.name)), path / PREDICTIONS_FILE)
     record = RunRecord.load(path / RECORD_FILE) if (path / RECORD_FILE).exists() else None
-    views = {view: _read(_name(path), file) for view, file in view_files(path).items()}
+    views = {view: _read(shown(Path(path.name)), file) for view, file in view_files(path).items()}
     return replace(run, record=record, views=views)
 
 
@@ -73,8 +72,3 @@ def _arrays(file: Path) -> Table | dict[str, NDArray[Any]]:
     if kind == "text":
         return read_table(file)
     return {"": read_npy(file)} if kind == "npy" else read_npz(file)
-
-
-def _name(path: Path) -> str:
-    """A file's name in characters that can be shown, whatever bytes it is made of."""
-    return os.fsencode(path.name).decode("utf-8", "backslashreplace")

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from parity.files import read_npy, read_npz
+from parity.picture_files import open_picture
 from parity.run_record import RunRecordError
 
 KEYS = ("images", "x_test")
@@ -55,15 +57,14 @@ def load_images(paths: Sequence[Path], *, dark_paper: bool = True) -> NDArray[An
 
 
 def _array(path: Path) -> NDArray[Any]:
-    with path.open("rb") as file:
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            images = loaded
-        else:
-            key = next((key for key in KEYS if key in loaded), None)
-            if key is None:
-                raise RunRecordError(f"expected an array called {' or '.join(KEYS)}")
-            images = loaded[key]
+    if path.suffix == ".npy":
+        images = read_npy(path)
+    else:
+        arrays = read_npz(path)
+        key = next((key for key in KEYS if key in arrays), None)
+        if key is None:
+            raise RunRecordError(f"expected an array called {' or '.join(KEYS)}")
+        images = arrays[key]
     if images.ndim != 3 or images.dtype.kind not in "uif" or not len(images):
         raise RunRecordError(f"{images.dtype} of shape {images.shape}; expected numbers [N, H, W]")
     return images
@@ -72,7 +73,7 @@ def _array(path: Path) -> NDArray[Any]:
 def _as_it_is(path: Path) -> NDArray[np.uint8] | None:
     """Grey levels [28, 28], upright; None of a picture that takes more than that to be read."""
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             plain = picture.mode in MODES and not picture.has_transparency_data
             if picture.size != (SIDE, SIDE) or not plain:
                 return None

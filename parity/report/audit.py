@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from parity.audit.rows import Row, shown
-from parity.run_record import finite
+from parity.json_text import finite
 
 SCHEMA_VERSION = 1
 STYLES = {"equal": "dim", "by design": "cyan", "explained": "yellow", "unexplained": "bold red"}

@@ -6,9 +6,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from parity.json_text import finite
 from parity.ladder.difference import Difference
 from parity.ladder.rung import Rung
-from parity.run_record import finite
 
 SCHEMA_VERSION = 1
 TELLING_ULPS = 1e6

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from parity.judge.verdict import Thresholds
@@ -19,6 +20,8 @@ VIEWS = (
     "clean", "inverted", "dim", "bright", "shrunk", "enlarged", "shifted", "rotated", "noisy",
 )  # fmt: skip
 """The versions of the test set that both sides answer, by the same names."""
+
+MOST_WEIGHTS, MOST_LAYERS = 2**28, 1_000
 
 _CLASSES = {
     "adam": ("Adam", "Adam"),
@@ -88,6 +91,13 @@ class Recipe:
             value = getattr(self, name)
             if value != "auto" and value < least:
                 raise ValueError(f"{name} is {value}; expected at least {least}")
+        weights = sum(a * b for a, b in pairwise([28 * 28, *self.hidden, 10]))
+        layers = len(self.hidden)
+        if min(self.hidden, default=1) < 1 or layers > MOST_LAYERS or weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"hidden: {layers:,} widths make {weights:,} weights; expected each at least 1, at "
+                f"most {MOST_LAYERS:,} widths and {MOST_WEIGHTS:,} weights"
+            )
         for what, given, known in (
             ("augmentation", self.augmentation, AUGMENTATIONS), ("views", self.views, VIEWS),
         ):  # fmt: skip

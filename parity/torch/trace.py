@@ -7,6 +7,7 @@ from math import prod
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
@@ -91,7 +92,7 @@ class _Watch(TorchFunctionMode):
         """Layers that are at work and whose functions are their own."""
         self.channels_first: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
         """Outputs that are known to be so, by identity."""
-        self.flattened = WeakIdKeyDictionary()  # type: ignore[no-untyped-call]
+        self.flattened: Any = WeakIdKeyDictionary()
         """The channels and places of which an output's one axis was made."""
 
     def __enter__(self) -> "_Watch":
@@ -172,13 +173,13 @@ class _Watch(TorchFunctionMode):
 
 def channels_last(values: Tensor, parts: tuple[int, ...], axis: int = 1) -> Tensor:
     """One axis of channels, then places, as one of places, then channels."""
-    split = values.unflatten(axis, parts)
+    split = torch.unflatten(values, axis, parts)
     return split.movedim(axis, axis + len(parts) - 1).flatten(axis, axis + len(parts) - 1)
 
 
 def channels_first(values: Tensor, parts: tuple[int, ...], axis: int = 1) -> Tensor:
     """The reverse of `channels_last`."""
-    split = values.unflatten(axis, (*parts[1:], parts[0]))
+    split = torch.unflatten(values, axis, (*parts[1:], parts[0]))
     return split.movedim(axis + len(parts) - 1, axis).flatten(axis, axis + len(parts) - 1)
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.files import read_json
-from parity.run_record import RunRecordError, finite, known, written_whole
+from parity.json_text import finite, known
+from parity.run_record import RunRecordError, written_whole
 from parity.watch.fingerprint import Fingerprint, intended
 from parity.watch.reading import Reading
 
