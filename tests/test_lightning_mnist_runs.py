@@ -96,7 +96,7 @@ def test_a_damaged_record_is_a_row_that_says_so(text: str, here: Here, tmp_path:
         {"provenance": None}, {"finished": False}, {"finished": False, "provenance": None},
         {"provenance": replace(Provenance.here(), started="yesterday")},
     ],
-    ids=str,
+    ids=lambda changes: "-".join(changes),
 )  # fmt: skip
 def test_a_foreign_record_of_few_words_is_listed(
     changes: dict[str, Any], here: Here, tmp_path: Path
