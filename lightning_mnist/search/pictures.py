@@ -77,8 +77,7 @@ def _places(
 ) -> list[Any]:
     if isinstance(distribution, CategoricalDistribution):
         choices = [str(choice) for choice in distribution.choices]
-        short = [choice.rpartition(".")[2] if "[" not in choice else choice for choice in choices]
-        axes.set_xticks(range(len(choices)), labels=short, rotation=30, fontsize=7)
+        axes.set_xticks(range(len(choices)), labels=map(_short, choices), rotation=30, fontsize=7)
         return [choices.index(str(trial.params[name])) for trial in trials]
     if getattr(distribution, "log", False):
         axes.set_xscale("log")
@@ -86,6 +85,12 @@ def _places(
     elif isinstance(distribution, IntDistribution):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return [trial.params[name] for trial in trials]
+
+
+def _short(choice: str) -> str:
+    """A class without its module; 0.9 is none."""
+    parts = choice.split(".")
+    return parts[-1] if all(part.isidentifier() for part in parts) else choice
 
 
 def _scatter(axes: Axes, trials: Sequence[Trial], places: Sequence[Any]) -> None:
