@@ -115,7 +115,7 @@ function showReport(report) {
   showCourse(find("loss"), page.losses, report.epochs);
   showCounts(find("shares"), report.predicted, countsOf(page.labels));
   showUnits(find("units"), report.on);
-  if (report.signs.length) {
+  if (report.signs.length && !find("guard").textContent) {
     const why = page.words[page.feed] || "the cause is not in what was measured";
     find("guard").textContent = `The network has collapsed in epoch ${report.epoch}: ${report.signs.join("; ")}. Why: ${why}.`;
     find("guard").className = "alarm";

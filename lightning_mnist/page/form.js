@@ -34,29 +34,41 @@ function resampling(from, to) {
   });
 }
 
-// Across, then down, with whole grey levels in between: as Pillow does it.
+// One direction after the other with whole grey levels in between, as Pillow does it: down first
+// where that takes away more than twice as much.
 function resized(image, width, height, toWidth, toHeight) {
-  let lines = image;
-  if (toWidth !== width) {
-    lines = new Uint8ClampedArray(toWidth * height);
-    resampling(width, toWidth).forEach(({ first, weights }, column) => {
-      for (let row = 0; row < height; row++) {
-        let sum = 0;
-        weights.forEach((weight, at) => { sum += weight * image[row * width + first + at]; });
-        lines[row * toWidth + column] = Math.floor(sum + 0.5);
-      }
-    });
+  if (height - toHeight > 2 * (width - toWidth)) {
+    const flat = resizedDown(image, width, height, toHeight);
+    return resizedAcross(flat, width, toHeight, toWidth);
   }
-  if (toHeight === height) return lines;
-  const small = new Uint8ClampedArray(toWidth * toHeight);
-  resampling(height, toHeight).forEach(({ first, weights }, row) => {
-    for (let column = 0; column < toWidth; column++) {
+  const narrow = resizedAcross(image, width, height, toWidth);
+  return resizedDown(narrow, toWidth, height, toHeight);
+}
+
+function resizedAcross(image, width, height, toWidth) {
+  if (toWidth === width) return image;
+  const result = new Uint8ClampedArray(toWidth * height);
+  resampling(width, toWidth).forEach(({ first, weights }, column) => {
+    for (let row = 0; row < height; row++) {
       let sum = 0;
-      weights.forEach((weight, at) => { sum += weight * lines[(first + at) * toWidth + column]; });
-      small[row * toWidth + column] = Math.floor(sum + 0.5);
+      weights.forEach((weight, at) => { sum += weight * image[row * width + first + at]; });
+      result[row * toWidth + column] = Math.floor(sum + 0.5);
     }
   });
-  return small;
+  return result;
+}
+
+function resizedDown(image, width, height, toHeight) {
+  if (toHeight === height) return image;
+  const result = new Uint8ClampedArray(width * toHeight);
+  resampling(height, toHeight).forEach(({ first, weights }, row) => {
+    for (let column = 0; column < width; column++) {
+      let sum = 0;
+      weights.forEach((weight, at) => { sum += weight * image[(first + at) * width + column]; });
+      result[row * width + column] = Math.floor(sum + 0.5);
+    }
+  });
+  return result;
 }
 
 // Ink 0 to 255 of any size to 28 x 28, row by row; null where there is none.

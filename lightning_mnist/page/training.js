@@ -43,6 +43,7 @@ function backward(layers, gradients, all, shares, label) {
   error[label] -= 1;
   for (let place = layers.length - 1; place >= 0; place--) {
     const { inputs, outputs, weights } = layers[place], { weights: toWeights, biases } = gradients[place];
+    if (error.every((x) => x === 0)) return;  // dead: nothing reaches the layers below
     const values = all[place], before = new Float32Array(inputs);
     for (let o = 0; o < outputs; o++) biases[o] += error[o];
     for (let i = 0; i < inputs; i++) {
@@ -113,12 +114,13 @@ function looked(layers, inputs, labels) {
   return { predicted, right, loss, broken, on, spread: Math.max(...high.map((h, c) => h - low[c])) };
 }
 
-function guardSays(look, labelCounts, epoch) {
+// Within a training a slow learner may well answer one class; after the last epoch it has failed.
+function guardSays(look, labelCounts, epoch, ended) {
   if (look.broken) return [`logits of ${look.broken} of ${labelCounts.reduce((a, b) => a + b)} images are not finite`];
   const dead = look.on.flatMap((units, place) => (units.every((share) => share === 0)
     ? [`every ReLU unit after layer ${place + 1} is dead: 0 for every image`] : []));
   const signs = signsOf(look.predicted, labelCounts, look.right, look.spread);
-  return epoch >= 3 && look.spread < SPREAD ? [...dead, ...signs] : dead;  // slow is no collapse
+  return ended || (epoch >= 3 && look.spread < SPREAD) ? [...dead, ...signs] : dead;
 }
 
 function* training({ images, labels, feed, optimizer, rate, epochs, seed }) {
@@ -128,7 +130,7 @@ function* training({ images, labels, feed, optimizer, rate, epochs, seed }) {
   labels.forEach((label) => { labelCounts[label] += 1; });
   const report = (epoch) => {
     const look = looked(layers, inputs, labels);
-    return { epoch, epochs, count: labels.length, ...look, signs: epoch ? guardSays(look, labelCounts, epoch) : [] };
+    return { epoch, epochs, count: labels.length, ...look, signs: epoch ? guardSays(look, labelCounts, epoch, epoch === epochs) : [] };
   };
   yield report(0);
   for (let epoch = 1; epoch <= epochs; epoch++) {
