@@ -131,7 +131,7 @@ def test_every_change_is_named(name: str, images: Images) -> None:
     do, words = CHANGES[name]
     named = change(Fingerprint.of(EXPECTED), Fingerprint.of(do(images)))
     assert named is not None
-    assert re.fullmatch(words, named)
+    assert re.fullmatch(words, str(named)), str(named)
 
 
 COMPOSED: dict[str, tuple[Change, str]] = {
@@ -162,7 +162,7 @@ COMPOSED: dict[str, tuple[Change, str]] = {
     ),
     "a frame": (
         lambda x: np.pad(x[:, 3:-3, 3:-3], ((0, 0), (3, 3), (3, 3)), constant_values=1),
-        "differ, and I do not know how it came about: .*",
+        "have a frame around them, 3 pixels wide",
     ),
     "nothing but noise": (
         lambda x: np.random.default_rng(3).random(x.shape),
@@ -177,13 +177,13 @@ def test_what_is_composed_is_named_whole_or_not_at_all(name: str) -> None:
     do, words = COMPOSED[name]
     named = change(Fingerprint.of(EXPECTED), Fingerprint.of(do(OTHERS)))
     assert named is not None
-    assert re.fullmatch(words, named), named
+    assert re.fullmatch(words, str(named)), str(named)
 
 
 def test_no_two_changes_share_a_name() -> None:
     """But for two ways of scaling inverted pixels twice, and two kinds of blank."""
     before = Fingerprint.of(EXPECTED)
-    named = [change(before, Fingerprint.of(do(OTHERS))) for do, _ in CHANGES.values()]
+    named = [str(change(before, Fingerprint.of(do(OTHERS)))) for do, _ in CHANGES.values()]
     assert len(set(named)) == len(named) - 2
 
 
@@ -237,7 +237,7 @@ def test_changes_of_images_that_are_standardised_one_by_one_are_named(
     """Also those that leave the mean and the deviation as they are."""
     named = change(Fingerprint.of(one_by_one(EXPECTED)), Fingerprint.of(seen))
     assert named is not None
-    assert named.startswith(said)
+    assert str(named).startswith(said), str(named)
 
 
 @pytest.mark.parametrize("do", [lambda x: x / 255, lambda x: x], ids=["x / 255", "x"])
@@ -251,8 +251,8 @@ def test_images_without_contrast_are_not_inverted_by_chance() -> None:
     """Noise, whose mean is as far above its paper as below it."""
     rng = np.random.default_rng(0)
     noise = rng.random((20, 2, 100, 28, 28))
-    said = {change(*map(Fingerprint.of, pair)) for pair in noise}
-    assert not [words for words in said if words and "inverted" in words]
+    said = {str(change(*map(Fingerprint.of, pair))) for pair in noise}
+    assert not [words for words in said if "inverted" in words]
 
 
 def test_the_figures_of_a_known_image() -> None:
@@ -293,7 +293,7 @@ def test_the_size_of_the_images_does_not_matter(size: int) -> None:
     figures = Fingerprint.of(resized)
     assert len(figures.layout) == GRID**2
     assert figures.mean == pytest.approx(Fingerprint.of(EXPECTED).mean, abs=0.03)
-    assert change(figures, Fingerprint.of(1 - resized)) == (
+    assert str(change(figures, Fingerprint.of(1 - resized))) == (
         "were inverted: ink and paper have changed places"
     )
 
@@ -313,7 +313,7 @@ def test_images_whose_ink_has_no_extent_are_compared_all_the_same(drawing: str) 
     images = np.stack([image] * 3)
     assert change(Fingerprint.of(images), Fingerprint.of(images)) is None
     named = change(Fingerprint.of(images), Fingerprint.of(images * 255))
-    assert named == "were not scaled"
+    assert str(named) == "were not scaled"
 
 
 @pytest.mark.parametrize(

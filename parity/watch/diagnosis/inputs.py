@@ -5,7 +5,7 @@ import numpy as np
 from parity.watch.diagnosis import rule
 from parity.watch.diagnosis.case import SURE, Case, Floats, above_majority, standard_error
 from parity.watch.diagnosis.rule import Match, Rule
-from parity.watch.pixels.change import UNKNOWN, change, levels_alone
+from parity.watch.pixels.change import change, levels_alone
 
 FEW_LEVELS = 32
 """Highest grey level of a file whose levels were made for another scale than 0 to 255: 1 of masks,
@@ -58,7 +58,7 @@ def test_pixels(case: Case) -> Match | None:
     assert trained_on is not None
     assert seen is not None
     what = change(trained_on, seen)
-    if what is not None and what.startswith(UNKNOWN) and _other_classes(case):
+    if what is not None and not what.known and _other_classes(case):
         what = levels_alone(trained_on, seen)  # images of other classes look otherwise anyhow
     if what is None:
         return None

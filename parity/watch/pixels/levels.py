@@ -1,5 +1,7 @@
 """How grey levels were scaled, moved and inverted, and what people call it (NumPy only)."""
 
+import numpy as np
+
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.look import Look
 
@@ -15,6 +17,11 @@ _FACTORS = {
     1 / 255: ("were scaled twice", "inverted and scaled twice"),
     255.0**2: ("were multiplied by 255 instead of divided", "inverted and multiplied by 255"),
 }
+_DEEP = {
+    65535.0: "are of 16 bits: 0 to 65,535",
+    65280.0: "have their bytes swapped: 0 to 65,280 in steps of 256",
+}
+"""By the highest value of images whose lowest is 0."""
 
 
 def inverts(then: Look, now: Look) -> bool | None:
@@ -24,13 +31,16 @@ def inverts(then: Look, now: Look) -> bool | None:
     return then.depth * now.depth < 0
 
 
-def level_words(then: Look, now: Look, expected: Fingerprint, close: float = CLOSE) -> str | None:
+def level_words(
+    then: Look, now: Look, expected: Fingerprint, seen: Fingerprint, close: float = CLOSE
+) -> str | None:
     """What ``factor * x + offset`` leads from one to the other; None where it is close to x.
 
     Args:
         then: Images as they would be with their grey levels as they were.
         now: As they are.
         expected: Of the images as they should be, for their range.
+        seen: Of the images as they are.
         close: Relative difference of scales, and share of the range, that is no difference.
     """
     factor = now.depth / then.depth
@@ -38,10 +48,17 @@ def level_words(then: Look, now: Look, expected: Fingerprint, close: float = CLO
         factor = abs(factor)
     offset = now.paper - factor * then.paper
     width = expected.maximum - expected.minimum
+    if _one_by_one(seen) and not _one_by_one(expected):
+        inversion = "were inverted and " if factor < 0 else "were "
+        return inversion + "standardised one by one: each image by its own mean and deviation"
     if abs(factor - 1) < close and abs(now.paper - then.paper) < close * width:
         return None
     if abs(factor + 1) < close:
         return INVERTED
+    if seen.minimum == 0 and seen.maximum in _DEEP and width <= 255:
+        words = _DEEP[seen.maximum]
+        if abs(abs(factor) * width / seen.maximum - 1) < close:
+            return words if factor > 0 else f"{words}, and were inverted"
     for known, (same, inverted) in _FACTORS.items():
         if abs(abs(factor) / known - 1) < close:
             return same if factor > 0 else f"were {inverted}"
@@ -56,3 +73,11 @@ def level_words(then: Look, now: Look, expected: Fingerprint, close: float = CLO
         + f"scaled by {abs(factor):.3g}"
         + (f" and moved by {offset:+.3g}" if abs(offset) > close * width else "")
     )
+
+
+def _one_by_one(images: Fingerprint) -> bool:
+    """Whether each image has a mean of 0 and a deviation of 1."""
+    examples = images.examples
+    level = (images.maximum - images.minimum) / 255
+    means, deviations = examples.mean(axis=(1, 2)), examples.std(axis=(1, 2))
+    return bool((np.abs(means) < 2 * level).all() and (np.abs(deviations - 1) < 2 * level).all())

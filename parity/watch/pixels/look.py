@@ -4,6 +4,7 @@ All are taken of ink on paper: each pixel's way from the paper, 0, to full ink, 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,31 +13,61 @@ Floats = NDArray[np.float64]
 
 FAINT = 0.15
 """Ink below which a pixel is paper, and above one less which it is full ink."""
+GREY = 0.03
+"""The same, where the tone of what is in between is measured."""
 INK_QUANTILE = 99.0
 """Of an image's pixels, by which its darkest ink is measured: a tenth to a fifth of MNIST's pixels
 are ink."""
-FEATURES = {
-    "down": ("the ink lies {:+.1f} pixels lower", 0.35),
-    "right": ("the ink lies {:+.1f} pixels further to the right", 0.35),
-    "radius": ("the ink's radius is {:+.2f} pixels larger", 0.25),
-    "aspect": ("the digits' height grows by a factor of e^{:+.2f} against their width", 0.05),
-    "slant": ("the ink leans {:+.2f} more to the left", 0.04),
-    "ink": ("the share of ink is {:+.3f} higher", 0.012),
-    "width": ("strokes are {:+.2f} pixels wider", 0.12),
-    "sharpness": ("edges are {:+.2f} steeper", 0.03),
-    "grey": ("the share of grey among the ink is {:+.2f} higher", 0.05),
-    "core": ("full ink is {:+.2f} darker", 0.03),
-    "noise": ("the paper's grain is {:+.3f} higher", 0.006),
-    "beyond": ("the share of pixels on the far side of the paper is {:+.3f} higher", 0.01),
-    "uneven": ("the paper's level varies by {:+.3f} more", 0.02),
-    "contrast": ("ink stands out by {:+.2f} deviations more", 0.05),
-    "levels": ("the number of grey levels changes by a factor of 2^{:+.1f}", 0.7),
-}
-"""By name: how a difference is told, and what of it is no difference, whatever the images."""
+EITHER = 1.2
+"""Ratio of the two ends' distances from the paper below which either may be the ink."""
+TONES = (0.28, 0.46, 0.68, 0.85, 0.97)
+"""Between which the ink of each image is counted, from `FAINT` on."""
+SHADES = (FAINT, 0.46, 1 - FAINT)
+"""By which each pixel is paper, faint, dark or full ink, beside its neighbours."""
 SOME = 8
 """Images in which grey levels are counted, where their number is not known."""
 MOST_LEVELS = 64
 """From so many grey levels on, it does not matter how many there are."""
+
+
+class Feature(NamedTuple):
+    """One figure.
+
+    Attributes:
+        words: How a difference is told.
+        least: What of it is no difference, whatever the images.
+        kin: Share of the deviation between images by which other writers' mean may differ.
+    """
+
+    words: str
+    least: float
+    kin: float = 0.25
+
+
+FEATURES = {
+    "down": Feature("the ink lies {:+.1f} pixels lower", 0.35),
+    "right": Feature("the ink lies {:+.1f} pixels further to the right", 0.35),
+    "radius": Feature("the ink's radius is {:+.2f} pixels larger", 0.25),
+    "aspect": Feature(
+        "the digits' height grows by a factor of e^{:+.2f} against their width", 0.05
+    ),
+    "slant": Feature("the ink leans {:+.2f} more to the left", 0.05),
+    "ink": Feature("the share of ink is {:+.3f} higher", 0.012),
+    "width": Feature("strokes are {:+.2f} pixels wider", 0.12),
+    "sharpness": Feature("edges are {:+.2f} steeper", 0.02),
+    "grey": Feature("the share of grey among the ink is {:+.2f} higher", 0.05),
+    "tone": Feature("the grey is {:+.2f} darker", 0.013, 0.1),
+    "core": Feature("full ink is {:+.2f} darker", 0.02),
+    "noise": Feature("the paper's grain is {:+.3f} higher", 0.006),
+    "pits": Feature("the ink's grain is {:+.3f} higher", 0.006),
+    "rough": Feature("the share of edges that do not rise evenly is {:+.3f} higher", 0.004),
+    "beyond": Feature("the share of pixels on the far side of the paper is {:+.3f} higher", 0.01),
+    "uneven": Feature("the paper's level varies by {:+.3f} more", 0.02),
+    "contrast": Feature("ink stands out by {:+.2f} deviations more", 0.05),
+    "levels": Feature("the number of grey levels changes by a factor of 2^{:+.1f}", 0.7),
+    "below": Feature("a pixel resembles the one below it by {:+.2f} more", 0.04),
+    "beside": Feature("a pixel resembles the one beside it by {:+.2f} more", 0.04),
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +80,8 @@ class Look:
         contrast: Mean above the paper, in standard deviations.
         ink: Pixels, 0 for paper and 1 for full ink, float64 [N, H, W].
         figures: `FEATURES` of each image, float64 [N, F].
+        tones: Shares of its inked pixels between `TONES`, [N, 6].
+        texture: Shares of its pairs of neighbours by their `SHADES`, [N, 18].
     """
 
     paper: float
@@ -56,33 +89,42 @@ class Look:
     contrast: float
     ink: Floats
     figures: Floats
+    tones: Floats
+    texture: Floats
 
     @classmethod
-    def of(cls, images: Floats, levels: int | None = None) -> "Look":
+    def of(cls, images: Floats, levels: int | None = None, lean: float = 1.0) -> "Look":
         """Measure images float64 [N, H, W].
 
         Args:
             images: Not all of one level.
             levels: Number of their grey levels, where it is known better than by counting.
+            lean: Its sign is that of `depth`, where either end may be the ink.
         """
         edge = np.ones(images.shape[1:], bool)
         edge[1:-1, 1:-1] = False
         papers = np.median(images[:, edge], axis=1)
         paper = float(np.median(papers))
-        high, low = (
+        ends = [
             float(np.median(np.percentile(images, quantile, axis=(1, 2)))) - paper
             for quantile in (INK_QUANTILE, 100 - INK_QUANTILE)
-        )
-        depth = high if high >= -low else low
-        if depth == 0:  # hardly any ink at all
-            high, low = float(images.max()) - paper, float(images.min()) - paper
-            depth = high if high >= -low else low
+        ]
+        if not any(ends):  # hardly any ink at all
+            ends = [float(images.max()) - paper, float(images.min()) - paper]
+        near, far = sorted(map(abs, ends))
+        upper = lean > 0 if far < EITHER * near else abs(ends[0]) == far
+        depth = ends[0] if upper else ends[1]
         ink = (images - paper) / depth
         contrast = float((images.mean() - paper) / images.std())
         if levels is None:
             levels = len(np.unique(np.round(ink[:SOME] * 1e4)))
         uneven = np.abs(papers - paper) / abs(depth)
-        return cls(paper, depth, contrast, ink, _figures(ink, uneven, min(levels, MOST_LEVELS)))
+        figures = _figures(ink, uneven, min(levels, MOST_LEVELS))
+        return cls(paper, depth, contrast, ink, figures, _tones(ink), _texture(ink))
+
+    def mean(self, name: str) -> float:
+        """Of one of the `FEATURES`, over all images."""
+        return float(self.figures[:, list(FEATURES).index(name)].mean())
 
 
 def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
@@ -98,11 +140,9 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
     both = np.einsum("nrc,nr,nc->n", drawn, rows - down[:, None], columns - right[:, None]) / some
     slope = _slope(drawn)
     around = slope.sum(axis=(1, 2))
-    inked, full = ink > FAINT, ink > 0.5
-    grey = inked & (ink < 1 - FAINT)
+    inked = ink > FAINT
     middle = smoothed(ink)
-    paper = np.abs(middle) < FAINT
-    grain = np.where(paper, np.abs(ink - middle), 0.0).sum(axis=(1, 2))
+    grain = np.abs(ink - middle)
     return np.stack(
         [
             down,
@@ -113,16 +153,28 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
             area / (height * width),
             2 * area / np.maximum(around, 1e-9),
             (slope**2).sum(axis=(1, 2)) / np.maximum(around, 1e-9),
-            grey.sum(axis=(1, 2)) / np.maximum(inked.sum(axis=(1, 2)), 1),
-            np.where(full, ink, 0.0).sum(axis=(1, 2)) / np.maximum(full.sum(axis=(1, 2)), 1),
-            grain / np.maximum(paper.sum(axis=(1, 2)), 1),
+            _mean((ink < 1 - FAINT) * 1.0, inked),
+            _mean(ink, (ink > GREY) & (ink < 1 - GREY)),
+            _mean(ink, ink > 0.5),
+            _mean(grain, np.abs(middle) < FAINT),
+            _mean(grain, middle > 0.5),
+            _rough(ink),
             (ink < -FAINT).mean(axis=(1, 2)),
             uneven,
             ink.mean(axis=(1, 2)) / np.maximum(ink.std(axis=(1, 2)), 1e-9),
             np.full(count, np.log2(levels)),
+            _likeness(ink[:, 1:], ink[:, :-1]),
+            _likeness(ink[:, :, 1:], ink[:, :, :-1]),
         ],
         axis=1,
     )
+
+
+def _mean(values: Floats, where: NDArray[np.bool_]) -> Floats:
+    """Of each image, [N]; 0 where there is nothing to take it of."""
+    total = np.where(where, values, 0.0).sum(axis=(1, 2))
+    result: Floats = total / np.maximum(where.sum(axis=(1, 2)), 1)
+    return result
 
 
 def _slope(ink: Floats) -> Floats:
@@ -131,6 +183,50 @@ def _slope(ink: Floats) -> Floats:
     right = ink[:, :-1, 1:] - ink[:, :-1, :-1], ink[:, 1:, 1:] - ink[:, 1:, :-1]
     result: Floats = np.hypot((down[0] + down[1]) / 2, (right[0] + right[1]) / 2)
     return result
+
+
+def _likeness(first: Floats, second: Floats) -> Floats:
+    """Correlation between neighbouring pixels of each image, [N]; 0 where all are alike."""
+    first = first - first.mean(axis=(1, 2), keepdims=True)
+    second = second - second.mean(axis=(1, 2), keepdims=True)
+    both = np.sqrt((first**2).sum(axis=(1, 2)) * (second**2).sum(axis=(1, 2)))
+    result: Floats = (first * second).sum(axis=(1, 2)) / np.maximum(both, 1e-9)
+    return result
+
+
+def _rough(ink: Floats) -> Floats:
+    """Share of the edges, two pixels from paper to full ink, whose nearer one is darker, [N]."""
+    rough, edges = np.zeros(len(ink)), np.zeros(len(ink))
+    for images in (ink, ink.transpose(0, 2, 1)):
+        for seen in (images, images[:, :, ::-1]):
+            edge = (seen[:, :, :-3] < FAINT) & (seen[:, :, 3:] > 1 - FAINT)
+            rough += (edge & (seen[:, :, 1:-2] > seen[:, :, 2:-1] + 0.05)).sum(axis=(1, 2))
+            edges += edge.sum(axis=(1, 2))
+    result: Floats = rough / np.maximum(edges, 1)
+    return result
+
+
+def _tones(ink: Floats) -> Floats:
+    above = [(ink > tone).sum(axis=(1, 2)) for tone in (FAINT, *TONES)]
+    counts = np.stack([*above, np.zeros_like(above[0])], axis=1).astype(np.float64)
+    result: Floats = -np.diff(counts, axis=1) / np.maximum(counts[:, :1], 1)
+    return result
+
+
+def _texture(ink: Floats) -> Floats:
+    """Co-occurrences (Haralick 1973) of a pixel and the one below it, and the one beside it.
+
+    Whichever of the two is the darker; but for paper beside paper.
+    """
+    shade = np.searchsorted(SHADES, ink.ravel()).reshape(ink.shape)
+    count, kinds = len(ink), [4, 5, 8, 9, 10, 12, 13, 14, 15]
+    result = []
+    for first, second in ((shade[:, 1:], shade[:, :-1]), (shade[:, :, 1:], shade[:, :, :-1])):
+        pair = 4 * np.maximum(first, second) + np.minimum(first, second)
+        each = pair.reshape(count, -1) + 16 * np.arange(count)[:, None]
+        found = np.bincount(each.ravel(), minlength=16 * count).reshape(count, 16)[:, kinds]
+        result.append(found / np.maximum(found.sum(axis=1, keepdims=True), 1))
+    return np.concatenate(result, axis=1)
 
 
 def neighbours(images: Floats) -> list[Floats]:

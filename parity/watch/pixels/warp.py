@@ -24,14 +24,25 @@ def moved(ink: Floats, down: float, right: float) -> Floats:
     return sampled(ink, rows - round(down), columns - round(right))
 
 
-def resized(ink: Floats, high: float, wide: float) -> Floats:
-    """So many times as high and as wide around the middle; averaged where it shrinks."""
+def resized(ink: Floats, high: float, wide: float, *, area: bool = False) -> Floats:
+    """So many times as high and as wide around the middle.
+
+    Args:
+        ink: [N, H, W].
+        high: Factor of the height.
+        wide: Factor of the width.
+        area: Each pixel is the mean of what it covers, with hard edges; otherwise interpolated
+            linearly, and averaged by a triangle where it shrinks.
+    """
 
     def weights(size: int, factor: float) -> Floats:
         centre = (size - 1) / 2
         places = (np.arange(size) - centre) / factor + centre
-        reach = max(1.0, 1 / factor)
-        shares = np.maximum(0.0, 1 - np.abs(places[:, None] - np.arange(size)) / reach)
+        distance = np.abs(places[:, None] - np.arange(size))
+        if area:
+            shares = ((1 / factor + 1) / 2 - distance).clip(0, min(1.0, 1 / factor))
+        else:
+            shares = np.maximum(0.0, 1 - distance / max(1.0, 1 / factor))
         inside = (places > -1) & (places < size)
         total = np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
         result: Floats = shares / total * inside[:, None]

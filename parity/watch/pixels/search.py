@@ -1,0 +1,105 @@
+"""The fewest steps after which images look like those that are seen (NumPy only)."""
+
+from dataclasses import dataclass
+
+from parity.watch.pixels.likeness import turned
+from parity.watch.pixels.look import Look
+from parity.watch.pixels.transforms import steps
+from parity.watch.pixels.trial import ALIKE, FITS, ORDER, STRICT, Trial
+from parity.watch.pixels.turns import Step
+
+DEEPEST = 2
+"""Steps at most that are put together, beside a turn."""
+BEAM = 4
+"""Explanations that are kept from one number of steps to the next."""
+FINAL = 8
+"""Of each number of steps, those that are held against all examples."""
+SHORTLIST = 4
+"""Steps of a kind that are tried together with others."""
+CLEARLY = 1.5
+"""Ratio of the costs by which an explanation must be better than one of another kind."""
+MEASURED = ("size", "place", "cover", "order")
+"""Kinds of steps that are measured anew each time."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best explanation.
+
+    Attributes:
+        trial: What it is.
+        explains: Whether it explains what is seen, and nothing else does as well.
+        rival: What else does, in words.
+    """
+
+    trial: Trial
+    explains: bool
+    rival: tuple[str, ...] = ()
+
+
+def search(start: Trial, then: Look, now: Look) -> Found:
+    """Explain what is seen: upright first, then turned, if there is a turn that surely helps.
+
+    Steps that leave the images turned are none. Of as many steps, a turn has evidence of its own.
+
+    Args:
+        start: What is certain already.
+        then: The images as they were.
+        now: As they are.
+    """
+    upright = _search(start, then, now)
+    turn = turned(then, now)
+    if turn is None:
+        return upright
+    other = _search(Trial.of(then, now, *start.taken, turn, every=True), then, now)
+    if turned(upright.trial.look, now) is not None:
+        return other
+    return min(upright, other, key=lambda f: (not f.explains, len(f.trial.taken), f is upright))
+
+
+def _search(start: Trial, then: Look, now: Look) -> Found:
+    """One step more at a time; after the first, only those of each kind that did best alone."""
+    sure = len(start.taken)
+    if start.worst < (ALIKE if sure == 0 else FITS):
+        return Found(start, explains=True)
+    best, beam = start, [start]
+    worth: set[Step] | None = None
+    for depth in range(DEEPEST):
+        tried = [
+            Trial.of(then, now, *trial.taken, step)
+            for trial in beam
+            for step in steps(trial.look, now)
+            if step.kind not in trial.kinds
+            and (worth is None or step in worth or step.kind in MEASURED)
+        ]
+        tried.sort(key=lambda trial: trial.cost)
+        if worth is None:
+            worth = _best_of_each_kind(tried, start)
+        final = [Trial.of(then, now, *trial.taken, every=True) for trial in tried[:FINAL]]
+        final.sort(key=lambda trial: trial.cost)
+        limit = FITS if depth == 0 else STRICT
+        fits = [trial for trial in final if trial.worst < limit]
+        if fits:
+            rival = _rival(fits)
+            return Found(fits[0], explains=not rival, rival=rival)
+        if min(trial.worst for trial in final) < ALIKE:
+            return Found(final[0], explains=False)  # hardly enough, and too little left for more
+        beam = sorted([*final, *beam], key=lambda trial: trial.cost)[:BEAM]
+        best = beam[0]
+    return Found(best, explains=False)
+
+
+def _best_of_each_kind(tried: list[Trial], start: Trial) -> set[Step]:
+    alone = [next(step for step in trial.taken if step not in start.taken) for trial in tried]
+    return {
+        step for kind in ORDER for step in [step for step in alone if step.kind == kind][:SHORTLIST]
+    }
+
+
+def _rival(fits: list[Trial]) -> tuple[str, ...]:
+    """What else explains it about as well; empty where nothing does."""
+    names = [{words.partition(":")[0].partition(" by ")[0] for words in t.words} for t in fits]
+    for other, name in zip(fits[1:], names[1:], strict=True):
+        if other.cost < CLEARLY * fits[0].cost and name != names[0]:
+            return other.words
+    return ()

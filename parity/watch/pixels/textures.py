@@ -1,0 +1,124 @@
+"""What people do to strokes and grain: pens, blur, noise, edges (NumPy only)."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from parity.watch.pixels.look import Floats, neighbours, smoothed
+from parity.watch.pixels.turns import Step
+from parity.watch.pixels.warp import blurred, thicker, thinner
+
+
+def _half(change: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+    return lambda ink: (ink + change(ink)) / 2
+
+
+def _square(of: Callable[..., Floats]) -> Callable[[Floats], Floats]:
+    return lambda ink: of(neighbours(ink), axis=0)
+
+
+def _twice(change: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+    return lambda ink: change(change(ink))
+
+
+_THICKER, _THINNER = "show thicker strokes", "show thinner strokes"
+PENS = (
+    Step("pen", _THICKER, _half(thicker)),
+    Step("pen", _THICKER, thicker),
+    Step("pen", _THICKER, _square(np.max)),
+    Step("pen", _THICKER, _twice(thicker)),
+    Step("pen", _THICKER, _twice(_square(np.max))),
+    Step("pen", _THINNER, _half(thinner)),
+    Step("pen", _THINNER, thinner),
+    Step("pen", _THINNER, _square(np.min)),
+    Step("pen", _THINNER, _half(_square(np.min))),
+)
+
+
+def _coarse(block: int) -> Callable[[Floats], Floats]:
+    """Blocks of so many pixels to a side get their mean; an incomplete block stays as it is."""
+
+    def average(ink: Floats) -> Floats:
+        count, height, width = ink.shape
+        rows, columns = height // block, width // block
+        whole = ink[:, : rows * block, : columns * block]
+        mean = whole.reshape(count, rows, block, columns, block).mean(axis=(2, 4))
+        result = ink.copy()
+        result[:, : rows * block, : columns * block] = mean.repeat(block, 1).repeat(block, 2)
+        return result
+
+    return average
+
+
+def _noisy(deviation: float, *, clipped: bool) -> Callable[[Floats], Floats]:
+    def add(ink: Floats) -> Floats:
+        noise = np.random.default_rng(0).normal(0, deviation, ink.shape)
+        return (ink + noise).clip(0, 1) if clipped else ink + noise
+
+    return add
+
+
+def _specks(share: float) -> Callable[[Floats], Floats]:
+    def add(ink: Floats) -> Floats:
+        chance = np.random.default_rng(0).random(ink.shape)
+        return np.where(chance < share / 2, 1.0, np.where(chance > 1 - share / 2, 0.0, ink))
+
+    return add
+
+
+def _sharpened(amount: float) -> Callable[[Floats], Floats]:
+    """Unsharp mask: what a blur takes away, added."""
+    return lambda ink: (ink + amount * (ink - blurred(ink, 1.0))).clip(0, 1)
+
+
+def _sobel(ink: Floats) -> Floats:
+    """Length of the gradient, as of Sobel's filter, cut off at full ink."""
+    padded = np.pad(ink, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    across = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
+    along = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
+    slopes = across[:, :, 2:] - across[:, :, :-2], along[:, 2:] - along[:, :-2]
+    result: Floats = (np.hypot(*slopes) / 4).clip(0, 1)
+    return result
+
+
+def _laplace(ink: Floats) -> Floats:
+    """Second differences, without their sign."""
+    nine = neighbours(ink)
+    result: Floats = np.abs(nine[1] + nine[3] + nine[5] + nine[7] - 4 * ink).clip(0, 1)
+    return result
+
+
+def _outline(ink: Floats) -> Floats:
+    return ink - thinner(ink)
+
+
+def _neighbour(ink: Floats) -> Floats:
+    """Of each image, another one."""
+    return np.roll(ink, 1 + len(ink) // 3, axis=0)
+
+
+TEXTURES = (
+    *(Step("blur", "are coarse: blocks of one level", _coarse(k)) for k in (2, 4)),
+    *(
+        Step("blur", "were blurred", partial(blurred, deviation=d))
+        for d in (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
+    ),
+    *(
+        Step("noise", "were made noisy", _noisy(d, clipped=clipped))
+        for d in (0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6)
+        for clipped in (False, True)
+    ),
+    Step("blur", "were smoothed by a median", smoothed),
+    *(Step("blur", "were sharpened", _sharpened(a)) for a in (0.75, 1.5, 3.0)),
+    *(
+        Step("blur", "show only the edges of the strokes", edges)
+        for edges in (_sobel, _laplace, _outline)
+    ),
+    Step("mix", "show two images in one, averaged", lambda ink: (ink + _neighbour(ink)) / 2),
+    Step("mix", "show two images in one", lambda ink: np.maximum(ink, _neighbour(ink))),
+    *(
+        Step("noise", "were speckled", _specks(d))
+        for d in (0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2)
+    ),
+)
