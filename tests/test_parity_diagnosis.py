@@ -63,6 +63,8 @@ FREQUENCIES_OF_1 = FREQUENCIES + 0.02 * np.eye(10)[1]
 SHUFFLED_LABELS = np.random.default_rng(8).permutation(LABELS)
 SOFTMAX = np.exp(GOOD) / np.exp(GOOD).sum(axis=1, keepdims=True)
 SIGMOID = 1 / (1 + np.exp(-GOOD))
+TWICE = np.exp(SOFTMAX) / np.exp(SOFTMAX).sum(axis=1, keepdims=True)
+"""The softmax of a softmax."""
 
 
 SCALED_TWICE, AS_INTENDED = Fingerprint.of(EXPECTED / 255), Fingerprint.of(EXPECTED)
@@ -346,6 +348,27 @@ ROWS = {
         "the softmax was taken over the images of a batch",
         "each column adds up to 8, once for each of 8 batches",
         Case(SOFTMAX, LABELS),
+    ),
+    "softmax of a softmax": Row(
+        "doubled",
+        Case(TWICE, LABELS),
+        "softmax is applied twice to the answers",
+        "96.1% are right, with a mean confidence of 2",
+        Case(SOFTMAX, LABELS),
+    ),
+    "softmax of a softmax, as logarithms": Row(
+        "doubled",
+        Case(np.log(TWICE), LABELS),
+        "softmax is applied twice to the answers",
+        "undone once, every row is again between 0 and 1, with one of 9",
+        Case(0.1 * GOOD, LABELS),  # merely unsure
+    ),
+    "distances": Row(
+        "negated",
+        Case(-GOOD, LABELS),
+        "the smallest score names the class: the scores' sign is wrong",
+        "right by the largest score, 96.1% by the smallest",
+        Case(-renamed(c4=9, c9=4)[:, ::-1], LABELS),
     ),
     "ReLU": Row(
         "rectified",
@@ -868,8 +891,9 @@ def test_the_page_on_diagnosis_lists_every_cause_with_its_evidence() -> None:
     said = {rule.name: rule for rule in RULES}
     listed = {row[0]: row[1:] for row in rows if row[0] in said}
     assert list(listed) == list(said)
-    for name, (evidence, when) in listed.items():
+    for name, (evidence, when, without) in listed.items():
         rule = said[name]
+        assert without
         assert evidence == (", ".join(item.name for item in rule.needs) or "the answers alone")
         expected = "always" if rule.also_of_sound_models else "wrong"
         assert when == ("training" if rule.of_training else expected)

@@ -131,8 +131,8 @@ def _of_two(given: Given) -> Given:
     if given.called == "predictions":
         return given
     raise ValueError(
-        f"a single one of {given.called} an image, such as {known[0]:.6g}: of which class? "
-        "expected [N, C] of at least 2 classes, or labels 0 and 1 beside those of class 1"
+        f"{given.called} of shape {outputs.shape}, one an image, such as {known[0]:.6g}: of which "
+        "class? expected [N, C] of at least 2 classes, or labels 0 and 1 beside those of class 1"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.watch.diagnosis import answers, inputs, learning, order
+from parity.watch.diagnosis import answers, inputs, learning, order, scores
 from parity.watch.diagnosis.case import Case, Finding
 from parity.watch.diagnosis.rule import EVIDENCE, Rule
 
@@ -18,6 +18,7 @@ RULES: tuple[Rule, ...] = (
     *inputs.RULES,
     *learning.RULES,
     *order.RULES,
+    *scores.RULES,
     *answers.RULES,
 )
 

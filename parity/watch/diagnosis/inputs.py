@@ -175,7 +175,7 @@ def unrelated_labels(case: Case) -> Match | None:
 
 WHAT_PIXELS_DO = (
     "rate too high", "rate too low", "uphill", "not finite", "dead at start", "dead", "frozen",
-    "unrelated labels", "class frequencies", "untrained", "sorted training",
+    "unrelated labels", "class frequencies", "untrained", "sorted training", "negated",
 )  # fmt: skip
 """All of it follows from pixels that are too large, too small, or blank."""
 
@@ -201,7 +201,7 @@ RULES = (
         (rule.FED, rule.SEEN),
         test_pixels,
         "Preprocess the images as in training: save the preprocessing with the model",
-        explains=("not finite", "class frequencies", "untrained"),
+        explains=("not finite", "class frequencies", "untrained", "negated"),
         also_of_sound_models=True,
     ),
     Rule(

@@ -226,7 +226,7 @@ RULES = (
         (rule.RATE, rule.COURSE, rule.INTENDED, rule.FED),
         uphill,
         "Minimise the loss: check for a minus sign, and for gradients added to the weights",
-        explains=("not finite", "dead", "class frequencies", "unrelated labels"),
+        explains=("not finite", "dead", "class frequencies", "unrelated labels", "negated"),
         of_training=True,
     ),
     Rule(

@@ -1,0 +1,154 @@
+"""Causes in the last layer: what was done to the scores, or left out."""
+
+import numpy as np
+
+from parity.watch.diagnosis import rule
+from parity.watch.diagnosis.case import SURE, Case, above_majority, log_softmax
+from parity.watch.diagnosis.rule import Match, Rule
+
+
+def squashed(case: Case) -> Match | None:
+    """Outputs of a softmax or sigmoid, trained by a loss that took them for logits.
+
+    Such a loss cannot fall below that of outputs that are 1 for the right class and 0 for the
+    others, log(1 + (C - 1) / e), nor, on average, below log C where the answer is wrong.
+    """
+    low, high = float(case.logits.min()), float(case.logits.max())
+    loss, accuracy = case.symptoms.train_loss, case.symptoms.train_accuracy
+    assert case.labels is not None
+    assert loss is not None
+    assert accuracy is not None
+    if not case.finite or low < -1e-6 or high > 1 + 1e-6 or high - low < 0.5:
+        return None
+    floor = np.log(1 + (case.classes - 1) / np.e)
+    least = floor * accuracy + np.log(case.classes) * (1 - accuracy)
+    rows = np.arange(len(case.labels))
+    as_logits = -log_softmax(case.logits.astype(np.float64))[rows, case.labels].mean()
+    total = case.logits.sum(axis=1, keepdims=True, dtype=np.float64).clip(1e-30)
+    share = (case.logits / total)[rows, case.labels].clip(1e-30)
+    as_they_are = -np.log(share).mean()
+    chance = SURE * float(np.log(share).std()) / np.sqrt(len(share))
+    nearer = loss > (as_logits + as_they_are) / 2 and loss - as_they_are > 0.3 + chance
+    if not nearer or loss < least - 0.05:
+        return None
+    name = "softmax" if case.are_probabilities else "sigmoid"
+    return Match(
+        f"{name} is applied twice: once in the network, once in the loss",
+        f"the logits lie between {low:.3g} and {high:.3g}"
+        + (" and each row adds up to 1" if name == "softmax" else "")
+        + f", and the training loss of {loss:.3g} is that of taking them for logits "
+        f"({as_logits:.3g}), not that of probabilities ({as_they_are:.3g})",
+    )
+
+
+def softmax_over_batch(case: Case) -> Match | None:
+    """Columns that add up to 1 where rows should."""
+    logits = case.logits.astype(np.float64)
+    if not case.finite or logits.min() < 0 or case.are_probabilities or len(logits) < 2:
+        return None
+    sums = logits.sum(axis=0)
+    batches = max(1, round(float(sums.mean())))
+    if np.abs(sums - batches).max() > 1e-3 * batches or np.ptp(logits) == 0:
+        return None
+    rows = logits.sum(axis=1)
+    return Match(
+        "the softmax was taken over the images of a batch instead of over the classes",
+        f"each column adds up to {batches}"
+        + (f", once for each of {batches:,} batches" if batches > 1 else "")
+        + f", and the rows to {rows.min():.2g} to {rows.max():.2g} instead of 1",
+    )
+
+
+def rectified(case: Case) -> Match | None:
+    """Logits that have been through a ReLU."""
+    zeros = float((case.logits == 0).mean())
+    if not case.finite or case.logits.min() < 0 or zeros < 0.02:
+        return None
+    totals = case.logits.sum(axis=1, dtype=np.float64)
+    if np.ptp(totals) < 1e-3 * totals.max():
+        return None  # shares or votes, which add up to the same for each image
+    return Match(
+        "ReLU is applied to the logits", f"none is negative, and {zeros:.1%} of them are exactly 0"
+    )
+
+
+def doubled(case: Case) -> Match | None:
+    """Softmax of a softmax: undone once, the answers are probabilities of a network that is sure.
+
+    For q that adds up to 1, log softmax(q) is q less a number that is the same for all classes.
+    """
+    assert case.accuracy is not None
+    if not case.finite or case.classes < 3:
+        return None
+    logarithms = case.log_probabilities
+    if not case.are_probabilities and np.abs(np.exp(case.logits).sum(axis=1) - 1).max() > 0.05:
+        return None  # logits
+    undone = logarithms + ((1 - logarithms.sum(axis=1)) / case.classes)[:, None]
+    confidence = float(np.exp(logarithms).max(axis=1).mean())
+    sure = undone.max(axis=1)
+    if undone.min() < -0.01 or np.median(sure) < 0.9 or case.accuracy - confidence < 0.3:
+        return None
+    return Match(
+        "softmax is applied twice to the answers",
+        f"{case.accuracy:.1%} are right, with a mean confidence of {confidence:.0%}; undone once, "
+        f"every row is again between 0 and 1, with one of {sure.mean():.0%}",
+    )
+
+
+def negated(case: Case) -> Match | None:
+    """Right by the smallest score: of distances, and where a network sees ink as paper."""
+    assert case.labels is not None
+    assert case.accuracy is not None
+    assert case.label_shares is not None
+    if not case.finite or case.classes < 3:
+        return None
+    smallest = float((case.logits.argmin(axis=1) == case.labels).mean())
+    half_way = above_majority(case.label_shares, 0.5)
+    if smallest < half_way or case.accuracy > 1 / case.classes or len(case.labels) < 20:
+        return None
+    return Match(
+        "the smallest score names the class: the scores' sign is wrong, or the pixels are inverted",
+        f"{case.accuracy:.1%} are right by the largest score, {smallest:.1%} by the smallest",
+    )
+
+
+RULES = (
+    Rule(
+        "squashed",
+        (rule.SCORES, rule.LABELS, rule.TRAINING_LOSS),
+        squashed,
+        "Leave the last layer without an activation, or tell the loss that it gets probabilities",
+        also_of_sound_models=True,
+    ),
+    Rule(
+        "softmax over the batch",
+        (rule.SCORES,),
+        softmax_over_batch,
+        "Take the softmax over the last axis: dim=1 in torch, axis=-1 in Keras and NumPy",
+        explains=("untrained", "class frequencies", "rectified"),
+        also_of_sound_models=True,
+    ),
+    Rule(
+        "rectified",
+        (rule.SCORES,),
+        rectified,
+        "Leave the last layer without an activation",
+        also_of_sound_models=True,
+    ),
+    Rule(
+        "doubled",
+        (rule.SCORES, rule.LABELS),
+        doubled,
+        "Take the softmax once: not behind a model that ends in one",
+        also_of_sound_models=True,
+    ),
+    Rule(
+        "negated",
+        (rule.SCORES, rule.LABELS),
+        negated,
+        "Turn the sign of what is smallest for the right class, such as distances, energies or "
+        "negative logarithms; if these are logits, look at the ink and paper of the images "
+        "(--images), and at the sign of the loss",
+        explains=("untrained",),
+    ),
+)
