@@ -3,7 +3,7 @@
 import sys
 import traceback
 
-from parity.commands import audit, compare, convert, diagnose, faults, ladder, run, transfer
+from parity.commands import audit, compare, convert, diagnose, faults, ladder, record, run, transfer
 from parity.commands.parser import COULD_NOT_COMPARE, OneSentenceParser
 from parity.commands.terminal import flush
 from parity.errors import ParityError
@@ -16,6 +16,7 @@ COMMANDS = {
     "diagnose": diagnose,
     "faults": faults,
     "ladder": ladder,
+    "record": record,
     "convert": convert,
     "transfer": transfer,
     "audit": audit,

@@ -6,14 +6,16 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from jsonargparse import Namespace
 
 from parity.commands.parser import OneSentenceParser
 from parity.commands.terminal import Terminal
+from parity.ladder.bundle import BundleError, Replay
 from parity.ladder.climb import Climb, Plan
+from parity.ladder.climber import Climber
 from parity.ladder.rung import Rung
 from parity.provenance import versions_of
 from parity.report.ladder import document, show_rung, summary
@@ -25,13 +27,18 @@ from parity.sides.remote import Remote
 from parity.sides.runner import SOFTWARE, export_data
 
 HELP = "train in lock step: where do they part?"
+Sides = tuple[Climber, Climber, Climber | None]
 RECORD, PICTURE = "ladder.json", "ladder.png"
 
 
 def parser() -> OneSentenceParser:
     """The flags."""
     flags = OneSentenceParser(description="Climb in lock step; where do the two sides part?")
+    flags.add_argument(
+        "sides", nargs="*", type=str, metavar="SIDE", help="A and B: MODULE:FUNCTION, or bundles."
+    )
     flags.add_recipe_arguments()
+    flags.add_argument("--map", nargs="*", type=str, default=[], help="Layers, as dense_1=dense_2.")
     flags.add_argument("--precision", type=Precision, default="float64", help="Of the arithmetic.")
     flags.add_argument("--keep-going", action="store_true", help="Past the first broken rung.")
     flags.add_argument("--a", default=ENTRIES["lightning"], help="Side A, MODULE:FUNCTION.")
@@ -51,14 +58,24 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
 
     recipe = parser.recipe(flags)
     console = Terminal()
-    data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
+    if flags.sides and len(flags.sides) != 2:
+        parser.error(f"{len(flags.sides)} sides; expected two, as A.zip B.zip or M:F M:F")
+    flags.a, flags.b = flags.sides or (flags.a, flags.b)
+    told = _told(flags, parser)
+    bundles = flags.a.endswith(".zip") and flags.b.endswith(".zip")
+    data = Path() if bundles else data_of(flags, flags.out / "data")
     if recipe.dropout or recipe.augmentation:
         console.print("dropout and augmentation draw at random: in lock step they are off")
         recipe = dataclasses.replace(recipe, dropout=0.0, augmentation={})
     names = _names(flags.a, flags.b)
     rungs: list[Rung] = []
-    plan = Plan(data, recipe.batch_size, flags.precision)
-    with started(recipe, flags.a, flags.b, names, plan) as sides, console.status("") as status:
+    plan = Plan(data, recipe.batch_size, flags.precision, told=told)
+    if bundles:
+        opening, names, plan = replayed(Path(flags.a), Path(flags.b), plan)
+    else:
+        opening = started(recipe, flags.a, flags.b, names, plan)
+    flags.out.mkdir(parents=True, exist_ok=True)
+    with opening as sides, console.status("") as status:
         for rung in Climb(*sides, plan, status.update).rungs():
             rungs.append(rung)
             show_rung(rung, console)
@@ -70,9 +87,9 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     about = {
         "command": shlex.join(["python", "-m", "parity", *sys.argv[1:]]),
         "precision": flags.precision,
-        "data": data.stem,
+        "data": data.stem or "of the bundles",
         "recipe": recipe.training(),
-        "versions": versions_of(*SOFTWARE),
+        "versions": versions_of(*([] if bundles else SOFTWARE)),
     }
     record = json.dumps(document(rungs, names, about), indent=2, allow_nan=False) + "\n"
     with written_whole(flags.out / RECORD) as path:
@@ -83,10 +100,48 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     return int(not all(rung.passed for rung in rungs))
 
 
+def data_of(flags: Namespace, folder: Path) -> Path:
+    """The ``.npz`` that is named, or one that is written into `folder`.
+
+    Raises:
+        SideFailedError: the data cannot be had.
+    """
+    named = Path(flags["data.source"])
+    if named.suffix == ".npz" and named.is_file():
+        return named
+    return export_data(folder, flags["data.source"], flags["data.root"])
+
+
+def _told(flags: Namespace, parser: OneSentenceParser) -> dict[str, str]:
+    """Layers of A and of B that are one."""
+    pairs = [text.partition("=") for text in flags.map]
+    if odd := ["".join(pair) for pair in pairs if not all(pair)]:
+        parser.error(f"--map {odd[0]}; expected layers of A and of B, as dense_1=dense_2")
+    return {a: b for a, _, b in pairs}
+
+
+def replayed(
+    a: Path, b: Path, plan: Plan
+) -> tuple[AbstractContextManager[Sides], tuple[str, str], Plan]:
+    """Two bundles as sides, their names, and what they climbed.
+
+    Raises:
+        BundleError: they were not recorded beside each other.
+    """
+    first, second = Replay(a), Replay(b)
+    if first.about["beside"] == second.about["beside"]:
+        raise BundleError(
+            f"{a} and {b} were not recorded beside each other: record the second with --beside {a}"
+        )
+    # The one that was recorded alone comes second: the weights that both got are near its own.
+    if second.about["beside"]:
+        first, second = second, first
+    plan = dataclasses.replace(plan, batch_size=int(first.about["batch_size"]))
+    return nullcontext((first, second, None)), (first.name, second.name), plan
+
+
 @contextmanager
-def started(
-    recipe: Recipe, a: str, b: str, names: tuple[str, str], plan: Plan
-) -> Iterator[tuple[Remote, Remote, Remote | None]]:
+def started(recipe: Recipe, a: str, b: str, names: tuple[str, str], plan: Plan) -> Iterator[Sides]:
     """Processes of the entry points `a`, `b` and, in float32, of `b` once more.
 
     Each is given the recipe as the command line of our Lightning side (`a`) or Keras side (`b`).

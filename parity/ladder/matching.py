@@ -9,7 +9,7 @@ from parity.arrays import Array, Table
 from parity.ladder import outputs
 from parity.ladder.aligned import Aligned
 from parity.ladder.climber import Climber, NotRecordedError
-from parity.match.by_data import ANSWER, Ask, search, unlike
+from parity.match.by_data import ANSWER, search, unlike
 from parity.match.layer import Layer, layers_of
 from parity.match.pairs import Pair, in_order, pairs
 from parity.readings.rounding import magnitude, worst
@@ -53,22 +53,29 @@ def matched(
     straight = _told(*layers, own[0], told) if told else in_order(*layers, own[0])
     if straight is not None and not all(pair.exact() for pair in straight):
         straight = None
-    found = by_outputs(a, b, own, images, None if told else straight)
-    if told and straight is not None:
-        return Match(Aligned(a, straight), True, "layers were matched as --map says")
-    if found is not None:
+    if told:
+        side = a if straight is None else Aligned(a, straight)
+        said = "the layers that --map names are not there, or of other kinds or shapes: " + _both(
+            *layers
+        )
+        as_told = "layers were matched as --map says"
+        return Match(side, straight is not None, said if straight is None else as_told)
+    by_shape = "layers were matched by order, kind and shape"
+    try:
+        found = by_outputs(a, b, own, images, straight)
+    except NotRecordedError:
+        found = straight  # what only repeats itself cannot be asked
+    else:
+        by_shape += "" if found is straight else "; with the same weights they give something else"
+    if found is not None and found is not straight:
         names = ", ".join(f"{p.a.name} = {p.b.name}" for p in found if p.a.name != p.b.name)
-        said = f": {names}" if names else ""
-        return Match(Aligned(a, found), True, f"layers were matched by what they give{said}")
+        return Match(Aligned(a, found), True, f"layers were matched by what they give: {names}")
     if straight is not None:
-        tried = "layers were matched by order, kind and shape; with the same weights they differ"
-        return Match(Aligned(a, straight), True, tried)
+        return Match(Aligned(a, straight), True, by_shape)
     return Match(
         a, False,
-        "tried were the layers' order, kinds, shapes and outputs: A has "
-        f"{', '.join(layer.described() for layer in layers[0])}; B has "
-        f"{', '.join(layer.described() for layer in layers[1])}; --map A=B says which layer is "
-        "which",
+        f"tried were the layers' order, kinds, shapes and outputs: {_both(*layers)}; --map A=B "
+        "says which layer is which",
     )  # fmt: skip
 
 
@@ -84,7 +91,10 @@ def rematched(
     shapes = [tuple(layer.shapes.items()) for layer in layers]
     alike = len(set(shapes)) < len(shapes)
     faithful = all(worst(values, held[1][name]) == 0 for name, values in held[0].items())
-    found = by_outputs(a, b, own, images) if alike and faithful else None
+    try:
+        found = by_outputs(a, b, own, images) if alike and faithful else None
+    except NotRecordedError:
+        found = None
     moved = [pair for pair in found or [] if pair.a.name != pair.b.name]
     if found is None or not moved:
         return Match(a, True)
@@ -108,27 +118,18 @@ def by_outputs(
         own: Their weights.
         images: A batch.
         likely: What is tried first.
+
+    Raises:
+        NotRecordedError: a side only repeats what it once answered.
     """
     weights = unlike(layers_of(own[0]), layers_of(own[1]), own[0])
-    try:
-        a.ask("set_weights", weights)
-        seen = _with_answer(a.ask("forward", {"images": images}, training=False))
-    except NotRecordedError:
-        return None
+    a.ask("set_weights", weights)
+    seen = _with_answer(a.ask("forward", {"images": images}, training=False))
 
     def ask(table: Table) -> Table:
         b.ask("set_weights", own[1] | table)
         return _with_answer(b.ask("forward", {"images": images}, training=False))
 
-    try:
-        return _tried(own, weights, seen, ask, likely)
-    except NotRecordedError:
-        return None
-
-
-def _tried(
-    own: tuple[Table, Table], weights: Table, seen: Table, ask: Ask, likely: list[Pair] | None
-) -> list[Pair] | None:
     if likely is not None:
         given: Table = {}
         for pair in likely:
@@ -152,7 +153,9 @@ def _told(
 ) -> list[Pair] | None:
     """The pairs that the caller tells; the rest in order."""
     names = {layer.name: layer for layer in b}
-    fixed = {layer.name: names[told[layer.name]] for layer in a if told.get(layer.name) in names}
+    if not set(told) <= {layer.name for layer in a} or not set(told.values()) <= set(names):
+        return None
+    fixed = {layer.name: names[told[layer.name]] for layer in a if layer.name in told}
     rest_a = [layer for layer in a if layer.name not in fixed]
     rest_b = [layer for layer in b if layer.name not in {other.name for other in fixed.values()}]
     others = in_order(rest_a, rest_b, weights)
@@ -161,6 +164,12 @@ def _told(
         return None
     found = {pair.a.name: pair for pair in (*others, *(way[0] for way in ways))}
     return [found[layer.name] for layer in a]
+
+
+def _both(a: list[Layer], b: list[Layer]) -> str:
+    """All layers, in words."""
+    said = (", ".join(layer.described() for layer in layers) for layers in (a, b))
+    return "A has {}; B has {}".format(*said)
 
 
 def _with_answer(given: Table) -> Table:
