@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from parity.keras.first_step import FirstStep
 from parity.keras.look import Subject
 from parity.keras.probe import probe_of
 from parity.watch.alarm import Reaction
@@ -33,7 +34,9 @@ class CollapseGuard(keras.callbacks.Callback):
         preprocessing: What it is meant to be, as in a run record.
         reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
-        guard: Decides instead of one for `reaction` and `run_dir`.
+        guard: Decides instead of one for `reaction` and `run_dir`; then nothing is checked before
+            the first step.
+        trials: Whether remedies of what looks wrong are tried on a copy, for ten seconds at most.
     """
 
     def __init__(
@@ -46,10 +49,14 @@ class CollapseGuard(keras.callbacks.Callback):
         reaction: Reaction = "stop",
         run_dir: Path | None = None,
         guard: Guard | None = None,
+        trials: bool = True,
     ) -> None:
         super().__init__()
         self.guard = guard or Guard(run_dir, reaction, go_on='CollapseGuard(..., reaction="warn")')
         self.preprocessing = preprocessing
+        self.first = FirstStep(x, y, trials) if guard is None else None
+        if self.first is not None:
+            self.guard.alarm.prove = self.first.proved
         self.trained = probe_of(x, y, EPOCH_PROBE)
         self.probe = self.trained if validation is None else probe_of(*validation, EPOCH_PROBE)
         self.subject: Subject | None = None
@@ -65,6 +72,8 @@ class CollapseGuard(keras.callbacks.Callback):
         try:
             subject = Subject(self.model, self.trained, self.probe)
             self.guard.start(**subject.before(), preprocessing=self.preprocessing)
+            if self.first is not None:
+                self.first.check(self.model, self.trained, self._known_batch())
         except Exception as error:  # a model is anyone's code, and must train all the same
             reason = " ".join(str(error).split())[:200]
             _say(f"looks at nothing: the model cannot be asked for these samples ({reason})")
@@ -85,6 +94,8 @@ class CollapseGuard(keras.callbacks.Callback):
         before, self.steps = self.steps, batch + 1
         if self.epoch > 0 or self.subject is None:
             return
+        if self.first is not None:
+            self.first.look(before, self.steps)
         accuracy = self._batch_accuracy(before, logs or {})
         # Several steps may be taken at a time.
         if any(map(self.guard.looks_after, range(before + 1, self.steps + 1))):
@@ -124,6 +135,11 @@ class CollapseGuard(keras.callbacks.Callback):
             return None
         samples = self._batch_size(steps)
         return mean + before * (mean - last) if samples >= ENOUGH else None
+
+    def _known_batch(self) -> int | None:
+        """Samples of a batch where one makes a step; else only the data may say."""
+        count = 0 if self.trained is None or self.trained.targets is None else self.trained.targets
+        return 1 if len(np.atleast_1d(count)) == self.params.get("steps") else None
 
     def _batch_size(self, steps: int) -> float:
         """Samples of a step, of `steps` an epoch; 0 where that is not known."""

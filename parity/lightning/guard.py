@@ -6,8 +6,11 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from parity.lightning.samples import samples_of_batch
+from parity.torch.first_step import FirstStep
 from parity.torch.kinds import learns
 from parity.torch.layouts import Array, as_array
 from parity.torch.watcher import Watcher
@@ -29,9 +32,13 @@ class CollapseGuard(Callback):
     Args:
         reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
+        trials: Whether remedies of what looks wrong are tried on a copy, for ten seconds at most.
     """
 
-    def __init__(self, reaction: Reaction = "stop", run_dir: Path | None = None) -> None:
+    def __init__(
+        self, reaction: Reaction = "stop", run_dir: Path | None = None, *, trials: bool = True
+    ) -> None:
+        self.trials = trials
         self.guard = Guard(run_dir, reaction, go_on='CollapseGuard(reaction="warn")')
         self._handles: list[RemovableHandle] = []
         self._batch: Any = None
@@ -42,6 +49,8 @@ class CollapseGuard(Callback):
         self.guard.alarm.writes = trainer.is_global_zero
         self.watcher = Watcher(self.guard, trainer.strategy.broadcast)
         self._trainer, self._module = trainer, pl_module
+        self.first = FirstStep(self.trials)
+        self.guard.alarm.prove = self.first.proved
         self._steps = trainer.global_step
         if not trainer.optimizers or getattr(pl_module, "_compiler_ctx", None) is not None:
             self.watcher.leave_out("it has no optimiser, or its steps are compiled")
@@ -59,6 +68,12 @@ class CollapseGuard(Callback):
         """Note the targets of the batch that the network is about to be fed."""
         self._batch = batch
 
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Say what looks wrong, before the weights change for the first time."""
+        self.first.check()
+
     def on_train_batch_end(
         self,
         trainer: Trainer,
@@ -72,6 +87,8 @@ class CollapseGuard(Callback):
         if self._handles and not self.watcher.samples:
             self._stop_waiting()
             self.watcher.leave_out("its training step has called neither forward() nor a module")
+        self.first.after(self._steps)
+        self.first.look(before, self._steps)
         if any(map(Guard.looks_after, range(before + 1, self._steps + 1))):
             self.watcher.after(self._steps, trainer.optimizers[0])
 
@@ -82,12 +99,14 @@ class CollapseGuard(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave nothing behind."""
         self._stop_waiting()
+        self.first.close(failed=False)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind; what fails in its first step is checked all the same."""
         self._stop_waiting()
+        self.first.close(failed=True)
 
     def _fed(self, part: nn.Module, args: Any, kwargs: Any) -> None:
         """Keep what the network is fed in the first steps, before it has learned it."""
@@ -105,8 +124,15 @@ class CollapseGuard(Callback):
             self.watcher.leave_out("its network is called with named and unnamed arguments")
         else:
             self.watcher.start(part, x, _targets(batch), self._trainer.optimizers[0])
+            self._begin(part, x, batch)
         if self.watcher.samples >= PROBE or self.watcher.network is None:
             self._stop_waiting()
+
+    def _begin(self, part: nn.Module, x: Any, batch: Any) -> None:
+        """Look at the program before its first step, where one process trains it."""
+        samples = samples_of_batch(self._trainer.train_dataloader, x, _targets(batch), batch)
+        if samples is not None and self._trainer.world_size == 1:
+            self.first.begin(part, self._trainer.optimizers[0], samples)
 
     def _stop_waiting(self) -> None:
         for handle in self._handles:

@@ -102,14 +102,10 @@ class FirstStep:
         found = self.prove()
         return ([], []) if found is None else (findings_of(found.matches), found.lines)
 
-    def look(self, step: int) -> None:
+    def look(self, before: int, step: int) -> None:
         """Say what would help, where nothing has been learned until now and something does help."""
-        if (
-            step not in STALLED
-            or self.program is None
-            or self._found.matches
-            or self._initial is None
-        ):
+        asked = any(before < stalled <= step for stalled in STALLED)
+        if not asked or self.program is None or self._found.matches or self._initial is None:
             return
         with suppress(Exception):
             outputs, _ = facts_of(self.module, self.samples.x).before(None, "")

@@ -88,6 +88,6 @@ class CollapseGuard:
     def _after_step(self, *_: Any) -> None:
         self.steps += 1
         self.first.after(self.steps)
-        self.first.look(self.steps)
+        self.first.look(self.steps - 1, self.steps)
         if Guard.looks_after(self.steps) or self.steps % LIMITS.patience == 0:
             self.watcher.after(self.steps, self.optimizer)

@@ -110,7 +110,7 @@ def distance_for_classes(program: Program) -> Match | None:
         + (", whose numbers are no quantities" if meaningless else "")
         + f", and {program.columns} output{'s' * (program.columns > 1)}",
         line(program),
-        Belief.SURE if meaningless else Belief.LIKELY,
+        Belief.SURE if program.task == "classes" else Belief.LIKELY,
         remedy=fitting(program),
     )
 

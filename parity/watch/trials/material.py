@@ -75,8 +75,8 @@ class Material:
             return numbered
         if remedy.targets == "standardised":
             values = y.astype(np.float64)
-            standard: Array = ((values - values.mean()) / (values.std() or 1.0)).astype(np.float32)
-            return standard
+            scaled: Array = (values - values.mean()) / (values.std() or 1.0)
+            return scaled.astype(np.float32)
         return y
 
     def names(self, remedy: Remedy) -> Ints:

@@ -1,0 +1,195 @@
+"""Trains copies of a Keras model's weights with remedies; the model and all randomness stay."""
+
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from parity.keras.calls import as_array, training_mode, unchanged, watch
+from parity.keras.intervention import intervention
+from parity.keras.names import kind_of
+from parity.watch.check import Program, Remedy
+from parity.watch.check.program import Task
+from parity.watch.check.training import MULTIPLIES
+from parity.watch.trials import Material, score
+
+Values = dict[int, NDArray[Any]]
+
+
+def state_of(model: keras.Model) -> Values:
+    """Copies of all weights and other state, from which trials start, by identity."""
+    return {id(variable): as_array(variable) for variable in _variables(model)}
+
+
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    return [*model.trainable_variables, *model.non_trainable_variables]
+
+
+class Trial:
+    """See `parity.watch.trials.Trial`.
+
+    Args:
+        model: Compiled.
+        initial: Its state before the first step.
+        material: Samples for it.
+        program: What is known of it.
+    """
+
+    runs = False
+    """What the model is asked to do here is what `fit` asks of it."""
+
+    def __init__(
+        self, model: keras.Model, initial: Values, material: Material, program: Program
+    ) -> None:
+        self.model, self.initial, self.material = model, initial, material
+        self.program = program
+        self.task: Task = material.task
+        with unchanged(model):
+            outputs, self.calls = watch(model, _take(material.x, np.arange(1)))
+        last = self.calls[-1]
+        self.ends = last.outputs is outputs and program.last not in ("", "linear")
+
+    def run(self, remedy: Remedy, steps: int, seconds: float) -> tuple[float, int]:
+        """Train with a remedy; gives the score on held-out samples and the steps taken.
+
+        Raises:
+            ValueError: the remedy cannot be applied to this network.
+        """
+        features, targets = self.material.features(remedy), self.material.targets(remedy)
+        learned = [self._copy(v, remedy) for v in self.model.trainable_variables]
+        kept = [self._copy(v, remedy) for v in self.model.non_trainable_variables]
+        head = self._head(remedy)
+        added = [] if head is None else head.variables
+        optimizer = self._optimizer(remedy)
+        optimizer.build([*learned, *added])
+        end, taken = time.monotonic() + seconds, 0
+        batches = self.material.batches(remedy)
+        with warnings.catch_warnings(), unchanged(self.model), self._with(remedy, head):
+            warnings.simplefilter("ignore")  # of what is wrong on purpose
+            step = self._step(remedy, optimizer, learned, kept, added)
+            while taken < steps and (taken < 2 or time.monotonic() < end):
+                chosen = next(batches)
+                x, y = _take(features, chosen), targets[chosen]
+                if not np.isfinite(step(_tensors(x), tf.convert_to_tensor(y))):
+                    taken = steps  # it can get no better
+                    break
+                taken += 1
+            found = self._score(remedy, learned, kept, features, targets)
+        return found, taken
+
+    def _copy(self, variable: keras.Variable, remedy: Remedy) -> keras.Variable:
+        """Of a weight as it was before the first step, or drawn anew."""
+        values = self.initial[id(variable)]
+        if remedy.initial and variable.trainable and "embedding" not in variable.path:
+            if values.ndim > 1:
+                fans = values.shape[-1] + values.size // values.shape[-1]
+                reach = np.sqrt(6 / fans)  # Glorot and Bengio 2010, eq. 16
+                drawn = np.random.default_rng(len(values)).uniform(-reach, reach, values.shape)
+                values = drawn.astype(values.dtype)
+            elif variable.name == "bias":
+                values = np.zeros_like(values)
+        return keras.Variable(values, dtype=variable.dtype, trainable=variable.trainable)
+
+    def _head(self, remedy: Remedy) -> "_Head | None":
+        """A last layer with an output for each class, where it has another number."""
+        if remedy.head not in ("classes", "binary"):
+            return None
+        classes, columns = int(self.material.names(remedy).max()) + 1, self.program.columns
+        if columns is None or columns == classes or (columns == 1 and classes == 2):
+            return None
+        last = [call for call in self.calls if not call.fused and kind_of(call) in MULTIPLIES]
+        if not last or kind_of(last[-1]) != "dense":
+            raise ValueError("the last layer is not known")
+        return _Head(int(last[-1].inputs.shape[-1]), classes)
+
+    def _with(self, remedy: Remedy, head: "_Head | None") -> AbstractContextManager[None]:
+        return intervention(self.calls, remedy, self.ends, head)
+
+    def _optimizer(self, remedy: Remedy) -> Any:
+        own = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        if remedy.adam:
+            return keras.optimizers.Adam(remedy.rate or 0.001)
+        settings = own.get_config()
+        if remedy.rate is not None:
+            settings["learning_rate"] = remedy.rate
+        return type(own).from_config(settings)
+
+    def _answers(self, learned: Any, kept: Any, x: Any, training: bool) -> tuple[Any, Any]:
+        mode = training_mode(self.model, training)
+        given, state = self.model.stateless_call(learned, kept, x, **mode)
+        return given, state
+
+    def _step(
+        self, remedy: Remedy, optimizer: Any, learned: Any, kept: Any, added: Any
+    ) -> Callable[[Any, Any], Any]:
+        """One step of the optimiser; gives the loss before it."""
+
+        def step(x: Any, y: Any) -> Any:
+            with tf.GradientTape() as tape:
+                given, state = self._answers(learned, kept, x, training=True)
+                loss = self._loss(remedy, given, y)
+            weights = [*learned, *added]
+            gradients = tape.gradient(loss, [weight.value for weight in weights])
+            pairs = [(g, w) for g, w in zip(gradients, weights, strict=True) if g is not None]
+            optimizer.apply_gradients(pairs)
+            for variable, value in zip(kept, state, strict=True):
+                variable.assign(value)
+            return loss
+
+        return tf.function(step, autograph=False)  # type: ignore[no-any-return]
+
+    def _loss(self, remedy: Remedy, given: Any, y: Any) -> Any:
+        """That of the remedy's head, or the program's own."""
+        if not remedy.head:
+            return self.model.compute_loss(x=None, y=y, y_pred=given)
+        given = tf.cast(given, tf.float32)
+        if remedy.head == "classes" or (remedy.head == "binary" and given.shape[-1] != 1):
+            rows = y.shape.rank == 2 and y.shape[-1] != 1
+            names = tf.argmax(y, -1) if rows else tf.reshape(tf.cast(y, tf.int64), [-1])
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(names, given)
+        elif remedy.head == "values":
+            losses = tf.square(given - tf.reshape(tf.cast(y, tf.float32), tf.shape(given)))
+        else:
+            wanted = tf.reshape(tf.cast(y, tf.float32), tf.shape(given))
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(wanted, given)
+        return tf.reduce_mean(losses)
+
+    def _score(self, remedy: Remedy, learned: Any, kept: Any, features: Any, targets: Any) -> float:
+        held = self.material.held
+        x = _tensors(_take(features, held))
+        given = as_array(self._answers(learned, kept, x, training=False)[0])
+        told = self.task in ("classes", "binary")
+        wanted = self.material.names(remedy)[held] if told else targets[held]
+        logits = self.program.loss is not None and self.program.loss.takes == "logits"
+        middle = 0.0 if remedy.head or (logits and self.program.last != "sigmoid") else 0.5
+        return score(self.task, given, wanted, middle)
+
+
+class _Head:
+    """A dense layer of logits."""
+
+    def __init__(self, inputs: int, units: int) -> None:
+        reach = np.sqrt(6 / (inputs + units))
+        kernel = np.random.default_rng(0).uniform(-reach, reach, (inputs, units))
+        self.variables = [
+            keras.Variable(kernel.astype(np.float32)),
+            keras.Variable(np.zeros(units, np.float32)),
+        ]
+
+    def __call__(self, inputs: Any, *_: Any, **__: Any) -> Any:
+        kernel, bias = (variable.value for variable in self.variables)
+        return tf.cast(inputs, tf.float32) @ kernel + bias
+
+
+def _take(x: Any, chosen: Any) -> Any:
+    return keras.tree.map_structure(lambda part: part[chosen], x)
+
+
+def _tensors(x: Any) -> Any:
+    return keras.tree.map_structure(tf.convert_to_tensor, x)

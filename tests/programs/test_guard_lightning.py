@@ -1,0 +1,105 @@
+"""The guard in a Trainer: what is wrong is named before the first step, and proved."""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import redirect_stderr, suppress
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from parity.lightning import CollapseGuard
+from parity.watch.alarm import CollapsedError
+from tests.conftest import mostly_slow
+from tests.programs.torch_programs import FAULTY, HEALTHY, Program, by_class, digits_mlp, images
+
+QUICK = ("digits, dense", "waves, lstm")
+SHOWN = {
+    "softmax over one unit": "with one logit and the binary crossentropy the same network reads",
+    "labels from 1": "with y - 1 the same network reads",
+    "zero weights": "with kernels drawn anew (Glorot) the same network reads",
+}
+"""What the trial of a cause must show."""
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Lightning advises on workers and devices."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        yield
+    logger.setLevel(level)
+
+
+class Lightning(LightningModule):
+    """A program in torch as a LightningModule."""
+
+    def __init__(self, program: Program, flat: bool = False) -> None:
+        super().__init__()
+        self.net, self.program, self.flat = program.model, program, flat
+
+    def forward(self, x: Tensor) -> Any:
+        return self.net(x)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        x, y = batch
+        return self.program.loss(self(x.flatten(1) if self.flat else x), y)
+
+    def configure_optimizers(self) -> Any:
+        return self.program.optimizer(list(self.parameters()))
+
+
+def said(program: Program, epochs: int, flat: bool = False) -> str:
+    """What is printed while a program trains, or stops."""
+    torch.manual_seed(0)
+    data = TensorDataset(program.x, program.y)
+    loader = DataLoader(data, program.batch, shuffle=program.shuffled)
+    with (
+        redirect_stderr(io.StringIO()) as printed,
+        suppress(CollapsedError, RuntimeError, IndexError),
+    ):
+        Trainer(
+            max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, callbacks=[CollapseGuard()],
+        ).fit(Lightning(program, flat), loader)  # fmt: skip
+    return printed.getvalue()
+
+
+@pytest.mark.parametrize("name", mostly_slow(HEALTHY, *QUICK))
+def test_a_healthy_training_gets_no_warning(name: str) -> None:
+    assert "warning" not in said(HEALTHY[name](), 20 if name not in QUICK else 2)
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("name", mostly_slow(FAULTY, *SHOWN))
+def test_the_right_cause_comes_first_with_what_its_remedy_brings(name: str) -> None:
+    cause, build = FAULTY[name]
+    printed = said(build(), 1)
+    if name not in ("large weights", "another network's weights"):
+        assert cause in printed.partition("  1. ")[2].partition("\n")[0]
+    assert SHOWN.get(name, "") in printed
+
+
+def test_samples_that_the_step_changes_are_known_from_the_batch() -> None:
+    program = FAULTY["bytes, sgd"].build()
+    assert "bytes from 0 to 255" in said(program, 1, flat=True)
+
+
+def test_a_loader_that_does_not_shuffle_sorted_samples_is_named() -> None:
+    x, y = by_class(images())
+    program = (
+        FAULTY["rate 0"]
+        .build()
+        ._replace(model=digits_mlp(), x=x, y=y, shuffled=False, optimizer=torch.optim.Adam)
+    )
+    printed = said(program, 1)
+    assert "the samples come sorted by class" in printed.partition("  1. ")[2]
+    assert "with samples drawn at random the same network reads" in printed
