@@ -19,8 +19,15 @@ from keras_reference.data import Digits
 from keras_reference.errors import InputError
 from keras_reference.guard import look_at_test
 from keras_reference.views import score_views
-from parity.claims import Claim, ClaimedError
-from parity.run_record import CONFIG_FILE, RECORD_FILE, RunRecord, versions_of, written_whole
+from parity.claims import Claim, ClaimedError, sweep
+from parity.run_record import (
+    CONFIG_FILE,
+    RECORD_FILE,
+    VIEWS_FOLDER,
+    RunRecord,
+    versions_of,
+    written_whole,
+)
 from parity.watch.guard import Guard
 
 
@@ -72,6 +79,7 @@ def filled(run_dir: Path, record: RunRecord, *, resume: bool = False) -> Iterato
     claim = Claim(run_dir)
     try:
         claim.take()
+        sweep(run_dir, run_dir / VIEWS_FOLDER)
         recipe = {k: v for k, v in record.recipe.items() if k != "resolved_optimizer"}
         with written_whole(run_dir / CONFIG_FILE) as path:
             path.write_text(yaml.safe_dump({"seed_everything": record.seed, **recipe}))
