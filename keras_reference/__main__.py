@@ -9,9 +9,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same result on every processor
 
-from keras_reference.cli import make_parser
+from keras_reference.cli import expand, make_parser
 from keras_reference.data import load_digits
-from keras_reference.errors import InputError
+from keras_reference.errors import DivergedError, InputError
 from parity.files import said_of
 from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
@@ -22,9 +22,9 @@ def main() -> int:
     """Run a command; 1 where the input was at fault, 2 where a flag was, 3 at a collapse."""
     print_anything()
     parser = make_parser()
-    config = parser.parse_args()
-    command = config.subcommand
     try:
+        config = parser.parse_args(expand(sys.argv[1:]))
+        command = config.subcommand
         init = parser.instantiate(config)[command]
         if init.run_dir is None:
             init.run_dir = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-keras-{command}"
@@ -40,7 +40,7 @@ def main() -> int:
         if command == "fit":
             record = train.fit(
                 init.model, init.data, init.optimizer, init.trainer, init.seed_everything,
-                init.run_dir, init.guard, init.views,
+                init.run_dir, init.guard, init.views, resume=init.resume is not None,
             )  # fmt: skip
         else:
             record = train.predict(
@@ -51,6 +51,9 @@ def main() -> int:
         return 1
     except OSError as error:  # of the machine: a full disk, a folder that is gone
         print(f"\nerror: {said_of(error)}", file=sys.stderr)  # after Keras' bar
+        return 1
+    except DivergedError as error:
+        print(f"\nerror: {error}", file=sys.stderr)
         return 1
     except CollapsedError as error:
         print(f"error: {error}", file=sys.stderr)

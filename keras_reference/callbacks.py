@@ -1,16 +1,21 @@
 """What the reference leaves behind while it trains."""
 
 import math
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
+from keras_reference.errors import DivergedError
+from parity.keras import CollapseGuard
 from parity.run_record import RunRecord, first_line, written_whole
 from parity.seal import seal
+from parity.watch.alarm import CollapsedError, Reaction
 
 MODEL_FILE = "model.keras"
 
@@ -32,13 +37,75 @@ class BestModel(keras.callbacks.Callback):
         self.best = math.inf
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save where the loss has improved; the first epoch always, should none be finite."""
+        """Save where the loss has improved; the first epoch always, unless its weights are NaN."""
         loss = (logs or {})["val_loss"]
+        if not is_finite(self.network):
+            return
         if epoch == 0 or loss < self.best:
             self.best = loss if math.isfinite(loss) else math.inf
             with written_whole(self.path) as path:
                 self.network.save(path)
                 seal(path)
+
+
+def is_finite(network: keras.Model) -> bool:
+    """Whether all weights are."""
+    return all(bool(np.isfinite(weights).all()) for weights in network.get_weights())
+
+
+class WatchForNaN(keras.callbacks.Callback):
+    """Notices the first loss or weight that is not finite; it comes first.
+
+    Args:
+        reaction: "warn" says so and goes on; otherwise `DivergedError` ends the training.
+        watcher: The guard, if there is one: it is asked for the cause.
+        dealt: Which images a step of an epoch has learned, both counted from 0.
+    """
+
+    def __init__(
+        self, reaction: Reaction, watcher: CollapseGuard | None, dealt: Callable[[int, int], Any]
+    ) -> None:
+        super().__init__()
+        self.reaction, self.watcher, self.dealt = reaction, watcher, dealt
+        self.seen: str | None = None
+        """What was noticed first."""
+        self.epoch = self.batch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note which epoch it is."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the loss, the mean over the epoch so far."""
+        self.batch = batch
+        if self.seen is None and not math.isfinite(loss := float((logs or {})["loss"])):
+            self._notice(f"the loss of step {self._step()} is {loss}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the weights, which the last step may have spoilt, before they are saved."""
+        if self.seen is None and not is_finite(self.model):
+            self._notice(f"after step {self._step()} a weight is not finite")
+
+    def _step(self) -> int:
+        return int(self.model.optimizer.iterations.numpy())
+
+    def _notice(self, what: str) -> None:
+        learned = "; ".join(
+            f"step {self._step() - back} learned sample ids "
+            + " ".join(map(str, self.dealt(self.epoch, self.batch - back).tolist()))
+            for back in (0, 1)
+            if self.batch >= back
+        )
+        self.seen = f"training has diverged in epoch {self.epoch + 1}: {what}; {learned}"
+        if self.reaction == "warn":
+            print(f"\nwarning: {self.seen}", file=sys.stderr)
+            return
+        if self.watcher is not None:
+            try:
+                self.watcher.look(self._step())
+            except CollapsedError as error:
+                raise CollapsedError(f"{error}\n  {self.seen}") from None
+        raise DivergedError(f"{self.seen}; lower --optimizer.learning_rate")
 
 
 class Recorder(keras.callbacks.Callback):

@@ -1,12 +1,15 @@
 """The flags of ``python -m keras_reference``; needs no framework."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
 
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
+from keras_reference.errors import InputError
 from parity.flags import OneSentence
+from parity.run_record import CONFIG_FILE
 from parity.watch.alarm import Reaction
 
 Pixels = Literal["auto", "raw", "unit"]
@@ -16,6 +19,27 @@ VIEWS_HELP = "Versions of the test images to score as well, or all."
 
 class OneSentenceParser(OneSentence, ArgumentParser):
     """Says what is wrong with a flag, and nothing else."""
+
+
+def expand(args: Sequence[str]) -> list[str]:
+    """Flags in which ``--resume RUN`` of `fit` has been followed by what it stands for.
+
+    Raises:
+        InputError: RUN is no folder of a training, or its recipe is given besides.
+    """
+    if args[:1] != ["fit"] or "--resume" not in args[:-1]:
+        return list(args)
+    place = args.index("--resume")
+    run = Path(args[place + 1])
+    if not (run / CONFIG_FILE).is_file():
+        raise InputError(
+            f"--resume {run}: no {CONFIG_FILE} in it; expected the folder of a training"
+        )
+    if others := {"-c", "--config", "--run_dir"}.intersection(args):
+        raise InputError(f"--resume and {min(others)}: expected one of them")
+    rest = [*args[1:place], *args[place + 2 :]]
+    config = ["--config", str(run / CONFIG_FILE), "--run_dir", str(run)]
+    return ["fit", "--resume", str(run), *config, *rest]
 
 
 def make_parser() -> ArgumentParser:
@@ -29,6 +53,7 @@ def make_parser() -> ArgumentParser:
     fit.add_class_arguments(OptimizerConfig, "optimizer")
     fit.add_argument("--guard", type=Reaction, default="stop", help="What to do about a collapse.")
     fit.add_argument("--run_dir", type=Path | None, help="Folder to fill (default: in runs/).")
+    fit.add_argument("--resume", type=Path | None, help="Go on with the training in this folder.")
     fit.add_argument("--views", nargs="+", default=[], help=VIEWS_HELP)
     predict = OneSentenceParser(description="Score a saved model on the test images.")
     predict.add_argument("--model_file", type=Path, required=True, help="A .keras, of fit or not.")

@@ -1,6 +1,5 @@
 """Training and prediction, from a configuration to a run directory."""
 
-import dataclasses
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -8,24 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-import yaml
-from numpy.typing import NDArray
 
-from keras_reference.answers import answers
 from keras_reference.augmentation import augmented, layers
-from keras_reference.callbacks import MODEL_FILE, BestModel, Recorder, says_why_it_stops
+from keras_reference.callbacks import BestModel, Recorder, WatchForNaN, says_why_it_stops
 from keras_reference.cli import Pixels
 from keras_reference.compilation import compile_, schedule, targets
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
-from keras_reference.data import Digits, load_digits
-from keras_reference.errors import InputError
-from keras_reference.guard import collapse_guard, look_at_test
+from keras_reference.data import load_digits
+from keras_reference.epochs import dealt, in_epochs
+from keras_reference.errors import DivergedError, InputError
+from keras_reference.guard import collapse_guard
+from keras_reference.kept import Kept
 from keras_reference.model_file import load_model, on_raw_digits
 from keras_reference.network import build
-from keras_reference.views import chosen, score_views
-from parity.provenance import Provenance, versions_of
-from parity.run_record import CONFIG_FILE, RECORD_FILE, RunRecord, written_whole
+from keras_reference.run import described, filled, preprocessing_of, recipe_of, score
+from keras_reference.views import chosen
+from parity.run_record import RunRecord
 from parity.watch.alarm import Reaction
 from parity.watch.guard import Guard
 from parity.watch.symptoms import Symptoms
@@ -40,8 +37,12 @@ def fit(
     run_dir: Path,
     reaction: Reaction = "stop",
     views: Sequence[str] = (),
+    *,
+    resume: bool = False,
 ) -> RunRecord:
     """Train a model, keep the best epoch, score it on the test images and on views of them.
+
+    With `resume` it goes on where the training in `run_dir` has been, to the bit.
 
     Returns:
         The finished record, which `run_dir` holds too, with model and predictions.
@@ -49,6 +50,8 @@ def fit(
     Raises:
         InputError: the data, a setting or the run directory cannot be used.
         CollapsedError: the network has collapsed, and the reaction is to stop.
+        DivergedError: a loss or a weight was not finite; where the reaction is to warn, all is
+            written before.
     """
     names = chosen(views)
     digits = load_digits(data.source)
@@ -58,25 +61,36 @@ def fit(
     network = build(model, digits.x_train[: len(digits.x_train) - val_size])
     training = augmented(network, layers(model.augmentation))
     compile_(training, optimizer, model)
-    recipe = _recipe(model=model, data=data, optimizer=optimizer, trainer=trainer)
-    record = _open(run_dir, "fit", recipe | {"views": names}, seed_everything, digits, val_size)
+    recipe = recipe_of(model=model, data=data, optimizer=optimizer, trainer=trainer)
+    record = described("fit", recipe | {"views": names}, seed_everything, digits, val_size)
     record.recipe["resolved_optimizer"] = training.optimizer.get_config()
-    record.preprocessing = _preprocessing(model, network)
+    record.preprocessing = preprocessing_of(model, network)
     guard = None if reaction == "off" else Guard(run_dir, reaction)
-    callbacks = [BestModel(network, run_dir), Recorder(record, run_dir)]
+    watcher = None
+    if guard is not None:
+        watcher = collapse_guard(guard, digits, record.preprocessing, val_size)
+    how = loading(data, len(digits.y_train))
+    best = BestModel(network, run_dir)
+    fixed = {"seed_everything": seed_everything, **recipe, "trainer": {}}  # epochs may be added
+    kept = Kept(run_dir, record, best, watcher, fixed)
+    nan = WatchForNaN(reaction, watcher, partial(dealt, how, len(digits.y_train), seed_everything))
+    callbacks = [nan, best, Recorder(record, run_dir)]
     if optimizer.decay != 1:
         callbacks.append(schedule(float(training.optimizer.learning_rate), optimizer.decay))
-    if guard is not None:
-        callbacks.append(collapse_guard(guard, digits, record.preprocessing, val_size))
-    training.summary()
-    started = time.perf_counter()
-    with says_why_it_stops(record, run_dir):
-        training.fit(
-            digits.x_train, targets(digits.y_train, model), epochs=trainer.max_epochs,
-            callbacks=callbacks, **loading(data, len(digits.y_train)),
-        )  # fmt: skip
+    callbacks += [watcher, kept] if watcher else [kept]
+    with filled(run_dir, record, resume=resume), says_why_it_stops(record, run_dir):
+        begun = kept.restore(training) if resume else 0
+        training.summary()
+        started = time.perf_counter()
+        epochs = range(begun, trainer.max_epochs)
+        learned = (digits.x_train, targets(digits.y_train, model))
+        in_epochs(training, callbacks, learned, how, epochs, seed_everything)
         record.durations["fit"] = time.perf_counter() - started
-        _score(load_model(run_dir / MODEL_FILE), digits, record, run_dir, guard, names)
+        if best.path.exists():
+            network = load_model(best.path)
+        score(network, digits, record, run_dir, guard, names)
+    if nan.seen:
+        raise DivergedError(nan.seen)
     return record
 
 
@@ -102,9 +116,10 @@ def predict(
         "views": names,
         "pixels": fed,
     }
-    record = _open(run_dir, "predict", recipe, 0, digits, 0)
+    record = described("predict", recipe, 0, digits, 0)
     guard = Guard(run_dir, "warn", trained=Symptoms.beside(model_file))
-    _score(network, digits, record, run_dir, guard, names)
+    with filled(run_dir, record):
+        score(network, digits, record, run_dir, guard, names)
     return record
 
 
@@ -128,85 +143,3 @@ def validation_size(data: DataConfig, images: int) -> int:
             f"least 1 and a val_size between 1 and {images - 1}"
         )
     return val_size
-
-
-def _standardisation(network: keras.Sequential) -> dict[str, float]:
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            mean, variance = float(np.mean(layer.mean)), float(np.mean(layer.variance))
-            return {"mean": mean, "std": variance**0.5}
-    return {"mean": 0.0, "std": 1.0}
-
-
-def _recipe(**configs: Any) -> dict[str, Any]:
-    """What the record says of the configurations, lists as JSON has them."""
-    recipe = {name: dataclasses.asdict(config) for name, config in configs.items()}
-    recipe["model"]["hidden"] = list(recipe["model"]["hidden"])
-    return recipe
-
-
-def _preprocessing(model: ModelConfig, network: keras.Sequential) -> dict[str, Any]:
-    own = {"scale": "x / 255", "invert": model.invert, "standardize": model.standardize}
-    return own | _standardisation(network)
-
-
-def _open(
-    run_dir: Path, command: str, recipe: dict[str, Any], seed: int, digits: Digits, val_size: int
-) -> RunRecord:
-    """Make the run directory and leave the record of a run that has not finished."""
-    if (run_dir / RECORD_FILE).exists():
-        raise InputError(f"--run_dir {run_dir}: holds another run; choose a new folder")
-    record = RunRecord(
-        framework="keras",
-        command=command,
-        versions=versions_of("tensorflow", "keras", "numpy"),
-        recipe=dict(recipe),
-        seed=seed,
-        data=digits.describe(val_size),
-        preprocessing={},
-        provenance=Provenance.here(),
-    )
-    try:
-        with written_whole(run_dir / CONFIG_FILE) as path:
-            path.write_text(yaml.safe_dump({"seed_everything": seed, **recipe}), encoding="utf-8")
-        record.save(run_dir)
-    except OSError as error:
-        raise InputError(f"--run_dir {run_dir}: cannot be written ({error})") from error
-    return record
-
-
-def _score(
-    network: keras.Model,
-    digits: Digits,
-    record: RunRecord,
-    run_dir: Path,
-    guard: Guard | None,
-    views: list[str],
-) -> None:
-    """Write the predictions, those of views too, and the finished record."""
-    started = time.perf_counter()
-    logits = record.command == "fit"  # what it trains gives no others
-    predictions = answers(network, digits.x_test, digits.y_test, logits=logits)
-    record.durations["test"] = time.perf_counter() - started
-    predictions.save(run_dir)
-    if guard is not None:
-        look_at_test(guard, network, digits, predictions)
-    record.metrics = _metrics(predictions.predicted, digits.y_test)
-    if views:
-        scores = score_views(
-            partial(answers, network, logits=logits), digits.x_test, digits.y_test, views, run_dir
-        )
-        record.metrics["views"] = scores
-    record.finished = True
-    record.save(run_dir)
-
-
-def _metrics(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, Any]:
-    right = predicted == labels
-    of_class = [right[labels == c] for c in range(10)]
-    return {
-        "accuracy": float(right.mean()),
-        "images": len(labels),
-        "recall": [float(found.mean()) if len(found) else None for found in of_class],
-        "predicted_share": [float((predicted == c).mean()) for c in range(10)],
-    }

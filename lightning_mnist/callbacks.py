@@ -11,10 +11,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.run_folder import sweep
 from lightning_mnist.scores import Scores
 from lightning_mnist.views import ViewScore
-from parity.claims import Claim, ClaimedError
+from parity.claims import Claim, ClaimedError, sweep
 from parity.provenance import Provenance, versions_of
 from parity.run_record import (
     CONFIG_FILE,
@@ -109,7 +108,7 @@ class RunRecorder(Callback):
             return
         try:
             self.claim.take()
-            sweep(self.run_dir)
+            sweep(self.run_dir, self.run_dir / "checkpoints", self.run_dir / VIEWS_FOLDER)
             with written_whole(self.run_dir / CONFIG_FILE) as path:
                 path.write_text(self.config, encoding="utf-8")
             self.record.save(self.run_dir)

@@ -1,7 +1,5 @@
-"""The folder of a run: which one, and what processes that died have left in it."""
+"""The folder of a run: which one, and what is said where it cannot be filled."""
 
-import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,10 +13,7 @@ from lightning_mnist.resume import RUNS, resume_command
 from lightning_mnist.signals import StoppedError
 from parity.claims import Claim
 from parity.files import said_of
-from parity.run_record import CONFIG_FILE, RECORD_FILE, VIEWS_FOLDER
-
-HALF_WRITTEN = re.compile(r"\.(\d+)-.")
-"""How names begin of files that are being written: `parity.run_record.written_whole`."""
+from parity.run_record import CONFIG_FILE, RECORD_FILE
 
 
 def choose(config: Namespace, command: str) -> Path:
@@ -68,25 +63,3 @@ def filling(claim: Claim | None, command: str) -> Iterator[None]:
     finally:
         if claim is not None:
             claim.release()
-
-
-def sweep(run: Path) -> None:
-    """Remove what processes that live no more have left half written."""
-    for folder in (run, run / "checkpoints", run / VIEWS_FOLDER):
-        for path in folder.glob(".*"):
-            begins = HALF_WRITTEN.match(path.name)
-            if begins and not _lives(int(begins[1])):
-                path.unlink(missing_ok=True)
-
-
-def _lives(process: int) -> bool:
-    """Whether another process has this id; this one has nothing half written when it sweeps."""
-    if process == os.getpid():
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # somebody else's, or no id at all
-        return True
-    return True

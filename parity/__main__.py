@@ -3,6 +3,7 @@
 import sys
 import traceback
 
+from parity.claims import ClaimedError
 from parity.commands import audit, compare, convert, diagnose, faults, ladder, record, run, transfer
 from parity.commands.parser import COULD_NOT_COMPARE, OneSentenceParser
 from parity.commands.terminal import flush
@@ -44,7 +45,7 @@ def main() -> int:
         name = config.subcommand
         code: int = COMMANDS[name].run(config[name], parsers[name])
         return code
-    except ParityError as error:
+    except (ParityError, ClaimedError) as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("stopped; finished seeds are kept and will be reused", file=sys.stderr)

@@ -1,12 +1,15 @@
-"""A folder that one process fills at a time; the system lets go of the claim of one that dies."""
+"""A folder that one process fills at a time, and what those that died have left in it."""
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CLAIM = ".claim"
+HALF_WRITTEN = re.compile(r"\.(\d+)-.")
+"""How names begin of files that are being written: `parity.run_record.written_whole`."""
 
 
 class ClaimedError(ValueError):
@@ -14,7 +17,7 @@ class ClaimedError(ValueError):
 
 
 class Claim:
-    """The claim to a folder.
+    """The claim to a folder; the system lets go of it where its process dies.
 
     Args:
         folder: To be filled.
@@ -57,6 +60,28 @@ class Claim:
             (self.folder / CLAIM).unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
+
+
+def sweep(*folders: Path) -> None:
+    """Remove what processes that live no more have left half written."""
+    for folder in folders:
+        for path in folder.glob(".*"):
+            begins = HALF_WRITTEN.match(path.name)
+            if begins and not _lives(int(begins[1])):
+                path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    """Whether another process has this id; this one has nothing half written when it sweeps."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # somebody else's, or no id at all
+        return True
+    return True
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
         OSError: no picture, or a damaged one.
     """
     with opened(path, MOST_BYTES) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")  # of tags that make no sense; what matters is refused
         Image.init()
         known = [name for name in FORMATS if name in Image.OPEN]  # a library may be missing
         with Image.open(file, formats=known) as picture:

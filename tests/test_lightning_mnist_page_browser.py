@@ -115,7 +115,9 @@ def differences(page: Chromium, seeds: range) -> dict[int, int]:
     for seed in seeds:
         grey = drawn(page, drawing(seed))
         expected = find_picture(grey)
-        said = page.run("(() => { const s = seenIn(page.pad.grey, 280, 280); return s && Array.from(s.pixels); })()")
+        said = page.run(
+            "(() => { const s = seenIn(page.pad.grey, 280, 280); return s && Array.from(s.pixels); })()"
+        )
         if expected is None or said is None:
             gap = 0 if expected is None and said is None else 255
         else:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from jsonargparse import Namespace
 
+from parity.claims import claimed
 from parity.commands.parser import OneSentenceParser
 from parity.commands.terminal import Terminal
 from parity.faults.runner import make_faults
@@ -30,7 +31,13 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
 
     Raises:
         SideFailedError: the data cannot be had, or a run did not finish.
+        ClaimedError: another process fills the folder.
     """
+    with claimed(flags.out):
+        return _run(flags)
+
+
+def _run(flags: Namespace) -> int:
     console = Terminal()
     data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
     sides = list(SIDES) if flags.side == "both" else [flags.side]

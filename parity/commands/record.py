@@ -46,7 +46,8 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
             recorder = Recorder(remote)
             # The weights that both are given are near those of the second side.
             pair = (recorder, other) if other else (Shadow(recorder), recorder)
-            rungs = list(Climb(*pair, None, Plan(data, size), lambda _: None).rungs())
+            a, b = pair
+            rungs = list(Climb(a, b, None, Plan(data, size), lambda _: None).rungs())
             recorder.save(flags.out, {"batch_size": size, "beside": bool(other)})
     print(f"{flags.out}: {len(recorder.answers)} answers of {flags.entry}, {len(rungs)} rungs")
     return 0

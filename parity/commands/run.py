@@ -7,6 +7,7 @@ from typing import Any
 from jsonargparse import Namespace
 
 from parity.api import Comparison, compare
+from parity.claims import claimed
 from parity.commands.compare import report
 from parity.commands.parser import OneSentenceParser
 from parity.commands.terminal import Terminal
@@ -37,8 +38,14 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     Raises:
         SideFailedError: the data cannot be had, or a side did not finish.
         CannotCompareError: the sides cannot be compared.
+        ClaimedError: another process fills the folder.
     """
     parser.recipe(flags)  # what is wrong with it is said before anything is done
+    with claimed(flags.out):
+        return _run(flags, parser)
+
+
+def _run(flags: Namespace, parser: OneSentenceParser) -> int:
     console = Terminal()
     data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
     if flags.config is None and data.stem in RECIPES:

@@ -60,6 +60,8 @@ class CollapseGuard(keras.callbacks.Callback):
         self.trained = probe_of(x, y, EPOCH_PROBE)
         self.probe = self.trained if validation is None else probe_of(*validation, EPOCH_PROBE)
         self.subject: Subject | None = None
+        self.goes_on = False
+        """Whether `guard` knows what was there before the first step of a training that goes on."""
         self.epoch = self.steps = 0
         self.mean_accuracy: float | None = None
 
@@ -71,9 +73,10 @@ class CollapseGuard(keras.callbacks.Callback):
             return
         try:
             subject = Subject(self.model, self.trained, self.probe)
-            self.guard.start(**subject.before(), preprocessing=self.preprocessing)
-            if self.first is not None:
-                self.first.check(self.model, self.trained, self._known_batch())
+            if not self.goes_on:
+                self.guard.start(**subject.before(), preprocessing=self.preprocessing)
+                if self.first is not None:
+                    self.first.check(self.model, self.trained, self._known_batch())
         except Exception as error:  # a model is anyone's code, and must train all the same
             reason = " ".join(str(error).split())[:200]
             _say(f"looks at nothing: the model cannot be asked for these samples ({reason})")
@@ -104,6 +107,22 @@ class CollapseGuard(keras.callbacks.Callback):
                 **self.subject.now(self.subject.probe.first(PROBE)),
                 batch_accuracy=accuracy,
                 train_loss=_number(logs, "loss"),
+                learning_rate=self._learning_rate(),
+                weights=self.subject.weights,
+            )
+
+    def look(self, step: int) -> None:
+        """Look at a few samples now: the loss after `step` steps was not finite.
+
+        Raises:
+            CollapsedError: nor is what the network answers, and the reaction is to stop.
+        """
+        if self.subject is not None:
+            self.guard.after_step(
+                step,
+                **self.subject.now(self.subject.probe.first(PROBE)),
+                batch_accuracy=None,
+                train_loss=np.nan,
                 learning_rate=self._learning_rate(),
                 weights=self.subject.weights,
             )

@@ -9,9 +9,12 @@ import runpy
 import sys
 from pathlib import Path
 
+from parity.sides.process import die_with_parent
+
 
 def main() -> int:
     """The number of command lines that failed."""
+    die_with_parent()
     package, file = sys.argv[1:]
     failed = 0
     for flags in json.loads(Path(file).read_text(encoding="utf-8")):

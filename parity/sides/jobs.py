@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from parity.claims import sweep
 from parity.errors import ParityError
 from parity.run_record import RECORD_FILE, RunRecord, RunRecordError, written_whole
 from parity.sides.process import environment, last_lines, threads_of_each
@@ -64,6 +65,7 @@ def start(
     for path in missing:
         shutil.rmtree(path, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     with written_whole(folder / f"{side}.json") as path:
         path.write_text(json.dumps([commands[path] for path in missing]), encoding="utf-8")
     with log.open("wb") as output:

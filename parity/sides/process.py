@@ -1,7 +1,9 @@
 """Processes that are started here: their threads, their JSON lines, what they said last."""
 
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -13,6 +15,9 @@ Message = dict[str, Any]
 LAST_LINES = 8
 LONGEST_ERROR = 500
 SECONDS_TO_END = 10
+PARENT = "PARITY_PARENT"
+"""The variable that tells a process who has started it."""
+PR_SET_PDEATHSIG = 1
 
 
 class ProcessFailedError(RuntimeError):
@@ -22,7 +27,19 @@ class ProcessFailedError(RuntimeError):
 def environment(threads: int) -> dict[str, str]:
     """The environment in which every framework computes with so many threads."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
-    return {**os.environ, **dict.fromkeys(names, str(threads)), "TF_NUM_INTEROP_THREADS": "1"}
+    own = {"TF_NUM_INTEROP_THREADS": "1", PARENT: str(os.getpid())}
+    return {**os.environ, **dict.fromkeys(names, str(threads)), **own}
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when the one that started it dies, however it does.
+
+    Linux only (``prctl``, PR_SET_PDEATHSIG); elsewhere the process goes on to its end.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.environ.get(PARENT) not in (None, str(os.getppid())):  # it has died already
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def threads_of_each(processes: int) -> int:
@@ -108,6 +125,7 @@ def serve(answer: Callable[[Message], Message]) -> None:
 
     Frameworks print: only answers may reach the pipe, all else goes to the standard error.
     """
+    die_with_parent()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:

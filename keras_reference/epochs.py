@@ -1,0 +1,106 @@
+"""Epochs that follow from seed and number alone: a training that goes on is the one uninterrupted.
+
+Keras deals the images out by generators whose state cannot be read. So every epoch is a `fit` of
+its own, seeded anew; what dropout and augmentation draw next are variables of the model.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+
+def seed_of(seed: int, epoch: int) -> int:
+    """The seed of an epoch, counted from 0."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+
+
+def in_epochs(
+    training: keras.Model,
+    callbacks: Sequence[keras.callbacks.Callback],
+    learned: tuple[NDArray[Any], NDArray[Any]],
+    loading: dict[str, Any],
+    epochs: range,
+    seed: int,
+) -> None:
+    """Train for some epochs.
+
+    Args:
+        training: Compiled.
+        callbacks: They see one training, which begins once and ends once.
+        learned: Images and targets, of which it learns a part.
+        loading: How `fit` is told to deal them out.
+        epochs: Which, counted from 0.
+        seed: Of the run.
+    """
+    images, wanted = learned
+    count = math.floor(len(images) * (1 - loading["validation_split"]))  # as Keras has it
+    steps = -(-count // loading["batch_size"])
+    about = {"epochs": epochs.stop, "steps": steps, "verbose": 1}
+    also = {"add_history": True, "add_progbar": True}  # as `fit` would
+    whole = _OneTraining(callbacks, model=training, **also, **about)
+    for epoch in epochs:
+        keras.utils.set_random_seed(seed_of(seed, epoch))
+        training.fit(
+            images,
+            wanted,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=whole,
+            **loading,
+        )
+        if training.stop_training:
+            break
+    whole.end()
+
+
+def dealt(
+    loading: dict[str, Any], images: int, seed: int, epoch: int, step: int
+) -> NDArray[np.int64]:
+    """Which of so many training images a step of an epoch has learned, both counted from 0."""
+    notes = _Notes(step)
+    notes.compile(run_eagerly=True)
+    notes.built = True
+    ids = np.arange(images)
+    keras.utils.set_random_seed(seed_of(seed, epoch))
+    notes.fit(ids, ids, initial_epoch=epoch, epochs=epoch + 1, verbose=0, **loading)
+    return notes.learned
+
+
+class _OneTraining(keras.callbacks.CallbackList):  # type: ignore[misc]
+    """The callbacks of several calls of `fit`."""
+
+    begun = False
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if not self.begun:
+            self.begun = True
+            super().on_train_begin(logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        pass
+
+    def end(self) -> None:
+        if self.begun:
+            super().on_train_end()
+
+
+class _Notes(keras.Model):  # type: ignore[misc]
+    """Learns nothing; notes what one step is given."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.left = step
+        self.learned = np.zeros(0, np.int64)
+
+    def train_step(self, data: Any) -> dict[str, float]:
+        if self.left == 0:
+            self.learned = keras.ops.convert_to_numpy(data[0])
+        self.left -= 1
+        return {"loss": 0.0}
+
+    def test_step(self, data: Any) -> dict[str, float]:
+        return {"loss": 0.0}
