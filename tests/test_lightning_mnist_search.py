@@ -147,9 +147,7 @@ def test_a_search_goes_on_as_if_it_had_not_been_interrupted(
     done = here("search", *flags, "--out", "parts")
     assert done.code == 0, done.err
     assert "2 of 3 trials to go" in done.out
-    parts, whole = values(tmp_path / "parts"), values(tmp_path / "whole")
-    assert parts[:2] == whole[:2]
-    assert len(parts) == len(whole)
+    assert values(tmp_path / "parts") == values(tmp_path / "whole")
 
 
 def test_trials_that_cannot_be_trained_are_told_and_the_search_goes_on(
