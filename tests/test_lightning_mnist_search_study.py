@@ -165,7 +165,7 @@ def test_what_lives_is_left_alone(study: optuna.Study, spec: Spec) -> None:
 def test_a_recipe_that_ends_its_workers_is_given_up(study: optuna.Study, spec: Spec) -> None:
     pid = dead_process()
     first = begin(study, spec, pid=pid)
-    for _ in range(asking.MOST_ATTEMPTS - 1):
+    for _ in range(asking.MOST_DEATHS - 1):
         life.fail_dead(study)
         assert begin(study, spec, pid=pid).params == first.params
     life.fail_dead(study)
@@ -173,6 +173,16 @@ def test_a_recipe_that_ends_its_workers_is_given_up(study: optuna.Study, spec: S
         assert begun[0].params != first.params
         study.tell(begun[0], 0.5)
     assert len(recipes(study)) == 11
+
+
+def test_a_worker_that_is_asked_to_end_has_not_died(study: optuna.Study, spec: Spec) -> None:
+    first = begin(study, spec)
+    params = first.params
+    for _ in range(2 * asking.MOST_DEATHS):
+        first.set_user_attr(life.ASKED, True)
+        study.tell(first, state=TrialState.FAIL)
+        first = begin(study, spec)
+        assert first.params == params
 
 
 def test_signs_of_life_are_given(

@@ -11,15 +11,15 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.samplers import RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_mnist.search.life import CHOSEN, WORKER
+from lightning_mnist.search.life import ASKED, CHOSEN, WORKER
 from lightning_mnist.search.space import Flags
 from lightning_mnist.search.spec import Spec
 
 BEGUN = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
 """States of a trial that counts; one that failed is as if it had never been."""
 ENDED = BEGUN[1:]
-MOST_ATTEMPTS = 3
-"""A recipe that has ended so many workers is not tried again."""
+MOST_DEATHS = 3
+"""A recipe during which so many workers have died is not tried again."""
 MOST_DRAWS = 1000
 """After so many recipes that have all been tried the search looks again at what others do."""
 
@@ -47,12 +47,13 @@ def next_trial(study: optuna.Study, spec: Spec) -> tuple[optuna.Trial, Flags] | 
     while True:
         trials = study.get_trials(deepcopy=False)
         tried, lost = keys(trials), lost_recipes(trials)
-        given_up = [k for k, attempts in lost.items() if len(attempts) >= MOST_ATTEMPTS]
-        if sum(trial.state in BEGUN for trial in trials) + len(given_up) >= spec.trials:
+        given_up = [k for k, attempts in lost.items() if _deaths(attempts) >= MOST_DEATHS]
+        count = sum(trial.state in BEGUN for trial in trials) + len(given_up)
+        if count >= spec.trials:
             return None
         again = [attempts[0].params for k, attempts in lost.items() if k not in given_up]
         # One draw for each number of trials: what was interrupted goes on as it would have.
-        seed = np.random.SeedSequence([spec.seed, len(trials)]).generate_state(1)
+        seed = np.random.SeedSequence([spec.seed, count]).generate_state(1)
         params = again[0] if again else untried
         study.sampler = Given(params) if params else TPESampler(seed=int(seed[0]))
         trial = study.ask()
@@ -95,6 +96,11 @@ def lost_recipes(trials: Sequence[FrozenTrial]) -> dict[str, list[FrozenTrial]]:
             if name not in tried:
                 lost.setdefault(name, []).append(trial)
     return lost
+
+
+def _deaths(attempts: Iterable[FrozenTrial]) -> int:
+    """How many workers have died, and were not asked to end."""
+    return sum(not trial.user_attrs.get(ASKED) for trial in attempts)
 
 
 def _untried(spec: Spec, sampler: RandomSampler, tried: set[str]) -> dict[str, Any] | None:

@@ -16,9 +16,12 @@ INTERVAL = 10.0
 """Seconds between two signs of life."""
 DEAD = 60.0
 """Seconds without one after which a trial is given up."""
-WORKER, CHOSEN = "worker", "flags"
-"""Attributes of a trial: who trains it, and what has been chosen."""
-HOST = f"{socket.gethostname()} {uuid.getnode():x}"
+WORKER, CHOSEN, ASKED = "worker", "flags", "asked to end"
+"""Attributes of a trial: who trains it, what was chosen, whether its worker was asked to end."""
+MADE_UP = 1 << 40
+"""Set in a network address that Python has drawn, since it has found none."""
+ADDRESS = uuid.getnode()
+HOST = f"{socket.gethostname()} {0 if ADDRESS & MADE_UP else ADDRESS:x}"
 """This machine: clones have the same name, but another network address."""
 
 

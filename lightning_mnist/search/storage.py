@@ -12,6 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from lightning_mnist.errors import InputError
 from lightning_mnist.search.spec import Spec
 
+PATIENCE = 60.0
+"""Seconds that a worker waits for the others' lock of a SQLite file."""
 IDENTITY = "search"
 """The study's attribute that says what is searched."""
 
@@ -56,7 +58,8 @@ def open_study(spec: Spec, where: str) -> optuna.Study:
 
 def _storage(where: str) -> BaseStorage:
     if "://" in where:
-        return RDBStorage(where)
+        waits = {"connect_args": {"timeout": PATIENCE}} if where.startswith("sqlite") else None
+        return RDBStorage(where, engine_kwargs=waits)
     # The lock is released by force where its owner was killed; a relative path would not do.
     path = Path(where).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)

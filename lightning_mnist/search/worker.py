@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from lightning_mnist import lean_imports
 from lightning_mnist.errors import InputError
 from lightning_mnist.search.asking import ENDED, next_trial
-from lightning_mnist.search.life import fail_dead, signs_of_life
+from lightning_mnist.search.life import ASKED, fail_dead, signs_of_life
 from lightning_mnist.search.space import Flags
 from lightning_mnist.search.spec import Spec
 from lightning_mnist.search.storage import open_study
@@ -113,7 +113,8 @@ def _train(
             study.tell(trial, state=TrialState.FAIL)
             raise InputError(f"{spec.path}: {_said(flags)}: {error}") from None
         training, ended = None, str(error)
-    except BaseException:  # asked to end
+    except BaseException:  # asked to end, or a mistake of ours
+        trial.set_user_attr(ASKED, True)
         study.tell(trial, state=TrialState.FAIL)
         raise
     if training is not None:
