@@ -308,3 +308,23 @@ def test_the_policy_lets_nothing_in(browser: Chromium, file: Path) -> None:
     assert failed
     assert browser.run("page.broken") is None
     assert sum("Content Security Policy" in text for text in browser.complaints) >= 2
+
+
+@pytest.mark.slow
+def test_the_page_answers_as_the_model_on_all_of_mnist(page: Chromium, mnist_root: Path) -> None:
+    images = sources.load("mnist", mnist_root).test_images
+    model = a_model(hidden=[512, 512])
+    network = PageNetwork.of(model, None)
+    page.run(f"page.head = {json.dumps(network.head)}")
+    for name, content in (("body", network.body), ("all", images.tobytes())):
+        text = base64.b64encode(content).decode()
+        page.run(f"page.{name} = Uint8Array.from(atob('{text}'), (c) => c.charCodeAt(0)); 0")
+    said = page.run("""(() => {
+        const network = unpackNetwork(page.head, page.body), size = SIDE * SIDE;
+        const image = (at) => page.all.subarray(at * size, (at + 1) * size);
+        return Array.from({ length: page.all.length / size },
+            (_, at) => Array.from(logitsOf(network, image(at))));
+    })()""")
+    expected = model.logits(torch.from_numpy(images)).numpy()
+    scale = max(1.0, float(np.abs(expected).max()))
+    np.testing.assert_allclose(array(said), expected, rtol=0, atol=1e-5 * scale)
