@@ -95,6 +95,7 @@ class Chromium:
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
         )  # fmt: skip
+        self.ask("Emulation.setScrollbarsHidden", hidden=True)
         self.ask("Page.navigate", url=path.resolve().as_uri())
         self.wait_for("document.readyState === 'complete' && page.ready === true")
 

@@ -154,6 +154,5 @@ def _names(models: Sequence[Trained]) -> list[str]:
 
 def _about(trained: Trained) -> str:
     recipe = in_short(trained.recipe) or "recipe not known"
-    return (
-        f"{recipe}; {trained.parameters:,} parameters; trained on {trained.data.get('name', '?')}"
-    )
+    data = trained.data.get("name", "data not known")
+    return f"{recipe}; {trained.parameters:,} parameters; {data}"
