@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
+from lightning_mnist.runs.index import write_index
 from lightning_mnist.scores import Scores
 from lightning_mnist.views import ViewScore
 from parity.claims import Claim, ClaimedError, sweep
@@ -187,6 +188,7 @@ class RunRecorder(Callback):
             self.record.metrics["views"] = [vars(score) for score in views]
         self.record.finished = True
         self._save(pl_module)
+        write_index(self.run_dir, self.record)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
@@ -195,6 +197,7 @@ class RunRecorder(Callback):
         if trainer.is_global_zero and self.record is not None and self.run_dir.is_dir():
             self.record.stopped = first_line(exception)
             self._save(pl_module)
+            write_index(self.run_dir, self.record)
 
     def _draw_test(self, scores: Scores, images: Any, labels: Any, logits: Any) -> None:
         from lightning_mnist.plots import draw_confusion, draw_mistakes

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,19 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe",
+)  # fmt: skip
+START = """
+import fcntl, os, sys
+for descriptor, copy in [(fcntl.fcntl(int(n), fcntl.F_DUPFD, 10), k) for k, n in
+                         enumerate(sys.argv[1:3], 3)]:
+    os.dup2(descriptor, copy)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""The protocol wants descriptors 3 and 4."""
 
 
 def installed() -> str | None:
@@ -28,7 +42,7 @@ class Chromium:
     """
 
     def __init__(self, to_browser: int, from_browser: int) -> None:
-        self._to, self._from = to_browser, os.fdopen(from_browser, "rb")
+        self._to, self._from = to_browser, from_browser
         self._buffer, self._last, self._session = b"", 0, ""
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -57,7 +71,7 @@ class Chromium:
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
-            data = self._from.read1(1 << 20)
+            data = os.read(self._from, 1 << 20)
             assert data, "the browser has ended"
             self._buffer += data
         message, _, self._buffer = self._buffer.partition(b"\0")
@@ -81,6 +95,7 @@ class Chromium:
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
         )  # fmt: skip
+        self.ask("Emulation.setScrollbarsHidden", hidden=True)
         self.ask("Page.navigate", url=path.resolve().as_uri())
         self.wait_for("document.readyState === 'complete' && page.ready === true")
 
@@ -112,15 +127,10 @@ def chromium() -> Iterator[Chromium]:
     assert browser is not None
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run "
-        "--disable-background-networking --disable-component-update --remote-debugging-pipe"
-    )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        # The protocol wants descriptors 3 and 4.
-        script = f'exec "$0" {flags} --user-data-dir="$1" 3<&{theirs_in} 4>&{theirs_out}'
+        command = [browser, *FLAGS, f"--user-data-dir={profile}"]
         process = subprocess.Popen(
-            ["/bin/sh", "-c", script, browser, profile],
+            [sys.executable, "-c", START, str(theirs_in), str(theirs_out), *command],
             pass_fds=(theirs_in, theirs_out),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -133,3 +143,4 @@ def chromium() -> Iterator[Chromium]:
             process.terminate()
             process.wait(20)
             os.close(ours_out)
+            os.close(ours_in)

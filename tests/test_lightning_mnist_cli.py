@@ -35,7 +35,7 @@ def test_fit_leaves_a_complete_run_directory(fitted: Path, tiny_npz: Path) -> No
     names = {path.name for path in fitted.iterdir()}
     assert names == {
         "record.json", "predictions.npz", "config.yaml", "history.csv",
-        "curves.png", "confusion.png", "mistakes.png", "symptoms.json",
+        "curves.png", "confusion.png", "mistakes.png", "symptoms.json", "index.html",
         "checkpoints",
     }  # fmt: skip
     assert {p.name for p in (fitted / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}

@@ -115,9 +115,10 @@ function showReport(report) {
   showCourse(find("loss"), page.losses, report.epochs);
   showCounts(find("shares"), report.predicted, countsOf(page.labels));
   showUnits(find("units"), report.on);
-  if (report.signs.length && !find("guard").textContent) {
-    const why = page.words[page.feed] || "the cause is not in what was measured";
-    find("guard").textContent = `The network has collapsed in epoch ${report.epoch}: ${report.signs.join("; ")}. Why: ${why}.`;
+  if (report.signs.length) {
+    page.collapsedIn ??= report.epoch;
+    const why = page.words[page.feed] || "the cause is not in what was measured.";
+    find("guard").textContent = `The network has collapsed in epoch ${page.collapsedIn}: ${report.signs.join("; ")}. Why: ${why}`;
     find("guard").className = "alarm";
   }
   if (report.epoch === report.epochs) stopTraining();
@@ -134,11 +135,12 @@ function startTraining(event) {
   event.preventDefault();
   stopTraining();
   const form = Object.fromEntries(new FormData(find("recipe")));
-  Object.assign(page, { losses: [], report: null, feed: form.feed });
+  Object.assign(page, { losses: [], report: null, collapsedIn: null, feed: form.feed });
   find("guard").textContent = find("guard").className = "";
   find("start").disabled = true;
   find("stop").disabled = false;
-  const source = URL.createObjectURL(new Blob([find("worker").textContent], { type: "text/javascript" }));
+  const code = ["shared", "worker"].map((id) => `${find(id).textContent}\n`);
+  const source = URL.createObjectURL(new Blob(code, { type: "text/javascript" }));
   page.worker = new Worker(source);
   URL.revokeObjectURL(source);
   page.worker.onmessage = ({ data }) => showReport(data);

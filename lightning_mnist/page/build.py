@@ -26,12 +26,13 @@ FINEST, COARSEST = 127, 4
 """Steps on either side of 0: one byte a weight, and the fewest that still cost hardly anything."""
 ALL_LEVELS, FOUR_LEVELS = 255, 3
 """The highest grey level of the digits in a page: all that they have, or four to save room."""
-SCRIPTS = (
-    "random.js", "signs.js", "network.js", "form.js", "parts.js", "changes.js", "canvas.js",
-    "show.js", "app.js",
-)  # fmt: skip
-WORKER = ("random.js", "signs.js", "training.js")
+SHARED = ("random.js", "signs.js")
+"""What the page and its worker both run."""
+WORKER = ("training.js",)
 """What the second tab trains with, in a thread of its own."""
+SCRIPTS = (
+    "network.js", "form.js", "parts.js", "changes.js", "canvas.js", "show.js", "app.js",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,17 +97,18 @@ def _page(models: Sequence[Trained], digits: RawDigits, steps: int | None, grey:
 
 def _assembled(data: dict[str, Any]) -> str:
     style = _source("page.css")
-    script, worker = (
-        "\n".join(['"use strict";', *map(_source, names)]) for names in (SCRIPTS, WORKER)
+    shared, worker, script = (
+        "\n".join(['"use strict";', *map(_source, names)]) for names in (SHARED, WORKER, SCRIPTS)
     )
     policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
-        "worker-src blob:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {_hash(shared)} {_hash(script)}; "
+        f"style-src {_hash(style)}; worker-src blob:; base-uri 'none'; form-action 'none'"
     )
     page = _source("page.html")
     for place, content in {
         "POLICY": policy,
         "STYLE": style,
+        "SHARED": shared,
         "SCRIPT": script,
         "WORKER": worker,
         "DATA": json.dumps(data, allow_nan=False).replace("<", "\\u003c"),
@@ -152,6 +154,5 @@ def _names(models: Sequence[Trained]) -> list[str]:
 
 def _about(trained: Trained) -> str:
     recipe = in_short(trained.recipe) or "recipe not known"
-    return (
-        f"{recipe}; {trained.parameters:,} parameters; trained on {trained.data.get('name', '?')}"
-    )
+    data = trained.data.get("name", "data not known")
+    return f"{recipe}; {trained.parameters:,} parameters; {data}"

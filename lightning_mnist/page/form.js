@@ -51,7 +51,7 @@ function resizedAcross(image, width, height, toWidth) {
   resampling(width, toWidth).forEach(({ first, weights }, column) => {
     for (let row = 0; row < height; row++) {
       let sum = 0;
-      weights.forEach((weight, at) => { sum += weight * image[row * width + first + at]; });
+      for (let at = 0; at < weights.length; at++) sum += weights[at] * image[row * width + first + at];
       result[row * toWidth + column] = Math.floor(sum + 0.5);
     }
   });
@@ -64,7 +64,7 @@ function resizedDown(image, width, height, toHeight) {
   resampling(height, toHeight).forEach(({ first, weights }, row) => {
     for (let column = 0; column < width; column++) {
       let sum = 0;
-      weights.forEach((weight, at) => { sum += weight * image[(first + at) * width + column]; });
+      for (let at = 0; at < weights.length; at++) sum += weights[at] * image[(first + at) * width + column];
       result[row * width + column] = Math.floor(sum + 0.5);
     }
   });

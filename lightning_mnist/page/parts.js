@@ -10,63 +10,84 @@ function median(values) {
   return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-// The level of paper that is even from border to border, with darker ink on it; else null.
-function paperOf(levels, width, height) {
-  const border = [];
-  for (let column = 0; column < width; column++)
-    border.push(levels[column], levels[(height - 1) * width + column]);
-  for (let row = 0; row < height; row++)
-    border.push(levels[row * width], levels[row * width + width - 1]);
-  const paper = median(border);
-  const off = border.map((level) => Math.abs(level - paper));
+function countsOfLevels(grey) {
+  const counts = new Uint32Array(256);
+  for (let at = 0; at < grey.length; at++) counts[grey[at]] += 1;
+  return counts;
+}
+
+// The paper of levels from 0 to 255 with darker ink on it, and whether it is even up to the border.
+function paperOf(border, counts) {
+  const paper = median(border), off = border.map((level) => Math.abs(level - paper));
   const grain = 1.4826 * median(off), limit = EVEN + 3 * grain;
   const crossed = off.filter((gap) => gap > limit).length / border.length;
-  let brighter = 0;
-  for (const level of levels) brighter += level > paper + limit;
-  const even = crossed < CROSSED && brighter / levels.length < 0.02 && grain < EVEN;
-  return { paper, even };
+  let [brighter, all] = [0, 0];
+  counts.forEach((count, level) => {
+    all += count;
+    if (level > paper + limit) brighter += count;
+  });
+  return { paper, even: crossed < CROSSED && brighter / all < 0.02 && grain < EVEN };
 }
 
-// Grey levels to ink, about 0 on paper, whichever of the two is darker.
+// Grey levels to ink, about 0 on paper, whichever of the two is darker; and a quantile of the ink.
 function inkOf(grey, width, height) {
-  const turned = grey.map((level) => 255 - level);
-  const [dark, light] = [grey, turned].map((levels) => paperOf(levels, width, height));
-  const levels = dark.even || (!light.even && dark.paper >= 128) ? grey : turned;
-  const { paper } = levels === grey ? dark : light;
-  return Float32Array.from(levels, (level) => paper - level);
+  const border = [], counts = countsOfLevels(grey);
+  for (let column = 0; column < width; column++)
+    border.push(grey[column], grey[(height - 1) * width + column]);
+  for (let row = 0; row < height; row++)
+    border.push(grey[row * width], grey[row * width + width - 1]);
+  const dark = paperOf(border, counts);
+  const light = paperOf(border.map((level) => 255 - level), counts.slice().reverse());
+  const isDark = dark.even || (!light.even && dark.paper >= 128);
+  const ink = new Float32Array(grey.length);
+  for (let at = 0; at < grey.length; at++)
+    ink[at] = isDark ? dark.paper - grey[at] : light.paper - 255 + grey[at];
+  const paper = isDark ? dark.paper : light.paper;
+  const byInk = Array.from(isDark ? counts.slice().reverse() : counts);  // least ink first
+  return { ink, quantile: (share) => quantileOf(byInk, share) + paper - 255 };
 }
 
-function quantile(values, share) {
-  const sorted = Float32Array.from(values).sort(), at = share * (sorted.length - 1);
-  const low = Math.floor(at), rest = at - low;
-  return rest ? sorted[low] * (1 - rest) + sorted[low + 1] * rest : sorted[low];
+// Of values that are 0, 1, 2, ... as often as counted, between two of them where need be.
+function quantileOf(counts, share) {
+  const place = share * (counts.reduce((a, b) => a + b, 0) - 1), low = Math.floor(place);
+  const value = (rank) => {
+    let passed = 0;
+    return counts.findIndex((count) => (passed += count) > rank);
+  };
+  const rest = place - low;
+  return rest ? value(low) * (1 - rest) + value(low + 1) * rest : value(low);
 }
 
-// Every pixel becomes the largest (or, eroding, the smallest) of those that `window` reaches.
-function spread(mask, width, height, window, eroding = false) {
-  const result = new Uint8Array(mask.length).fill(eroding ? 1 : 0);
-  for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      if (Boolean(mask[row * width + column]) === eroding) continue;
-      for (const [y, from, to] of window) {
-        if (row + y < 0 || row + y >= height) continue;
-        const start = (row + y) * width;
-        const first = Math.max(column + from, 0), end = Math.min(column + to, width - 1);
-        result.fill(eroding ? 0 : 1, start + first, start + end + 1);
+// 1 wherever the mask has a 1 within `reach` in both directions: first along rows, then columns.
+function dilated(mask, width, height, reach) {
+  const spread = (from, lines, length, step, jump) => {
+    const to = new Uint8Array(from.length);
+    for (let line = 0; line < lines; line++) {
+      for (let place = 0, until = -1, at = line * jump; place < length + reach; place++) {
+        if (place < length && from[at + place * step]) until = place + 2 * reach;
+        const centre = place - reach;
+        if (centre >= 0 && place <= until) to[at + centre * step] = 1;
       }
     }
-  }
+    return to;
+  };
+  return spread(spread(mask, height, width, 1, width), width, height, width, 1);
+}
+
+function inverted(mask) {
+  const result = new Uint8Array(mask.length);
+  for (let at = 0; at < mask.length; at++) result[at] = mask[at] ? 0 : 1;
   return result;
 }
 
-function square(reach) {
-  return Array.from({ length: 2 * reach + 1 }, (_, row) => [row - reach, -reach, reach]);
+function closed(mask, width, height, reach) {
+  return inverted(dilated(inverted(dilated(mask, width, height, reach)), width, height, reach));
 }
 
-function ellipse(reach) {  // OpenCV's MORPH_ELLIPSE
-  return square(reach).map(([row]) => {
-    const half = rounded(Math.sqrt(reach * reach - row * row));
-    return [row, -half, half];
+function ellipse(reach) {  // OpenCV's MORPH_ELLIPSE: rows, and how far each goes to either side
+  return Array.from({ length: 2 * reach + 1 }, (_, place) => {
+    const row = place - reach;
+    return [row, rounded(Math.sqrt(reach * reach - row * row))];
   });
 }
 
@@ -140,41 +161,68 @@ function isStrokeOf(part, main) {
   return part.edge.some(([y, x]) => main.edge.some(([v, u]) => (y - v) ** 2 + (x - u) ** 2 < reach));
 }
 
-// Grey levels to the ink of the digit alone, and whether a second digit is seen; null for none.
-function findDigit(grey, width, height) {
-  const ink = inkOf(grey, width, height), side = Math.max(width, height);
-  const top = ink.reduce((a, b) => Math.max(a, b), 0);
-  if (top < FAINTEST) return null;
-  const limit = Math.max(THRESHOLD * (side > SMALL ? quantile(ink, 0.995) : top), 1);
-  let mask = Uint8Array.from(ink, (value) => value > limit);
-  if (side > SMALL) {
-    const window = square(Math.max(1, rounded(0.005 * side)));
-    mask = spread(spread(mask, width, height, window), width, height, window, true);
+// The part of a picture that holds ink above a limit, and as much around it as strokes may grow: a
+// stroke reaches the border of the part just where it reaches that of the picture.
+function inked(ink, width, height, limit) {
+  const margin = SOFT + Math.ceil(Math.max(width, height) * PEN);
+  let [left, right, top, bottom] = [width, 0, height, 0];
+  for (let row = 0, at = 0; row < height; row++) {
+    for (let column = 0; column < width; column++, at++) {
+      if (ink[at] <= limit) continue;
+      if (column < left) left = column;
+      if (column >= right) right = column + 1;
+      if (row < top) top = row;
+      bottom = row + 1;
+    }
   }
-  const { labels, parts } = componentsOf(mask, ink, width, height);
+  left = Math.max(left - margin, 0);
+  top = Math.max(top - margin, 0);
+  right = Math.min(right + margin, width);
+  bottom = Math.min(bottom + margin, height);
+  const wide = right - left, part = new Float32Array(wide * (bottom - top));
+  for (let row = top; row < bottom; row++)
+    part.set(ink.subarray(row * width + left, row * width + right), (row - top) * wide);
+  return { ink: part, width: wide, height: bottom - top };
+}
+
+// Grey levels to the ink of the digit alone, cut out, and whether a second digit is seen; null where
+// there is none.
+function findDigit(grey, width, height) {
+  const { ink: all, quantile } = inkOf(grey, width, height), side = Math.max(width, height);
+  const top = quantile(1);
+  if (top < FAINTEST) return null;
+  const limit = Math.max(THRESHOLD * (side > SMALL ? quantile(0.995) : top), 1);
+  const part = inked(all, width, height, limit), { ink } = part;
+  let mask = new Uint8Array(ink.length);
+  for (let at = 0; at < ink.length; at++) mask[at] = ink[at] > limit ? 1 : 0;
+  if (side > SMALL) mask = closed(mask, part.width, part.height, Math.max(1, rounded(0.005 * side)));
+  const { labels, parts } = componentsOf(mask, ink, part.width, part.height);
   let remaining = parts, main = mainPart(parts);
   while (main && encloses(main, remaining)) {
-    remaining = remaining.filter((part) => part !== main);
+    remaining = remaining.filter((other) => other !== main);
     main = mainPart(remaining);
   }
   if (!main) return null;
-  const others = remaining.filter((part) => part !== main && part.weight >= SPECK * main.weight);
-  const second = others.some((part) => isAnother(part, main));
+  const others = remaining.filter((other) => other !== main && other.weight >= SPECK * main.weight);
+  const second = others.some((other) => isAnother(other, main));
   const chosen = [main, ...others.filter((p) => !isAnother(p, main) && isStrokeOf(p, main))];
-  return { ink: strokesOf(chosen, labels, ink, width, height), second };
+  return { ...part, ink: strokesOf(chosen, labels, ink, part.width, part.height), second };
 }
 
 function strokesOf(chosen, labels, ink, width, height) {
-  const own = new Set(chosen.map((part) => part.label));
-  const strokes = Uint8Array.from(labels, (label) => own.has(label));
+  const own = new Set(chosen.map((part) => part.label)), strokes = new Uint8Array(ink.length);
+  for (let at = 0; at < ink.length; at++) if (labels[at] && own.has(labels[at])) strokes[at] = 1;
   const span = (low, high) => Math.max(...chosen.map((p) => p[high])) - Math.min(...chosen.map((p) => p[low]));
   const size = Math.max(span("left", "right"), span("top", "bottom"));
-  const around = spread(strokes, width, height, square(Math.max(SOFT, rounded(0.02 * size))));
-  const found = ink.map((value, at) => (around[at] && value > 0 ? value : 0));
-  const count = (key) => chosen.reduce((sum, part) => sum + key(part), 0);
-  const pen = (2 * count((part) => part.pixels)) / count((part) => part.edge.length);
-  const thick = size < SMALL || pen > THIN * size ? found : widened(found, PEN * size - pen, width, height);
-  return Uint8Array.from(thick, (value) => clipped(rounded(value), 0, 255));
+  const around = dilated(strokes, width, height, Math.max(SOFT, rounded(0.02 * size)));
+  let found = new Float32Array(ink.length);
+  for (let at = 0; at < ink.length; at++) if (around[at] && ink[at] > 0) found[at] = ink[at];
+  const sum = (key) => chosen.reduce((total, part) => total + key(part), 0);
+  const pen = (2 * sum((part) => part.pixels)) / sum((part) => part.edge.length);
+  if (size >= SMALL && pen <= THIN * size) found = widened(found, PEN * size - pen, width, height);
+  const whole = new Uint8Array(ink.length);
+  for (let at = 0; at < ink.length; at++) if (found[at]) whole[at] = clipped(rounded(found[at]), 0, 255);
+  return whole;
 }
 
 // Strokes that shrinking would thin out, as wide as MNIST's pens made them.
@@ -183,9 +231,9 @@ function widened(ink, by, width, height) {
   for (let at = 0; at < ink.length; at++) {
     if (!ink[at]) continue;
     const row = Math.floor(at / width), column = at % width;
-    for (const [y, from, to] of window) {
+    for (const [y, half] of window) {
       if (row + y < 0 || row + y >= height) continue;
-      for (let x = Math.max(column + from, 0); x <= Math.min(column + to, width - 1); x++) {
+      for (let x = Math.max(column - half, 0); x <= Math.min(column + half, width - 1); x++) {
         const place = (row + y) * width + x;
         if (result[place] < ink[at]) result[place] = ink[at];
       }
@@ -197,6 +245,6 @@ function widened(ink, by, width, height) {
 // What the network sees of a picture: 28 x 28 grey levels, or null where there is no ink.
 function seenIn(grey, width, height) {
   const found = findDigit(grey, width, height);
-  const pixels = found && fitLikeMnist(found.ink, width, height);
+  const pixels = found && fitLikeMnist(found.ink, found.width, found.height);
   return pixels ? { pixels, second: found.second } : null;
 }

@@ -50,7 +50,8 @@ function showCourse(canvas, losses, epochs) {
     strokeStyle: getComputedStyle(canvas).color, fillStyle: getComputedStyle(canvas).color, lineWidth: 2,
     font: "14px system-ui, sans-serif",
   });
-  context.fillText(`loss, 0 to ${top.toPrecision(2)}`, 8, 18);
+  context.textAlign = "right";
+  context.fillText(`loss, 0 to ${top.toPrecision(2)}`, width - 8, 18);
   context.beginPath();
   losses.forEach((loss, epoch) => {
     const level = Number.isFinite(loss) ? Math.min(loss, top) / top : 1;

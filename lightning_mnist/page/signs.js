@@ -10,7 +10,7 @@ function percent(share) {
 function signsOf(predicted, labels, right, spread = 1) {
   const sum = labels.reduce((a, b) => a + b, 0), signs = [];
   if (spread < SPREAD)
-    signs.push(`the probabilities hardly depend on the image: they differ by ${spread.toPrecision(2)} at most`);
+    signs.push(`the probabilities hardly depend on the image: they differ by ${Number(spread.toPrecision(2))} at most`);
   let top = 0;
   predicted.forEach((count, digit) => { if (count > predicted[top]) top = digit; });
   const share = predicted[top] / sum, usual = labels[top] / sum;

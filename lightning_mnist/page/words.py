@@ -1,5 +1,7 @@
 """What parity says of pixels that were prepared wrongly: measured on the page's own digits."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,13 +17,11 @@ def training_words(images: NDArray[np.uint8]) -> dict[str, str]:
     raw = images.astype(np.float32)
     intended = Fingerprint.of(raw / 255)
     said = {"x/255": ""}
-    versions: dict[str, NDArray[np.floating]] = {
-        "255-x": 255 - raw, "x": raw, "x/255/255": raw / 255 / 255,
-    }  # fmt: skip
-    for name, fed in versions.items():
+    feeds: dict[str, NDArray[Any]] = {"255-x": 255 - raw, "x": raw, "x/255/255": raw / 255 / 255}
+    for name, fed in feeds.items():
         seen = Fingerprint.of(fed)
         said[name] = (
             f"in training, the pixels {change(intended, seen)}: the network was fed "
-            f"{seen.describe()} where x / 255 gives {intended.describe()}. {REMEDY}"
+            f"{seen.describe()} where x / 255 gives {intended.describe()}. {REMEDY}."
         )
     return said

@@ -1,0 +1,42 @@
+"""Takes the pictures of the page in docs/: ``python -m tests.photograph PAGE.html``."""
+
+import sys
+from pathlib import Path
+
+from tests.chromium import Chromium, chromium
+from tests.conftest import ROOT
+
+SEVEN = "[[[90,60],[200,62],[185,100],[140,222]],[[105,145],[195,142]]]"
+TRAIN = """(() => {
+    find('tab-train').click();
+    const form = find('recipe');
+    form.feed.value = '255-x';
+    form.requestSubmit();
+})()"""
+
+
+def draw(tab: Chromium) -> None:
+    """A seven, inverted on its way to the network."""
+    tab.run(f"page.pad.strokes = {SEVEN}; page.pad.changed(); find('wrong').invert.click()")
+    tab.wait_for("find('thousand').className === 'alarm'")
+
+
+def train(tab: Chromium) -> None:
+    """The collapse of a network that is fed 255 - x."""
+    tab.run(TRAIN)
+    tab.wait_for("page.report && page.report.epoch === page.report.epochs")
+
+
+def main() -> int:
+    """Write the pictures."""
+    with chromium() as tab:
+        for name, scene in (("page", draw), ("page-train", train)):
+            tab.open(Path(sys.argv[1]), width=1100, height=900)
+            scene(tab)
+            tab.run("new Promise((done) => { setTimeout(done, 300); })")  # the bars move
+            tab.picture(ROOT / "docs" / f"{name}.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
