@@ -10,8 +10,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from fontTools.ttLib import TTFont
 from matplotlib import get_data_path
+from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -32,7 +32,7 @@ PLOTTED = "&@#?!+=%$<>*" + string.ascii_letters
 def font_of(name: str) -> tuple[ImageFont.FreeTypeFont, list[str]]:
     """A font, and those of its characters that leave ink and are no digit of any script."""
     path = Path(get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"
-    found = map(chr, TTFont(path).getBestCmap())
+    found = map(chr, sorted(FT2Font(str(path)).get_charmap()))
     return ImageFont.truetype(str(path), 56), [sign for sign in found if _is_sign(sign)]
 
 
@@ -149,8 +149,9 @@ def scribble(random: Random) -> Drawing:
     points = random.normal(MIDDLE, random.uniform(8, 22), (count, 2))
     if random.random() < 0.5:
         knots = np.linspace(0, count - 1, 12 * count)
-        points = np.column_stack([np.interp(knots, range(count), side) for side in points.T])
-        points = cv2.GaussianBlur(points, (1, 0), 0, sigmaY=random.uniform(2, 8)).reshape(-1, 2)
+        line = np.column_stack([np.interp(knots, range(count), side) for side in points.T])
+        blurred = cv2.GaussianBlur(line, (1, 0), 0, sigmaY=random.uniform(2, 8))
+        points = np.asarray(blurred, np.float64).reshape(-1, 2)
     cv2.polylines(image, [points.astype(np.int32)], False, 255, pen, cv2.LINE_AA)
     return image
 

@@ -76,7 +76,7 @@ def examples(digits: Images, labels: NDArray[np.int64]) -> tuple[Tensor, Tensor]
     numbers = np.arange(6000) % 10
     printed = drawn([digit(int(number), random) for number in numbers])
     redrawn = drawn([drawn_again(image) for image in digits[:15000]])
-    turned = np.rot90(digits[labels != 0][:9000], 1 + 2 * random.integers(2), axes=(1, 2))
+    turned = np.rot90(digits[labels != 0][:9000], int(random.choice((1, 3))), axes=(1, 2))
     mirrored = digits[np.isin(labels, MIRRORED)][-5000:, :, ::-1]
     several = drawn([several_of(digits, random) for _ in range(9000)])
     others = drawn([stranger(random) for _ in range(85000)])

@@ -53,7 +53,7 @@ def without_underline(ink: Ink, limit: float) -> Ink | None:
     """
     mask = ink > limit
     height, width = mask.shape
-    above = mask[: round(LOW * height)].any(axis=0)
+    above = np.asarray(mask[: round(LOW * height)].any(axis=0))
     left, right = int(above.argmax()), int(above[::-1].argmax())
     if height < LEAST or width - left - right < WIDER_THAN_1 * height:
         return None
