@@ -1,4 +1,4 @@
-"""Pictures without a digit: letters, textures, blanks and scribbles."""
+"""Pictures without a digit, of kinds and fonts that the detector was not trained on."""
 
 import cv2
 import numpy as np
@@ -9,25 +9,39 @@ from PIL import Image, ImageDraw, ImageFont
 Drawing = NDArray[np.uint8]
 Random = np.random.Generator
 SIDE = 320
+MIDDLE = SIDE // 2
 LETTERS = "ACEFGHJKLMNPRTUVWXYabcdefhkmnprtuvwxy"
 """Without those that are written like a digit."""
-FONTS = ("DejaVuSans", "DejaVuSerif", "STIXGeneralItalic", "cmb10")
+FONTS = (
+    "STIXGeneralItalic", "STIXGeneralBolIta", "cmb10", "cmmi10", "DejaVuSerif-BoldItalic",
+    "DejaVuSansMono-Oblique",
+)  # fmt: skip
+
+
+def text(words: str, size: int, random: Random) -> Image.Image:
+    name = f"{get_data_path()}/fonts/ttf/{random.choice(FONTS)}.ttf"
+    canvas = Image.new("L", (SIDE, SIDE), 235)
+    font = ImageFont.truetype(name, size)
+    ImageDraw.Draw(canvas).text((MIDDLE, MIDDLE), words, font=font, fill=40, anchor="mm")
+    return canvas
 
 
 def letter(random: Random) -> Drawing:
-    name = f"{get_data_path()}/fonts/ttf/{random.choice(FONTS)}.ttf"
-    canvas = Image.new("L", (SIDE, SIDE), 235)
-    font = ImageFont.truetype(name, int(random.integers(110, 220)))
-    text = str(random.choice(list(LETTERS)))
-    ImageDraw.Draw(canvas).text((SIDE // 2, SIDE // 2), text, font=font, fill=40, anchor="mm")
-    return np.asarray(canvas)
+    return np.asarray(
+        text(str(random.choice(list(LETTERS))), int(random.integers(110, 220)), random)
+    )
+
+
+def word_upside_down(random: Random) -> Drawing:
+    word = "".join(random.choice(list(LETTERS), int(random.integers(3, 7))))
+    return np.asarray(text(word, int(random.integers(50, 80)), random).rotate(180))
 
 
 def texture(random: Random) -> Drawing:
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     noise = random.normal(0, 1, (SIDE, SIDE))
     step = random.uniform(3, 14)
-    choice = int(random.integers(4))
+    choice = int(random.integers(5))
     if choice == 0:
         levels = noise * 50
     elif choice == 1:
@@ -35,8 +49,11 @@ def texture(random: Random) -> Drawing:
         levels = cloud / cloud.std() * 45
     elif choice == 2:
         levels = 80 * np.sign(np.sin(x / step) * np.sin(y / step))
-    else:
+    elif choice == 3:
         levels = 70 * np.sin((x * random.normal() + y * random.normal()) / step)
+    else:
+        rings = np.hypot(1.2 * (x - MIDDLE), y - MIDDLE) + 9 * np.sin(y / 30 + random.uniform(0, 6))
+        levels = 80 * np.sin(rings / step)
     return np.clip(128 + levels, 0, 255).astype(np.uint8)
 
 
@@ -45,12 +62,56 @@ def blank(random: Random) -> Drawing:
     return np.clip(grain, 0, 255).astype(np.uint8)
 
 
-def scribble(random: Random) -> Drawing:
+def _drawn(points: NDArray[np.float64], random: Random, *, closed: bool = False) -> Drawing:
     image = np.full((SIDE, SIDE), 235, np.uint8)
-    points = random.normal(SIDE / 2, 60, (int(random.integers(8, 40)), 2)).clip(15, SIDE - 15)
     pen = int(random.integers(4, 14))
-    cv2.polylines(image, [points.astype(np.int32)], False, 40, pen, cv2.LINE_AA)
+    cv2.polylines(image, [np.round(points).astype(np.int32)], closed, 40, pen, cv2.LINE_AA)
+    return image
+
+
+def scribble(random: Random) -> Drawing:
+    points = random.normal(MIDDLE, 60, (int(random.integers(8, 40)), 2)).clip(15, SIDE - 15)
+    return _drawn(points, random)
+
+
+def zigzag(random: Random) -> Drawing:
+    count = int(random.integers(6, 16))
+    down = MIDDLE + (-1) ** np.arange(count) * random.uniform(20, 90) + random.normal(0, 8, count)
+    return _drawn(np.column_stack([np.linspace(40, 280, count), down]), random)
+
+
+def face(random: Random) -> Drawing:
+    turn = np.linspace(0, 2 * np.pi, 60)
+    radius = int(random.integers(70, 130))
+    ring = MIDDLE + radius * np.column_stack([np.cos(turn), np.sin(turn)])
+    image = _drawn(ring, random)
+    for side in (-1, 1):
+        eye = MIDDLE + side * radius // 3, MIDDLE - radius // 3
+        cv2.circle(image, eye, radius // 8, 40, -1, cv2.LINE_AA)
+    cv2.ellipse(image, (MIDDLE, 170), (radius // 2, radius // 2), 0, 20, 160, 40, 6, cv2.LINE_AA)
+    return image
+
+
+def house(random: Random) -> Drawing:
+    half, door = random.uniform(50, 90), random.uniform(15, 35)
+    walls = [(-half, 100), (-half, 0), (half, 0), (half, 100), (-half, 100)]
+    roof = [(-half, 0), (0, -half), (half, 0)]
+    image = _drawn(MIDDLE + np.array(walls + roof, np.float64), random)
+    at = (int(MIDDLE - door), MIDDLE + 40), (int(MIDDLE + door), MIDDLE + 100)
+    cv2.rectangle(image, *at, 40, 6)
+    return image
+
+
+def stick_figure(random: Random) -> Drawing:
+    image, pen = np.full((SIDE, SIDE), 235, np.uint8), int(random.integers(4, 12))
+    cv2.circle(image, (MIDDLE, 80), 30, 40, pen, cv2.LINE_AA)
+    cv2.line(image, (MIDDLE, 110), (MIDDLE, 200), 40, pen, cv2.LINE_AA)
+    for side in (-1, 1):
+        foot, hand, high = map(int, random.integers((25, 30, 110), (60, 70, 190)))
+        cv2.line(image, (MIDDLE, 200), (MIDDLE + side * foot, 280), 40, pen, cv2.LINE_AA)
+        cv2.line(image, (MIDDLE, 135), (MIDDLE + side * hand, high), 40, pen, cv2.LINE_AA)
     return image
 
 
 NOTHING = (letter, texture, blank, scribble)
+DRAWINGS = (word_upside_down, zigzag, face, house, stick_figure)

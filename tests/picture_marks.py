@@ -31,6 +31,20 @@ def squared_at_an_angle(strokes: Levels, random: Random) -> Drawn:
 
 
 @kind
+def squared_in_dark(strokes: Levels, random: Random) -> Drawn:
+    """The digit touches lines whose boxes are no boxes of its own."""
+    first = int(random.integers(20))
+    grid = np.maximum(ruled(20, 1, first, across=True), ruled(20, 1, 5, across=False))
+    return Drawn(grey(page(strokes, page(grid, 240, 90)) + noise(random, 2)))
+
+
+@kind
+def pressed_on_less_and_less(strokes: Levels, random: Random) -> Drawn:
+    pressure = np.linspace(1, 0.7, SIDE).round(1)[:, np.newaxis]
+    return Drawn(grey(page(strokes * pressure)))
+
+
+@kind
 def dotted_at_an_angle(strokes: Levels, random: Random) -> Drawn:
     dots = np.zeros((SIDE, SIDE))
     dots[8::16, 8::16] = dots[9::16, 8::16] = dots[8::16, 9::16] = dots[9::16, 9::16] = 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 import tests.picture_light
@@ -15,11 +16,14 @@ import tests.picture_paper  # noqa: F401 - they enter their kinds
 from lightning_mnist import sources
 from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.checkpoint import read_checkpoint
+from lightning_mnist.own_images import Picture, find_picture
 from lightning_mnist.pictures.strangers import strangers
 from lightning_mnist.sources import RawDigits
+from tests import nothing
+from tests import strangers as training
 from tests.conftest import Here
-from tests.nothing import NOTHING
-from tests.pictures import KINDS, enlarged, hand_drawn
+from tests.nothing import DRAWINGS, NOTHING, letter, scribble
+from tests.pictures import KINDS, enlarged, grey, hand_drawn, page
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +42,7 @@ def mnist_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Here, Path]
 
 
 Run = Callable[[Here, Path], Path]
+Draw = Callable[[np.random.Generator], NDArray[np.uint8]]
 
 
 @pytest.mark.slow
@@ -115,11 +120,12 @@ def expected_calibration_error(probabilities: torch.Tensor, labels: torch.Tensor
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kinds", [NOTHING, DRAWINGS], ids=["letters and textures", "drawings"])
 def test_pictures_without_a_digit_are_marked_unsure(
-    here: Here, mnist_root: Path, mnist_run: Run, tmp_path: Path
+    kinds: tuple[Draw, ...], here: Here, mnist_root: Path, mnist_run: Run, tmp_path: Path
 ) -> None:
     for number in range(200):
-        draw = NOTHING[number % len(NOTHING)]
+        draw = kinds[number % len(kinds)]
         Image.fromarray(draw(np.random.default_rng(number))).save(tmp_path / f"{number}.png")
     checkpoint = mnist_run(here, mnist_root)
     here("predict", "--ckpt_path", checkpoint, "--images", "*.png", "--output", "out.json")
@@ -130,6 +136,33 @@ def test_pictures_without_a_digit_are_marked_unsure(
 
 ANSWERED = 10
 """Of 200 pictures without a digit."""
+
+
+def test_strangers_are_told_from_digits_of_pens_that_mnist_has_not() -> None:
+    drawings, digits = (
+        [find_picture(np.asarray(draw(np.random.default_rng(number)))) for number in range(60)]
+        for draw in (any_drawing, any_digit)
+    )
+    assert strangers(pixels_of(drawings)).double().mean() >= 0.9
+    assert strangers(pixels_of(digits)).double().mean() <= 0.05
+
+
+def any_drawing(random: np.random.Generator) -> np.ndarray:
+    kinds = (letter, scribble, *DRAWINGS)
+    return kinds[int(random.integers(len(kinds)))](random)
+
+
+def any_digit(random: np.random.Generator) -> np.ndarray:
+    width = random.uniform(0.03, 0.16)
+    return np.asarray(grey(page(hand_drawn(int(random.integers(10)), random, width=width))))
+
+
+def pixels_of(pictures: list[Picture | None]) -> torch.Tensor:
+    return torch.from_numpy(np.stack([picture.pixels for picture in pictures if picture]))
+
+
+def test_the_detector_is_measured_on_fonts_that_it_has_not_seen() -> None:
+    assert not set(nothing.FONTS) & set(training.FONTS)
 
 
 def test_a_temperature_makes_confidence_as_large_as_it_is_right() -> None:

@@ -88,16 +88,16 @@ def find_digit(ink: Ink) -> Found | None:
         if parts.encloses_a_digit(main):
             parts.remaining.discard(main)
             notes.add(FRAME)
-        elif (rest := without_box(ink[place], limit)) is not None:
-            ink, parts = _replaced(ink, place, rest, limit)
+        elif (inside := without_box(ink[place], limit)) is not None:
+            ink, parts = _replaced(ink, place, inside, limit)
             notes.add(FRAME)
         elif ink[place].max() < FAINTEST_INK:
             return None
         elif (darker := parts.paler_below(main)) is not None:
             limit, parts = darker, Parts(ink, darker)
             notes.add(PALER)
-        elif (rest := without_underline(ink[place], limit)) is not None:
-            ink, parts = _replaced(ink, place, rest, limit)
+        elif (above := without_underline(ink[place], limit)) is not None:
+            ink, parts = _replaced(ink, place, above, limit)
             notes.add(UNDERLINE)
         else:
             return _found(ink, parts, main, grain, notes)

@@ -38,6 +38,8 @@ def without_box(ink: Ink, limit: float) -> Ink | None:
     Of a box at least three sides are seen, and what it holds is a quarter as tall.
     """
     bare, across, down = without_lines(ink, limit)
+    if (bare > limit).sum() > 0.95 * (ink > limit).sum():
+        return None
     sides = [any(at < 0.1 for at in lines) for lines in (across, down)]
     sides += [any(at > 0.9 for at in lines) for lines in (across, down)]
     rows = np.flatnonzero((bare > limit).any(axis=1))
@@ -51,7 +53,7 @@ def without_underline(ink: Ink, limit: float) -> Ink | None:
     """
     mask = ink > limit
     height, width = mask.shape
-    above: NDArray[np.bool] = np.any(mask[: round(LOW * height)], axis=0)
+    above = np.asarray(mask[: round(LOW * height)].any(axis=0))
     left, right = int(above.argmax()), int(above[::-1].argmax())
     if height < LEAST or width - left - right < WIDER_THAN_1 * height:
         return None
@@ -64,6 +66,8 @@ def without_underline(ink: Ink, limit: float) -> Ink | None:
     rows = [np.nonzero(end)[0].mean() for end in ends]
     middle = np.interp(np.arange(width), [left / 2, width - right / 2], rows)
     distance = np.abs(np.arange(height)[:, None] - middle)
+    if (mask & (distance < 2)).any(axis=0).mean() < COVERED:
+        return None
     return np.where(distance > thick / 2 + 2, ink, 0).astype(np.float32)
 
 

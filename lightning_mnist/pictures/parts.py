@@ -15,6 +15,7 @@ TALL = 0.5  # of the digit's height: a part beside it that is as tall is another
 CUT_OFF = 0.4  # of the digit's ink: a part at the border that has less is the rest of a neighbour
 INSIDE = 0.25  # of a frame's height: what is as tall within it is a digit, not a dot in a zero
 PENS = 0.15  # of the darkest ink, at least, by which marks of two pens differ
+PALEST = 0.66  # of the darkest ink: where a pen was pressed on less, it leaves more than that
 FEWEST = 0.03  # of a part's pixels have the ink of either
 STRAY = 0.004  # of a part's pixels may have any ink between the two
 SMALL = 40  # pixels: in smaller pictures every pixel counts
@@ -99,7 +100,8 @@ class Parts:
         shares, steps = np.histogram(levels / darkest, bins=40, range=(0, 1))
         inked = np.flatnonzero(shares > STRAY * len(levels))
         gap = max((run[1:] for run in np.split(np.arange(40), inked)[1:]), key=len)
-        if len(gap) < PENS * 40:
+        pressed_less = not self.on_border[part] and len(gap) and steps[gap[0]] > PALEST
+        if len(gap) < PENS * 40 or pressed_less:
             return None
         if min(shares[: gap[0]].sum(), shares[gap[-1] :].sum()) < FEWEST * len(levels):
             return None
