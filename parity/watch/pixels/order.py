@@ -28,8 +28,7 @@ def shuffled(then: Look, now: Look) -> Step | None:
     Evidence: each level is as frequent in each image as it was, and neighbours, which were alike,
     are no longer.
     """
-    even = np.full(len(then.ink), 1 / len(then.ink))
-    named = dict(zip(FEATURES, means_apart(then, now, even), strict=False))
+    named = dict(zip(FEATURES, means_apart(then, now), strict=False))
     if any(named[name] >= FITS for name in KEPT) or len(now.ink) < FEWEST:
         return None
     ink = list(FEATURES).index("ink")
