@@ -23,6 +23,9 @@ CLEARLY = 1.5
 MEASURED = ("size", "place", "cover", "order")
 """Kinds of steps that are measured anew each time."""
 
+ALONE = {"mix"}
+"""Kinds of steps that are put together with no other: they resemble too much."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -72,6 +75,7 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             for trial in beam
             for step in steps(trial.look, now)
             if step.kind not in trial.kinds
+            and not (depth > 0 and ALONE & {step.kind, *trial.kinds})
             and (worth is None or step in worth or step.kind in MEASURED)
         ]
         tried.sort(key=lambda trial: trial.cost)
