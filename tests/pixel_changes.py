@@ -35,20 +35,20 @@ def slanted(x: Images, share: float) -> Images:
 
 
 def shifted(x: Images, down: float, right: float) -> Images:
-    return ndimage.shift(x, (0, down, right), order=1)
+    return np.asarray(ndimage.shift(x, (0, down, right), order=1))
 
 
 def blurry(x: Images, deviation: float) -> Images:
-    return ndimage.gaussian_filter(x, (0, deviation, deviation))
+    return np.asarray(ndimage.gaussian_filter(x, (0, deviation, deviation)))
 
 
 def thick(x: Images, size: int = 3) -> Images:
-    return ndimage.grey_dilation(x, (1, size, size))
+    return np.asarray(ndimage.grey_dilation(x, (1, size, size)))
 
 
 def thin(x: Images) -> Images:
     cross = np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], bool)
-    return ndimage.grey_erosion(x, footprint=cross)
+    return np.asarray(ndimage.grey_erosion(x, footprint=cross))
 
 
 def noisy(x: Images, rng: np.random.Generator, deviation: float) -> Images:
@@ -74,16 +74,16 @@ def in_int8(x: Images) -> Images:
 
 
 def laplace(x: Images) -> Images:
-    return np.abs(ndimage.laplace(x, axes=(1, 2))).clip(0, 1)
+    return np.asarray(np.abs(ndimage.laplace(x, axes=(1, 2))).clip(0, 1))
 
 
 def sobel(x: Images) -> Images:
     edges = [np.hypot(ndimage.sobel(i, 0), ndimage.sobel(i, 1)) for i in x]
-    return (np.array(edges) / 4).clip(0, 1)
+    return np.asarray((np.array(edges) / 4).clip(0, 1))
 
 
 def sharpened(x: Images) -> Images:
-    return (x + 1.5 * (x - blurry(x, 1.0))).clip(0, 1)
+    return np.asarray((x + 1.5 * (x - blurry(x, 1.0))).clip(0, 1))
 
 
 def reordered(x: Images, order: Images) -> Images:
@@ -107,7 +107,7 @@ def framed(x: Images, width: int, level: float) -> Images:
 
 
 def halved(x: Images) -> Images:
-    return x.reshape(len(x), 14, 2, 14, 2).mean(axis=(2, 4))
+    return np.asarray(x.reshape(len(x), 14, 2, 14, 2).mean(axis=(2, 4)))
 
 
 def patched(x: Images, rng: np.random.Generator) -> Images:

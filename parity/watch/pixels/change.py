@@ -81,7 +81,7 @@ def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
     start = Trial.of(then, now, *covers, every=True)
     order = shuffled(start.look, now)
     if order is not None:
-        said = (level_words(then, now, expected, seen), *start.words, order.words)
+        said = (level_words(then, now, expected, seen), *start.words, order)
         return Change(tuple(words for words in said if words is not None))
     return _told(search(start, then, now), now, expected, seen)
 

@@ -154,7 +154,7 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
             area / (height * width),
             2 * area / np.maximum(around, 1e-9),
             (slope**2).sum(axis=(1, 2)) / np.maximum(around, 1e-9),
-            _mean((ink < 1 - FAINT) * 1.0, inked),
+            _mean((ink < 1 - FAINT).astype(np.float64), inked),
             _mean(ink, (ink > GREY) & (ink < 1 - GREY)),
             _mean(ink, ink > 0.5),
             _mean(grain, np.abs(middle) < FAINT),
