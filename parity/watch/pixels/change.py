@@ -18,6 +18,9 @@ from parity.watch.pixels.order import shuffled
 from parity.watch.pixels.search import Found, search
 from parity.watch.pixels.trial import Trial
 
+STAINED = 0.05
+"""Grain, and pixels beyond the paper, from which on grey levels alone are not compared."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -78,7 +81,7 @@ def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
     start = Trial.of(then, now, *covers, every=True)
     order = shuffled(start.look, now)
     if order is not None:
-        said = (level_words(then, now, expected, seen), *start.words, order.words)
+        said = (level_words(then, now, expected, seen), *start.words, order)
         return Change(tuple(words for words in said if words is not None))
     return _told(search(start, then, now), now, expected, seen)
 
@@ -97,8 +100,10 @@ def _told(found: Found, now: Look, expected: Fingerprint, seen: Fingerprint) -> 
 
 
 def levels_alone(expected: Fingerprint, seen: Fingerprint) -> Change | None:
-    """What was done to the grey levels; of images that may show something else."""
+    """What was done to the grey levels, of images that may show something else on sound paper."""
     then, now = Look.of(expected.examples), Look.of(seen.examples, seen.levels)
+    if any(now.mean(name) > then.mean(name) + STAINED for name in ("noise", "beyond", "uneven")):
+        return None
     words = level_words(then, now, expected, seen, 2 * CLOSE)
     return None if words is None else Change((words,))
 

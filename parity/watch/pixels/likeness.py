@@ -35,7 +35,8 @@ def centred(look: Look, finer: int = 1) -> Floats:
     """The ink of each image, as a whole centred and of one size, [N, SHAPE, SHAPE]."""
     down, right, radius = (look.mean(name) for name in ("down", "right", "radius"))
     side = finer * SHAPE
-    line = (np.arange(side) - (side - 1) / 2) * (3 * max(radius, 1.0) / side)
+    places = np.arange(side, dtype=np.float64) - (side - 1) / 2
+    line: Floats = places * (3 * max(radius, 1.0) / side)
     ink = sampled(look.ink.clip(0, 1), down + line, right + line)
     return _of_one_length(ink)
 

@@ -131,15 +131,16 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
     count, height, width = ink.shape
     drawn = np.where(ink > FAINT, ink.clip(0, 1), 0.0)
     area = drawn.sum(axis=(1, 2))
-    some = np.maximum(area, 1e-9)
+    slope = _slope(drawn)
+    around = slope.sum(axis=(1, 2))
+    drawn = np.where(ink > 0.5, ink.clip(0, 1), 0.0)  # where it is, whatever the noise
+    some = np.maximum(drawn.sum(axis=(1, 2)), 1e-9)
     rows, columns = np.arange(height), np.arange(width)
     down = drawn.sum(axis=2) @ rows / some
     right = drawn.sum(axis=1) @ columns / some
     tall = (drawn.sum(axis=2) * (rows - down[:, None]) ** 2).sum(axis=1) / some
     wide = (drawn.sum(axis=1) * (columns - right[:, None]) ** 2).sum(axis=1) / some
     both = np.einsum("nrc,nr,nc->n", drawn, rows - down[:, None], columns - right[:, None]) / some
-    slope = _slope(drawn)
-    around = slope.sum(axis=(1, 2))
     inked = ink > FAINT
     middle = smoothed(ink)
     grain = np.abs(ink - middle)
@@ -153,7 +154,7 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
             area / (height * width),
             2 * area / np.maximum(around, 1e-9),
             (slope**2).sum(axis=(1, 2)) / np.maximum(around, 1e-9),
-            _mean((ink < 1 - FAINT) * 1.0, inked),
+            _mean((ink < 1 - FAINT).astype(np.float64), inked),
             _mean(ink, (ink > GREY) & (ink < 1 - GREY)),
             _mean(ink, ink > 0.5),
             _mean(grain, np.abs(middle) < FAINT),

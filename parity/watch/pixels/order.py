@@ -22,14 +22,13 @@ AGREE = 0.8
 """Correlation of mean images that are the same but for where they begin."""
 
 
-def shuffled(then: Look, now: Look) -> Step | None:
-    """The order in which the pixels are if it is none that people have a name for.
+def shuffled(then: Look, now: Look) -> str | None:
+    """In what order the pixels are if it is none that people have a name for, in words.
 
     Evidence: each level is as frequent in each image as it was, and neighbours, which were alike,
     are no longer.
     """
-    even = np.full(len(then.ink), 1 / len(then.ink))
-    named = dict(zip(FEATURES, means_apart(then, now, even), strict=False))
+    named = dict(zip(FEATURES, means_apart(then, now), strict=False))
     if any(named[name] >= FITS for name in KEPT) or len(now.ink) < FEWEST:
         return None
     ink = list(FEATURES).index("ink")
@@ -42,20 +41,15 @@ def shuffled(then: Look, now: Look) -> Step | None:
         if not every and not _same_values(then.ink, now.ink):
             return None
         order = "elsewhere in each image" if every else "the same one in all images"
-        return Step("order", f"are in another order, {order}", _anything)
+        return f"are in another order, {order}"
     for name, other, axis, lines in (
         ("below", "beside", 1, "rows"),
         ("beside", "below", 2, "columns"),
     ):
         intact = named[other] < FITS and _same_lines(then.ink.mean(0), now.ink.mean(0), axis - 1)
         if kept[name] < TORN and intact:
-            return Step("order", f"are in another order: the {lines} are shuffled", _anything)
+            return f"are in another order: the {lines} are shuffled"
     return None
-
-
-def _anything(ink: Floats) -> Floats:
-    """Which order it is cannot be told."""
-    return ink
 
 
 def _flat(ink: Floats) -> bool:

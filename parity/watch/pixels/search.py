@@ -10,16 +10,21 @@ from parity.watch.pixels.turns import Step
 
 DEEPEST = 2
 """Steps at most that are put together, beside a turn."""
-BEAM = 4
+BEAM = 3
 """Explanations that are kept from one number of steps to the next."""
-FINAL = 8
+FINAL = 6
 """Of each number of steps, those that are held against all examples."""
-SHORTLIST = 4
+SHORTLIST = 3
 """Steps of a kind that are tried together with others."""
+LEAVES = 0.4
+"""Share of the largest difference that an explanation leaves at most."""
 CLEARLY = 1.5
 """Ratio of the costs by which an explanation must be better than one of another kind."""
 MEASURED = ("size", "place", "cover", "order")
 """Kinds of steps that are measured anew each time."""
+
+ALONE = {"mix"}
+"""Kinds of steps that are put together with no other: they resemble too much."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             for trial in beam
             for step in steps(trial.look, now)
             if step.kind not in trial.kinds
+            and not (depth > 0 and ALONE & {step.kind, *trial.kinds})
             and (worth is None or step in worth or step.kind in MEASURED)
         ]
         tried.sort(key=lambda trial: trial.cost)
@@ -77,7 +83,7 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             worth = _best_of_each_kind(tried, start)
         final = [Trial.of(then, now, *trial.taken, every=True) for trial in tried[:FINAL]]
         final.sort(key=lambda trial: trial.cost)
-        limit = FITS if depth == 0 else STRICT
+        limit = min(FITS if depth == 0 else STRICT, LEAVES * start.worst)
         fits = [trial for trial in final if trial.worst < limit]
         if fits:
             rival = _rival(fits)

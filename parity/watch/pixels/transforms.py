@@ -7,6 +7,7 @@ import numpy as np
 
 from parity.watch.pixels.cover import blank_strips
 from parity.watch.pixels.light import LIGHT, wrapped
+from parity.watch.pixels.likeness import FEW
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.order import rolled
 from parity.watch.pixels.textures import PENS, TEXTURES
@@ -22,7 +23,8 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
     yield from PENS
     yield from LIGHT
     yield from TEXTURES
-    yield from TILTED
+    if len(seen.ink) >= FEW:
+        yield from TILTED
     yield from blank_strips(now, seen)
     yield from rolled(now, seen)
     added = round((seen.paper - now.paper) / now.depth * 255)
@@ -54,7 +56,7 @@ def _sizes(high: float, wide: float) -> Iterator[Step]:
         if 0.2 < factor < 4 and abs(factor - 1) > 0.06:
             name = "smaller" if factor < 1 else "larger"
             yield from _size(f"show {name} digits: {factor:.2f} times the size", factor, factor)
-    if abs(high / wide - 1) > 0.08 and min(high, wide) > 0.2 and max(high, wide) < 4:
+    if abs(np.log(high / wide)) > 0.15 and min(high, wide) > 0.2 and max(high, wide) < 4:
         words = f"show digits {high:.2f} times as high and {wide:.2f} times as wide"
         yield from _size(words, high, wide)
 

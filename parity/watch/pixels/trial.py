@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parity.watch.pixels.likeness import centred, nearest, softened
 from parity.watch.pixels.look import FEATURES, Floats, Look
@@ -20,7 +21,7 @@ pixels together."""
 TONE, TEXTURE, GROUP = 0.02, 0.01, 0.65
 """Differences of the shares in a group that are none, and the unit of a group together."""
 GROUP_KIN = 0.25
-UNLIKE, UNEVEN = 0.25, 0.5
+UNLIKE, UNEVEN = 0.28, 0.5
 """Unit of the logarithm of distances to the nearest image, and their least relative deviation."""
 VARIETY = {"down": 0.4, "right": 0.4, "slant": 0.1, "aspect": 0.1, "ink": 0.02}
 """Figures whose deviation between images is compared, and what is added to it."""
@@ -118,9 +119,7 @@ def apart(look: Look, now: Look) -> Floats:
     far = min(_ratio(away, among), _ratio(away, among[closest]))
     uneven = max(UNEVEN, float(away.std() / max(float(away.mean()), 1e-9)))
     unlike = max(0.0, far) / np.hypot(UNLIKE, uneven / np.sqrt(len(away)))
-    even = np.full(len(before), 1 / len(before))
-    matched = np.bincount(closest, minlength=len(before)) / len(closest)
-    best = min((means_apart(look, now, shares) for shares in (even, matched)), key=_cost)
+    best = min((means_apart(look, now, which) for which in (None, closest)), key=_cost)
     result: Floats = np.concatenate([best, [_varied(look, now), unlike]])
     return result
 
@@ -129,31 +128,47 @@ def _ratio(first: Floats, second: Floats) -> float:
     return float(np.log(max(float(first.mean()), 1e-9) / max(float(second.mean()), 1e-9)))
 
 
-def means_apart(look: Look, now: Look, shares: Floats) -> Floats:
-    """Differences of means, float64 [F + 3], where each image before has so large a share."""
+def means_apart(look: Look, now: Look, closest: NDArray[np.int64] | None = None) -> Floats:
+    """Differences of means, float64 [F + 3].
+
+    Args:
+        look: N images before.
+        now: M images.
+        closest: Of each of the M, the one of the N to compare it with, [M]; None compares all.
+    """
     few = np.sqrt(1 + 3 / len(now.figures))
     least = np.array([feature.least for feature in FEATURES.values()]) * few
     kin = np.array([feature.kin for feature in FEATURES.values()])
-    figures = _off(look.figures, now.figures, shares, kin, least)
+    figures = _off(look.figures, now.figures, closest, kin, least)
     groups = [
-        _length(_off(look.tones, now.tones, shares, GROUP_KIN, TONE * few)) / GROUP,
-        _length(_off(look.texture, now.texture, shares, GROUP_KIN, TEXTURE * few)) / GROUP,
-        _length(_off(look.ink, now.ink, shares, PIXEL_KIN, PIXEL)) / (PICTURE * few**2),
+        _length(_off(look.tones, now.tones, closest, GROUP_KIN, TONE * few)) / GROUP,
+        _length(_off(look.texture, now.texture, closest, GROUP_KIN, TEXTURE * few)) / GROUP,
+        _length(_off(look.ink, now.ink, closest, PIXEL_KIN, PIXEL)) / (PICTURE * few**2),
     ]
     result: Floats = np.append(figures, groups)
     return result
 
 
 def _off(
-    before: Floats, after: Floats, shares: Floats, kin: Floats | float, least: Floats | float
+    before: Floats,
+    after: Floats,
+    closest: NDArray[np.int64] | None,
+    kin: Floats | float,
+    least: Floats | float,
 ) -> Floats:
     """By how much means differ, of N and of M images, in units of what may be."""
-    mean = np.tensordot(shares, before, axes=1)
-    spread = np.sqrt(np.tensordot(shares, (before - mean) ** 2, axes=1))
-    deviation = np.maximum(spread, after.std(axis=0))
-    off = np.abs(mean - after.mean(axis=0))
-    chance = np.square(kin) + (shares**2).sum() + 2 / len(after)  # tails are heavy
-    result: Floats = off / np.sqrt(np.square(least) + deviation**2 * chance)
+    if closest is None:
+        off = np.abs(before.mean(axis=0) - after.mean(axis=0))
+        deviation = np.maximum(before.std(axis=0), after.std(axis=0))
+        single, repeated = deviation, 1 / len(before)
+    else:
+        pairs = after - before[closest]
+        off = np.abs(pairs.mean(axis=0))
+        deviation = np.maximum(before[closest].std(axis=0), after.std(axis=0))
+        single = pairs.std(axis=0)
+        repeated = float((np.bincount(closest) ** 2).sum()) / len(closest) ** 2
+    by_chance = single**2 * (repeated + 2 / len(after))  # tails are heavy
+    result: Floats = off / np.sqrt(np.square(least) + (kin * deviation) ** 2 + by_chance)
     return result
 
 

@@ -1,0 +1,127 @@
+"""What people do to images of digits, as functions of float64 [N, 28, 28] from 0 to 1.
+
+Written with SciPy, so that nothing is recognised by the very code that does it.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import ndimage
+
+Images = np.ndarray
+ROWS, COLUMNS = np.indices((28, 28))
+
+
+def _warped(x: Images, matrix: list[list[float]]) -> Images:
+    """Around the middle; rows and columns are taken from ``matrix @ (row, column)``."""
+    m = np.array(matrix)
+    offset = 13.5 - m @ [13.5, 13.5]
+    return np.stack([ndimage.affine_transform(i, m, offset, order=1) for i in x])
+
+
+def zoomed(x: Images, high: float, wide: float) -> Images:
+    if min(high, wide) < 1:
+        x = ndimage.gaussian_filter(x, (0, 0.3 / high, 0.3 / wide))
+    return _warped(x, [[1 / high, 0], [0, 1 / wide]])
+
+
+def rotated(x: Images, degrees: float) -> Images:
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return _warped(x, [[c, -s], [s, c]])
+
+
+def slanted(x: Images, share: float) -> Images:
+    return _warped(x, [[1, 0], [share, 1]])
+
+
+def shifted(x: Images, down: float, right: float) -> Images:
+    return np.asarray(ndimage.shift(x, (0, down, right), order=1))
+
+
+def blurry(x: Images, deviation: float) -> Images:
+    return np.asarray(ndimage.gaussian_filter(x, (0, deviation, deviation)))
+
+
+def thick(x: Images, size: int = 3) -> Images:
+    return np.asarray(ndimage.grey_dilation(x, (1, size, size)))
+
+
+def thin(x: Images) -> Images:
+    cross = np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], bool)
+    return np.asarray(ndimage.grey_erosion(x, footprint=cross))
+
+
+def noisy(x: Images, rng: np.random.Generator, deviation: float) -> Images:
+    return (x + rng.normal(0, deviation, x.shape)).clip(0, 1)
+
+
+def speckled(x: Images, rng: np.random.Generator, share: float) -> Images:
+    chance = rng.random(x.shape)
+    return np.where(chance < share, rng.random(x.shape) < 0.5, x)
+
+
+def one_by_one(x: Images) -> Images:
+    x = x - x.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(x / x.std(axis=(1, 2), keepdims=True).clip(1e-9))
+
+
+def in_uint8(x: Images, of: Callable[[Images], Images]) -> Images:
+    return of((x * 255).round().astype(np.uint8)).astype(np.uint8) / 255
+
+
+def in_int8(x: Images) -> Images:
+    return (x * 255).round().astype(np.uint8).astype(np.int8) / 255
+
+
+def laplace(x: Images) -> Images:
+    return np.asarray(np.abs(ndimage.laplace(x, axes=(1, 2))).clip(0, 1))
+
+
+def sobel(x: Images) -> Images:
+    edges = [np.hypot(ndimage.sobel(i, 0), ndimage.sobel(i, 1)) for i in x]
+    return np.asarray((np.array(edges) / 4).clip(0, 1))
+
+
+def sharpened(x: Images) -> Images:
+    return np.asarray((x + 1.5 * (x - blurry(x, 1.0))).clip(0, 1))
+
+
+def reordered(x: Images, order: Images) -> Images:
+    return x.reshape(len(x), -1)[:, order].reshape(x.shape)
+
+
+def shuffled_each(x: Images, rng: np.random.Generator) -> Images:
+    return rng.permuted(x.reshape(len(x), -1), axis=1).reshape(x.shape)
+
+
+def strided(x: Images, stride: int) -> Images:
+    """Rows of 28 read as if they were `stride` long."""
+    flat = np.pad(x.reshape(len(x), -1), ((0, 0), (0, 28 * stride)))
+    return flat[:, (ROWS * stride + COLUMNS).ravel()].reshape(x.shape)
+
+
+def framed(x: Images, width: int, level: float) -> Images:
+    x = x.copy()
+    x[:, :width] = x[:, -width:] = x[:, :, :width] = x[:, :, -width:] = level
+    return x
+
+
+def halved(x: Images) -> Images:
+    return np.asarray(x.reshape(len(x), 14, 2, 14, 2).mean(axis=(2, 4)))
+
+
+def patched(x: Images, rng: np.random.Generator) -> Images:
+    """A square of 10 pixels is blank, elsewhere in each."""
+    x = x.copy()
+    for image in x:
+        row, column = rng.integers(4, 14, 2)
+        image[row : row + 10, column : column + 10] = 0
+    return x
+
+
+def each_elsewhere(x: Images, rng: np.random.Generator) -> Images:
+    return np.stack([ndimage.shift(i, rng.uniform(-5, 5, 2), order=1) for i in x])
+
+
+def each_turned(x: Images, rng: np.random.Generator) -> Images:
+    return np.concatenate([rotated(i[None], rng.uniform(-40, 40)) for i in x])
