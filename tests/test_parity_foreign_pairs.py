@@ -363,7 +363,7 @@ def weighted_smoothed(outputs: Tensor, labels: Tensor) -> Tensor:
 def penalised(loss: Callable[[Tensor, Tensor], Tensor], **terms: float) -> Callable[[], Program]:
     def make() -> Program:
         program = Penalised(**terms)  # type: ignore[arg-type]
-        program.loss = loss  # type: ignore[method-assign]
+        program.loss = loss  # type: ignore[assignment, method-assign]
         return program
 
     return make
