@@ -354,6 +354,78 @@ PLANTED: dict[str, tuple[Callable[[], Program], str, str]] = {
 }  # fmt: skip
 
 
+def weighted_smoothed(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Smoothed labels, and a weight for each image, as Keras does it."""
+    soft = one_hot(labels) * 0.9 + 0.1 / CLASSES
+    return (WEIGHTS[labels] * -(soft * outputs.log_softmax(1)).sum(1)).mean()
+
+
+def penalised(loss: Callable[[Tensor, Tensor], Tensor], **terms: float) -> Callable[[], Program]:
+    def make() -> Program:
+        program = Penalised(**terms)  # type: ignore[arg-type]
+        program.loss = loss  # type: ignore[assignment, method-assign]
+        return program
+
+    return make
+
+
+def summed(outputs: Tensor, labels: Tensor) -> Tensor:
+    return F.cross_entropy(outputs, labels, reduction="sum")
+
+
+TWO_AT_ONCE: dict[str, tuple[Callable[[], Program], str]] = {
+    "smoothed and weighted": (
+        lambda: Program(loss=lambda x, y: F.cross_entropy(x, y, WEIGHTS, label_smoothing=0.1)),
+        "label smoothing and class weights",
+    ),
+    "smoothed and weighted by image": (
+        lambda: Program(loss=weighted_smoothed), "label smoothing and class weights"),
+    "smoothed and ignored": (
+        lambda: Program(
+            loss=lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1, ignore_index=2)),
+        "label smoothing and ignored class",
+    ),
+    "smoothed and summed": (
+        lambda: Program(
+            loss=lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1, reduction="sum")),
+        "label smoothing and loss reduction",
+    ),
+    "weighted and ignored": (
+        lambda: Program(loss=lambda x, y: F.cross_entropy(x, y, WEIGHTS, ignore_index=1)),
+        "ignored class and class weights",
+    ),
+    "smoothed and L2": (penalised(smoothed, l2=1e-3), "label smoothing and L2 penalty"),
+    "smoothed and L1": (penalised(smoothed, l1=1e-3), "label smoothing and L1 penalty"),
+    "summed and L2": (penalised(summed, l2=1e-3), "loss reduction and L2 penalty"),
+    "focal and L2 of kernels": (
+        penalised(focal, l2=1e-3, kernels=True), "focal loss and L2 penalty"),
+    "weighted and L2": (
+        penalised(lambda x, y: F.cross_entropy(x, y, WEIGHTS), l2=1e-3),
+        "class weights and L2 penalty",
+    ),
+    "weighted, L1 and L2": (
+        penalised(lambda x, y: F.cross_entropy(x, y, WEIGHTS), l1=1e-3, l2=1e-3),
+        "class weights and L1 and L2 penalty",
+    ),
+    "summed and cooled": (
+        lambda: Program(loss=lambda x, y: F.cross_entropy(x / 2, y, reduction="sum")),
+        "temperature in the loss and loss reduction",
+    ),
+    "cooled": (
+        lambda: Program(loss=lambda x, y: 4 * F.cross_entropy(x / 2, y)),
+        "temperature in the loss",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TWO_AT_ONCE)
+def test_two_changes_of_the_loss_are_named_together(case: str, data: Path) -> None:
+    make, cause = TWO_AT_ONCE[case]
+    last = climb(Program(), make(), data)[-1]
+    assert (last.name, [found.name for found in last.causes]) == ("loss", [cause])
+    assert last.causes[0].gap <= 1e-9 < last.worst.absolute, last
+
+
 def mixed(a: Program, b: Program, fused: str) -> tuple[Program, Program]:
     """Both sides with activations fused, neither, or one of them."""
     a.fused, b.fused = fused in ("both", "ours"), fused in ("both", "theirs")
@@ -605,6 +677,28 @@ UNKNOWN: dict[str, tuple[Callable[[], Program], str]] = {
     "entropy as a reward": (
         lambda: Program(loss=lambda x, y: F.cross_entropy(x, y)
                         + 0.01 * (x.softmax(1) * x.log_softmax(1)).sum(1).mean()),
+        "loss"),
+    "squared logits in the loss": (
+        lambda: Program(loss=lambda x, y: F.cross_entropy(x, y) + 0.01 * (x**2).mean()), "loss"),
+    "normaliser in the loss": (
+        lambda: Program(
+            loss=lambda x, y: F.cross_entropy(x, y) + 1e-3 * (x.logsumexp(1) ** 2).mean()),
+        "loss"),
+    "margin": (
+        lambda: Program(loss=lambda x, y: F.cross_entropy(x - 0.3 * one_hot(y), y)), "loss"),
+    "half of the batch": (
+        lambda: Program(loss=lambda x, y: F.cross_entropy(x[: len(x) // 2], y[: len(x) // 2])),
+        "loss"),
+    "hardest images": (
+        lambda: Program(
+            loss=lambda x, y: F.cross_entropy(x, y, reduction="none").topk(len(y) // 2)[0].mean()),
+        "loss"),
+    "labels of other images": (
+        lambda: Program(loss=lambda x, y: F.cross_entropy(x, y.roll(1))), "loss"),
+    "positive weights": (
+        lambda: Program(
+            loss=lambda x, y: F.binary_cross_entropy_with_logits(
+                x, one_hot(y), pos_weight=WEIGHTS)),
         "loss"),
     "loss to a power": (lambda: Program(loss=lambda x, y: F.cross_entropy(x, y) ** 2), "loss"),
     "noise in the gradients": (lambda: Program(changed=noisy), "gradients"),

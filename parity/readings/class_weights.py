@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from parity.arrays import Floats, Ints, Table
-from parity.readings.losses import REDUCTION, USUAL
+from parity.readings.losses import REDUCTION, SMOOTHING, USUAL
 from parity.readings.readings import Reading
 from parity.readings.rounding import noise, worst
 from parity.readings.rows import log_softmax, softmax
@@ -28,6 +28,9 @@ def readings(logits: Floats, labels: Ints, inputs: Table, gradients: Table) -> I
 
     With weight s of an image, the gradient by its logits is ``s * (softmax - one-hot)``; the
     gradient by the last kernel is ``inputs.T`` times that, which gives more equations than classes.
+    Labels smoothed by e add a term: ``s e (one-hot - 1 / C)`` where an image has a weight (Keras),
+    ``e / C`` times the sum over classes j of ``w_j (softmax - one-hot of j)`` where a logarithm has
+    one (torch).
 
     Args:
         logits: float64 [B, C].
@@ -37,24 +40,85 @@ def readings(logits: Floats, labels: Ints, inputs: Table, gradients: Table) -> I
     """
     classes = np.unique(labels)
     errors = softmax(logits) - np.eye(logits.shape[1])[labels]
+    hard = [errors * (labels == c)[:, None] for c in classes]
     for x in inputs.values():
         flat = np.asarray(x, np.float64).reshape(len(x), -1)
-        parts = [flat.T @ (errors * (labels == c)[:, None]) for c in classes]
         for gradient in gradients.values():
             found = np.asarray(gradient, np.float64)
-            if found.shape == parts[0].shape[::-1] != parts[0].shape:
+            if found.shape == (logits.shape[1], flat.shape[1]) != found.shape[::-1]:
                 found = found.T
-            if found.shape != parts[0].shape:
+            if found.shape != (flat.shape[1], logits.shape[1]):
                 continue
-            basis = np.stack([part.ravel() for part in parts], axis=1)
-            if basis.shape[0] <= basis.shape[1]:
-                continue
-            weights, _, rank, _ = np.linalg.lstsq(basis, found.ravel(), rcond=None)
-            if rank < len(classes) or not weights.any():
-                continue
-            largest = float(np.abs(basis).sum(axis=1).max() * np.abs(weights).max())
-            if worst(basis @ weights, found.ravel()) <= noise(found, scale=largest):
+            weights = _solved(hard, flat, found)
+            if weights is not None:
                 yield _reading(logits, labels, classes, weights)
+            else:
+                yield from _smoothed(logits, labels, hard, flat, found)
+
+
+def _solved(errors: list[Floats], inputs: Floats, gradient: Floats) -> Floats | None:
+    """By how much each error [B, C] counts in the gradient [I, C], if they explain it."""
+    basis = np.stack([(inputs.T @ error).ravel() for error in errors], axis=1)
+    if basis.shape[0] <= basis.shape[1]:
+        return None
+    solved, _, rank, _ = np.linalg.lstsq(basis, gradient.ravel(), rcond=None)
+    if rank < len(errors) or not solved.any():
+        return None
+    largest = float(np.abs(basis).sum(axis=1).max() * np.abs(solved).max())
+    near = worst(basis @ solved, gradient.ravel()) <= noise(gradient, scale=largest)
+    return np.asarray(solved) if near else None
+
+
+def _smoothed(
+    logits: Floats, labels: Ints, hard: list[Floats], inputs: Floats, gradient: Floats
+) -> Iterator[Reading]:
+    """Smoothed labels, where an image or a logarithm has the weight of its class."""
+    classes, every = np.unique(labels), np.eye(logits.shape[1])
+    count, logs = len(every), -log_softmax(logits)
+    by_image = [(every[labels] - 1 / count) * (labels == c)[:, None] for c in classes]
+    solved = _solved(hard + by_image, inputs, gradient)
+    if solved is not None and (figure := _figure(*np.split(solved, 2)[::-1])):
+        # Once more with the round figure, for weights that are exact enough for the loss.
+        errors = [h + figure * s for h, s in zip(hard, by_image, strict=True)]
+        weights = _solved(errors, inputs, gradient)
+        if weights is not None:
+            of_image = weights[np.searchsorted(classes, labels)]
+            soft = float((of_image * logs.mean(axis=1)).sum())
+            words = f"with label smoothing {figure:g}"
+            yield _softened(_reading(logits, labels, classes, weights), figure, soft, words)
+    by_logarithm = [softmax(logits) - one for one in every]
+    solved = _solved(hard + by_logarithm, inputs, gradient)
+    if solved is None:
+        return
+    harder, softer = np.split(solved, [len(classes)])
+    figure = _figure(count * softer[classes], harder + count * softer[classes])
+    if figure:
+        errors = [figure / count * error for error in by_logarithm]
+        for c, error in zip(classes, hard, strict=True):
+            errors[c] = errors[c] + (1 - figure) * error
+        weights = _solved(errors, inputs, gradient)
+        if weights is not None:
+            soft = float((logs @ weights).sum() / count)
+            words = f"with label smoothing {figure:g}, weighted too"
+            yield _softened(
+                _reading(logits, labels, classes, weights[classes]), figure, soft, words
+            )
+
+
+def _figure(part: Floats, whole: Floats) -> float | None:
+    """Their one ratio, rounded, where it is the same for all classes that are not ignored."""
+    counted = np.abs(whole) > SAME * np.abs(whole).max()
+    ratios = part[counted] / whole[counted]
+    if np.ptp(ratios) > 1e-6 or np.abs(part[~counted]).sum() > SAME:
+        return None
+    return round(float(ratios.mean()), 3) or None
+
+
+def _softened(hard: Reading, figure: float, soft: float, words: str) -> Reading:
+    """The reading of hard labels, with so much of the loss of even ones."""
+    value = (1 - figure) * hard.values + figure * soft
+    said = f"{hard.words.rpartition(' (')[0]}, {words} ({float(value):.6g})"
+    return Reading({SMOOTHING: words, **hard.traits}, value, said)
 
 
 def _reading(logits: Floats, labels: Ints, classes: Ints, weights: Floats) -> Reading:

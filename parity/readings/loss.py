@@ -45,9 +45,15 @@ def explain(case: Case) -> list[Cause]:
     layers = {name: x for name, x in case.given.items() if x.ndim > 1 and len(x) == len(truth)}
 
     def readings(seen: Array) -> Iterator[Reading]:
-        yield from losses.candidates(scores, truth, float(seen))
         gradients = _gradients(case.a if seen is sides[0] else case.b)
+        yield from losses.candidates(scores, truth, float(seen))
         yield from class_weights.readings(scores, truth, layers, gradients)
+        for terms in penalty.penalties(gradients, case.given, scores.shape[1]):
+            for reading in (
+                *losses.candidates(scores, truth, float(seen) - terms.loss),
+                *class_weights.readings(scores, truth, layers, terms.without),
+            ):
+                yield terms.beside(reading)
 
     causes = compare("loss", sides, readings, ADVICE, allowed, case.names)
     change = _change(case)

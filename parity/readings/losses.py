@@ -16,6 +16,30 @@ STEEPEST = 10.0
 """Largest gamma of a focal loss that is looked for; 2 is usual (Lin et al. 2017)."""
 USUAL, MEAN = "cross-entropy", "its mean over the batch"
 REDUCTION, SMOOTHING, FOCAL = "loss reduction", "label smoothing", "focal loss"
+TEMPERATURE = "temperature in the loss"
+TEMPERATURES = (
+    0.05,
+    0.07,
+    0.1,
+    0.2,
+    0.25,
+    0.5,
+    1.5,
+    2,
+    2.5,
+    3,
+    4,
+    5,
+    6,
+    8,
+    10,
+    15,
+    20,
+    30,
+    50,
+    100,
+)
+"""Round figures by which people divide logits."""
 TWICE, PROBABILITIES = "softmax applied twice", "logits taken for probabilities"
 ABSOLUTE = "absolute error"
 BROADCAST, LOGARITHM = "loss broadcast", "epsilon in the logarithm"
@@ -23,6 +47,7 @@ ENTROPY = "CrossEntropyLoss in torch, SparseCategoricalCrossentropy(from_logits=
 ADVICE = {
     REDUCTION: "reduction='mean' in torch, reduction='sum_over_batch_size' in Keras",
     SMOOTHING: "give both the same label_smoothing=",
+    TEMPERATURE: "divide the logits by the same figure on both sides, inside the loss or before it",
     FOCAL: "give both the same gamma and alpha, or take cross-entropy on both sides",
     TWICE: "take the softmax out of the network or tell the loss: from_logits=False in Keras",
     PROBABILITIES: "from_logits=True in Keras, CrossEntropyLoss on logits in torch",
@@ -68,6 +93,11 @@ def _kinds(logits: Floats, labels: Ints) -> Iterator[Kind]:
     shares = np.clip(logits / logits.sum(axis=1, keepdims=True), KERAS_FUZZ, 1 - KERAS_FUZZ)
     divided = f"{USUAL} of logits divided by their sum"
     yield PROBABILITIES, divided, -np.log(shares)[rows, labels]
+    for figure in TEMPERATURES:
+        cooled = -log_softmax(logits / figure)[rows, labels]
+        yield TEMPERATURE, f"{USUAL} of logits divided by {figure:g}", cooled
+        words = f"{USUAL} of logits divided by {figure:g}, times {figure**2:g}"
+        yield TEMPERATURE, words, figure**2 * cooled
     for exponent in range(3, 16):
         epsilon = 10.0**-exponent
         added = -np.log(chances + epsilon)[rows, labels]

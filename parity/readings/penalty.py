@@ -1,15 +1,40 @@
 """Terms of the weights in the loss, L1 and L2, as gradients show them (NumPy)."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from parity.arrays import Floats, Table
 from parity.readings.change import Change, flat, listed
 from parity.readings.readings import Reading
+from parity.readings.rounding import noise, worst
 
 L1, L2 = "L1 penalty", "L2 penalty"
 BOTH = "L1 and L2 penalty"
 ADVICE = dict.fromkeys((L1, L2, BOTH), "give both the penalty, on the same tensors, or neither")
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """Terms of the weights that a side adds to its loss.
+
+    Attributes:
+        name: Of the cause.
+        words: What the side does, a verb phrase.
+        loss: What they add to the loss.
+        without: The side's gradients less theirs.
+    """
+
+    name: str
+    words: str
+    loss: float
+    without: Table
+
+    def beside(self, reading: Reading) -> Reading:
+        """A side whose loss is another reading's and this."""
+        traits = {**reading.traits, self.name: self.words}
+        return Reading(traits, reading.values + self.loss, f"{reading.words}, and {self.words}")
 
 
 def readings(change: Change) -> Iterator[tuple[Reading, float]]:
@@ -30,18 +55,69 @@ def readings(change: Change) -> Iterator[tuple[Reading, float]]:
         if (solved < 0).any() or not solved[columns].all():
             continue
         squares, magnitudes = map(float, solved)
-        terms, settings = [], []
-        if squares:
-            terms.append(f"{squares:.4g} * w")
-            settings.append(f"weight_decay={squares:.4g} in torch, L2({squares / 2:.4g}) in Keras")
-        if magnitudes:
-            terms.append(f"{magnitudes:.4g} * sign(w)")
-            settings.append(f"L1({magnitudes:.4g}) in Keras")
-        words = (
-            f"adds {' + '.join(terms)} to the gradients of {listed(names)} ({', '.join(settings)})"
-        )
-        name = BOTH if len(terms) > 1 else L2 if squares else L1
+        name, words = _said(squares, magnitudes, listed(names))
         added = {n: change.a[n] + squares * w + magnitudes * np.sign(w) for n, w in weights.items()}
         every = flat(weights)
         loss = squares / 2 * float((every**2).sum()) + magnitudes * float(np.abs(every).sum())
         yield change.reading(name, words, added), loss
+
+
+def penalties(gradients: Table, weights: Table, classes: int) -> Iterator[Penalty]:
+    """Penalties beside a loss that softmax leaves unchanged by the same number on all logits.
+
+    The gradients of such a loss by the logits of an image add up to 0, and so do those by the last
+    kernel over its classes: what they add up to instead is the penalty's.
+
+    Args:
+        gradients: Of one side, by tensor.
+        weights: Of which they are gradients.
+        classes: Logits of an image.
+    """
+    for last, gradient in gradients.items():
+        known = np.asarray(gradient, np.float64)
+        if known.ndim != 2 or last not in weights:
+            continue
+        kernel = np.asarray(weights[last], np.float64)
+        for axis in (axis for axis, size in enumerate(known.shape) if size == classes):
+            yield from _beside(known, kernel, axis, last, gradients, weights)
+
+
+def _beside(
+    gradient: Floats, kernel: Floats, axis: int, last: str, gradients: Table, weights: Table
+) -> Iterator[Penalty]:
+    seen = gradient.sum(axis=axis)
+    basis = np.stack([kernel.sum(axis=axis), np.sign(kernel).sum(axis=axis)], axis=1)
+    allowed = noise(gradient) * gradient.shape[axis]
+    if np.abs(seen).max() <= allowed:
+        return
+    for columns in ([0], [1], [0, 1]):
+        solved = np.zeros(2)
+        solved[columns] = np.linalg.lstsq(basis[:, columns], seen, rcond=None)[0]
+        several = len(seen) > len(columns) + 1
+        if not several or (solved <= 0)[columns].any() or worst(basis @ solved, seen) > allowed:
+            continue
+        squares, magnitudes = map(float, solved)
+        known = [name for name in gradients if name in weights]
+        kernels = [name for name in known if np.ndim(weights[name]) > 1]
+        for names in (known, kernels, [last]):
+            name, words = _said(squares, magnitudes, listed(names))
+            some = {n: np.asarray(weights[n], np.float64) for n in names}
+            every = flat(some)
+            loss = squares / 2 * float((every**2).sum()) + magnitudes * float(np.abs(every).sum())
+            without = {
+                n: gradients[n] - squares * w - magnitudes * np.sign(w) for n, w in some.items()
+            }
+            yield Penalty(name, words, loss, {**gradients, **without})
+
+
+def _said(squares: float, magnitudes: float, names: str) -> tuple[str, str]:
+    """The name of the cause, and what the side does."""
+    terms, settings = [], []
+    if squares:
+        terms.append(f"{squares:.4g} * w")
+        settings.append(f"weight_decay={squares:.4g} in torch, L2({squares / 2:.4g}) in Keras")
+    if magnitudes:
+        terms.append(f"{magnitudes:.4g} * sign(w)")
+        settings.append(f"L1({magnitudes:.4g}) in Keras")
+    words = f"adds {' + '.join(terms)} to the gradients of {names} ({', '.join(settings)})"
+    return BOTH if len(terms) > 1 else L2 if squares else L1, words
