@@ -13,6 +13,7 @@ from parity.readings import loss as of_loss
 from parity.readings import pixels as of_pixels
 from parity.readings import weights as of_weights
 from parity.readings.case import Case
+from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.rounding import magnitude
 from parity.sides.lockstep import DIGITS, LOGITS, PIXELS
 
@@ -108,6 +109,22 @@ def logits(start: Start, passes: Passes, trained: Sequence[Rung]) -> Rung:
     return rung.because(
         outputs.causes(start.weights, layer, sides, mode == "training", start.names)
     )
+
+
+def with_single_steps(rung: Rung, found: Mapping[str, list[Cause]]) -> Rung:
+    """The logits' rung with the causes of layers that differ by themselves, in their order.
+
+    What is known of the first layer stays; a layer of which nothing is known is told last.
+    """
+    first = rung.worst.tensor.rpartition(", ")[0]
+    own = list(rung.causes) or found.get(first, [])
+    said = {cause.name for cause in own}
+    more = [cause for layer, causes in found.items() if layer != first for cause in causes]
+    texts = {cause.text for cause in own}
+    more = [cause for cause in more if cause.text not in texts]
+    known = [cause for cause in more if cause.name != UNEXPLAINED]
+    rest = [cause for cause in more if cause.name == UNEXPLAINED and UNEXPLAINED not in said]
+    return rung.because([*own, *known, *rest])
 
 
 def _stage(

@@ -1,0 +1,17 @@
+"""One axis that was made of channels and places, in either order."""
+
+from torch import Tensor
+
+
+def channels_last(values: Tensor, parts: tuple[int, ...], axis: int = 1) -> Tensor:
+    """One axis of channels, then places, as one of places, then channels."""
+    shape = values.shape
+    split = values.reshape(*shape[:axis], *parts, *shape[axis + 1 :])
+    return split.movedim(axis, axis + len(parts) - 1).reshape(shape)
+
+
+def channels_first(values: Tensor, parts: tuple[int, ...], axis: int = 1) -> Tensor:
+    """The reverse of `channels_last`."""
+    shape = values.shape
+    split = values.reshape(*shape[:axis], *parts[1:], parts[0], *shape[axis + 1 :])
+    return split.movedim(axis + len(parts) - 1, axis).reshape(shape)
