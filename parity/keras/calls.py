@@ -147,9 +147,10 @@ def kind_of_keras(layer: keras.Layer) -> type | None:
 
 
 def _fed(instead: Instead | None, place: int, given: Any) -> Any:
-    """What a layer is fed: what is there for its place, where that has the shape of `given`."""
+    """What a layer is fed: what is there for its place, where it has the axes and channels."""
     other = instead(place) if instead is not None else None
-    if other is None or tuple(getattr(given, "shape", ())) != other.shape:
+    shape = tuple(getattr(given, "shape", ()))
+    if other is None or shape[-1:] != other.shape[-1:] or len(shape) != other.ndim:
         return given
     return keras.ops.cast(keras.ops.convert_to_tensor(other), given.dtype)
 

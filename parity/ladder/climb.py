@@ -101,8 +101,9 @@ class Climb:
         yield rungs.pixels(start, *inference)
         yield replace(rungs.initial_weights(start, *held), note=match.tried)
         tables = self._ask("gradients", {"ids": self._ids(0, 1)})[:2]
-        scores = rungs.scores(start, *(side[LOGITS] for side in training))
-        loss = rungs.loss(start, training[1], scores, *tables)
+        ends = training[0][LOGITS], training[1][LOGITS]
+        scores = [rungs.scores(start, *pair) for pair in (ends[::-1], ends)]
+        loss = rungs.loss(start, training[1], scores[0], scores[1], *tables)
         gradients = rungs.gradients(start, *tables)
         passes = {"inference": inference, "training": training}
         logits = rungs.logits(start, passes, (loss, gradients))

@@ -157,13 +157,14 @@ def _takes_outputs(loss_: Rung) -> bool:
     return loss_.passed or bool(known)
 
 
-def loss(start: Start, pass_: Table, logits_: Array, a: Table, b: Table) -> Rung:
+def loss(start: Start, pass_: Table, logits_a: Array, logits_: Array, a: Table, b: Table) -> Rung:
     """The training loss of the first batch.
 
     Args:
         start: What both sides start from.
         pass_: What the layers of B give in training.
-        logits_: What the loss is computed from, float [B, C]: `outputs.scores` of both sides.
+        logits_a: What A's loss is computed from, float [B, C].
+        logits_: What B's is: `outputs.scores` of both sides.
         a: Side A's ``loss`` and its gradients.
         b: Side B's.
     """
@@ -171,7 +172,7 @@ def loss(start: Start, pass_: Table, logits_: Array, a: Table, b: Table) -> Rung
     pair = a["loss"], b["loss"]
     found = difference("loss", *pair, share * max(1.0, abs(float(pair[1]))))
     rung = Rung("loss", "of the first batch, in training", (found,), reason)
-    given = {**start.given, **pass_, LOGITS: logits_}
+    given = {**start.given, **pass_, LOGITS: logits_, of_loss.LOGITS_OF_A: logits_a}
     return rung.explained(of_loss.explain, Case(start.names, given, a, b))
 
 

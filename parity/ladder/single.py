@@ -1,7 +1,6 @@
 """Single steps: each layer of A is fed what that of B is fed, so that no mistake hides another."""
 
 import re
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -19,15 +18,23 @@ class Segment(NamedTuple):
     Attributes:
         a: Names of A's layers, in order; the first is that with weights.
         b: Names of B's layers.
+        enters: Where A's and B's layer with weights is fed: what pads for it, or itself.
     """
 
     a: list[str]
     b: list[str]
+    enters: Names
 
     @property
     def alike(self) -> bool:
         """Whether both sides have the same kinds of layers in it, in the same order."""
-        return [_kind(name) for name in self.a] == [_kind(name) for name in self.b]
+        return [_family(name) for name in self.a] == [_family(name) for name in self.b]
+
+    @property
+    def fed(self) -> list[Names]:
+        """Layers of A that can be fed what a layer of B is fed, with that layer."""
+        inner = zip(self.a[1:], self.b[1:], strict=True) if self.alike else ()
+        return [self.enters, *inner]
 
 
 def segments(a: Table, b: Table, weights: Table) -> list[Segment]:
@@ -41,13 +48,20 @@ def segments(a: Table, b: Table, weights: Table) -> list[Segment]:
         if owned and (not shared or keys[0].index(key) > keys[0].index(shared[-1])):
             shared.append(key)
 
-    def chains(order: dict[str, str]) -> Iterator[list[str]]:
-        own = list(order)
-        for key, following in pairwise([*shared, None]):
+    found = []
+    for key, following in pairwise([*shared, None]):
+        chains, enters = [], []
+        for own, order in zip(keys, orders, strict=True):
+            start = own.index(key or "")
             end = len(own) if following is None else own.index(following)
-            yield [order[name] for name in own[own.index(key or "") : end]]
-
-    return [Segment(*found) for found in zip(chains(orders[0]), chains(orders[1]), strict=True)]
+            while end < len(own) and end > start + 1 and _pads(own[end - 1]):
+                end -= 1
+            chains.append([order[name] for name in own[start:end]])
+            while start and _pads(own[start - 1]):
+                start -= 1
+            enters.append(order[own[start]])
+        found.append(Segment(chains[0], chains[1], (enters[0], enters[1])))
+    return found
 
 
 def _by_owner(table: Table, owners: list[str]) -> dict[str, str]:
@@ -59,12 +73,7 @@ def _by_owner(table: Table, owners: list[str]) -> dict[str, str]:
 
 def to_feed(cut: list[Segment], fed: Table) -> Table:
     """What A's layers are to be fed, by their names, of what B's are fed."""
-    pairs = [
-        (name, other)
-        for segment in cut
-        for name, other in zip(segment.a, segment.b, strict=False)
-        if segment.alike or name == segment.a[0]
-    ]
+    pairs = [pair for segment in cut for pair in segment.fed]
     return {name: fed[other] for name, other in pairs if other in fed}
 
 
@@ -91,14 +100,17 @@ def mistakes(
     """
     found: dict[str, list[Cause]] = {}
     for segment in cut:
-        steps = list(zip(segment.a, segment.b, strict=True)) if segment.alike else [
-            (segment.a[0], segment.b[0]), (segment.a[-1], segment.b[-1]),
-        ]  # fmt: skip
-        for a, b in steps:
-            if a not in sides[0] or b not in fed or found.get(b):
+        inputs = dict(segment.fed)
+        steps = [
+            (a, b, fed.get(inputs.get(a, ""))) for a, b in zip(segment.a, segment.b, strict=False)
+        ]
+        steps[0] = (segment.a[0], segment.b[0], fed.get(segment.enters[1]))
+        if not segment.alike:
+            ends = segment.a[-1], segment.b[-1]
+            steps = [steps[0], (*ends, sides[1].get(segment.b[0]))]
+        for a, b, x in steps:
+            if a not in sides[0] or x is None or found.get(b):
                 continue
-            start = segment.b[0] if not segment.alike and b != segment.b[0] else ""
-            x = sides[1][start] if start else fed[b]
             pair = sides[0][a], sides[1][b]
             gap = worst(*pair)
             if gap <= share * magnitude(pair[1]):
@@ -119,5 +131,11 @@ def _unexplained(layer: str, gap: float, names: Names) -> Cause:
     return Cause(UNEXPLAINED, gap, text)
 
 
-def _kind(name: str) -> str:
-    return re.sub(r"_\d+(@\d+)?( of .*)?$", "", name)
+def _family(name: str) -> str:
+    """The kind of a layer; all that pools is one, whatever it makes of its windows."""
+    kind = re.sub(r"_\d+(@\d+)?( of .*)?$", "", name)
+    return "pool" if "pool" in kind else kind
+
+
+def _pads(name: str) -> bool:
+    return name.startswith("zero_padding")

@@ -15,3 +15,8 @@ def channels_first(values: Tensor, parts: tuple[int, ...], axis: int = 1) -> Ten
     shape = values.shape
     split = values.reshape(*shape[:axis], *parts[1:], parts[0], *shape[axis + 1 :])
     return split.movedim(axis + len(parts) - 1, axis).reshape(shape)
+
+
+def same_but_for_places(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether two shapes [B, channels, places] differ in the number of places at most."""
+    return len(a) == len(b) and a[:2] == b[:2] and (len(a) > 2 or a == b)

@@ -20,7 +20,7 @@ from parity.torch.kinds import (
     name_of,
     units,
 )
-from parity.torch.order import channels_first, channels_last
+from parity.torch.order import channels_first, channels_last, same_but_for_places
 
 Instead = Callable[[int], Tensor | None]
 """What the layer that works next, by its place, is fed instead: channels last."""
@@ -147,7 +147,7 @@ class _Watch(TorchFunctionMode):
             fed = channels_first(fed, flattened)
         elif first or given.ndim in (4, 5):
             fed = fed.movedim(-1, 1)
-        if fed.shape != given.shape:
+        if not same_but_for_places(fed.shape, given.shape):
             return args
         fed = fed.to(given.dtype).contiguous()
         if flattened:
@@ -226,7 +226,7 @@ def watch(
 def begins(call: Call) -> bool:
     """Whether the network behind the preprocessing may begin with it."""
     learned = call.unit is not None and learns(call.unit.module)
-    return learned or call.kind in ("activation", "dropout")
+    return learned or call.kind in ("activation", "dropout", "zero_padding")
 
 
 def first_tensor(values: Any) -> Tensor | None:
