@@ -146,8 +146,10 @@ def missed(*planted: str) -> list[str]:
 if __name__ == "__main__":
     rng = np.random.default_rng(1)
     draws = [rng.choice(list(PLANTED), 3, replace=False) for _ in range(int(sys.argv[1]))]
-    lost = [(list(map(str, draw)), missed(*draw)) for draw in draws]
-    for draw, names in lost:
-        if names:
-            print(f"{', '.join(draw)}: nothing is said of {', '.join(names)}")
-    print(f"all named in {sum(not names for _, names in lost)} of {len(lost)} draws")
+    right = 0
+    for draw in draws:
+        lost = missed(*map(str, draw))
+        right += not lost
+        if lost:
+            print(f"{', '.join(draw)}: nothing is said of {', '.join(lost)}", flush=True)
+    print(f"all named in {right} of {len(draws)} draws", flush=True)

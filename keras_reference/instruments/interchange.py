@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 # TensorFlow prints its build options and the absence of a GPU on every start.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -83,7 +84,7 @@ def read_model(path: Path, data: Path | None = None) -> Described:
 def network_of(config: Config, tensors: Tensors) -> keras.Sequential:
     """The network that `config` describes, with these weights."""
     names = ("dropout", "invert", "standardize")
-    functions = config["activation"]
+    functions: Any = config["activation"]
     model = ModelConfig(
         hidden=tuple(config["hidden"]),
         activation=functions if isinstance(functions, str) else tuple(functions),

@@ -88,11 +88,9 @@ def watch(
         inputs = args[0] if args else next(iter(kwargs.values()), None)
         within = {id(weight) for call in calls[before:] for weight in call.weights}
         own = [weight for weight in layer.weights if id(weight) not in within]
-        if inner:
-            calls.append(Call(layer, False, own, inputs, inner[0].inputs))
-            calls.extend(inner)
-        elif len(calls) == before or (own and not root):
-            calls.append(Call(layer, False, own, inputs, outputs))
+        if inner or len(calls) == before or (own and not root):
+            ends = inner[0].inputs if inner else outputs
+            calls.extend([Call(layer, False, own, inputs, ends), *inner])
         return outputs
 
     with mock.patch.object(keras.Layer, "__call__", noted):

@@ -49,10 +49,10 @@ def segments(a: Table, b: Table, weights: Table) -> list[Segment]:
             shared.append(key)
 
     found = []
-    for key, following in pairwise([*shared, None]):
+    for owner, following in pairwise([*shared, None]):
         chains, enters = [], []
         for own, order in zip(keys, orders, strict=True):
-            start = own.index(key or "")
+            start = own.index(owner or "")
             end = len(own) if following is None else own.index(following)
             while end < len(own) and end > start + 1 and _pads(own[end - 1]):
                 end -= 1

@@ -85,9 +85,10 @@ def pooling(case: Case, x: Floats) -> tuple[Readings, float] | None:
     def of(seen: Array) -> Iterator[Reading]:
         places = tuple(range(1, x.ndim - 1))
         if seen.ndim == 2 or (seen.ndim == x.ndim and set(seen.shape[1:-1]) == {1}):
-            for word, reduce in (("largest", np.max), ("mean", np.mean)):
+            whole = {"largest": x.max(axis=places), "mean": x.mean(axis=places)}
+            for word, values in whole.items():
                 said = {POOLING: f"takes the {word}", WINDOW: "of all places"}
-                yield Reading(said, reduce(x, axis=places).reshape(seen.shape))
+                yield Reading(said, values.reshape(seen.shape))
         for width in (2, 3, 4, 5):
             sizes = (width,) * len(places)
             if seen.ndim != x.ndim or max(sizes) > min(x.shape[1:-1]) + width // 2:

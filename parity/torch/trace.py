@@ -96,7 +96,7 @@ class _Watch(TorchFunctionMode):
         """Layers that are at work and whose functions are their own."""
         self.channels_first: WeakValueDictionary[int, Tensor] = WeakValueDictionary()
         """Outputs that are known to be so, by identity."""
-        self.flattened = WeakIdKeyDictionary()  # type: ignore[no-untyped-call]
+        self.flattened: Any = WeakIdKeyDictionary()
         """The channels and places of which an output's one axis was made."""
 
     def __enter__(self) -> "_Watch":
