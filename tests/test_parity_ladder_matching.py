@@ -224,3 +224,21 @@ def test_what_is_no_bundle_is_said(digits: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(BundleError, match="cannot be read as a bundle"):
             Replay(path)
+
+
+class Wrong(Net):
+    """Three mistakes at once: a leaky ReLU, a forgotten bias, and a sigmoid for a tanh."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = nn.functional.leaky_relu(self.first(x.movedim(-1, 1))).flatten(1)
+        given: Tensor = self.last(torch.sigmoid(self.shift(self.middle(x)))) * 2
+        return given
+
+
+def test_mistakes_that_hide_each_other_are_all_named() -> None:
+    done = climbed(Wrong().trained(), plain())
+    texts = [cause.text for cause in done.rungs[-1].causes]
+    assert done.rungs[-1].name == "logits"
+    assert len(texts) == 3, texts
+    for what, text in zip(("leaky_relu", "applies sigmoid", "divides by 0.5"), texts, strict=True):
+        assert what in text

@@ -35,8 +35,8 @@ class Pixels:
         layer: Any = call.layer
         shape = call.inputs.shape[1:]
         if isinstance(layer, layers.Rescaling):
-            figures = (np.asarray(value, np.float32) for value in (layer.scale, layer.offset))
-            self.move(*(_of_each(value, shape) for value in figures))
+            given = (np.asarray(value, np.float32) for value in (layer.scale, layer.offset))
+            self.move(*(_of_each(value, shape) for value in given))
             return
         if not isinstance(layer, layers.Normalization):
             self.standardized = {"standardize": "image", "mean": 0.0, "std": 1.0}

@@ -9,6 +9,7 @@ from parity.commands.ladder import data_of
 from parity.commands.parser import OneSentenceParser, any_path
 from parity.ladder.bundle import Recorder, Replay, Shadow
 from parity.ladder.climb import Climb, Plan
+from parity.ladder.climber import Climber
 from parity.sides.jobs import ENTRIES
 from parity.sides.remote import Remote
 
@@ -45,8 +46,8 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
             remote.open(flags.entry, given, "float64")
             recorder = Recorder(remote)
             # The weights that both are given are near those of the second side.
-            pair = (recorder, other) if other else (Shadow(recorder), recorder)
-            a, b = pair
+            a: Climber = recorder if other else Shadow(recorder)
+            b: Climber = other or recorder
             rungs = list(Climb(a, b, None, Plan(data, size), lambda _: None).rungs())
             recorder.save(flags.out, {"batch_size": size, "beside": bool(other)})
     print(f"{flags.out}: {len(recorder.answers)} answers of {flags.entry}, {len(rungs)} rungs")

@@ -19,6 +19,10 @@ FUSING = (
 """Layers that end in an activation of their own; in recurrent layers it lies within."""
 
 
+Instead = Callable[[int], NDArray[Any] | None]
+"""What the layer that works next, by its place, is fed instead."""
+
+
 class Call(NamedTuple):
     """A layer at work.
 
@@ -37,7 +41,9 @@ class Call(NamedTuple):
     outputs: Any
 
 
-def watch(model: keras.Model, x: Any, training: bool = False) -> tuple[Any, list[Call]]:
+def watch(
+    model: keras.Model, x: Any, training: bool = False, instead: Instead | None = None
+) -> tuple[Any, list[Call]]:
     """Call the model eagerly and note each of its layers, in the order in which they work.
 
     Nested models, and layers of one's own that call others, are looked into, and are a call only
@@ -50,6 +56,7 @@ def watch(model: keras.Model, x: Any, training: bool = False) -> tuple[Any, list
         model: Any Keras model, built or not.
         x: What it takes: an array [B, ...], or several.
         training: As in training (batch statistics, dropout) or as in inference.
+        instead: What a layer is fed instead of what the one before it gives.
 
     Returns:
         What the model gives, as its tensors, and the calls.
@@ -67,19 +74,23 @@ def watch(model: keras.Model, x: Any, training: bool = False) -> tuple[Any, list
         before, root = len(calls), layer is model
         closed = kind_of_keras(layer) is not None
         inner: list[Call] = []
+        if closed and args and instead is not None:
+            args = (_fed(instead, before, args[0]), *args[1:])
         try:
-            with _activation_noted(layer, inner) if closed else contextlib.nullcontext():
+            with (
+                _activation_noted(layer, inner, before + 1, instead)
+                if closed
+                else contextlib.nullcontext()
+            ):
                 outputs = call_layer(layer, *args, **kwargs)
         finally:
             closed = False
         inputs = args[0] if args else next(iter(kwargs.values()), None)
         within = {id(weight) for call in calls[before:] for weight in call.weights}
         own = [weight for weight in layer.weights if id(weight) not in within]
-        if inner:
-            calls.append(Call(layer, False, own, inputs, inner[0].inputs))
-            calls.extend(inner)
-        elif len(calls) == before or (own and not root):
-            calls.append(Call(layer, False, own, inputs, outputs))
+        if inner or len(calls) == before or (own and not root):
+            ends = inner[0].inputs if inner else outputs
+            calls.extend([Call(layer, False, own, inputs, ends), *inner])
         return outputs
 
     with mock.patch.object(keras.Layer, "__call__", noted):
@@ -133,16 +144,28 @@ def kind_of_keras(layer: keras.Layer) -> type | None:
     return None if kind is keras.Layer or isinstance(layer, keras.Model) else kind
 
 
+def _fed(instead: Instead | None, place: int, given: Any) -> Any:
+    """What a layer is fed: what is there for its place, where it has the axes and channels."""
+    other = instead(place) if instead is not None else None
+    shape = tuple(getattr(given, "shape", ()))
+    if other is None or shape[-1:] != other.shape[-1:] or len(shape) != other.ndim:
+        return given
+    return keras.ops.cast(keras.ops.convert_to_tensor(other), given.dtype)
+
+
 @contextlib.contextmanager
-def _activation_noted(layer: keras.Layer, calls: list[Call]) -> Iterator[None]:
-    """The activation that `layer` ends in leaves a call."""
+def _activation_noted(
+    layer: keras.Layer, calls: list[Call], place: int, instead: Instead | None
+) -> Iterator[None]:
+    """The activation that `layer` ends in leaves a call, which is at `place`."""
     function: Callable[[Any], Any] | None = getattr(layer, "activation", None)
     if not isinstance(layer, FUSING) or function in (None, keras.activations.linear):
         yield
         return
 
     def activation(values: Any) -> Any:
-        outputs = function(values)
+        given = _fed(instead, place, values)
+        outputs = function(given)
         calls.append(Call(layer, True, [], values, outputs))
         return outputs
 

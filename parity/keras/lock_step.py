@@ -16,6 +16,7 @@ from parity.keras.training import gradients, step
 Array = NDArray[Any]
 Table = dict[str, Array]
 DIGITS = ("x_train", "y_train", "x_test", "y_test")
+PIXELS, LOGITS = "pixels", "logits"
 
 
 class LockStep:
@@ -71,15 +72,40 @@ class LockStep:
         gives, or, where it ends in a softmax or sigmoid that Keras' crossentropy undoes, what that
         is fed.
         """
+        named, outputs = self._calls(images, training)
+        begin = beginning([call for _, call in named])
+        table = {PIXELS: as_array(named[begin][1].inputs)}
+        for name, call in named[begin:]:
+            if kind_of(call) not in SHAPING or name == LOGITS:
+                table[name] = as_array(call.outputs)
+        return table | ({} if LOGITS in table else {LOGITS: as_array(outputs)})
+
+    def fed(self, images: Array, training: bool) -> Table:
+        """What each layer is fed, under the names of `forward`."""
+        return {name: as_array(call.inputs) for name, call in self._calls(images, training)[0]}
+
+    def forced(self, images: Array, training: bool, fed: Table) -> Table:
+        """What each layer gives where it is fed what `fed` has, of another side, under its name."""
+        order = [name for name, _ in self._calls(images, training)[0]]
+
+        def instead(place: int) -> Array | None:
+            return fed.get(order[place]) if place < len(order) else None
+
+        with unchanged(self.model):
+            outputs, calls = watch(self.model, images, training, instead)
+        given = {name: as_array(call.outputs) for name, call in zip(order, calls, strict=False)}
+        return given | ({} if LOGITS in given else {LOGITS: as_array(outputs)})
+
+    def _calls(self, images: Array, training: bool) -> tuple[list[tuple[str, Call]], Any]:
+        """Each call with its name, the last ``logits``; and these."""
         with unchanged(self.model):
             outputs, calls = watch(self.model, images, training)
-        table = {"pixels": as_array(calls[beginning(calls)].inputs)}
         if self._undone(calls[-1], outputs):
             outputs = calls.pop().inputs
-        for name, call in named_calls(calls)[beginning(calls) :]:
-            if call.outputs is not outputs and kind_of(call) not in SHAPING:
-                table[name] = as_array(call.outputs)
-        return table | {"logits": as_array(outputs)}
+        named = [
+            (LOGITS if call.outputs is outputs else name, call) for name, call in named_calls(calls)
+        ]
+        return named, outputs
 
     def gradients(self, images: Array, labels: Array) -> tuple[float, Table]:
         """Loss and gradients in training mode; moving statistics and seeds stay as they were."""

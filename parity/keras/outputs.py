@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from parity.keras.calls import Call, as_array, unchanged, watch
 from parity.keras.names import function_name, kind_of, learns, named_calls
 
+_BEGINNING = ("activation", "dropout", "zero_padding")
+"""Kinds with which a network begins that learns nothing yet."""
 Table = dict[str, NDArray[Any]]
 
 
@@ -51,9 +53,7 @@ def fed(model: keras.Model, x: Any) -> NDArray[Any]:
 
 def beginning(calls: list[Call]) -> int:
     """The place of the call with which the network behind the preprocessing begins."""
-    begins = (
-        n for n, c in enumerate(calls) if learns(c) or kind_of(c) in ("activation", "dropout")
-    )
+    begins = (n for n, c in enumerate(calls) if learns(c) or kind_of(c) in _BEGINNING)
     return next(begins, 0)
 
 

@@ -23,6 +23,7 @@ class Aligned:
         self.side = side
         self.ties = [tie for pair in pairs for tie in pair.ties]
         self.ends = {pair.a.ends: pair.b.ends for pair in pairs if pair.a.ends and pair.b.ends}
+        self.begins = {pair.b.name: pair.a.name for pair in pairs}
         self.call = ""
 
     def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
@@ -30,6 +31,9 @@ class Aligned:
         self.call = call
         if call == "set_weights" and table is not None:
             table = {tie.source: tie.move.back(table[tie.target]) for tie in self.ties}
+        if call == "forced" and table is not None:
+            own = {name: name.removesuffix(f" of {self.name}") for name in table}
+            table = {self.begins.get(name, own[name]): v for name, v in table.items()}
         self.side.send(call, table, **arguments)
 
     def receive(self) -> Table:
@@ -41,7 +45,7 @@ class Aligned:
             }
             known = {tie.source for tie in self.ties}
             return {name: values for name, values in given.items() if name not in known} | moved
-        return self._renamed(given) if self.call == "forward" else given
+        return self._renamed(given) if self.call in ("forward", "forced") else given
 
     def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
         """Send and receive."""

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.ladder import matching, rungs, steps
-from parity.ladder.climber import Climber
+from parity.ladder import matching, rungs, single, steps
+from parity.ladder.climber import Climber, NotRecordedError
 from parity.ladder.rung import Rung
-from parity.ladder.rungs import Start
+from parity.ladder.rungs import Passes, Start
 from parity.ladder.steps import Stretch
 from parity.ladder.tolerance import Tolerance
+from parity.readings.cause import Cause
 from parity.readings.losses import classes_of
 from parity.readings.trace import Trace
 from parity.sides.entries import Precision
@@ -100,16 +101,18 @@ class Climb:
         yield rungs.pixels(start, *inference)
         yield replace(rungs.initial_weights(start, *held), note=match.tried)
         tables = self._ask("gradients", {"ids": self._ids(0, 1)})[:2]
-        scores = rungs.scores(start, *(side[LOGITS] for side in training))
-        loss = rungs.loss(start, training[1], scores, *tables)
+        ends = training[0][LOGITS], training[1][LOGITS]
+        scores = [rungs.scores(start, *pair) for pair in (ends[::-1], ends)]
+        loss = rungs.loss(start, training[1], scores[0], scores[1], *tables)
         gradients = rungs.gradients(start, *tables)
         passes = {"inference": inference, "training": training}
-        yield rungs.logits(start, passes, (loss, gradients))
+        logits = rungs.logits(start, passes, (loss, gradients))
+        yield logits if logits.passed else self._single_steps(start, logits, passes)
         yield loss
         yield gradients
         yield from self._steps(start, training[1])
-        logits = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
-        yield steps.metrics(start, classes_of(self.digits["y_test"]), *logits)
+        answers = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
+        yield steps.metrics(start, classes_of(self.digits["y_test"]), *answers)
 
     def _begun(self, start: Start) -> tuple[list[Table], list[Table], list[Table]]:
         """What A and B hold, and give for the first batch in inference and in training."""
@@ -119,6 +122,27 @@ class Climb:
             for training in (False, True)
         )
         return held, inference, training
+
+    def _single_steps(self, start: Start, rung: Rung, passes: Passes) -> Rung:
+        """The rung with the causes of every layer that differs by itself."""
+        found: dict[str, list[Cause]] = {}
+        a, b, *_ = self.sides
+        try:
+            for mode, (of_a, of_b) in passes.items():
+                training = mode == "training"
+                cut = single.segments(of_a, of_b, start.weights)
+                fed = b.ask("fed", {"images": start.images}, training=training)
+                given = {"images": start.images, **single.to_feed(cut, fed)}
+                forced = a.ask("forced", given, training=training) if fed else {}
+                share, _ = start.tolerance.sums
+                pair = (forced, of_b)
+                more = single.mistakes(
+                    cut, start.weights, pair, fed, share, start.names, training=training
+                )
+                found = more | found
+        except NotRecordedError:
+            pass  # what only repeats itself cannot be fed
+        return rungs.with_single_steps(rung, found)
 
     def _ask(self, call: str, table: Table | None = None, **arguments: object) -> list[Table]:
         """The answers of all sides, which work on them at the same time."""

@@ -13,6 +13,7 @@ from parity.readings import loss as of_loss
 from parity.readings import pixels as of_pixels
 from parity.readings import weights as of_weights
 from parity.readings.case import Case
+from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.rounding import magnitude
 from parity.sides.lockstep import DIGITS, LOGITS, PIXELS
 
@@ -110,6 +111,22 @@ def logits(start: Start, passes: Passes, trained: Sequence[Rung]) -> Rung:
     )
 
 
+def with_single_steps(rung: Rung, found: Mapping[str, list[Cause]]) -> Rung:
+    """The logits' rung with the causes of layers that differ by themselves, in their order.
+
+    What is known of the first layer stays; a layer of which nothing is known is told last.
+    """
+    first = rung.worst.tensor.rpartition(", ")[0]
+    own = list(rung.causes) or found.get(first, [])
+    said = {cause.name for cause in own}
+    more = [cause for layer, causes in found.items() if layer != first for cause in causes]
+    texts = {cause.text for cause in own}
+    more = [cause for cause in more if cause.text not in texts]
+    known = [cause for cause in more if cause.name != UNEXPLAINED]
+    rest = [cause for cause in more if cause.name == UNEXPLAINED and UNEXPLAINED not in said]
+    return rung.because([*own, *known, *rest])
+
+
 def _stage(
     start: Start, stage: outputs.Stage, a: Table, b: Table, share: float, loss_takes: bool
 ) -> tuple[Difference, str]:
@@ -140,13 +157,14 @@ def _takes_outputs(loss_: Rung) -> bool:
     return loss_.passed or bool(known)
 
 
-def loss(start: Start, pass_: Table, logits_: Array, a: Table, b: Table) -> Rung:
+def loss(start: Start, pass_: Table, logits_a: Array, logits_: Array, a: Table, b: Table) -> Rung:
     """The training loss of the first batch.
 
     Args:
         start: What both sides start from.
         pass_: What the layers of B give in training.
-        logits_: What the loss is computed from, float [B, C]: `outputs.scores` of both sides.
+        logits_a: What A's loss is computed from, float [B, C].
+        logits_: What B's is: `outputs.scores` of both sides.
         a: Side A's ``loss`` and its gradients.
         b: Side B's.
     """
@@ -154,7 +172,7 @@ def loss(start: Start, pass_: Table, logits_: Array, a: Table, b: Table) -> Rung
     pair = a["loss"], b["loss"]
     found = difference("loss", *pair, share * max(1.0, abs(float(pair[1]))))
     rung = Rung("loss", "of the first batch, in training", (found,), reason)
-    given = {**start.given, **pass_, LOGITS: logits_}
+    given = {**start.given, **pass_, LOGITS: logits_, of_loss.LOGITS_OF_A: logits_a}
     return rung.explained(of_loss.explain, Case(start.names, given, a, b))
 
 

@@ -52,10 +52,11 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
 
     Args:
         case: Of a layer; `given` has its tensors [O].
-        x: Input, float64 [B, O].
+        x: Input, float64 [B, O] or, of places, [B, ..., O].
     """
-    if x.ndim != 2 or x.shape != case.a[case.where].shape:
+    if x.ndim < 2 or x.shape != case.a[case.where].shape:
         return None
+    shape, x = x.shape, x.reshape(-1, x.shape[-1])
     found = next(_own(case, x.shape[1]), None)
     if found is None:
         return None
@@ -67,7 +68,8 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
     largest = ((np.abs(x) + np.abs(mean)) * np.abs(scale) / deviation + np.abs(offset)).max()
     statistics = _statistics(x, mean, variance)
 
-    def of(seen: Array) -> Iterator[Reading]:
+    def of(given: Array) -> Iterator[Reading]:
+        seen = given.reshape(x.shape)
         for (source, (m, v)), scaled, moved in product(
             statistics.items(), (True, False), (True, False)
         ):
@@ -82,7 +84,8 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
                     SCALE: "applies the scale" if scaled else "leaves out the scale",
                     OFFSET: "adds the offset" if moved else "leaves out the offset",
                 }
-                yield Reading(traits, (x - m) * gamma / np.sqrt(v + value) + beta)
+                values = (x - m) * gamma / np.sqrt(v + value) + beta
+                yield Reading(traits, values.reshape(shape))
 
     return of, float(largest)
 

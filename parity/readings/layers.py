@@ -1,11 +1,12 @@
 """Why a layer gives two outputs for one input, by the kind of layer that its name tells."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from parity.arrays import Array, Floats
-from parity.readings import batch_norm, dense, dropout
+from parity.readings import batch_norm, dense, dropout, layer_norm, windows
 from parity.readings.activations import activations
 from parity.readings.case import Case
 from parity.readings.cause import Cause
@@ -19,6 +20,8 @@ ADVICE = {
     **dense.ADVICE,
     **batch_norm.ADVICE,
     **dropout.ADVICE,
+    **windows.ADVICE,
+    **layer_norm.ADVICE,
     "scaled output": "look for a scale or an offset that only one side has in this layer",
 }
 
@@ -37,11 +40,14 @@ def explain(case: Case) -> list[Cause]:
         The causes that close the gap; empty where none does.
     """
     inputs, a, b = case.given[INPUT], case.a[case.where], case.b[case.where]
-    if a.shape != b.shape or not usable(inputs, a, b) or worst(a, b) == 0:
+    if not usable(inputs, a, b) or worst(a, b) == 0 or len(a) != len(b):
         return []
-    x = np.asarray(inputs, np.float64)
+    case, x = _some(case, np.asarray(inputs, np.float64))
+    a, b = case.a[case.where], case.b[case.where]
+    same = a.shape == b.shape
     for kind in sorted(KINDS, key=lambda name: not case.where.startswith(name)):
-        found = KINDS[kind](case, x)
+        of_windows = KINDS[kind] in (windows.convolution, windows.pooling)
+        found = KINDS[kind](case, x) if same or of_windows else None
         if found is None:
             continue
         readings, size = found
@@ -49,7 +55,16 @@ def explain(case: Case) -> list[Cause]:
         causes = compare(case.where, (a, b), readings, ADVICE, allowed, case.names)
         if causes:
             return causes
-    return _relative(case) or _relative(case.swapped)
+    return (_relative(case) or _relative(case.swapped)) if same else []
+
+
+def _some(case: Case, x: Floats) -> tuple[Case, Floats]:
+    """Of a layer that moves windows, some samples: there are many numbers in each."""
+    if x.ndim < 3 or not any(word in case.where for word in ("conv", "pool")):
+        return case, x
+    few = windows.MOST_SAMPLES
+    a, b = ({case.where: side[case.where][:few]} for side in (case.a, case.b))
+    return replace(case, a=a, b=b), x[:few]
 
 
 def _elementwise(case: Case, x: Floats) -> tuple[Readings, float] | None:
@@ -74,6 +89,9 @@ KINDS = {
     "logits": dense.readings,
     "dense": dense.readings,
     "batch_norm": batch_norm.readings,
+    "conv": windows.convolution,
+    "pool": windows.pooling,
+    "layer_norm": layer_norm.readings,
     "activation": _elementwise,
     "dropout": dropout.readings,
     "normalising": dense.normalising,

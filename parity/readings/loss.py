@@ -15,6 +15,8 @@ from parity.readings.readings import Reading, compare, parted
 from parity.readings.rounding import epsilon, usable
 
 LABELS, LOGITS, LOSS = "labels", "logits", "loss"
+LOGITS_OF_A = "logits of A"
+"""Where A's are others than B's: a layer before the loss differs, and yet the loss may be one."""
 ROUNDING = 8
 """Units of the last place that a loss may be off by."""
 REPORTED = "reported loss"
@@ -30,7 +32,8 @@ def explain(case: Case) -> list[Cause]:
     """Name what either side computes; empty where one of the losses is none that is known.
 
     Args:
-        case: `given` has ``labels``, integers [B], ``logits`` of both sides, float [B, C], and, as
+        case: `given` has ``labels``, integers [B], ``logits`` of both sides, float [B, C], or of B
+            where there are `LOGITS_OF_A`, and, as
             far as they are known, the outputs [B, ...] of layers and the weights; `a` and `b` have
             the ``loss`` and, where they are known, its gradients by name.
     """
@@ -44,14 +47,19 @@ def explain(case: Case) -> list[Cause]:
     allowed = ROUNDING * epsilon(logits) * max(1.0, *(abs(float(side)) for side in sides))
     layers = {name: x for name, x in case.given.items() if x.ndim > 1 and len(x) == len(truth)}
 
+    of_a = np.asarray(case.given.get(LOGITS_OF_A, logits), np.float64)
+    if of_a.shape != scores.shape or not usable(of_a):
+        return []
+
     def readings(seen: Array) -> Iterator[Reading]:
-        gradients = _gradients(case.a if seen is sides[0] else case.b)
-        yield from losses.candidates(scores, truth, float(seen))
-        yield from class_weights.readings(scores, truth, layers, gradients)
-        for terms in penalty.penalties(gradients, case.given, scores.shape[1]):
+        own, table = (of_a, case.a) if seen is sides[0] else (scores, case.b)
+        gradients = _gradients(table)
+        yield from losses.candidates(own, truth, float(seen))
+        yield from class_weights.readings(own, truth, layers, gradients)
+        for terms in penalty.penalties(gradients, case.given, own.shape[1]):
             for reading in (
-                *losses.candidates(scores, truth, float(seen) - terms.loss),
-                *class_weights.readings(scores, truth, layers, terms.without),
+                *losses.candidates(own, truth, float(seen) - terms.loss),
+                *class_weights.readings(own, truth, layers, terms.without),
             ):
                 yield terms.beside(reading)
 

@@ -37,8 +37,9 @@ def explain(case: Case) -> list[Cause]:
             for side in (case.given, case.a, case.b)
         )
         for inputs in case.given.values():
-            if inputs.ndim != 2 or inputs.shape[1:] != start.shape[1:]:
+            if inputs.ndim < 2 or inputs.shape[-1:] != start.shape[1:]:
                 continue
+            inputs = inputs.reshape(-1, inputs.shape[-1])
             readings = partial(_readings, inputs=inputs.astype(np.float64), start=start)
             allowed = noise(case.a[found["mean"]], scale=float(np.abs(inputs).max() ** 2))
             causes = compare(layer, (a, b), readings, ADVICE, allowed, case.names)

@@ -109,4 +109,4 @@ def left(sides: Sides, read_as: tuple[Reading, Reading]) -> float:
         np.subtract(side, reading.values, dtype=np.float64)
         for side, reading in zip(sides, read_as, strict=True)
     )
-    return worst(a, b)
+    return worst(a, b) if a.shape == b.shape else max(magnitude(a), magnitude(b))

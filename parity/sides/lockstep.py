@@ -32,9 +32,10 @@ class LockStep(Protocol):
     """One side of the ladder: a model that is being trained, NumPy in and NumPy out.
 
     Arrays that both sides give under one name are compared, so both use the same names and the same
-    layout: kernels [in, out], for example. Two methods may be left out: ``read(path)``, the arrays
-    `DIGITS` of an .npz file as this side reads them (default: as they are), and ``settings()``,
-    what `parity audit` shows.
+    layout: kernels [in, out], for example. Some methods may be left out: ``read(path)``, the arrays
+    `DIGITS` of an .npz file as this side reads them (default: as they are), ``settings()``, what
+    `parity audit` shows, and, for mistakes behind the first one, ``fed(images, training)``, what
+    each layer is fed, and ``forced(images, training, fed)``, what each gives for other inputs.
     """
 
     def weights(self) -> Table:
@@ -119,6 +120,20 @@ class Server:
     def forward(self, table: Table, training: bool) -> Table:
         """What each layer gives for ``images`` [B, ...]."""
         return self.side.forward(table["images"], training)
+
+    def fed(self, table: Table, training: bool) -> Table:
+        """What each layer is fed for ``images`` [B, ...]; empty where the side cannot say."""
+        fed: Callable[..., Table] | None = getattr(self.side, "fed", None)
+        return {} if fed is None else fed(table["images"], training)
+
+    def forced(self, table: Table, training: bool) -> Table:
+        """What each layer gives that is fed what the rest of `table` has under its name.
+
+        Empty where the side cannot do that.
+        """
+        forced: Callable[..., Table] | None = getattr(self.side, "forced", None)
+        fed = {name: values for name, values in table.items() if name != "images"}
+        return {} if forced is None else forced(table["images"], training, fed)
 
     def evaluate(self, batch_size: int) -> Table:
         """``logits`` of all test images, in inference."""

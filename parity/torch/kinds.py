@@ -106,6 +106,8 @@ def kind_of_function(function: Callable[..., Any]) -> str | None:
         return "activation"
     if name in _DROPOUTS:
         return "dropout"
+    if name == "pad":
+        return "zero_padding"
     return _snake(name) if name in _POOLS or name == "flatten" else None
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from parity.torch.kinds import Unit, kind_of, multiplies
-from parity.torch.trace import channels_first, channels_last
+from parity.torch.order import channels_first, channels_last
 
 Array = NDArray[Any]
 _NORM = {"weight": "scale", "bias": "offset", "running_mean": "mean", "running_var": "variance"}

@@ -23,10 +23,11 @@ from parity.torch.network import (
 )
 from parity.torch.settings import layer_settings, optimizer_settings
 from parity.torch.state import arithmetic, unchanged
-from parity.torch.trace import Call, begins
+from parity.torch.trace import Call, Instead, begins
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 DIGITS = ("x_train", "y_train", "x_test", "y_test")
+PIXELS, LOGITS = "pixels", "logits"
 
 
 class LockStep:
@@ -91,26 +92,47 @@ class LockStep:
         ``pixels`` is what the first layer that learns is fed. ``logits`` is what the module gives,
         or, where it ends in a function that only the loss asks for, what that is fed.
         """
-        pixels: list[Array] = []
-        calls: list[tuple[str, Call, Array]] = []
+        calls, answer = self._calls(images, training)
+        fed = next((fed for call, _, fed, _ in calls if begins(call) and fed is not None), None)
+        named = {name: given for call, name, _, given in calls if call.kind not in SHAPING}
+        last = {} if LOGITS in named else {LOGITS: as_array(answer)}
+        return {PIXELS: np.array(images) if fed is None else fed, **named, **last}
+
+    def fed(self, images: Array, training: bool) -> Table:
+        """What each layer is fed, under the names of `forward`."""
+        calls, _ = self._calls(images, training)
+        return {name: fed for _, name, fed, _ in calls if fed is not None}
+
+    def forced(self, images: Array, training: bool, fed: Table) -> Table:
+        """What each layer gives where it is fed what `fed` has, of another side, under its name."""
+        order = [name for _, name, _, _ in self._calls(images, training)[0]]
+
+        def instead(place: int) -> Tensor | None:
+            name = order[place] if place < len(order) else ""
+            return torch.from_numpy(np.array(fed[name])) if name in fed else None
+
+        calls, answer = self._calls(images, training, instead)
+        given = {name: values for (*_, values), name in zip(calls, order, strict=False)}
+        return given | ({} if LOGITS in given else {LOGITS: as_array(answer)})
+
+    def _calls(
+        self, images: Array, training: bool, instead: Instead | None = None
+    ) -> tuple[list[tuple[Call, str, Array | None, Array]], Tensor]:
+        """Each call with its name, what it was fed and what it gave; last what gives the logits."""
+        calls: list[tuple[Call, str, Array | None, Array]] = []
 
         def note(name: str, call: Call) -> None:
-            if not pixels and begins(call) and call.fed is not None:
-                pixels.append(as_array(call.fed))
-            if call.kind not in SHAPING:
-                calls.append((name, call, as_array(call.given)))
+            fed = None if call.fed is None else as_array(call.fed)
+            calls.append((call, name, fed, as_array(call.given)))
 
         with arithmetic(self.dtype), torch.no_grad():
-            answer = passed(self.network, self.inputs(images), note, training)
-        last = calls[-1][1] if calls else None
+            answer = passed(self.network, self.inputs(images), note, training, instead)
+        last = calls[-1][0] if calls else None
         if last and last.outputs is answer and last.inputs is not None and self._is_of_loss(last):
             calls.pop()
             answer = last.inputs
-        return {
-            "pixels": pixels[0] if pixels else np.array(images),
-            **{name: values for name, call, values in calls if call.outputs is not answer},
-            "logits": as_array(answer),
-        }
+        named = [(c, LOGITS if c.outputs is answer else name, f, g) for c, name, f, g in calls]
+        return named, answer
 
     def _is_of_loss(self, call: Call) -> bool:
         """Whether it turns logits into what the loss asks for."""

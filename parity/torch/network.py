@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from parity.torch.kinds import RELUS, Unit, kind_of, units
 from parity.torch.layouts import Weight, as_array, weights_of
+from parity.torch.names import Names
 from parity.torch.state import unchanged
-from parity.torch.trace import Call, Names, first_tensor, watch
+from parity.torch.trace import Call, Instead, first_tensor, watch
 
 Array = NDArray[Any]
 Table = dict[str, Array]
@@ -163,7 +164,13 @@ def dead_share(call: Call) -> float:
 
 
 @torch.no_grad()
-def passed(module: nn.Module, x: Any, note: Note, training: bool = False) -> Tensor:
+def passed(
+    module: nn.Module,
+    x: Any,
+    note: Note,
+    training: bool = False,
+    instead: Instead | None = None,
+) -> Tensor:
     """Call the module and tell of each of its layers by name; nothing changes.
 
     Args:
@@ -171,6 +178,7 @@ def passed(module: nn.Module, x: Any, note: Note, training: bool = False) -> Ten
         x: A batch for it, as `inputs`.
         note: Is told of each call while its outputs are what they are.
         training: As in training or as in inference.
+        instead: As of `parity.torch.trace.watch`.
 
     Returns:
         The first tensor of what the module gives.
@@ -182,7 +190,7 @@ def passed(module: nn.Module, x: Any, note: Note, training: bool = False) -> Ten
     module = getattr(module, "_orig_mod", module)  # torch.compile wraps it; hooks are not compiled
     fed = inputs(module, x)
     with unchanged(module, training):
-        given = first_tensor(watch(module, fed, lambda call: note(names.of(call), call)))
+        given = first_tensor(watch(module, fed, lambda call: note(names.of(call), call), instead))
     if given is None:
         raise TypeError(f"{type(module).__name__} gives no tensor")
     return given

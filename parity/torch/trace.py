@@ -1,6 +1,5 @@
 """Watches a module at work: which layers it calls, in which order, with what."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import is_dataclass
 from math import prod
@@ -14,7 +13,6 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from parity.torch.kinds import (
     Unit,
-    has_weights,
     is_function,
     kind_of,
     kind_of_function,
@@ -23,7 +21,10 @@ from parity.torch.kinds import (
     name_of,
     units,
 )
+from parity.torch.order import channels_first, channels_last, same_but_for_places
 
+Instead = Callable[[int], Tensor | None]
+"""What the layer that works next, by its place, is fed instead: channels last."""
 _CHANNELS_FIRST = (
     "conv", "pool", "batch_norm", "instance_norm", "group_norm", "padding", "up_sampling",
 )  # fmt: skip
@@ -78,8 +79,12 @@ class Call(NamedTuple):
 class _Watch(TorchFunctionMode):
     """Is told of layers by hooks and of functions by torch."""
 
-    def __init__(self, module: nn.Module, seen: Callable[[Call], object]) -> None:
+    def __init__(
+        self, module: nn.Module, seen: Callable[[Call], object], instead: Instead | None
+    ) -> None:
         super().__init__()
+        self.instead = instead
+        self.noted = 0
         self.units = list(units(module))
         self.compiled: list[tuple[nn.Module, Any]] = [
             (part, part._compiled_call_impl)
@@ -118,6 +123,8 @@ class _Watch(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
+        layer = not self.within and kind_of_function(func) is not None
+        args = self._fed_instead(args) if layer else args
         outputs = func(*args, **(kwargs or {}))
         if not self.within and name_of(func) in _FLATTENING:
             self._flatten(first_tensor(args), first_tensor(outputs))
@@ -125,8 +132,30 @@ class _Watch(TorchFunctionMode):
             self._note(None, kind, name_of(func), first_tensor(args), first_tensor(outputs))
         return outputs
 
-    def _enter(self, module: nn.Module, args: Any) -> None:
+    def _enter(self, module: nn.Module, args: Any) -> Any:
         self.within += 1
+        return self._fed_instead(args) if self.within == 1 else args
+
+    def _fed_instead(self, args: Any) -> Any:
+        """The arguments of the next layer; another first one of its shape may be there."""
+        fed = self.instead(self.noted) if self.instead is not None and args else None
+        given = args[0] if args else None
+        if fed is None or not isinstance(given, Tensor):
+            return args
+        flattened = self.flattened.get(given, ())
+        first = id(given) in self.channels_first
+        if flattened:
+            fed = channels_first(fed, flattened)
+        elif first or given.ndim in (4, 5):
+            fed = fed.movedim(-1, 1)
+        if not same_but_for_places(fed.shape, given.shape):
+            return args
+        fed = fed.to(given.dtype).contiguous()
+        if flattened:
+            self.flattened[fed] = flattened
+        if first:
+            self.channels_first[id(fed)] = fed
+        return (fed, *args[1:])
 
     def _leave_of(self, unit: Unit) -> Callable[..., None]:
         def leave(module: nn.Module, args: Any, kwargs: Any, outputs: Any) -> None:
@@ -160,6 +189,7 @@ class _Watch(TorchFunctionMode):
         call = Call(unit, kind, function, inputs, outputs, first, flattened)
         if flattened and call.keeps_order:
             self.flattened[outputs] = flattened
+        self.noted += 1
         self.seen(call)
 
     def _flatten(self, inputs: Tensor | None, outputs: Tensor | None) -> None:
@@ -171,19 +201,9 @@ class _Watch(TorchFunctionMode):
             self.flattened[outputs] = (channels, *places)
 
 
-def channels_last(values: Tensor, parts: tuple[int, ...], axis: int = 1) -> Tensor:
-    """One axis of channels, then places, as one of places, then channels."""
-    split = torch.unflatten(values, axis, parts)
-    return split.movedim(axis, axis + len(parts) - 1).flatten(axis, axis + len(parts) - 1)
-
-
-def channels_first(values: Tensor, parts: tuple[int, ...], axis: int = 1) -> Tensor:
-    """The reverse of `channels_last`."""
-    split = torch.unflatten(values, axis, (*parts[1:], parts[0]))
-    return split.movedim(axis + len(parts) - 1, axis).flatten(axis, axis + len(parts) - 1)
-
-
-def watch(module: nn.Module, x: Any, seen: Callable[[Call], object]) -> Any:
+def watch(
+    module: nn.Module, x: Any, seen: Callable[[Call], object], instead: Instead | None = None
+) -> Any:
     """Call the module and tell of each of its layers, in the order in which they have worked.
 
     Activations, dropout and pooling count whether they are modules or functions. A layer of torch
@@ -193,47 +213,21 @@ def watch(module: nn.Module, x: Any, seen: Callable[[Call], object]) -> Any:
         module: Any; its modules in TorchScript work unseen.
         x: What it takes; a tuple or a list is several arguments, a dictionary is named ones.
         seen: Is told of each call while the outputs are what they are.
+        instead: What a layer is fed instead of what the one before it gives.
 
     Returns:
         What the module gives.
     """
-    with _Watch(module, seen):
+    with _Watch(module, seen, instead):
         if isinstance(x, dict):
             return module(**x)
         return module(*x) if isinstance(x, tuple | list) else module(x)
 
 
-class Names:
-    """Gives each call its canonical name: ``dense_1``, and ``dense_1@2`` where it works again.
-
-    What has no weights is another layer each time.
-    """
-
-    def __init__(self) -> None:
-        self.count: Counter[str] = Counter()
-        self.times: Counter[int] = Counter()
-        self.names: dict[int, str] = {}
-
-    def of(self, call: Call) -> str:
-        """The name of the next call."""
-        if call.unit is None or not has_weights(call.unit.module):
-            return self.new(call.kind)
-        key = id(call.unit.module)
-        if key not in self.names:
-            self.names[key] = self.new(call.kind)
-        self.times[key] += 1
-        return self.names[key] + (f"@{self.times[key]}" if self.times[key] > 1 else "")
-
-    def new(self, kind: str) -> str:
-        """The next name of a kind."""
-        self.count[kind] += 1
-        return f"{kind}_{self.count[kind]}"
-
-
 def begins(call: Call) -> bool:
     """Whether the network behind the preprocessing may begin with it."""
     learned = call.unit is not None and learns(call.unit.module)
-    return learned or call.kind in ("activation", "dropout")
+    return learned or call.kind in ("activation", "dropout", "zero_padding")
 
 
 def first_tensor(values: Any) -> Tensor | None:

@@ -1,0 +1,64 @@
+"""What a layer norm does: over which axes, with which epsilon, scale and offset or not."""
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+
+from parity.arrays import Array, Floats
+from parity.readings.batch_norm import EPSILONS, PARTS
+from parity.readings.case import Case
+from parity.readings.readings import Reading, Readings
+
+EPSILON, AXES = "layer-norm epsilon", "layer-norm axes"
+SCALE, OFFSET = "layer-norm scale", "layer-norm offset"
+ADVICE = {
+    EPSILON: (
+        "give both the same: nn.LayerNorm(n, eps=1e-3) as Keras has, or "
+        "keras.layers.LayerNormalization(epsilon=1e-5) as torch has"
+    ),
+    AXES: "normalise over the same axes: normalized_shape (torch), axis (Keras)",
+    SCALE: "give both a scale",
+    OFFSET: "give both an offset",
+}
+
+
+def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
+    """What the layer may make of `x`, float64 [B, ..., C], and its magnitude; None for others."""
+    if not case.where.startswith("layer_norm") or x.shape != case.a[case.where].shape:
+        return None
+    own = {
+        part: np.asarray(case.given[f"{case.where}.{word}"], np.float64)
+        for part in ("scale", "offset")
+        for word in PARTS[part]
+        if f"{case.where}.{word}" in case.given
+    }
+    scale, offset = own.get("scale", np.ones(1)), own.get("offset", np.zeros(1))
+    kinds = {"the last axis": (x.ndim - 1,), "all axes but the first": tuple(range(1, x.ndim))}
+
+    def of(seen: Array) -> Iterator[Reading]:
+        for (words, axes), scaled, moved in product(kinds.items(), (True, False), (True, False)):
+            gamma, beta = scale if scaled else 1.0, offset if moved else 0.0
+            centred = x - x.mean(axis=axes, keepdims=True)
+            variance = x.var(axis=axes, keepdims=True)
+            for epsilon in (*EPSILONS, _solved(centred, variance, gamma, seen - beta)):
+                if not np.isfinite(epsilon) or epsilon < 0:
+                    continue
+                traits = {
+                    EPSILON: f"adds epsilon {epsilon:.4g} to the variance",
+                    AXES: f"normalises over {words}",
+                    SCALE: "applies the scale" if scaled else "leaves out the scale",
+                    OFFSET: "adds the offset" if moved else "leaves out the offset",
+                }
+                with np.errstate(all="ignore"):
+                    yield Reading(traits, centred * gamma / np.sqrt(variance + epsilon) + beta)
+
+    return of, float(np.abs(scale).max() * 10 + np.abs(offset).max())
+
+
+def _solved(centred: Floats, variance: Floats, gamma: Floats | float, seen: Array) -> float:
+    """The epsilon with which the rows become `seen`: of the element that says most."""
+    with np.errstate(all="ignore"):
+        widened = (centred * gamma / seen) ** 2 - variance
+    sound = np.isfinite(widened) & (np.abs(seen) > 0.1 * np.abs(seen).max())
+    return float(f"{np.median(widened[sound]):.6g}") if sound.any() else float("nan")

@@ -1,0 +1,146 @@
+"""What convolutions and pooling do: padding, strides, kernels, what a window is reduced to."""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from parity.arrays import Array, Floats
+from parity.readings.activations import activations
+from parity.readings.case import Case
+from parity.readings.readings import Reading, Readings
+
+PADDING, STRIDE, BIAS, KERNEL = "padding", "stride", "bias not added", "kernel's places"
+DILATION, POOLING, WINDOW, ACTIVATION = "dilation", "kind of pooling", "window", "activation"
+ADVICE = {
+    PADDING: (
+        "pad alike: with a stride, Keras' padding='same' puts the surplus behind; in torch pad "
+        "first, F.pad(x, (before, behind, before, behind)), and give padding=0"
+    ),
+    STRIDE: "give both the same strides",
+    KERNEL: "turn it on one side: Keras keeps [height, width, in, out], torch [out, in, h, w]",
+    DILATION: "give both the same dilation",
+    POOLING: "take MaxPool2d with MaxPooling2D, AvgPool2d with AveragePooling2D",
+    WINDOW: "give both the same pool size",
+}
+STRIDES, MOST_SAMPLES = (1, 2, 3, 4), 4
+Reduce = Callable[[Floats], Floats]
+
+
+def convolution(case: Case, x: Floats) -> tuple[Readings, float] | None:
+    """What a convolution may make of `x`, and the magnitude of what it sums; None for others.
+
+    Args:
+        case: Of a layer; `given` has its ``kernel`` [H, W, I, O], or [W, I, O].
+        x: Input, float64 [B, H, W, I] or [B, W, I].
+    """
+    kernel = case.given.get(f"{case.where}.kernel")
+    if kernel is None or x.ndim not in (3, 4) or kernel.ndim != x.ndim:
+        return None
+    if kernel.shape[-2] != x.shape[-1]:
+        return None
+    kernel = kernel.astype(np.float64)
+    bias = np.asarray(case.given.get(f"{case.where}.bias", np.zeros(1)), np.float64)
+    size = float(np.abs(x).max() * np.abs(kernel).sum(axis=tuple(range(x.ndim - 1))).max())
+
+    def of(seen: Array) -> Iterator[Reading]:
+        for turned, held in _turned(kernel):
+            sizes = held.shape[:-2]
+            for traits, windows in _windows(x, sizes, seen.shape[1:-1], 0.0):
+                axes = tuple(range(-len(sizes) - 1, 0))
+                # Windows are [B, places, I, sizes]; the kernel [sizes, I, O].
+                places = len(sizes)
+                moved = np.moveaxis(held, -2, 0)
+                made = np.tensordot(windows, moved, (axes, tuple(range(places + 1))))
+                for with_bias in (True, False):
+                    said = {
+                        **traits,
+                        KERNEL: turned,
+                        BIAS: "adds the bias" if with_bias else "leaves out the bias",
+                    }
+                    values = made + bias if with_bias else made
+                    yield Reading(said | {ACTIVATION: "no activation"}, values)
+                    if with_bias:
+                        for name, applied in activations(values, seen):
+                            yield Reading(said | {ACTIVATION: f"applies {name}"}, applied)
+
+    return of, size + float(np.abs(bias).max())
+
+
+def _turned(kernel: Floats) -> Iterator[tuple[str, Floats]]:
+    """A kernel and what it becomes where its places are mistaken."""
+    yield "takes its kernel upright", kernel
+    places = tuple(range(kernel.ndim - 2))
+    if kernel.ndim == 4 and kernel.shape[0] == kernel.shape[1]:
+        yield "swaps height and width of its kernel", kernel.swapaxes(0, 1)
+    yield "takes its kernel from behind", np.flip(kernel, places)
+
+
+def pooling(case: Case, x: Floats) -> tuple[Readings, float] | None:
+    """What a pooling layer may make of `x`, float64 [B, H, W, C] or [B, W, C]; None for others."""
+    if "pool" not in case.where or x.ndim not in (3, 4):
+        return None
+
+    def of(seen: Array) -> Iterator[Reading]:
+        places = tuple(range(1, x.ndim - 1))
+        if seen.ndim == 2 or (seen.ndim == x.ndim and set(seen.shape[1:-1]) == {1}):
+            whole = {"largest": x.max(axis=places), "mean": x.mean(axis=places)}
+            for word, values in whole.items():
+                said = {POOLING: f"takes the {word}", WINDOW: "of all places"}
+                yield Reading(said, values.reshape(seen.shape))
+        for width in (2, 3, 4, 5):
+            sizes = (width,) * len(places)
+            if seen.ndim != x.ndim or max(sizes) > min(x.shape[1:-1]) + width // 2:
+                continue
+            for word, fill, reduce in _REDUCTIONS:
+                for traits, windows in _windows(x, sizes, seen.shape[1:-1], fill):
+                    said = {**traits, POOLING: f"takes the {word}", WINDOW: f"of {width} x {width}"}
+                    axes = tuple(range(-len(sizes), 0))
+                    yield Reading(said, reduce(windows, axes))
+
+    return of, float(np.abs(x).max())
+
+
+def _present(windows: Floats, axes: tuple[int, ...]) -> Floats:
+    return np.asarray(np.nanmean(windows, axis=axes))
+
+
+_REDUCTIONS: tuple[tuple[str, float, Callable[[Floats, tuple[int, ...]], Floats]], ...] = (
+    ("largest", -np.inf, lambda windows, axes: np.asarray(windows.max(axis=axes))),
+    ("mean without what is padded", np.nan, _present),
+    ("mean with zeros for what is padded", 0.0, lambda w, axes: np.asarray(w.mean(axis=axes))),
+)
+
+
+def _windows(
+    x: Floats, sizes: tuple[int, ...], places: tuple[int, ...], fill: float
+) -> Iterator[tuple[dict[str, str], Floats]]:
+    """Windows [B, places, C, sizes] of `x` for each padding and stride that give so many places."""
+    if len(places) != len(sizes):
+        return
+    reach = max(sizes)
+    behind_first = sorted(product(range(reach), repeat=2), key=lambda p: (abs(p[1] - p[0]), sum(p)))
+    for stride, dilation in product(STRIDES, (1, 2)):
+        for before, behind in behind_first:
+            widths = [dilation * (size - 1) + 1 for size in sizes]
+            padded = [n + before + behind for n in x.shape[1:-1]]
+            if any(total < width for total, width in zip(padded, widths, strict=True)):
+                continue
+            counts = tuple(
+                (total - width) // stride + 1 for total, width in zip(padded, widths, strict=True)
+            )
+            if counts != places:
+                continue
+            edges = [(0, 0), *[(before, behind)] * len(sizes), (0, 0)]
+            around = np.pad(x, edges, constant_values=fill)
+            axes = tuple(range(1, x.ndim - 1))
+            windows = sliding_window_view(around, widths, axis=axes)
+            step = (slice(None), *[slice(None, None, stride)] * len(sizes), slice(None))
+            picked = windows[step + (slice(None, None, dilation),) * len(sizes)]
+            traits = {
+                PADDING: f"pads {before} before and {behind} behind",
+                STRIDE: f"moves by {stride}",
+                DILATION: f"takes every {dilation}. place" if dilation > 1 else "takes every place",
+            }
+            yield traits, picked
