@@ -80,7 +80,7 @@ class FirstStep:
                 return
             found = self.prove()
             if found is not None and proves(program, targets, found):
-                self._say(found, steps)
+                self._say(found, f"after {steps:,} steps the network has learned nothing")
 
     def _tried(self, matches: Any) -> Tried:
         likely = [match for match in matches if match.belief >= Belief.LIKELY]
@@ -104,6 +104,6 @@ class FirstStep:
         )
         return Trial(self.model, self._initial, material, program)
 
-    def _say(self, found: Tried, step: int = 0) -> None:
+    def _say(self, found: Tried, what: str = "") -> None:
         self._found = found if found.matches else self._found
-        say(findings_of(found.matches), found.lines, stalled_at=step)
+        say(findings_of(found.matches), found.lines, what=what)

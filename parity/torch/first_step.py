@@ -55,7 +55,7 @@ class FirstStep:
         if self._facts is None:
             return
         self._stack.enter_context(noticed(self._noticed))
-        if _eager(module):
+        if eager(module):
             self._stack.callback(module.register_forward_hook(self._answered).remove)
 
     def check(self) -> None:
@@ -113,7 +113,7 @@ class FirstStep:
                 return
             found = self.prove()
             if found is not None and proves(self.program, self.samples.y, found):
-                self._say(found, step)
+                self._say(found, f"after {step:,} steps the network has learned nothing")
 
     def _noticed(self, use: Use) -> None:
         if len(self._uses) < BATCHES and torch.is_grad_enabled():
@@ -173,10 +173,10 @@ class FirstStep:
             self._runs,
         )
 
-    def _say(self, found: Tried, step: int = 0) -> None:
+    def _say(self, found: Tried, what: str = "") -> None:
         self._found = found if found.matches else self._found
         if self.speaks:
-            say(findings_of(found.matches), found.lines, stalled_at=step)
+            say(findings_of(found.matches), found.lines, what=what)
 
 
 def _may_be(program: Program) -> list[Any]:
@@ -189,7 +189,7 @@ def _plain(module: nn.Module) -> nn.Module:
     return plain
 
 
-def _eager(module: nn.Module) -> bool:
+def eager(module: nn.Module) -> bool:
     """Whether nothing of it is compiled: a hook would be compiled too."""
     compiled = any(getattr(m, "_compiled_call_impl", None) is not None for m in module.modules())
     return _plain(module) is module and not compiled
