@@ -19,7 +19,7 @@ from parity.watch.check.training import in_order
 from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials import SAMPLES, Material, Tried, tried
-from parity.watch.trials.stall import STALLED, learned_nothing, proves
+from parity.watch.trials.stall import asks, learned_nothing, proves
 from parity.watch.trials.usual import usual
 
 LARGEST = 20_000_000
@@ -94,7 +94,7 @@ class FirstStep:
         with suppress(Exception):
             matches = causes_of(program, Belief.MAYBE)
             sure = any(match.belief is Belief.SURE for match in matches)
-            return self._tried(matches if sure else matches + usual(program))
+            return self._tried(matches if sure else matches + usual(program, matches))
         return None
 
     def proved(self) -> tuple[list[Finding], list[str]]:
@@ -102,10 +102,11 @@ class FirstStep:
         found = self.prove()
         return ([], []) if found is None else (findings_of(found.matches), found.lines)
 
-    def look(self, before: int, step: int) -> None:
+    def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """Say what would help, where nothing has been learned until now and something does help."""
-        asked = any(before < stalled <= step for stalled in STALLED)
-        if not asked or self.program is None or self._found.matches or self._initial is None:
+        if not asks(before, step, ended=ended) or self.program is None:
+            return
+        if self._found.matches or self._initial is None:
             return
         with suppress(Exception):
             outputs, _ = facts_of(self.module, self.samples.x).before(None, "")

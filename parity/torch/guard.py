@@ -87,6 +87,8 @@ class CollapseGuard:
             self.evaluation.close()
         for handle in self.handles:
             handle.remove()
+        if error is None:
+            self.first.look(self.steps, self.steps, ended=True)
         if error is None and self.steps:
             self.watcher.after(self.steps, self.optimizer)
 

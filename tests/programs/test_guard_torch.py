@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from parity.torch import CollapseGuard
 from parity.watch.alarm import CollapsedError
 from tests.conftest import mostly_slow
-from tests.programs.torch_programs import FAULTY, HEALTHY, Program, images
+from tests.programs.torch_programs import FAULTY, HEALTHY, Program, digits_mlp, images, mlp, sgd
 
 QUICK = ("digits, dense", "houses, scaled targets", "words", "xor, sgd")
 SHOWN = {
@@ -129,3 +129,22 @@ def test_gradients_that_are_gathered_over_batches_are_not_left_behind(clipped: b
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=clipped)
     assert printed.getvalue() == ""
+
+
+@pytest.mark.slow
+def test_what_only_a_trial_shows_is_said_where_nothing_was_learned() -> None:
+    """Hidden layers of sigmoids: gradients vanish, and no figure before the first step is odd."""
+    deep = mlp(784, *[32] * 4, 10, act=nn.Sigmoid, flat=True)
+    printed = said(Program(deep, *images(), nn.CrossEntropyLoss(), sgd(0.1)), 300)
+    assert "after 300 steps the network has learned nothing" in printed
+    assert "gradients vanish" in printed.partition("  1. ")[2].partition("\n")[0]
+    assert "with ReLU in the hidden layers the same network reads" in printed
+
+
+@pytest.mark.slow
+def test_where_nothing_helps_nothing_is_said() -> None:
+    """Labels that have nothing to do with the samples."""
+    torch.manual_seed(0)
+    labels = torch.randint(10, (400,))
+    printed = said(Program(digits_mlp(), images()[0], labels, nn.CrossEntropyLoss()), 1100)
+    assert "warning" not in printed
