@@ -15,7 +15,7 @@ from parity.watch.check.training import in_order
 from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials import SAMPLES, Material, Tried, tried
-from parity.watch.trials.stall import STALLED, learned_nothing, proves
+from parity.watch.trials.stall import asks, learned_nothing, proves
 from parity.watch.trials.usual import usual
 
 LARGEST = 20_000_000
@@ -60,7 +60,7 @@ class FirstStep:
         with suppress(Exception):
             matches = causes_of(program, Belief.MAYBE)
             sure = any(match.belief is Belief.SURE for match in matches)
-            return self._tried(matches if sure else matches + usual(program))
+            return self._tried(matches if sure else matches + usual(program, matches))
         return None
 
     def proved(self) -> tuple[list[Finding], list[str]]:
@@ -68,19 +68,20 @@ class FirstStep:
         found = self.prove()
         return ([], []) if found is None else (findings_of(found.matches), found.lines)
 
-    def look(self, before: int, steps: int) -> None:
+    def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """Say what would help, where nothing has been learned until now and something does help."""
-        program, targets = self.program, self.probe.y
-        asked = any(before < step <= steps for step in STALLED)
-        if not asked or program is None or self._found.matches or self._initial is None:
+        program = self.program
+        if not asks(before, step, ended=ended) or program is None:
+            return
+        if self._found.matches or self._initial is None or (targets := self.probe.y) is None:
             return
         with suppress(Exception):
             outputs = facts_of(self.model, self.probe.x).outputs
-            if targets is None or not learned_nothing(program, outputs, targets):
+            if not learned_nothing(program, outputs, targets):
                 return
             found = self.prove()
             if found is not None and proves(program, targets, found):
-                self._say(found, steps)
+                self._say(found, f"after {step:,} steps the network has learned nothing")
 
     def _tried(self, matches: Any) -> Tried:
         likely = [match for match in matches if match.belief >= Belief.LIKELY]
@@ -104,6 +105,6 @@ class FirstStep:
         )
         return Trial(self.model, self._initial, material, program)
 
-    def _say(self, found: Tried, step: int = 0) -> None:
+    def _say(self, found: Tried, what: str = "") -> None:
         self._found = found if found.matches else self._found
-        say(findings_of(found.matches), found.lines, stalled_at=step)
+        say(findings_of(found.matches), found.lines, what=what)

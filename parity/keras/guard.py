@@ -62,7 +62,7 @@ class CollapseGuard(keras.callbacks.Callback):
         self.subject: Subject | None = None
         self.goes_on = False
         """Whether `guard` knows what was there before the first step of a training that goes on."""
-        self.epoch = self.steps = 0
+        self.epoch = self.steps = self.done = 0
         self.mean_accuracy: float | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -95,10 +95,11 @@ class CollapseGuard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Look at a few samples in the first steps."""
         before, self.steps = self.steps, batch + 1
+        done, self.done = self.done, self.done + self.steps - before
+        if self.first is not None:
+            self.first.look(done, self.done)
         if self.epoch > 0 or self.subject is None:
             return
-        if self.first is not None:
-            self.first.look(before, self.steps)
         accuracy = self._batch_accuracy(before, logs or {})
         # Several steps may be taken at a time.
         if any(map(self.guard.looks_after, range(before + 1, self.steps + 1))):
@@ -141,6 +142,11 @@ class CollapseGuard(keras.callbacks.Callback):
             train_loss=_number(logs, "loss"),
             train_accuracy=_accuracy(logs or {}),
         )
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Say what would have helped, where nothing was learned."""
+        if self.first is not None:
+            self.first.look(self.done, self.done, ended=True)
 
     def _learning_rate(self) -> float:
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))

@@ -99,6 +99,7 @@ class CollapseGuard(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave nothing behind."""
         self._stop_waiting()
+        self.first.look(self._steps, self._steps, ended=True)
         self.first.close(failed=False)
 
     def on_exception(

@@ -19,7 +19,7 @@ from parity.watch.check.training import in_order
 from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials import SAMPLES, Material, Tried, tried
-from parity.watch.trials.stall import STALLED, learned_nothing, proves
+from parity.watch.trials.stall import asks, learned_nothing, proves
 from parity.watch.trials.usual import usual
 
 LARGEST = 20_000_000
@@ -55,7 +55,7 @@ class FirstStep:
         if self._facts is None:
             return
         self._stack.enter_context(noticed(self._noticed))
-        if _eager(module):
+        if eager(module):
             self._stack.callback(module.register_forward_hook(self._answered).remove)
 
     def check(self) -> None:
@@ -94,7 +94,7 @@ class FirstStep:
         with suppress(Exception):
             matches = causes_of(program, Belief.MAYBE)
             sure = any(match.belief is Belief.SURE for match in matches)
-            return self._tried(matches if sure else matches + usual(program))
+            return self._tried(matches if sure else matches + usual(program, matches))
         return None
 
     def proved(self) -> tuple[list[Finding], list[str]]:
@@ -102,10 +102,11 @@ class FirstStep:
         found = self.prove()
         return ([], []) if found is None else (findings_of(found.matches), found.lines)
 
-    def look(self, before: int, step: int) -> None:
+    def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """Say what would help, where nothing has been learned until now and something does help."""
-        asked = any(before < stalled <= step for stalled in STALLED)
-        if not asked or self.program is None or self._found.matches or self._initial is None:
+        if not asks(before, step, ended=ended) or self.program is None:
+            return
+        if self._found.matches or self._initial is None:
             return
         with suppress(Exception):
             outputs, _ = facts_of(self.module, self.samples.x).before(None, "")
@@ -113,7 +114,7 @@ class FirstStep:
                 return
             found = self.prove()
             if found is not None and proves(self.program, self.samples.y, found):
-                self._say(found, step)
+                self._say(found, f"after {step:,} steps the network has learned nothing")
 
     def _noticed(self, use: Use) -> None:
         if len(self._uses) < BATCHES and torch.is_grad_enabled():
@@ -173,10 +174,10 @@ class FirstStep:
             self._runs,
         )
 
-    def _say(self, found: Tried, step: int = 0) -> None:
+    def _say(self, found: Tried, what: str = "") -> None:
         self._found = found if found.matches else self._found
         if self.speaks:
-            say(findings_of(found.matches), found.lines, stalled_at=step)
+            say(findings_of(found.matches), found.lines, what=what)
 
 
 def _may_be(program: Program) -> list[Any]:
@@ -189,7 +190,7 @@ def _plain(module: nn.Module) -> nn.Module:
     return plain
 
 
-def _eager(module: nn.Module) -> bool:
+def eager(module: nn.Module) -> bool:
     """Whether nothing of it is compiled: a hook would be compiled too."""
     compiled = any(getattr(m, "_compiled_call_impl", None) is not None for m in module.modules())
     return _plain(module) is module and not compiled

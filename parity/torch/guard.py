@@ -7,10 +7,14 @@ from typing import Any, Self
 from torch import nn
 from torch.optim import Optimizer
 
-from parity.torch.first_step import FirstStep
+from parity.torch.evaluation import Evaluation
+from parity.torch.first_step import FirstStep, eager
+from parity.torch.gradients import Gradients
 from parity.torch.samples import samples_of
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
+from parity.watch.check import Match
+from parity.watch.check.words import findings_of, say
 from parity.watch.guard import LIMITS, PROBE, Guard
 
 
@@ -63,6 +67,8 @@ class CollapseGuard:
             self.model, self.samples.x, self.samples.y, self.optimizer, self.samples.targets
         )
         self.first.begin(self.model, self.optimizer, self.samples)
+        self.gradients = Gradients(self.optimizer)
+        self.evaluation = Evaluation(self.model, self._remark) if eager(self.model) else None
         self.handles = [
             self.optimizer.register_step_pre_hook(self._before_step),
             self.optimizer.register_step_post_hook(self._after_step),
@@ -76,14 +82,26 @@ class CollapseGuard:
         traceback: TracebackType | None,
     ) -> None:
         self.first.close(failed=error is not None)
+        self.gradients.close()
+        if self.evaluation is not None:
+            self.evaluation.close()
         for handle in self.handles:
             handle.remove()
+        if error is None:
+            self.first.look(self.steps, self.steps, ended=True)
         if error is None and self.steps:
             self.watcher.after(self.steps, self.optimizer)
 
     def _before_step(self, *_: Any) -> None:
         if self.steps == 0:
             self.first.check()
+        if (match := self.gradients.before_step(self.steps + 1)) is not None:
+            self._remark(match)
+
+    def _remark(self, match: Match) -> None:
+        if not self.watcher.looking:
+            what = f"after {self.steps:,} steps something looks wrong in the loop"
+            say(findings_of([match]), what=what)
 
     def _after_step(self, *_: Any) -> None:
         self.steps += 1

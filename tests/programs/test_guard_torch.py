@@ -5,11 +5,13 @@ from contextlib import redirect_stderr, suppress
 
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 from parity.torch import CollapseGuard
 from parity.watch.alarm import CollapsedError
 from tests.conftest import mostly_slow
-from tests.programs.torch_programs import FAULTY, HEALTHY, Program
+from tests.programs.torch_programs import FAULTY, HEALTHY, Program, digits_mlp, images, mlp, sgd
 
 QUICK = ("digits, dense", "houses, scaled targets", "words", "xor, sgd")
 SHOWN = {
@@ -74,3 +76,75 @@ def test_a_training_is_the_same_to_the_bit_with_trials_and_without() -> None:
         states.append((program.model.state_dict(), torch.get_rng_state()))
     assert torch.equal(states[0][1], states[1][1])
     assert all(torch.equal(tensor, states[1][0][n]) for n, tensor in states[0][0].items())
+
+
+def loop(*, zero: bool = True, modes: bool = True, full: bool = False) -> str:
+    """What is printed while a network with dropout trains and is judged after each step."""
+    torch.manual_seed(0)
+    x, y = images()
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Dropout(), nn.Linear(16, 10)
+    )
+    optimizer = torch.optim.Adam(model.parameters(), 0.003)
+    with redirect_stderr(io.StringIO()) as printed, CollapseGuard(model, optimizer, x, y):
+        for _ in range(8):
+            picked = torch.arange(64) if full else torch.randint(len(y), (32,))
+            if zero:
+                optimizer.zero_grad()
+            F.cross_entropy(model(x[picked]), y[picked]).backward()
+            optimizer.step()
+            model.train(not modes)
+            with torch.no_grad():
+                model(x[:10])
+            model.train()
+    return printed.getvalue()
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_gradients_that_are_never_set_to_zero_are_named(full: bool) -> None:
+    assert "gradients are never set to zero" in loop(zero=False, full=full)
+
+
+def test_a_network_that_is_judged_in_training_mode_is_named() -> None:
+    assert "eval() is missing" in loop(modes=False)
+
+
+def test_a_sound_loop_hears_neither() -> None:
+    assert loop() == loop(full=True) == ""
+
+
+@pytest.mark.parametrize("clipped", [False, True])
+def test_gradients_that_are_gathered_over_batches_are_not_left_behind(clipped: bool) -> None:
+    torch.manual_seed(0)
+    x, y = images()
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    with redirect_stderr(io.StringIO()) as printed, CollapseGuard(model, optimizer, x, y):
+        for step in range(24):
+            picked = torch.randint(len(y), (16,))
+            F.cross_entropy(model(x[picked]), y[picked]).backward()
+            if step % 3 == 2:
+                if clipped:
+                    nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=clipped)
+    assert printed.getvalue() == ""
+
+
+@pytest.mark.slow
+def test_what_only_a_trial_shows_is_said_where_nothing_was_learned() -> None:
+    """Hidden layers of sigmoids: gradients vanish, and no figure before the first step is odd."""
+    deep = mlp(784, *[32] * 4, 10, act=nn.Sigmoid, flat=True)
+    printed = said(Program(deep, *images(), nn.CrossEntropyLoss(), sgd(0.1)), 300)
+    assert "after 300 steps the network has learned nothing" in printed
+    assert "gradients vanish" in printed.partition("  1. ")[2].partition("\n")[0]
+    assert "with ReLU in the hidden layers the same network reads" in printed
+
+
+@pytest.mark.slow
+def test_where_nothing_helps_nothing_is_said() -> None:
+    """Labels that have nothing to do with the samples."""
+    torch.manual_seed(0)
+    labels = torch.randint(10, (400,))
+    printed = said(Program(digits_mlp(), images()[0], labels, nn.CrossEntropyLoss()), 1100)
+    assert "warning" not in printed

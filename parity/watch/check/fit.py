@@ -144,7 +144,8 @@ def outputs_and_classes(program: Program) -> Match | None:
     if loss.kind == "binary" and columns != 1:
         return None
     many = max(columns, 2)
-    low, high, different = int(found.min()), int(found.max()), len(np.unique(found))
+    low, high = int(program.different[0]), int(program.different[-1])
+    different = len(program.different)
     if low >= 0 and high < many:
         return None
     given = f"the targets are {low} to {high}, and {columns} output{'s' * (columns > 1)} can name "
@@ -159,7 +160,7 @@ def outputs_and_classes(program: Program) -> Match | None:
     if different <= many:
         return Match(
             "the class numbers lie outside what the outputs can name",
-            f"{given}; they are {', '.join(map(str, np.unique(found)[:5]))}",
+            f"{given}; they are {', '.join(map(str, program.different[:5]))}",
             "Number the classes from 0: names, y = np.unique(y, return_inverse=True)",
             remedy=Remedy("with classes numbered from 0", targets="from 0"),
         )

@@ -140,6 +140,16 @@ class Program:
         return values.astype(np.int64) if whole else None
 
     @cached_property
+    def different(self) -> Ints:
+        """The numbers among `labels`, in order; none where there are no labels."""
+        if self.labels is None:
+            return np.empty(0, np.int64)
+        low, high = int(self.labels.min()), int(self.labels.max())
+        if high - low > len(self.labels):
+            return np.unique(self.labels)
+        return low + np.flatnonzero(np.bincount(self.labels - low))
+
+    @cached_property
     def one_hot(self) -> bool:
         """Whether each row of the targets names one class."""
         values = self.numbers
@@ -173,7 +183,7 @@ class Program:
         """With one number for each sample."""
         if self.labels is None:
             return "values" if kind in ("distance", "") else None
-        different = np.unique(self.labels)
+        different = self.different
         if kind == "categorical" or (kind == "distance" and (self.columns or 0) > 2):
             return "classes"
         if kind == "binary":

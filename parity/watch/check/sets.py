@@ -16,14 +16,13 @@ def imbalance(program: Program) -> Match | None:
     found = program.classes
     if found is None or len(found) < 100 or not program.fair or found.min() < 0:
         return None
-    counts = np.bincount(found)
-    present = counts[counts > 0]
-    share = float(present.max() / len(found))
-    if len(present) < 2 or share < 1 - RARE:
+    names, counts = np.unique(found, return_counts=True)
+    share = float(counts.max() / len(found))
+    if len(names) < 2 or share < 1 - RARE:
         return None
     return Match(
         "one class is far more frequent than the others",
-        f"{share:.1%} of the targets are class {int(counts.argmax())}: always answering it is "
+        f"{share:.1%} of the targets are class {names[counts.argmax()]}: always answering it is "
         f"{share:.1%} right",
         "Weight the rare classes in the loss ("
         + program.words(torch="weight= or pos_weight=", keras="class_weight=")
@@ -62,7 +61,7 @@ def scaled_unlike(program: Program) -> Match | None:
 def duplicates(program: Program) -> Match | None:
     """Test samples that were trained on."""
     own = program.inputs
-    if own is None or own.dtype.kind not in "iuf":
+    if own is None or own.dtype.kind not in "iuf" or not program.other_inputs:
         return None
     seen = {row.tobytes() for row in np.ascontiguousarray(own)}
     if len(seen) < 0.95 * len(own) or len(own) < ROWS:

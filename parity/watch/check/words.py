@@ -12,21 +12,18 @@ def findings_of(matches: Sequence[Match]) -> list[Finding]:
     return [Finding(match.cause, match.figures, match.advice) for match in matches]
 
 
-def say(findings: Sequence[Finding], tried: Sequence[str] = (), *, stalled_at: int = 0) -> None:
+def say(findings: Sequence[Finding], tried: Sequence[str] = (), *, what: str = "") -> None:
     """Print findings as people read them; nothing where there are none.
 
     Args:
         findings: In order.
         tried: What trials have brought.
-        stalled_at: Step after which nothing had been learned; 0 before the first step.
+        what: What is the matter; else that they were seen before the first step.
     """
     if not findings:
         return
     found = "one thing looks" if len(findings) == 1 else f"{len(findings)} things look"
-    what = f"before the first step, {found} wrong"
-    if stalled_at:
-        what = f"after {stalled_at:,} steps the network has learned nothing"
-    lines = [f"warning: {what}"]
+    lines = [f"warning: {what or f'before the first step, {found} wrong'}"]
     lines += [f"  {n}. {finding}" for n, finding in enumerate(findings, 1)]
     lines += [f"  {line}" for line in tried]
     print("\n".join(lines), file=sys.stderr)

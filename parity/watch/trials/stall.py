@@ -6,12 +6,25 @@ from parity.watch.check.program import Array, Program
 from parity.watch.trials.material import FEW, score
 from parity.watch.trials.ranking import Tried
 
-STALLED = (128, 512, 2048)
-"""Steps after which it is asked."""
+STALLED = 1024
+"""Steps after which it is asked; some healthy networks stay on a plateau for hundreds."""
+SHORT = 200
+"""Steps from which on it is asked at the end of a training, too."""
 MUCH = 0.3
 """Of a score, that a remedy must bring before it is said of a training that may merely be slow."""
 NOTHING = 0.05
 """Of a score above chance, up to which nothing has been learned."""
+
+
+def asks(before: int, step: int, *, ended: bool) -> bool:
+    """Whether it is to be asked.
+
+    Args:
+        before: Steps when it was last thought of.
+        step: Steps now.
+        ended: Whether there will be no more.
+    """
+    return before < STALLED <= step or (ended and SHORT <= step < STALLED)
 
 
 def proves(program: Program, targets: Array, found: Tried) -> bool:

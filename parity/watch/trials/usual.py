@@ -1,13 +1,25 @@
 """What is tried where a training does not learn and its facts show no cause (NumPy only)."""
 
+from collections.abc import Sequence
+
 from parity.watch.check import Belief, Match, Program, Remedy
 from parity.watch.check.data import STANDARDISE, STANDARDISED, numeric
 from parity.watch.check.head import fitting, line
 from parity.watch.check.training import SATURATING
 
 
-def usual(program: Program) -> list[Match]:
-    """Causes that only a trial can show, each with its remedy."""
+def usual(program: Program, known: Sequence[Match]) -> list[Match]:
+    """Causes that only a trial can show, each with its remedy.
+
+    Args:
+        program: That does not learn.
+        known: Causes whose remedies are tried anyhow.
+    """
+    tried = {match.remedy for match in known}
+    return [match for match in _candidates(program) if match.remedy not in tried]
+
+
+def _candidates(program: Program) -> list[Match]:
     found = [*_rates(program), _weights()]
     if numeric(program) is not None:
         figures = "the same features, each with mean 0 and deviation 1, are learned"

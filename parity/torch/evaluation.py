@@ -1,0 +1,49 @@
+"""Notices a network that is asked for answers as if it were trained: with dropout left on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from parity.torch.kinds import kind_of
+from parity.watch.check import Match
+
+ENOUGH = 3
+"""Calls without gradients after which it is no accident."""
+
+
+class Evaluation:
+    """Watches in which mode a module is asked without gradients.
+
+    Args:
+        module: Eager.
+        say: Is told, once.
+    """
+
+    def __init__(self, module: nn.Module, say: Callable[[Match], object]) -> None:
+        kinds = {kind_of(part) for part in module.modules()}
+        self.odd = [kind for kind in ("dropout", "batch_norm") if kind in kinds]
+        self.say, self.asked = say, 0
+        self._handle = module.register_forward_pre_hook(self._called) if self.odd else None
+
+    def close(self) -> None:
+        """Watch no more."""
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+    def _called(self, module: nn.Module, args: Any) -> None:
+        if torch.is_grad_enabled() or not module.training:
+            return
+        self.asked += 1
+        if self.asked == ENOUGH:
+            self.close()
+            self.say(
+                Match(
+                    "the network answers in training mode: eval() is missing",
+                    f"it was asked {ENOUGH} times without gradients while in training mode, and "
+                    f"has {' and '.join(self.odd).replace('_', ' ')}",
+                    "Call model.eval() before it is judged, and model.train() after it",
+                )
+            )

@@ -1,0 +1,74 @@
+"""Watches the first steps of a training for gradients that earlier steps have left."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from parity.watch.check import Match
+
+STEPS = 4
+"""Steps that are watched."""
+LEAST = 2
+"""Of these, how many must have been taken with all gradients so far."""
+
+
+class Gradients:
+    """Compares what the optimiser uses with what backward has made since its last step.
+
+    Gradients that are clipped or unscaled are neither, and nothing is said of them.
+
+    Args:
+        optimizer: Of which the smallest weight that learns is watched.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        learned = [weight for weight in weights if weight.requires_grad and weight.is_leaf]
+        self.weight: Tensor | None = min(learned, key=lambda w: w.numel(), default=None)
+        self._fresh: Tensor | None = None
+        """What backward has made since the last step."""
+        self._all: Tensor | None = None
+        """What it has made in all."""
+        self._kept = 0
+        self._handle = None if self.weight is None else self.weight.register_hook(self._made)
+
+    def before_step(self, step: int) -> Match | None:
+        """Say whether gradients of earlier steps are still there; asked before each step.
+
+        Args:
+            step: Of the optimiser, from 1.
+        """
+        used = None if self.weight is None else self.weight.grad
+        fresh, self._fresh = self._fresh, None
+        if self._handle is None or used is None or fresh is None or self._all is None:
+            return None
+        if step > 1:
+            self._kept += _same(used, self._all) and not _same(used, fresh)
+        if step == STEPS:
+            self.close()
+        if self._kept < LEAST or step < STEPS:
+            return None
+        return Match(
+            "gradients are never set to zero: each step adds those of all steps before",
+            f"in {self._kept} of the first {step} steps the optimiser was given the sum of all "
+            "gradients so far",
+            "Call optimizer.zero_grad() in each step, before loss.backward()",
+        )
+
+    def close(self) -> None:
+        """Watch no more."""
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+    def _made(self, gradient: Tensor) -> Any:
+        made = gradient.detach().to_dense() if gradient.is_sparse else gradient.detach().clone()
+        self._fresh = made if self._fresh is None else self._fresh + made
+        self._all = made if self._all is None else self._all + made
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    used = one.detach().to_dense() if one.is_sparse else one.detach()
+    return bool(torch.allclose(used, other, rtol=1e-3, atol=1e-12)) and bool(used.any())
