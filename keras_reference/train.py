@@ -75,8 +75,8 @@ def fit(
     if optimizer.decay != 1:
         callbacks.append(schedule(float(training.optimizer.learning_rate), optimizer.decay))
     callbacks += [watcher, kept] if watcher else [kept]
+    begun = kept.restore(training) if resume else 0  # what it refuses leaves all as it was
     with filled(run_dir, record, resume=resume):
-        begun = kept.restore(training) if resume else 0
         training.summary()
         started = time.perf_counter()
         epochs = range(begun, trainer.max_epochs)
