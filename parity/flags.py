@@ -145,7 +145,7 @@ def load(text: str) -> Any:
     """
     check(text)
     try:
-        return jsonargparse.get_loader("yaml")(text)  # type: ignore[attr-defined]
+        return jsonargparse.get_loader("yaml")(text)
     except yaml.YAMLError:
         raise
     except Exception as error:  # PyYAML lets a dozen kinds out where a tag and its text disagree
@@ -232,4 +232,4 @@ class _Measure:
             inside.keys.add(event.value)
 
 
-jsonargparse.set_loader(RECIPE, load, exceptions=(yaml.YAMLError,))  # type: ignore[attr-defined]
+jsonargparse.set_loader(RECIPE, load, exceptions=(yaml.YAMLError,))

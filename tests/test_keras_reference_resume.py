@@ -82,7 +82,7 @@ def test_a_training_that_was_killed_goes_on_to_the_bit(
     assert "--resume nowhere: no config.yaml in it; expected the folder of a training" in done.err
 
 
-class Spoilt(keras.layers.Layer):  # type: ignore[misc]
+class Spoilt(keras.layers.Layer):
     """Gives NaN where an image is all white, and only then."""
 
     def call(self, x: object) -> object:
