@@ -65,7 +65,8 @@ def fit(
     record.recipe["resolved_optimizer"] = training.optimizer.get_config()
     record.preprocessing = preprocessing_of(model, network)
     guard = None if reaction == "off" else Guard(run_dir, reaction)
-    watcher = guard and collapse_guard(guard, digits, record.preprocessing, val_size)
+    seen = (digits, record.preprocessing, val_size)
+    watcher = None if guard is None else collapse_guard(guard, *seen)
     how = loading(data, len(digits.y_train))
     best = BestModel(network, run_dir)
     fixed = {"seed_everything": seed_everything, **recipe, "trainer": {}}  # epochs may be added

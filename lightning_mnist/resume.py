@@ -63,7 +63,7 @@ def _sound(run: Path) -> Path | None:
     Raises:
         InputError: what there is, is damaged.
     """
-    damaged = []
+    damaged: list[str] = []
     for path in (run / LATEST, run / FORMER):
         if not path.exists():
             continue
