@@ -6,7 +6,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 fit: $(VENV)/.installed ## train, test, and leave a run directory in runs/
 	$(PYTHON) -m lightning_mnist fit $(ARGS)
@@ -28,6 +28,10 @@ check: $(VENV)/.installed-dev ## lint, formatting and strict types
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
+check-security: ## ask the vulnerability database about every pinned version (needs the network)
+	test -x .audit/bin/pip-audit || (python3 -m venv .audit && .audit/bin/python -m pip install --quiet pip-audit==2.10.1)
+	.audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
 wheel: $(VENV)/.installed ## build the wheel, and try it in a fresh environment outside the checkout
 	.ci/wheel $(PYTHON)
 
@@ -45,4 +49,4 @@ $(VENV)/.installed-dev: $(VENV)/.installed-keras
 	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev]"
 	touch $@
 
-.PHONY: help fit fit-keras parity test test-slow check wheel
+.PHONY: help fit fit-keras parity test test-slow check check-security wheel

@@ -70,7 +70,7 @@ def dealt(
     return notes.learned
 
 
-class _OneTraining(keras.callbacks.CallbackList):  # type: ignore[misc]
+class _OneTraining(keras.callbacks.CallbackList):
     """The callbacks of several calls of `fit`."""
 
     begun = False
@@ -88,7 +88,7 @@ class _OneTraining(keras.callbacks.CallbackList):  # type: ignore[misc]
             super().on_train_end()
 
 
-class _Notes(keras.Model):  # type: ignore[misc]
+class _Notes(keras.Model):
     """Learns nothing; notes what one step is given."""
 
     def __init__(self, step: int) -> None:

@@ -24,7 +24,7 @@ EXPECTED = {"values": Like("u", (None,), 1), "about": Like("u", (None,), 1)}
 State = dict[str, Any]
 
 
-class Kept(keras.callbacks.Callback):  # type: ignore[misc]
+class Kept(keras.callbacks.Callback):
     """Keeps, after every epoch, all that the next one follows from; it comes last.
 
     Args:

@@ -66,9 +66,8 @@ def fit(
     record.recipe["resolved_optimizer"] = training.optimizer.get_config()
     record.preprocessing = preprocessing_of(model, network)
     guard = None if reaction == "off" else Guard(run_dir, reaction)
-    watcher = None
-    if guard is not None:
-        watcher = collapse_guard(guard, digits, record.preprocessing, val_size)
+    seen = (digits, record.preprocessing, val_size)
+    watcher = None if guard is None else collapse_guard(guard, *seen)
     how = loading(data, len(digits.y_train))
     best = BestModel(network, run_dir)
     fixed = {"seed_everything": seed_everything, **recipe, "trainer": {}}  # epochs may be added
@@ -78,8 +77,8 @@ def fit(
     if optimizer.decay != 1:
         callbacks.append(schedule(float(training.optimizer.learning_rate), optimizer.decay))
     callbacks += [watcher, kept] if watcher else [kept]
+    begun = kept.restore(training) if resume else 0  # what it refuses leaves all as it was
     with filled(run_dir, record, resume=resume), says_why_it_stops(record, run_dir):
-        begun = kept.restore(training) if resume else 0
         training.summary()
         started = time.perf_counter()
         epochs = range(begun, trainer.max_epochs)

@@ -19,7 +19,9 @@ RECIPE = ("-c", "--config")
 class OneSentenceParser(OneSentence, LightningArgumentParser):
     """Says what is wrong with a flag in one line; the usage of `fit` alone is sixty."""
 
-    def parse_args(self, args: Sequence[str] | None = None, *others: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, *others: Any, **kwargs: Any
+    ) -> Any:
         """Parse a command and its flags; a class that they name starts from its own defaults."""
         args = sys.argv[1:] if args is None else args
         if args and not args[0].startswith("-"):  # classes have parsers too, and no command

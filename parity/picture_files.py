@@ -19,8 +19,8 @@ FORMATS = (
     "SGI", "TGA", "TIFF", "WEBP",
 )  # fmt: skip
 MOST_BYTES = 2**28
-MOST_PIXELS = 2**26
-"""Of a picture that is decoded at its full size: 67 megapixels."""
+MOST_PIXELS = 36_000_000
+"""Of a picture that is decoded at its full size: a sheet of A4 at 600 dots an inch."""
 MOST_SHRUNK = 2**27
 """Of a JPEG that can be decoded at an eighth of it."""
 LONGEST = 2**16

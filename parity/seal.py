@@ -15,6 +15,8 @@ SEAL = re.compile(rb"sha256:([0-9a-f]{64})")
 LENGTH = len("sha256:") + 64
 """Bytes of a comment, the last of its file."""
 PIECE = 2**20
+END = 22
+"""Bytes of the end of an archive without a comment; the last two are the length of one."""
 
 
 class ChangedError(ValueError):
@@ -52,7 +54,7 @@ def check_seal(file: IO[bytes]) -> None:
         found = SEAL.fullmatch(file.read())
         if found and _digest(file, size) != found[1].decode():
             raise ChangedError("damaged: its SHA-256 is another")
-        if not found and _has_comment(file):
+        if not found and _has_comment(file, size + LENGTH):
             raise ChangedError("damaged: it ends in other than its SHA-256")
     file.seek(0)
 
@@ -69,7 +71,12 @@ def damage(path: Path) -> str | None:
     return None if bad is None else f"{bad} fails its CRC"
 
 
-def _has_comment(file: IO[bytes]) -> bool:
+def _has_comment(file: IO[bytes], size: int) -> bool:
+    """Whether an archive has a comment, or says so and has lost it."""
+    file.seek(max(0, size - END))
+    end = file.read()
+    if end.startswith(b"PK\5\6") and not end.endswith(b"\0\0"):
+        return True
     try:
         with zipfile.ZipFile(file) as archive:
             return archive.comment != b""

@@ -104,6 +104,15 @@ def write_predictions(path: Path) -> None:
     Predictions(rng.integers(0, 4, 50), logits, np.arange(50)).save(path.parent, path.name)
 
 
+def write_record(path: Path) -> None:
+    a_record().save(path.parent)
+    (path.parent / "record.json").replace(path)
+
+
+def read_run(read: Callable[[Path], object]) -> Callable[[Path], str]:
+    return lambda path: repr(read(path))
+
+
 def read_yaml(path: Path) -> str:
     return repr(flags.load(flags.read_text(path)))
 
@@ -134,7 +143,7 @@ OURS: tuple[type[Exception], ...] = (InputError, KerasError, ParityError)
 RECIPE = {"model": {"hidden": [64, 32], "dropout": 0.3}, "trainer": {"max_epochs": 3}}
 READERS = {
     **{
-        f"parity {name}": Reader(f".{name}", write, lambda path, read=read: repr(read(path)), OURS)
+        f"parity {name}": Reader(f".{name}", write, read_run(read), OURS)
         for name, (write, read) in parity_files.KINDS.items()
         if name not in ("predictions.npz", "record.json", "symptoms.json")
     },
@@ -143,7 +152,7 @@ READERS = {
     ),
     "record.json": Reader(
         ".json",
-        lambda path: a_record().save(path.parent) or (path.parent / "record.json").replace(path),
+        write_record,
         lambda path: repr(RunRecord.load(path)),
         OURS,
         checked=True,

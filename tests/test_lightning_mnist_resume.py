@@ -1,5 +1,6 @@
 """What is resumed is what was run: to the bit, and never another recipe."""
 
+import errno
 import os
 import random
 import re
@@ -20,6 +21,7 @@ from lightning_mnist.execution import Execution
 from lightning_mnist.kept import BestCheckpoint
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.sources import RawDigits
+from parity.claims import claimed
 from parity.run_record import Predictions, RunRecord
 from parity.watch.symptoms import Symptoms
 from tests.conftest import ROOT, Here, write_npz
@@ -334,3 +336,65 @@ def test_kills_at_random_moments_change_nothing(tiny_npz: Path, tmp_path: Path) 
     assert steps[-1] > 0
     finished("--resume", "cut")
     assert_same_run(tmp_path / "whole", tmp_path / "cut")
+
+
+def harm(path: Path) -> None:
+    """Flip a bit; a file that has another name keeps it unharmed."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.unlink()
+    path.write_bytes(content)
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(here: Here, tiny_npz: Path) -> None:
+    fit(here, tiny_npz, "whole")
+    fit(here, tiny_npz, "cut", "--trainer.max_epochs", 2)
+    harm(Path("cut/checkpoints/last.ckpt"))
+    done = here("fit", "--resume", "cut", "--trainer.max_epochs", EPOCHS)
+    assert done.code == 0, done.err
+    assert "last.ckpt cannot be read (damaged: its SHA-256 is another)" in done.err
+    assert "going on from previous.ckpt, the one before" in done.err
+    assert "going on with cut after 23 steps" in done.out
+    assert_same_run("whole", "cut")
+    harm(Path("cut/checkpoints/last.ckpt"))
+    harm(Path("cut/checkpoints/previous.ckpt"))
+    done = here("fit", "--resume", "cut", "--trainer.max_epochs", 9)
+    assert done.code == 1
+    assert "previous.ckpt cannot be read" in done.err
+    assert "train anew" in done.err
+
+
+@pytest.mark.parametrize("room", [3, 6, 9])
+def test_a_full_disk_leaves_what_was_there(
+    room: int, here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many files can be written, and then no more."""
+    fit(here, tiny_npz, "whole")
+    sync, left = os.fsync, [room]
+
+    def full(file: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        done = here("fit", "--data.source", tiny_npz, "--run_dir", "cut", *FLAGS)
+    assert done.code == 1
+    (sentence,) = (line for line in done.err.splitlines() if line.startswith("error: "))
+    assert "No space left on device; what was written before is whole" in sentence
+    assert "Traceback" not in done.err
+    assert not [path for path in Path("cut").rglob(".*")]
+    done = here("fit", "--resume", "cut")
+    assert done.code == 0, done.err
+    assert_same_run("whole", "cut")
+
+
+def test_a_second_training_in_the_same_folder_is_refused(
+    here: Here, tiny_npz: Path, tmp_path: Path
+) -> None:
+    with claimed(tmp_path / "run"):
+        done = here("fit", "--data.source", tiny_npz, "--run_dir", "run", *FLAGS)
+    assert done.code == 1
+    assert f"process {os.getpid()} is filling it; wait for it, or choose a new folder" in done.err

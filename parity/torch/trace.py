@@ -6,7 +6,6 @@ from math import prod
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
