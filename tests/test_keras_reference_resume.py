@@ -105,7 +105,9 @@ def test_a_loss_that_is_nan_names_its_step_and_samples(epoch: int) -> None:
     loading = {"batch_size": 8, "validation_split": 0.2}
     watch = WatchForNaN("off", None, lambda epoch, step: dealt(loading, 100, 5, epoch, step))
     with pytest.raises(DivergedError) as caught:
-        in_epochs(training, [watch], digits, loading, range(epoch, epoch + 1), 5)
+        in_epochs(
+            training, [watch], (digits.x_train, digits.y_train), loading, range(epoch, epoch + 1), 5
+        )
     said = str(caught.value)
     where = r"in epoch (\d): the loss of step (\d+) is nan; step \2 learned sample ids ([\d ]+)"
     found = re.search(where, said)

@@ -58,7 +58,7 @@ def study(spec: Spec, tmp_path: Path) -> optuna.Study:
             row = {"epoch": 1, "val_accuracy": accuracy}
             end(trial, "pruned" if pruned else "finished", [row], recipe="model: {hidden: [3]}\n")
             state = {"state": TrialState.PRUNED} if pruned else {"values": accuracy}
-            study.tell(trial, **state)  # type: ignore[arg-type]
+            study.tell(trial, **state)
     return study
 
 
