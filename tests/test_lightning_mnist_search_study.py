@@ -239,10 +239,21 @@ def test_other_machines_may_have_the_data_elsewhere(tmp_path: Path) -> None:
     assert here == there != other
 
 
+def test_a_search_file_may_be_mended_before_anything_is_trained(
+    study: optuna.Study, spec: Spec, tmp_path: Path
+) -> None:
+    study.tell(begin(study, spec), state=TrialState.FAIL)
+    mended = written(tmp_path, f"{FINITE.replace('gelu', 'elu')}\n")
+    again = open_study(mended, str(tmp_path / "journal.log"))
+    assert again.trials == []
+    assert begin(again, mended).number == 0
+
+
 def test_a_storage_with_another_search_is_refused_and_more_trials_are_not(
-    study: optuna.Study, tmp_path: Path
+    study: optuna.Study, spec: Spec, tmp_path: Path
 ) -> None:
     where = str(tmp_path / "journal.log")
+    begin(study, spec)
     open_study(written(tmp_path, f"trials: 70\nseed: 3\npruner: null\n{FINITE}\n"), where)
     other = written(tmp_path, f"epochs: 3\n{FINITE.replace('gelu', 'elu')}\n")
     with pytest.raises(InputError, match="holds another search named mine, with another"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from lightning_mnist.errors import InputError
@@ -30,16 +31,12 @@ def open_study(spec: Spec, where: str) -> optuna.Study:
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.create_study(
-            study_name=spec.name,
-            storage=_storage(where),
-            direction="maximize",
-            pruner=spec.pruner(),
-            load_if_exists=True,
-        )
-        former = study.user_attrs.get(IDENTITY)
-        if former is None:
-            study.set_user_attr(IDENTITY, spec.identity())
+        storage = _storage(where)
+        study = _study(spec, storage)
+        if study.user_attrs[IDENTITY] != spec.identity() and _empty(study):
+            optuna.delete_study(study_name=spec.name, storage=storage)
+            study = _study(spec, storage)
+        former = study.user_attrs[IDENTITY]
     except (OSError, ValueError, ImportError, KeyError, SQLAlchemyError) as error:
         why = " ".join(str(error).split())
         raise InputError(
@@ -47,13 +44,31 @@ def open_study(spec: Spec, where: str) -> optuna.Study:
             "the path of a journal, or the URL of a database that Optuna can use, such as "
             "sqlite:///search.db"
         ) from None
-    if former not in (None, spec.identity()):
+    if former != spec.identity():
         raise InputError(
             f"--storage {where}: holds another search named {spec.name}, with another "
             f"{_differs(str(former), spec.identity())}; rename the search file, or give a new "
             "--out or --storage"
         )
     return study
+
+
+def _study(spec: Spec, storage: BaseStorage) -> optuna.Study:
+    study = optuna.create_study(
+        study_name=spec.name,
+        storage=storage,
+        direction="maximize",
+        pruner=spec.pruner(),
+        load_if_exists=True,
+    )
+    if IDENTITY not in study.user_attrs:
+        study.set_user_attr(IDENTITY, spec.identity())
+    return study
+
+
+def _empty(study: optuna.Study) -> bool:
+    """Whether nothing was trained: the search file was wrong, for instance, and has been mended."""
+    return all(trial.state is TrialState.FAIL for trial in study.get_trials(deepcopy=False))
 
 
 def _storage(where: str) -> BaseStorage:

@@ -81,7 +81,7 @@ def _check(study: optuna.Study, spec: Spec) -> None:
         try:
             built = resolve(spec.words(flags))
         except InputError as error:
-            raise InputError(f"{spec.path}: {_said(flags)}: {error}") from None
+            raise InputError(f"{spec.path}: {error}; in the recipe {_said(flags)}") from None
     data, former = describe_data(built), study.user_attrs.get(DATA)
     if former is None:
         study.set_user_attr(DATA, data)
@@ -111,7 +111,7 @@ def _train(
     except (InputError, DivergedError) as error:
         if isinstance(error, InputError) and not _trained(study):
             study.tell(trial, state=TrialState.FAIL)
-            raise InputError(f"{spec.path}: {_said(flags)}: {error}") from None
+            raise InputError(f"{spec.path}: {error}; in the recipe {_said(flags)}") from None
         training, ended = None, str(error)
     except BaseException:  # asked to end, or a mistake of ours
         trial.set_user_attr(ASKED, True)
