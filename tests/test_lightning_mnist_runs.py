@@ -117,6 +117,7 @@ def test_a_state_says_what_became_of_a_run(tmp_path: Path) -> None:
             "provenance": replace(me, process=2**22 + 1)
         },
         "stopped: loss is NaN": {"stopped": "loss is NaN", "provenance": me},
+        "stopped: by SIGTERM": {"stopped": "stopped by SIGTERM", "provenance": me},
         "not finished on elsewhere": {"provenance": replace(me, host="elsewhere")},
         "not finished": {"provenance": None},
     }
