@@ -64,15 +64,15 @@ class Trained:
         """
         checkpoint = read_checkpoint(path)
         module = model_of(checkpoint).float().eval()
-        kept = (checkpoint.get("callbacks") or {}).get("RunRecorder") or {}
+        recipe, data = _kept(checkpoint)
         return cls(
             path=path,
             model=Deployed(module.preprocessing, module.network).eval().requires_grad_(False),
             calibration=Calibration.of(checkpoint),
-            recipe=dict(yaml.safe_load(kept["recipe"])) if "recipe" in kept else {},
-            data=dict(kept.get("data") or {}),
+            recipe=recipe,
+            data=data,
             steps=int(checkpoint.get("global_step") or 0),
-            record=_record(path, kept.get("data")),
+            record=_record(path, data),
         )
 
     @property
@@ -125,11 +125,19 @@ class Trained:
         return digits if digits and digits.sha256 == self.data.get("sha256") else None
 
 
-def _record(path: Path, data: Any) -> RunRecord | None:
+def _kept(checkpoint: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Recipe and description of the data, as `RunRecorder` leaves them; empty where it did not."""
+    try:
+        kept = checkpoint["callbacks"]["RunRecorder"]
+        return dict(yaml.safe_load(kept["recipe"])), dict(kept["data"])
+    except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError):
+        return {}, {}
+
+
+def _record(path: Path, data: dict[str, Any]) -> RunRecord | None:
     """The record of the run whose folder a checkpoint lies in, if it is of the same data."""
     try:
-        record = RunRecord.load(path.parent.parent / RECORD_FILE)
+        record = RunRecord.load(path.resolve().parent.parent / RECORD_FILE)
     except RunRecordError:
         return None
-    same = isinstance(data, dict) and record.data.get("sha256") == data.get("sha256")
-    return record if same else None
+    return record if data and record.data.get("sha256") == data.get("sha256") else None

@@ -39,7 +39,9 @@ def test_a_training_on_255_minus_x_is_stopped_in_its_first_epoch_and_explained(
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"symptoms.json", "collapse.npz", "record.json", "config.yaml"} <= names
     assert "predictions.npz" not in names
-    assert not RunRecord.load(tmp_path / "run" / "record.json").finished
+    record = RunRecord.load(tmp_path / "run" / "record.json")
+    assert not record.finished
+    assert "the network has collapsed in epoch 1" in (record.stopped or "")
 
 
 def test_warn_goes_on_to_the_end_and_off_is_silent(

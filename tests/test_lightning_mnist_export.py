@@ -199,3 +199,24 @@ def test_a_missing_library_is_named(
     done = here("export", "--ckpt_path", best(run), "--to", "onnx", "--output", target)
     assert done.code == 1
     assert "takes onnxruntime, which is not installed; pip install" in done.err
+
+
+@pytest.mark.parametrize(
+    "callbacks",
+    [None, {}, [], {"RunRecorder": None}, {"RunRecorder": {"recipe": "[", "data": {}}},
+     {"RunRecorder": {"recipe": "1", "data": 3}}],
+    ids=str,
+)  # fmt: skip
+def test_a_checkpoint_that_says_nothing_of_itself_is_exported(
+    callbacks: object, run: Path, here: Here, tmp_path: Path
+) -> None:
+    checkpoint = torch.load(best(run), weights_only=True) | {"callbacks": callbacks}
+    torch.save(checkpoint, tmp_path / "mute.ckpt")
+    done = here("export", "--ckpt_path", tmp_path / "mute.ckpt", "--to", "safetensors")
+    assert (done.code, done.err) == (0, "")
+    card = (tmp_path / "mute.safetensors.md").read_text()
+    assert "recipe: not known" in card
+    assert "Not measured" in card
+    page = here("export", "--ckpt_path", tmp_path / "mute.ckpt", "--to", "page")
+    assert page.code == 1
+    assert "expected --data.source" in page.err

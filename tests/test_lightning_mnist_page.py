@@ -83,6 +83,20 @@ def test_a_page_needs_digits(tmp_path: Path) -> None:
         write_page(a_model(8), tmp_path / "page.html", None, None)
 
 
+def test_the_card_says_what_a_page_holds(tmp_path: Path, tiny_digits: RawDigits) -> None:
+    first, second = a_model(128, 64), a_model(16)
+    path = tmp_path / "page.html"
+    written = write_page(first, path, tiny_digits, second)
+    said = " ".join(written.remarks)
+    assert f"{path.stat().st_size:,} bytes" in said
+    assert "255 levels in each row" in said
+    assert second.sha256[:12] in said
+    images = torch.from_numpy(tiny_digits.test_images)
+    gap = (written.answers(images) - first.logits(images)).abs().max().item()
+    assert written.rounded
+    assert 0 < gap < 0.05 * first.logits(images).abs().max().item()
+
+
 def test_what_is_deflated_is_all_there() -> None:
     content = np.random.default_rng(0).integers(0, 15, 5_000).astype(np.uint8).tobytes()
     assert zlib.decompress(deflated(content), -zlib.MAX_WBITS) == content

@@ -64,6 +64,8 @@ def test_a_table_has_a_line_for_each_run_of_both_sides(here: Here, tmp_path: Pat
     for part in ("mnist", " 2 ", "98.00%", "10.5", "finished"):
         assert part in lines[2]
     assert here("runs").out.splitlines()[0] == lines[0]
+    assert here("runs", "--sort", "accuracy").out == done.out
+    assert here("runs", "--help").code == 0
     assert len(here("runs", "list", "--only", "SGD", "97").out.splitlines()) == 2
     assert "no runs with every one" in here("runs", "list", "--only", "SGD", "98").out
 
@@ -115,6 +117,7 @@ def test_a_state_says_what_became_of_a_run(tmp_path: Path) -> None:
             "provenance": replace(me, process=2**22 + 1)
         },
         "stopped: loss is NaN": {"stopped": "loss is NaN", "provenance": me},
+        "stopped: by SIGTERM": {"stopped": "stopped by SIGTERM", "provenance": me},
         "not finished on elsewhere": {"provenance": replace(me, host="elsewhere")},
         "not finished": {"provenance": None},
     }

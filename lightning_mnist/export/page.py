@@ -36,5 +36,7 @@ def write_page(
         "The page marks as unsure what is stranger than the images that the network was validated "
         "on. Shadows, ruled lines and frames, which `predict` tells from a digit, it does not know."
     )
+    if beside is not None:
+        remarks.append(f"Beside it the page shows {beside.path}, weights {beside.sha256[:12]}.")
     rounded = page.steps is not None
     return Written(partial(page.network.logits, trained), tuple(remarks), rounded)

@@ -26,7 +26,9 @@ NUMBERS = ("epochs", "accuracy", "seconds")
 def main(arguments: list[str]) -> int:
     """Run one of the commands; 1 where the input was at fault, 2 where a flag was."""
     print_anything()
-    flags = _parser().parse_args(arguments or ["list"])
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        arguments = ["list", *arguments]
+    flags = _parser().parse_args(arguments)
     try:
         code: int = flags.run(flags)
     except InputError as error:

@@ -93,7 +93,7 @@ class Run:
         if record.finished:
             return "finished"
         if record.stopped is not None:
-            return f"stopped: {record.stopped}"
+            return f"stopped: {record.stopped.removeprefix('stopped ')}"
         lives = record.provenance.lives if record.provenance else None
         if lives is None:
             where = f" on {record.provenance.host}" if record.provenance else ""
