@@ -98,10 +98,10 @@ def _find(grey: NDArray[np.uint8]) -> Found | None:
     What looks like the edge of a sheet may be that of a shadow, which strokes cross.
     """
     sheet = find_page(grey) if min(grey.shape) > SMALL else None
-    found = find_digit(ink_of(sheet[0])) if sheet else None
+    found = find_digit(ink_of(sheet.grey)) if sheet else None
     if sheet is None or found is None:
         return find_digit(ink_of(grey))
-    here = found.seen_from(sheet[1], grey.shape)
+    here = found.seen_from(sheet, grey.shape)
     if found.whole:
         return here
     everywhere = find_digit(ink_of(grey))

@@ -147,6 +147,19 @@ def test_strangers_are_told_from_digits_of_pens_that_mnist_has_not() -> None:
     assert strangers(pixels_of(digits)).double().mean() <= 0.05
 
 
+@pytest.mark.parametrize("apart", [-4, 0, 5], ids=lambda apart: f"{apart} pixels apart")
+def test_two_digits_are_warned_of_or_unsure_where_they_touch_too(apart: int) -> None:
+    for digit in range(10):
+        random = np.random.default_rng(digit)
+        pair = [hand_drawn(number, random, height=110) for number in (digit, (3 * digit + 2) % 10)]
+        columns = [np.flatnonzero((strokes > 0.3).any(axis=0)) for strokes in pair]
+        first = np.roll(pair[0], 100 - columns[0][-1], axis=1)
+        second = np.roll(pair[1], 101 + apart - columns[1][0], axis=1)
+        picture = find_picture(np.asarray(grey(page(np.maximum(first, second)))))
+        assert picture is not None
+        assert picture.warnings or strangers(pixels_of([picture])).all()
+
+
 def any_drawing(random: np.random.Generator) -> np.ndarray:
     kinds = (letter, scribble, *DRAWINGS)
     return kinds[int(random.integers(len(kinds)))](random)

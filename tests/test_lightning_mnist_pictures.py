@@ -125,6 +125,18 @@ def test_the_foot_of_a_1_is_no_line_under_it() -> None:
     assert (found.pixels[22:25] > 128).any(axis=0).sum() > 8
 
 
+@pytest.mark.parametrize("angle", range(0, 360, 30))
+def test_the_edge_of_a_shadow_through_the_digit_is_no_edge_of_a_sheet(angle: int) -> None:
+    y, x = np.mgrid[-160:160, -160:160]
+    lit = np.cos(np.radians(angle)) * x + np.sin(np.radians(angle)) * y > 0
+    strokes = hand_drawn(5, np.random.default_rng(5))
+    alone = find_picture(np.asarray(grey(page(strokes))))
+    found = find_picture(np.asarray(grey(page(strokes) * np.where(lit, 1, 0.5))))
+    assert alone is not None
+    assert found is not None
+    assert np.abs(found.pixels.astype(int) - alone.pixels).mean() < 12
+
+
 def test_strokes_that_hardly_stand_out_are_said_to() -> None:
     random = np.random.default_rng(0)
     strokes = hand_drawn(2, random, width=0.05)

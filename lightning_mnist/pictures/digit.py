@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from lightning_mnist.pictures.lines import without_box, without_lines, without_underline
-from lightning_mnist.pictures.page import Place, extent
+from lightning_mnist.pictures.page import Place, Sheet, extent
 from lightning_mnist.pictures.paper import Ink, without_grain
 from lightning_mnist.pictures.parts import SMALL, Parts
 
@@ -43,15 +43,13 @@ class Found:
     place: Place
     notes: frozenset[str]
 
-    def seen_from(self, place: Place, shape: tuple[int, ...]) -> "Found":
-        """The same digit of a picture of `shape`, of which the page is the part at `place`."""
+    def seen_from(self, sheet: Sheet, shape: tuple[int, ...]) -> "Found":
+        """The same digit of a picture of `shape`, of which the page is a sheet."""
         ink = np.zeros(shape, np.float32)
-        ink[place] = self.ink
-        rows, columns = (
-            slice(own.start + page.start, own.stop + page.start)
-            for own, page in zip(self.place, place, strict=True)
-        )
-        return Found(ink, (rows, columns), self.notes | {FRAME})
+        ink[sheet.place] = np.where(sheet.mask, self.ink, 0)
+        if not ink.any():
+            ink[sheet.place] = self.ink
+        return Found(ink, extent(ink > THRESHOLD * ink.max()), self.notes | {FRAME})
 
     def holds(self, other: "Found") -> bool:
         """Whether all of another digit lies within this one's place, but for its soft edges."""

@@ -1,6 +1,6 @@
 """The sheet with the digit, where a table or a frame lies around it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -18,11 +18,22 @@ SHARP = 0.5  # of the contrast between sheet and table is seen within three pixe
 MARGIN = 0.012  # of the longer side: the blurred edge of a sheet, and the rim of a frame
 
 
-def find_page(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Place] | None:
-    """The sheet of a picture uint8 [H, W], and where it lies; None where paper fills the picture.
+class Sheet(NamedTuple):
+    """A sheet of paper in a picture.
 
-    What is not of the sheet shows the nearest point of the sheet.
+    Attributes:
+        grey: uint8 [h, w]; what is not of the sheet shows the nearest point of the sheet.
+        place: Its rows and columns in the picture.
+        mask: bool [h, w], what is of the sheet.
     """
+
+    grey: NDArray[np.uint8]
+    place: Place
+    mask: NDArray[np.bool_]
+
+
+def find_page(grey: NDArray[np.uint8]) -> Sheet | None:
+    """The sheet of a picture uint8 [H, W]; None where paper fills the picture."""
     smooth = cv2.medianBlur(grey, 5)
     _, bright = cv2.threshold(smooth, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     window = np.ones((7, 7), np.uint8)
@@ -34,10 +45,11 @@ def find_page(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Place] | None
         sheet = _sheet(region, step > SHARP * contrast)
         if sheet is not None:
             place = extent(sheet)
+            mask = sheet[place] > 0
             nearest = ndimage.distance_transform_edt(
-                sheet[place] == 0, return_distances=False, return_indices=True
+                ~mask, return_distances=False, return_indices=True
             )
-            return np.asarray(grey[place][tuple(nearest)], np.uint8), place
+            return Sheet(np.asarray(grey[place][tuple(nearest)], np.uint8), place, mask)
     return None
 
 
