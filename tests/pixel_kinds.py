@@ -65,7 +65,7 @@ SINGLE: dict[str, Kind] = {
     "-.5 to .5": (lambda x, _: x - 0.5, [LEVELS]),
     "standardised": (lambda x, _: (x - 0.1307) / 0.3081, ["were standardised.*"]),
     "standardised one by one": (lambda x, _: one_by_one(x), ["were standardised.*"]),
-    "half contrast": (lambda x, _: x / 2 + 0.25, ["were scaled by 0.5.*moved by .0.25"]),
+    "half contrast": (lambda x, _: x / 2 + 0.25, [r"were scaled by 0\.(49|5).*moved by .0.25"]),
     "16 bits": (lambda x, _: x * 65535, ["are of 16 bits.*"]),
     "bytes swapped": (lambda x, _: (x * 255).round() * 256, ["have their bytes swapped.*"]),
     "1 - x in uint8": (lambda x, _: in_uint8(x, lambda u: 1 - u), [WRAPPED]),

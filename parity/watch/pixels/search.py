@@ -86,7 +86,7 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
         limit = min(FITS if depth == 0 else STRICT, LEAVES * start.worst)
         fits = [trial for trial in final if trial.worst < limit]
         if fits:
-            rival = _rival(fits)
+            rival = _rival(fits[0], final)
             return Found(fits[0], explains=not rival, rival=rival)
         if min(trial.worst for trial in final) < ALIKE:
             return Found(final[0], explains=False)  # hardly enough, and too little left for more
@@ -102,10 +102,14 @@ def _best_of_each_kind(tried: list[Trial], start: Trial) -> set[Step]:
     }
 
 
-def _rival(fits: list[Trial]) -> tuple[str, ...]:
+def _rival(best: Trial, others: list[Trial]) -> tuple[str, ...]:
     """What else explains it about as well; empty where nothing does."""
-    names = [{words.partition(":")[0].partition(" by ")[0] for words in t.words} for t in fits]
-    for other, name in zip(fits[1:], names[1:], strict=True):
-        if other.cost < CLEARLY * fits[0].cost and name != names[0]:
+    for other in others:
+        if other.cost < CLEARLY * best.cost and _name(other) != _name(best):
             return other.words
     return ()
+
+
+def _name(trial: Trial) -> set[str]:
+    """What was done, but for how much."""
+    return {words.partition(":")[0].partition(" by ")[0] for words in trial.words}

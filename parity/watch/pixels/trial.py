@@ -23,7 +23,7 @@ TONE, TEXTURE, GROUP = 0.02, 0.01, 0.65
 GROUP_KIN = 0.25
 UNLIKE, UNEVEN = 0.28, 0.5
 """Unit of the logarithm of distances to the nearest image, and their least relative deviation."""
-VARIETY = {"down": 0.4, "right": 0.4, "slant": 0.1, "aspect": 0.1, "ink": 0.02}
+VARIETY = {"down": 0.4, "right": 0.4, "slant": 0.05, "aspect": 0.1, "ink": 0.02}
 """Figures whose deviation between images is compared, and what is added to it."""
 TOP = 12.0
 """Differences above this do not matter more."""
@@ -181,5 +181,5 @@ def _varied(look: Look, now: Look) -> float:
     columns = [list(FEATURES).index(name) for name in VARIETY]
     least = np.array(list(VARIETY.values()))
     before, after = (np.std(side.figures[:, columns], axis=0) + least for side in (look, now))
-    chance = np.hypot(0.25, 1.5 / np.sqrt(len(now.figures)))
+    chance = np.hypot(0.15, 1.3 / np.sqrt(len(now.figures)))
     return float(np.log(after / before).max().clip(0) / chance)
