@@ -347,6 +347,13 @@ PLANTED: dict[str, tuple[Callable[[], Program], str, str]] = {
                         / len(y)),
         "loss", "squared error"),
     "rows of a layer": (NormInside, "logits", "normalisation of each row"),
+    "Kullback-Leibler": (
+        lambda: Program(
+            last=lambda x: x.softmax(1),
+            loss=lambda p, y: (
+                one_hot(y).clip(1e-7, 1) * (one_hot(y).clip(1e-7, 1) / p.clip(1e-7, 1)).log()
+            ).sum(1).mean()),
+        "loss", "Kullback-Leibler divergence"),
     "probabilities and smoothing": (
         lambda: Program(
             last=lambda x: x.softmax(1), loss=lambda p, y: smoothed(torch.log(p), y)),
@@ -686,6 +693,11 @@ UNKNOWN: dict[str, tuple[Callable[[], Program], str]] = {
         "loss"),
     "margin": (
         lambda: Program(loss=lambda x, y: F.cross_entropy(x - 0.3 * one_hot(y), y)), "loss"),
+    "power of probabilities": (
+        lambda: Program(
+            last=lambda x: x.softmax(1),
+            loss=lambda p, y: (1 - p.gather(1, y[:, None]) ** 0.7).mean() / 0.7),
+        "loss"),
     "half of the batch": (
         lambda: Program(loss=lambda x, y: F.cross_entropy(x[: len(x) // 2], y[: len(x) // 2])),
         "loss"),

@@ -91,7 +91,7 @@ def logits(start: Start, passes: Passes, trained: Sequence[Rung]) -> Rung:
     notes: dict[str, None] = {}
     for mode, (a, b) in passes.items():
         for stage in outputs.stages(a, b)[1:]:
-            best, note = _stage(start, stage, a, b, share, _takes_outputs(trained[0]))
+            best, note = _stage(start, stage, a, b, share, trained[0])
             found.append(replace(best, tensor=f"{best.tensor}, {mode}"))
             notes |= {note: None} if best.passed and note else {}
     ends = [d for d in found if d.tensor.startswith(LOGITS)]
@@ -128,7 +128,7 @@ def with_single_steps(rung: Rung, found: Mapping[str, list[Cause]]) -> Rung:
 
 
 def _stage(
-    start: Start, stage: outputs.Stage, a: Table, b: Table, share: float, loss_takes: bool
+    start: Start, stage: outputs.Stage, a: Table, b: Table, share: float, loss_: Rung
 ) -> tuple[Difference, str]:
     """How a layer's outputs differ, compared so that they agree if they can, and how that is."""
     name, ends = stage.name, (stage.a[-1], stage.b[-1])
@@ -138,23 +138,24 @@ def _stage(
         whole = difference(name, *pair, share * magnitude(pair[1]))
         if whole.passed:
             return whole, f"{ends[0]} of {start.names[0]} is {ends[1]} of {start.names[1]}"
-    for view in outputs.VIEWS if not plain.passed and name == LOGITS and loss_takes else ():
+    known = loss_.passed or bool(loss_.causes)
+    taken = ", which is what either loss takes: the same training" if known else ""
+    asked = not plain.passed and name == LOGITS and _takes_outputs(loss_)
+    for view in outputs.VIEWS if asked else ():
         pair = view(a[name]), view(b[name])
         same = difference(name, *pair, share * magnitude(pair[1]))
         if same.passed:
-            note = (
-                "the logits differ, but not as probabilities, which is what either loss takes: "
-                "the same training"
-            )
-            return same, note
+            return same, "the logits differ, but not as probabilities" + taken
     return plain, ""
 
 
 def _takes_outputs(loss_: Rung) -> bool:
-    """Whether either loss takes its side's outputs for what they are, logits or probabilities."""
+    """Whether either loss may take its side's outputs for what they are, logits or probabilities.
+
+    It does not where it is known to take the one for the other.
+    """
     wrong = "softmax", "probabilities"
-    known = loss_.causes and not any(word in loss_.causes[0].name for word in wrong)
-    return loss_.passed or bool(known)
+    return not any(word in cause.name for cause in loss_.causes[:1] for word in wrong)
 
 
 def loss(start: Start, pass_: Table, logits_a: Array, logits_: Array, a: Table, b: Table) -> Rung:

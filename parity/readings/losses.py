@@ -41,7 +41,7 @@ TEMPERATURES = (
 )
 """Round figures by which people divide logits."""
 TWICE, PROBABILITIES = "softmax applied twice", "logits taken for probabilities"
-ABSOLUTE = "absolute error"
+ABSOLUTE, DIVERGENCE = "absolute error", "Kullback-Leibler divergence"
 BROADCAST, LOGARITHM = "loss broadcast", "epsilon in the logarithm"
 ENTROPY = "CrossEntropyLoss in torch, SparseCategoricalCrossentropy(from_logits=True) in Keras"
 ADVICE = {
@@ -58,6 +58,7 @@ ADVICE = {
     "binary cross-entropy": ENTROPY,
     "squared error": ENTROPY,
     ABSOLUTE: ENTROPY,
+    DIVERGENCE: ENTROPY,
     LOGARITHM: "take log_softmax of logits on both sides, which needs no epsilon",
     BROADCAST: "give scores and labels the same shape: [B] against [B, 1] becomes [B, B]",
 }
@@ -116,6 +117,9 @@ def _kinds(logits: Floats, labels: Ints) -> Iterator[Kind]:
     certain = np.clip(chances, KERAS_FUZZ, 1 - KERAS_FUZZ)
     each = -(truth * np.log(certain) + (1 - truth) * np.log(1 - certain))
     yield binary, f"{binary} of each class's probability", each.sum(axis=1)
+    fuzzy, certain = (np.clip(x, KERAS_FUZZ, 1) for x in (truth, chances))
+    divergence = (fuzzy * np.log(fuzzy / certain)).sum(axis=1)
+    yield DIVERGENCE, "Kullback-Leibler divergence from the labels, as Keras does", divergence
     for what, scores in (("probabilities", chances), ("logits", logits)):
         yield ABSOLUTE, f"absolute error of the {what}", np.abs(scores - truth).sum(axis=1)
         error = ((scores - truth) ** 2).sum(axis=1)
