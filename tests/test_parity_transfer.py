@@ -15,7 +15,8 @@ from keras import layers as kl
 from torch import Tensor, nn
 
 from parity.transfer.alike import gap
-from parity.transfer.transfer import DifferentError, NoTransferError, Transfer, fill, transfer
+from parity.transfer.fill import fill
+from parity.transfer.transfer import DifferentError, NoTransferError, Transfer, transfer
 from tests.conftest import Here
 from tests.random_pairs import matched, side
 

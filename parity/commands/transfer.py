@@ -17,7 +17,8 @@ from parity.run_record import written_whole
 from parity.sides.jobs import SideFailedError
 from parity.sides.models import WHOLE
 from parity.sides.remote import Remote
-from parity.transfer.transfer import DifferentError, NoTransferError, Side, Transfer, fill, transfer
+from parity.transfer.fill import fill
+from parity.transfer.transfer import DifferentError, NoTransferError, Side, Transfer, transfer
 
 HELP = "weights of one model in another, whatever the layers are called"
 ENDINGS = {"keras": (".keras", ".h5"), "torch": (".pt", ".pth", ".ckpt", ".safetensors")}

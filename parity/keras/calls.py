@@ -74,14 +74,10 @@ def watch(
         before, root = len(calls), layer is model
         closed = kind_of_keras(layer) is not None
         inner: list[Call] = []
-        if closed and args and instead is not None:
+        if closed and args:
             args = (_fed(instead, before, args[0]), *args[1:])
         try:
-            with (
-                _activation_noted(layer, inner, before + 1, instead)
-                if closed
-                else contextlib.nullcontext()
-            ):
+            with _activation_noted(layer, inner, before + 1, instead):
                 outputs = call_layer(layer, *args, **kwargs)
         finally:
             closed = False
@@ -94,8 +90,7 @@ def watch(
         return outputs
 
     with mock.patch.object(keras.Layer, "__call__", noted):
-        outputs = model(x, **training_mode(model, training))
-    return outputs, calls
+        return model(x, **training_mode(model, training)), calls
 
 
 @contextlib.contextmanager

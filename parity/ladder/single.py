@@ -107,7 +107,8 @@ def mistakes(
         steps[0] = (segment.a[0], segment.b[0], fed.get(segment.enters[1]))
         if not segment.alike:
             ends = segment.a[-1], segment.b[-1]
-            steps = [steps[0], (*ends, sides[1].get(segment.b[0]))]
+            alone = len(segment.b) == 1
+            steps = [steps[0], (*ends, steps[0][2] if alone else sides[1].get(segment.b[0]))]
         for a, b, x in steps:
             if a not in sides[0] or x is None or found.get(b):
                 continue

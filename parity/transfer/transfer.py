@@ -12,7 +12,6 @@ from parity.errors import ParityError
 from parity.match.by_data import ANSWER, search, unlike
 from parity.match.layer import Layer, layers_of
 from parity.match.pairs import Pair, in_order, without_partner
-from parity.match.raw import canonical
 from parity.sides.remote import Remote
 from parity.transfer.alike import TOLERANCE, alike, gap
 from parity.transfer.parting import parting
@@ -111,47 +110,6 @@ def transfer(a: Side, b: Side, target: Path, x: Array | None = None) -> Transfer
     raise first
 
 
-def fill(tensors: Table, framework: str, source: str, b: Side, target: Path) -> Transfer:
-    """Write B with the tensors of a file that belong to a model that nobody has given.
-
-    Args:
-        tensors: As the file calls them.
-        framework: Whose layouts they have.
-        source: The file.
-        b: Whose layers they are put into.
-        target: The file to write.
-
-    Raises:
-        NoTransferError: a layer has no partner, or it is not clear which.
-    """
-    own = canonical(tensors, framework)
-    batch = samples(b, b)
-    if not b.ways(batch):
-        raise NoTransferError(f"{b.name} takes no batch of shape {list(batch.shape)}; give --input")
-    theirs = b.remote.ask("take", way=b.ways(batch)[0])
-    layers = layers_of(own), layers_of(theirs)
-    found = in_order(*layers, own)
-    if found is None:
-        raise _unlike(source, b.name, layers, own)
-    found = _complete(found, theirs)
-    given: Table = {}
-    for pair in found:
-        given |= pair.given(own)
-    b.remote.ask("write", given, path=str(target))
-    shapes = [tuple(pair.a.shapes.items()) for pair in found]
-    twins = [
-        pair.a.name for pair, shape in zip(found, shapes, strict=True) if shapes.count(shape) > 1
-    ]
-    order = (
-        f"; {', '.join(twins)} are of equal shapes, and told apart by their order" if twins else ""
-    )
-    note = (
-        f"{source} holds weights only, which answer nothing: that both answer alike is not proven"
-        f"{order}; give the model that they belong to, as MODULE:FUNCTION@{source}, for a proof"
-    )
-    return Transfer(found, 0.0, 0, ({}, b.called()), (note,))
-
-
 def samples(a: Side, b: Side) -> Array:
     """Samples as the sides say that they take them; Keras knows, torch has been tried.
 
@@ -183,7 +141,7 @@ def _carried(a: Side, b: Side, ways: tuple[str, str], target: Path) -> Transfer:
     found = search(own, theirs, random, seen, ask, alike)
     if found is None:
         raise _refusal(a, b, (own, theirs), random, seen)
-    found = _complete(found, theirs)
+    found = complete(found, theirs)
     given: Table = {}
     for pair in found:
         given |= pair.given(own)
@@ -202,7 +160,7 @@ def _carried(a: Side, b: Side, ways: tuple[str, str], target: Path) -> Transfer:
     return Transfer(found, apart, len(written), called, (note,) if note else ())
 
 
-def _complete(found: list[Pair], theirs: Table) -> list[Pair]:
+def complete(found: list[Pair], theirs: Table) -> list[Pair]:
     """Refuse where a layer of B has got nothing."""
     fed = {tie.target for pair in found for tie in pair.ties}
     empty = [layer for layer in layers_of(theirs) if not set(layer.parts.values()) & fed]
@@ -220,7 +178,7 @@ def _refusal(
     layers = layers_of(weights[0]), layers_of(weights[1])
     straight = in_order(*layers, weights[0])
     if straight is None:
-        return _unlike(a.name, b.name, layers, weights[0])
+        return unfit(a.name, b.name, layers, weights[0])
     given: Table = {}
     for pair in straight:
         given |= pair.given(random)
@@ -230,7 +188,7 @@ def _refusal(
     )
 
 
-def _unlike(
+def unfit(
     a: str, b: str, layers: tuple[list[Layer], list[Layer]], weights: Table
 ) -> NoTransferError:
     """Why layers do not fit each other."""
