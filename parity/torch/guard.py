@@ -87,7 +87,7 @@ class CollapseGuard:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.first.close(failed=error is not None)
+        self.first.close(failed=isinstance(error, Exception))
         self.gradients.close()
         if self.evaluation is not None:
             self.evaluation.close()
