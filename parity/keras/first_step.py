@@ -37,12 +37,16 @@ class FirstStep:
         self._initial: Values | None = None
         self._found = Tried([])
 
-    def check(self, model: keras.Model, probe: Probe, batch: int | None) -> None:
+    def check(
+        self, model: keras.Model, probe: Probe, batch: int | None, validation: Probe | None
+    ) -> None:
         """Say what looks wrong; called once, before the weights change for the first time."""
         self.model, self.probe = model, probe
         with suppress(Exception):  # a model is anyone's code, and must train all the same
             facts: Facts = facts_of(model, probe.x)
-            known = {} if batch is None else {"batch": batch}
+            known: dict[str, Any] = {} if batch is None else {"batch": batch}
+            if validation is not None and (fed := facts_of(model, validation.x).fed) is not None:
+                known["others"] = {"validation": fed}
             program = program_of(model, probe, facts, inputs=array_of(self.x), **known)
             self.program = program
             if self.trials and model.count_params() <= LARGEST and not tf.distribute.has_strategy():

@@ -76,7 +76,8 @@ class CollapseGuard(keras.callbacks.Callback):
             if not self.goes_on:
                 self.guard.start(**subject.before(), preprocessing=self.preprocessing)
                 if self.first is not None:
-                    self.first.check(self.model, self.trained, self._known_batch())
+                    held = None if self.probe is self.trained else self.probe
+                    self.first.check(self.model, self.trained, self._known_batch(), held)
         except Exception as error:  # a model is anyone's code, and must train all the same
             reason = " ".join(str(error).split())[:200]
             _say(f"looks at nothing: the model cannot be asked for these samples ({reason})")

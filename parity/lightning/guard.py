@@ -107,7 +107,7 @@ class CollapseGuard(Callback):
     ) -> None:
         """Leave nothing behind; what fails in its first step is checked all the same."""
         self._stop_waiting()
-        self.first.close(failed=True)
+        self.first.close(failed=isinstance(exception, Exception))
 
     def _fed(self, part: nn.Module, args: Any, kwargs: Any) -> None:
         """Keep what the network is fed in the first steps, before it has learned it."""

@@ -97,6 +97,11 @@ class FirstStep:
             return self._tried(matches if sure else matches + usual(program, matches))
         return None
 
+    @property
+    def heard(self) -> bool:
+        """Whether a loss was computed."""
+        return bool(self._uses)
+
     def proved(self) -> tuple[list[Finding], list[str]]:
         """What `prove` brings, for an alarm."""
         found = self.prove()
@@ -133,7 +138,8 @@ class FirstStep:
         if use is not None and self._answers is not None:
             between = following(self._answers, use.given)
         self._between = between
-        order = tuple(as_array(use.targets) for use in self._uses if use.targets.ndim <= 2)
+        alike = [other for other in self._uses if use is not None and other.loss is use.loss]
+        order = tuple(as_array(other.targets) for other in alike if other.targets.ndim <= 2)
         return program_of(
             self.module,
             self.optimizer,

@@ -13,6 +13,13 @@ STEPS = 4
 LEAST = 2
 """Of these, how many must have been taken with all gradients so far."""
 
+NO_GRADIENTS = Match(
+    "the weights get no gradients, and stay as they are",
+    f"in each of the first {STEPS} steps every gradient was missing or 0",
+    "Call loss.backward() between zero_grad() and step(), on a loss that was computed from the "
+    "network's answers",
+)
+
 
 class Gradients:
     """Compares what the optimiser uses with what backward has made since its last step.
@@ -26,12 +33,13 @@ class Gradients:
     def __init__(self, optimizer: Optimizer) -> None:
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         learned = [weight for weight in weights if weight.requires_grad and weight.is_leaf]
+        self.learned = learned
         self.weight: Tensor | None = min(learned, key=lambda w: w.numel(), default=None)
         self._fresh: Tensor | None = None
         """What backward has made since the last step."""
         self._all: Tensor | None = None
         """What it has made in all."""
-        self._kept = 0
+        self._kept = self._none = 0
         self._handle = None if self.weight is None else self.weight.register_hook(self._made)
 
     def before_step(self, step: int) -> Match | None:
@@ -42,13 +50,18 @@ class Gradients:
         """
         used = None if self.weight is None else self.weight.grad
         fresh, self._fresh = self._fresh, None
-        if self._handle is None or used is None or fresh is None or self._all is None:
+        if self._handle is None:
             return None
-        if step > 1:
-            self._kept += _same(used, self._all) and not _same(used, fresh)
         if step == STEPS:
             self.close()
-        if self._kept < LEAST or step < STEPS:
+        self._none += all(weight.grad is None or not weight.grad.any() for weight in self.learned)
+        if step > 1 and used is not None and fresh is not None and self._all is not None:
+            self._kept += _same(used, self._all) and not _same(used, fresh)
+        if step < STEPS:
+            return None
+        if self._none == STEPS:
+            return NO_GRADIENTS
+        if self._kept < LEAST:
             return None
         return Match(
             "gradients are never set to zero: each step adds those of all steps before",

@@ -17,6 +17,12 @@ from parity.watch.check import Match
 from parity.watch.check.words import findings_of, say
 from parity.watch.guard import LIMITS, PROBE, Guard
 
+NO_STEP = Match(
+    "the optimiser takes no step",
+    "a loss was computed, and this optimiser's step() was not called",
+    "Call optimizer.step() after loss.backward(), of the optimiser that the guard was given",
+)
+
 
 class CollapseGuard:
     """Stops a training, or warns, once the network no longer looks at its inputs.
@@ -81,12 +87,14 @@ class CollapseGuard:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.first.close(failed=error is not None)
+        self.first.close(failed=isinstance(error, Exception))
         self.gradients.close()
         if self.evaluation is not None:
             self.evaluation.close()
         for handle in self.handles:
             handle.remove()
+        if error is None and not self.steps and self.first.heard:
+            self._remark(NO_STEP)
         if error is None:
             self.first.look(self.steps, self.steps, ended=True)
         if error is None and self.steps:

@@ -21,7 +21,6 @@ class Program(NamedTuple):
     model: keras.Model
     x: Any
     y: Any = None
-    fit: dict[str, Any] = {}  # noqa: RUF012
 
 
 Build = Callable[[], Program]

@@ -131,6 +131,24 @@ def test_gradients_that_are_gathered_over_batches_are_not_left_behind(clipped: b
     assert printed.getvalue() == ""
 
 
+@pytest.mark.parametrize("left_out", ["backward", "step", "zero_grad too late"])
+def test_what_is_left_out_of_a_step_is_named(left_out: str) -> None:
+    x, y = images()
+    model = digits_mlp()
+    optimizer = torch.optim.Adam(model.parameters(), 0.003)
+    with redirect_stderr(io.StringIO()) as printed, CollapseGuard(model, optimizer, x, y):
+        for _ in range(6):
+            loss = F.cross_entropy(model(x[:32]), y[:32])
+            if left_out != "backward":
+                loss.backward()
+            if left_out == "zero_grad too late":
+                optimizer.zero_grad(set_to_none=False)
+            if left_out != "step":
+                optimizer.step()
+    what = "takes no step" if left_out == "step" else "get no gradients"
+    assert what in printed.getvalue().partition("  1. ")[2]
+
+
 @pytest.mark.slow
 def test_what_only_a_trial_shows_is_said_where_nothing_was_learned() -> None:
     """Hidden layers of sigmoids: gradients vanish, and no figure before the first step is odd."""

@@ -9,6 +9,7 @@ MULTIPLIES = ("dense", "conv", "conv_transpose")
 """Kinds of layers of which two in a row amount to one."""
 PASSES = ("flatten", "reshape", "dropout", "avg_pool", "global_avg_pool", "batch_norm")
 """Kinds that leave linear what is linear, in inference."""
+RECURRENT = ("rnn", "lstm", "gru")
 RATES = {
     "sgd": (1e-4, 1e-6, 0.5, 2.0),
     "adam": (1e-5, 1e-7, 0.02, 0.1),
@@ -57,12 +58,16 @@ def linear_in_a_row(program: Program) -> Match | None:
             before = None
     if not pairs:
         return None
+    linear = all(layer.kind in (*MULTIPLIES, *PASSES) for layer in program.layers[:-1])
+    recurrent = any(layer.kind in RECURRENT for layer in program.layers)
     return Match(
         "layers follow each other without an activation between: together they are linear",
         f"{pairs + 1} layers in a row" if pairs > 1 else "two layers in a row",
         program.words(
             torch="Put nn.ReLU() between them", keras='Give the hidden ones activation="relu"'
         ),
+        # Some put plain layers behind others that are not linear, and do well.
+        belief=Belief.SURE if linear else Belief.MAYBE if recurrent else Belief.LIKELY,
         remedy=Remedy("with a ReLU between the layers", between=True),
     )
 
@@ -107,7 +112,7 @@ def initial_weights(program: Program) -> Match | None:
     gains = [
         layer.gain
         for layer in program.layers
-        if layer.gain is not None and layer.kind in (*MULTIPLIES, "rnn", "lstm", "gru")
+        if layer.gain is not None and layer.kind in (*MULTIPLIES, *RECURRENT)
     ]
     remedy = Remedy("with kernels drawn anew (Glorot)", initial=True)
     hidden = gains[:-1]  # some start with a last layer of 0

@@ -1,0 +1,139 @@
+"""Which causes are named, by what their remedies bring: trials are made up here."""
+
+import numpy as np
+import pytest
+
+from parity.watch.check import Belief, Match, Remedy
+from parity.watch.check.program import Task
+from parity.watch.trials import AS_IT_IS, Material, score, tried
+
+SCALE = Remedy("with scaled features", features="standardised")
+RATE = Remedy("with another rate", rate=0.1)
+HEAD = Remedy("with another loss", head="classes")
+
+
+class MadeUp:
+    """Gives the scores that it is given; an error is raised, and `both` is of all remedies at once.
+
+    Scores may be a pair: after all steps, and after few.
+    """
+
+    task: Task = "classes"
+
+    def __init__(
+        self, *scores: tuple[Remedy, float | Exception | tuple[float, float]], both: float = 0.1
+    ) -> None:
+        self.scores, self.both, self.runs = dict(scores), both, False
+
+    def run(self, remedy: Remedy, steps: int, seconds: float) -> tuple[float, int]:
+        found = self.scores.get(remedy, self.both)
+        if isinstance(found, Exception):
+            raise found
+        if isinstance(found, tuple):
+            found = found[steps < 100]
+        return found, steps
+
+
+def cause(name: str, belief: Belief, remedy: Remedy | None = None) -> Match:
+    return Match(name, "figures", "advice", belief, remedy)
+
+
+SURE, LIKELY, MAYBE = Belief.SURE, Belief.LIKELY, Belief.MAYBE
+
+
+def names(trial: MadeUp, *matches: Match) -> list[str]:
+    return [match.cause for match in tried(trial, matches).matches]
+
+
+def test_what_brings_most_comes_first() -> None:
+    trial = MadeUp((AS_IT_IS, 0.1), (SCALE, 0.5), (RATE, 0.9))
+    matches = cause("scale", SURE, SCALE), cause("rate", LIKELY, RATE), cause("texts", SURE)
+    assert names(trial, *matches) == ["rate", "scale", "texts"]
+    assert tried(trial, matches).lines == [
+        "tried: with another rate the same network reads 90% after 200 steps; as it is, 10%",
+        "tried: with scaled features the same network reads 50% after 200 steps; as it is, 10%",
+    ]
+
+
+def test_a_suspicion_that_brings_nothing_is_not_named_and_a_mistake_last() -> None:
+    trial = MadeUp((AS_IT_IS, 0.1), (SCALE, 0.12), (RATE, 0.11), (HEAD, 0.5))
+    matches = cause("scale", SURE, SCALE), cause("rate", LIKELY, RATE), cause("head", SURE, HEAD)
+    assert names(trial, *matches) == ["head", "scale"]
+
+
+def test_what_only_may_be_is_named_where_nothing_surer_helps() -> None:
+    trial = MadeUp((AS_IT_IS, 0.1), (SCALE, 0.9), (RATE, 0.8))
+    assert names(trial, cause("may be", MAYBE, SCALE), cause("likely", LIKELY, RATE)) == ["likely"]
+    alone = MadeUp((AS_IT_IS, 0.1), (SCALE, 0.9), (RATE, 0.1))
+    assert names(alone, cause("may be", MAYBE, SCALE), cause("likely", LIKELY, RATE)) == ["may be"]
+
+
+def test_nothing_helps_is_an_answer() -> None:
+    trial = MadeUp((AS_IT_IS, 0.1), (SCALE, 0.1))
+    found = tried(trial, [cause("scale", SURE, SCALE)])
+    assert found.lines == [
+        "nothing that was tried helps (with scaled features): reads 10% after 200 steps"
+    ]
+    assert found.gain < 0.1
+
+
+def test_two_mistakes_may_only_help_together() -> None:
+    trial = MadeUp((AS_IT_IS, 0.1), (SCALE, 0.1), (HEAD, 0.1), both=0.9)
+    found = tried(trial, [cause("scale", SURE, SCALE), cause("head", SURE, HEAD)])
+    assert "with all of this changed the same network reads 90%" in found.lines[0]
+    assert [match.cause for match in found.matches] == ["scale", "head"]
+
+
+def test_where_all_ends_well_it_counts_how_fast() -> None:
+    trial = MadeUp((AS_IT_IS, (1.0, 0.3)), (SCALE, (1.0, 0.9)))
+    found = tried(trial, [cause("scale", LIKELY, SCALE)])
+    assert "reads 90% after 25 steps; as it is, 30%" in found.lines[0]
+    fast = MadeUp((AS_IT_IS, (1.0, 0.9)), (SCALE, (1.0, 0.95)))
+    assert names(fast, cause("scale", LIKELY, SCALE)) == []
+
+
+def test_what_cannot_be_trained_as_it_is_has_a_remedy_all_the_same() -> None:
+    trial = MadeUp((AS_IT_IS, IndexError("label 10")), (HEAD, 0.9), (RATE, ValueError("no rate")))
+    found = tried(trial, [cause("head", SURE, HEAD), cause("rate", LIKELY, RATE)])
+    assert found.lines[0].endswith("as it is, it cannot be trained")
+    assert [match.cause for match in found.matches] == ["head", "rate"]
+    trial.runs = True  # then what fails is the trial
+    assert tried(trial, [cause("head", SURE, HEAD)]).lines == []
+
+
+@pytest.mark.parametrize(
+    ("task", "answers", "targets", "expected"),
+    [
+        ("classes", [[3, 1], [2, 0], [0, 9], [5, 1]], [0, 0, 1, 1], 0.75),
+        ("classes", [[3.0], [0.2], [1.4], [1.0]], [3, 0, 1, 2], 0.75),
+        ("binary", [[2.0], [-1.0], [-3.0], [1.0]], [1, 1, 0, 0], 0.5),
+        ("several", [[2.0, -1.0], [1.0, -2.0]], [[1, 0], [1, 0]], 1.0),
+        ("values", [[1.0], [2.0], [3.0]], [1, 2, 3], 1.0),
+        ("values", [[2.0], [2.0], [2.0]], [1, 2, 3], 0.0),
+        ("values", [[np.nan], [2.0], [2.0]], [1, 2, 3], -1.0),
+    ],
+)
+def test_a_score(task: Task, answers: list[float], targets: list[int], expected: float) -> None:
+    assert score(task, np.array(answers), np.array(targets), 0.0) == pytest.approx(expected)
+
+
+def test_rare_classes_are_drawn_as_often_where_that_is_the_remedy() -> None:
+    y = np.array([0] * 190 + [1] * 10)
+    material = Material(np.arange(200.0)[:, None], y, "binary", batch=50)
+    batches = material.batches(Remedy("", balanced=True))
+    drawn = np.concatenate([y[next(batches)] for _ in range(20)])
+    assert 0.4 < drawn.mean() < 0.6
+
+
+def test_samples_come_in_order_unless_they_are_shuffled() -> None:
+    material = Material(np.zeros((200, 1)), np.arange(200), "values", batch=20, in_order=True)
+    assert (np.diff(next(material.batches(AS_IT_IS))) > 0).all()
+    assert (np.diff(next(material.batches(Remedy("", shuffled=True)))) < 0).any()
+
+
+def test_features_are_standardised_by_the_samples_that_are_trained_on() -> None:
+    rng = np.random.default_rng(0)
+    material = Material(rng.normal([5, 100], [1, 30], (400, 2)), np.zeros(400), "values")
+    features = material.features(Remedy("", features="standardised"))
+    assert features.mean(axis=0) == pytest.approx([0, 0], abs=0.1)
+    assert features.std(axis=0) == pytest.approx([1, 1], abs=0.1)
