@@ -384,7 +384,7 @@ def test_a_full_disk_leaves_what_was_there(
     (sentence,) = (line for line in done.err.splitlines() if line.startswith("error: "))
     assert "No space left on device; what was written before is whole" in sentence
     assert "Traceback" not in done.err
-    assert not [path for path in Path("cut").rglob(".*")]
+    assert not list(Path("cut").rglob(".*"))
     done = here("fit", "--resume", "cut")
     assert done.code == 0, done.err
     assert_same_run("whole", "cut")
