@@ -9,10 +9,13 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same result on every processor
 
+from jsonargparse import Namespace
+
 from keras_reference.cli import expand, make_parser
 from keras_reference.data import load_digits
 from keras_reference.errors import DivergedError, InputError
 from parity.files import said_of
+from parity.run_record import RunRecord
 from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
@@ -24,28 +27,11 @@ def main() -> int:
     parser = make_parser()
     try:
         config = parser.parse_args(expand(sys.argv[1:]))
-        command = config.subcommand
-        init = parser.instantiate(config)[command]
+        init = parser.instantiate(config)[config.subcommand]
         if init.run_dir is None:
-            init.run_dir = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-keras-{command}"
-        source = init.data.source if command == "fit" else init["data.source"]
-        if source != "mnist":
-            load_digits(source)  # what is wrong with it is said before TensorFlow is imported
-        if command == "predict":
-            from keras_reference.model_archive import check_model_file  # imports h5py
-
-            check_model_file(init.model_file)
-        from keras_reference import train  # TensorFlow takes seconds to import
-
-        if command == "fit":
-            record = train.fit(
-                init.model, init.data, init.optimizer, init.trainer, init.seed_everything,
-                init.run_dir, init.guard, init.views, resume=init.resume is not None,
-            )  # fmt: skip
-        else:
-            record = train.predict(
-                init.model_file, init["data.source"], init.run_dir, init.views, init.pixels
-            )
+            stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
+            init.run_dir = Path("runs") / f"{stamp}-keras-{config.subcommand}"
+        record = _run(config.subcommand, init)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -58,6 +44,30 @@ def main() -> int:
     except CollapsedError as error:
         print(f"error: {error}", file=sys.stderr)
         return COLLAPSED
+    _show(record)
+    print(f"run directory: {init.run_dir}")
+    return 0
+
+
+def _run(command: str, init: Namespace) -> RunRecord:
+    source = init.data.source if command == "fit" else init["data.source"]
+    if source != "mnist":
+        load_digits(source)  # what is wrong with it is said before TensorFlow is imported
+    if command == "predict":
+        from keras_reference.model_archive import check_model_file  # imports h5py
+
+        check_model_file(init.model_file)
+    from keras_reference import train  # TensorFlow takes seconds to import
+
+    if command == "predict":
+        return train.predict(init.model_file, source, init.run_dir, init.views, init.pixels)
+    return train.fit(
+        init.model, init.data, init.optimizer, init.trainer, init.seed_everything,
+        init.run_dir, init.guard, init.views, resume=init.resume is not None,
+    )  # fmt: skip
+
+
+def _show(record: RunRecord) -> None:
     metrics = record.metrics
     print(f"test part of {record.data['name']}: accuracy {metrics['accuracy']:.2%}")
     for digit, (recall, share) in enumerate(
@@ -69,8 +79,6 @@ def main() -> int:
         from keras_reference.views import show_views
 
         show_views(metrics["views"], f"views of the test part of {record.data['name']}")
-    print(f"run directory: {init.run_dir}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -86,6 +86,11 @@ class WatchForNaN(keras.callbacks.Callback):
         if self.seen is None and not is_finite(self.model):
             self._notice(f"after step {self._step()} a weight is not finite")
 
+    def end(self) -> None:
+        """Once all is written: raise `DivergedError` where something was seen."""
+        if self.seen:
+            raise DivergedError(self.seen)
+
     def _step(self) -> int:
         return int(self.model.optimizer.iterations.numpy())
 

@@ -5,6 +5,7 @@ its own, seeded anew; what dropout and augmentation draw next are variables of t
 """
 
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,8 +26,8 @@ def in_epochs(
     loading: dict[str, Any],
     epochs: range,
     seed: int,
-) -> None:
-    """Train for some epochs.
+) -> float:
+    """Train for some epochs; the seconds that it took.
 
     Args:
         training: Compiled.
@@ -42,6 +43,8 @@ def in_epochs(
     about = {"epochs": epochs.stop, "steps": steps, "verbose": 1}
     also = {"add_history": True, "add_progbar": True}  # as `fit` would
     whole = _OneTraining(callbacks, model=training, **also, **about)
+    training.summary()
+    started = time.perf_counter()
     for epoch in epochs:
         keras.utils.set_random_seed(seed_of(seed, epoch))
         training.fit(
@@ -55,6 +58,7 @@ def in_epochs(
         if training.stop_training:
             break
     whole.end()
+    return time.perf_counter() - started
 
 
 def dealt(

@@ -1,6 +1,5 @@
 """Training and prediction, from a configuration to a run directory."""
 
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,9 +12,9 @@ from keras_reference.callbacks import BestModel, Recorder, WatchForNaN, says_why
 from keras_reference.cli import Pixels
 from keras_reference.compilation import compile_, schedule, targets
 from keras_reference.config import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
-from keras_reference.data import load_digits
+from keras_reference.data import Digits, load_digits
 from keras_reference.epochs import dealt, in_epochs
-from keras_reference.errors import DivergedError, InputError
+from keras_reference.errors import InputError
 from keras_reference.guard import collapse_guard
 from keras_reference.kept import Kept
 from keras_reference.model_file import load_model, on_raw_digits
@@ -56,41 +55,47 @@ def fit(
     names = chosen(views)
     digits = load_digits(data.source)
     val_size = validation_size(data, len(digits.y_train))
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed_everything)
-    network = build(model, digits.x_train[: len(digits.x_train) - val_size])
-    training = augmented(network, layers(model.augmentation))
-    compile_(training, optimizer, model)
+    network, training = _models(model, optimizer, digits, val_size, seed_everything)
     recipe = recipe_of(model=model, data=data, optimizer=optimizer, trainer=trainer)
-    record = described("fit", recipe | {"views": names}, seed_everything, digits, val_size)
-    record.recipe["resolved_optimizer"] = training.optimizer.get_config()
+    said = recipe | {"views": names, "resolved_optimizer": training.optimizer.get_config()}
+    record = described("fit", said, seed_everything, digits, val_size)
     record.preprocessing = preprocessing_of(model, network)
     guard = None if reaction == "off" else Guard(run_dir, reaction)
-    seen = (digits, record.preprocessing, val_size)
-    watcher = None if guard is None else collapse_guard(guard, *seen)
+    shown = (digits, record.preprocessing, val_size)
+    watcher = None if guard is None else collapse_guard(guard, *shown)
     how = loading(data, len(digits.y_train))
-    best = BestModel(network, run_dir)
     fixed = {"seed_everything": seed_everything, **recipe, "trainer": {}}  # epochs may be added
-    kept = Kept(run_dir, record, best, watcher, fixed)
+    kept = Kept(run_dir, record, BestModel(network, run_dir), watcher, fixed)
     nan = WatchForNaN(reaction, watcher, partial(dealt, how, len(digits.y_train), seed_everything))
-    callbacks = [nan, best, Recorder(record, run_dir)]
-    if optimizer.decay != 1:
-        callbacks.append(schedule(float(training.optimizer.learning_rate), optimizer.decay))
+    callbacks = [nan, kept.best, Recorder(record, run_dir), *_schedules(training, optimizer)]
     callbacks += [watcher, kept] if watcher else [kept]
     begun = kept.restore(training) if resume else 0  # what it refuses leaves all as it was
     with filled(run_dir, record, resume=resume), says_why_it_stops(record, run_dir):
-        training.summary()
-        started = time.perf_counter()
-        epochs = range(begun, trainer.max_epochs)
         learned = (digits.x_train, targets(digits.y_train, model))
-        in_epochs(training, callbacks, learned, how, epochs, seed_everything)
-        record.durations["fit"] = time.perf_counter() - started
-        if best.path.exists():
-            network = load_model(best.path)
+        those = (learned, how, range(begun, trainer.max_epochs), seed_everything)
+        record.durations["fit"] = in_epochs(training, callbacks, *those)
+        network = load_model(kept.best.path) if kept.best.path.exists() else network
         score(network, digits, record, run_dir, guard, names)
-    if nan.seen:
-        raise DivergedError(nan.seen)
+    nan.end()
     return record
+
+
+def _models(
+    model: ModelConfig, optimizer: OptimizerConfig, digits: Digits, val_size: int, seed: int
+) -> tuple[keras.Sequential, keras.Model]:
+    """The network, and the model that trains it, augmentation included."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    network = build(model, digits.x_train[: len(digits.x_train) - val_size])
+    training = augmented(network, layers(model.augmentation))
+    compile_(training, optimizer, model)
+    return network, training
+
+
+def _schedules(training: keras.Model, optimizer: OptimizerConfig) -> list[keras.callbacks.Callback]:
+    if optimizer.decay == 1:
+        return []
+    return [schedule(float(training.optimizer.learning_rate), optimizer.decay)]
 
 
 def predict(

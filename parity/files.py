@@ -55,10 +55,10 @@ class Like:
         )
 
     def __str__(self) -> str:
-        names = {"b": "booleans", "i": "integers", "u": "unsigned integers", "f": "floats"}
-        bits = f" of {8 * self.itemsize} bits" if self.itemsize else ""
+        names = {"b": "bool", "i": "int", "u": "uint", "f": "float"}
+        bits = 8 * self.itemsize if self.itemsize else ""
         lengths = ", ".join("N" if length is None else str(length) for length in self.shape)
-        return f"{' or '.join(names[kind] for kind in self.kinds)}{bits} [{lengths}]"
+        return f"{' or '.join(f'{names[kind]}{bits}' for kind in self.kinds)} [{lengths}]"
 
 
 def opened(path: Path, most: int = MOST_BYTES) -> IO[bytes]:

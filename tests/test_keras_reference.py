@@ -39,6 +39,7 @@ def test_fit_fills_a_run_directory_that_meets_the_contract(fitted: Path, tiny_np
     names = {path.name for path in fitted.iterdir()}
     assert names == {
         "record.json", "predictions.npz", "config.yaml", "model.keras", "symptoms.json",
+        "training.npz", "training.previous.npz",
     }  # fmt: skip
     record = RunRecord.load(fitted / "record.json")
     assert record.finished
@@ -191,7 +192,7 @@ def test_a_folder_that_holds_another_run_is_refused(
     ("change", "said"),
     [
         ({"y_test": np.full(80, 10)}, "goes from 10 to 10; expected 0 to 9"),
-        ({"x_train": np.zeros((400, 784), np.uint8)}, "expected uint8 images"),
+        ({"x_train": np.zeros((400, 784), np.uint8)}, r"expected uint8 \[N, 28, 28\]"),
         ({"y_train": np.zeros(399, int)}, "expected 400 integers"),
         ({"y_train": np.array([{}] * 400, dtype=object)}, "without pickles"),
     ],
