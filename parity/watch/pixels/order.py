@@ -1,6 +1,7 @@
 """Pixels in another order: what of images no order changes, and what every order does (NumPy)."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -81,14 +82,19 @@ def rolled(then: Look, now: Look) -> Iterator[Step]:
         )
     down, right = _shift(before, after)
     parted = [_parted(before, down, 0), _parted(before, right, 1)]
-    if any(parted) and _agrees(np.roll(before, (down, right), (0, 1)), after):
+    if not (down or right) or not _agrees(np.roll(before, (down, right), (0, 1)), after):
+        return
+    around = partial(np.roll, shift=(down, right), axis=(1, 2))
+    if any(parted):
         parts = {(True, True): "the quarters", (True, False): "the upper and the lower part"}
         what = parts.get((parted[0], parted[1]), "the left and the right part")
-        yield Step(
-            "order",
-            f"are in another order: {what} have changed places",
-            lambda ink: np.roll(ink, (down, right), axis=(1, 2)),
+        yield Step("order", f"are in another order: {what} have changed places", around)
+    else:  # at most a few pixels come in again on the other side
+        by_rows, by_columns = (
+            by if by <= size // 2 else by - size for by, size in ((down, height), (right, width))
         )
+        words = f"were moved by {by_columns:+.1f} pixels to the right and {by_rows:+.1f} down"
+        yield Step("place", words, around)
 
 
 def _same_lines(before: Floats, after: Floats, axis: int) -> bool:

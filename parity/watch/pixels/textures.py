@@ -59,10 +59,13 @@ def _noisy(deviation: float, *, clipped: bool) -> Callable[[Floats], Floats]:
     return add
 
 
-def _specks(share: float) -> Callable[[Floats], Floats]:
+def _specks(share: float, *, light: bool = True) -> Callable[[Floats], Floats]:
+    """Dark ones, and as many light ones or none."""
+
     def add(ink: Floats) -> Floats:
         chance = np.random.default_rng(0).random(ink.shape)
-        return np.where(chance < share / 2, 1.0, np.where(chance > 1 - share / 2, 0.0, ink))
+        lost = light & (chance > 1 - share / 2)
+        return np.where(chance < share / 2, 1.0, np.where(lost, 0.0, ink))
 
     return add
 
@@ -120,5 +123,9 @@ TEXTURES = (
     *(
         Step("noise", "were speckled", _specks(d))
         for d in (0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2)
+    ),
+    *(
+        Step("noise", "were speckled", _specks(d, light=False))
+        for d in (0.02, 0.04, 0.08, 0.15, 0.3)
     ),
 )
