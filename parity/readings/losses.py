@@ -94,17 +94,7 @@ def _kinds(logits: Floats, labels: Ints) -> Iterator[Kind]:
     shares = np.clip(logits / logits.sum(axis=1, keepdims=True), KERAS_FUZZ, 1 - KERAS_FUZZ)
     divided = f"{USUAL} of logits divided by their sum"
     yield PROBABILITIES, divided, -np.log(shares)[rows, labels]
-    for figure in TEMPERATURES:
-        cooled = -log_softmax(logits / figure)[rows, labels]
-        yield TEMPERATURE, f"{USUAL} of logits divided by {figure:g}", cooled
-        words = f"{USUAL} of logits divided by {figure:g}, times {figure**2:g}"
-        yield TEMPERATURE, words, figure**2 * cooled
-    for exponent in range(3, 16):
-        epsilon = 10.0**-exponent
-        added = -np.log(chances + epsilon)[rows, labels]
-        yield LOGARITHM, f"{USUAL} with epsilon {epsilon:g} added in the logarithm", added
-        inside = -np.log(np.clip(chances, epsilon, 1 - epsilon))[rows, labels]
-        yield LOGARITHM, f"{USUAL} of probabilities kept {epsilon:g} from 0 and 1", inside
+    yield from _by_a_figure(logits, labels)
     unlogged = "the negative logit of the label (no softmax)"
     yield "no log-softmax", unlogged, -logits[rows, labels]
     unscaled = "the negative probability of the label (no logarithm)"
@@ -129,6 +119,22 @@ def _kinds(logits: Floats, labels: Ints) -> Iterator[Kind]:
     yield BROADCAST, f"{USUAL} {_EVERY}", -logs @ truth.mean(axis=0)
     every = (np.logaddexp(0, logits) - truth.mean(axis=0) * logits).sum(axis=1)
     yield BROADCAST, f"{binary} {_EVERY}", every
+
+
+def _by_a_figure(logits: Floats, labels: Ints) -> Iterator[Kind]:
+    """Cross-entropy with a round figure within: a temperature, an epsilon in the logarithm."""
+    rows, chances = np.arange(len(labels)), softmax(logits)
+    for figure in TEMPERATURES:
+        cooled = -log_softmax(logits / figure)[rows, labels]
+        yield TEMPERATURE, f"{USUAL} of logits divided by {figure:g}", cooled
+        words = f"{USUAL} of logits divided by {figure:g}, times {figure**2:g}"
+        yield TEMPERATURE, words, figure**2 * cooled
+    for exponent in range(3, 16):
+        epsilon = 10.0**-exponent
+        added = -np.log(chances + epsilon)[rows, labels]
+        yield LOGARITHM, f"{USUAL} with epsilon {epsilon:g} added in the logarithm", added
+        inside = -np.log(np.clip(chances, epsilon, 1 - epsilon))[rows, labels]
+        yield LOGARITHM, f"{USUAL} of probabilities kept {epsilon:g} from 0 and 1", inside
 
 
 _EVERY = "of each image against the label of every image"
