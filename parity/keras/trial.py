@@ -79,6 +79,8 @@ class Trial:
                 if not np.isfinite(step(_tensors(x), tf.convert_to_tensor(y))):
                     taken = steps  # it can get no better
                     break
+                if not taken:  # the first one builds the graph, which says nothing of the others
+                    end = time.monotonic() + seconds
                 taken += 1
             found = self._score(remedy, learned, kept, features, targets)
         return found, taken
