@@ -9,10 +9,10 @@ import numpy as np
 
 from parity.arrays import Array, Table
 from parity.errors import ParityError
+from parity.ladder.climber import Climber
 from parity.match.by_data import ANSWER, search, unlike
 from parity.match.layer import Layer, layers_of
 from parity.match.pairs import Pair, in_order, without_partner
-from parity.sides.remote import Remote
 from parity.transfer.alike import TOLERANCE, alike, gap
 from parity.transfer.parting import parting
 
@@ -61,7 +61,7 @@ class Side:
 
     name: str
     framework: str
-    remote: Remote
+    remote: Climber
     takes: tuple[tuple[int, ...], str] | None
 
     def ways(self, x: Array) -> list[str]:
