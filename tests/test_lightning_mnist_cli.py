@@ -38,7 +38,8 @@ def test_fit_leaves_a_complete_run_directory(fitted: Path, tiny_npz: Path) -> No
         "curves.png", "confusion.png", "mistakes.png", "symptoms.json", "index.html",
         "checkpoints",
     }  # fmt: skip
-    assert {p.name for p in (fitted / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    kept = {path.name for path in (fitted / "checkpoints").iterdir()}
+    assert kept == {"best.ckpt", "last.ckpt", "previous.ckpt"}
     for picture in fitted.glob("*.png"):
         with Image.open(picture) as image:
             assert min(image.size) > 200
@@ -181,7 +182,7 @@ def test_the_last_checkpoint_is_the_last_where_nothing_gets_better(
         for name in ("best", "last")
     }
     assert epochs == {"best": 0, "last": 2}
-    assert len(list(Path("run/checkpoints").iterdir())) == 2
+    assert len(list(Path("run/checkpoints").iterdir())) == 3
 
 
 def test_denormals_do_not_slow_a_training_and_are_left_to_the_caller(
