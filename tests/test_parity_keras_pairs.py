@@ -14,7 +14,7 @@ from parity.keras import LockStep
 from parity.ladder.climb import Climb, Plan
 from parity.ladder.rung import Rung
 from parity.readings.cause import UNEXPLAINED
-from parity.sides.lockstep import Precision
+from parity.sides.entries import Precision
 from tests.in_process import InProcess
 
 CLASSES = 4
