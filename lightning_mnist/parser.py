@@ -82,8 +82,14 @@ def _is_class(value: Any) -> bool:
 def _read(recipe: str) -> dict[str, Any]:
     """Flags of a recipe, a file or itself YAML; what cannot be read is for the parser to refuse."""
     try:
-        text = read_text(Path(recipe)) if Path(recipe).exists() else recipe
-        values = load(text)
+        values = load(read_text(Path(recipe)) if _is_path(recipe) else recipe)
     except (OSError, yaml.YAMLError):
         return {}
     return values if isinstance(values, dict) else {}
+
+
+def _is_path(recipe: str) -> bool:
+    try:
+        return Path(recipe).exists()
+    except OSError:  # longer than any name: it is YAML
+        return False

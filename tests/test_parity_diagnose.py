@@ -338,8 +338,8 @@ IMAGES: dict[str, tuple[list[str], Write, str]] = {
     "flat": (["x.npy"], npy(RAW.reshape(540, 784)), "uint8 of shape (540, 784); expected"),
     "colour": (["x.npy"], npy(RAW[..., None]), "of shape (540, 28, 28, 1); expected"),
     "none": (["x.npy"], npy(RAW[:0]), "of shape (0, 28, 28); expected"),
-    "text in an array": (["x.npy"], npy(np.full((2, 28, 28), "ink")), "<U3 of shape (2, 28, 28)"),
-    "complex": (["x.npy"], npy(RAW * 1j), "complex128 of shape (540, 28, 28)"),
+    "text in an array": (["x.npy"], npy(np.full((2, 28, 28), "ink")), "values of type <U3; "),
+    "complex": (["x.npy"], npy(RAW * 1j), "values of type complex128; expected"),
     "too small": (["x.npy"], npy(RAW[:, :5, :5]), "(540, 5, 5)"),
     "too small a picture": (["0.png"], pictures((5, 5)), "0.png: no ink"),
     "other names": (

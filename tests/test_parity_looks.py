@@ -151,6 +151,7 @@ def test_the_seeds_that_are_asked_for_decide_and_are_not_twice_too_many() -> Non
     ("seeds", "true", "deviation"),
     [
         (3, 0.4, 1.0),
+        (5, 0.0, 0.8),
         *(
             pytest.param(*case, marks=pytest.mark.slow)
             for case in [(3, 0.0, 0.6), (3, 0.4, 0.6), (5, 0.0, 1.0), (5, 0.4, 1.0), (8, 0.4, 0.6)]

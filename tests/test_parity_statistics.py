@@ -158,21 +158,6 @@ def test_holm() -> None:
     assert equivalence.holm([]).tolist() == []
 
 
-def test_as_many_seeds_as_needed_decide_four_times_in_five() -> None:
-    """Over pilots that leave the question open, which go on with as many more seeds."""
-    margin, deviation, pilot = 0.005, 0.004, 5
-    decided: list[bool] = []
-    while len(decided) < 200:
-        values = RNG.normal(0.97, deviation, (2, 1000))
-        estimate = equivalence.welch(*values[:, :pilot])
-        if estimate.p_within(margin) < 0.05 or estimate.p_beyond(margin) < 0.05:
-            continue
-        needed = planning.seeds_needed([([estimate], margin)], pilot, 0.05)
-        last = equivalence.welch(*values[:, :needed])
-        decided.append(min(last.p_within(margin), last.p_beyond(margin)) < 0.05)
-    assert 0.7 < np.mean(decided) < 0.97
-
-
 def test_a_class_that_stands_out_by_chance_asks_for_few_seeds() -> None:
     """Of ten noisy differences the largest is large, and says little of what more will show."""
     pilot = RNG.normal(0.97, 0.01, (2, 10, 5))

@@ -36,19 +36,21 @@ def load_images(paths: Sequence[Path], *, dark_paper: bool = True) -> NDArray[An
     Raises:
         RunRecordError: a file is missing, unreadable or holds something else.
     """
-    first = paths[0]
+    read = paths[0]
     try:
-        if first.suffix in (".npy", ".npz"):
+        if read.suffix in (".npy", ".npz"):
             if len(paths) > 1:
                 raise RunRecordError("several arrays; expected one, or pictures")
-            return _array(first)
-        pictures = [_as_it_is(path) for path in paths]
+            return _array(read)
+        pictures = []
+        for read in paths:
+            pictures.append(_as_it_is(read))
     except RunRecordError as error:
-        raise RunRecordError(f"--images {first}: {error}") from None
+        raise RunRecordError(f"--images {read}: {error}") from None
     except Image.DecompressionBombError as error:
-        raise RunRecordError(f"--images: cannot read a picture ({error})") from error
+        raise RunRecordError(f"--images {read}: cannot read a picture ({error})") from error
     except (OSError, EOFError, ValueError, SyntaxError, zlib.error, zipfile.BadZipFile) as error:
-        raise RunRecordError(f"--images: cannot read a file ({error})") from error
+        raise RunRecordError(f"--images {read}: cannot read a file ({error})") from error
     grey = [picture for picture in pictures if picture is not None]
     if len(grey) == len(paths):
         return np.stack(grey)
