@@ -49,8 +49,7 @@ def fit(
     Raises:
         InputError: the data, a setting or the run directory cannot be used.
         CollapsedError: the network has collapsed, and the reaction is to stop.
-        DivergedError: a loss or a weight was not finite; where the reaction is to warn, all is
-            written before.
+        DivergedError: a loss or a weight was not finite; to warn comes after all is written.
     """
     names = chosen(views)
     digits = load_digits(data.source)
@@ -61,9 +60,9 @@ def fit(
     record = described("fit", said, seed_everything, digits, val_size)
     record.preprocessing = preprocessing_of(model, network)
     guard = None if reaction == "off" else Guard(run_dir, reaction)
-    shown = (digits, record.preprocessing, val_size)
-    watcher = None if guard is None else collapse_guard(guard, *shown)
     how = loading(data, len(digits.y_train))
+    seen = (digits, record.preprocessing, val_size)
+    watcher = None if guard is None else collapse_guard(guard, *seen)
     fixed = {"seed_everything": seed_everything, **recipe, "trainer": {}}  # epochs may be added
     kept = Kept(run_dir, record, BestModel(network, run_dir), watcher, fixed)
     nan = WatchForNaN(reaction, watcher, partial(dealt, how, len(digits.y_train), seed_everything))

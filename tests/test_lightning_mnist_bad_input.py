@@ -14,7 +14,7 @@ from tests.conftest import Here
         (("nope",), 2, "unknown command 'nope'; expected one of fit, validate, test, predict"),
         (("fit", "--nope", "1"), 2, "unrecognized arguments: --nope 1"),
         (("fit", "--trainer.nope", "1"), 2, "unrecognized arguments: --trainer.nope 1"),
-        (("fit", "--model.activation", "wavy"), 2, "model.activation.*Got value: wavy"),
+        (("fit", "--model.activation", "wavy"), 2, "model.activation.*Given value: wavy"),
         (("fit", "--model.hidden", "8"), 2, "model.hidden.*Got value: 8"),
         (("fit", "--model.hidden", "[0]"), 1, r"hidden widths are \[0\]; expected each at least 1"),
         (("fit", "--model.dropout", "1.5"), 1, "dropout is 1.5; expected a probability"),
