@@ -3,6 +3,7 @@
 `tests/pixel_kinds.py` is the table. Healthy pairs, on which nothing was done, get no word.
 """
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -53,11 +54,16 @@ def test_what_was_done_is_told_rightly_or_not_at_all(name: str) -> None:
         assert said.known, str(said)
 
 
+@cache
+def mnist(root: Path) -> RawDigits:
+    """Read once for all tests of a process."""
+    return sources.load("mnist", root)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", KINDS)
-def test_it_is_told_rightly_of_mnist_too(name: str, seed: int, mnist_root: Path) -> None:
-    said = told(name, sources.load("mnist", mnist_root), seed)
+def test_it_is_told_rightly_of_mnist_too(name: str, mnist_root: Path) -> None:
+    said = told(name, mnist(mnist_root), 0)
     assert not told_wrongly(said, KINDS[name][1]), str(said)
 
 
@@ -96,7 +102,7 @@ def test_other_writers_few_images_and_single_classes_of_mnist_are_no_change(
     mnist_root: Path,
 ) -> None:
     """The first half of its test images is of clerks, the second of pupils (LeCun 1998)."""
-    data, rng = sources.load("mnist", mnist_root), np.random.default_rng(0)
+    data, rng = mnist(mnist_root), np.random.default_rng(0)
     halves = np.split(np.arange(10_000), 2)
     classes = [np.flatnonzero(data.test_labels == c) for c in range(10)]
     for _ in range(5):
