@@ -16,6 +16,7 @@ from lightning_mnist.network import MLP
 
 aten = torch.ops.aten
 Criterion = Callable[[Tensor, Tensor], Tensor]
+_WRITTEN_OUT = F.cross_entropy  # torch's own, should anybody put another in its place
 _MEAN, _NO_CLASS = 1, -100  # torch's numbers of a reduction, and of a class that is ignored
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -31,7 +32,7 @@ class WithoutGraph:
 
     def __init__(self, network: MLP, criterion: Criterion) -> None:
         self._criterion = criterion
-        self._loss = _cross_entropy if criterion is F.cross_entropy else self._differentiated
+        self._loss = _cross_entropy if criterion is _WRITTEN_OUT else self._differentiated
         self._parameters = list(network.parameters())
         self._layers: list[Layer] = [KNOWN[type(module)](module) for module in network]
         first = next(layer for layer in self._layers if isinstance(layer, Linear))

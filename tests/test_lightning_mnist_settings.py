@@ -83,8 +83,8 @@ def test_the_loss_is_that_of_the_training_step(
     healthy = side.settings()["loss"]
     assert healthy["twice"] == pytest.approx(healthy["once"])
 
-    def summed(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return cross_entropy(logits, labels, reduction="sum")
+    def summed(logits: torch.Tensor, labels: torch.Tensor, **settings: Any) -> torch.Tensor:
+        return cross_entropy(logits, labels, reduction="sum", **settings)
 
     cross_entropy = F.cross_entropy
     monkeypatch.setattr(F, "cross_entropy", summed)
