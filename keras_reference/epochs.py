@@ -1,7 +1,8 @@
 """Epochs that follow from seed and number alone: a training that goes on is the one uninterrupted.
 
-Keras deals the images out by generators whose state cannot be read. So every epoch is a `fit` of
-its own, seeded anew; what dropout and augmentation draw next are variables of the model.
+Keras deals the images out by generators whose state cannot be read, and where it is seeded, its
+`fit` repeats the first epoch's order in every epoch. So every epoch is a `fit` of its own, seeded
+anew; what dropout and augmentation draw next are variables of the model.
 """
 
 import math
@@ -65,13 +66,37 @@ def dealt(
     loading: dict[str, Any], images: int, seed: int, epoch: int, step: int
 ) -> NDArray[np.int64]:
     """Which of so many training images a step of an epoch has learned, both counted from 0."""
-    notes = _Notes(step)
+    return noted(loading, images, seed, epoch).batches[step]
+
+
+def noted(loading: dict[str, Any], images: int, seed: int, epoch: int) -> "Notes":
+    """What an epoch of so many images, counted from 0, deals out."""
+    notes = Notes()
     notes.compile(run_eagerly=True)
     notes.built = True
     ids = np.arange(images)
     keras.utils.set_random_seed(seed_of(seed, epoch))
     notes.fit(ids, ids, initial_epoch=epoch, epochs=epoch + 1, verbose=0, **loading)
-    return notes.learned
+    return notes
+
+
+class Notes(keras.Model):
+    """Learns nothing; notes the numbers that it is given, batch by batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[NDArray[np.int64]] = []
+        self.validation: list[NDArray[np.int64]] = []
+
+    def train_step(self, data: Any) -> dict[str, float]:
+        """Note a batch of training."""
+        self.batches.append(keras.ops.convert_to_numpy(data[0]))
+        return {"loss": 0.0}
+
+    def test_step(self, data: Any) -> dict[str, float]:
+        """Note a batch of validation."""
+        self.validation.append(keras.ops.convert_to_numpy(data[0]))
+        return {"loss": 0.0}
 
 
 class _OneTraining(keras.callbacks.CallbackList):
@@ -90,21 +115,3 @@ class _OneTraining(keras.callbacks.CallbackList):
     def end(self) -> None:
         if self.begun:
             super().on_train_end()
-
-
-class _Notes(keras.Model):
-    """Learns nothing; notes what one step is given."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__()
-        self.left = step
-        self.learned = np.zeros(0, np.int64)
-
-    def train_step(self, data: Any) -> dict[str, float]:
-        if self.left == 0:
-            self.learned = keras.ops.convert_to_numpy(data[0])
-        self.left -= 1
-        return {"loss": 0.0}
-
-    def test_step(self, data: Any) -> dict[str, float]:
-        return {"loss": 0.0}

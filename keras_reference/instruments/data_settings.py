@@ -2,48 +2,26 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from keras_reference.config import DataConfig
 from keras_reference.data import Digits
+from keras_reference.epochs import noted
 from keras_reference.train import loading, validation_size
 
 Settings = dict[str, Any]
 Ids = NDArray[np.int64]
 
 
-class Notes(keras.Model):
-    """Learns nothing; notes the numbers that it is given, batch by batch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.batches: list[Ids] = []
-        self.validation: list[Ids] = []
-
-    def train_step(self, data: Any) -> dict[str, float]:
-        """Note a batch of training."""
-        self.batches.append(keras.ops.convert_to_numpy(data[0]))
-        return {"loss": 0.0}
-
-    def test_step(self, data: Any) -> dict[str, float]:
-        """Note a batch of validation."""
-        self.validation.append(keras.ops.convert_to_numpy(data[0]))
-        return {"loss": 0.0}
-
-
-def data_settings(config: DataConfig, digits: Digits) -> Settings:
-    """Counts, order and split of what `fit` gives a network in two epochs."""
+def data_settings(config: DataConfig, digits: Digits, seed: int) -> Settings:
+    """Counts, order and split of what `fit` gives a network in its first two epochs."""
     total = len(digits.y_train)
-    notes = Notes()
-    notes.compile(run_eagerly=True)
-    notes.built = True
-    ids = np.arange(total)
-    notes.fit(ids, ids, epochs=2, verbose=0, **loading(config, total))
-    batches = notes.batches[: len(notes.batches) // 2]
-    first, second = np.concatenate(batches), np.concatenate(notes.batches[len(batches) :])
-    kept = np.unique(np.concatenate(notes.validation))
+    how = loading(config, total)
+    epochs = [noted(how, total, seed, epoch) for epoch in range(2)]
+    first, second = (np.concatenate(notes.batches) for notes in epochs)
+    batches = epochs[0].batches
+    kept = np.unique(np.concatenate(epochs[0].validation))
     return {
         "data.sha256": digits.describe(validation_size(config, total))["sha256"],
         "data.train": len(first),

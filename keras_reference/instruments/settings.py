@@ -41,7 +41,7 @@ def effective_settings(config: Namespace, network: keras.Sequential) -> Settings
         **_metric(network, config),
         **optimizer_settings(network.optimizer),
         "schedule.learning_rate": _rates(network, config),
-        **data_settings(config.data, digits),
+        **data_settings(config.data, digits, config.seed_everything),
         **_augmentation(config),
         "trainer.epochs": config.trainer.max_epochs,
         "precision": network.layers[-1].dtype_policy.name,

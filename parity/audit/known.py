@@ -171,11 +171,6 @@ _LOOP = (
         "`parity ladder` gives both the same batches", by_design=True,
     ),
     Known(
-        "data.shuffle", "a new order each epoch", "the same order each epoch",
-        "with a global seed, as keras.utils.set_random_seed sets, Keras' fit replays the first "
-        "epoch's order in every epoch", NOTHING, by_design=True,
-    ),
-    Known(
         "metric.train_loss.shown", "the latest batch's", "the mean of the epoch so far",
         "only what the progress bar shows; at the end of an epoch both log its mean, taken while "
         "weights move and with dropout on, and so worse than the same loss on validation images",
