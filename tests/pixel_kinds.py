@@ -185,3 +185,8 @@ def told_wrongly(said: Change | None, want: list[str]) -> bool:
     foreign = [step for step in said.steps if not any(re.fullmatch(w, step) for w in want)]
     left_out = [w for w in want if not any(re.fullmatch(w, step) for step in said.steps)]
     return bool(foreign or left_out or not want)
+
+
+def tells_what_is_untrue(said: Change, want: list[str]) -> bool:
+    """Whether a step is told that was not taken; of few images not all can be seen."""
+    return said.known and not all(any(re.fullmatch(w, step) for w in want) for step in said.steps)
