@@ -86,6 +86,10 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
         limit = min(FITS if depth == 0 else STRICT, LEAVES * start.worst)
         fits = [trial for trial in final if trial.worst < limit]
         if fits:
+            # Each step must earn its place: what is a little off invites another to mend it.
+            simpler = [t for t in beam if set(t.taken) < set(fits[0].taken) and t.taken]
+            if simpler and CLEARLY * fits[0].cost > simpler[0].cost:
+                return Found(simpler[0], explains=False)
             rival = _rival(fits[0], final)
             return Found(fits[0], explains=not rival, rival=rival)
         if min(trial.worst for trial in final) < ALIKE:
