@@ -160,13 +160,15 @@ def test_holm() -> None:
 
 def test_a_class_that_stands_out_by_chance_asks_for_few_seeds() -> None:
     """Of ten noisy differences the largest is large, and says little of what more will show."""
-    pilot = RNG.normal(0.97, 0.01, (2, 10, 5))
-    estimates = [equivalence.welch(a, b) for a, b in zip(*pilot, strict=True)]
-    widest = max(estimates, key=lambda e: abs(e.difference))
-    together = planning.seeds_needed([(estimates, 0.015)], 5, 0.05)
-    alone = planning.seeds_needed([([widest], 0.015)], 5, 0.05)
-    assert together is not None
-    assert alone is None or together < alone
+    rng, fewer = np.random.default_rng(0), []
+    for _ in range(20):
+        pilot = rng.normal(0.97, 0.01, (2, 10, 5))
+        estimates = [equivalence.welch(a, b) for a, b in zip(*pilot, strict=True)]
+        widest = max(estimates, key=lambda e: abs(e.difference))
+        together = planning.seeds_needed([(estimates, 0.015)], 5, 0.05)
+        alone = planning.seeds_needed([([widest], 0.015)], 5, 0.05)
+        fewer.append(together is not None and (alone is None or together < alone))
+    assert np.mean(fewer) > 0.5  # at times the widest is so wide that it is soon known to differ
 
 
 def test_what_no_number_of_seeds_decides_is_said() -> None:
