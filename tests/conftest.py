@@ -168,3 +168,13 @@ def mostly_slow(values: Iterable[Any], *fast: Any) -> list[Any]:
 
 
 SLOW = pytest.mark.slow
+
+
+def assert_part_of(part: object, whole: object) -> None:
+    """All that a recipe says, the resolved one says too."""
+    if isinstance(part, dict):
+        assert isinstance(whole, dict)
+        for key, value in part.items():
+            assert_part_of(value, whole[key])
+    else:
+        assert part == whole

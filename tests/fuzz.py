@@ -18,6 +18,7 @@ import yaml
 
 import lightning_mnist  # noqa: F401 - mends torchvision
 from tests.fuzzed import READERS, Reader
+from tests.mutated import mutated
 
 SECONDS, BYTES = 5.0, 2**30
 FILES, FLIPS = 20_000, 2_000
@@ -29,31 +30,6 @@ class Count(NamedTuple):
     refused: int
     unharmed: int
     silent: int
-
-
-def mutated(content: bytes, rng: np.random.Generator) -> bytes:
-    """A few bits flipped, bytes replaced, a piece lost, doubled or moved, the rest cut off."""
-    data = bytearray(content)
-    for _ in range(rng.integers(1, 4)):
-        if not data:
-            break
-        here, length = int(rng.integers(len(data))), int(rng.integers(1, 20))
-        piece = data[here : here + length]
-        match rng.integers(6):
-            case 0:
-                data[here] ^= 1 << int(rng.integers(8))
-            case 1:
-                data[here : here + length] = rng.bytes(length)
-            case 2:
-                del data[here : here + length]
-            case 3:
-                data[here:here] = piece * int(rng.integers(1, 50))
-            case 4:
-                del data[here:]
-            case _:
-                there = int(rng.integers(len(data)))
-                data[there : there + length] = piece
-    return bytes(data)
 
 
 def flipped(content: bytes, rng: np.random.Generator) -> bytes:

@@ -6,8 +6,9 @@ import pytest
 
 pytest.importorskip("keras", reason="the extra keras is not installed")
 
-from tests.fuzz import cut, damage, flipped, mutated
+from tests.fuzz import cut, damage, flipped
 from tests.fuzzed import READERS
+from tests.mutated import mutated
 
 CHECKED = [name for name, reader in READERS.items() if reader.checked]
 

@@ -22,7 +22,7 @@ from lightning_mnist.compare.report import settings, summarise
 from lightning_mnist.compare.runs import Run, kept
 from lightning_mnist.compare.statistics import differences, holm
 from lightning_mnist.datamodule import DigitsDataModule
-from tests.conftest import ROOT, SLOW, Here, mostly_slow
+from tests.conftest import ROOT, SLOW, Here, assert_part_of, mostly_slow
 
 IMAGES = 5000
 
@@ -257,14 +257,6 @@ def test_every_recipe_is_valid_and_says_what_it_means(name: str) -> None:
 
     recipe = ROOT / "configs" / "compare" / f"{name}.yaml"
     resolved = yaml.safe_load(resolve(["-c", str(recipe), "--data.source", "digits"]).recipe)
-
-    def assert_part_of(part: object, whole: object) -> None:
-        if isinstance(part, dict):
-            assert isinstance(whole, dict)
-            for key, value in part.items():
-                assert_part_of(value, whole[key])
-        else:
-            assert part == whole
 
     assert_part_of(yaml.safe_load(recipe.read_text()), resolved)
 

@@ -12,6 +12,7 @@ from parity.judge.answers import Run
 from parity.judge.loading import load_run
 from parity.run_record import Predictions, RunRecord, RunRecordError
 from parity.watch.symptoms import Layer, Symptoms
+from tests.mutated import mutated
 from tests.test_parity_run_record import a_record
 
 N, C = 50, 4
@@ -51,31 +52,6 @@ KINDS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] = {
     "record.json": (write_record, RunRecord.load),
     "symptoms.json": (write_symptoms, Symptoms.load),
 }
-
-
-def mutated(content: bytes, rng: np.random.Generator) -> bytes:
-    """A few bits flipped, bytes replaced, a piece lost, doubled or moved."""
-    data = bytearray(content)
-    for _ in range(rng.integers(1, 4)):
-        if not data:
-            break
-        here, length = int(rng.integers(len(data))), int(rng.integers(1, 20))
-        piece = data[here : here + length]
-        match rng.integers(6):
-            case 0:
-                data[here] ^= 1 << int(rng.integers(8))
-            case 1:
-                data[here : here + length] = rng.bytes(length)
-            case 2:
-                del data[here : here + length]
-            case 3:
-                data[here:here] = piece * int(rng.integers(1, 50))
-            case 4:
-                del data[here:]
-            case _:
-                there = int(rng.integers(len(data)))
-                data[there : there + length] = piece
-    return bytes(data)
 
 
 def same(a: object, b: object) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from tests.conftest import ROOT, Here
+from tests.conftest import ROOT, Here, assert_part_of
 
 
 def test_the_default_recipe_is_what_fit_runs(here: Here) -> None:
@@ -17,14 +17,6 @@ def test_the_default_recipe_is_what_fit_runs(here: Here) -> None:
 def test_every_recipe_is_valid_and_says_only_what_it_means(name: str, here: Here) -> None:
     recipe = ROOT / "configs" / f"{name}.yaml"
     resolved = yaml.safe_load(here("fit", "-c", recipe, "--print_config").out)
-
-    def assert_part_of(part: object, whole: object) -> None:
-        if isinstance(part, dict):
-            assert isinstance(whole, dict)
-            for key, value in part.items():
-                assert_part_of(value, whole[key])
-        else:
-            assert part == whole
 
     assert_part_of(yaml.safe_load(recipe.read_text()), resolved)
 
