@@ -13,20 +13,14 @@ from parity.torch.layouts import as_array
 from parity.torch.losses import Use, following, noticed
 from parity.torch.samples import BATCHES, Samples
 from parity.torch.trace import first_tensor
-from parity.torch.trial import State, Trial, state_of
+from parity.torch.trial import Trial, state_of
 from parity.watch.check import Belief, Program, causes_of
 from parity.watch.check.training import in_order
-from parity.watch.check.words import findings_of, say
-from parity.watch.diagnosis import Finding
-from parity.watch.trials import SAMPLES, Material, Tried, tried
-from parity.watch.trials.stall import asks, learned_nothing, proves
-from parity.watch.trials.usual import usual
-
-LARGEST = 20_000_000
-"""Weights of which a copy is kept for trials, at most."""
+from parity.watch.trials import SAMPLES, Tried
+from parity.watch.trials.proving import LARGEST, Prover
 
 
-class FirstStep:
+class FirstStep(Prover):
     """Looks at a program before its first step, and at the loss that it calls.
 
     Args:
@@ -35,15 +29,13 @@ class FirstStep:
     """
 
     def __init__(self, trials: bool, speaks: bool = True) -> None:
+        super().__init__()
         self.trials, self.speaks = trials, speaks
-        self.program: Program | None = None
         self._stack = ExitStack()
         self._uses: list[Use] = []
         self._answers: Tensor | None = None
         self._facts: Facts | None = None
-        self._found = Tried([])
         self._runs = True
-        self._initial: State | None = None
 
     def begin(self, module: nn.Module, optimizer: Optimizer, samples: Samples) -> None:
         """Keep what is there before the first step, and listen until it comes."""
@@ -86,40 +78,10 @@ class FirstStep:
             self.check()
         self._stack.close()
 
-    def prove(self) -> Tried | None:
-        """Try everything that may help where nothing is learned; None where that cannot be."""
-        program = self.program
-        if self._found.gain > 0 or program is None or self._initial is None:
-            return self._found if self._found.gain > 0 else None
-        with suppress(Exception):
-            matches = causes_of(program, Belief.MAYBE)
-            sure = any(match.belief is Belief.SURE for match in matches)
-            return self._tried(matches if sure else matches + usual(program, matches))
-        return None
-
     @property
     def heard(self) -> bool:
         """Whether a loss was computed."""
         return bool(self._uses)
-
-    def proved(self) -> tuple[list[Finding], list[str]]:
-        """What `prove` brings, for an alarm."""
-        found = self.prove()
-        return ([], []) if found is None else (findings_of(found.matches), found.lines)
-
-    def look(self, before: int, step: int, *, ended: bool = False) -> None:
-        """Say what would help, where nothing has been learned until now and something does help."""
-        if not asks(before, step, ended=ended) or self.program is None:
-            return
-        if self._found.matches or self._initial is None:
-            return
-        with suppress(Exception):
-            outputs, _ = facts_of(self.module, self.samples.x).before(None, "")
-            if not learned_nothing(self.program, outputs, self.samples.y):
-                return
-            found = self.prove()
-            if found is not None and proves(self.program, self.samples.y, found):
-                self._say(found, f"after {step:,} steps the network has learned nothing")
 
     def _noticed(self, use: Use) -> None:
         if len(self._uses) < BATCHES and torch.is_grad_enabled():
@@ -150,25 +112,13 @@ class FirstStep:
             order=self.samples.order or order,
         )
 
-    def _tried(self, matches: Any) -> Tried:
-        likely = [match for match in matches if match.belief >= Belief.LIKELY]
-        trial = self._trial()
-        return Tried(likely) if trial is None else tried(trial, matches)
-
     def _trial(self) -> Trial | None:
         program = self.program
         use = self._uses[0] if self._uses and self._between is not None else None
         if program is None or program.task is None or self._initial is None or use is None:
             return None
         x, y = self.samples.more(SAMPLES)
-        material = Material(
-            _arrays(x),
-            y,
-            program.task,
-            min(program.batch or 32, 128),
-            in_order(program) is not None,
-            program.pictures,
-        )
+        material = self._material(program, _arrays(x), y)
         return Trial(
             _plain(self.module),
             self._initial,
@@ -180,10 +130,9 @@ class FirstStep:
             self._runs,
         )
 
-    def _say(self, found: Tried, what: str = "") -> None:
-        self._found = found if found.matches else self._found
-        if self.speaks:
-            say(findings_of(found.matches), found.lines, what=what)
+    def _now(self) -> tuple[Any, Any]:
+        outputs, _ = facts_of(self.module, self.samples.x).before(None, "")
+        return outputs, self.samples.y
 
 
 def _may_be(program: Program) -> list[Any]:
