@@ -25,7 +25,6 @@ ADVICE = {
     WINDOW: "give both the same pool size",
 }
 STRIDES, MOST_SAMPLES = (1, 2, 3, 4), 4
-Reduce = Callable[[Floats], Floats]
 
 
 def convolution(case: Case, x: Floats) -> tuple[Readings, float] | None:
