@@ -8,6 +8,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"
 
 import importlib
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -50,6 +51,28 @@ def _no_mnist_by_accident(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
     """Fast tests give the same result with and without MNIST on the machine."""
     if "mnist_root" not in request.fixturenames:
         monkeypatch.delenv("LIGHTNING_MNIST_DATA", raising=False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _seeded_file() -> None:
+    """What the fixtures of a file draw does not depend on the files before it."""
+    seed()
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Nor does what a test draws: which weights a network begins with, say."""
+    seed()
+
+
+def seed() -> None:
+    """Set every generator that draws without being told a seed, of what is imported already."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - it is the one that libraries draw from
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 @pytest.fixture(autouse=True)

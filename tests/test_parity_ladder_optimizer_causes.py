@@ -342,6 +342,38 @@ def test_one_recorded_step_tells_what_it_can(
     assert "learning rate" in named(explain(one, ours(sgd(lr=0.03), steps=1), NAMES))
 
 
+@pytest.mark.parametrize(
+    ("make", "other"), [(sgd(), sgd(lr=0.02)), (adam(), adam(lr=0.002)), (sgd(), sgd(momentum=0.9))]
+)
+def test_a_gradient_that_is_only_rounding_is_no_tensor_that_does_otherwise(
+    make: Callable[[Parameters], torch.optim.Optimizer],
+    other: Callable[[Parameters], torch.optim.Optimizer],
+) -> None:
+    """The bias before a batch norm: each side's own rounding, and not what the step was made of."""
+    a, b = before_batch_norm(ours(make), 1), before_batch_norm(ours(other), 2)
+    assert explain(a, before_batch_norm(ours(make), 3), NAMES) == []
+    assert named(explain(a, b, NAMES)) == named(explain(ours(make), ours(other), NAMES))
+
+
+def test_such_a_bias_that_stands_still_on_one_side_is_not_frozen() -> None:
+    a, b = before_batch_norm(ours(sgd()), 1), before_batch_norm(ours(sgd()), 2)
+    still = [{**table, "norm.bias": b.before[0]["norm.bias"]} for table in b.after]
+    assert explain(a, replace(b, before=[b.before[0], *still[:-1]], after=still), NAMES) == []
+
+
+def before_batch_norm(steps: Trace, seed: int) -> Trace:
+    """The same with a fifth tensor whose gradient cancels out to rounding."""
+    rng = np.random.default_rng(seed)
+    weights = np.cumsum(rng.normal(0, 1e-17, (len(steps.before) + 1, 16)), axis=0)
+    gone = "norm.bias"
+    return replace(
+        steps,
+        before=[{**t, gone: w} for t, w in zip(steps.before, weights[:-1], strict=True)],
+        gradients=[{**t, gone: rng.normal(0, 1e-17, 16)} for t in steps.gradients],
+        after=[{**t, gone: w} for t, w in zip(steps.after, weights[1:], strict=True)],
+    )
+
+
 def garbage(steps: Trace) -> Trace:
     rng = np.random.default_rng(1)
     after = [{n: w + rng.normal(0, 1e-3, w.shape) for n, w in t.items()} for t in steps.after]

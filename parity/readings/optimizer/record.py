@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from parity.arrays import Array, Floats, Ints, Table
 from parity.readings.trace import Trace
 
+NOTHING = 64.0
+"""Roundings of the network's largest gradient (root mean square) up to which one is none."""
 Group = Literal["unit", "input", "tensor"]
 """The weights that lead to one unit (a column of [in, out]), that leave one input, or all."""
 Precision = Literal["as it is", "float32", "float16", "bfloat16"]
@@ -100,7 +102,11 @@ class Record:
 
 
 def flat(trace: Trace) -> Record:
-    """All trainable weights of a trace; fewer than one step or weight is a ValueError."""
+    """All trainable weights of a trace that tell something; none, or no step, is a ValueError.
+
+    The bias before a batch norm does not: its gradient is 0, and what is recorded of it is what
+    rounding left, other for either side and other than what the step was made of.
+    """
     names = tuple(trace.gradients[0])
     tables = [[np.asarray(step[name]) for name in names] for step in trace.gradients]
     sizes = [array.size for array in tables[0]]
@@ -117,15 +123,16 @@ def flat(trace: Trace) -> Record:
     }
     rms = np.sqrt(squares / np.array(sizes))
     roundoff = float(np.finfo(trace.before[0][names[0]].dtype).eps) / 2
+    telling = ~_rounded_away(rms, roundoff)
     still = frozenset(
         name
-        for name, start, end in zip(names, starts[:-1], starts[1:], strict=True)
-        if not change[:, start:end].any() and gradient[:, start:end].any()
+        for k, name in enumerate(names)
+        if telling[k] and not change[:, tensor == k].any() and gradient[:, tensor == k].any()
     )
-    return Record(
+    record = Record(
         names,
         np.array([array.ndim > 1 for array in tables[0]]),
-        frozenset() if len(still) == len(names) else still,
+        frozenset() if len(still) == telling.sum() else still,
         tensor,
         before,
         change,
@@ -136,6 +143,15 @@ def flat(trace: Trace) -> Record:
         _noise(before, change, gradient, rms[:, tensor], roundoff),
         roundoff,
     )
+    return record.at(telling[tensor]) if not telling.all() else record
+
+
+def _rounded_away(rms: Floats, roundoff: float) -> NDArray[np.bool_]:
+    """Which tensors have gradients, of root mean squares [T, K], that are rounding; bool [K]."""
+    largest = rms.max(axis=1, keepdims=True)
+    gone = (rms <= NOTHING * roundoff * largest).all(axis=0)
+    some: NDArray[np.bool_] = gone & rms.any(axis=0)
+    return some
 
 
 def _rows(steps: list[Table], names: tuple[str, ...]) -> Floats:
