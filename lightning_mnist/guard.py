@@ -175,7 +175,7 @@ def _of(trainer: Trainer, module: LightningModule) -> tuple[DigitsDataModule, Di
 
 def _fed(module: DigitClassifier, images: Tensor) -> Any:
     """Raw images as the network gets them, float32 [N, 28, 28]."""
-    return module.preprocessing(images).view(-1, SIDE, SIDE).cpu().numpy()
+    return module.preprocessing(images).view(-1, SIDE, SIDE).float().cpu().numpy()
 
 
 def _look(module: DigitClassifier, images: Tensor) -> Look:

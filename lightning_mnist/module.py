@@ -118,7 +118,7 @@ class DigitClassifier(EvaluatedModule):
         self._resumed_at: dict[str, Any] | None = None
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images uint8 [N, 28, 28], ink 255 on paper 0, to logits [N, 10] in the model's dtype."""
+        """Images uint8 [N, 28, 28], ink 255 on paper 0, to logits [N, 10], float32 or float64."""
         logits: Tensor = self.network(self.preprocessing(images))
         return logits
 

@@ -15,6 +15,8 @@ Init = Literal["keras", "torch"]
 
 MOST_WEIGHTS, MOST_LAYERS = 2**28, 1_000
 """Of a network: a gigabyte of weights."""
+SHORT = (torch.bfloat16, torch.float16)
+"""Floating-point numbers of 16 bits."""
 KERAS_SHARE = 0.01
 """Of a batch in the moving averages: torch calls that a momentum of .01, Keras of .99."""
 
@@ -31,7 +33,7 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 class MLP(nn.Sequential):
     """A multilayer perceptron; each hidden layer is linear, batch norm, activation, dropout.
 
-    Maps pixels float [N, features] to logits float [N, classes]: the last layer has no activation.
+    Maps pixels float [N, features] to logits [N, classes]: the last layer has no activation.
 
     Args:
         features: Pixels in an image.
@@ -93,6 +95,11 @@ class MLP(nn.Sequential):
         self.features = features
         if init == "keras":
             self.apply(_keras_init)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Logits [N, classes], in float32 where all else has 16 bits: NumPy has no bfloat16."""
+        logits: Tensor = super().forward(pixels)  # type: ignore[no-untyped-call]
+        return logits.float() if logits.dtype in SHORT else logits
 
 
 class KerasBatchNorm1d(nn.BatchNorm1d):

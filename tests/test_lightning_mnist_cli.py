@@ -151,6 +151,17 @@ def test_batch_norm_of_keras_and_float64_are_flags(here: Here, tiny_npz: Path) -
     assert done.code == 0, done.err
 
 
+@pytest.mark.filterwarnings("ignore:Precision bf16")  # Lightning's summary counts 32 bits
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
+def test_sixteen_bits_are_a_flag(precision: str, here: Here, tiny_npz: Path) -> None:
+    """Everything that looks at logits and weights does: guard, calibration, views, pictures."""
+    flags = ("--trainer.precision", precision, "--views", "inverted")
+    done = here("fit", "--data.source", tiny_npz, *SMALL, *flags, "--run_dir", "short")
+    assert done.code == 0, done.err
+    checkpoint = "short/checkpoints/best.ckpt"
+    assert here("test", "--data.source", tiny_npz, "--ckpt_path", checkpoint, *flags[:2]).code == 0
+
+
 def test_a_resumed_run_has_its_whole_history(here: Here, fitted: Path) -> None:
     done = here("fit", "--resume", fitted, "--trainer.max_epochs", 3)
     assert done.code == 0, done.err

@@ -8,10 +8,10 @@ import numpy as np
 from parity.arrays import Array, Floats, Table
 from parity.readings.activations import FIXED, NONE, Function, activations
 from parity.readings.case import Case
+from parity.readings.precisions import PRECISIONS
 from parity.readings.readings import Reading, Readings
 from parity.readings.rounding import noise, worst
 from parity.readings.rows import normalised
-from parity.readings.tensors import PRECISIONS
 
 ACTIVATION, KERNEL, BIAS, PRECISION = (
     "activation",

@@ -6,9 +6,9 @@ import numpy as np
 
 from parity.arrays import Floats
 from parity.readings.change import Change, Tensors, factor, flat, listed
+from parity.readings.precisions import PRECISIONS
 from parity.readings.readings import Reading
 from parity.readings.rounding import magnitude, worst
-from parity.readings.tensors import PRECISIONS
 
 SAME_FACTOR = 1e-5
 """Relative difference of two factors, or of a norm from a round one, that are still the same.

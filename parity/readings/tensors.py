@@ -1,11 +1,11 @@
 """What became of one tensor between being given and being held (NumPy)."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 
 from parity.arrays import Array, Ints, Table
+from parity.readings.precisions import PRECISIONS
 from parity.readings.readings import Reading, read
 from parity.readings.rounding import closes, noise, worst
 
@@ -51,28 +51,6 @@ def _fates(name: str, given: Table, has: Array) -> Iterator[Reading]:
     yield from _permuted(name, told, has)
     yield from _scaled(name, told, has)
     yield from _unrelated(name, told, has)
-
-
-def _bfloat16(x: Array) -> Array:
-    """To the nearest bfloat16, ties to even, as float32."""
-    bits = x.astype(np.float32).view(np.uint32).astype(np.uint64)
-    even = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
-    return even.astype(np.uint32).view(np.float32)
-
-
-class Precision(NamedTuple):
-    """A kind of number: the distance from 1 to the next one, and rounding to the nearest."""
-
-    epsilon: float
-    round: Callable[[Array], Array]
-
-
-PRECISIONS = {
-    "bfloat16": Precision(2.0**-7, _bfloat16),
-    "float16": Precision(2.0**-10, lambda x: x.astype(np.float16)),
-    "float32": Precision(2.0**-23, lambda x: x.astype(np.float32)),
-}
-"""The coarsest first: its numbers are, most of them, numbers of the others too."""
 
 
 def _one_off(name: str, told: Array, has: Array) -> Iterator[Reading]:

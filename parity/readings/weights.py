@@ -7,8 +7,9 @@ import numpy as np
 from parity.arrays import Table
 from parity.readings.case import Case
 from parity.readings.cause import Cause
+from parity.readings.precisions import PRECISIONS
 from parity.readings.rounding import usable, worst
-from parity.readings.tensors import PRECISIONS, fate
+from parity.readings.tensors import fate
 
 KEPT = "rounded weight"
 ADVICE = {

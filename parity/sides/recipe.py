@@ -136,9 +136,7 @@ class Recipe:
             **{f"--model.augmentation.{name}": value for name, value in self.augmentation.items()},
         }
         own = self._lightning() if side == "lightning" else self._keras()
-        flags = [str(part) for pair in (common | own).items() for part in pair]
-        # Another class would keep what it knows of the default optimiser's settings: forget them.
-        return ["fit", *(["--optimizer", "null"] if side == "lightning" else []), *flags]
+        return ["fit", *(str(part) for pair in (common | own).items() for part in pair)]
 
     def _lightning(self) -> dict[str, Any]:
         keras_name, torch_name = _CLASSES[self.optimizer]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.arrays import Array, Floats, Ints, Table
+from parity.readings.precisions import PRECISIONS
 from parity.readings.trace import Trace
 
 NOTHING = 64.0
@@ -184,14 +185,11 @@ def _means(values: Floats, ids: Ints, but_vectors: bool) -> Floats:
 
 
 def coarse(values: Floats, precision: Precision) -> Floats:
-    """The nearest numbers of a precision, float64; in bfloat16 ties go to even."""
+    """The nearest numbers of a precision, float64."""
+    if precision == "as it is":
+        return values
     with np.errstate(over="ignore"):
-        if precision == "bfloat16":
-            bits = values.astype(np.float32).view(np.uint32).astype(np.int64)
-            bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
-            return bits.astype(np.uint32).view(np.float32).astype(np.float64)
-        kind = {"float32": np.float32, "float16": np.float16}.get(precision, np.float64)
-        return values.astype(kind).astype(np.float64)
+        return PRECISIONS[precision].round(values).astype(np.float64)
 
 
 def _noise(
