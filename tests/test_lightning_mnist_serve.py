@@ -21,10 +21,11 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
 from lightning_mnist.calibration import Calibration
+from lightning_mnist.checkpoint import WholeCheckpointIO
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import read_picture
-from lightning_mnist.reading import pixels_of, readings_of
+from lightning_mnist.reading import UNCALIBRATED, pixels_of, readings_of
 from lightning_mnist.serve import door, finding, patience, uploads
 from lightning_mnist.serve.app import app_of
 from lightning_mnist.serve.door import is_ours
@@ -245,11 +246,13 @@ def test_whatever_a_decoder_raises_is_a_sentence(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def checkpoint(here: Here, tmp_path: Path) -> Path:
-    flags = ("--data.source", "digits", "--run_dir", "run", "--model.hidden", "[16]")
-    done = here("fit", *flags, "--trainer.max_epochs", 1)
-    assert done.code == 0, done.err
-    return tmp_path / "run" / "checkpoints" / "best.ckpt"
+def checkpoint(tmp_path: Path) -> Path:
+    """Of a network that has not been trained, on data that it does not say."""
+    path = tmp_path / "best.ckpt"
+    state = DigitClassifier(hidden=[16]).state_dict()
+    content = {"state_dict": state, "hyper_parameters": {"hidden": [16]}}
+    WholeCheckpointIO().save_checkpoint(content, path)
+    return path
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -271,9 +274,11 @@ def test_the_command_serves_until_it_is_asked_to_stop(
 
     asking = threading.Thread(target=look_and_stop)
     asking.start()
-    done = here("serve", "--ckpt_path", checkpoint, "--port", port)
+    flags = ("--ckpt_path", checkpoint, "--port", port, "--data.source", "digits")
+    done = here("serve", *flags)
     asking.join()
-    assert (done.code, done.err) == (128 + number, f"\nstopped by {number.name}\n")
+    assert done.code == 128 + number
+    assert done.err == f"{UNCALIBRATED}\n\nstopped by {number.name}\n"
     assert f"http://127.0.0.1:{port}/ is the page" in done.out
     status, _, page = seen[0]
     assert status == 200
@@ -302,3 +307,9 @@ def test_a_package_that_is_missing_is_named(here: Here, monkeypatch: pytest.Monk
     done = here("serve", "--ckpt_path", "x.ckpt")
     assert done.code == 1
     assert "pip install 'lightning-mnist[serve]'" in done.err
+
+
+def test_digits_that_are_not_at_hand_are_asked_for(here: Here, checkpoint: Path) -> None:
+    done = here("serve", "--ckpt_path", checkpoint)
+    assert done.code == 1
+    assert "expected --data.source" in done.err

@@ -59,7 +59,10 @@ function showAnswer() {
 // After the answer, which does not wait for it.
 function showInside(seen) {
   clearTimeout(page.later);
-  page.later = setTimeout(() => page.inside.show(seen));
+  page.later = setTimeout(() => {
+    page.inside ??= new Inside(page.networks[0], page.images, page.labels);
+    page.inside.show(seen);
+  });
 }
 
 // Answers for all test digits, a few at a time so that the page stays awake.
@@ -224,7 +227,6 @@ async function main() {
   find("about").textContent = page.networks.map(({ name, about }) => `${name}: ${about}`).join(" | ");
   find("thousand-title").textContent = `${page.images.length.toLocaleString("en")} test digits of ${page.name}, answered at once`;
   find("tab-compare").hidden = page.networks.length < 2;
-  page.inside = new Inside(page.networks[0], page.images, page.labels);
   listen();
   if (page.networks.length > 1) {
     find("both").textContent = `${page.networks[0].name} beside ${page.networks[1].name}.`;

@@ -9,12 +9,13 @@ function most(values) {
 
 // 28 x 28 signed values in two colours on black, over a picture in grey where there is one.
 function signed(values, below = null) {
-  const scale = most(values), image = new ImageData(SIDE, SIDE);
-  values.forEach((value, at) => {
-    const grey = below ? 0.45 * below[at] : 0, share = (Math.abs(value) / scale) ** 0.7;
-    const colour = (value > 0 ? FOR : AGAINST).map((level) => grey * (1 - share) + level * share);
-    image.data.set([...colour, 255], 4 * at);
-  });
+  const scale = most(values), image = new ImageData(SIDE, SIDE), { data } = image;
+  for (let at = 0; at < values.length; at++) {
+    const grey = below ? 0.45 * below[at] : 0, share = (Math.abs(values[at]) / scale) ** 0.7;
+    const colour = values[at] > 0 ? FOR : AGAINST;
+    for (let hue = 0; hue < 3; hue++) data[4 * at + hue] = grey * (1 - share) + colour[hue] * share;
+    data[4 * at + 3] = 255;
+  }
   return image;
 }
 
@@ -50,7 +51,6 @@ class Inside {
     find("tiles").onclick = (event) => this.choose(event);
     const hidden = network.layers.length - 1;
     find("layers").append(...Array.from({ length: hidden }, () => element("canvas")));
-    this.show(null);
   }
 
   // What a unit of the first layer looks for: its weight for each pixel's ink, by how much that varies.
@@ -115,7 +115,7 @@ class Inside {
     context.drawImage(this.tiles, 0, 0);
     const values = this.seen?.layers[0].values, scale = values && most(values);
     for (let unit = 0; values && unit < this.units; unit++) {
-      context.fillStyle = `rgba(0, 0, 0, ${0.75 * (1 - Math.max(values[unit], 0) / scale)})`;
+      context.fillStyle = `rgba(0, 0, 0, ${0.6 * (1 - Math.max(values[unit], 0) / scale)})`;
       context.fillRect(...this.corner(unit), SIDE, SIDE);
     }
     for (const [colour, inset] of [["#000", 0], ["#fff", 2]]) {
