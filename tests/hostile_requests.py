@@ -201,10 +201,10 @@ def no_pictures() -> Iterator[Hostile]:
     }.items():  # fmt: skip
         yield Hostile(name, request(body=body))
     for seed in range(30):
-        rng, body = np.random.default_rng(seed), bytearray(good)
+        rng, damaged = np.random.default_rng(seed), bytearray(good)
         for _ in range(10):
-            body[rng.integers(8, 33)] = rng.integers(256)  # of the head, so that it is damaged
-        yield Hostile(f"a damaged PNG {seed}", request(body=bytes(body)))
+            damaged[rng.integers(8, 33)] = rng.integers(256)  # of the head
+        yield Hostile(f"a damaged PNG {seed}", request(body=bytes(damaged)))
     for kind in ("text/html", "application/json", "image/svg+xml", "multipart", "x" * 1_000, ""):
         yield Hostile(f"type {kind[:20]}", request("POST", "/predict", f"Content-Type: {kind}",
                                                    body=b"{}"))  # fmt: skip

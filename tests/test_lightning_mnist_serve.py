@@ -194,8 +194,10 @@ def test_whoever_is_hostile_is_refused_and_the_server_lives_on(port: int) -> Non
 
 def test_a_foreign_page_may_not_even_ask(port: int) -> None:
     """Nor is a preflight request of another origin allowed anything."""
-    asked = {"Origin": "http://example.com", "Access_Control_Request_Method": "POST"}
-    status, headers, _ = ask(port, "OPTIONS", "/predict", **asked)
+    origin, method = "http://example.com", "POST"
+    status, headers, _ = ask(
+        port, "OPTIONS", "/predict", Origin=origin, Access_Control_Request_Method=method
+    )
     assert status == 403
     assert not [name for name in headers if name.startswith("access-control")]
 
@@ -262,7 +264,7 @@ def test_the_command_serves_until_it_is_asked_to_stop(
     monkeypatch.setattr("lightning_mnist.serve.command.allowed_cpus", lambda: 1)
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
-    seen = []
+    seen: list[tuple[int, dict[str, str], Any]] = []
 
     def look_and_stop() -> None:
         with suppress(OSError):

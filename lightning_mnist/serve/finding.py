@@ -21,28 +21,18 @@ class Finder:
     """Looks for digits in as many processes as this one may use CPUs."""
 
     def __init__(self, processes: int) -> None:
-        self._processes = processes
         self._free = CapacityLimiter(processes)
-
-    async def start(self) -> None:
-        """Start the processes: each takes a second or two to import what it needs."""
-        async with anyio.create_task_group() as group:
-            for _ in range(self._processes):
-                group.start_soon(self._run, b"", 60.0)
 
     async def find(self, content: bytes) -> Picture | str:
         """The digit in a picture, without its cutout; or a sentence that says why there is none."""
         try:
-            return await self._run(content, SECONDS)
+            async with self._free:  # waiting for a process does not count
+                with anyio.fail_after(SECONDS):
+                    return await to_process.run_sync(look, content, cancellable=True)
         except TimeoutError:
             return f"took longer than {SECONDS:g} seconds to read; send a smaller picture"
         except BrokenWorkerProcess:
             return "cannot be read as a picture (its decoder has crashed)"
-
-    async def _run(self, content: bytes, seconds: float) -> Picture | str:
-        async with self._free:  # waiting for a process does not count
-            with anyio.fail_after(seconds):
-                return await to_process.run_sync(look, content, cancellable=True)
 
 
 def look(content: bytes) -> Picture | str:

@@ -23,13 +23,17 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        listening = socket.create_server((host, port), family=family)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise InputError(
                 f"--port {port}: another program listens there; choose another, or 0 for any"
             ) from error
         raise InputError(f"--host {host} --port {port}: {said_of(error)}") from error
+    # Whoever connects gets it too: asyncio does not know these for TCP, and an answer in two parts
+    # would wait 40 ms for the other side to acknowledge the first.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def server_of(app: Starlette) -> uvicorn.Server:
