@@ -20,6 +20,7 @@ commands:
   augment    draw what each augmentation does, to look at
   export     write a model as onnx, torchscript, safetensors or a page; or the digits
   pixels     write your own pictures as predict hands them to the network
+  serve      show a model's page, and read the pictures that programs send, on this machine
   runs       list, show, compare and remove what has been run
 
 examples:
@@ -43,6 +44,7 @@ OTHERS = {
     "export": "lightning_mnist.export.command",
     "pixels": "lightning_mnist.pixels",
     "runs": "lightning_mnist.runs.command",
+    "serve": "lightning_mnist.serve.command",
 }
 """Where the ``main`` of each other command is."""
 

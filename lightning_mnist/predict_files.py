@@ -3,7 +3,6 @@
 import csv
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +18,10 @@ from lightning_mnist.calibration import Calibration
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import Picture, read_pictures
-from lightning_mnist.pictures.strangers import strangers
+from lightning_mnist.reading import UNCALIBRATED, Reading, pixels_of, readings_of
 from lightning_mnist.terminal import show
 from parity.files import shown
 from parity.run_record import written_whole
-
-UNCALIBRATED = (
-    "warning: this checkpoint holds no calibration: confidence is what the network says of itself, "
-    "and no picture is marked unsure for looking unfamiliar; train again to have both"
-)
 
 
 def predict_files(
@@ -74,54 +68,20 @@ def predict_files(
     return 1 if failures else 0
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What the model says of one picture.
-
-    Attributes:
-        file: The picture's.
-        probabilities: Ten.
-        unsure: Whether the picture looks like nothing that the network has been trained on, or
-            what was cut out of it may not be the digit.
-        warnings: What else was seen in the picture.
-    """
-
-    file: str
-    probabilities: list[float]
-    unsure: bool
-    warnings: tuple[str, ...]
-
-    @property
-    def confidence(self) -> float:
-        """The largest probability."""
-        return max(self.probabilities)
-
-    @property
-    def digit(self) -> int:
-        """The class of the largest probability."""
-        return self.probabilities.index(self.confidence)
-
-
 def _read(
     trainer: Trainer,
     model: DigitClassifier,
     calibration: Calibration,
     pictures: dict[Path, Picture],
 ) -> list[Reading]:
-    pixels = torch.from_numpy(np.stack([picture.pixels for picture in pictures.values()]))
+    pixels = pixels_of(pictures.values())
     ids = torch.arange(len(pixels))
     loader = BatchLoader(pixels, torch.full_like(ids, -1), ids, EVALUATION_BATCH)
     batches = trainer.predict(model, loader)
     assert batches is not None
     logits = torch.cat([torch.as_tensor(batch) for batch in batches]).float().cpu()
-    unfamiliar = (calibration.looks_unfamiliar(logits) | strangers(pixels)).tolist()
-    probabilities = calibration.probabilities(logits).tolist()
-    return [
-        Reading(shown(path), p, strange or picture.doubtful, picture.warnings)
-        for (path, picture), p, strange in zip(
-            pictures.items(), probabilities, unfamiliar, strict=True
-        )
-    ]
+    files = [shown(path) for path in pictures]
+    return readings_of(files, list(pictures.values()), logits, calibration)
 
 
 def _check_ending(flag: str, target: str | None, *endings: str) -> None:
@@ -143,17 +103,7 @@ def _show(readings: list[Reading]) -> None:
 
 
 def _write(readings: list[Reading], path: Path) -> None:
-    rows = [
-        {
-            "file": reading.file,
-            "digit": reading.digit,
-            "confidence": reading.confidence,
-            "unsure": reading.unsure,
-            "warnings": "; ".join(reading.warnings),
-            **{f"p{digit}": p for digit, p in enumerate(reading.probabilities)},
-        }
-        for reading in readings
-    ]
+    rows = [reading.row() for reading in readings]
     with (
         written_whole(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,

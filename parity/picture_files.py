@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from PIL import Image
 
@@ -36,7 +37,19 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
         ValueError: no regular file, or a picture of too many pixels.
         OSError: no picture, or a damaged one.
     """
-    with opened(path, MOST_BYTES) as file, warnings.catch_warnings():
+    with opened(path, MOST_BYTES) as file, decoded(file) as picture:
+        yield picture
+
+
+@contextmanager
+def decoded(file: IO[bytes]) -> Iterator[Image.Image]:
+    """The same of what has been opened already.
+
+    Raises:
+        ValueError: a picture of too many pixels.
+        OSError: no picture, or a damaged one.
+    """
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tags that make no sense; what matters is refused
         Image.init()
         known = [name for name in FORMATS if name in Image.OPEN]  # a library may be missing

@@ -114,9 +114,14 @@ class Chromium:
             f"({wrapped} ? done(true) : setTimeout(look, 20)); look(); }})"
         )
 
-    def picture(self, path: Path) -> None:
-        """Save what the tab shows as a PNG, from top to bottom."""
-        shot = self.ask("Page.captureScreenshot", captureBeyondViewport=True)
+    def picture(self, path: Path, upto: str | None = None) -> None:
+        """Save the page as a PNG, from top to bottom, or up to where an element begins."""
+        clip = {}
+        if upto is not None:
+            end = self.run(f"find('{upto}').getBoundingClientRect().top + scrollY")
+            width = self.run("innerWidth")
+            clip = {"clip": {"x": 0, "y": 0, "width": width, "height": end - 24, "scale": 1}}
+        shot = self.ask("Page.captureScreenshot", captureBeyondViewport=True, **clip)
         path.write_bytes(base64.b64decode(shot["data"]))
 
 

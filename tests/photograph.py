@@ -21,20 +21,35 @@ def draw(tab: Chromium) -> None:
     tab.wait_for("find('thousand').className === 'alarm'")
 
 
+def look(tab: Chromium) -> None:
+    """A seven, and what is inside the network; a unit that answers to it."""
+    tab.run(f"page.pad.strokes = {SEVEN}; page.pad.changed()")
+    tab.wait_for("page.inside.seen")
+    tab.run(
+        "find('unit').value = largest(page.inside.seen.layers[0].values); find('unit').oninput()"
+    )
+
+
 def train(tab: Chromium) -> None:
     """The collapse of a network that is fed 255 - x."""
     tab.run(TRAIN)
     tab.wait_for("page.report && page.report.epoch === page.report.epochs")
 
 
+SCENES = (
+    ("page", draw, None), ("page-inside", look, "wrong-title"), ("page-train", train, None),
+)  # fmt: skip
+"""Names, what is done, and what does not belong to the picture any more."""
+
+
 def main() -> int:
     """Write the pictures."""
     with chromium() as tab:
-        for name, scene in (("page", draw), ("page-train", train)):
+        for name, scene, upto in SCENES:
             tab.open(Path(sys.argv[1]), width=1100, height=900)
             scene(tab)
             tab.run("new Promise((done) => { setTimeout(done, 300); })")  # the bars move
-            tab.picture(ROOT / "docs" / f"{name}.png")
+            tab.picture(ROOT / "docs" / f"{name}.png", upto)
     return 0
 
 

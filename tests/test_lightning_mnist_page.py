@@ -56,12 +56,16 @@ def test_the_finest_that_fits_is_found(
     tiny_digits: RawDigits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = a_model(32)
-    monkeypatch.setattr(building, "LARGEST", 80_000)
+
+    def size(steps: int) -> int:
+        page = building._page([model], tiny_digits, steps, building.FOUR_LEVELS)
+        return len(page.html.encode())
+
+    limit = (size(building.COARSEST) + size(building.FINEST)) // 2
+    monkeypatch.setattr(building, "LARGEST", limit)
     page = build([model], tiny_digits)
     assert page.steps is not None
-    assert len(page.html.encode()) <= 80_000
-    finer = building._page([model], tiny_digits, page.steps + 1, building.FOUR_LEVELS)
-    assert len(finer.html.encode()) > 80_000
+    assert len(page.html.encode()) <= limit < size(page.steps + 1)
     monkeypatch.setattr(building, "LARGEST", 1_000)
     assert build([model], tiny_digits).steps == building.FINEST
 

@@ -1,6 +1,7 @@
 """The page in a real browser: it reads, answers and trains as it says it does."""
 
 import base64
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from lightning_mnist import sources
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import find_picture
-from lightning_mnist.page.build import build
+from lightning_mnist.page.build import _packed, build
 from lightning_mnist.page.weights import PageNetwork
 from lightning_mnist.sources import RawDigits
 from lightning_mnist.trained import Deployed, Trained
@@ -71,25 +72,29 @@ def array(values: list[Any]) -> NDArray[np.float64]:
     return np.array(values, dtype=np.float64)
 
 
+def unpacked(network: PageNetwork) -> str:
+    """An expression for a network, as the page holds it."""
+    body = base64.b64encode(network.body).decode()
+    bytes_ = f"Uint8Array.from(atob('{body}'), (c) => c.charCodeAt(0))"
+    return f"unpackNetwork({json.dumps(network.head)}, {bytes_})"
+
+
+NETWORKS: list[dict[str, Any]] = [
+    {"activation": "gelu", "batch_norm": False}, {"activation": "silu", "standardize": "image"},
+    {"activation": "elu", "standardize": "dataset", "invert": True}, {"activation": "tanh"},
+    {"activation": "sigmoid", "batch_norm": "keras"}, {"hidden": []}, {"invert": True},
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("steps", [None, 127, 5])
-@pytest.mark.parametrize(
-    "flags",
-    [
-        {"activation": "gelu", "batch_norm": False}, {"activation": "silu", "standardize": "image"},
-        {"activation": "elu", "standardize": "dataset", "invert": True}, {"activation": "tanh"},
-        {"activation": "sigmoid", "batch_norm": "keras"}, {"hidden": []}, {"invert": True},
-    ],
-    ids=str,
-)  # fmt: skip
+@pytest.mark.parametrize("flags", NETWORKS, ids=str)
 def test_the_page_answers_as_the_model(
     flags: dict[str, Any], steps: int | None, page: Chromium, digits: RawDigits
 ) -> None:
     model = a_model(**flags)
     network = PageNetwork.of(model, steps)
-    body = base64.b64encode(network.body).decode()
     said = page.run(
-        f"(() => {{ const bytes = Uint8Array.from(atob('{body}'), (c) => c.charCodeAt(0));"
-        f"const network = unpackNetwork({json.dumps(network.head)}, bytes);"
+        f"(() => {{ const network = {unpacked(network)};"
         "return page.images.slice(0, 50).map((image) => Array.from(logitsOf(network, image))); })()"
     )
     images = torch.from_numpy(digits.test_images[:50])
@@ -328,3 +333,88 @@ def test_the_page_answers_as_the_model_on_all_of_mnist(page: Chromium, mnist_roo
     expected = model.logits(torch.from_numpy(images)).numpy()
     scale = max(1.0, float(np.abs(expected).max()))
     np.testing.assert_allclose(array(said), expected, rtol=0, atol=1e-5 * scale)
+
+
+def test_what_is_packed_is_unpacked(page: Chromium) -> None:
+    for size in range(12):
+        content = np.random.default_rng(size).bytes(size * 37)
+        said = page.run(f"inflate({json.dumps(_packed(content))}).then((x) => Array.from(x))")
+        assert bytes(said) == content
+
+
+def saliency(model: Trained, image: torch.Tensor) -> NDArray[np.float64]:
+    """The gradient of the largest logit with respect to grey levels, by autograd in float64."""
+    preprocessing: Any = model.model.preprocessing
+    levels = image.double().flatten().requires_grad_()
+    values = levels / 255
+    values = 1 - values if preprocessing.invert else values
+    if preprocessing.standardize == "image":
+        deviation = (values.var(unbiased=False) + 1e-5).sqrt()
+        values = (values - values.mean()) / deviation
+    elif preprocessing.standardize == "dataset":
+        values = (values - preprocessing.mean.double()) / preprocessing.std.double()
+    network = copy.deepcopy(model.model.network).double()
+    network(values[None])[0].max().backward()
+    assert levels.grad is not None
+    return levels.grad.numpy()
+
+
+@pytest.mark.parametrize("flags", NETWORKS, ids=str)
+def test_the_saliency_is_the_gradient(
+    flags: dict[str, Any], page: Chromium, digits: RawDigits
+) -> None:
+    model = a_model(**flags)
+    said = page.run(f"""(() => {{
+        const network = {unpacked(PageNetwork.of(model, None))};
+        return page.images.slice(0, 5).map((image) => {{
+            const layers = layersOf(network, image, 255), digit = largest(layers.at(-1).values);
+            return Array.from(saliencyOf(network, image, 255, layers, digit));
+        }});
+    }})()""")
+    expected = np.stack(
+        [saliency(model, image) for image in torch.from_numpy(digits.test_images[:5])]
+    )
+    assert np.abs(expected).max() > 0
+    np.testing.assert_allclose(array(said), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def test_one_looks_inside(page: Chromium, digits: RawDigits) -> None:
+    page.wait_for("page.inside && find('unit-said').textContent")
+    assert page.run("find('why-said').textContent") == "Nothing drawn yet."
+    page.run("page.pad.strokes = [[[80, 60], [200, 60], [140, 220]]]; page.pad.changed()")
+    page.wait_for("find('why-said').textContent.includes('More ink')")
+    labels = page.run("[...find('layers').children].map((c) => c.getAttribute('aria-label'))")
+    assert [label.split(":")[0] for label in labels] == ["Layer 1", "Layer 2"]
+    assert [label.split(" of ")[1] for label in labels] == ["16 units are on", "12 units are on"]
+    on = page.run(
+        "page.inside.seen.layers.slice(0, 2).map((l) => l.values.filter((x) => x > 0).length)"
+    )
+    assert [int(label.split()[2]) for label in labels] == on
+
+    page.run("find('unit').focus()")
+    page.ask("Input.dispatchKeyEvent", type="keyDown", key="ArrowRight", windowsVirtualKeyCode=39)
+    assert page.run("find('unit').getAttribute('aria-valuetext')") == "2 of 16"
+    page.run("find('tiles').scrollIntoView({ block: 'center' })")
+    box = page.run("(({ x, y, width }) => [x, y, width])(find('tiles').getBoundingClientRect())")
+    side = box[2] / page.run("page.inside.across")
+    place = {"x": box[0] + 3.5 * side, "y": box[1] + 1.5 * side}
+    for kind in ("mousePressed", "mouseReleased"):
+        page.ask("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
+    unit = page.run("page.inside.across") + 3
+    assert page.run("find('unit-number').textContent") == f"{unit + 1} of 16"
+
+    model = a_model()
+    images, truths = torch.from_numpy(digits.test_images), digits.test_labels
+    first = list(model.model.network.children())[:3]
+    values = torch.nn.Sequential(*first)(model.model.preprocessing(images))[:, unit].numpy()
+    means = np.array([values[truths == digit].mean() for digit in range(10)])
+    words = f"it answers most to a {means.argmax()}, least to a {means.argmin()}."
+    assert words in page.run("find('unit-said').textContent")
+
+
+def test_a_unit_looks_for_ink_where_digits_differ(page: Chromium, digits: RawDigits) -> None:
+    page.wait_for("page.inside")
+    said = page.run("Array.from(page.inside.lookedFor(5))")
+    weights = PageNetwork.of(a_model(), None).layers[0].weights[5]
+    deviations = digits.test_images.reshape(-1, SIDE * SIDE).std(axis=0)
+    np.testing.assert_allclose(array(said), weights * deviations, rtol=1e-5, atol=1e-6)

@@ -36,10 +36,12 @@ function showAnswer() {
     showDigit(find("seen"), new Uint8Array(SIDE * SIDE));
     showBars(find("bars"), new Array(10).fill(0), new Array(10).fill(""));
     find("yours").textContent = "Nothing drawn yet.";
+    showInside(null);
     return;
   }
-  const how = wrongs(), pixels = changed(seen.pixels, how, 1);
-  const readings = page.networks.map((network) => readingOf(network, logitsOf(network, pixels, DIVISORS[how.divided])));
+  const how = wrongs(), pixels = changed(seen.pixels, how, 1), divisor = DIVISORS[how.divided];
+  const computed = page.networks.map((network) => layersOf(network, pixels, divisor));
+  const readings = page.networks.map((network, at) => readingOf(network, computed[at].at(-1).values));
   const [first, other] = readings;
   const doubts = [first.strange && "it looks like no digit that the network has learned",
     seen.second && "a second digit was seen"].filter(Boolean);
@@ -47,10 +49,20 @@ function showAnswer() {
     + (doubts.length ? `, unsure: ${doubts.join("; ")}` : "");
   showDigit(find("seen"), pixels);
   showBars(find("bars"), first.shares, first.shares.map((share) => `${(100 * share).toFixed(1)} %`));
+  showInside({ pixels, divisor, layers: computed[0], digit: first.digit });
   if (other) {
     const said = readings.map(({ digit, confidence }, at) => `${page.networks[at].name} reads ${digit} (${(100 * confidence).toFixed(1)} %)`);
     find("yours").textContent = `${said.join(", ")}: they ${first.digit === other.digit ? "agree" : "disagree"}.`;
   }
+}
+
+// After the answer, which does not wait for it.
+function showInside(seen) {
+  clearTimeout(page.later);
+  page.later = setTimeout(() => {
+    page.inside ??= new Inside(page.networks[0], page.images, page.labels);
+    page.inside.show(seen);
+  });
 }
 
 // Answers for all test digits, a few at a time so that the page stays awake.

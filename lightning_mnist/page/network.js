@@ -1,8 +1,22 @@
 // Networks and digits as they are stored in the page, and what a network answers.
 
+const LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?.^_`{|}~";
+
+// Base 85: five letters for four bytes, and at the end one more than bytes are left.
+function bytesOf(text) {
+  const values = new Uint8Array(128), groups = Math.ceil(text.length / 5);
+  [...LETTERS].forEach((letter, value) => { values[letter.charCodeAt(0)] = value; });
+  const view = new DataView(new ArrayBuffer(4 * groups));
+  for (let group = 0; group < groups; group++) {
+    let sum = 0;
+    for (let at = 5 * group; at < 5 * group + 5; at++) sum = 85 * sum + (at < text.length ? values[text.charCodeAt(at)] : 84);
+    view.setUint32(4 * group, sum);
+  }
+  return new Uint8Array(view.buffer, 0, text.length - groups);
+}
+
 async function inflate(text) {
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
@@ -57,23 +71,31 @@ const ACTIVATIONS = {
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
 };
 
-// Grey levels 0 to 255 to what the network is fed; `divisor` is 255 unless something goes wrong.
-function prepared(network, pixels, divisor = 255) {
-  const values = Float64Array.from(pixels, (x) => x / divisor);
-  if (network.invert) values.forEach((x, at) => { values[at] = 1 - x; });
-  let { mean, std } = network;
-  if (network.standardize === "image") {
-    mean = values.reduce((sum, x) => sum + x, 0) / values.length;
-    const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
-    std = Math.sqrt(variance + 1e-5);
-  }
-  return network.standardize === "none" ? values : values.map((x) => (x - mean) / std);
+// Mean and deviation, as the network standardises each image by its own.
+function momentsOf(values) {
+  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
+  return { mean, std: Math.sqrt(variance + 1e-5) };
 }
 
-function logitsOf(network, pixels, divisor) {
-  const activation = ACTIVATIONS[network.activation];
+// Grey levels 0 to 255 as shares of ink or paper; `divisor` is 255 unless something goes wrong.
+function scaled(network, pixels, divisor = 255) {
+  return Float64Array.from(pixels, (x) => (network.invert ? 1 - x / divisor : x / divisor));
+}
+
+// Grey levels 0 to 255 to what the network is fed.
+function prepared(network, pixels, divisor) {
+  const values = scaled(network, pixels, divisor);
+  if (network.standardize === "none") return values;
+  const { mean, std } = network.standardize === "image" ? momentsOf(values) : network;
+  return values.map((x) => (x - mean) / std);
+}
+
+// What each layer gives, before its activation and after it; the last has none.
+function layersOf(network, pixels, divisor) {
+  const activation = ACTIVATIONS[network.activation], last = network.layers.length - 1;
   let values = prepared(network, pixels, divisor);
-  network.layers.forEach(({ inputs, outputs, biases, columns }, place) => {
+  return network.layers.map(({ inputs, outputs, biases, columns }, place) => {
     const sums = Float64Array.from(biases);
     for (let input = 0; input < inputs; input++) {
       const x = values[input];
@@ -81,9 +103,13 @@ function logitsOf(network, pixels, divisor) {
       for (let unit = 0, at = input * outputs; unit < outputs; unit++, at++)
         sums[unit] += columns[at] * x;
     }
-    values = place < network.layers.length - 1 ? sums.map(activation) : sums;
+    values = place < last ? sums.map(activation) : sums;
+    return { sums, values };
   });
-  return values;
+}
+
+function logitsOf(network, pixels, divisor) {
+  return layersOf(network, pixels, divisor).at(-1).values;
 }
 
 function probabilitiesOf(logits, temperature = 1) {

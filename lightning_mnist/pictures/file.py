@@ -1,6 +1,7 @@
 """What a picture file shows: upright, in grey levels that tell its ink from its paper best."""
 
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lightning_mnist.errors import InputError
-from parity.picture_files import open_picture
+from parity.picture_files import decoded, open_picture
 
 HEIC = (".heic", ".heif", ".hif")
 MOST = tuple(2**bits - 1 for bits in (1, 8, 10, 12, 14, 16))
 """The highest levels of what cameras and scanners write; 1 is that of floating point."""
 NARROW, NARROWEST = 0.25, 0.01
 """Shares of all levels: a deep picture that spans fewer is spread out, unless it is blank."""
+UNREADABLE = (
+    OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError,
+)  # fmt: skip
+"""What Pillow raises of a file that is no picture, or a damaged one."""
 COLOURFUL = 2
 """How much more colours must differ along their main axis than in brightness to be read there."""
 
@@ -27,26 +32,42 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a picture of a digit")
-    if path.suffix.lower() in HEIC:
-        _register_heic(path)
-    try:
-        with open_picture(path) as picture:
-            return _grey(ImageOps.exif_transpose(picture))
-    except (
-        OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError,
-    ) as error:  # fmt: skip
-        raise InputError(f"{path}: cannot be read as a picture ({error})") from error
-
-
-def _register_heic(path: Path) -> None:
-    if find_spec("pillow_heif") is None:
+    if path.suffix.lower() in HEIC and not _knows_heic():
         raise InputError(
             f"{path}: reading HEIC takes pillow-heif, which is not installed; "
             "pip install pillow-heif, or save the picture as JPEG or PNG"
         )
+    try:
+        with open_picture(path) as picture:
+            return _grey(ImageOps.exif_transpose(picture))
+    except UNREADABLE as error:
+        raise InputError(f"{path}: cannot be read as a picture ({error})") from error
+
+
+def grey_in(content: bytes) -> NDArray[np.uint8]:
+    """Grey levels uint8 [H, W] of a picture that somebody has sent.
+
+    Raises:
+        InputError: it is no picture, or of a kind whose reader is not installed.
+    """
+    _knows_heic()
+    try:
+        with decoded(BytesIO(content)) as picture:
+            return _grey(ImageOps.exif_transpose(picture))
+    except UnidentifiedImageError:  # its message shows where the bytes lie in memory
+        raise InputError("no picture of a kind that is known") from None
+    except UNREADABLE as error:
+        raise InputError(f"cannot be read as a picture ({error})") from error
+
+
+def _knows_heic() -> bool:
+    """Whether HEIC can be read; Pillow cannot by itself."""
+    if find_spec("pillow_heif") is None:
+        return False
     from pillow_heif import register_heif_opener
 
     register_heif_opener()
+    return True
 
 
 def _grey(picture: Image.Image) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ Anomaly Detection with Outlier Exposure, 2019). Its weights ship with the packag
 ``python -m tests.train_strangers`` has made them.
 """
 
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -48,7 +49,12 @@ def strangers(images: Tensor) -> Tensor:
 
     The weights are such that the log odds of 0.4 % of MNIST's validation images are above 0.
     """
+    with torch.inference_mode():
+        return strangeness(_detector(), images) > 0
+
+
+@cache
+def _detector() -> StrangerDetector:
     detector = StrangerDetector().eval()
     detector.load_state_dict({name: weight.float() for name, weight in load_file(WEIGHTS).items()})
-    with torch.inference_mode():
-        return strangeness(detector, images) > 0
+    return detector
