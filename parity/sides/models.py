@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from parity.arrays import Table
+from parity.files import opened
 from parity.sides.entries import adapter_of, built
 from parity.sides.exchange import answered
 from parity.sides.process import serve
@@ -23,7 +24,23 @@ WHOLE = (".keras", ".h5")
 """Endings of files that hold a model."""
 WEIGHTS = (".weights.h5", ".pt", ".pth", ".ckpt", ".safetensors")
 """Endings of files that hold weights only."""
+MOST_BYTES = 2**33
+"""Of a file of a model: 8 GiB."""
 KERAS, TORCH = "parity.keras.model_files", "parity.torch.model_files"
+
+
+def _found(name: str) -> Path:
+    """A regular file; frameworks wait for ever at a pipe.
+
+    Raises:
+        ValueError: there is none, or one that is too large.
+    """
+    path = Path(name)
+    try:
+        opened(path, MOST_BYTES).close()
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return path
 
 
 class Models:
@@ -36,13 +53,13 @@ class Models:
             ValueError: there is no such model.
         """
         if model.endswith(WEIGHTS) and ":" not in model:
-            return self._raw(Path(model))
+            return self._raw(_found(model))
         entry, _, file = model.rpartition("@") if ":" in model else ("", "", "")
         if entry and file.endswith((*WHOLE, *WEIGHTS)):
             self.hold(built(entry, [], "float32"))
-            self.files.load_weights(self.model, Path(file))
+            self.files.load_weights(self.model, _found(file))
         elif model.endswith(WHOLE):
-            self.hold(importlib.import_module(KERAS).read_model(Path(model)))
+            self.hold(importlib.import_module(KERAS).read_model(_found(model)))
         else:
             self.hold(built(model, [], "float32"))
         about = {"framework": self.framework, "takes": self.files.takes(self.model)}
