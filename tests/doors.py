@@ -1,12 +1,9 @@
 """Every flag and argument that names a file, and what may be found under such a name."""
 
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
-
-import yaml
 
 from tests.test_parity_flags import BOMB
 
@@ -16,7 +13,7 @@ class Door(NamedTuple):
 
     Attributes:
         package: Of the program.
-        flags: ``{file}`` is where the file goes, ``{sound}`` the folder of `sound_files`.
+        flags: ``{file}`` is where the file goes, other names are those of `SOUND`.
         ending: Of its name.
     """
 
@@ -26,14 +23,30 @@ class Door(NamedTuple):
 
     def words(self, file: str, sound: Path) -> list[str]:
         """The command line with a file in its place."""
-        return [word.format(file=file, sound=sound) for word in self.flags.split(" ")]
+        names = {name: str(sound / path) for name, path in SOUND.items()}
+        return [word.format(file=file, side=SIDE, **names) for word in self.flags.split(" ")]
+
+    def promised(self) -> tuple[int, ...]:
+        """The exit codes for what is wrong with a file or a flag."""
+        return (2, 5) if self.package == "parity" else (1, 2)
 
     def __str__(self) -> str:
         return f"{self.package} {self.flags}"
 
 
-FIT = "fit --data.source {sound}/tiny.npz --guard off --model.hidden [2] --trainer.max_epochs 1"
-CKPT = "--ckpt_path {sound}/run/checkpoints/best.ckpt"
+SIDE = "lightning_mnist.instruments.lockstep:build"
+SOUND = {
+    "tiny": "tiny.npz",
+    "picture": "digit.png",
+    "recipe": "recipe.yaml",
+    "search": "search.yaml",
+    "run": "run",
+    "ckpt": "model.ckpt",
+    "keras": "model.keras",
+}
+"""What `tests.sound.sound_files` makes."""
+FIT = "fit --data.source {tiny} --guard off --model.hidden [2] --trainer.max_epochs 1"
+CKPT = "--ckpt_path {ckpt}"
 READS = (
     Door("lightning_mnist", "fit -c {file}", ".yaml"),
     Door("lightning_mnist", "fit --data.source {file}", ".npz"),
@@ -49,21 +62,21 @@ READS = (
     Door("lightning_mnist", "test --ckpt_path {file}", ".ckpt"),
     Door("lightning_mnist", "test " + CKPT + " -c {file}", ".yaml"),
     Door("lightning_mnist", "test " + CKPT + " --data.source {file}", ".npz"),
-    Door("lightning_mnist", "predict --ckpt_path {file} --images {sound}/digit.png", ".ckpt"),
+    Door("lightning_mnist", "predict --ckpt_path {file} --images {picture}", ".ckpt"),
     Door("lightning_mnist", "predict " + CKPT + " --images {file}", ".png"),
     Door("lightning_mnist", "pixels --images {file} --output out.npz", ".png"),
     Door("lightning_mnist", "export out --data.source {file}", ".npz"),
     Door("lightning_mnist", "export out --data.source mnist --data.root {file}", ""),
-    Door("lightning_mnist", "export --to safetensors --output o.safetensors --ckpt_path {file}", ".ckpt"),
-    Door("lightning_mnist", "export --to page --output out.html " + CKPT + " --beside {file}", ".ckpt"),
+    Door("lightning_mnist", "export --to onnx --output o.onnx --ckpt_path {file}", ".ckpt"),
+    Door("lightning_mnist", "export --to page --ckpt_path {ckpt} --beside {file}", ".ckpt"),
     Door("lightning_mnist", "augment --preview out.png --data.source {file}", ".npz"),
     Door("lightning_mnist", "search --workers 1 -c {file}", ".yaml"),
-    Door("lightning_mnist", "search --workers 1 -c {sound}/search.yaml --storage {file}", ".log"),
-    Door("lightning_mnist", "search --workers 1 -c {sound}/search.yaml --data.source {file}", ".npz"),
+    Door("lightning_mnist", "search --workers 1 -c {search} --storage {file}", ".log"),
+    Door("lightning_mnist", "search --workers 1 -c {search} --data.source {file}", ".npz"),
     Door("lightning_mnist", "compare --workers 1 -c {file}", ".yaml"),
-    Door("lightning_mnist", "compare --workers 1 --seeds 1 -c {sound}/recipe.yaml --data.source {file}", ".npz"),
+    Door("lightning_mnist", "compare --workers 1 -c {recipe} --data.source {file}", ".npz"),
     Door("lightning_mnist", "runs show {file}", ""),
-    Door("lightning_mnist", "runs diff {sound}/run {file}", ""),
+    Door("lightning_mnist", "runs diff {run} {file}", ""),
     Door("lightning_mnist", "runs rm {file} --yes", ""),
     Door("lightning_mnist", "runs best --folder {file}", ""),
     Door("keras_reference", "fit -c {file}", ".yaml"),
@@ -71,35 +84,35 @@ READS = (
     Door("keras_reference", "fit --optimizer.settings {file}", ".yaml"),
     Door("keras_reference", "fit --data.source {file}", ".npz"),
     Door("keras_reference", "fit --resume {file}", ""),
-    Door("keras_reference", "predict --data.source {sound}/tiny.npz --model_file {file}", ".keras"),
-    Door("keras_reference", "predict --model_file {sound}/model.keras --data.source {file}", ".npz"),
+    Door("keras_reference", "predict --data.source {tiny} --model_file {file}", ".keras"),
+    Door("keras_reference", "predict --model_file {keras} --data.source {file}", ".npz"),
     Door("parity", "run -c {file}", ".yaml"),
     Door("parity", "run --margins {file}", ".yaml"),
     Door("parity", "run --data.source {file}", ".npz"),
     Door("parity", "run --data.source mnist --data.root {file}", ""),
-    Door("parity", "compare {file} {sound}/run", ".npz"),
-    Door("parity", "compare {sound}/run {file}", ".csv"),
-    Door("parity", "compare {sound}/run {file}", ".npy"),
-    Door("parity", "compare {sound}/run {sound}/run --margins {file}", ".yaml"),
+    Door("parity", "compare {file} {run}", ".npz"),
+    Door("parity", "compare {run} {file}", ".csv"),
+    Door("parity", "compare {run} {file}", ".npy"),
+    Door("parity", "compare {run} {run} --margins {file}", ".yaml"),
     Door("parity", "diagnose {file}", ".npz"),
-    Door("parity", "diagnose {sound}/run --images {file}", ".png"),
-    Door("parity", "diagnose {sound}/run --images {file}", ".npy"),
-    Door("parity", "diagnose {sound}/run --images {file}", ".npz"),
-    Door("parity", "convert {file} out.keras --data.source {sound}/tiny.npz", ".ckpt"),
-    Door("parity", "convert {file} out.ckpt --data.source {sound}/tiny.npz", ".keras"),
-    Door("parity", "convert {file} out.ckpt --data.source {sound}/tiny.npz", ".safetensors"),
-    Door("parity", "convert {sound}/model.ckpt out.keras --data.source {file}", ".npz"),
-    Door("parity", "transfer {file} {sound}/model.keras --out out.keras", ".keras"),
-    Door("parity", "transfer {file} {sound}/model.keras --out out.keras", ".h5"),
-    Door("parity", "transfer {file} {sound}/model.keras --out out.keras", ".weights.h5"),
-    Door("parity", "transfer {file} {sound}/model.keras --out out.keras", ".pt"),
-    Door("parity", "transfer {file} {sound}/model.keras --out out.keras", ".safetensors"),
-    Door("parity", "transfer {sound}/model.keras {sound}/model.keras --out o.keras --data {file}", ".npy"),
-    Door("parity", "transfer {file}:build {sound}/model.keras --out out.keras", ".py"),
-    Door("parity", "record {file}:build --out out.zip --data.source {sound}/tiny.npz", ".py"),
-    Door("parity", "record lightning_mnist.instruments.lockstep:build --out o.zip --data.source {file}", ".npz"),
-    Door("parity", "record lightning_mnist.instruments.lockstep:build --out o.zip --beside {file}", ".zip"),
-    Door("parity", "record lightning_mnist.instruments.lockstep:build --out o.zip -c {file}", ".yaml"),
+    Door("parity", "diagnose {run} --images {file}", ".png"),
+    Door("parity", "diagnose {run} --images {file}", ".npy"),
+    Door("parity", "diagnose {run} --images {file}", ".npz"),
+    Door("parity", "convert {file} out.keras --data.source {tiny}", ".ckpt"),
+    Door("parity", "convert {file} out.ckpt --data.source {tiny}", ".keras"),
+    Door("parity", "convert {file} out.ckpt --data.source {tiny}", ".safetensors"),
+    Door("parity", "convert {ckpt} out.keras --data.source {file}", ".npz"),
+    Door("parity", "transfer {file} {keras} --out out.keras", ".keras"),
+    Door("parity", "transfer {file} {keras} --out out.keras", ".h5"),
+    Door("parity", "transfer {file} {keras} --out out.keras", ".weights.h5"),
+    Door("parity", "transfer {file} {keras} --out out.keras", ".pt"),
+    Door("parity", "transfer {file} {keras} --out out.keras", ".safetensors"),
+    Door("parity", "transfer {keras} {keras} --out o.keras --data {file}", ".npy"),
+    Door("parity", "transfer {file}:build {keras} --out out.keras", ".py"),
+    Door("parity", "record {file}:build --out out.zip --data.source {tiny}", ".py"),
+    Door("parity", "record {side} --out o.zip --data.source {file}", ".npz"),
+    Door("parity", "record {side} --out o.zip --beside {file}", ".zip"),
+    Door("parity", "record {side} --out o.zip -c {file}", ".yaml"),
     Door("parity", "ladder {file} {file}", ".zip"),
     Door("parity", "ladder -c {file}", ".yaml"),
     Door("parity", "ladder --data.source {file}", ".npz"),
@@ -111,32 +124,28 @@ READS = (
 WRITES = (
     Door("lightning_mnist", FIT + " --run_dir {file}", ""),
     Door("lightning_mnist", "test " + CKPT + " --run_dir {file}", ""),
-    Door("lightning_mnist", "predict " + CKPT + " --images {sound}/digit.png --output {file}", ".csv"),
-    Door("lightning_mnist", "pixels --images {sound}/digit.png --output {file}", ".npz"),
-    Door("lightning_mnist", "export {file} --data.source {sound}/tiny.npz", ""),
+    Door("lightning_mnist", "predict " + CKPT + " --images {picture} --output {file}", ".csv"),
+    Door("lightning_mnist", "pixels --images {picture} --output {file}", ".npz"),
+    Door("lightning_mnist", "export {file} --data.source {tiny}", ""),
     Door("lightning_mnist", "export --to safetensors " + CKPT + " --output {file}", ".safetensors"),
-    Door("lightning_mnist", "augment --data.source {sound}/tiny.npz --preview {file}", ".png"),
-    Door("lightning_mnist", "search --workers 1 -c {sound}/search.yaml --out {file}", ""),
-    Door("lightning_mnist", "compare --workers 1 --seeds 1 -c {sound}/recipe.yaml --out {file}", ""),
+    Door("lightning_mnist", "augment --data.source {tiny} --preview {file}", ".png"),
+    Door("lightning_mnist", "search --workers 1 -c {search} --out {file}", ""),
+    Door("lightning_mnist", "compare --workers 1 --seeds 1 -c {recipe} --out {file}", ""),
     Door("keras_reference", FIT + " --run_dir {file}", ""),
-    Door("parity", "compare {sound}/run {sound}/run --out {file}", ""),
-    Door("parity", "convert {sound}/model.ckpt {file} --data.source {sound}/tiny.npz", ".safetensors"),
-    Door("parity", "transfer {sound}/model.keras {sound}/model.keras --out {file}", ".keras"),
-    Door("parity", "audit --data.source {sound}/tiny.npz --out {file}", ""),
+    Door("parity", "compare {run} {run} --out {file}", ""),
+    Door("parity", "convert {ckpt} {file} --data.source {tiny}", ".safetensors"),
+    Door("parity", "transfer {keras} {keras} --out {file}", ".keras"),
+    Door("parity", "audit --data.source {tiny} --out {file}", ""),
 )  # fmt: skip
 """Where a file or a folder is written."""
-
-
-def _device(number: int) -> Callable[[Path], object]:
-    """A device of our own, since a program of root that replaces what it writes would lose it."""
-    return lambda path: os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, number))
+DOORS = (*READS, *WRITES)
 
 
 THINGS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "missing": ("missing", lambda path: None),
     "pipe": ("pipe", os.mkfifo),
-    "zeros": ("zeros", _device(5)),
-    "null": ("null", _device(3)),
+    "zeros": ("zeros", lambda path: path.symlink_to("/dev/zero")),
+    "null": ("null", lambda path: path.symlink_to(os.devnull)),
     "folder": ("folder", Path.mkdir),
     "empty": ("empty", Path.touch),
     "picture": ("picture", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))),
@@ -153,15 +162,6 @@ THINGS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "loop": ("loop", lambda path: path.symlink_to(path.name)),
 }
 """What a name stands for: how it begins, and what lies there."""
-RECIPE = {"model": {"hidden": [2]}, "trainer": {"max_epochs": 1}}
-SEARCH = {
-    "trials": 1,
-    "epochs": 1,
-    "seed": 0,
-    "pruner": None,
-    "recipe": RECIPE,
-    "space": {"optimizer.lr": {"log": [0.001, 0.1]}},
-}
 
 
 def put(thing: str, ending: str, folder: Path) -> str:
@@ -169,9 +169,3 @@ def put(thing: str, ending: str, folder: Path) -> str:
     begins, make = THINGS[thing]
     make(folder / f"{begins}{ending}")
     return f"{begins}{ending}"
-
-
-def sound_recipes(folder: Path) -> None:
-    """A recipe and a search."""
-    for name, values in (("recipe", RECIPE), ("search", SEARCH)):
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(values))

@@ -18,7 +18,6 @@ import yaml
 
 import lightning_mnist  # noqa: F401 - mends torchvision
 from tests.fuzzed import READERS, Reader
-from tests.mutated import mutated
 
 SECONDS, BYTES = 5.0, 2**30
 FILES, FLIPS = 20_000, 2_000
@@ -98,7 +97,7 @@ def main() -> int:
         for name, reader in READERS.items():
             if flips and not reader.checked:
                 continue
-            ways = [(flipped, number), (cut, number // 4)] if flips else [(mutated, number)]
+            ways = [(flipped, number), (cut, number // 4)] if flips else [(reader.by, number)]
             for way, times in ways:
                 share = times if flips else -(-times // len(READERS))
                 count = damage(reader, Path(folder), share, way)

@@ -1,16 +1,21 @@
 """Hostile files and numbers, to all three programs: a sentence, an exit code, no traceback."""
 
+import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
 
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.errors import InputError
+from parity.ladder.bundle import BundleError, Replay
+from parity.sides.models import Models
 from tests.conftest import Done, Here
 from tests.test_parity_flags import BOMB
 
@@ -108,6 +113,9 @@ def test_an_archive_is_believed_by_its_headers_alone(
             assert_refused(done, 1, said)
         done = in_process("parity", "run", "--data.source", name, "--out", "out")
         assert_refused(done, 5, said)
+    for name, said in (("empty.npz", "damaged, or no arrays"), ("pipe.npz", "expected a file")):
+        done = in_process("parity", "ladder", "--data.source", name, "--out", "out")
+        assert_refused(done, 5, said)
 
 
 def claim(path: Path, **hyperparameters: Any) -> None:
@@ -133,3 +141,60 @@ def test_a_checkpoint_holds_the_weights_that_it_names(
     claim(path, hidden=hidden)
     with pytest.raises(InputError, match=said):
         read_checkpoint(path)
+
+
+def test_a_journal_of_trials_is_one_or_left_alone(tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="the extra search is not installed")
+    from lightning_mnist.search.spec import read_spec
+    from lightning_mnist.search.storage import open_study
+
+    path = tmp_path / "search.yaml"
+    path.write_text("space: {model.activation: {choices: [relu, gelu]}}")
+    spec = read_spec(path, [])
+    (tmp_path / "picture").write_bytes(b"\x89PNG, and no end of line")
+    (tmp_path / "odd").write_text('{"op_code": 99, "worker_id": "a", "study_id": 0}\n')
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    for name in ("picture", "odd", "loop", "zeros"):
+        with pytest.raises(InputError, match="cannot be opened"):
+            open_study(spec, str(tmp_path / name))
+    assert (tmp_path / "picture").read_bytes() == b"\x89PNG, and no end of line"
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        {}, {"name": "a", "batch_size": 8}, {"name": "a", "batch_size": "8", "beside": False},
+        {"name": "a", "batch_size": -1, "beside": False}, [],
+        {"name": "a", "batch_size": 8, "beside": False, "version": 2},
+        {"name": "a", "batch_size": 8, "beside": False, "answers": [{"asked": [], "arrays": []}]},
+    ],
+)  # fmt: skip
+def test_a_bundle_says_all_that_a_climb_needs(index: object, tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("index.json", json.dumps(index))
+    with pytest.raises(BundleError, match="cannot be read as a bundle"):
+        Replay(path)
+
+
+def test_weights_of_a_few_bytes_stay_that_small(tmp_path: Path) -> None:
+    torch.save({"w": torch.zeros(1).expand(10**6, 10**6)}, tmp_path / "wide.pt")
+    os.mkfifo(tmp_path / "pipe.pt")
+    with h5py.File(tmp_path / "wide.weights.h5", "w") as file:
+        file.create_dataset("layers/dense/vars/0", (10**6, 10**4), "f4", compression="gzip")
+    outside = [(str(tmp_path / "wide.pt"), 0, 40)]
+    with h5py.File(tmp_path / "other.weights.h5", "w") as file:
+        file.create_dataset("layers/dense/vars/0", (10,), "f4", external=outside)
+    for name, said in (
+        ("wide.pt", "w has shape \\(1000000, 1000000\\), the file"),
+        ("pipe.pt", "expected a file"),
+        ("wide.weights.h5", "not within the file"),
+        ("other.weights.h5", "not within the file"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            Models().open(str(tmp_path / name))
+
+
+def test_a_name_in_bytes_of_no_text_is_no_recipe(program: Callable[..., Done]) -> None:
+    assert_refused(program("-c", "\udcff.yaml"), 2, "not text in UTF-8")

@@ -8,6 +8,7 @@ weights of a file: ``net.py:build@weights.pt``.
 import importlib
 import json
 import sys
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 
 from parity.arrays import Table
 from parity.files import opened
+from parity.seal import damage
 from parity.sides.entries import adapter_of, built
 from parity.sides.exchange import answered
 from parity.sides.process import serve
@@ -30,16 +32,18 @@ KERAS, TORCH = "parity.keras.model_files", "parity.torch.model_files"
 
 
 def _found(name: str) -> Path:
-    """A regular file; frameworks wait for ever at a pipe.
+    """A regular file, whole as far as an archive tells; torch looks at no checksum.
 
     Raises:
-        ValueError: there is none, or one that is too large.
+        ValueError: there is none, or a pipe, or one that is too large or damaged.
     """
     path = Path(name)
     try:
         opened(path, MOST_BYTES).close()
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    if zipfile.is_zipfile(path) and (reason := damage(path)) is not None:
+        raise ValueError(f"{path}: damaged ({reason})")
     return path
 
 
