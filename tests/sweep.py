@@ -88,7 +88,7 @@ def _run(door: Door, words: list[str]) -> int:
 
 def wrong(door: Door, ended: Ended) -> str | None:
     """What is wrong with how a command line ended; None where nothing is."""
-    if ended.seconds > SECONDS * (2 if door.package == "parity" else 1):  # starts both sides
+    if ended.seconds > SECONDS * (3 if door.package == "parity" else 1):  # starts both sides
         return f"{ended.seconds:.1f} s"
     if ended.peak > BYTES:
         return f"{ended.peak / 2**20:,.0f} MiB"

@@ -46,7 +46,7 @@ def test_what_the_sweep_calls_wrong() -> None:
     door = Door("parity", "diagnose {file}", "")
     for code, err, seconds, peak in (
         (1, "error: a", 0, 0), (5, "", 0, 0), (5, "error: a\nerror: b", 0, 0),
-        (5, "Traceback\nerror: a", 0, 0), (5, "error: a", 11, 0), (5, "error: a", 0, 2**31),
+        (5, "Traceback\nerror: a", 0, 0), (5, "error: a", 16, 0), (5, "error: a", 0, 2**31),
         (5, f"error: {'a' * 1000}", 0, 0), (-9, "error: a", 0, 0),
     ):  # fmt: skip
         assert wrong(door, Ended(code, "", err, seconds, peak))

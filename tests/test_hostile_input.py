@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 import torch
@@ -15,7 +14,6 @@ import torch
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.errors import InputError
 from parity.ladder.bundle import BundleError, Replay
-from parity.sides.models import Models
 from tests.conftest import Done, Here
 from tests.test_parity_flags import BOMB
 
@@ -176,24 +174,6 @@ def test_a_bundle_says_all_that_a_climb_needs(index: object, tmp_path: Path) -> 
         archive.writestr("index.json", json.dumps(index))
     with pytest.raises(BundleError, match="cannot be read as a bundle"):
         Replay(path)
-
-
-def test_weights_of_a_few_bytes_stay_that_small(tmp_path: Path) -> None:
-    torch.save({"w": torch.zeros(1).expand(10**6, 10**6)}, tmp_path / "wide.pt")
-    os.mkfifo(tmp_path / "pipe.pt")
-    with h5py.File(tmp_path / "wide.weights.h5", "w") as file:
-        file.create_dataset("layers/dense/vars/0", (10**6, 10**4), "f4", compression="gzip")
-    outside = [(str(tmp_path / "wide.pt"), 0, 40)]
-    with h5py.File(tmp_path / "other.weights.h5", "w") as file:
-        file.create_dataset("layers/dense/vars/0", (10,), "f4", external=outside)
-    for name, said in (
-        ("wide.pt", "w has shape \\(1000000, 1000000\\), the file"),
-        ("pipe.pt", "expected a file"),
-        ("wide.weights.h5", "not within the file"),
-        ("other.weights.h5", "not within the file"),
-    ):
-        with pytest.raises(ValueError, match=said):
-            Models().open(str(tmp_path / name))
 
 
 def test_a_name_in_bytes_of_no_text_is_no_recipe(program: Callable[..., Done]) -> None:

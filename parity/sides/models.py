@@ -31,7 +31,13 @@ MOST_BYTES = 2**33
 KERAS, TORCH = "parity.keras.model_files", "parity.torch.model_files"
 
 
-def _found(name: str) -> Path:
+def named_file(model: str) -> str | None:
+    """The file that a model is named by, alone or behind an entry point; None where it has none."""
+    file = model.rpartition("@")[2] if ":" in model else model
+    return file if file.endswith((*WHOLE, *WEIGHTS)) else None
+
+
+def found(name: str) -> Path:
     """A regular file, whole as far as an archive tells; torch looks at no checksum.
 
     Raises:
@@ -42,7 +48,8 @@ def _found(name: str) -> Path:
         opened(path, MOST_BYTES).close()
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    if zipfile.is_zipfile(path) and (reason := damage(path)) is not None:
+    archive = path.suffix == ".keras" or zipfile.is_zipfile(path)
+    if archive and (reason := damage(path)) is not None:
         raise ValueError(f"{path}: damaged ({reason})")
     return path
 
@@ -57,13 +64,13 @@ class Models:
             ValueError: there is no such model.
         """
         if model.endswith(WEIGHTS) and ":" not in model:
-            return self._raw(_found(model))
+            return self._raw(found(model))
         entry, _, file = model.rpartition("@") if ":" in model else ("", "", "")
         if entry and file.endswith((*WHOLE, *WEIGHTS)):
             self.hold(built(entry, [], "float32"))
-            self.files.load_weights(self.model, _found(file))
+            self.files.load_weights(self.model, found(file))
         elif model.endswith(WHOLE):
-            self.hold(importlib.import_module(KERAS).read_model(_found(model)))
+            self.hold(importlib.import_module(KERAS).read_model(found(model)))
         else:
             self.hold(built(model, [], "float32"))
         about = {"framework": self.framework, "takes": self.files.takes(self.model)}
