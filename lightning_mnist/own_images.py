@@ -66,7 +66,8 @@ def read_pictures(patterns: Sequence[str]) -> tuple[dict[Path, Picture], list[st
     pictures: dict[Path, Picture] = {}
     failures = []
     for pattern in patterns:
-        found = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute too
+        named = glob.glob(glob.escape(pattern))  # noqa: PTH207 - absolute too
+        found = named or sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
         if not found:
             failures.append(f"{pattern}: no such file; expected a picture of a digit")
         for path in map(Path, found):

@@ -9,6 +9,7 @@ import numpy as np
 from lightning_mnist.errors import InputError
 from lightning_mnist.own_images import read_pictures
 from parity.run_record import written_whole
+from parity.streams import print_anything
 
 
 def main(arguments: list[str]) -> int:
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
         help="An .npz for images uint8 [N, 28, 28], ink 255 on paper 0, and their files [N].",
     )
     flags = parser.parse_args(arguments)
+    print_anything()
     try:
         if flags.output.suffix != ".npz":
             raise InputError(f"--output {flags.output}: expected a name ending in .npz")

@@ -10,6 +10,7 @@ from lightning_mnist import sources
 from lightning_mnist.augmentation import Augmentation, AugmentationConfig
 from lightning_mnist.errors import InputError
 from lightning_mnist.plots import draw_digits
+from parity.streams import print_anything
 
 # Stronger than one would train with, so that each can be seen.
 SHOWN = {
@@ -36,6 +37,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--data.source", dest="source", default="auto", help="As fit has it.")
     parser.add_argument("--data.root", dest="root", default=None, help="As fit has it.")
     flags = parser.parse_args(arguments)
+    print_anything()
     try:
         if flags.preview.suffix != ".png":
             raise InputError(f"--preview {flags.preview}: expected a name ending in .png")

@@ -14,20 +14,12 @@ from PIL import Image
 
 from lightning_mnist.download import download_mnist
 from lightning_mnist.errors import InputError
-from lightning_mnist.idx import parse_idx, unpacked
+from lightning_mnist.idx import MNIST_SHA256, parse_idx, unpacked
 from lightning_mnist.mnist_form import SIDE, fit_like_mnist
 from parity.files import Like, read_npz
 from parity.run_record import sha256_of_digits
 
 CLASSES = 10
-
-# MD5 of each file's unpacked content, as published by torchvision and Keras.
-MNIST_MD5 = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-}
 NPZ = {
     "x_train": Like("u", (None, SIDE, SIDE), 1),
     "y_train": Like("iu", (None,)),
@@ -96,7 +88,7 @@ def check_source(source: str) -> None:
             f"unknown data source {source!r}; expected auto, mnist, digits or the path of an .npz "
             "file"
         )
-    if not Path(source).is_file():
+    if not os.path.isfile(source):  # noqa: PTH113 - a name may be too long for a Path
         raise InputError(f"{source}: no such file; expected an .npz file with {_npz_keys()}")
 
 
@@ -164,10 +156,10 @@ def find_mnist(root: Path) -> Path | None:
         InputError: the folder holds some of the four files but not all.
     """
     for folder in (root, root / "MNIST" / "raw"):
-        missing = [name for name in MNIST_MD5 if _idx_file(folder, name) is None]
+        missing = [name for name in MNIST_SHA256 if _idx_file(folder, name) is None]
         if not missing:
             return folder
-        if len(missing) < len(MNIST_MD5):
+        if len(missing) < len(MNIST_SHA256):
             raise InputError(
                 f"{folder}: a part of MNIST is missing ({', '.join(missing)}, plain or .gz); "
                 "add it, or remove the rest to have all of it downloaded"
@@ -181,12 +173,12 @@ def _idx_file(folder: Path, name: str) -> Path | None:
 
 def _load_mnist(folder: Path) -> RawDigits:
     arrays, odd = {}, None
-    for name, md5 in MNIST_MD5.items():
+    for name, sha256 in MNIST_SHA256.items():
         path = _idx_file(folder, name)
         assert path is not None
         content = unpacked(path)
         arrays[name] = parse_idx(content, path, dimensions=3 if "images" in name else 1)
-        if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        if hashlib.sha256(content).hexdigest() != sha256:
             odd = odd or path
     train_images, train_labels, test_images, test_labels = arrays.values()
     digits = RawDigits(

@@ -7,7 +7,7 @@ import math
 import os
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -133,6 +133,21 @@ def read_npz(path: Path, expected: Mapping[str, Like] | None = None) -> dict[str
         return _guarded(lambda: _arrays(file, expected, most))
 
 
+def check_npz(path: Path, names: Iterable[str]) -> None:
+    """Look whether an archive has these arrays of numbers, and reads no value.
+
+    Raises:
+        ValueError: as of `read_npz`; all together may have `MOST_EXPECTED_BYTES`.
+    """
+
+    def check(file: IO[bytes]) -> None:
+        with zipfile.ZipFile(file) as archive:
+            _members(archive, dict.fromkeys(names), MOST_EXPECTED_BYTES)
+
+    with opened(path, MOST_EXPECTED_BYTES) as file:
+        _guarded(lambda: check(file))
+
+
 def _guarded(read: Callable[[], T]) -> T:
     """Anything that goes wrong in a damaged file, as one kind of error."""
     try:
@@ -156,22 +171,30 @@ def _arrays(
 ) -> dict[str, NDArray[Any]]:
     check_seal(file)
     with zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
-        if len(members) > MOST_ARRAYS:
-            raise _RefusedError(f"{len(members):,} arrays; expected at most {MOST_ARRAYS}")
-        names = [member.filename.removesuffix(".npy") for member in members]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise _RefusedError(f"{', '.join(sorted(twice))} occurs more than once")
-        named = dict(zip(names, members, strict=True))
-        likes = dict.fromkeys(names) if expected is None else expected
-        if missing := [name for name in likes if name not in named]:
-            raise _RefusedError(f"no {', '.join(missing)}")
-        if (size := sum(named[name].file_size for name in likes)) > most:
-            raise _RefusedError(f"{size:,} bytes of arrays; expected at most {most:,}")
-        for name, like in likes.items():  # all of them before the first takes memory
-            with archive.open(_readable(named[name])) as header:
-                _check_header(header, named[name].file_size, name, like)
-        return {name: _member(archive, named[name]) for name in likes}
+        members = _members(archive, expected, most)
+        return {name: _member(archive, member) for name, member in members.items()}
+
+
+def _members(
+    archive: zipfile.ZipFile, expected: Mapping[str, Like | None] | None, most: int
+) -> dict[str, zipfile.ZipInfo]:
+    """The members that are expected, all looked at before the first takes memory."""
+    members = archive.infolist()
+    if len(members) > MOST_ARRAYS:
+        raise _RefusedError(f"{len(members):,} arrays; expected at most {MOST_ARRAYS}")
+    names = [member.filename.removesuffix(".npy") for member in members]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise _RefusedError(f"{', '.join(sorted(twice))} occurs more than once")
+    named = dict(zip(names, members, strict=True))
+    likes = dict.fromkeys(names) if expected is None else expected
+    if missing := [name for name in likes if name not in named]:
+        raise _RefusedError(f"no {', '.join(missing)}")
+    if (size := sum(named[name].file_size for name in likes)) > most:
+        raise _RefusedError(f"{size:,} bytes of arrays; expected at most {most:,}")
+    for name, like in likes.items():
+        with archive.open(_readable(named[name])) as header:
+            _check_header(header, named[name].file_size, most, name, like)
+    return {name: named[name] for name in likes}
 
 
 def _readable(member: zipfile.ZipInfo) -> zipfile.ZipInfo:
@@ -192,7 +215,9 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         return array
 
 
-def _check_header(header: IO[bytes], size: int, name: str = "", like: Like | None = None) -> None:
+def _check_header(
+    header: IO[bytes], size: int, most: int = MOST_BYTES, name: str = "", like: Like | None = None
+) -> None:
     """Believe a header only where the file is as long as it says."""
     version = np.lib.format.read_magic(header)
     if version not in ((1, 0), (2, 0)):
@@ -204,7 +229,6 @@ def _check_header(header: IO[bytes], size: int, name: str = "", like: Like | Non
         raise _RefusedError(f"{what}; expected numbers, which np.savez writes without pickles")
     if like is not None and not like.fits(shape, dtype):
         raise _RefusedError(f"{name} has type {dtype} and shape {shape}; expected {like}")
-    most = MOST_BYTES if like is None else MOST_EXPECTED_BYTES
     if min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize > most:
         raise _RefusedError(f"an array of shape {shape}; expected at most {most:,} bytes")
     if max(shape, default=0) > most:  # of no elements, but of too long a shape

@@ -161,6 +161,8 @@ def check(text: str) -> None:
     """
     if len(text) > MOST_CHARACTERS:
         raise RecipeError(f"{len(text):,} characters; expected at most {MOST_CHARACTERS:,}")
+    if any("\ud800" <= character <= "\udfff" for character in text):  # bytes of a file name
+        raise RecipeError("not text in UTF-8, and no file is called so")
     measure = _Measure()
     for event in yaml.parse(text, Loader=_SCANNER):
         measure.see(event)

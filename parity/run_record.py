@@ -7,6 +7,7 @@ names of the keys are defined here and nowhere else.
 """
 
 import dataclasses
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -50,7 +51,12 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     A process that is killed, or that raises, leaves the former `path` as it was. The temporary
     name keeps the suffix, since many writers choose their format by it.
+
+    Raises:
+        OSError: it cannot be written, or `path` is a device or a pipe, which would be replaced.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileExistsError(errno.EEXIST, "is a device or a pipe; expected a file", str(path))
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         yield temporary

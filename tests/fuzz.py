@@ -18,7 +18,6 @@ import yaml
 
 import lightning_mnist  # noqa: F401 - mends torchvision
 from tests.fuzzed import READERS, Reader
-from tests.mutated import mutated
 
 SECONDS, BYTES = 5.0, 2**30
 FILES, FLIPS = 20_000, 2_000
@@ -64,7 +63,7 @@ def damage(
     for number in range(times):
         harmed = by(content, rng)
         path.write_bytes(harmed)
-        began = time.monotonic()
+        began = time.process_time()
         try:
             found: Any = reader.read(path)
         except reader.errors as error:
@@ -81,7 +80,7 @@ def damage(
             alike = harmed == content or bool(np.array_equal(found, sound))
             unharmed += alike
             silent += not alike
-        seconds = time.monotonic() - began
+        seconds = time.process_time() - began
         assert seconds < SECONDS, f"{reader.ending}, file {number}: {seconds:.1f} s"
     return Count(refused, unharmed, silent)
 
@@ -98,7 +97,7 @@ def main() -> int:
         for name, reader in READERS.items():
             if flips and not reader.checked:
                 continue
-            ways = [(flipped, number), (cut, number // 4)] if flips else [(mutated, number)]
+            ways = [(flipped, number), (cut, number // 4)] if flips else [(reader.by, number)]
             for way, times in ways:
                 share = times if flips else -(-times // len(READERS))
                 count = damage(reader, Path(folder), share, way)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import torch
 import yaml
-from lightning.pytorch import Trainer
-from PIL import Image
 
 from keras_reference.data import load_digits
 from keras_reference.errors import InputError as KerasError
@@ -19,20 +18,32 @@ from keras_reference.instruments import mlp_file as keras_mlp_file
 from keras_reference.kept import EXPECTED
 from keras_reference.model_archive import check_model_file
 from lightning_mnist import idx, sources
-from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
+from lightning_mnist.checkpoint import read_checkpoint
 from lightning_mnist.errors import InputError
 from lightning_mnist.instruments import mlp_file
-from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import read_picture
+from lightning_mnist.search.spec import read_spec
 from parity import flags
+from parity.arrays import Table
 from parity.errors import ParityError
 from parity.files import read_npz
 from parity.judge.loading import load_run
-from parity.run_record import Predictions, RunRecord
+from parity.ladder.bundle import Recorder, Replay
+from parity.run_record import RunRecord
+from parity.sides.models import Models
 from parity.watch.symptoms import Symptoms
 from tests import test_parity_fuzz as parity_files
 from tests.conftest import make_digits, write_npz
-from tests.test_parity_run_record import a_record
+from tests.mutated import mutated, remade
+from tests.sound import (
+    SEARCH,
+    write_checkpoint,
+    write_keras,
+    write_picture,
+    write_predictions,
+    write_record,
+    write_safetensors,
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class Reader:
         read: Gives what it holds, as something that can be compared.
         errors: What it raises where a file is not sound.
         checked: Whether a checksum must tell.
+        by: What happens to it.
     """
 
     ending: str
@@ -52,30 +64,11 @@ class Reader:
     read: Callable[[Path], Any]
     errors: tuple[type[Exception], ...]
     checked: bool = False
-
-
-def write_checkpoint(path: Path) -> None:
-    torch.manual_seed(0)
-    trainer = Trainer(
-        accelerator="cpu", plugins=WholeCheckpointIO(), logger=False, enable_checkpointing=False
-    )
-    trainer.strategy.connect(DigitClassifier(hidden=[2]))
-    trainer.save_checkpoint(path)
+    by: Callable[[bytes, np.random.Generator], bytes] = mutated
 
 
 def weights_of(path: Path) -> Any:
     return torch.cat([t.double().flatten() for t in read_checkpoint(path)["state_dict"].values()])
-
-
-def write_keras(path: Path) -> None:
-    import keras
-
-    from parity.seal import seal
-
-    keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(
-        path
-    )
-    seal(path)
 
 
 def read_keras(path: Path) -> int:
@@ -84,29 +77,45 @@ def read_keras(path: Path) -> int:
     return len(path.read_bytes())
 
 
-PLAN = mlp_file.Plan([3], "relu", 0.0, None, False, "none", 0.0, 1.0)
+def write_weights(path: Path) -> None:
+    torch.save({"0.weight": torch.ones(3, 4), "0.bias": torch.zeros(3)}, path)
 
 
-def write_safetensors(path: Path) -> None:
-    rng = np.random.default_rng(0)
-    shapes = PLAN.shapes().items()
-    mlp_file.save(path, PLAN, {name: rng.normal(size=s).astype(np.float32) for name, s in shapes})
+def write_h5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/0"] = np.ones((4, 3), np.float32)
+        file["layers/dense/vars/1"] = np.zeros(3, np.float32)
 
 
-def write_picture(path: Path) -> None:
-    digit = make_digits(1, 1).train_images[3]
-    Image.fromarray(255 - digit).resize((56, 56)).save(path)
+def read_model(path: Path) -> Any:
+    tensors = Models().open(str(path))
+    return np.concatenate([np.ravel(v) for name, v in tensors.items() if name != "about"])
 
 
-def write_predictions(path: Path) -> None:
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(50, 4)).astype(np.float32)
-    Predictions(rng.integers(0, 4, 50), logits, np.arange(50)).save(path.parent, path.name)
+def write_bundle(path: Path) -> None:
+    recorder = Recorder(Side())
+    recorder.ask("weights", seed=1)
+    recorder.save(path, 8, beside=False)
 
 
-def write_record(path: Path) -> None:
-    a_record().save(path.parent)
-    (path.parent / "record.json").replace(path)
+class Side:
+    """Gives the same arrays whatever it is asked."""
+
+    name = "a"
+
+    def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
+        pass
+
+    def receive(self) -> Table:
+        return {"x": np.arange(20.0), "y": np.eye(3, dtype=np.float32)}
+
+    def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
+        return self.receive()
+
+
+def read_bundle(path: Path) -> str:
+    bundle = Replay(path)
+    return repr((bundle.about, bundle.answers))
 
 
 def read_run(read: Callable[[Path], object]) -> Callable[[Path], str]:
@@ -197,6 +206,36 @@ READERS = {
     "idx.gz": Reader(
         ".gz", write_idx, lambda path: idx.parse_idx(idx.unpacked(path), path, 3), OURS
     ),
+    "search": Reader(
+        ".yaml",
+        lambda path: path.write_text(yaml.safe_dump(SEARCH)),
+        lambda path: repr(read_spec(path, []).given),
+        OURS,
+    ),
+    "bundle": Reader(".zip", write_bundle, read_bundle, OURS, checked=True),
+    "bundle, remade": Reader(".zip", write_bundle, read_bundle, OURS, by=remade),
+    "checkpoint, remade": Reader(".ckpt", write_checkpoint, weights_of, OURS, by=remade),
+    "keras model, remade": Reader(".keras", write_keras, read_keras, OURS, by=remade),
+    "predictions.npz, remade": Reader(
+        ".npz", write_predictions, lambda path: load_run(path).logits, OURS, by=remade
+    ),
+    "training.npz, remade": Reader(
+        ".npz",
+        write_state,
+        lambda path: read_npz(path, EXPECTED)["values"],
+        (ValueError,),
+        by=remade,
+    ),
+    **{
+        f"model {ending}": Reader(ending, write, read_model, (ValueError,), checked, by)
+        for ending, write, checked, by in (
+            (".ckpt", write_checkpoint, True, mutated),
+            (".pt", write_weights, True, mutated),
+            (".pth", write_weights, False, remade),
+            (".safetensors", write_safetensors, False, mutated),
+            (".weights.h5", write_h5, False, mutated),
+        )
+    },
     **{
         f"picture {ending}": Reader(ending, write_picture, lambda p: read_picture(p).pixels, OURS)
         for ending in (".png", ".jpg", ".gif", ".bmp", ".tif", ".webp", ".pgm", ".tga", ".jp2")

@@ -1,4 +1,7 @@
-"""What a file is like after an accident."""
+"""What a file is like after an accident, or after an attack."""
+
+import io
+import zipfile
 
 import numpy as np
 
@@ -26,3 +29,16 @@ def mutated(content: bytes, rng: np.random.Generator) -> bytes:
                 there = int(rng.integers(len(data)))
                 data[there : there + length] = piece
     return bytes(data)
+
+
+def remade(content: bytes, rng: np.random.Generator) -> bytes:
+    """An archive with a member mutated, whose checksums are right again and whose seal is gone."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = str(rng.choice([name for name in members if members[name]]))
+    members[name] = mutated(members[name], rng)
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return made.getvalue()

@@ -8,14 +8,13 @@ pytest.importorskip("keras", reason="the extra keras is not installed")
 
 from tests.fuzz import cut, damage, flipped
 from tests.fuzzed import READERS
-from tests.mutated import mutated
 
 CHECKED = [name for name, reader in READERS.items() if reader.checked]
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_damaged_file_gets_a_sentence_or_is_read(name: str, tmp_path: Path) -> None:
-    count = damage(READERS[name], tmp_path, 40, mutated)
+    count = damage(READERS[name], tmp_path, 40, READERS[name].by)
     assert count.refused > 5
     assert count.silent == 0 or not READERS[name].checked
 
@@ -29,5 +28,5 @@ def test_no_flipped_bit_and_no_lost_end_is_silent(name: str, tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 def test_many_damaged_files_get_a_sentence_or_are_read(name: str, tmp_path: Path) -> None:
-    count = damage(READERS[name], tmp_path, 700, mutated, seed=1)
+    count = damage(READERS[name], tmp_path, 700, READERS[name].by, seed=1)
     assert count.silent == 0 or not READERS[name].checked

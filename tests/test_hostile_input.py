@@ -1,6 +1,8 @@
 """Hostile files and numbers, to all three programs: a sentence, an exit code, no traceback."""
 
+import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import torch
 
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.errors import InputError
+from parity.ladder.bundle import BundleError, Replay
 from tests.conftest import Done, Here
 from tests.test_parity_flags import BOMB
 
@@ -108,6 +111,9 @@ def test_an_archive_is_believed_by_its_headers_alone(
             assert_refused(done, 1, said)
         done = in_process("parity", "run", "--data.source", name, "--out", "out")
         assert_refused(done, 5, said)
+    for name, said in (("empty.npz", "damaged, or no arrays"), ("pipe.npz", "expected a file")):
+        done = in_process("parity", "ladder", "--data.source", name, "--out", "out")
+        assert_refused(done, 5, said)
 
 
 def claim(path: Path, **hyperparameters: Any) -> None:
@@ -133,3 +139,42 @@ def test_a_checkpoint_holds_the_weights_that_it_names(
     claim(path, hidden=hidden)
     with pytest.raises(InputError, match=said):
         read_checkpoint(path)
+
+
+def test_a_journal_of_trials_is_one_or_left_alone(tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="the extra search is not installed")
+    from lightning_mnist.search.spec import read_spec
+    from lightning_mnist.search.storage import open_study
+
+    path = tmp_path / "search.yaml"
+    path.write_text("space: {model.activation: {choices: [relu, gelu]}}")
+    spec = read_spec(path, [])
+    (tmp_path / "picture").write_bytes(b"\x89PNG, and no end of line")
+    (tmp_path / "odd").write_text('{"op_code": 99, "worker_id": "a", "study_id": 0}\n')
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    for name in ("picture", "odd", "loop", "zeros"):
+        with pytest.raises(InputError, match="cannot be opened"):
+            open_study(spec, str(tmp_path / name))
+    assert (tmp_path / "picture").read_bytes() == b"\x89PNG, and no end of line"
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        {}, {"name": "a", "batch_size": 8}, {"name": "a", "batch_size": "8", "beside": False},
+        {"name": "a", "batch_size": -1, "beside": False}, [],
+        {"name": "a", "batch_size": 8, "beside": False, "version": 2},
+        {"name": "a", "batch_size": 8, "beside": False, "answers": [{"asked": [], "arrays": []}]},
+    ],
+)  # fmt: skip
+def test_a_bundle_says_all_that_a_climb_needs(index: object, tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("index.json", json.dumps(index))
+    with pytest.raises(BundleError, match="cannot be read as a bundle"):
+        Replay(path)
+
+
+def test_a_name_in_bytes_of_no_text_is_no_recipe(program: Callable[..., Done]) -> None:
+    assert_refused(program("-c", "\udcff.yaml"), 2, "not text in UTF-8")

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from torchvision.datasets import MNIST
 
 from lightning_mnist import download, sources
 from lightning_mnist.errors import InputError
-from lightning_mnist.sources import MNIST_MD5, RawDigits
+from lightning_mnist.idx import MNIST_SHA256
+from lightning_mnist.sources import RawDigits
 from tests.test_lightning_mnist_sources import write_idx_folder
 
 
@@ -30,17 +30,13 @@ def mirror(
     """The folder that a local mirror of a tiny MNIST serves."""
     served = tmp_path / "served"
     write_idx_folder(tiny_digits, served, zipped=True)
-    resources = []
-    for name in MNIST_MD5:
-        zipped = (served / f"{name}.gz").read_bytes()
-        resources.append((f"{name}.gz", hashlib.md5(zipped).hexdigest()))  # noqa: S324
-        plain = hashlib.md5(gzip.decompress(zipped)).hexdigest()  # noqa: S324
-        monkeypatch.setitem(MNIST_MD5, name, plain)
+    for name in MNIST_SHA256:
+        content = gzip.decompress((served / f"{name}.gz").read_bytes())
+        monkeypatch.setitem(MNIST_SHA256, name, hashlib.sha256(content).hexdigest())
     handler = functools.partial(QuietHandler, directory=str(served))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
-        monkeypatch.setattr(MNIST, "resources", resources)
+        monkeypatch.setattr(download, "MIRRORS", (f"http://127.0.0.1:{server.server_port}/",))
         yield served
         server.shutdown()
 
@@ -60,15 +56,47 @@ def test_mnist_is_downloaded_once(
     sources.prepare(source, root)  # needs the mirror no more
 
 
+def test_what_is_downloaded_is_encrypted_on_its_way() -> None:
+    assert all(mirror.startswith("https://") for mirror in download.MIRRORS)
+
+
+@pytest.mark.slow
+def test_the_real_files_have_these_checksums(mnist_root: Path) -> None:
+    for name, sha256 in MNIST_SHA256.items():
+        content = gzip.decompress((mnist_root / f"{name}.gz").read_bytes())
+        assert hashlib.sha256(content).hexdigest() == sha256
+
+
+@pytest.mark.parametrize("harm", ["cut", "another"])
 def test_a_download_that_is_not_mnist_is_refused_and_leaves_nothing(
-    mirror: Path, tmp_path: Path
+    harm: str, mirror: Path, tmp_path: Path
 ) -> None:
-    images = mirror / "train-images-idx3-ubyte.gz"
-    images.write_bytes(images.read_bytes()[:-5])
+    labels = mirror / "t10k-labels-idx1-ubyte.gz"
+    content = bytearray(gzip.decompress(labels.read_bytes()))
+    content[-1] ^= 1
+    labels.write_bytes(labels.read_bytes()[:-5] if harm == "cut" else gzip.compress(content))
     root = tmp_path / "root"
-    with pytest.raises(InputError, match=r"could not be downloaded \(Error downloading train"):
+    said = r"could not be downloaded \(http.*t10k-labels-idx1-ubyte.gz is not MNIST's"
+    with pytest.raises(InputError, match=said):
         sources.prepare("mnist", root)
     assert sources.find_mnist(root) is None
+    assert list((root / "MNIST" / "raw").iterdir()) == []
+
+
+def test_where_one_mirror_fails_the_other_is_asked(
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sound,) = download.MIRRORS
+    wrong = mirror / "wrong"
+    wrong.mkdir()
+    for path in mirror.glob("*.gz"):
+        (wrong / path.name).write_bytes(b"moved")
+    for first in (f"{sound}wrong/", f"{sound}nowhere/"):
+        monkeypatch.setattr(download, "MIRRORS", (first, sound))
+        monkeypatch.setattr(download, "_first_to_answer", lambda _, first=first: first)
+        root = tmp_path / str(len(first))
+        sources.prepare("mnist", root)
+        assert sources.load("mnist", root).name == "mnist"
 
 
 def test_auto_goes_on_without_mnist_and_says_so(
@@ -88,7 +116,7 @@ def silent_mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A mirror that takes the connection and then says nothing, as some firewalls do."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        monkeypatch.setattr(MNIST, "mirrors", [address, address])
+        monkeypatch.setattr(download, "MIRRORS", (address, address))
         yield address
 
 

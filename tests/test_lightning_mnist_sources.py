@@ -9,9 +9,10 @@ import pytest
 
 from lightning_mnist import sources
 from lightning_mnist.errors import InputError
-from lightning_mnist.sources import MNIST_MD5, RawDigits
+from lightning_mnist.idx import MNIST_SHA256
+from lightning_mnist.sources import RawDigits
 
-TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = MNIST_MD5
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = MNIST_SHA256
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -25,7 +26,7 @@ def write_idx_folder(digits: RawDigits, folder: Path, *, zipped: bool) -> None:
         digits.train_images, digits.train_labels, digits.test_images, digits.test_labels,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    for name, array in zip(MNIST_MD5, arrays, strict=True):
+    for name, array in zip(MNIST_SHA256, arrays, strict=True):
         if zipped:
             (folder / f"{name}.gz").write_bytes(gzip.compress(idx(array)))
         else:
@@ -38,9 +39,9 @@ def idx_folder(tiny_digits: RawDigits, tmp_path: Path, monkeypatch: pytest.Monke
     import hashlib
 
     write_idx_folder(tiny_digits, tmp_path, zipped=True)
-    for name in MNIST_MD5:
+    for name in MNIST_SHA256:
         content = gzip.decompress((tmp_path / f"{name}.gz").read_bytes())
-        monkeypatch.setitem(MNIST_MD5, name, hashlib.md5(content).hexdigest())  # noqa: S324
+        monkeypatch.setitem(MNIST_SHA256, name, hashlib.sha256(content).hexdigest())
     return tmp_path
 
 

@@ -53,3 +53,11 @@ def test_a_terminal_without_unicode_kills_nothing(
     assert done.code == 0, done.err
     assert "run directory: \\xe9" in done.out
     assert "test part of zahlen-\\xe9.npz: accuracy" in done.out
+
+
+def test_a_folder_may_have_a_name_that_is_no_text(here: Here, tiny_npz: Path) -> None:
+    done = here("fit", "--data.source", tiny_npz, "--run_dir", "\udcff", *SMALL)
+    assert done.code == 0, done.err
+    assert "run directory: \\udcff" in done.out
+    assert RunRecord.load(Path("\udcff/record.json")).finished
+    assert "\\udcff" in Path("\udcff/index.html").read_text(encoding="utf-8")

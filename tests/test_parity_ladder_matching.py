@@ -180,10 +180,10 @@ def bundles(digits: Path, rate: float = 0.1) -> tuple[Path, Path]:
     first, second = digits.with_name("a.zip"), digits.with_name("b.zip")
     recorder = Recorder(local("keras", plain(), digits))
     assert all(rung.passed for rung in climb(Shadow(recorder), recorder, digits))
-    recorder.save(first, {"batch_size": 8, "beside": False})
+    recorder.save(first, 8, beside=False)
     other = Recorder(local("torch", Net(rate=rate).trained(), digits))
     climb(other, Replay(first), digits)
-    other.save(second, {"batch_size": 8, "beside": True})
+    other.save(second, 8, beside=True)
     return first, second
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -215,3 +216,13 @@ def test_an_entry_that_was_not_finite_is_nan_again(tmp_path: Path) -> None:
     record.history = [{"epoch": 1, "val_loss": float("inf")}]
     record.save(tmp_path)
     assert np.isnan(RunRecord.load(tmp_path / RECORD_FILE).history[0]["val_loss"])
+
+
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to(os.devnull)
+    for name in ("pipe", "null"):
+        with pytest.raises(OSError, match="is a device or a pipe"), written_whole(tmp_path / name):
+            pass
+        assert not (tmp_path / name).is_file()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["null", "pipe"]

@@ -1,5 +1,6 @@
 """Weights of one model in another: matched without names, proven on data, or refused by layer."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import torch
 
 pytest.importorskip("keras", reason="the extra keras is not installed")
 
+import h5py
 import keras
 from keras import layers as kl
 from torch import Tensor, nn
 
+from parity.sides.models import Models
 from parity.transfer.alike import gap
 from parity.transfer.fill import fill
 from parity.transfer.transfer import DifferentError, NoTransferError, Transfer, transfer
@@ -266,3 +269,21 @@ def test_the_command_says_which_tensor_went_where(parity_here: Here, tmp_path: P
     done = parity_here("transfer", f"{program}:Net@net.pt", f"{program}:in_keras", "--out", "a.pt")
     assert done.code == 2
     assert "expected a name that ends in .keras" in done.err
+
+
+def test_weights_of_a_few_bytes_stay_that_small(tmp_path: Path) -> None:
+    torch.save({"w": torch.zeros(1).expand(10**6, 10**6)}, tmp_path / "wide.pt")
+    os.mkfifo(tmp_path / "pipe.pt")
+    with h5py.File(tmp_path / "wide.weights.h5", "w") as file:
+        file.create_dataset("layers/dense/vars/0", (10**6, 10**4), "f4", compression="gzip")
+    outside = [(str(tmp_path / "wide.pt"), 0, 40)]
+    with h5py.File(tmp_path / "other.weights.h5", "w") as file:
+        file.create_dataset("layers/dense/vars/0", (10,), "f4", external=outside)
+    for name, said in (
+        ("wide.pt", "w has shape \\(1000000, 1000000\\), the file"),
+        ("pipe.pt", "expected a file"),
+        ("wide.weights.h5", "not within the file"),
+        ("other.weights.h5", "not within the file"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            Models().open(str(tmp_path / name))

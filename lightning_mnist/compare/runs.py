@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from lightning_mnist.errors import InputError
+from parity.files import read_json
 from parity.json_text import finite, known
 from parity.run_record import written_whole
 
@@ -72,10 +73,10 @@ class Run:
 def kept(out: Path, name: str, seed: int) -> Run | None:
     """The run of a recipe and seed that an earlier command has left, if it can be read."""
     try:
-        values = json.loads(_file(out, name, seed).read_text(encoding="utf-8"))
+        values = read_json(_file(out, name, seed), dict[str, Any])
         values["history"] = known(values["history"])
         return msgspec.convert(values, Run)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from lightning_mnist.errors import InputError
+from parity.files import said_of
 from parity.streams import print_anything
 
 ENDINGS = {
@@ -44,6 +45,9 @@ def main(arguments: list[str]) -> int:
             print(path)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {said_of(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -61,7 +61,9 @@ def export_model(
         described = target.with_name(f"{target.name}.md")
         with written_whole(described) as path:
             path.write_text(
-                card(form, trained, agreement, target, written.remarks), encoding="utf-8"
+                card(form, trained, agreement, target, written.remarks),
+                encoding="utf-8",
+                errors="backslashreplace",  # of a path
             )
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error})") from error

@@ -10,6 +10,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.runs.columns import in_columns
 from lightning_mnist.runs.difference import differences, parting
 from lightning_mnist.runs.run import Run, find_run, find_runs
+from parity.files import said_of
 from parity.run_record import RECORD_FILE, RunRecord
 from parity.streams import print_anything
 
@@ -33,6 +34,9 @@ def main(arguments: list[str]) -> int:
         code: int = flags.run(flags)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {said_of(error)}", file=sys.stderr)
         return 1
     return code
 

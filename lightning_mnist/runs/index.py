@@ -34,7 +34,7 @@ def write_index(folder: Path, record: RunRecord) -> None:
         commands=commands(folder, record),
     )
     with written_whole(folder / INDEX_FILE) as path:
-        path.write_text(html, encoding="utf-8")
+        path.write_text(html, encoding="utf-8", errors="backslashreplace")
 
 
 def commands(folder: Path, record: RunRecord) -> dict[str, str]:

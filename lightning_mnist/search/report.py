@@ -69,7 +69,7 @@ def _write_recipe(trial: Trial, spec: Spec, path: Path) -> None:
     )
     comment = "".join(f"# {line}\n" for line in textwrap.wrap(said, 96))
     with written_whole(path) as temporary:
-        temporary.write_text(comment + trial.recipe, encoding="utf-8")
+        temporary.write_text(comment + trial.recipe, encoding="utf-8", errors="backslashreplace")
 
 
 def _show(best: list[Trial], out: Path) -> None:

@@ -13,6 +13,7 @@ from optuna.pruners import BasePruner
 from lightning_mnist.errors import InputError
 from lightning_mnist.search.space import Flags, Space, read_space
 from lightning_mnist.trainings.flags import OF_A_RUN, names_of, without
+from parity.flags import load, read_text
 
 DEFAULTS = {
     "recipe": {},
@@ -136,9 +137,9 @@ def _check_flags(spec: Spec) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        why = " ".join(str(error).split())
+        given = load(read_text(path))
+    except yaml.YAMLError as error:
+        why = " ".join(str(error).split()).removeprefix(f"{path}: ")
         raise InputError(f"{path}: cannot be read as YAML ({why})") from None
     if not isinstance(given, dict):
         raise InputError(f"{path}: holds no mapping; expected one, as in configs/search.yaml")

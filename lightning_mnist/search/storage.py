@@ -12,9 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.search.spec import Spec
+from parity.files import opened
 
 PATIENCE = 60.0
 """Seconds that a worker waits for the others' lock of a SQLite file."""
+MOST_BYTES = 2**30
+"""Of a journal: a million trials."""
 IDENTITY = "search"
 """The study's attribute that says what is searched."""
 
@@ -37,7 +40,19 @@ def open_study(spec: Spec, where: str) -> optuna.Study:
             optuna.delete_study(study_name=spec.name, storage=storage)
             study = _study(spec, storage)
         former = study.user_attrs[IDENTITY]
-    except (OSError, ValueError, ImportError, KeyError, SQLAlchemyError) as error:
+    # Optuna believes what it reads: an odd journal is a mistake of any kind.
+    except (
+        OSError,
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        ImportError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        SQLAlchemyError,
+    ) as error:
         why = " ".join(str(error).split())
         raise InputError(
             f"--storage {where}: cannot be opened ({type(error).__name__}: {why[:300]}); expected "
@@ -77,11 +92,24 @@ def _storage(where: str) -> BaseStorage:
         return RDBStorage(where, engine_kwargs=waits)
     # The lock is released by force where its owner was killed; a relative path would not do.
     path = Path(where).resolve()
+    _check_journal(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = JournalFileOpenLock(str(path))
     backend = JournalFileBackend(str(path), lock)
     _mend(path, lock)
     return JournalStorage(backend)
+
+
+def _check_journal(path: Path) -> None:
+    """Look at what is there already: half a line of a journal is taken off, so it must be one.
+
+    Raises:
+        ValueError: another file.
+    """
+    if path.exists():
+        with opened(path, MOST_BYTES) as file:
+            if file.read(1) not in (b"", b"{"):  # Optuna's journals have an object of JSON a line
+                raise ValueError("not a journal")
 
 
 def _mend(path: Path, lock: JournalFileOpenLock) -> None:

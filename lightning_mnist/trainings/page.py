@@ -29,7 +29,7 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     environment.filters["percent"] = lambda share: "-" if share is None else f"{share:.2%}"
     text = environment.get_template(template).render(**values)
     with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def as_png(figure: Figure) -> bytes:

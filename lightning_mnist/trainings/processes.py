@@ -14,6 +14,7 @@ from typing import Any
 from lightning_mnist.errors import InputError
 from lightning_mnist.signals import StoppedError, handled_by, stop
 from lightning_mnist.threads import allowed_cpus
+from parity.files import said_of
 from parity.streams import print_anything
 
 Work = Callable[..., None]
@@ -61,6 +62,9 @@ def guarded(work: Callable[..., int | None], *arguments: Any) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
+    except OSError as error:  # of the machine: a full disk, a folder that is gone
+        print(f"error: {said_of(error)}", file=sys.stderr, flush=True)
+        return 1
     except StoppedError as error:
         print(f"\n{error}; the same command goes on", file=sys.stderr, flush=True)
         return error.exit_code
@@ -106,6 +110,9 @@ def _in_a_child(errors: SimpleQueue[str], work: Work, *arguments: Any) -> None:
             work(*arguments)
     except InputError as error:
         errors.put(str(error))
+        sys.exit(1)
+    except OSError as error:
+        errors.put(said_of(error))
         sys.exit(1)
     except StoppedError as error:
         sys.exit(error.exit_code)

@@ -13,6 +13,7 @@ from jsonargparse import Namespace
 
 from parity.commands.parser import OneSentenceParser
 from parity.commands.terminal import Terminal
+from parity.files import check_npz
 from parity.ladder.bundle import BundleError, Replay
 from parity.ladder.climb import Climb, Plan
 from parity.ladder.climber import Climber
@@ -21,7 +22,8 @@ from parity.provenance import versions_of
 from parity.report.ladder import document, show_rung, summary
 from parity.run_record import written_whole
 from parity.sides.entries import Precision
-from parity.sides.jobs import ENTRIES
+from parity.sides.jobs import ENTRIES, SideFailedError
+from parity.sides.lockstep import DIGITS
 from parity.sides.recipe import Recipe
 from parity.sides.remote import Remote
 from parity.sides.runner import SOFTWARE, export_data
@@ -107,7 +109,11 @@ def data_of(flags: Namespace, folder: Path) -> Path:
         SideFailedError: the data cannot be had.
     """
     named = Path(flags["data.source"])
-    if named.suffix == ".npz" and named.is_file():
+    if named.suffix == ".npz" and named.exists():
+        try:
+            check_npz(named, DIGITS)
+        except ValueError as error:
+            raise SideFailedError(f"{named}: {error}") from None
         return named
     return export_data(folder, flags["data.source"], flags["data.root"])
 
@@ -129,14 +135,14 @@ def replayed(
         BundleError: they were not recorded beside each other.
     """
     first, second = Replay(a), Replay(b)
-    if first.about["beside"] == second.about["beside"]:
+    if first.about.beside == second.about.beside:
         raise BundleError(
             f"{a} and {b} were not recorded beside each other: record the second with --beside {a}"
         )
     # The one that was recorded alone comes second: the weights that both got are near its own.
-    if second.about["beside"]:
+    if second.about.beside:
         first, second = second, first
-    plan = dataclasses.replace(plan, batch_size=int(first.about["batch_size"]))
+    plan = dataclasses.replace(plan, batch_size=first.about.batch_size)
     return nullcontext((first, second, None)), (first.name, second.name), plan
 
 

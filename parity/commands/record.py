@@ -36,7 +36,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     """
     recipe = parser.recipe(flags)
     other = Replay(flags.beside) if flags.beside else None
-    size = int(other.about["batch_size"]) if other else recipe.batch_size
+    size = other.about.batch_size if other else recipe.batch_size
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = data_of(flags, folder)
@@ -49,6 +49,6 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
             a: Climber = recorder if other else Shadow(recorder)
             b: Climber = other or recorder
             rungs = list(Climb(a, b, None, Plan(data, size), lambda _: None).rungs())
-            recorder.save(flags.out, {"batch_size": size, "beside": bool(other)})
+            recorder.save(flags.out, size, beside=other is not None)
     print(f"{flags.out}: {len(recorder.answers)} answers of {flags.entry}, {len(rungs)} rungs")
     return 0

@@ -15,7 +15,7 @@ from parity.commands.parser import DIFFERENT, OneSentenceParser
 from parity.files import read_npy
 from parity.run_record import written_whole
 from parity.sides.jobs import SideFailedError
-from parity.sides.models import WHOLE
+from parity.sides.models import WHOLE, found, named_file
 from parity.sides.remote import Remote
 from parity.transfer.fill import fill
 from parity.transfer.transfer import DifferentError, NoTransferError, Side, Transfer, transfer
@@ -46,6 +46,8 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     """
     target = Path(flags.out)
     x = _data(flags, parser)
+    _look(flags.a)
+    _look(flags.b)
     try:
         with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
             models = {"a": flags.a, "b": flags.b}
@@ -108,6 +110,16 @@ def _name(tensor: str, called: dict[str, str]) -> str:
     layer = tensor.partition(".")[0]
     own = called.get(layer, "")
     return f"{own} ({tensor})" if own and own != layer else tensor or "-"
+
+
+def _look(model: str) -> None:
+    """Say what is wrong with a model's file now, rather than once both frameworks are there."""
+    file = named_file(model)
+    try:
+        if file is not None:
+            found(file)
+    except ValueError as error:
+        raise SideFailedError(str(error)) from None
 
 
 def _opened(remote: Remote) -> tuple[dict[str, Any], Side]:

@@ -62,14 +62,17 @@ def read_weights(path: Path) -> dict[str, Array]:
 
     def visit(name: str, thing: Any) -> None:
         if isinstance(thing, h5py.Dataset) and not name.startswith("optimizer"):
+            if thing.nbytes > size or thing.external or thing.is_virtual:
+                raise ValueError(f"{name} has shape {thing.shape} and is not within the file")
             *around, number = name.split("/")
             layer = "/".join(part for part in around if part not in _UNNAMED)
             found[f"{layer}.{number}"] = np.asarray(thing)
 
+    size = path.stat().st_size
     try:
         with h5py.File(path) as file:
             file.visititems(visit)
-    except OSError as error:
+    except Exception as error:  # h5py raises a dozen kinds on damaged files
         raise ValueError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})") from None
     return found
 

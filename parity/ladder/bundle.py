@@ -10,27 +10,56 @@ import io
 import json
 import zipfile
 from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 
 from parity.arrays import Table
 from parity.errors import ParityError
+from parity.files import opened
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.run_record import written_whole
 
-FORMAT = {"format": "parity bundle", "version": 1}
 INDEX = "index.json"
 WHERE = ("path",)
 """Arguments that say where something lies on one machine, not what is asked."""
-MOST_BYTES = 2**32
-"""Of a bundle's arrays together: 4 GiB."""
+MOST_BYTES = 2**30
+"""Of a bundle's arrays together: 1 GiB."""
 Key = tuple[str, str, str]
 
 
 class BundleError(ParityError):
     """A file that is no bundle, or not one of the same climb."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was asked, and the names of the arrays that were answered."""
+
+    asked: Key
+    arrays: list[str]
+
+
+@dataclass(frozen=True)
+class About:
+    """What a bundle says of itself.
+
+    Attributes:
+        name: Of its side.
+        batch_size: Of the climb.
+        beside: Whether it was recorded beside another.
+        answers: In the order in which they were given.
+    """
+
+    name: str
+    batch_size: Annotated[int, msgspec.Meta(ge=1)]
+    beside: bool
+    answers: list[Answer] = field(default_factory=list)
+    format: Literal["parity bundle"] = "parity bundle"
+    version: Literal[1] = 1
 
 
 def key_of(call: str, table: Table | None, arguments: dict[str, Any]) -> Key:
@@ -72,20 +101,20 @@ class Recorder:
         self.send(call, table, **arguments)
         return self.receive()
 
-    def save(self, path: Path, about: dict[str, Any]) -> None:
-        """Write the bundle, whole or not at all; `about` says what was climbed."""
-        index = {**FORMAT, **about, "name": self.name, "answers": []}
+    def save(self, path: Path, batch_size: int, *, beside: bool) -> None:
+        """Write the bundle, whole or not at all."""
+        about = About(self.name, batch_size, beside)
         with (
             written_whole(path) as temporary,
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
         ):
             for number, (key, table) in enumerate(zip(self.keys, self.answers, strict=True)):
-                index["answers"].append({"asked": list(key), "arrays": list(table)})
+                about.answers.append(Answer(key, list(table)))
                 for place, values in enumerate(table.values()):
                     buffer = io.BytesIO()
                     np.save(buffer, values, allow_pickle=False)
                     archive.writestr(f"{number}/{place}.npy", buffer.getvalue())
-            archive.writestr(INDEX, json.dumps(index))
+            archive.writestr(INDEX, msgspec.json.encode(about))
 
 
 class Shadow:
@@ -120,13 +149,11 @@ class Replay:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            with zipfile.ZipFile(path) as archive:
+            with opened(path, MOST_BYTES) as file, zipfile.ZipFile(file) as archive:
                 if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
                     raise BundleError(f"{path}: more than {MOST_BYTES:,} bytes of arrays")
-                self.about: dict[str, Any] = json.loads(archive.read(INDEX))
-                self._check()
-                self.name = str(self.about["name"])
-                self.answers = _answers(archive, self.about["answers"])
+                self.about = msgspec.json.decode(archive.read(INDEX), type=About)
+                self.answers = _answers(archive, self.about.answers)
         except BundleError:
             raise
         except Exception as error:  # zipfile, zlib, json and NumPy raise a dozen kinds
@@ -135,11 +162,8 @@ class Replay:
                 f"{path}: cannot be read as a bundle ({said[:200]}); expected what python -m "
                 "parity record wrote"
             ) from error
+        self.name = self.about.name
         self.asked: Key = ("open", "{}", "")
-
-    def _check(self) -> None:
-        if {name: self.about.get(name) for name in FORMAT} != FORMAT:
-            raise BundleError(f"{self.path}: not a bundle of version {FORMAT['version']}")
 
     def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
         """Note what is asked."""
@@ -166,13 +190,12 @@ class Replay:
         return self.receive()
 
 
-def _answers(archive: zipfile.ZipFile, told: list[Any]) -> dict[Key, deque[Table]]:
+def _answers(archive: zipfile.ZipFile, told: list[Answer]) -> dict[Key, deque[Table]]:
     found: dict[Key, deque[Table]] = {}
     for number, entry in enumerate(told):
-        call, arguments, digest = entry["asked"]
         table = {
             name: np.load(io.BytesIO(archive.read(f"{number}/{place}.npy")), allow_pickle=False)
-            for place, name in enumerate(entry["arrays"])
+            for place, name in enumerate(entry.arrays)
         }
-        found.setdefault((call, arguments, digest), deque()).append(table)
+        found.setdefault(entry.asked, deque()).append(table)
     return found

@@ -105,7 +105,7 @@ def write_page(outcomes: dict[str, list[Outcome]], data: str, command: str, path
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _when(outcome: Outcome) -> str:

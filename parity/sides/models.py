@@ -8,6 +8,7 @@ weights of a file: ``net.py:build@weights.pt``.
 import importlib
 import json
 import sys
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from parity.arrays import Table
+from parity.files import opened
+from parity.seal import damage
 from parity.sides.entries import adapter_of, built
 from parity.sides.exchange import answered
 from parity.sides.process import serve
@@ -23,7 +26,32 @@ WHOLE = (".keras", ".h5")
 """Endings of files that hold a model."""
 WEIGHTS = (".weights.h5", ".pt", ".pth", ".ckpt", ".safetensors")
 """Endings of files that hold weights only."""
+MOST_BYTES = 2**33
+"""Of a file of a model: 8 GiB."""
 KERAS, TORCH = "parity.keras.model_files", "parity.torch.model_files"
+
+
+def named_file(model: str) -> str | None:
+    """The file that a model is named by, alone or behind an entry point; None where it has none."""
+    file = model.rpartition("@")[2] if ":" in model else model
+    return file if file.endswith((*WHOLE, *WEIGHTS)) else None
+
+
+def found(name: str) -> Path:
+    """A regular file, whole as far as an archive tells; torch looks at no checksum.
+
+    Raises:
+        ValueError: there is none, or a pipe, or one that is too large or damaged.
+    """
+    path = Path(name)
+    try:
+        opened(path, MOST_BYTES).close()
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    archive = path.suffix == ".keras" or zipfile.is_zipfile(path)
+    if archive and (reason := damage(path)) is not None:
+        raise ValueError(f"{path}: damaged ({reason})")
+    return path
 
 
 class Models:
@@ -36,13 +64,13 @@ class Models:
             ValueError: there is no such model.
         """
         if model.endswith(WEIGHTS) and ":" not in model:
-            return self._raw(Path(model))
+            return self._raw(found(model))
         entry, _, file = model.rpartition("@") if ":" in model else ("", "", "")
         if entry and file.endswith((*WHOLE, *WEIGHTS)):
             self.hold(built(entry, [], "float32"))
-            self.files.load_weights(self.model, Path(file))
+            self.files.load_weights(self.model, found(file))
         elif model.endswith(WHOLE):
-            self.hold(importlib.import_module(KERAS).read_model(Path(model)))
+            self.hold(importlib.import_module(KERAS).read_model(found(model)))
         else:
             self.hold(built(model, [], "float32"))
         about = {"framework": self.framework, "takes": self.files.takes(self.model)}

@@ -48,7 +48,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     found = next((part for part in nested if isinstance(part, dict)), found)
     if not isinstance(found, dict) or not any(isinstance(v, Tensor) for v in found.values()):
         raise ValueError(f"{path}: holds no tensors by name; expected a state_dict()")
-    return {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+    tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+    size = path.stat().st_size
+    for name, value in tensors.items():  # a few bytes can be a tensor of any shape
+        if value.numel() * value.element_size() > size:
+            raise ValueError(
+                f"{path}: {name} has shape {tuple(value.shape)}, the file {size:,} bytes"
+            )
+    return tensors
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
