@@ -8,7 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from parity.torch.facts import Facts, batch_of, facts_of, rate_of, trainable
+from parity.torch.facts import (
+    Facts,
+    batch_of,
+    facts_of,
+    mixes,
+    penalties_of,
+    rate_of,
+    trainable,
+)  # fmt: skip
 from parity.torch.layouts import Array
 from parity.torch.losses import Use, following, noticed
 from parity.torch.network import inputs
@@ -127,6 +135,8 @@ def program_of(
         rate=rate_of(optimizer),
         trainable=trainable(model, optimizer),
         batch=samples.batch or batch_of(use),
+        penalties=penalties_of(optimizer),
+        mixes=mixes(model, samples.x, facts.outputs),
         **({"order": samples.order} | known),
     )
 

@@ -3,6 +3,8 @@
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -10,8 +12,15 @@ from parity.torch.kinds import Unit, kind_of, learns
 from parity.torch.layouts import Array, as_array
 from parity.torch.losses import FOLLOWING, Use
 from parity.torch.network import passed
+from parity.torch.samples import taken
+from parity.torch.state import undrawn
 from parity.torch.trace import Call
-from parity.watch.check import Layer
+from parity.watch.check import Layer, Penalty
+
+LEAST = 8
+"""Samples from which on it is asked whether a batch mixes them."""
+DIFFER = 0.05
+"""Of the answers' deviation, from which on a difference is no rounding."""
 
 
 class Facts(NamedTuple):
@@ -67,6 +76,7 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
                 call.given.shape[-1] if call.outputs.ndim else 0,
                 before is None or _follows(call, *before),
                 None if call.unit is None else _gain(call.unit),
+                _dropped(call),
             )
         )
         before = (call.outputs, call.outputs._version)
@@ -85,12 +95,67 @@ def _ending(layer: Layer) -> str:
     return layer.function or ("linear" if layer.kind in ("dense", "conv") else "")
 
 
+def mixes(module: nn.Module, x: Any, outputs: Tensor) -> bool:
+    """Whether an answer depends on the other samples of its batch, in inference.
+
+    Args:
+        module: Any.
+        x: Samples for it, as `parity.torch.network.inputs`.
+        outputs: What it gives for them.
+    """
+    count = len(outputs) if outputs.ndim else 0
+    if count < LEAST or any(len(part) != count for part in _leaves(x)):
+        return False
+    chosen = np.arange(count // 2, count)[::-1].copy()
+    whole = outputs[torch.from_numpy(chosen)].float()
+    try:
+        part = passed(module, taken(x, chosen), lambda *_: None)
+        if not _differ(whole, part.float()):
+            return False
+        with undrawn(module):  # what is drawn at random differs for the same samples too
+            torch.manual_seed(1)
+            again = passed(module, x, lambda *_: None)
+    except (RuntimeError, ValueError, IndexError):  # it takes batches of one size only
+        return False
+    return not _differ(outputs.float(), again.float())
+
+
+def _leaves(x: Any) -> list[Any]:
+    if isinstance(x, tuple | list):
+        return [leaf for part in x for leaf in _leaves(part)]
+    return [leaf for part in x.values() for leaf in _leaves(part)] if isinstance(x, dict) else [x]
+
+
+def _differ(one: Tensor, other: Tensor) -> bool:
+    """Whether two answers differ by more than rounding does."""
+    if one.shape != other.shape or not (one.isfinite().all() and other.isfinite().all()):
+        return False
+    return bool((one - other).abs().mean() > DIFFER * one.std(correction=0) + 1e-6)
+
+
+def penalties_of(optimizer: Optimizer | None) -> tuple[Penalty, ...]:
+    """Weight decay, of torch's own optimisers."""
+    if optimizer is None or not type(optimizer).__module__.startswith("torch."):
+        return ()
+    groups = optimizer.param_groups
+    apart = isinstance(optimizer, torch.optim.AdamW) or any(
+        group.get("decoupled_weight_decay") for group in groups
+    )
+    strength = max((float(group.get("weight_decay") or 0) for group in groups), default=0.0)
+    return (Penalty("decoupled" if apart else "coupled", strength),) if strength > 0 else ()
+
+
 def rate_of(optimizer: Optimizer | None) -> float | None:
     """The highest learning rate; None where a schedule changes it."""
     groups = optimizer.param_groups if optimizer is not None else []
-    if not groups or any("initial_lr" in group for group in groups):
+    if optimizer is None or not groups or any("initial_lr" in group for group in groups):
         return None
-    return max(float(group["lr"]) for group in groups)
+    return highest_rate(optimizer)
+
+
+def highest_rate(optimizer: Optimizer) -> float:
+    """Of all groups, now."""
+    return max(float(group["lr"]) for group in optimizer.param_groups)
 
 
 def trainable(module: nn.Module, optimizer: Optimizer | None) -> int:
@@ -114,6 +179,10 @@ def _follows(call: Call, before: Tensor, version: int) -> bool:
 def _same(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors are the same memory, as after a change of shape."""
     return one is other or (one.numel() == other.numel() and one.data_ptr() == other.data_ptr())
+
+
+def _dropped(call: Call) -> float:
+    return float(call.unit.module.p) if call.unit and call.kind == "dropout" else 0.0  # type: ignore[arg-type]
 
 
 def _gain(unit: Unit) -> float | None:

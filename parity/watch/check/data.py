@@ -59,6 +59,7 @@ def not_finite(program: Program) -> Match | None:
             f"{int(bad.sum()):,} values in {len(rows):,} of {len(values):,} samples, the first in "
             f"row {rows[0]}",
             "Leave these samples out, or fill the gaps: np.nan_to_num(x) or the column's mean",
+            remedy=Remedy("with the gaps filled", features="filled"),
         )
     return None
 

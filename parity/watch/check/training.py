@@ -21,6 +21,8 @@ above the fourth it mostly does. By a part of the optimiser's name."""
 USUAL = {"sgd": 0.05, "adam": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
 GAINS = (0.003, 0.05, 4.0, 8.0)
 """Gains of a kernel, as `RATES`; in between signals neither die nor explode in a few layers."""
+ALIKE = 1e-5
+"""Gain that rounding makes of a kernel of equal weights."""
 SATURATING = ("sigmoid", "tanh", "hard_sigmoid", "hardsigmoid", "softsign")
 NEIGHBOURS = 30
 """Pairs of neighbours from which on their classes mean something."""
@@ -41,6 +43,7 @@ def nothing_trainable(program: Program) -> Match | None:
             "requires_grad True",
             keras="Set layer.trainable = True before compile()",
         ),
+        remedy=Remedy("with all weights trained", thawed=True),
     )
 
 
@@ -116,11 +119,11 @@ def initial_weights(program: Program) -> Match | None:
     ]
     remedy = Remedy("with kernels drawn anew (Glorot)", initial=True)
     hidden = gains[:-1]  # some start with a last layer of 0
-    if (hidden or gains) and min(hidden or gains) == 0:
+    if (hidden or gains) and min(hidden or gains) < ALIKE:
         return Match(
             "initial weights are all the same",
-            f"{sum(gain == 0 for gain in gains)} of {len(gains)} kernels: units that start alike "
-            "stay alike",
+            f"{sum(gain < ALIKE for gain in gains)} of {len(gains)} kernels: units that start "
+            "alike stay alike",
             "Leave the initialisation to the framework, or draw the kernels at random",
             remedy=remedy,
         )
@@ -161,6 +164,40 @@ def batches_of_one(program: Program) -> Match | None:
         "batch normalisation is given batches of one sample",
         "the mean of one sample is the sample, and what is left of it is 0",
         "Use batches of 16 or more, or layer normalisation",
+        remedy=Remedy("with batches of 16", batch=16),
+    )
+
+
+def uphill(program: Program) -> Match | None:
+    """Steps that make the loss larger."""
+    if not program.ascends:
+        return None
+    name = "the loss" if program.loss is None else program.loss.name
+    return Match(
+        "the loss is made larger, not smaller: its sign is wrong",
+        f"the gradient that reaches the network's answers is the opposite of that of {name}",
+        "Call loss.backward() on the loss itself, without a minus, and leave maximize=True out",
+        remedy=Remedy("with the sign turned", descends=True),
+    )
+
+
+def mixing(program: Program) -> Match | None:
+    """An answer that depends on which other samples are in the batch."""
+    if not program.mixes or any(layer.kind == "batch_norm" for layer in program.layers):
+        return None
+    recurrent = any(layer.kind in RECURRENT for layer in program.layers)
+    return Match(
+        "the samples of a batch are mixed: an answer depends on the others",
+        "the same samples in a smaller batch, in another order, get other answers",
+        program.words(
+            torch="Give the recurrent layers batch_first=True: without it they take the first axis "
+            "for time"
+            if recurrent
+            else "Take softmax, means and norms over dim=-1, and flatten from the second axis on",
+            keras="Take softmax, means and norms over axis=-1, and flatten from the second axis on",
+        ),
+        Belief.SURE if recurrent else Belief.LIKELY,
+        Remedy("with batch_first=True", batch_first=True) if recurrent else None,
     )
 
 
@@ -199,5 +236,7 @@ CAUSES = (
     Cause("initial weights", initial_weights),
     Cause("saturating", saturating),
     Cause("batches of one", batches_of_one),
+    Cause("uphill", uphill),
+    Cause("mixes", mixing),
     Cause("order", in_order, explains=("all alike", "imbalance")),
 )
