@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from parity.keras.calls import Call, as_array, training_mode, unchanged, watch
 from parity.keras.names import function_name, kind_of, learns, snake_case
-from parity.keras.outputs import kernel
+from parity.keras.outputs import dead_share, is_relu, kernel
 from parity.watch.check import Layer, Loss, Penalty
 
 Array = NDArray[Any]
@@ -76,6 +76,7 @@ def facts_of(model: keras.Model, x: Any) -> Facts:
                 before is None or call.inputs is before,
                 _gain(call),
                 _dropped(call),
+                dead_share(call) if is_relu(call) else 0.0,
             )
         )
         before = call.outputs

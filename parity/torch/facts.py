@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from parity.torch.kinds import Unit, kind_of, learns
+from parity.torch.kinds import RELUS, Unit, kind_of, learns
 from parity.torch.layouts import Array, as_array
 from parity.torch.losses import FOLLOWING, Use
-from parity.torch.network import passed
+from parity.torch.network import dead_share, passed
 from parity.torch.samples import taken
 from parity.torch.state import undrawn
 from parity.torch.trace import Call
@@ -77,6 +77,7 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
                 before is None or _follows(call, *before),
                 None if call.unit is None else _gain(call.unit),
                 _dropped(call),
+                dead_share(call) if call.function in RELUS and call.outputs.ndim > 1 else 0.0,
             )
         )
         before = (call.outputs, call.outputs._version)

@@ -6,7 +6,7 @@ knows a remedy that can be tried.
 
 import numpy as np
 
-from parity.watch.check import data, fit, head, regularising, sets, softmax, training
+from parity.watch.check import data, fit, head, initial, regularising, sets, softmax, training
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.parts import Layer, Loss, Penalty
 from parity.watch.check.program import Program
@@ -21,6 +21,7 @@ CAUSES: tuple[Cause, ...] = (
     *softmax.CAUSES,
     *head.CAUSES,
     *training.CAUSES,
+    *initial.CAUSES,
     *regularising.CAUSES,
     *data.CAUSES,
     *sets.CAUSES,

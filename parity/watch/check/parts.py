@@ -16,6 +16,7 @@ class Layer:
         follows: Whether it is given what the layer before it in the list gives, unchanged.
         gain: Deviation of its kernel times the square root of the inputs of a unit: about 1 where
             signals keep their size (Glorot and Bengio 2010). None without a kernel.
+        dead: Share of its units that are 0 for every sample, where it is a ReLU.
         dropped: Share of the values that a dropout leaves out in training.
     """
 
@@ -26,6 +27,7 @@ class Layer:
     follows: bool = True
     gain: float | None = None
     dropped: float = 0.0
+    dead: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,6 @@ RATES = {
 """Learning rates: below the first and above the third a training may suffer, below the second and
 above the fourth it mostly does. By a part of the optimiser's name."""
 USUAL = {"sgd": 0.05, "adam": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
-GAINS = (0.003, 0.05, 4.0, 8.0)
-"""Gains of a kernel, as `RATES`; in between signals neither die nor explode in a few layers."""
-ALIKE = 1e-5
-"""Gain that rounding makes of a kernel of equal weights."""
 SATURATING = ("sigmoid", "tanh", "hard_sigmoid", "hardsigmoid", "softsign")
 NEIGHBOURS = 30
 """Pairs of neighbours from which on their classes mean something."""
@@ -107,36 +103,6 @@ def rate(program: Program) -> Match | None:
         program.words(torch=f"Set lr={usual:g}", keras=f"Set learning_rate={usual:g}"),
         Belief.LIKELY if far else Belief.MAYBE,
         Remedy(f"with a learning rate of {usual:g}", rate=usual),
-    )
-
-
-def initial_weights(program: Program) -> Match | None:
-    """Kernels that start alike, or far too large or small."""
-    gains = [
-        layer.gain
-        for layer in program.layers
-        if layer.gain is not None and layer.kind in (*MULTIPLIES, *RECURRENT)
-    ]
-    remedy = Remedy("with kernels drawn anew (Glorot)", initial=True)
-    hidden = gains[:-1]  # some start with a last layer of 0
-    if (hidden or gains) and min(hidden or gains) < ALIKE:
-        return Match(
-            "initial weights are all the same",
-            f"{sum(gain < ALIKE for gain in gains)} of {len(gains)} kernels: units that start "
-            "alike stay alike",
-            "Leave the initialisation to the framework, or draw the kernels at random",
-            remedy=remedy,
-        )
-    odd = [gain for gain in hidden or gains if not GAINS[1] <= gain <= GAINS[2]]
-    if not odd:
-        return None
-    worst = max(odd, key=lambda gain: abs(np.log(max(gain, 1e-12))))
-    return Match(
-        f"the initial weights are too {'small' if worst < 1 else 'large'}",
-        f"those of a layer make signals {worst:.2g} times as large; about 1 keeps their size",
-        "Leave the initialisation to the framework: Glorot or He",
-        Belief.LIKELY if not GAINS[0] <= worst <= GAINS[3] else Belief.MAYBE,
-        remedy,
     )
 
 
@@ -233,7 +199,6 @@ CAUSES = (
     Cause("nothing trainable", nothing_trainable),
     Cause("linear", linear_in_a_row),
     Cause("rate", rate),
-    Cause("initial weights", initial_weights),
     Cause("saturating", saturating),
     Cause("batches of one", batches_of_one),
     Cause("uphill", uphill),
