@@ -3,7 +3,6 @@
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -12,15 +11,8 @@ from parity.torch.kinds import RELUS, Unit, kind_of, learns
 from parity.torch.layouts import Array, as_array
 from parity.torch.losses import FOLLOWING, Use
 from parity.torch.network import dead_share, passed
-from parity.torch.samples import taken
-from parity.torch.state import undrawn
 from parity.torch.trace import Call
 from parity.watch.check import Layer, Penalty
-
-LEAST = 8
-"""Samples from which on it is asked whether a batch mixes them."""
-DIFFER = 0.05
-"""Of the answers' deviation, from which on a difference is no rounding."""
 
 
 class Facts(NamedTuple):
@@ -94,44 +86,6 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
 
 def _ending(layer: Layer) -> str:
     return layer.function or ("linear" if layer.kind in ("dense", "conv") else "")
-
-
-def mixes(module: nn.Module, x: Any, outputs: Tensor) -> bool:
-    """Whether an answer depends on the other samples of its batch, in inference.
-
-    Args:
-        module: Any.
-        x: Samples for it, as `parity.torch.network.inputs`.
-        outputs: What it gives for them.
-    """
-    count = len(outputs) if outputs.ndim else 0
-    if count < LEAST or any(len(part) != count for part in _leaves(x)):
-        return False
-    chosen = np.arange(count // 2, count)[::-1].copy()
-    whole = outputs[torch.from_numpy(chosen)].float()
-    try:
-        part = passed(module, taken(x, chosen), lambda *_: None)
-        if not _differ(whole, part.float()):
-            return False
-        with undrawn(module):  # what is drawn at random differs for the same samples too
-            torch.manual_seed(1)
-            again = passed(module, x, lambda *_: None)
-    except (RuntimeError, ValueError, IndexError):  # it takes batches of one size only
-        return False
-    return not _differ(outputs.float(), again.float())
-
-
-def _leaves(x: Any) -> list[Any]:
-    if isinstance(x, tuple | list):
-        return [leaf for part in x for leaf in _leaves(part)]
-    return [leaf for part in x.values() for leaf in _leaves(part)] if isinstance(x, dict) else [x]
-
-
-def _differ(one: Tensor, other: Tensor) -> bool:
-    """Whether two answers differ by more than rounding does."""
-    if one.shape != other.shape or not (one.isfinite().all() and other.isfinite().all()):
-        return False
-    return bool((one - other).abs().mean() > DIFFER * one.std(correction=0) + 1e-6)
 
 
 def penalties_of(optimizer: Optimizer | None) -> tuple[Penalty, ...]:

@@ -65,6 +65,26 @@ class Attending(nn.Module):
         return self.head((F.softmax(self.score(words), dim=1) * words).sum(1))
 
 
+class Listed(nn.Module):
+    """Keeps its layers in a list, registered or not."""
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.layers = kind([nn.Linear(2, 16), nn.Linear(16, 16)])
+        self.head = nn.Linear(16, 1)
+
+    def forward(self, x: Tensor) -> Any:
+        for layer in self.layers:
+            x = F.relu(layer(x))
+        return self.head(x)
+
+
+def dead() -> Any:
+    model = digits_mlp()
+    nn.init.constant_(model[1].bias, -20.0)
+    return model
+
+
 def constant() -> Any:
     model = digits_mlp()
     for weight in model.parameters():
@@ -108,6 +128,17 @@ FAULTY: dict[str, Faulty] = {
         "softmax is taken over the samples",
         lambda: Program(digits_mlp(last=nn.LogSoftmax(0)), *images(), nn.NLLLoss()),
     ),
+    "layers in a list": Faulty(
+        "layers are not registered",
+        lambda: Program(Listed(list), *column(tensors(data.moons())), BCE),
+    ),
+    "biases of -20": Faulty(
+        "ReLU units are dead from the start", lambda: Program(dead(), *images(), CROSS)
+    ),
+    "a summed loss": Faulty(
+        "the learning rate is too high",
+        lambda: Program(digits_mlp(), *images(), nn.CrossEntropyLoss(reduction="sum"), sgd(0.1)),
+    ),
     "weight decay of 1": Faulty(
         "the weight decay is too strong",
         lambda: Program(digits_mlp(), *images(), CROSS, decaying(torch.optim.Adam, 1.0)),
@@ -123,6 +154,12 @@ HEALTHY: dict[str, Build] = {
     ),
     "drawn in inference": lambda: Program(Noisy(), *table(data.flowers), CROSS),
     "softmax of attention": lambda: Program(Attending(), *tensors(data.words()), CROSS),
+    "layers in a module list": lambda: Program(
+        Listed(nn.ModuleList), *column(tensors(data.moons())), BCE
+    ),
+    "a summed loss at a small rate": lambda: Program(
+        mlp(1, 16, 1), *column(tensors(data.sines())), nn.MSELoss(reduction="sum"), sgd(3e-6)
+    ),
     "usual decay": lambda: Program(
         digits_mlp(), *images(), CROSS, decaying(torch.optim.AdamW, 0.1)
     ),

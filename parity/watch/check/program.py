@@ -45,6 +45,8 @@ class Program:
         other_inputs: These samples as the program has them.
         penalties: On large weights.
         mixes: Whether an answer depends on the other samples of its batch, in inference.
+        summed: Whether the loss adds up over the samples of a batch, and is not their mean.
+        unregistered: Weights that work in the network and are not among its own, nor learned.
         gathers: Whether gradients of earlier steps are left in each.
         ascends: Whether steps make the loss larger.
         plan: Learning rate at first and now, where a plan has changed it.
@@ -69,6 +71,8 @@ class Program:
     other_inputs: dict[str, Array] = field(default_factory=dict)
     penalties: tuple[Penalty, ...] = ()
     mixes: bool = False
+    summed: bool = False
+    unregistered: int = 0
     gathers: bool = False
     ascends: bool = False
     plan: tuple[float, float] | None = None

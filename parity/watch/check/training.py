@@ -43,6 +43,19 @@ def nothing_trainable(program: Program) -> Match | None:
     )
 
 
+def unregistered(program: Program) -> Match | None:
+    """Layers that work, and that no optimiser knows of."""
+    if not program.unregistered:
+        return None
+    return Match(
+        "layers are not registered, and are never trained",
+        f"{program.unregistered:,} weights work in the network that model.parameters() does not "
+        "give: they are in a list or a dict",
+        "Put layers into nn.ModuleList or nn.ModuleDict, before the optimiser is made",
+        Belief.LIKELY,
+    )
+
+
 def linear_in_a_row(program: Program) -> Match | None:
     """Layers that amount to one, for want of an activation between."""
     pairs = 0
@@ -93,14 +106,18 @@ def rate(program: Program) -> Match | None:
         )
     assert kind is not None
     low, very_low, high, very_high = RATES[kind]
+    # Steps of plain SGD are as large as the gradient, and so is that of a sum.
+    times = (program.batch or 1) if program.summed and kind == "sgd" else 1
+    given = given * times
     if low <= given <= high:
         return None
-    usual = USUAL[kind]
+    usual = USUAL[kind] / times
+    added = f", of a loss that is added up over {times} samples" if times > 1 else ""
     far = given < very_low or given > very_high
     return Match(
         f"the learning rate is too {'low' if given < low else 'high'}",
-        f"{program.optimizer} at {given:g}; {usual:g} is usual",
-        program.words(torch=f"Set lr={usual:g}", keras=f"Set learning_rate={usual:g}"),
+        f"{program.optimizer} at {program.rate:g}{added}; {usual:.2g} is usual",
+        program.words(torch=f"Set lr={usual:.2g}", keras=f"Set learning_rate={usual:g}"),
         Belief.LIKELY if far else Belief.MAYBE,
         Remedy(f"with a learning rate of {usual:g}", rate=usual),
     )
@@ -197,6 +214,7 @@ def in_order(program: Program) -> Match | None:
 
 CAUSES = (
     Cause("nothing trainable", nothing_trainable),
+    Cause("unregistered", unregistered),
     Cause("linear", linear_in_a_row),
     Cause("rate", rate),
     Cause("saturating", saturating),
