@@ -6,7 +6,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.facts import Facts, facts_of, loss_of, rate_of, trainable
+from parity.keras.facts import (
+    Facts,
+    facts_of,
+    loss_of,
+    mixes,
+    penalties_of,
+    rate_of,
+    trainable,
+)  # fmt: skip
 from parity.keras.probe import Probe, probe_of
 from parity.watch.check import Program, causes_of
 from parity.watch.check.words import findings_of, say
@@ -108,6 +116,8 @@ def program_of(model: keras.Model, probe: Probe, facts: Facts, **known: Any) -> 
         optimizer="" if optimizer is None else type(optimizer).__name__,
         rate=rate_of(optimizer),
         trainable=trainable(model),
+        penalties=penalties_of(model, optimizer),
+        mixes=not facts.several and mixes(model, probe.x, facts.outputs),
         **({"batch": probe.batch, "order": tuple(order[:BATCHES])} | known),
     )
 

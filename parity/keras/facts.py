@@ -8,10 +8,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.calls import Call, as_array, unchanged, watch
+from parity.keras.calls import Call, as_array, training_mode, unchanged, watch
 from parity.keras.names import function_name, kind_of, learns, snake_case
-from parity.keras.outputs import kernel
-from parity.watch.check import Layer, Loss
+from parity.keras.outputs import dead_share, is_relu, kernel
+from parity.watch.check import Layer, Loss, Penalty
 
 Array = NDArray[Any]
 _KINDS: dict[str, Any] = {
@@ -26,6 +26,14 @@ _KINDS: dict[str, Any] = {
     "log_cosh": ("distance", ""),
 }
 """Kind of a loss and the targets that it takes, by Keras' name."""
+
+LEAST = 8
+"""Samples from which on it is asked whether a batch mixes them."""
+DIFFER = 0.05
+"""Of the answers' deviation, from which on a difference is no rounding."""
+DROPOUTS = (
+    keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D,
+)  # fmt: skip
 
 
 class Facts(NamedTuple):
@@ -67,6 +75,8 @@ def facts_of(model: keras.Model, x: Any) -> Facts:
                 _units(call),
                 before is None or call.inputs is before,
                 _gain(call),
+                _dropped(call),
+                dead_share(call) if is_relu(call) else 0.0,
             )
         )
         before = call.outputs
@@ -104,6 +114,63 @@ def loss_of(model: keras.Model, last: str) -> Loss | None:
     return Loss(name, kind, takes, targets, undoes=last in ("softmax", "sigmoid"))
 
 
+def mixes(model: keras.Model, x: Any, outputs: Array) -> bool:
+    """Whether an answer depends on the other samples of its batch, in inference.
+
+    Args:
+        model: Built.
+        x: Samples for it, [N, ...].
+        outputs: What it gives for them.
+    """
+    count = len(outputs) if outputs.ndim else 0
+    if count < LEAST or any(len(part) != count for part in keras.tree.flatten(x)):
+        return False
+    chosen = np.arange(count // 2, count)[::-1]
+    try:
+        part = _answers(model, keras.tree.map_structure(lambda each: each[chosen], x))
+        again = _answers(model, x) if _differ(outputs[chosen], part) else None
+    except Exception:  # a model is anyone's code, and may take batches of one size only
+        return False
+    return again is not None and not _differ(outputs, again)
+
+
+def _answers(model: keras.Model, x: Any) -> Array:
+    with unchanged(model), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return as_array(model(x, **training_mode(model, False)))
+
+
+def _differ(one: Array, other: Array) -> bool:
+    """Whether two answers differ by more than rounding does."""
+    if one.shape != other.shape or not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return False
+    return bool(np.abs(one - other).mean() > DIFFER * one.std() + 1e-6)
+
+
+def penalties_of(model: keras.Model, optimizer: Any) -> tuple[Penalty, ...]:
+    """Of the optimiser, where it is one of Keras' own, and of the layers."""
+    found: list[Penalty] = []
+    decay = getattr(optimizer, "weight_decay", None)
+    if decay and type(optimizer).__module__.startswith("keras."):
+        found.append(Penalty("decoupled", float(decay)))
+    for variable in model.trainable_variables:
+        own = variable.regularizer
+        found += [Penalty("l2", float(l2))] if (l2 := getattr(own, "l2", 0)) else []
+        found += [Penalty("l1", float(l1))] if (l1 := getattr(own, "l1", 0)) else []
+    return tuple(found)
+
+
+def plan_of(optimizer: Any) -> tuple[float, float] | None:
+    """Learning rate at first and now, where a schedule has changed it."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    plan = optimizer.get_config().get("learning_rate")
+    if not isinstance(plan, dict):
+        return None
+    schedule = keras.optimizers.schedules.deserialize(plan)
+    now = keras.ops.convert_to_numpy(optimizer.learning_rate)
+    return float(keras.ops.convert_to_numpy(schedule(0))), float(now)
+
+
 def rate_of(optimizer: Any) -> float | None:
     """The learning rate; None where a schedule changes it."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
@@ -130,6 +197,10 @@ def _ending(layer: Layer) -> str:
 def _units(call: Call) -> int:
     shape: Any = getattr(keras.tree.flatten(call.outputs)[0], "shape", ())
     return int(shape[-1]) if len(shape) > 1 else 1
+
+
+def _dropped(call: Call) -> float:
+    return float(call.layer.rate) if isinstance(call.layer, DROPOUTS) else 0.0
 
 
 def _gain(call: Call) -> float | None:

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from parity.keras.checking import array_of, program_of
-from parity.keras.facts import Facts, facts_of
+from parity.keras.facts import Facts, facts_of, plan_of
 from parity.keras.probe import Probe, probe_of
 from parity.keras.trial import Trial, state_of
 from parity.watch.check import Belief, causes_of
@@ -56,6 +56,9 @@ class FirstStep(Prover):
             return None
         material = self._material(program, samples.x, samples.y)
         return Trial(self.model, self._initial, material, program)
+
+    def _plan(self) -> tuple[float, float] | None:
+        return plan_of(self.model.optimizer)
 
     def _now(self) -> tuple[Any, Any]:
         return facts_of(self.model, self.probe.x).outputs, self.probe.y

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from parity.keras.calls import FUSING, Call
+from parity.keras.facts import DROPOUTS
 from parity.keras.names import function_name, kind_of
 from parity.watch.check import Remedy
 from parity.watch.check.training import MULTIPLIES, SATURATING
@@ -30,8 +31,10 @@ def intervention(
         changes.append(_passing(calls[-1]))
     hidden = calls[:-1] if ends else calls
     for call in hidden:
-        if remedy.hidden and function_name(call) in SATURATING:
+        if remedy.hidden and function_name(call) in (*SATURATING, "softmax"):
             changes.append((call.layer, "activation", keras.activations.relu))
+        if remedy.undropped and isinstance(call.layer, DROPOUTS):
+            changes.append((call.layer, "rate", 0.0))
     for call in multiplying[:-1]:
         bare = getattr(call.layer, "activation", None) in (None, keras.activations.linear)
         if remedy.between and bare and isinstance(call.layer, FUSING):

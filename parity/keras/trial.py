@@ -118,14 +118,17 @@ class Trial:
         if remedy.adam:
             return keras.optimizers.Adam(remedy.rate or 0.001)
         settings = own.get_config()
+        if remedy.unpenalised:
+            settings["weight_decay"] = None
         if remedy.rate is not None:
             settings["learning_rate"] = remedy.rate
         return type(own).from_config(settings)
 
-    def _answers(self, learned: Any, kept: Any, x: Any, training: bool) -> tuple[Any, Any]:
+    def _answers(self, learned: Any, kept: Any, x: Any, training: bool) -> tuple[Any, Any, Any]:
+        """What the model gives, its state after it, and the penalties on its weights."""
         mode = training_mode(self.model, training)
-        given, state = self.model.stateless_call(learned, kept, x, **mode)
-        return given, state
+        found = self.model.stateless_call(learned, kept, x, return_losses=True, **mode)
+        return found[0], found[1], tf.add_n(found[2]) if found[2] else 0.0
 
     def _step(
         self, remedy: Remedy, optimizer: Any, learned: Any, kept: Any, added: Any
@@ -134,8 +137,9 @@ class Trial:
 
         def step(x: Any, y: Any) -> Any:
             with tf.GradientTape() as tape:
-                given, state = self._answers(learned, kept, x, training=True)
+                given, state, penalty = self._answers(learned, kept, x, training=True)
                 loss = self._loss(remedy, given, y)
+                loss += 0.0 if remedy.unpenalised else penalty
             weights = [*learned, *added]
             gradients = tape.gradient(loss, [weight.value for weight in weights])
             pairs = [(g, w) for g, w in zip(gradients, weights, strict=True) if g is not None]

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from parity.torch.facts import Facts, batch_of, facts_of, rate_of, trainable
+from parity.torch.behaviour import mixes, unregistered
+from parity.torch.facts import Facts, batch_of, facts_of, penalties_of, rate_of, trainable
 from parity.torch.layouts import Array
 from parity.torch.losses import Use, following, noticed
 from parity.torch.network import inputs
@@ -127,6 +128,10 @@ def program_of(
         rate=rate_of(optimizer),
         trainable=trainable(model, optimizer),
         batch=samples.batch or batch_of(use),
+        penalties=penalties_of(optimizer),
+        summed=use is not None and use.settings.get("reduction") == "sum",
+        unregistered=unregistered(model, samples.x, optimizer),
+        mixes=mixes(model, samples.x, facts.outputs),
         **({"order": samples.order} | known),
     )
 

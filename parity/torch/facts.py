@@ -3,15 +3,16 @@
 import math
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from parity.torch.kinds import Unit, kind_of, learns
+from parity.torch.kinds import RELUS, Unit, kind_of, learns
 from parity.torch.layouts import Array, as_array
 from parity.torch.losses import FOLLOWING, Use
-from parity.torch.network import passed
+from parity.torch.network import dead_share, passed
 from parity.torch.trace import Call
-from parity.watch.check import Layer
+from parity.watch.check import Layer, Penalty
 
 
 class Facts(NamedTuple):
@@ -67,6 +68,8 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
                 call.given.shape[-1] if call.outputs.ndim else 0,
                 before is None or _follows(call, *before),
                 None if call.unit is None else _gain(call.unit),
+                _dropped(call),
+                dead_share(call) if call.function in RELUS and call.outputs.ndim > 1 else 0.0,
             )
         )
         before = (call.outputs, call.outputs._version)
@@ -85,12 +88,29 @@ def _ending(layer: Layer) -> str:
     return layer.function or ("linear" if layer.kind in ("dense", "conv") else "")
 
 
+def penalties_of(optimizer: Optimizer | None) -> tuple[Penalty, ...]:
+    """Weight decay, of torch's own optimisers."""
+    if optimizer is None or not type(optimizer).__module__.startswith("torch."):
+        return ()
+    groups = optimizer.param_groups
+    apart = isinstance(optimizer, torch.optim.AdamW) or any(
+        group.get("decoupled_weight_decay") for group in groups
+    )
+    strength = max((float(group.get("weight_decay") or 0) for group in groups), default=0.0)
+    return (Penalty("decoupled" if apart else "coupled", strength),) if strength > 0 else ()
+
+
 def rate_of(optimizer: Optimizer | None) -> float | None:
     """The highest learning rate; None where a schedule changes it."""
     groups = optimizer.param_groups if optimizer is not None else []
-    if not groups or any("initial_lr" in group for group in groups):
+    if optimizer is None or not groups or any("initial_lr" in group for group in groups):
         return None
-    return max(float(group["lr"]) for group in groups)
+    return highest_rate(optimizer)
+
+
+def highest_rate(optimizer: Optimizer) -> float:
+    """Of all groups, now."""
+    return max(float(group["lr"]) for group in optimizer.param_groups)
 
 
 def trainable(module: nn.Module, optimizer: Optimizer | None) -> int:
@@ -114,6 +134,10 @@ def _follows(call: Call, before: Tensor, version: int) -> bool:
 def _same(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors are the same memory, as after a change of shape."""
     return one is other or (one.numel() == other.numel() and one.data_ptr() == other.data_ptr())
+
+
+def _dropped(call: Call) -> float:
+    return float(call.unit.module.p) if call.unit and call.kind == "dropout" else 0.0  # type: ignore[arg-type]
 
 
 def _gain(unit: Unit) -> float | None:

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.torch.checking import program_of
-from parity.torch.facts import Facts, facts_of
+from parity.torch.facts import Facts, facts_of, highest_rate
 from parity.torch.layouts import as_array
-from parity.torch.losses import Use, following, noticed
+from parity.torch.losses import Use, ascends, following, noticed
 from parity.torch.samples import BATCHES, Samples
 from parity.torch.trace import first_tensor
 from parity.torch.trial import Trial, state_of
@@ -34,12 +34,15 @@ class FirstStep(Prover):
         self._stack = ExitStack()
         self._uses: list[Use] = []
         self._answers: Tensor | None = None
+        self._gradient: Tensor | None = None
+        self._rate = 0.0
         self._facts: Facts | None = None
         self._runs = True
 
     def begin(self, module: nn.Module, optimizer: Optimizer, samples: Samples) -> None:
         """Keep what is there before the first step, and listen until it comes."""
         self.module, self.optimizer, self.samples = module, optimizer, samples
+        self._rate = highest_rate(optimizer)
         with suppress(Exception):  # a model is anyone's code, and must train all the same
             self._facts = facts_of(module, samples.x)
             if self.trials and sum(w.numel() for w in module.parameters()) <= LARGEST:
@@ -84,8 +87,14 @@ class FirstStep(Prover):
         return bool(self._uses)
 
     def _noticed(self, use: Use) -> None:
-        if len(self._uses) < BATCHES and torch.is_grad_enabled():
-            self._uses.append(use)
+        if len(self._uses) >= BATCHES or not torch.is_grad_enabled():
+            return
+        self._uses.append(use)
+        if len(self._uses) == 1 and use.given.requires_grad:
+            use.given.register_hook(self._reached)
+
+    def _reached(self, gradient: Tensor) -> None:
+        self._gradient = gradient.detach().clone()
 
     def _answered(self, module: nn.Module, args: Any, outputs: Any) -> None:
         if not self._uses and torch.is_grad_enabled():
@@ -110,6 +119,8 @@ class FirstStep(Prover):
             use,
             between,
             order=self.samples.order or order,
+            ascends=use is not None
+            and ascends(use, self._gradient, bool(self.optimizer.param_groups[0].get("maximize"))),
         )
 
     def _trial(self) -> Trial | None:
@@ -129,6 +140,10 @@ class FirstStep(Prover):
             self.optimizer,
             self._runs,
         )
+
+    def _plan(self) -> tuple[float, float] | None:
+        now = highest_rate(self.optimizer)
+        return None if now == self._rate else (self._rate, now)
 
     def _now(self) -> tuple[Any, Any]:
         outputs, _ = facts_of(self.module, self.samples.x).before(None, "")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from parity.watch.check import Match
+from parity.watch.check import Match, Remedy
 
 STEPS = 4
 """Steps that are watched."""
@@ -18,6 +18,7 @@ NO_GRADIENTS = Match(
     f"in each of the first {STEPS} steps every gradient was missing or 0",
     "Call loss.backward() between zero_grad() and step(), on a loss that was computed from the "
     "network's answers",
+    remedy=Remedy("with steps along the gradients", thawed=True),
 )
 
 
@@ -68,6 +69,7 @@ class Gradients:
             f"in {self._kept} of the first {step} steps the optimiser was given the sum of all "
             "gradients so far",
             "Call optimizer.zero_grad() in each step, before loss.backward()",
+            remedy=Remedy("with gradients set to zero", zeroed=True),
         )
 
     def close(self) -> None:

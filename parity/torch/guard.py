@@ -13,14 +13,14 @@ from parity.torch.gradients import Gradients
 from parity.torch.samples import samples_of
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
-from parity.watch.check import Match
-from parity.watch.check.words import findings_of, say
+from parity.watch.check import Match, Remedy
 from parity.watch.guard import LIMITS, PROBE, Guard
 
 NO_STEP = Match(
     "the optimiser takes no step",
     "a loss was computed, and this optimiser's step() was not called",
     "Call optimizer.step() after loss.backward(), of the optimiser that the guard was given",
+    remedy=Remedy("with steps along the gradients", thawed=True),
 )
 
 
@@ -94,6 +94,7 @@ class CollapseGuard:
         for handle in self.handles:
             handle.remove()
         if error is None and not self.steps and self.first.heard:
+            self.first.check()
             self._remark(NO_STEP)
         if error is None:
             self.first.look(self.steps, self.steps, ended=True)
@@ -108,8 +109,7 @@ class CollapseGuard:
 
     def _remark(self, match: Match) -> None:
         if not self.watcher.looking:
-            what = f"after {self.steps:,} steps something looks wrong in the loop"
-            say(findings_of([match]), what=what)
+            self.first.remark(match, self.steps)
 
     def _after_step(self, *_: Any) -> None:
         self.steps += 1

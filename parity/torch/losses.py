@@ -38,6 +38,9 @@ FOLLOWING: dict[str, Callable[[Tensor], Tensor]] = {
 }
 """What a program may do to the network's answers before it hands them to the loss."""
 
+OPPOSITE = 0.99
+"""Cosine between gradients that are one but for their size, and perhaps their sign."""
+
 
 class Use(NamedTuple):
     """A loss at work.
@@ -118,6 +121,23 @@ def _telling(
             depth[0] -= 1
 
     return telling
+
+
+def ascends(use: Use, gradient: Tensor | None, maximize: bool) -> bool:
+    """Whether steps make a loss larger.
+
+    Args:
+        use: The loss at work.
+        gradient: That backward has brought to what the loss was given; None where it has not.
+        maximize: Whether the optimiser goes up.
+    """
+    if gradient is None:
+        return False
+    with torch.enable_grad():
+        given = use.given.detach().clone().requires_grad_()
+        (own,) = torch.autograd.grad(use.of(given, use.targets.detach()), given)
+    alike = F.cosine_similarity(own.flatten().float(), gradient.flatten().float(), dim=0)
+    return bool((alike if maximize else -alike) > OPPOSITE)
 
 
 def following(answers: Tensor, given: Tensor) -> str | None:

@@ -42,7 +42,7 @@ class Samples(NamedTuple):
             return _picked(self.source, sample(len(self.source.dataset), most))  # type: ignore[arg-type]
         x, y = self.source
         chosen = sample(len(y), most)
-        return _take(x, chosen), y[chosen]
+        return taken(x, chosen), y[chosen]
 
 
 def samples_of(x: Any, y: Any, most: int, who: str) -> Samples:
@@ -64,7 +64,7 @@ def samples_of(x: Any, y: Any, most: int, who: str) -> Samples:
         targets = as_array(y) if isinstance(y, Tensor) else np.asarray(y)
         chosen = sample(len(targets), most)
         inputs = _array(x)
-        return Samples(_take(x, chosen), targets[chosen], targets, inputs, (), None, (x, targets))
+        return Samples(taken(x, chosen), targets[chosen], targets, inputs, (), None, (x, targets))
     raise TypeError(
         f"{who} was given {type(x).__name__} and {type(y).__name__}; expected samples and "
         "their targets as tensors or arrays, or a DataLoader whose samples are (x, y)"
@@ -108,7 +108,10 @@ def _array(x: Any) -> Array | None:
     return None if isinstance(x, tuple | list | dict) else np.asarray(x)
 
 
-def _take(x: Any, chosen: Array) -> Any:
+def taken(x: Any, chosen: Array) -> Any:
+    """Some of the samples, in the structure that they have."""
     if isinstance(x, tuple | list):
-        return tuple(_take(part, chosen) for part in x)
+        return tuple(taken(part, chosen) for part in x)
+    if isinstance(x, dict):
+        return {name: taken(part, chosen) for name, part in x.items()}
     return x[torch.from_numpy(chosen)].clone() if isinstance(x, Tensor) else np.asarray(x)[chosen]

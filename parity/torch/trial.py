@@ -12,7 +12,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from parity.torch.intervention import Intervention
+from parity.torch.intervention import Intervention, adjusted
 from parity.torch.layouts import as_array
 from parity.torch.losses import FOLLOWING, Use
 from parity.torch.network import inputs, layers
@@ -72,21 +72,24 @@ class Trial:
             ValueError: the remedy cannot be applied to this network.
         """
         features, targets = self.material.features(remedy), self.material.targets(remedy)
-        with unchanged(self.module, training=True), torch.enable_grad():
+        training = unchanged(self.module, training=True)
+        with adjusted(self.module, remedy), training, torch.enable_grad():
             torch.manual_seed(0)
             state = self._start(remedy, features, targets)
             optimizer = self._optimizer(remedy, [state[name] for name in self.learned])
             batches, end, taken = self.material.batches(remedy), time.monotonic() + seconds, 0
             while taken < steps and (taken < 2 or time.monotonic() < end):
                 chosen = next(batches)
-                optimizer.zero_grad()
+                if remedy.zeroed or not self.program.gathers:
+                    optimizer.zero_grad()
                 given = self._answers(remedy, state, _take(features, chosen))
                 loss = self._loss(remedy, given, targets[chosen])
                 if not torch.isfinite(loss):
                     taken = steps  # it can get no better
                     break
                 loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
+                if remedy.thawed or self.program.trainable != 0:
+                    optimizer.step()
                 taken += 1
             return self._score(remedy, state, features, targets), taken
 
@@ -132,6 +135,10 @@ class Trial:
         known = inspect.signature(type(own)).parameters
         group = own.param_groups[0]
         settings = {name: group[name] for name in own.defaults if name in known and name in group}
+        if "maximize" in settings:  # `_loss` goes up where the program does
+            settings["maximize"] = False
+        if remedy.unpenalised:
+            settings["weight_decay"] = 0.0
         settings["lr"] = float(group["lr"]) if remedy.rate is None else remedy.rate
         make: Callable[..., Optimizer] = type(own)
         return make(weights, **settings)
@@ -157,7 +164,8 @@ class Trial:
         """That of the remedy's head, or the program's own."""
         targets = torch.from_numpy(np.array(y)).to(given.device)
         if not remedy.head:
-            return self._own_loss(given, targets)
+            uphill = self.program.ascends and not remedy.descends
+            return self._own_loss(given, targets) * (-1 if uphill else 1)
         if remedy.head == "classes" or (remedy.head == "binary" and given.shape[-1] > 1):
             names = targets.argmax(1) if targets.ndim == 2 and targets.shape[1] > 1 else targets
             return F.cross_entropy(given, names.reshape(-1).long())

@@ -6,18 +6,23 @@ knows a remedy that can be tried.
 
 import numpy as np
 
-from parity.watch.check import data, fit, head, sets, training
+from parity.watch.check import data, fit, head, initial, regularising, sets, softmax, training
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
-from parity.watch.check.program import Layer, Loss, Program
+from parity.watch.check.parts import Layer, Loss, Penalty
+from parity.watch.check.program import Program
 
 __all__ = [
-    "CAUSES", "Belief", "Cause", "Layer", "Loss", "Match", "Program", "Remedy", "causes_of",
+    "CAUSES", "Belief", "Cause", "Layer", "Loss", "Match", "Penalty", "Program", "Remedy",
+    "causes_of",
 ]  # fmt: skip
 
 CAUSES: tuple[Cause, ...] = (
     *fit.CAUSES,
+    *softmax.CAUSES,
     *head.CAUSES,
     *training.CAUSES,
+    *initial.CAUSES,
+    *regularising.CAUSES,
     *data.CAUSES,
     *sets.CAUSES,
 )

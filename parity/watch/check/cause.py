@@ -37,10 +37,17 @@ class Remedy:
         initial: Whether the kernels are drawn anew.
         shuffled: Whether samples are drawn at random where the program takes them in order.
         balanced: Whether rare classes are drawn as often as frequent ones.
+        unpenalised: Whether no penalty pulls weights to 0.
+        undropped: Whether dropout leaves nothing out.
+        thawed: Whether steps are taken, of all weights, where the program takes none.
+        zeroed: Whether gradients are set to zero where the program leaves them.
+        batch: Samples of a batch, at least.
+        descends: Whether steps make the loss smaller where the program's make it larger.
+        batch_first: Whether recurrent layers of torch take samples along the first axis.
     """
 
     words: str
-    features: Literal["", "bytes", "standardised"] = ""
+    features: Literal["", "bytes", "standardised", "filled"] = ""
     targets: Literal["", "standardised", "from 0"] = ""
     head: Literal["", "classes", "binary", "several", "values"] = ""
     hidden: Literal["", "relu"] = ""
@@ -50,6 +57,13 @@ class Remedy:
     initial: bool = False
     shuffled: bool = False
     balanced: bool = False
+    unpenalised: bool = False
+    undropped: bool = False
+    thawed: bool = False
+    zeroed: bool = False
+    batch: int = 0
+    descends: bool = False
+    batch_first: bool = False
 
 
 @dataclass(frozen=True)

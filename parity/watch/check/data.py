@@ -59,6 +59,7 @@ def not_finite(program: Program) -> Match | None:
             f"{int(bad.sum()):,} values in {len(rows):,} of {len(values):,} samples, the first in "
             f"row {rows[0]}",
             "Leave these samples out, or fill the gaps: np.nan_to_num(x) or the column's mean",
+            remedy=Remedy("with the gaps filled", features="filled"),
         )
     return None
 
@@ -196,13 +197,13 @@ def targets_unscaled(program: Program) -> Match | None:
     )
 
 
-SCALES = ("unlike scales", "unscaled")
+SCALES = ("unlike scales", "unscaled", "dead at start")
 CAUSES = (
     Cause("bits", bytes_as_bits, explains=("features not finite", *SCALES)),
     Cause("features not finite", not_finite, explains=SCALES),
     Cause("constant", constant, explains=SCALES),
     Cause("bytes", bytes_as_floats, explains=SCALES),
-    Cause("unlike scales", unlike_scales, explains=("unscaled",)),
-    Cause("unscaled", unscaled),
+    Cause("unlike scales", unlike_scales, explains=("unscaled", "dead at start")),
+    Cause("unscaled", unscaled, explains=("dead at start",)),
     Cause("targets unscaled", targets_unscaled),
 )

@@ -110,7 +110,12 @@ def distance_for_classes(program: Program) -> Match | None:
         + (", whose numbers are no quantities" if meaningless else "")
         + f", and {program.columns} output{'s' * (program.columns > 1)}",
         line(program),
-        Belief.SURE if program.task == "classes" else Belief.LIKELY,
+        # The squared error of one sigmoid is slow where it is surely wrong, but learns.
+        Belief.SURE
+        if program.task == "classes"
+        else Belief.MAYBE
+        if program.last in ("sigmoid", "hard_sigmoid", "hardsigmoid")
+        else Belief.LIKELY,
         remedy=fitting(program),
     )
 

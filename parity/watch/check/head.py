@@ -1,8 +1,11 @@
 """Causes at the end of the network: its last activation, and the loss that follows it."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from parity.watch.check.cause import Cause, Match, Remedy
+from parity.watch.check.data import LARGE
 from parity.watch.check.program import Program
 
 SQUASHING = ("relu", "relu6", "tanh", "elu", "selu", "leaky_relu", "gelu", "silu", "softsign")
@@ -67,34 +70,6 @@ def _count(program: Program) -> str:
     if program.classes is None or program.task != "classes":
         return str(program.columns or "classes")
     return str(max(int(program.classes.max()) + 1, 2))
-
-
-def one_unit_softmax(program: Program) -> Match | None:
-    """A share of the whole among one is always 1."""
-    if program.last not in ("softmax", "log_softmax") or program.answers.shape[1] != 1:
-        return None
-    return Match(
-        "a softmax over a single unit answers 1, whatever it is fed",
-        f"the network ends in one unit and {program.last}",
-        line(program),
-        remedy=fitting(program),
-    )
-
-
-def softmax_over_batch(program: Program) -> Match | None:
-    """Columns that add up to 1 where rows should."""
-    values = program.answers
-    if program.last != "softmax" or len(values) < 3 or values.shape[1] < 2 or program.adds_up:
-        return None
-    if program.outputs.ndim != 2 or np.abs(values.sum(axis=0) - 1).max() > 1e-3:
-        return None
-    return Match(
-        "the softmax is taken over the samples of a batch instead of over the classes",
-        f"each of {values.shape[1]} columns adds up to 1, and the rows to "
-        f"{values.sum(axis=1).min():.2g} to {values.sum(axis=1).max():.2g}",
-        program.words(torch="Use dim=1, or none with nn.CrossEntropyLoss()", keras="Use axis=-1"),
-        remedy=fitting(program),
-    )
 
 
 def logits_wanted(program: Program) -> Match | None:
@@ -204,22 +179,24 @@ def out_of_range(program: Program) -> Match | None:
     far = np.nanmax(np.maximum(reach[0] - values, values - reach[1]))
     if far < 0.1 * (min(reach[1], np.nanmax(values)) - reach[0]):
         return None  # a little noise beyond the ends
+    remedy = fitting(program)
+    if remedy is not None and np.sqrt(np.nanmean(values**2)) > LARGE:
+        words = "with no activation at the end and standardised targets"
+        remedy = replace(remedy, words=words, targets="standardised")
     return Match(
         f"the last activation, {program.last}, cannot give the targets",
         f"{outside:.0%} of them, which are {np.nanmin(values):.3g} to {np.nanmax(values):.3g}, lie "
         f"outside {reach[0]:g} to {reach[1]:g}",
         line(program) + ", or bring the targets into its range",
-        remedy=fitting(program),
+        remedy=remedy,
     )
 
 
 CAUSES = (
-    Cause("one unit softmax", one_unit_softmax, explains=("fewer outputs", "distance for classes")),
-    Cause("softmax over batch", softmax_over_batch, explains=("softmax twice",)),
     Cause("softmax twice", logits_wanted),
     Cause("no logarithms", log_probabilities_wanted),
     Cause("no probabilities", probabilities_wanted),
     Cause("sigmoid for classes", sigmoid_for_classes),
     Cause("hidden activation", hidden_activation, explains=("no probabilities", "no logarithms")),
-    Cause("out of range", out_of_range),
+    Cause("out of range", out_of_range, explains=("targets unscaled",)),
 )

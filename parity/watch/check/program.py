@@ -7,6 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.watch.check.parts import Layer, Loss, Penalty
+
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
 Task = Literal["classes", "binary", "several", "values"]
@@ -15,49 +17,6 @@ NORMS = ("batch_norm", "layer_norm", "instance_norm", "group_norm", "rms_norm", 
 """Kinds of layers that give what follows them a usual scale."""
 ROWS = 12
 """Targets from which on it is no chance that they are all alike, or that each row adds up to 1."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer at work.
-
-    Attributes:
-        kind: As the adapters call it: ``dense``, ``conv``, ``activation``, ...
-        function: What an activation computes, as ``relu``; else empty.
-        learns: Whether it has weights that a training may change.
-        units: Length of the last axis of what it gives; channels, for images.
-        follows: Whether it is given what the layer before it in the list gives, unchanged.
-        gain: Deviation of its kernel times the square root of the inputs of a unit: about 1 where
-            signals keep their size (Glorot and Bengio 2010). None without a kernel.
-    """
-
-    kind: str
-    function: str = ""
-    learns: bool = False
-    units: int = 0
-    follows: bool = True
-    gain: float | None = None
-
-
-@dataclass(frozen=True)
-class Loss:
-    """A loss function.
-
-    Attributes:
-        name: As the program calls it.
-        kind: For classes that exclude each other, for yes or no, or a distance between numbers;
-            empty where it is another.
-        takes: What it wants from the network.
-        targets: ``numbers`` of classes, ``rows`` with one column for each class; empty where it
-            takes either, or what has the outputs' shape.
-        undoes: Whether it goes back behind a softmax or sigmoid that it should not have been given.
-    """
-
-    name: str
-    kind: Literal["categorical", "binary", "distance", ""] = ""
-    takes: Literal["logits", "probabilities", "log probabilities", ""] = ""
-    targets: Literal["numbers", "rows", ""] = ""
-    undoes: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +43,13 @@ class Program:
         others: What the first layer that learns is given of other samples, by ``validation``,
             ``test``.
         other_inputs: These samples as the program has them.
+        penalties: On large weights.
+        mixes: Whether an answer depends on the other samples of its batch, in inference.
+        summed: Whether the loss adds up over the samples of a batch, and is not their mean.
+        unregistered: Weights that work in the network and are not among its own, nor learned.
+        gathers: Whether gradients of earlier steps are left in each.
+        ascends: Whether steps make the loss larger.
+        plan: Learning rate at first and now, where a plan has changed it.
     """
 
     framework: Literal["torch", "keras"]
@@ -103,6 +69,13 @@ class Program:
     order: tuple[Array, ...] = ()
     others: dict[str, Array] = field(default_factory=dict)
     other_inputs: dict[str, Array] = field(default_factory=dict)
+    penalties: tuple[Penalty, ...] = ()
+    mixes: bool = False
+    summed: bool = False
+    unregistered: int = 0
+    gathers: bool = False
+    ascends: bool = False
+    plan: tuple[float, float] | None = None
 
     def words(self, *, torch: str, keras: str) -> str:
         """Those of the framework."""
@@ -176,6 +149,9 @@ class Program:
         if self.one_hot and not (kind == "binary" and self.columns == 2):
             return "classes"
         if values.ndim > 1:
+            several = np.isin(values, (0, 1)).all() and (values.sum(axis=-1) > 1).any()
+            if kind == "categorical" and values.ndim == 2 and several:
+                return "several"
             return {"binary": "several", "distance": "values"}.get(kind)  # type: ignore[return-value]
         return self._task_of_numbers(kind)
 
@@ -184,6 +160,8 @@ class Program:
         if self.labels is None:
             return "values" if kind in ("distance", "") else None
         different = self.different
+        if kind == "categorical" and self.columns == 1 and np.array_equal(different, (0, 1)):
+            return "binary"
         if kind == "categorical" or (kind == "distance" and (self.columns or 0) > 2):
             return "classes"
         if kind == "binary":

@@ -5,8 +5,8 @@ import numpy as np
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.program import ROWS, Program
 
-RARE = 0.03
-"""Share of a class, of two, from which on always answering the other looks good."""
+RARE, SCARCE = 0.03, 0.15
+"""Share of the other classes from which on always answering one looks good, and may."""
 OTHER_SCALE = 3.0
 """Ratio between the scales of training and test samples that sampling does not make."""
 
@@ -18,7 +18,7 @@ def imbalance(program: Program) -> Match | None:
         return None
     names, counts = np.unique(found, return_counts=True)
     share = float(counts.max() / len(found))
-    if len(names) < 2 or share < 1 - RARE:
+    if len(names) < 2 or share < 1 - SCARCE:
         return None
     return Match(
         "one class is far more frequent than the others",
@@ -27,7 +27,7 @@ def imbalance(program: Program) -> Match | None:
         "Weight the rare classes in the loss ("
         + program.words(torch="weight= or pos_weight=", keras="class_weight=")
         + "), and judge by the recall of each class",
-        Belief.LIKELY,
+        Belief.LIKELY if share >= 1 - RARE else Belief.MAYBE,
         Remedy("with classes drawn equally often", balanced=True),
     )
 

@@ -19,8 +19,6 @@ RATES = {
 """Learning rates: below the first and above the third a training may suffer, below the second and
 above the fourth it mostly does. By a part of the optimiser's name."""
 USUAL = {"sgd": 0.05, "adam": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
-GAINS = (0.003, 0.05, 4.0, 8.0)
-"""Gains of a kernel, as `RATES`; in between signals neither die nor explode in a few layers."""
 SATURATING = ("sigmoid", "tanh", "hard_sigmoid", "hardsigmoid", "softsign")
 NEIGHBOURS = 30
 """Pairs of neighbours from which on their classes mean something."""
@@ -41,6 +39,20 @@ def nothing_trainable(program: Program) -> Match | None:
             "requires_grad True",
             keras="Set layer.trainable = True before compile()",
         ),
+        remedy=Remedy("with all weights trained", thawed=True),
+    )
+
+
+def unregistered(program: Program) -> Match | None:
+    """Layers that work, and that no optimiser knows of."""
+    if not program.unregistered:
+        return None
+    return Match(
+        "layers are not registered, and are never trained",
+        f"{program.unregistered:,} weights work in the network that model.parameters() does not "
+        "give: they are in a list or a dict",
+        "Put layers into nn.ModuleList or nn.ModuleDict, before the optimiser is made",
+        Belief.LIKELY,
     )
 
 
@@ -94,46 +106,20 @@ def rate(program: Program) -> Match | None:
         )
     assert kind is not None
     low, very_low, high, very_high = RATES[kind]
+    # Steps of plain SGD are as large as the gradient, and so is that of a sum.
+    times = (program.batch or 1) if program.summed and kind == "sgd" else 1
+    given = given * times
     if low <= given <= high:
         return None
-    usual = USUAL[kind]
+    usual = USUAL[kind] / times
+    added = f", of a loss that is added up over {times} samples" if times > 1 else ""
     far = given < very_low or given > very_high
     return Match(
         f"the learning rate is too {'low' if given < low else 'high'}",
-        f"{program.optimizer} at {given:g}; {usual:g} is usual",
-        program.words(torch=f"Set lr={usual:g}", keras=f"Set learning_rate={usual:g}"),
+        f"{program.optimizer} at {program.rate:g}{added}; {usual:.2g} is usual",
+        program.words(torch=f"Set lr={usual:.2g}", keras=f"Set learning_rate={usual:g}"),
         Belief.LIKELY if far else Belief.MAYBE,
         Remedy(f"with a learning rate of {usual:g}", rate=usual),
-    )
-
-
-def initial_weights(program: Program) -> Match | None:
-    """Kernels that start alike, or far too large or small."""
-    gains = [
-        layer.gain
-        for layer in program.layers
-        if layer.gain is not None and layer.kind in (*MULTIPLIES, *RECURRENT)
-    ]
-    remedy = Remedy("with kernels drawn anew (Glorot)", initial=True)
-    hidden = gains[:-1]  # some start with a last layer of 0
-    if (hidden or gains) and min(hidden or gains) == 0:
-        return Match(
-            "initial weights are all the same",
-            f"{sum(gain == 0 for gain in gains)} of {len(gains)} kernels: units that start alike "
-            "stay alike",
-            "Leave the initialisation to the framework, or draw the kernels at random",
-            remedy=remedy,
-        )
-    odd = [gain for gain in hidden or gains if not GAINS[1] <= gain <= GAINS[2]]
-    if not odd:
-        return None
-    worst = max(odd, key=lambda gain: abs(np.log(max(gain, 1e-12))))
-    return Match(
-        f"the initial weights are too {'small' if worst < 1 else 'large'}",
-        f"those of a layer make signals {worst:.2g} times as large; about 1 keeps their size",
-        "Leave the initialisation to the framework: Glorot or He",
-        Belief.LIKELY if not GAINS[0] <= worst <= GAINS[3] else Belief.MAYBE,
-        remedy,
     )
 
 
@@ -161,6 +147,40 @@ def batches_of_one(program: Program) -> Match | None:
         "batch normalisation is given batches of one sample",
         "the mean of one sample is the sample, and what is left of it is 0",
         "Use batches of 16 or more, or layer normalisation",
+        remedy=Remedy("with batches of 16", batch=16),
+    )
+
+
+def uphill(program: Program) -> Match | None:
+    """Steps that make the loss larger."""
+    if not program.ascends:
+        return None
+    name = "the loss" if program.loss is None else program.loss.name
+    return Match(
+        "the loss is made larger, not smaller: its sign is wrong",
+        f"the gradient that reaches the network's answers is the opposite of that of {name}",
+        "Call loss.backward() on the loss itself, without a minus, and leave maximize=True out",
+        remedy=Remedy("with the sign turned", descends=True),
+    )
+
+
+def mixing(program: Program) -> Match | None:
+    """An answer that depends on which other samples are in the batch."""
+    if not program.mixes or any(layer.kind == "batch_norm" for layer in program.layers):
+        return None
+    recurrent = any(layer.kind in RECURRENT for layer in program.layers)
+    return Match(
+        "the samples of a batch are mixed: an answer depends on the others",
+        "the same samples in a smaller batch, in another order, get other answers",
+        program.words(
+            torch="Give the recurrent layers batch_first=True: without it they take the first axis "
+            "for time"
+            if recurrent
+            else "Take softmax, means and norms over dim=-1, and flatten from the second axis on",
+            keras="Take softmax, means and norms over axis=-1, and flatten from the second axis on",
+        ),
+        Belief.SURE if recurrent else Belief.LIKELY,
+        Remedy("with batch_first=True", batch_first=True) if recurrent else None,
     )
 
 
@@ -194,10 +214,12 @@ def in_order(program: Program) -> Match | None:
 
 CAUSES = (
     Cause("nothing trainable", nothing_trainable),
+    Cause("unregistered", unregistered),
     Cause("linear", linear_in_a_row),
     Cause("rate", rate),
-    Cause("initial weights", initial_weights),
     Cause("saturating", saturating),
     Cause("batches of one", batches_of_one),
+    Cause("uphill", uphill),
+    Cause("mixes", mixing),
     Cause("order", in_order, explains=("all alike", "imbalance")),
 )

@@ -61,6 +61,8 @@ class Material:
         values = x.astype(np.float32)
         if remedy.features == "bytes":
             return values / 255
+        if remedy.features == "filled":
+            return np.nan_to_num(values, posinf=0.0, neginf=0.0)
         axes = tuple(range(values.ndim)) if self.pictures else tuple(range(values.ndim - 1))
         fit = values[self._split()[0]].astype(np.float64)
         mean, deviation = fit.mean(axis=axes), fit.std(axis=axes)
@@ -89,7 +91,7 @@ class Material:
     def batches(self, remedy: Remedy) -> Iterator[Ints]:
         """Places of one batch after the other, without end; the same each time."""
         rng, train = np.random.default_rng(1), self._split()[0]
-        size, start = min(self.batch, len(train)), 0
+        size, start = min(max(self.batch, remedy.batch), len(train)), 0
         weights = self._weights(train) if remedy.balanced else None
         while True:
             if self.in_order and not remedy.shuffled:

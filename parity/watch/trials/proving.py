@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from parity.watch.check import Belief, Match, Program, causes_of
@@ -13,10 +14,12 @@ from parity.watch.diagnosis import Finding
 from parity.watch.trials.material import Material
 from parity.watch.trials.ranking import Trial, Tried, tried
 from parity.watch.trials.stall import asks, learned_nothing, proves
-from parity.watch.trials.usual import usual
+from parity.watch.trials.usual import fallen, fell, usual
 
 LARGEST = 20_000_000
 """Weights of which a copy is kept for trials, at most."""
+FALLEN_AFTER = 32
+"""Steps from which on it is looked whether the learning rate has fallen to nothing."""
 
 
 class Prover(ABC):
@@ -29,6 +32,7 @@ class Prover(ABC):
         self.program: Program | None = None
         self._initial: Any = None
         self._found = Tried([])
+        self._fell = False
 
     @abstractmethod
     def _trial(self) -> Trial | None:
@@ -38,9 +42,15 @@ class Prover(ABC):
     def _now(self) -> tuple[Array, Array | None]:
         """What the network answers now, [N, ...], and the targets of the same samples."""
 
+    @abstractmethod
+    def _plan(self) -> tuple[float, float] | None:
+        """Learning rate at first and now, where a plan has changed it."""
+
     def prove(self) -> Tried | None:
         """Try everything that may help where nothing is learned; None where that cannot be."""
         program = self.program
+        if program is not None:
+            program = replace(program, plan=self._plan())
         if self._found.gain > 0 or program is None or self._initial is None:
             return self._found if self._found.gain > 0 else None
         with suppress(Exception):  # a model is anyone's code, and must train all the same
@@ -57,6 +67,8 @@ class Prover(ABC):
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """Say what would help, where nothing has been learned until now and something does help."""
         program = self.program
+        if program is not None and step >= FALLEN_AFTER and step & (step - 1) == 0:
+            self._look_at_plan(program, step)
         if not asks(before, step, ended=ended) or program is None:
             return
         if self._found.matches or self._initial is None:
@@ -68,6 +80,31 @@ class Prover(ABC):
             found = self.prove()
             if found is not None and proves(program, targets, found):
                 self._say(found, f"after {step:,} steps the network has learned nothing")
+
+    def _look_at_plan(self, program: Program, step: int) -> None:
+        """Say so where a plan has brought the rate to nothing, and the training goes on for long.
+
+        A plan that ends with the training does so in its last steps only.
+        """
+        plan = self._plan()
+        before, self._fell = self._fell, fell(plan)
+        if not (before and self._fell) or plan is None or self._found.matches:
+            return
+        with suppress(Exception):
+            found = self._tried([fallen(program, *plan)])
+            if found.gain > 0:
+                self._say(found, f"after {step:,} steps the learning rate is next to nothing")
+
+    def remark(self, match: Match, step: int) -> None:
+        """Say what was seen in the loop after so many steps, and what its remedy brings."""
+        what = f"after {step:,} steps something looks wrong in the loop"
+        found, remedy = Tried([match]), match.remedy
+        with suppress(Exception):
+            if self.program is not None and remedy is not None:
+                still = 0 if remedy.thawed else self.program.trainable
+                self.program = replace(self.program, trainable=still, gathers=remedy.zeroed)
+                found = self._tried([match])
+        self._say(found, what)
 
     def _material(self, program: Program, x: Any, y: Array) -> Material:
         """Samples to train copies on."""

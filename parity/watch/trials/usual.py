@@ -3,9 +3,14 @@
 from collections.abc import Sequence
 
 from parity.watch.check import Belief, Match, Program, Remedy
-from parity.watch.check.data import STANDARDISE, STANDARDISED, numeric
+from parity.watch.check.data import STANDARDISE, STANDARDISED, Scale, numeric, scale_of
 from parity.watch.check.head import fitting, line
 from parity.watch.check.training import SATURATING
+
+FALLEN = 1e-3
+"""Part of the first learning rate at which next to nothing is learned any more."""
+USUAL_SIZE, USUAL_DEVIATION = 3.0, 0.1
+"""Root mean square up to which, and deviation from which on, features need no scaling."""
 
 
 def usual(program: Program, known: Sequence[Match]) -> list[Match]:
@@ -21,7 +26,8 @@ def usual(program: Program, known: Sequence[Match]) -> list[Match]:
 
 def _candidates(program: Program) -> list[Match]:
     found = [*_rates(program), _weights()]
-    if numeric(program) is not None:
+    fed = numeric(program)
+    if fed is not None and not _usual_scale(scale_of(fed)):
         figures = "the same features, each with mean 0 and deviation 1, are learned"
         name = "the features are not scaled for this network"
         found.append(Match(name, figures, STANDARDISE, Belief.MAYBE, STANDARDISED))
@@ -42,7 +48,13 @@ def _candidates(program: Program) -> list[Match]:
     return found
 
 
+def _usual_scale(scale: Scale) -> bool:
+    return bool(scale.size.max() <= USUAL_SIZE and scale.deviation.max() >= USUAL_DEVIATION)
+
+
 def _rates(program: Program) -> list[Match]:
+    if program.plan is not None:
+        return [fallen(program, *program.plan)] if fell(program.plan) else []
     rate = program.rate
     if not rate or rate < 0:
         return []
@@ -58,6 +70,26 @@ def _rates(program: Program) -> list[Match]:
         )
         for factor in (0.1, 10.0)
     ]
+
+
+def fell(plan: tuple[float, float] | None) -> bool:
+    """Whether a plan has brought the learning rate to next to nothing."""
+    return plan is not None and plan[1] <= FALLEN * plan[0]
+
+
+def fallen(program: Program, first: float, now: float) -> Match:
+    """A plan that does so, with the rate of the first step for a remedy."""
+    return Match(
+        "the schedule of the learning rate brings it to nothing",
+        f"{program.optimizer} began at {first:g} and is at {now:.2g}",
+        program.words(
+            torch="Call scheduler.step() once an epoch, not once a batch, or let it fall "
+            "more slowly",
+            keras="Let it fall more slowly: its decay_steps are steps, not epochs",
+        ),
+        Belief.MAYBE,
+        Remedy(f"with the learning rate of the first step, {first:g},", rate=first),
+    )
 
 
 def _weights() -> Match:

@@ -1,0 +1,63 @@
+"""Causes in the weights that a training starts from."""
+
+import numpy as np
+
+from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.program import Program
+from parity.watch.check.training import MULTIPLIES, RECURRENT
+
+GAINS = (0.003, 0.05, 4.0, 8.0)
+"""Gains of a kernel, as `RATES`; in between signals neither die nor explode in a few layers."""
+ALIKE = 1e-5
+"""Gain that rounding makes of a kernel of equal weights."""
+ANEW = Remedy("with kernels drawn anew (Glorot)", initial=True)
+
+
+def initial_weights(program: Program) -> Match | None:
+    """Kernels that start alike, or far too large or small."""
+    gains = [
+        layer.gain
+        for layer in program.layers
+        if layer.gain is not None and layer.kind in (*MULTIPLIES, *RECURRENT)
+    ]
+    hidden = gains[:-1]  # some start with a last layer of 0
+    if (hidden or gains) and min(hidden or gains) < ALIKE:
+        return Match(
+            "initial weights are all the same",
+            f"{sum(gain < ALIKE for gain in gains)} of {len(gains)} kernels: units that start "
+            "alike stay alike",
+            "Leave the initialisation to the framework, or draw the kernels at random",
+            remedy=ANEW,
+        )
+    odd = [gain for gain in hidden or gains if not GAINS[1] <= gain <= GAINS[2]]
+    if not odd:
+        return None
+    worst = max(odd, key=lambda gain: abs(np.log(max(gain, 1e-12))))
+    return Match(
+        f"the initial weights are too {'small' if worst < 1 else 'large'}",
+        f"those of a layer make signals {worst:.2g} times as large; about 1 keeps their size",
+        "Leave the initialisation to the framework: Glorot or He",
+        Belief.LIKELY if not GAINS[0] <= worst <= GAINS[3] else Belief.MAYBE,
+        ANEW,
+    )
+
+
+def dead_at_start(program: Program) -> Match | None:
+    """A layer of ReLUs that no sample switches on: nothing gets through it, or back."""
+    dead = [layer for layer in program.layers if layer.dead == 1]
+    if not dead:
+        return None
+    return Match(
+        "ReLU units are dead from the start",
+        f"before the first step every unit of {len(dead)} layer{'s' * (len(dead) > 1)} is 0 for "
+        "every sample: no gradient gets back through it",
+        "Start with biases of 0 and weights as the framework draws them",
+        Belief.LIKELY,
+        Remedy("with kernels drawn anew (Glorot) and biases of 0", initial=True),
+    )
+
+
+CAUSES = (
+    Cause("initial weights", initial_weights, explains=("dead at start",)),
+    Cause("dead at start", dead_at_start),
+)

@@ -1,0 +1,64 @@
+"""What a program consists of: layers, a loss, penalties on its weights."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer at work.
+
+    Attributes:
+        kind: As the adapters call it: ``dense``, ``conv``, ``activation``, ...
+        function: What an activation computes, as ``relu``; else empty.
+        learns: Whether it has weights that a training may change.
+        units: Length of the last axis of what it gives; channels, for images.
+        follows: Whether it is given what the layer before it in the list gives, unchanged.
+        gain: Deviation of its kernel times the square root of the inputs of a unit: about 1 where
+            signals keep their size (Glorot and Bengio 2010). None without a kernel.
+        dead: Share of its units that are 0 for every sample, where it is a ReLU.
+        dropped: Share of the values that a dropout leaves out in training.
+    """
+
+    kind: str
+    function: str = ""
+    learns: bool = False
+    units: int = 0
+    follows: bool = True
+    gain: float | None = None
+    dropped: float = 0.0
+    dead: float = 0.0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss function.
+
+    Attributes:
+        name: As the program calls it.
+        kind: For classes that exclude each other, for yes or no, or a distance between numbers;
+            empty where it is another.
+        takes: What it wants from the network.
+        targets: ``numbers`` of classes, ``rows`` with one column for each class; empty where it
+            takes either, or what has the outputs' shape.
+        undoes: Whether it goes back behind a softmax or sigmoid that it should not have been given.
+    """
+
+    name: str
+    kind: Literal["categorical", "binary", "distance", ""] = ""
+    takes: Literal["logits", "probabilities", "log probabilities", ""] = ""
+    targets: Literal["numbers", "rows", ""] = ""
+    undoes: bool = False
+
+
+class Penalty(NamedTuple):
+    """A term that pulls weights to 0.
+
+    Attributes:
+        kind: ``l2`` and ``l1`` of a loss; ``coupled``, where the optimiser adds the weight to its
+            gradient; ``decoupled``, where it shrinks it beside its step.
+        strength: Its factor.
+    """
+
+    kind: Literal["l2", "l1", "coupled", "decoupled"]
+    strength: float

@@ -1,0 +1,59 @@
+"""Causes in what keeps a network from learning by heart, and here from learning at all."""
+
+from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.program import Program
+
+LIMITS = {
+    "coupled": (0.03, 0.3),
+    "l2": (0.03, 0.3),
+    "l1": (0.01, 0.1),
+    "decoupled": (1.0, 10.0),
+}
+"""Strengths of a penalty: above the first a training may suffer, above the second it mostly does.
+A gradient is about 0.001 to 0.01 a weight of 0.1 at first; a decoupled decay stands against steps
+of the learning rate's size, whatever the gradient (Loshchilov and Hutter 2019)."""
+NAMES = {"coupled": "weight decay", "decoupled": "weight decay"}
+DROPPED = (0.8, 0.95)
+"""Shares that a dropout leaves out, likewise; 0.5 is usual."""
+
+
+def penalty(program: Program) -> Match | None:
+    """Weights are pulled to 0 more strongly than the loss pulls them anywhere."""
+    found = [(p.strength / LIMITS[p.kind][1], p) for p in program.penalties]
+    if not found:
+        return None
+    far, worst = max(found)
+    if worst.strength < LIMITS[worst.kind][0]:
+        return None
+    name = NAMES.get(worst.kind, f"{worst.kind.upper()} penalty")
+    usual = "0.01" if worst.kind == "decoupled" else "0.0001"
+    return Match(
+        f"the {name} is too strong: weights are pulled to 0, whatever is learned",
+        f"it is {worst.strength:g}; {usual} is usual",
+        program.words(
+            torch=f"Set weight_decay={usual}",
+            keras=f"Set weight_decay={usual}"
+            if worst.kind == "decoupled"
+            else f"Use regularizers.{worst.kind.upper()}({usual})",
+        ),
+        Belief.LIKELY if far >= 1 else Belief.MAYBE,
+        Remedy(f"without the {name}", unpenalised=True),
+    )
+
+
+def dropout(program: Program) -> Match | None:
+    """Next to nothing gets through."""
+    most = max((layer.dropped for layer in program.layers), default=0.0)
+    if most < DROPPED[0]:
+        return None
+    return Match(
+        "dropout leaves out nearly everything",
+        f"{most:.1%} of the values in training; 20 to 50% are usual",
+        program.words(torch="Set nn.Dropout(0.2)", keras="Set Dropout(0.2)")
+        + ": it is the share that is left out, not the one that stays",
+        Belief.SURE if most >= 1 else Belief.LIKELY if most >= DROPPED[1] else Belief.MAYBE,
+        Remedy("without dropout", undropped=True),
+    )
+
+
+CAUSES = (Cause("penalty", penalty), Cause("dropout", dropout))
