@@ -1,5 +1,6 @@
 """What a command line comes to: LightningCLI, with a run directory and our tables."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ class DigitsCLI(LightningCLI):
     checkpoint: dict[str, Any] | None = None
     data_so_far: dict[str, Any] | None = None
 
+    def __init__(self, *given: Any, args: ArgsType = None, **settings: Any) -> None:
+        """Read and run `args`, by default those of the process, as `LightningCLI` does."""
+        self.words = sys.argv[1:] if args is None else args
+        super().__init__(*given, args=args, **settings)
+
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """The commands, and the arguments of the trainer's methods that are not flags."""
@@ -62,6 +68,10 @@ class DigitsCLI(LightningCLI):
     def _prepare_subcommand_parser(
         self, klass: type, subcommand: str, **kwargs: Any
     ) -> LightningArgumentParser:
+        """Only the command that is asked for gets its flags: reading signatures takes time."""
+        asked = self.words[0] if isinstance(self.words, list) and self.words else subcommand
+        if asked != subcommand and asked in self.subcommands():
+            return self.init_parser(**kwargs)
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
         add_flags(parser, subcommand)
         return parser

@@ -7,6 +7,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Lightning 2.6 calls functions of jsonargparse that have been renamed.
 os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"
 
+import gc
 import importlib
 import random
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lightning_mnist import sources
 from lightning_mnist.sources import RawDigits
@@ -35,6 +37,12 @@ class Done(NamedTuple):
 
 
 Here = Callable[..., Done]
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays: Keras collects garbage often, and need not look there."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +94,18 @@ def _float32_again() -> Iterator[None]:
             config.set_dtype_policy("float32")
 
 
+@pytest.fixture(autouse=True)
+def _pictures_undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To draw what a run leaves takes longer than its training: for those who look at it only."""
+    if request.node.get_closest_marker("pictures") is None:
+        monkeypatch.setattr("matplotlib.figure.Figure.savefig", save_blank)
+
+
+def save_blank(figure: object, to: Any, **settings: object) -> None:
+    """A picture of nothing, in place of a figure's own."""
+    Image.new("L", (8, 8)).save(to, format="png")
+
+
 @pytest.fixture(scope="session")
 def lightning_mnist_command() -> Command:
     """Run ``python -m lightning_mnist`` as a user would, in a process of its own."""
@@ -127,6 +147,16 @@ def in_process(
         return Done(code, *capsys.readouterr())
 
     return run
+
+
+def start(package: str, *flags: object, cwd: Path) -> int:
+    """Run ``python -m PACKAGE`` in this process and in `cwd`: what several tests may share."""
+    main = importlib.import_module(f"{package}.__main__").main
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", [package, *map(str, flags)])
+        code: int = main()
+    return code
 
 
 @pytest.fixture
@@ -186,8 +216,13 @@ def make_digits(train_per_class: int, test_per_class: int) -> RawDigits:
 
 
 def mostly_slow(values: Iterable[Any], *fast: Any) -> list[Any]:
-    """Parameters of a test of which only `fast` belong to the fast suite."""
-    return [value if value in fast else pytest.param(value, marks=SLOW) for value in values]
+    """Parameters of a test, tuples of several, of which only `fast` belong to the fast suite."""
+    return [
+        value
+        if value in fast
+        else pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=SLOW)
+        for value in values
+    ]
 
 
 SLOW = pytest.mark.slow

@@ -330,6 +330,7 @@ def of_all_measures() -> dict[str, Any]:
     }
 
 
+@pytest.mark.pictures
 def test_every_measure_has_a_table_and_a_panel(tmp_path: Path) -> None:
     written = io.StringIO()
     measures = of_all_measures()

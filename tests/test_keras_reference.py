@@ -22,17 +22,23 @@ from keras_reference.errors import InputError
 from keras_reference.model_file import load_model
 from keras_reference.network import build
 from parity.run_record import Predictions, RunRecord
-from tests.conftest import Here
+from tests.conftest import Here, make_digits, start, write_npz
 
 SHORT = ("--trainer.max_epochs", 2, "--model.hidden", "[32]", "--data.batch_size", 32)
 
 
-@pytest.fixture
-def fitted(keras_here: Here, tiny_npz: Path, tmp_path: Path) -> Path:
-    run_dir = tmp_path / "fitted"
-    done = keras_here("fit", "--data.source", tiny_npz, "--run_dir", run_dir, *SHORT)
-    assert done.code == 0, done.err
-    return run_dir
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    digits = make_digits(train_per_class=40, test_per_class=8)
+    return write_npz(digits, tmp_path_factory.mktemp("fitted") / "tiny.npz")
+
+
+@pytest.fixture(scope="module")
+def fitted(source: Path) -> Path:
+    """The run directory of a short training, which no test changes."""
+    flags = ("--data.source", source, "--run_dir", "run", *SHORT)
+    assert start("keras_reference", "fit", *flags, cwd=source.parent) == 0
+    return source.parent / "run"
 
 
 def test_fit_fills_a_run_directory_that_meets_the_contract(fitted: Path, tiny_npz: Path) -> None:
@@ -56,9 +62,9 @@ def test_fit_fills_a_run_directory_that_meets_the_contract(fitted: Path, tiny_np
 
 
 def test_both_sides_record_the_same_digest_and_history_keys(
-    fitted: Path, here: Here, tiny_npz: Path, tmp_path: Path
+    fitted: Path, here: Here, source: Path, tmp_path: Path
 ) -> None:
-    done = here("fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "other", *SHORT)
+    done = here("fit", "--data.source", source, "--run_dir", tmp_path / "other", *SHORT)
     assert done.code == 0, done.err
     ours, theirs = (RunRecord.load(p / "record.json") for p in (fitted, tmp_path / "other"))
     assert ours.data == theirs.data
@@ -86,7 +92,8 @@ def test_the_config_repeats_the_run_and_another_seed_does_not(
 
 
 def test_fit_learns(keras_here: Here, tiny_npz: Path, tmp_path: Path) -> None:
-    flags = ("--trainer.max_epochs", 12, "--data.batch_size", 16, "--run_dir", tmp_path / "run")
+    flags = ("--trainer.max_epochs", 4, "--data.batch_size", 16, "--run_dir", tmp_path / "run")
+    flags += ("--optimizer.learning_rate", 0.01)
     done = keras_here("fit", "--data.source", tiny_npz, *flags)
     assert done.code == 0, done.err
     assert RunRecord.load(tmp_path / "run" / "record.json").metrics["accuracy"] > 0.95

@@ -1,6 +1,7 @@
 """Keras models to the interchange format and back; what it cannot say is refused by layer."""
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from keras_reference.instruments.interchange import convert, network_of, read_mo
 from keras_reference.instruments.layers import described
 from keras_reference.instruments.mlp_file import read, write
 from keras_reference.network import build
-from tests.conftest import Here
+from tests.conftest import Here, mostly_slow
 from tests.mlp_files import DAMAGE, Contents, random_module, same_numbers, save_checkpoint
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 28, 28)).astype(np.uint8)
@@ -42,8 +43,12 @@ def sequential(*parts: Any) -> keras.Sequential:
     )
 
 
-@pytest.mark.parametrize("standardize", ["none", "image", "dataset"])
-@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize(
+    ("standardize", "batch_norm"),
+    mostly_slow(
+        product(["none", "image", "dataset"], [False, True]), ("none", False), ("dataset", True)
+    ),
+)
 def test_a_model_comes_back_with_the_same_weights_and_answers(
     batch_norm: bool, standardize: Any, tmp_path: Path
 ) -> None:

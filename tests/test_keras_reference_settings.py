@@ -12,6 +12,7 @@ from keras_reference.epochs import Notes  # noqa: E402
 from keras_reference.instruments import lockstep  # noqa: E402
 from keras_reference.instruments.lockstep import LockStep  # noqa: E402
 from parity.sides.recipe import Recipe  # noqa: E402
+from tests.conftest import SLOW  # noqa: E402
 
 
 def built(path: Path, *more: object, **recipe: Any) -> LockStep:
@@ -89,9 +90,9 @@ def test_asking_changes_nothing(tiny_npz: Path) -> None:
     ("given", "name", "expected"),
     [
         ({"global_clipnorm": 0.5}, "clip", "global norm 0.5"),
-        ({"clipvalue": 2.0}, "clip", "value 2"),
-        ({"gradient_accumulation_steps": 3}, "accumulated_batches", 3),
-        ({"use_ema": True}, "use_ema", True),
+        pytest.param({"clipvalue": 2.0}, "clip", "value 2", marks=SLOW),
+        pytest.param({"gradient_accumulation_steps": 3}, "accumulated_batches", 3, marks=SLOW),
+        pytest.param({"use_ema": True}, "use_ema", True, marks=SLOW),
     ],
 )
 def test_what_keras_can_do_besides_is_told(

@@ -58,6 +58,7 @@ def test_names() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.pictures
 def test_fit_and_predict_score_the_views_and_keep_their_predictions(
     keras_here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,21 +18,27 @@ from PIL import Image
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.scores import RunningScores
 from parity.run_record import Predictions, RunRecord
-from tests.conftest import ROOT, Here
+from tests.conftest import ROOT, Here, make_digits, start, write_npz
 
 SMALL = ("--trainer.max_epochs", 2, "--model.hidden", "[32]", "--data.batch_size", 32)
 
 
-@pytest.fixture
-def fitted(here: Here, tiny_npz: Path, tmp_path: Path) -> Path:
-    """The run directory of a short training."""
-    run_dir = tmp_path / "fitted"
-    done = here("fit", "--data.source", tiny_npz, "--run_dir", run_dir, *SMALL)
-    assert done.code == 0, done.err
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    digits = make_digits(train_per_class=40, test_per_class=8)
+    return write_npz(digits, tmp_path_factory.mktemp("fitted") / "tiny.npz")
+
+
+@pytest.fixture(scope="module")
+def fitted(source: Path) -> Path:
+    """The run directory of a short training, which no test changes."""
+    run_dir = source.parent / "run"
+    flags = ("--data.source", source, "--run_dir", run_dir, *SMALL)
+    assert start("lightning_mnist", "fit", *flags, cwd=source.parent) == 0
     return run_dir
 
 
-def test_fit_leaves_a_complete_run_directory(fitted: Path, tiny_npz: Path) -> None:
+def test_fit_leaves_a_complete_run_directory(fitted: Path, source: Path) -> None:
     names = {path.name for path in fitted.iterdir()}
     assert names == {
         "record.json", "predictions.npz", "config.yaml", "history.csv",
@@ -48,7 +55,7 @@ def test_fit_leaves_a_complete_run_directory(fitted: Path, tiny_npz: Path) -> No
     assert record.finished
     assert record.framework == "lightning"
     assert record.seed == 0
-    assert record.data["name"] == str(tiny_npz)
+    assert record.data["name"] == str(source)
     assert record.recipe["model"]["hidden"] == [32]
     assert set(record.versions) == {"python", "torch", "torchvision", "lightning", "numpy"}
     assert record.durations["fit"] > 0
@@ -62,10 +69,10 @@ def test_fit_leaves_a_complete_run_directory(fitted: Path, tiny_npz: Path) -> No
 
 
 def test_the_predictions_meet_the_contract_and_agree_with_the_record(
-    fitted: Path, tiny_npz: Path
+    fitted: Path, source: Path
 ) -> None:
     predictions = Predictions.load(fitted / "predictions.npz")
-    with np.load(tiny_npz) as arrays:
+    with np.load(source) as arrays:
         np.testing.assert_array_equal(predictions.labels, arrays["y_test"])
     assert predictions.sample_ids.tolist() == list(range(80))
     metrics = RunRecord.load(fitted / "record.json").metrics
@@ -79,7 +86,7 @@ def test_the_predictions_meet_the_contract_and_agree_with_the_record(
 
 
 def test_fit_learns(here: Here, tiny_npz: Path, tmp_path: Path) -> None:
-    flags = ("--trainer.max_epochs", 8, "--data.batch_size", 32)
+    flags = ("--trainer.max_epochs", 8, "--data.batch_size", 32, "--model.hidden", "[64]")
     done = here("fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "run", *flags)
     assert done.code == 0, done.err
     assert RunRecord.load(tmp_path / "run" / "record.json").metrics["accuracy"] > 0.95
@@ -162,10 +169,11 @@ def test_sixteen_bits_are_a_flag(precision: str, here: Here, tiny_npz: Path) -> 
     assert here("test", "--data.source", tiny_npz, "--ckpt_path", checkpoint, *flags[:2]).code == 0
 
 
-def test_a_resumed_run_has_its_whole_history(here: Here, fitted: Path) -> None:
-    done = here("fit", "--resume", fitted, "--trainer.max_epochs", 3)
+def test_a_resumed_run_has_its_whole_history(here: Here, fitted: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(fitted, tmp_path / "run")
+    done = here("fit", "--resume", run, "--trainer.max_epochs", 3)
     assert done.code == 0, done.err
-    record = RunRecord.load(fitted / "record.json")
+    record = RunRecord.load(run / "record.json")
     assert [row["epoch"] for row in record.history] == [1, 2, 3]
     assert record.finished
 
@@ -300,16 +308,19 @@ def test_standardisation_is_saved_with_the_model(
 @pytest.mark.parametrize(
     "flags",
     [
-        ("--optimizer", "SGD", "--optimizer.lr", "0.1", "--optimizer.momentum", "0.9"),
-        ("--lr_scheduler", "null"),
-        ("--lr_scheduler", "CosineAnnealingLR", "--lr_scheduler.T_max", "2"),
-        ("--model.hidden", "[]"),
-        ("--model.hidden", "[16, 8]", "--model.activation", "tanh", "--model.init", "torch"),
+        (
+            "--optimizer", "SGD", "--optimizer.lr", "0.1", "--optimizer.momentum", "0.9",
+            "--lr_scheduler", "null", "--model.hidden", "[]",
+        ),
+        (
+            "--lr_scheduler", "CosineAnnealingLR", "--lr_scheduler.T_max", "2",
+            "--model.hidden", "[16, 8]", "--model.activation", "tanh", "--model.init", "torch",
+        ),
         ("--trainer.fast_dev_run", "true"),
         ("--trainer.enable_checkpointing", "false"),
     ],
     ids=" ".join,
-)
+)  # fmt: skip
 def test_what_a_user_may_choose(
     flags: tuple[str, ...], here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:

@@ -120,6 +120,7 @@ def figures(out: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.pictures
 def test_a_comparison_leaves_figures_a_picture_and_a_page(
     here: Here, recipes: tuple[str, ...], tiny_npz: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

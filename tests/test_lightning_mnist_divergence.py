@@ -13,7 +13,7 @@ from lightning_mnist.batches import Batch
 from lightning_mnist.blocks import Block
 from lightning_mnist.execution import Execution
 from parity.run_record import RunRecord
-from tests.conftest import Here
+from tests.conftest import Here, mostly_slow
 
 FLAGS = (
     "--model.hidden", "[8]", "--data.batch_size", 32, "--trainer.max_epochs", 2,
@@ -71,7 +71,7 @@ def spoil_at(monkeypatch: pytest.MonkeyPatch, step: int) -> list[list[int]]:
         ),
     ],
 )
-@pytest.mark.parametrize("guard", ["off", "stop", "warn"])
+@pytest.mark.parametrize("guard", mostly_slow(["off", "stop", "warn"], "stop"))
 def test_it_fails_and_keeps_what_is_finite(
     guard: str, step: int, said: str, here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

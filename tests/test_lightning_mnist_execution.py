@@ -27,7 +27,7 @@ from lightning_mnist.instruments.faults import FAULTS
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import MLP, work_of_a_step
 from lightning_mnist.steps_per_execution import MOST_STEPS, seconds_of_a_step, steps_per_execution
-from tests.conftest import Command, Here
+from tests.conftest import SLOW, Command, Here, mostly_slow
 
 BLOCKS = (5, 8, 32, "auto")
 STEPS = 12  # in an epoch of the tiny digits: 367 images in batches of 32
@@ -141,10 +141,13 @@ TRAININGS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.filterwarnings("ignore:You requested to overfit")
+@pytest.mark.parametrize("blocks", [(8, "auto"), pytest.param((5, 32), marks=SLOW)], ids=str)
 @pytest.mark.parametrize("flags", TRAININGS.values(), ids=TRAININGS)
-def test_every_number_of_steps_comes_to_the_same(flags: dict[str, Any], tiny_npz: Path) -> None:
+def test_every_number_of_steps_comes_to_the_same(
+    flags: dict[str, Any], blocks: tuple[object, ...], tiny_npz: Path
+) -> None:
     expected = state(train(tiny_npz, 1, **flags))
-    for steps in BLOCKS:
+    for steps in blocks:
         assert_same(expected, state(train(tiny_npz, steps, **flags)), f"{steps}")
 
 
@@ -191,7 +194,7 @@ def test_blocks_are_the_same_bits_as_a_plain_loop(tiny_npz: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
-@pytest.mark.parametrize("steps", [1, *BLOCKS])
+@pytest.mark.parametrize("steps", mostly_slow([1, *BLOCKS], 1, 8))
 @pytest.mark.parametrize("configure", [one_cycle, decay, plateau])
 def test_a_resumed_training_is_the_uninterrupted_one(
     steps: object, configure: Callable[[DigitClassifier], Any], tiny_npz: Path, tmp_path: Path

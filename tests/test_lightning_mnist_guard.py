@@ -9,7 +9,7 @@ import pytest
 from lightning_mnist.instruments.faults import FAULTS
 from parity.run_record import RunRecord
 from parity.watch.symptoms import Symptoms
-from tests.conftest import Command, Done, Here
+from tests.conftest import SLOW, Command, Done, Here
 
 # No dropout, as the user's network had none: it keeps a unit or two alive for an epoch of 12 steps.
 SMALL = (
@@ -91,12 +91,14 @@ def test_a_healthy_training_is_left_alone_and_measured(
 @pytest.mark.parametrize(
     "flags",
     [
-        ("--model.standardize", "dataset"),
-        ("--model.invert", "true", "--model.standardize", "dataset"),
-        ("--model.standardize", "image"),
-        ("--model.augmentation.invert", 0.5, "--model.augmentation.rotation", 15),
+        pytest.param(("--model.standardize", "dataset"), id="standardised", marks=SLOW),
+        pytest.param(("--model.invert", "true", "--model.standardize", "dataset"), id="inverted"),
+        pytest.param(("--model.standardize", "image"), id="one by one", marks=SLOW),
+        pytest.param(
+            ("--model.augmentation.invert", 0.5, "--model.augmentation.rotation", 15),
+            id="augmented",
+        ),
     ],
-    ids=["standardised", "inverted", "one by one", "augmented"],
 )
 def test_what_the_recipe_asks_for_is_no_mistake(
     flags: tuple[object, ...], here: Here, tiny_npz: Path, parity_here: Here

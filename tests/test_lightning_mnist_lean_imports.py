@@ -114,6 +114,7 @@ def test_another_lightning_utilities_costs_time_and_nothing_else(
     assert lean(LEAN, tmp_path) == ["False False", "True True"]
 
 
+@pytest.mark.slow
 def test_a_trick_that_fails_half_way_costs_time_and_nothing_else() -> None:
     broken = LEAN.replace("\nprint", "\nlean_imports._not_found = lambda name: 1 / 0\nprint", 1)
     assert lean(broken + ORDINARY) == ["False False", "True True", "True"]

@@ -20,7 +20,7 @@ import tensorflow as tf
 from lightning_mnist import optimizers
 from lightning_mnist.errors import InputError
 from lightning_mnist.optimizers.base import KerasOptimizer
-from tests.conftest import Here
+from tests.conftest import SLOW, Here
 
 NAMES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Nadam"]
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
@@ -118,7 +118,18 @@ class Theirs:
             np.testing.assert_allclose(param.detach().numpy(), expected, rtol=unit, atol=unit)
 
 
-@variants()
+@pytest.mark.parametrize(
+    ("name", "settings", "floatx"),
+    [
+        pytest.param(
+            name, settings, dtype, id="-".join([dtype, name, *settings]),
+            marks=SLOW if settings and dtype == "float32" else (),
+        )
+        for dtype in ("float64", "float32")
+        for name, settings in VARIANTS
+    ],
+    indirect=["floatx"],
+)  # fmt: skip
 def test_every_step_is_that_of_keras(name: str, settings: dict[str, Any], floatx: str) -> None:
     theirs = Theirs(name, weights(floatx), **settings)
     params = parameters(weights(floatx))

@@ -11,7 +11,7 @@ from PIL import Image
 from lightning_mnist import predict, sources
 from lightning_mnist.checkpoint import read_model
 from lightning_mnist.own_images import read_digit
-from tests.conftest import Here
+from tests.conftest import Here, start
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +28,16 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def checkpoint(here: Here, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained on the embedded digits as the default recipe says."""
-    done = here("fit", "--data.source", "digits", "--run_dir", "run")
-    assert done.code == 0, done.err
-    return tmp_path / "run" / "checkpoints" / "best.ckpt"
+    folder = tmp_path_factory.mktemp("trained")
+    flags = ("fit", "--data.source", "digits", "--run_dir", "run")
+    assert start("lightning_mnist", *flags, cwd=folder) == 0
+    return folder / "run" / "checkpoints" / "best.ckpt"
 
 
+@pytest.mark.pictures
 def test_own_pictures_are_read(
     here: Here, checkpoint: Path, pictures: Path, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ from lightning_mnist.sources import RawDigits
 from parity.claims import claimed
 from parity.run_record import Predictions, RunRecord
 from parity.watch.symptoms import Symptoms
-from tests.conftest import ROOT, Here, write_npz
+from tests.conftest import ROOT, SLOW, Here, make_digits, mostly_slow, start, write_npz
 
 EPOCHS = 3
 RECIPE = (
@@ -84,7 +84,7 @@ def signal_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int) -> None:
     [
         (signal.SIGTERM, 143, 3, "4"),
         (signal.SIGINT, 130, 30, "4"),
-        (signal.SIGTERM, 143, 45, "auto"),
+        pytest.param(signal.SIGTERM, 143, 45, "auto", marks=SLOW),
     ],
 )
 def test_a_stopped_run_says_how_to_go_on_and_goes_on_to_the_bit(
@@ -94,10 +94,10 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on_to_the_bit(
     blocks: str,
     here: Here,
     tiny_npz: Path,
+    whole: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Steps 3 and 30 lie within an epoch of 23 steps; another block size does not matter."""
-    fit(here, tiny_npz, "whole", "--model.steps_per_execution", 1)
     with monkeypatch.context() as patched:
         signal_at(patched, step, number)
         flags = ("--data.source", tiny_npz, "--run_dir", "cut", "--model.steps_per_execution")
@@ -113,7 +113,18 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on_to_the_bit(
     done = here("fit", "--resume", "cut", "--model.steps_per_execution", 3)
     assert done.code == 0, done.err
     assert f"after {saved['global_step']} steps" in done.out
-    assert_same_run("whole", "cut")
+    assert_same_run(whole, "cut")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that nothing has interrupted, step by step."""
+    folder = tmp_path_factory.mktemp("whole")
+    source = write_npz(make_digits(train_per_class=40, test_per_class=8), folder / "tiny.npz")
+    flags = ("--data.source", source, "--run_dir", "whole", *FLAGS)
+    flags += ("--model.steps_per_execution", 1)
+    assert start("lightning_mnist", "fit", *flags, cwd=folder) == 0
+    return folder / "whole"
 
 
 @pytest.fixture
@@ -124,15 +135,14 @@ def fitted(here: Here, tiny_npz: Path) -> Path:
 
 
 def test_a_run_goes_on_by_its_name_alone_and_says_what_is_new(
-    here: Here, fitted: Path, tiny_npz: Path
+    here: Here, fitted: Path, whole: Path
 ) -> None:
-    fit(here, tiny_npz, "whole")
     done = here("fit", "--resume", fitted, "--trainer.max_epochs", EPOCHS, "--guard", "warn")
     assert done.code == 0, done.err
     assert "going on with run after 23 steps; " in done.out
     assert f"--trainer.max_epochs {EPOCHS} instead of 1" in done.out
     assert "--guard warn instead of stop" in done.out
-    assert_same_run("whole", fitted)
+    assert_same_run(whole, fitted)
     recipe = RunRecord.load(fitted / "record.json").recipe
     assert (recipe["model"]["hidden"], recipe["guard"]) == ([16], "warn")
     assert yaml.safe_load((fitted / "config.yaml").read_text()) == recipe
@@ -168,11 +178,10 @@ def test_what_cannot_change_on_the_way_is_refused_in_a_sentence(
 
 
 def test_a_checkpoint_goes_on_in_another_folder_with_its_own_recipe(
-    here: Here, fitted: Path, tiny_npz: Path
+    here: Here, fitted: Path, tiny_npz: Path, whole: Path
 ) -> None:
-    fit(here, tiny_npz, "whole")
     fit(here, tiny_npz, "other", "--ckpt_path", fitted / "checkpoints" / "last.ckpt")
-    assert_same_run("whole", "other")
+    assert_same_run(whole, "other")
 
 
 @pytest.mark.slow
@@ -346,8 +355,9 @@ def harm(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_a_damaged_checkpoint_falls_back_to_the_one_before(here: Here, tiny_npz: Path) -> None:
-    fit(here, tiny_npz, "whole")
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    here: Here, tiny_npz: Path, whole: Path
+) -> None:
     fit(here, tiny_npz, "cut", "--trainer.max_epochs", 2)
     harm(Path("cut/checkpoints/last.ckpt"))
     done = here("fit", "--resume", "cut", "--trainer.max_epochs", EPOCHS)
@@ -355,7 +365,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(here: Here, tiny_npz:
     assert "last.ckpt cannot be read (damaged: its SHA-256 is another)" in done.err
     assert "going on from previous.ckpt, the one before" in done.err
     assert "going on with cut after 23 steps" in done.out
-    assert_same_run("whole", "cut")
+    assert_same_run(whole, "cut")
     harm(Path("cut/checkpoints/last.ckpt"))
     harm(Path("cut/checkpoints/previous.ckpt"))
     done = here("fit", "--resume", "cut", "--trainer.max_epochs", 9)
@@ -364,12 +374,11 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(here: Here, tiny_npz:
     assert "train anew" in done.err
 
 
-@pytest.mark.parametrize("room", [3, 6, 9])
+@pytest.mark.parametrize("room", mostly_slow([3, 6, 9], 6))
 def test_a_full_disk_leaves_what_was_there(
-    room: int, here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+    room: int, here: Here, tiny_npz: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So many files can be written, and then no more."""
-    fit(here, tiny_npz, "whole")
     sync, left = os.fsync, [room]
 
     def full(file: int) -> None:
@@ -388,7 +397,7 @@ def test_a_full_disk_leaves_what_was_there(
     assert not list(Path("cut").rglob(".*"))
     done = here("fit", "--resume", "cut")
     assert done.code == 0, done.err
-    assert_same_run("whole", "cut")
+    assert_same_run(whole, "cut")
 
 
 def test_a_second_training_in_the_same_folder_is_refused(

@@ -16,7 +16,7 @@ import yaml
 
 from lightning_mnist.datamodule import DigitsDataModule
 from parity.run_record import RunRecord
-from tests.conftest import ROOT, SLOW, Command, Here, make_digits, write_npz
+from tests.conftest import ROOT, SLOW, Command, Here, make_digits, start, write_npz
 
 SEARCH = """
 trials: {trials}
@@ -34,12 +34,23 @@ space:
 """
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _as_it_was() -> Iterator[None]:
     """Optuna's level of logging is that of the process."""
     level = optuna.logging.get_verbosity()
     yield
     optuna.logging.set_verbosity(level)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a search of three trials has left; the file `mine.yaml` lies beside it."""
+    folder = tmp_path_factory.mktemp("whole")
+    write_npz(make_digits(train_per_class=40, test_per_class=8), folder / "tiny.npz")
+    (folder / "mine.yaml").write_text(SEARCH.format(trials=3))
+    flags = ("search", "-c", "mine.yaml", "--data.source", "tiny.npz", "--workers", 1)
+    assert start("lightning_mnist", *flags, "--out", "whole", cwd=folder) == 0
+    return folder / "whole"
 
 
 @pytest.fixture
@@ -102,34 +113,32 @@ def test_a_search_leaves_the_best_recipe_the_trials_and_a_page(
 
 
 def test_the_test_set_is_never_looked_at(
-    here: Here, search_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Here, search_file: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digits = make_digits(train_per_class=40, test_per_class=8)
-    right = write_npz(digits, tmp_path / "right.npz")
     digits.test_images[:] = np.random.default_rng(1).integers(0, 256, digits.test_images.shape)
     digits.test_labels[:] = 0
     garbage = write_npz(digits, tmp_path / "garbage.npz")
     search_file.write_text(SEARCH.format(trials=2))
-    flags = ("search", "-c", search_file, "--workers", 1, "--data.source")
-    assert here(*flags, right, "--out", "a").code == 0
 
     def never(self: DigitsDataModule) -> None:
         raise AssertionError("the test set was looked at")
 
     monkeypatch.setattr(DigitsDataModule, "test_dataloader", never)
     monkeypatch.setattr(DigitsDataModule, "test_images", property(never))
-    assert here(*flags, garbage, "--out", "b").code == 0
-    assert values(tmp_path / "a") == values(tmp_path / "b")
+    flags = ("search", "-c", search_file, "--workers", 1, "--out", "out")
+    assert here(*flags, "--data.source", garbage).code == 0
+    assert values(tmp_path / "out") == values(whole)[:2]
 
 
 def test_a_search_goes_on_as_if_it_had_not_been_interrupted(
-    here: Here, search_file: Path, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    here: Here, search_file: Path, tiny_npz: Path, tmp_path: Path, whole: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     from lightning_mnist.trainings import training
     from lightning_mnist.trainings.training import Training
 
     flags = ("-c", search_file, "--data.source", tiny_npz, "--workers", 1)
-    assert here("search", *flags, "--out", "whole").code == 0
     train = training.train
     trained: list[Any] = []
 
@@ -147,7 +156,7 @@ def test_a_search_goes_on_as_if_it_had_not_been_interrupted(
     done = here("search", *flags, "--out", "parts")
     assert done.code == 0, done.err
     assert "2 of 3 trials to go" in done.out
-    assert values(tmp_path / "parts") == values(tmp_path / "whole")
+    assert values(tmp_path / "parts") == values(whole)
 
 
 def test_trials_that_cannot_be_trained_are_told_and_the_search_goes_on(

@@ -72,6 +72,7 @@ def end(trial: optuna.Trial, ended: str, history: list[Any], **others: Any) -> N
         trial.set_user_attr("train_accuracy", 0.99)
 
 
+@pytest.mark.pictures
 def test_the_files_tell_of_every_trial(
     study: optuna.Study, spec: Spec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

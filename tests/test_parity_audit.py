@@ -20,7 +20,7 @@ from parity.audit.rows import Row, rows
 from parity.commands import audit as command
 from parity.commands.audit import audited
 from parity.sides.recipe import Recipe
-from tests.conftest import Here, make_digits, mostly_slow, write_npz
+from tests.conftest import SLOW, Here, make_digits, mostly_slow, write_npz
 
 BASE: dict[str, Any] = {"hidden": (64,), "batch_size": 32}
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam")
@@ -66,7 +66,9 @@ BY_DESIGN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("batch_norm", [False, True], ids=["plain", "batch norm"])
+@pytest.mark.parametrize(
+    "batch_norm", [pytest.param(False, id="plain", marks=SLOW), pytest.param(True, id="batch norm")]
+)
 @pytest.mark.parametrize("optimizer", mostly_slow(OPTIMIZERS, "adam"))
 def test_a_matching_recipe_differs_by_design_only(
     said: Said, optimizer: str, batch_norm: bool

@@ -28,7 +28,7 @@ from parity.watch.collapse import COLLAPSED
 from parity.watch.diagnosis import Finding
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.symptoms import Symptoms
-from tests.conftest import ROOT, Here, write_npz
+from tests.conftest import ROOT, Here, mostly_slow, write_npz
 
 LABELS = np.arange(1000) % 10
 EVIL = "<script>alert(1)</script>"
@@ -46,8 +46,7 @@ def test_a_side_makes_every_mistake_of_the_catalogue_and_no_other(side: str) -> 
     assert {*module(side).FAULTS, "none"} == {fault.made for fault in CATALOGUE} | {"none"}
 
 
-def test_the_catalogue_is_long_and_says_what_each_mistake_must_lead_to() -> None:
-    assert len(CATALOGUE) >= 25
+def test_the_catalogue_says_what_each_mistake_must_lead_to() -> None:
     assert len({fault.name for fault in CATALOGUE}) == len(CATALOGUE)
     assert all(len(fault.cause) >= 5 for fault in CATALOGUE)
     assert {fault.at_test for fault in CATALOGUE} == {True, False}
@@ -452,7 +451,7 @@ PLAIN_SGD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("made", ["255 - x", "raw pixels", "x / 255 / 255"])
+@pytest.mark.parametrize("made", mostly_slow(["255 - x", "raw pixels", "x / 255 / 255"], "255 - x"))
 @pytest.mark.parametrize("side", SIDES)
 def test_nine_steps_that_end_with_one_class_end_with_code_3_and_one_true_cause(
     side: str,

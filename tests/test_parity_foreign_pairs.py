@@ -19,6 +19,7 @@ from parity.ladder.climb import Climb, Plan
 from parity.ladder.rung import Rung
 from parity.readings.cause import UNEXPLAINED
 from parity.sides.lockstep import read_digits
+from tests.conftest import mostly_slow
 from tests.in_process import InProcess
 
 CLASSES, HIDDEN = 4, (6, 5)
@@ -719,8 +720,8 @@ UNKNOWN: dict[str, tuple[Callable[[], Program], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fused", ["both", "neither"])
-@pytest.mark.parametrize("case", UNKNOWN)
+@pytest.mark.parametrize("fused", mostly_slow(["both", "neither"], "both"))
+@pytest.mark.parametrize("case", mostly_slow(UNKNOWN, *set(UNKNOWN) - {"noise after each step"}))
 def test_what_is_not_known_is_not_named(case: str, fused: str, data: Path) -> None:
     make, rung = UNKNOWN[case]
     last = climb(*mixed(Program(), make(), fused), data)[-1]

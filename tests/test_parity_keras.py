@@ -12,6 +12,7 @@ import keras
 from keras import layers as kl
 
 import parity.keras as adapter
+from tests.conftest import mostly_slow
 
 RNG = np.random.default_rng(0)
 Example = tuple[Any, Any, Any]
@@ -139,7 +140,11 @@ WEIGHTS = {
         "dense_3.kernel": (4, 3), "dense_3.bias": (3,),
     },
 }  # fmt: skip
-examples = pytest.mark.parametrize("example", LAYERS, ids=lambda example: example.__name__)
+examples = pytest.mark.parametrize(
+    "example",
+    mostly_slow(LAYERS, sequential, recurrent, subclassed),
+    ids=lambda example: example.__name__,
+)
 
 
 def compiled(model: Any) -> Any:

@@ -18,7 +18,7 @@ from parity.keras import CollapseGuard
 from parity.keras.dataset_copy import copy_of
 from parity.watch.alarm import CollapsedError
 from parity.watch.symptoms import Symptoms
-from tests.conftest import make_digits
+from tests.conftest import SLOW, make_digits, mostly_slow
 
 DIGITS = make_digits(train_per_class=40, test_per_class=8)
 X, Y = DIGITS.train_images, DIGITS.train_labels
@@ -82,8 +82,10 @@ def test_warn_says_it_once_and_trains_to_the_end(capsys: pytest.CaptureFixture[s
     ("loss", "last", "targets"),
     [
         pytest.param("mse", kl.Dense(1), SUMS, id="regression"),
-        pytest.param("binary_crossentropy", kl.Dense(1, activation="sigmoid"), SUMS > 0, id="one"),
-        pytest.param(SPARSE, kl.Dense(3), np.arange(400) % 3, id="classes"),
+        pytest.param(
+            "binary_crossentropy", kl.Dense(1, activation="sigmoid"), SUMS > 0, id="one", marks=SLOW
+        ),
+        pytest.param(SPARSE, kl.Dense(3), np.arange(400) % 3, id="classes", marks=SLOW),
     ],
 )
 def test_values_that_are_not_finite_and_dead_layers_stop_any_training(
@@ -199,7 +201,9 @@ TRAININGS: dict[str, tuple[Callable[[], Any], Callable[[], Any], Any]] = {
 LEFT_OUT = ("several sigmoids", "regression", "a subclass with a loss of its own")
 
 
-@pytest.mark.parametrize("name", TRAININGS)
+@pytest.mark.parametrize(
+    "name", mostly_slow(TRAININGS, "arrays", "tf.data", "PyDataset", "regression")
+)
 def test_a_healthy_training_is_silent_and_the_same_to_the_bit(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

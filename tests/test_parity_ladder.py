@@ -133,7 +133,9 @@ NESTEROV = replace(PLAIN, optimizer="sgd", optimizer_settings={"momentum": 0.9, 
 ADAMW = replace(PLAIN, optimizer="adamw")
 
 
-@pytest.mark.parametrize("batch_norm", [False, True], ids=["plain", "batch norm"])
+@pytest.mark.parametrize(
+    "batch_norm", [pytest.param(False, id="plain", marks=SLOW), pytest.param(True, id="batch norm")]
+)
 @pytest.mark.parametrize("optimizer", mostly_slow(OPTIMIZERS, "adam"))
 def test_a_sound_port_climbs_to_the_top(
     optimizer: Any, batch_norm: bool, data: Path, reference: Reference
@@ -238,6 +240,7 @@ def test_a_planted_mistake_is_found_at_its_rung_and_named(
 
 
 @pytest.mark.slow
+@pytest.mark.pictures
 def test_the_command_shows_each_rung_and_leaves_a_record_and_a_picture(
     parity_here: Here, data: Path, tmp_path: Path
 ) -> None:
@@ -270,6 +273,7 @@ def test_a_pair_of_ones_own_stops_where_it_parts_unless_told_to_go_on(
     assert "sum" in done.out
 
 
+@SLOW
 def test_the_example_pair_climbs_to_the_top(
     parity_here: Here, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

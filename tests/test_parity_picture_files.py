@@ -10,6 +10,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.own_images import read_picture
 from parity.files import shown
 from parity.picture_files import SHRUNK, open_picture
+from tests.conftest import mostly_slow
 
 
 def drawn(width: int, height: int, mode: str = "L") -> Image.Image:
@@ -34,7 +35,11 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(
 
 @pytest.mark.parametrize(
     ("mode", "ending"),
-    [("L", "png"), ("P", "png"), ("1", "png"), ("LA", "png"), ("I;16", "png"), ("RGB", "jpg")],
+    mostly_slow(
+        [("L", "png"), ("P", "png"), ("1", "png"), ("LA", "png"), ("I;16", "png"), ("RGB", "jpg")],
+        ("P", "png"),
+        ("RGB", "jpg"),
+    ),
 )
 def test_large_pictures_are_shrunk_and_read(mode: str, ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"large.{ending}"

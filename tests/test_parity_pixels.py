@@ -19,13 +19,12 @@ from tests.pixel_kinds import COMPOSED, KINDS, SINGLE, tells_what_is_untrue, tol
 
 DIGITS = sources.load("digits", Path("nowhere"))
 FAST = (
-    "inverted", "gamma 0.5", "twice x in uint8", "noise", "sharpened", "sobel", "thicker",
-    "moved", "mirrored", "smaller", "left half blank", "frame", "one permutation",
-    "a permutation each", "rows shuffled", "a header in front", "half are inverted",
-    "inverted, noisy", "inverted, shuffled", "smaller, moved",
+    "inverted", "gamma 0.5", "noise", "thicker", "moved", "mirrored", "frame", "one permutation",
+    "a permutation each", "rows shuffled", "inverted, noisy", "inverted, shuffled",
 )  # fmt: skip
 NAMED = (
-    *FAST[:-4], "-1 to 1", "16 bits", "int8", "two levels", "gamma 2", "blur", "thinner",
+    *FAST[:-2], "twice x in uint8", "sharpened", "sobel", "smaller", "left half blank",
+    "a header in front", "-1 to 1", "16 bits", "int8", "two levels", "gamma 2", "blur", "thinner",
     "transposed", "top half blank", "averaged", "inverted, blurred", "inverted, smaller",
 )  # fmt: skip
 """Of which "I do not know" would be too little."""

@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 
 from parity.run_record import Predictions, RunRecord
-from tests.conftest import Here
+from tests.conftest import Here, start
 from tests.parity_sides import healthy
 
 LABELS, LIGHTNING, KERAS = healthy()
 EVIL = "<script>alert(1)</script>"
 
 
-@pytest.fixture
-def sides(tmp_path: Path) -> tuple[Path, Path]:
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two folders of run directories with records, histories and images at hand."""
+    tmp_path = tmp_path_factory.mktemp("sides")
     rng = np.random.default_rng(0)
     data = tmp_path / "mini.npz"
     np.savez(data, x_test=rng.integers(0, 256, (1000, 28, 28), np.uint8))
@@ -49,11 +50,10 @@ def sides(tmp_path: Path) -> tuple[Path, Path]:
     return first, second
 
 
-@pytest.fixture
-def report(sides: tuple[Path, Path], tmp_path: Path, parity_here: Here) -> Path:
-    out = tmp_path / "out"
-    done = parity_here("compare", *sides, "--out", out)
-    assert done.code in (0, 4), done.err
+@pytest.fixture(scope="module")
+def report(sides: tuple[Path, Path]) -> Path:
+    out = sides[0].parent / "out"
+    assert start("parity", "compare", *sides, "--out", out, cwd=out.parent) in (0, 4)
     return out
 
 

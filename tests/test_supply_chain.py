@@ -22,7 +22,10 @@ for name in sys.argv[1:]:
 @pytest.mark.parametrize(
     "modules",
     [
-        ("lightning_mnist", "lightning_mnist.command", "lightning_mnist.predict_files"),
+        pytest.param(
+            ("lightning_mnist", "lightning_mnist.command", "lightning_mnist.predict_files"),
+            marks=pytest.mark.slow,
+        ),
         pytest.param(("keras_reference.__main__", "keras_reference.train"), marks=pytest.mark.slow),
         ("parity", "parity.__main__", "parity.report.document"),
     ],
