@@ -15,6 +15,7 @@ from lightning_mnist.runs.index import write_index
 from lightning_mnist.scores import Scores
 from lightning_mnist.views import ViewScore
 from parity.claims import Claim, ClaimedError, sweep
+from parity.flags import load
 from parity.provenance import Provenance, versions_of
 from parity.run_record import (
     CONFIG_FILE,
@@ -132,6 +133,26 @@ class RunRecorder(Callback):
         """Go on from a checkpoint."""
         self.history = list(state_dict["history"])
 
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Note whether the training has stopped itself: Lightning forgets it."""
+        checkpoint["stops"] = trainer.should_stop
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """A training that has stopped itself has ended, unless it is to be another from now on."""
+        assert self.record is not None
+        former = load(checkpoint["callbacks"]["RunRecorder"]["recipe"])["trainer"]
+        same = former == self.record.recipe["trainer"]
+        trainer.should_stop = bool(checkpoint.get("stops")) and same
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Record again what a run that goes on has come to so far."""
+        if trainer.is_global_zero and self.history:
+            self._save(pl_module)
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock of the training phase."""
         self._phase_started = time.perf_counter()
@@ -154,8 +175,11 @@ class RunRecorder(Callback):
                 writer.writerows(self.history)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note how long training took, and draw its curves."""
+        """Note how long training took."""
         self._end_phase("fit")
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the curves, of a training too that had ended before it was resumed."""
         from lightning_mnist.plots import draw_curves  # slow to import
 
         if trainer.is_global_zero and self.history:

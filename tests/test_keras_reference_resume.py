@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import h5py
@@ -80,6 +81,40 @@ def test_a_training_that_was_killed_goes_on_to_the_bit(
     done = keras_here("fit", "--resume", "nowhere")
     assert done.code == 1
     assert "--resume nowhere: no config.yaml in it; expected the folder of a training" in done.err
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_reference_that_a_signal_ends_says_how_to_go_on(
+    number: signal.Signals,
+    code: int,
+    keras_here: Here,
+    tiny_npz: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = Recorder.on_epoch_end
+
+    def signalled(self: Recorder, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if epoch == 1:
+            signal.raise_signal(number)
+        record(self, epoch, logs)
+
+    flags = ("fit", "--data.source", tiny_npz, *FLAGS, "--run_dir", "a b", *EPOCHS)
+    with monkeypatch.context() as patched:
+        patched.setattr(Recorder, "on_epoch_end", signalled)
+        done = keras_here(*flags)
+    assert done.code == code
+    (said,) = (line for line in done.err.splitlines() if line.startswith("stopped by "))
+    command = "python -m keras_reference fit --resume 'a b'"
+    assert said == f"stopped by {number.name}; to go on: {command}"
+    record_left = RunRecord.load(Path("a b/record.json"))
+    assert not record_left.finished
+    assert record_left.stopped == f"stopped by {number.name}"
+    assert len(record_left.history) == 1
+    assert not list(Path("a b").glob(".*"))
+    done = keras_here("fit", "--resume", "a b")
+    assert done.code == 0, done.err
+    assert len(RunRecord.load(Path("a b/record.json")).history) == 3
 
 
 class Spoilt(keras.layers.Layer):
