@@ -15,7 +15,6 @@ from lightning_mnist.runs.index import write_index
 from lightning_mnist.scores import Scores
 from lightning_mnist.views import ViewScore
 from parity.claims import Claim, ClaimedError, sweep
-from parity.flags import load
 from parity.provenance import Provenance, versions_of
 from parity.run_record import (
     CONFIG_FILE,
@@ -132,21 +131,6 @@ class RunRecorder(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.history = list(state_dict["history"])
-
-    def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Note whether the training has stopped itself: Lightning forgets it."""
-        checkpoint["stops"] = trainer.should_stop
-
-    def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """A training that has stopped itself has ended, unless it is to be another from now on."""
-        assert self.record is not None
-        former = load(checkpoint["callbacks"]["RunRecorder"]["recipe"])["trainer"]
-        same = former == self.record.recipe["trainer"]
-        trainer.should_stop = bool(checkpoint.get("stops")) and same
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record again what a run that goes on has come to so far."""

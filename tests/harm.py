@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import NamedTuple
@@ -59,7 +59,8 @@ def disk_filled(running: Running) -> None:
     """Leave so little room on its disk that it runs full."""
     filler, place = running.run.parent / "filler", os.statvfs(running.run)
     free = place.f_bavail * place.f_frsize - running.rng.randrange(400_000)
-    filler.write_bytes(bytes(max(0, free)))
+    with suppress(OSError):  # it has just taken some itself
+        filler.write_bytes(bytes(max(0, free)))
     running.process.join()
     filler.unlink()
 

@@ -49,8 +49,6 @@ FIRST = 12_000
 """Training images of MNIST that are learned, so that a hundred trainings are affordable."""
 IN_A_ROW = 5
 """How often a training is harmed at most."""
-SHARE = 0.35
-"""Of the time that it takes whole, the latest moment of harm after each start."""
 
 
 class Kind(NamedTuple):
@@ -62,6 +60,8 @@ class Kind(NamedTuple):
     codes: tuple[int, ...]
     every: float = 0.5
     """Seconds after which a checkpoint is written within an epoch."""
+    latest: float = 0.35
+    """Moment of harm after a start, as a share of the time that a whole training takes."""
     verdicts: tuple[int, ...] = (0,)
     """Exit codes of one that has come to its end."""
     anew: bool = False
@@ -79,12 +79,15 @@ KINDS = {
         kept.EVERY,
     ),
     "ranks": Kind(
-        "lightning_mnist", (*LIGHTNING, "--trainer.devices", "2"), rank_killed, (-9, 1), anew=True
+        "lightning_mnist", (*LIGHTNING, "--trainer.devices", "2"), rank_killed, (-9, 1), latest=0.9,
+        anew=True,
     ),
-    "keras": Kind("keras_reference", KERAS, sent(signal.SIGKILL), (-9,)),
-    "keras-term": Kind("keras_reference", KERAS, sent(signal.SIGTERM), (143,)),
-    "keras-int": Kind("keras_reference", KERAS, sent(signal.SIGINT), (130,)),
-    "parity": Kind("parity", PARITY, sent(signal.SIGKILL), (-9,), verdicts=(0, 1, 2, 3), anew=True),
+    "keras": Kind("keras_reference", KERAS, sent(signal.SIGKILL), (-9,), latest=0.9),
+    "keras-term": Kind("keras_reference", KERAS, sent(signal.SIGTERM), (143,), latest=0.9),
+    "keras-int": Kind("keras_reference", KERAS, sent(signal.SIGINT), (130,), latest=0.9),
+    "parity": Kind(
+        "parity", PARITY, sent(signal.SIGKILL), (-9,), latest=0.9, verdicts=(0, 1, 2, 3), anew=True
+    ),
 }  # fmt: skip
 
 
@@ -172,7 +175,7 @@ def in_turn(
         running = started(kind, folder, run, data, rng, resume=kind.package != "parity")
         harm = None
         if len(harms) < IN_A_ROW:
-            harm = harmed(kind, folder, running, rng.uniform(0, SHARE * seconds))
+            harm = harmed(kind, folder, running, rng.uniform(0, kind.latest * seconds))
             harms += [harm] if harm and counts(kind, running) else []
         running.process.join()
         if running.process.exitcode in kind.verdicts:
@@ -213,6 +216,7 @@ def main() -> int:
             run = "disk/cut"
         data = prepared(folder)
         if not kind.anew:
+            import_module(f"{kind.package}.__main__")  # sets what TensorFlow looks at first
             import_module(SLOW[kind.package])
         expected, seconds = trained_whole(kind, folder, data)
         print(f"a whole one takes {seconds:.1f} s", flush=True)

@@ -1,6 +1,8 @@
 """The reference goes on where it was, to the bit, and says what has come to NaN."""
 
+import errno
 import json
+import os
 import re
 import signal
 from pathlib import Path
@@ -115,6 +117,30 @@ def test_a_reference_that_a_signal_ends_says_how_to_go_on(
     done = keras_here("fit", "--resume", "a b")
     assert done.code == 0, done.err
     assert len(RunRecord.load(Path("a b/record.json")).history) == 3
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_full_disk_leaves_what_was_there_and_says_how_to_go_on(
+    keras_here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, left = os.fsync, [5]
+
+    def full(file: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        done = keras_here("fit", "--data.source", tiny_npz, *FLAGS, "--run_dir", "cut", *EPOCHS)
+    assert done.code == 1
+    (said,) = (line for line in done.err.splitlines() if line.startswith("error: "))
+    assert "No space left on device; what was written before is whole" in said
+    assert said.endswith("to go on: python -m keras_reference fit --resume cut")
+    assert not list(Path("cut").glob(".*"))
+    done = keras_here("fit", "--resume", "cut")
+    assert done.code == 0, done.err
 
 
 class Spoilt(keras.layers.Layer):

@@ -277,6 +277,9 @@ def test_a_training_that_stopped_itself_has_ended(
     done = here("fit", "--resume", "run", "--trainer.max_epochs", 4)
     assert done.code == 0, done.err
     assert len(RunRecord.load(Path("run/record.json")).history) == 3
+    done = here("fit", "--resume", "run", *stops[:-1], 3, "--trainer.max_epochs", 9)
+    assert done.code == 0, done.err
+    assert len(RunRecord.load(Path("run/record.json")).history) == 4
 
 
 def test_a_run_that_goes_on_has_its_history_from_the_start(
