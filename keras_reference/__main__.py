@@ -16,22 +16,23 @@ from keras_reference.data import load_digits
 from keras_reference.errors import DivergedError, InputError
 from parity.files import said_of
 from parity.run_record import RunRecord
+from parity.signals import StoppedError, handled_by, stop
 from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
 
 
 def main() -> int:
-    """Run a command; 1 where the input was at fault, 2 where a flag was, 3 at a collapse."""
+    """Run a command.
+
+    Returns:
+        0, 1 where the input was at fault or training has diverged, 3 at a collapse, 143 and 130
+        after SIGTERM and SIGINT. Flags that cannot be parsed exit with 2.
+    """
     print_anything()
-    parser = make_parser()
     try:
-        config = parser.parse_args(expand(sys.argv[1:]))
-        init = parser.instantiate(config)[config.subcommand]
-        if init.run_dir is None:
-            stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
-            init.run_dir = Path("runs") / f"{stamp}-keras-{config.subcommand}"
-        record = _run(config.subcommand, init)
+        with handled_by(stop):
+            return _command()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -44,6 +45,19 @@ def main() -> int:
     except CollapsedError as error:
         print(f"error: {error}", file=sys.stderr)
         return COLLAPSED
+    except StoppedError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _command() -> int:
+    parser = make_parser()
+    config = parser.parse_args(expand(sys.argv[1:]))
+    init = parser.instantiate(config)[config.subcommand]
+    if init.run_dir is None:
+        stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
+        init.run_dir = Path("runs") / f"{stamp}-keras-{config.subcommand}"
+    record = _run(config.subcommand, init)
     _show(record)
     print(f"run directory: {init.run_dir}")
     return 0

@@ -1,6 +1,8 @@
 """The run directory of the reference: what a run says of itself, and of the test images."""
 
 import dataclasses
+import shlex
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from keras_reference.errors import InputError
 from keras_reference.guard import look_at_test
 from keras_reference.views import score_views
 from parity.claims import Claim, ClaimedError, sweep
+from parity.files import said_of
 from parity.provenance import Provenance, versions_of
 from parity.run_record import (
     CONFIG_FILE,
@@ -28,6 +31,7 @@ from parity.run_record import (
     RunRecord,
     written_whole,
 )
+from parity.signals import StoppedError
 from parity.watch.guard import Guard
 
 
@@ -72,6 +76,8 @@ def described(
 def filled(run_dir: Path, record: RunRecord, *, resume: bool = False) -> Iterator[None]:
     """Claim the run directory, and leave the record of a run that has not finished.
 
+    Where a signal or the machine ends a training, it says how to go on.
+
     Raises:
         InputError: it holds another run, another process fills it, or it cannot be written.
     """
@@ -90,8 +96,18 @@ def filled(run_dir: Path, record: RunRecord, *, resume: bool = False) -> Iterato
     except OSError as error:
         claim.release()
         raise InputError(f"--run_dir {run_dir}: cannot be written ({error})") from error
+    advice = f"; to go on: python -m keras_reference fit --resume {shlex.quote(str(run_dir))}"
     try:
         yield
+    except StoppedError as error:
+        error.advice = advice if record.command == "fit" else ""
+        raise
+    except OSError as error:
+        if record.command != "fit":
+            raise
+        print(file=sys.stderr)  # after Keras' bar
+        mended = "what was written before is whole, and the rest can be once that is mended"
+        raise InputError(f"{said_of(error)}; {mended}{advice}") from error
     finally:
         claim.release()
 

@@ -1,9 +1,11 @@
 """``python -m lightning_mnist``: answers ``--help`` at once, and hands everything else on."""
 
+import signal
 import sys
 from importlib import import_module
 
 from lightning_mnist import lean_imports, threads
+from parity.signals import handled_by
 
 HELP = """\
 usage: python -m lightning_mnist COMMAND [FLAGS]
@@ -66,10 +68,11 @@ def main() -> int:
     if command in OTHERS:
         code: int = import_module(OTHERS[command]).main(sys.argv[2:])
         return code
-    with lean_imports.without_garbage():
-        lean_imports.import_torchmetrics()
-        from lightning_mnist.command import main as run
-    return run()
+    with handled_by(signal.SIG_DFL):  # while there is nothing to save, it simply ends
+        with lean_imports.without_garbage():
+            lean_imports.import_torchmetrics()
+            from lightning_mnist.command import main as run
+        return run()
 
 
 if __name__ == "__main__":

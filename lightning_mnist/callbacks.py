@@ -132,6 +132,11 @@ class RunRecorder(Callback):
         """Go on from a checkpoint."""
         self.history = list(state_dict["history"])
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Record again what a run that goes on has come to so far."""
+        if trainer.is_global_zero and self.history:
+            self._save(pl_module)
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock of the training phase."""
         self._phase_started = time.perf_counter()
@@ -154,8 +159,11 @@ class RunRecorder(Callback):
                 writer.writerows(self.history)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note how long training took, and draw its curves."""
+        """Note how long training took."""
         self._end_phase("fit")
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the curves, of a training too that had ended before it was resumed."""
         from lightning_mnist.plots import draw_curves  # slow to import
 
         if trainer.is_global_zero and self.history:

@@ -20,6 +20,7 @@ from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint, split_of
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.divergence import WatchForNaN
+from lightning_mnist.ending import Ending
 from lightning_mnist.errors import InputError
 from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
 from lightning_mnist.guard import CollapseGuard
@@ -171,7 +172,7 @@ class DigitsCLI(LightningCLI):
         )
         callbacks: list[Callback] = [self.recorder]
         if self.subcommand == "fit":
-            callbacks.append(Calibrator())
+            callbacks += [Calibrator(), Ending(self.recipe)]
         if self.subcommand == "test":
             trained = Symptoms.beside(Path(config.ckpt_path))
             callbacks.append(CollapseGuard(run_dir, trained=trained))

@@ -18,8 +18,8 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.parser import OneSentenceParser
 from lightning_mnist.ranks import RankLostError, leave_it_to_the_first
-from lightning_mnist.signals import StoppedError, handled_by, stop
 from parity.files import said_of
+from parity.signals import StoppedError, handled_by, stop
 from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED

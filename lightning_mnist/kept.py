@@ -16,9 +16,9 @@ from lightning_mnist.divergence import not_finite
 from lightning_mnist.errors import InputError
 from lightning_mnist.position import can_be_saved
 from lightning_mnist.resume import FORMER, LATEST
-from lightning_mnist.signals import StoppedError, handled_by
 from parity.run_record import written_whole
 from parity.seal import damage
+from parity.signals import StoppedError, handled_by
 
 EVERY = 10.0
 """Seconds of training after which the latest checkpoint is written anew within an epoch."""

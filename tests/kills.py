@@ -1,135 +1,245 @@
-"""Trainings that are killed and go on: ``python -m tests.kills SIDE SIGNAL TIMES [DATA]``.
+"""Trainings that come to harm and go on: ``python -m tests.kills KIND TIMES``.
 
-SIDE is lightning or keras, SIGNAL is KILL, TERM or INT (keras: KILL). A training of the .npz DATA,
-a tiny one by default, is run whole; then others are sent the signal at random moments, several
-times each, and resumed, until it was sent TIMES times. Each must end as the first, to the bit, but
-for its clock.
+A training of MNIST (``LIGHTNING_MNIST_DATA`` names its folder) is run whole. Then the same is begun
+again, comes to harm at random moments, a few times each, and is resumed, until it was harmed TIMES
+times. Each must end as the first, to the bit, but for its clocks. The exit code is the number of
+those that did not, or that broke another promise of docs/reliability.md on the way.
 """
 
 import json
+import multiprocessing
 import os
 import random
+import re
+import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
+from lightning_mnist import kept, sources
+from tests.conftest import write_npz
+from tests.harm import Running, disk_filled, killed_while_it_writes, rank_killed, sent, small_disk
+from tests.killed import outcome
 
-from tests.conftest import make_digits, write_npz
+SLOW = {"lightning_mnist": "lightning_mnist.command", "keras_reference": "keras_reference.train"}
+"""What takes seconds to import."""
+EPOCHS = 3
+"""Of each training."""
+
+COMMON = (
+    "--model.hidden", "[32]", "--model.dropout", "0.2", "--model.batch_norm", "true",
+    "--model.augmentation.rotation", "10", "--data.batch_size", "32",
+)  # fmt: skip
+LIGHTNING = (
+    *COMMON, "--threads", "1", "--trainer.max_epochs", "9", "--trainer.accelerator", "cpu",
+    # The training loss has never been higher than at first: this stops after three epochs.
+    "--trainer.callbacks", "EarlyStopping", "--trainer.callbacks.monitor", "train_loss",
+    "--trainer.callbacks.mode", "max", "--trainer.callbacks.patience", "2",
+)  # fmt: skip
+KERAS = (*COMMON, "--optimizer.decay", "0.75", "--trainer.max_epochs", "3")
+PARITY = ("--hidden", "[16]", "--epochs", "1", "--seeds", "2", "--dropout", "0.2")
+FIRST = 12_000
+"""Training images of MNIST that are learned, so that a hundred trainings are affordable."""
+IN_A_ROW = 5
+"""How often a training is harmed at most."""
 
 
-class Side(NamedTuple):
-    """A program, its flags, and the file that says how far it is."""
+class Kind(NamedTuple):
+    """What is run, what it comes to, and the exit codes that it may then have."""
 
     package: str
     flags: tuple[str, ...]
-    state: str
+    harm: Callable[[Running], None]
+    codes: tuple[int, ...]
+    every: float = 0.5
+    """Seconds after which a checkpoint is written within an epoch."""
+    latest: float = 0.35
+    """Moment of harm after a start, as a share of the time that a whole training takes."""
+    verdicts: tuple[int, ...] = (0,)
+    """Exit codes of one that has come to its end."""
+    anew: bool = False
+    """Whether it is started by ``python -m``, rather than forked once all is imported."""
 
 
-COMMON = ("--model.hidden", "[16]", "--model.dropout", "0.3", "--model.batch_norm", "true")
-SIDES = {
-    "lightning": Side(
-        "lightning_mnist",
-        (
-            *COMMON, "--model.augmentation.rotation", "10", "--data.batch_size", "16",
-            "--trainer.max_epochs", "40", "--trainer.callbacks", "EarlyStopping",
-            "--trainer.callbacks.monitor", "val_loss", "--trainer.callbacks.patience", "30",
-        ),
-        "checkpoints/last.ckpt",
+KINDS = {
+    "kill": Kind("lightning_mnist", LIGHTNING, sent(signal.SIGKILL), (-9,)),
+    "term": Kind("lightning_mnist", LIGHTNING, sent(signal.SIGTERM), (143,)),
+    "int": Kind("lightning_mnist", LIGHTNING, sent(signal.SIGINT), (130,)),
+    "write": Kind("lightning_mnist", LIGHTNING, killed_while_it_writes, (-9,), 0.1),
+    "disk": Kind("lightning_mnist", LIGHTNING, disk_filled, (1,)),
+    "long": Kind(
+        "lightning_mnist", (*LIGHTNING, "--data.batch_size", "4"), sent(signal.SIGKILL), (-9,),
+        kept.EVERY,
     ),
-    "keras": Side(
-        "keras_reference",
-        (
-            *COMMON, "--model.augmentation.rotation", "10", "--data.batch_size", "16",
-            "--trainer.max_epochs", "25", "--optimizer.decay", "0.95",
-        ),
-        "training.npz",
+    "ranks": Kind(
+        "lightning_mnist", (*LIGHTNING, "--trainer.devices", "2"), rank_killed, (-9, 1), latest=0.9,
+        anew=True,
+    ),
+    "keras": Kind("keras_reference", KERAS, sent(signal.SIGKILL), (-9,), latest=0.9),
+    "keras-term": Kind("keras_reference", KERAS, sent(signal.SIGTERM), (143,), latest=0.9),
+    "keras-int": Kind("keras_reference", KERAS, sent(signal.SIGINT), (130,), latest=0.9),
+    "parity": Kind(
+        "parity", PARITY, sent(signal.SIGKILL), (-9,), latest=0.9, verdicts=(0, 1, 2, 3), anew=True
     ),
 }  # fmt: skip
 
 
-def start(side: Side, folder: Path, *flags: str) -> subprocess.Popen[bytes]:
-    """A training in a process of its own."""
-    with (folder / "log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", side.package, "fit", *flags],
-            cwd=folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+def program(kind: Kind, folder: Path, flags: list[str]) -> None:
+    """Be the program, in a process that has been forked for it."""
+    os.setsid()
+    os.chdir(folder)
+    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    sys.argv = [kind.package, *flags]
+    if kind.anew:
+        os.execv(sys.executable, [sys.executable, "-m", *sys.argv])  # noqa: S606
+    kept.EVERY = kind.every
+    sys.exit(import_module(f"{kind.package}.__main__").main())
 
 
-def outcome(run: Path) -> dict[str, Any]:
-    """What must be the same: answers, history but for its clock, scores, symptoms."""
-    record = json.loads((run / "record.json").read_text())
-    history = [{k: v for k, v in row.items() if k != "seconds"} for row in record["history"]]
-    with np.load(run / "predictions.npz") as arrays:
-        logits = arrays["logits"].tobytes()
-    symptoms = (run / "symptoms.json").read_text()
-    return {
-        "finished": record["finished"], "history": history, "metrics": record["metrics"],
-        "logits": logits, "symptoms": symptoms,
-    }  # fmt: skip
+def started(
+    kind: Kind, folder: Path, run: str, data: list[str], rng: random.Random, *, resume: bool
+) -> Running:
+    """A training, once it has claimed its folder."""
+    goes_on = resume and (folder / run / "config.yaml").exists()
+    command, name = ("run", "--out") if kind.package == "parity" else ("fit", "--run_dir")
+    flags = [command, *(["--resume", run] if goes_on else [name, run, *data, *kind.flags])]
+    process = multiprocessing.get_context("fork").Process(
+        target=program, args=(kind, folder, flags)
+    )
+    process.start()
+    running = Running(process, folder / run, rng)
+    claim = folder / run / ".claim"
+    while process.is_alive() and not (claim.exists() and claim.read_text() == str(process.pid)):
+        time.sleep(0.01)
+    return running
 
 
-def interrupted(
-    side: Side, folder: Path, data: Path, number: signal.Signals, most: int, rng: random.Random
-) -> int:
-    """Train in `folder`/cut, sending the signal at random moments; how often it was sent."""
-    run, sent = folder / "cut", 0
-    flags = ("--data.source", str(data), "--run_dir", "cut", *side.flags)
+def broken(kind: Kind, folder: Path, running: Running) -> list[str]:
+    """Promises that a training which has come to harm has broken."""
+    said, code = (folder / "log").read_text(errors="replace"), running.process.exitcode
+    found = [] if code in kind.codes else [f"exit code {code}"]
+    found += ["a traceback"] if "Traceback" in said else []
+    advice = rf"to go on: python -m {kind.package} fit --resume {running.run.relative_to(folder)}"
+    asked = kind.codes[0] > 0 and (running.run / "config.yaml").exists()
+    found += ["no word of how to go on"] if asked and not re.search(advice, said) else []
+    deadline = time.monotonic() + 5
+    while running.group() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found + [f"process {child} lives on" for child in running.group()]
+
+
+class Harm(NamedTuple):
+    """What a training had come to when it was harmed, in epochs, and what it lost and broke."""
+
+    epochs: int
+    lost: float
+    broken: list[str]
+
+
+def harmed(kind: Kind, folder: Path, running: Running, after: float) -> Harm | None:
+    """Harm a training so many seconds after its start; None where it has ended before."""
+    began = time.time()
+    if not running.lives_for(after):
+        return None
+    kind.harm(running)
+    running.process.join()
+    states = [running.run / name for name in ("checkpoints/last.ckpt", "training.npz")]
+    lost = time.time() - max([began, *(path.stat().st_mtime for path in states if path.exists())])
+    record = running.run / "record.json"
+    epochs = len(json.loads(record.read_text())["history"]) if record.exists() else 0
+    return Harm(epochs, lost, broken(kind, folder, running))
+
+
+def counts(kind: Kind, running: Running) -> bool:
+    """Whether it came to the harm that was meant, neither too early nor too late."""
+    if kind.harm is killed_while_it_writes:
+        return any(running.run.glob("checkpoints/.*-*.ckpt"))
+    return running.process.exitcode not in kind.verdicts
+
+
+def in_turn(
+    kind: Kind, folder: Path, run: str, data: list[str], seconds: float, rng: random.Random
+) -> tuple[list[Harm], list[str]]:
+    """Train, come to harm and go on, a few times, then to the end; harms, and what broke else."""
+    harms: list[Harm] = []
     while True:
-        state = run / side.state
-        before = state.stat().st_mtime_ns if state.exists() else 0
-        process = start(side, folder, *flags)
-        if sent == most:
-            if code := process.wait():
-                raise SystemExit(f"a resumed training exits with {code}: see {folder}/log")
-            return sent
-        while process.poll() is None and not (state.exists() and state.stat().st_mtime_ns > before):
-            time.sleep(0.02)
-        time.sleep(rng.uniform(0, 1))
-        process.send_signal(number)
-        code = process.wait()
-        if code == 0:  # it had finished
-            return sent
-        if code not in (-number, 128 + number):
-            raise SystemExit(f"exits with {code}: see {folder}/log")
-        sent += 1
-        flags = ("--resume", "cut")
+        running = started(kind, folder, run, data, rng, resume=kind.package != "parity")
+        harm = None
+        if len(harms) < IN_A_ROW:
+            harm = harmed(kind, folder, running, rng.uniform(0, kind.latest * seconds))
+            harms += [harm] if harm and counts(kind, running) else []
+        running.process.join()
+        if running.process.exitcode in kind.verdicts:
+            return harms, []
+        if harm is None:
+            said = (folder / "log").read_text(errors="replace")
+            return harms, [f"exit code {running.process.exitcode}: {said[-2_000:]}"]
+
+
+def prepared(folder: Path) -> list[str]:
+    """Flags that name the data."""
+    digits = sources.load("mnist", Path(os.environ["LIGHTNING_MNIST_DATA"]))
+    parts = {
+        "train_images": digits.train_images[:FIRST],
+        "train_labels": digits.train_labels[:FIRST],
+    }
+    return ["--data.source", str(write_npz(replace(digits, **parts), folder / "first.npz"))]
+
+
+def trained_whole(kind: Kind, folder: Path, data: list[str]) -> tuple[dict[str, Any], float]:
+    """What must come out, and the seconds that it takes."""
+    running = started(kind, folder, "whole", data, random.Random(0), resume=False)  # noqa: S311
+    began = time.monotonic()
+    running.process.join()
+    if running.process.exitcode not in kind.verdicts:
+        raise SystemExit((folder / "log").read_text(errors="replace"))
+    return outcome(folder / "whole"), time.monotonic() - began
 
 
 def main() -> int:
-    """The number of trainings that ended otherwise."""
-    side, number = SIDES[sys.argv[1]], signal.Signals[f"SIG{sys.argv[2]}"]
-    times = int(sys.argv[3])
-    rng, different, sent, runs = random.Random(0), 0, 0, 0  # noqa: S311
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        tiny = folder / "tiny.npz"
-        data = (
-            Path(sys.argv[4]).resolve()
-            if len(sys.argv) > 4
-            else write_npz(make_digits(40, 8), tiny)
-        )
-        whole = start(side, folder, "--data.source", str(data), "--run_dir", "whole", *side.flags)
-        if whole.wait():
-            raise SystemExit((folder / "log").read_text(errors="replace"))
-        expected = outcome(folder / "whole")
-        while sent < times:
-            sent += interrupted(side, folder, data, number, min(5, times - sent), rng)
-            runs += 1
-            found = outcome(folder / "cut")
-            odd = [name for name in expected if found[name] != expected[name]]
-            different += bool(odd)
-            print(f"{sent} of {times} signals, {runs} trainings: {odd or 'the same'}", flush=True)
-            (folder / "cut").rename(folder / f"cut{runs}")
-    return different
+    """The number of trainings that ended otherwise, or broke a promise."""
+    kind, times = KINDS[sys.argv[1]], int(sys.argv[2])
+    rng, found, bad, trainings = random.Random(time.time_ns()), [], 0, 0  # noqa: S311
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
+        folder, run = Path(scratch), "cut"
+        if kind.harm is disk_filled:
+            stack.enter_context(small_disk(folder / "disk"))
+            run = "disk/cut"
+        data = prepared(folder)
+        if not kind.anew:
+            import_module(f"{kind.package}.__main__")  # sets what TensorFlow looks at first
+            import_module(SLOW[kind.package])
+        expected, seconds = trained_whole(kind, folder, data)
+        print(f"a whole one takes {seconds:.1f} s", flush=True)
+        while len(found) < times:
+            harms, odd = in_turn(kind, folder, run, data, seconds, rng)
+            found, trainings = found + harms, trainings + 1
+            odd += [said for harm in harms for said in harm.broken]
+            if not odd:
+                now = outcome(folder / run)
+                odd = [name for name in expected | now if now.get(name) != expected.get(name)]
+            bad += bool(odd)
+            about = ", ".join(f"epoch {harm.epochs + 1} ({harm.lost:.1f} s)" for harm in harms)
+            print(
+                f"{len(found)} of {times}, {trainings} trainings; {about}: {odd or 'the same'}",
+                flush=True,
+            )
+            if odd:
+                (folder / run).rename(Path(tempfile.mkdtemp(prefix="odd-")) / "run")
+            else:
+                shutil.rmtree(folder / run)
+    most = max(harm.lost for harm in found if harm.epochs < EPOCHS)
+    print(f"{len(found)} harms, {trainings} trainings, {bad} odd; at most {most:.1f} s lost")
+    return bad
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ ADAPTERS = {
 """The only parts of parity that import a framework, and which."""
 SHARED = (
     "claims", "files", "flags", "json_text", "picture_files", "provenance", "run_record", "seal",
-    "streams", "watch",
+    "signals", "streams", "watch",
 )  # fmt: skip
 """What both sides may import of parity, besides the adapters of their own framework."""
 
@@ -200,6 +200,7 @@ def test_what_the_sides_share_needs_numpy_only() -> None:
     """A fresh process knows what importing all of it has brought in."""
     shared = [module_name(path) for path in modules("parity/watch")] + [
         "parity.run_record",
+        "parity.signals",
         "parity.streams",
     ]
     code = (

@@ -1,7 +1,10 @@
 """The reference goes on where it was, to the bit, and says what has come to NaN."""
 
+import errno
 import json
+import os
 import re
+import signal
 from pathlib import Path
 
 import h5py
@@ -80,6 +83,64 @@ def test_a_training_that_was_killed_goes_on_to_the_bit(
     done = keras_here("fit", "--resume", "nowhere")
     assert done.code == 1
     assert "--resume nowhere: no config.yaml in it; expected the folder of a training" in done.err
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_reference_that_a_signal_ends_says_how_to_go_on(
+    number: signal.Signals,
+    code: int,
+    keras_here: Here,
+    tiny_npz: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = Recorder.on_epoch_end
+
+    def signalled(self: Recorder, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if epoch == 1:
+            signal.raise_signal(number)
+        record(self, epoch, logs)
+
+    flags = ("fit", "--data.source", tiny_npz, *FLAGS, "--run_dir", "a b", *EPOCHS)
+    with monkeypatch.context() as patched:
+        patched.setattr(Recorder, "on_epoch_end", signalled)
+        done = keras_here(*flags)
+    assert done.code == code
+    (said,) = (line for line in done.err.splitlines() if line.startswith("stopped by "))
+    command = "python -m keras_reference fit --resume 'a b'"
+    assert said == f"stopped by {number.name}; to go on: {command}"
+    record_left = RunRecord.load(Path("a b/record.json"))
+    assert not record_left.finished
+    assert record_left.stopped == f"stopped by {number.name}"
+    assert len(record_left.history) == 1
+    assert not list(Path("a b").glob(".*"))
+    done = keras_here("fit", "--resume", "a b")
+    assert done.code == 0, done.err
+    assert len(RunRecord.load(Path("a b/record.json")).history) == 3
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_full_disk_leaves_what_was_there_and_says_how_to_go_on(
+    keras_here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, left = os.fsync, [5]
+
+    def full(file: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        done = keras_here("fit", "--data.source", tiny_npz, *FLAGS, "--run_dir", "cut", *EPOCHS)
+    assert done.code == 1
+    (said,) = (line for line in done.err.splitlines() if line.startswith("error: "))
+    assert "No space left on device; what was written before is whole" in said
+    assert said.endswith("to go on: python -m keras_reference fit --resume cut")
+    assert not list(Path("cut").glob(".*"))
+    done = keras_here("fit", "--resume", "cut")
+    assert done.code == 0, done.err
 
 
 class Spoilt(keras.layers.Layer):

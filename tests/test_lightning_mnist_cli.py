@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
+from lightning_mnist import lean_imports
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.scores import RunningScores
 from parity.run_record import Predictions, RunRecord
@@ -357,3 +359,16 @@ def test_checkpoints_hold_weights_and_plain_values_only(fitted: Path) -> None:
         checkpoint = torch.load(path, weights_only=True)
         assert "preprocessing.mean" in checkpoint["state_dict"]
         json.dumps(checkpoint["hyper_parameters"])
+
+
+def test_ctrl_c_while_libraries_are_imported_is_no_traceback(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(
+        lean_imports, "import_torchmetrics", lambda: seen.append(signal.getsignal(signal.SIGINT))
+    )
+    before = signal.getsignal(signal.SIGINT)
+    here("fit", "--help")
+    assert seen == [signal.SIG_DFL]
+    assert signal.getsignal(signal.SIGINT) is before

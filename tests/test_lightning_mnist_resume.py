@@ -4,10 +4,12 @@ import errno
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +265,47 @@ def test_a_run_that_is_finished_can_be_tested_once_more(here: Here, fitted: Path
     assert RunRecord.load(fitted / "record.json").finished
     assert len(RunRecord.load(fitted / "record.json").history) == 1
     assert (fitted / "symptoms.json").read_text() == before
+
+
+def test_a_training_that_stopped_itself_has_ended(
+    here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before its curves were drawn; Lightning would train an epoch more."""
+    stops = ("--trainer.callbacks", "EarlyStopping", "--trainer.callbacks.monitor", "train_loss")
+    stops += ("--trainer.callbacks.mode", "max", "--trainer.callbacks.patience", "1")
+    fit(here, tiny_npz, "run", *stops)
+    assert len(RunRecord.load(Path("run/record.json")).history) == 2
+    Path("run").rename("whole")
+    shutil.copytree("whole", "run")
+    for name in ("curves.png", "predictions.npz", "symptoms.json", "index.html"):
+        Path("run", name).unlink()
+    done = here("fit", "--resume", "run")
+    assert done.code == 0, done.err
+    assert_same_run("whole", "run")
+    assert {p.name for p in Path("run").iterdir()} == {p.name for p in Path("whole").iterdir()}
+    done = here("fit", "--resume", "run", "--trainer.max_epochs", 4)
+    assert done.code == 0, done.err
+    assert len(RunRecord.load(Path("run/record.json")).history) == 3
+    done = here("fit", "--resume", "run", *stops[:-1], 3, "--trainer.max_epochs", 9)
+    assert done.code == 0, done.err
+    assert len(RunRecord.load(Path("run/record.json")).history) == 4
+
+
+def test_a_run_that_goes_on_has_its_history_from_the_start(
+    here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill before its first new epoch does not take from the record what was there."""
+    fit(here, tiny_npz, "run", "--trainer.max_epochs", 1)
+    seen = []
+
+    def noted(self: Execution, block: Any) -> None:
+        seen.append(len(RunRecord.load(Path("run/record.json")).history))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Execution, "run", noted)
+    with suppress(KeyboardInterrupt):
+        here("fit", "--resume", "run", "--trainer.max_epochs", 2)
+    assert seen == [1]
 
 
 def test_the_latest_checkpoint_is_written_every_few_seconds(

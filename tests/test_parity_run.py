@@ -1,6 +1,8 @@
 """Training both sides and comparing them: real processes, reuse, failures, the shipped recipes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ pytest.importorskip("keras", reason="the extra keras is not installed")
 from parity.commands import run as command
 from parity.judge.verdict import Thresholds
 from parity.run_record import RunRecord
-from parity.sides import jobs
+from parity.sides import command_lines, jobs
 from parity.sides.recipe import RECIPES, Recipe
 from tests.conftest import ROOT, Here
 from tests.parity_sides import healthy, worse
@@ -260,3 +262,27 @@ def test_the_port_is_the_same_model_on_mnist(
     for side in values["sides"]:
         assert len(side["runs"]) == 5
         assert np.mean([run["accuracy"]["value"] for run in side["runs"]]) >= 0.97
+
+
+@pytest.mark.parametrize(("code", "runs", "ends"), [(1, 2, 2), (143, 1, 143), (130, 1, 130)])
+def test_a_side_that_was_asked_to_end_trains_no_other_seed(
+    code: int, runs: int, ends: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+
+    def run_module(package: str, **_: Any) -> None:
+        seen.append(sys.argv)
+        raise SystemExit(code)
+
+    file = tmp_path / "data" / "lightning.json"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    file.parent.mkdir()
+    (file.parent / f".{gone.pid}-mnist.npz").touch()
+    argv = jobs.in_one_process("lightning_mnist", [["fit"], ["fit"]], file)
+    assert list(file.parent.iterdir()) == [file]
+    monkeypatch.setattr(sys, "argv", argv[2:])
+    monkeypatch.setattr(command_lines, "die_with_parent", lambda: None)
+    monkeypatch.setattr(command_lines.runpy, "run_module", run_module)
+    assert command_lines.main() == ends
+    assert seen == [["lightning_mnist", "fit"]] * runs

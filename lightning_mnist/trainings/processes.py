@@ -12,9 +12,9 @@ from multiprocessing.queues import SimpleQueue
 from typing import Any
 
 from lightning_mnist.errors import InputError
-from lightning_mnist.signals import StoppedError, handled_by, stop
 from lightning_mnist.threads import allowed_cpus
 from parity.files import said_of
+from parity.signals import StoppedError, handled_by, stop
 from parity.streams import print_anything
 
 Work = Callable[..., None]

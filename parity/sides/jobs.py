@@ -64,19 +64,31 @@ def start(
         return Job(side, list(commands), epochs, log, None)
     for path in missing:
         shutil.rmtree(path, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    sweep(folder)
-    with written_whole(folder / f"{side}.json") as path:
-        path.write_text(json.dumps([commands[path] for path in missing]), encoding="utf-8")
+    command = in_one_process(module, [commands[path] for path in missing], folder / f"{side}.json")
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "parity.sides.command_lines", module, f"{folder / side}.json"],
+            command,
             env=environment(threads_of_each(len(SIDES))),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     return Job(side, list(commands), epochs, log, process)
+
+
+def in_one_process(module: str, commands: list[list[str]], file: Path) -> list[str]:
+    """What runs ``python -m MODULE`` with each list of flags, and dies with its parent.
+
+    Args:
+        module: With a ``main`` of its own.
+        commands: Lists of flags.
+        file: Where to write them; what the dead have left half written beside it is removed.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    sweep(file.parent)
+    with written_whole(file) as path:
+        path.write_text(json.dumps(commands), encoding="utf-8")
+    return [sys.executable, "-m", "parity.sides.command_lines", module, str(file)]
 
 
 def finish(jobs: list[Job], console: Console) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from parity.run_record import sha256_of_digits
 from parity.sides import jobs
 from parity.sides.jobs import SIDES, SideFailedError
+from parity.sides.process import environment
 from parity.sides.recipe import Recipe
 
 SOFTWARE = ("torch", "lightning", "tensorflow", "keras", "numpy")
@@ -23,9 +24,12 @@ def export_data(folder: Path, source: str, root: str | None) -> Path:
     Raises:
         SideFailedError: the data cannot be had; the message says why.
     """
-    command = [sys.executable, "-m", "lightning_mnist", "export", str(folder)]
-    command += ["--data.source", source] + (["--data.root", root] if root else [])
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    flags = ["export", str(folder), "--data.source", source]
+    flags += ["--data.root", root] if root else []
+    command = jobs.in_one_process("lightning_mnist", [flags], folder / "export.json")
+    done = subprocess.run(  # noqa: S603
+        command, env=environment(1), capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise SideFailedError(done.stderr.strip().removeprefix("error: "))
     sys.stderr.write(done.stderr)  # the loud word that these are not MNIST

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 ASKING = (signal.SIGTERM, signal.SIGINT)
-Handler = Callable[[int, FrameType | None], None]
+Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
 
 class StoppedError(BaseException):
