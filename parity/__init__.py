@@ -53,6 +53,8 @@ torchvision_ops.install()
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for: SciPy alone takes a second."""
+    if name == "ladder":  # a room that can be called
+        return import_module("parity.ladder")
     if name not in __all__:
         raise AttributeError(f"module 'parity' has no attribute {name!r}")
     if name == "__version__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.ladder import matching, rungs, single, steps
+from parity.ladder import matching, outputs, rungs, single, steps
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Passes, Start
@@ -27,6 +27,8 @@ EVALUATION_BATCH = 2048
 MARKS = (1, 10, 100)
 """Steps after which the sides are compared, and after the epoch."""
 Progress = Callable[[str], None]
+Pass = tuple[Table, Table]
+"""What each layer of A and of B gives, by name."""
 
 
 @dataclass(frozen=True)
@@ -110,15 +112,17 @@ class Climb:
         yield logits if logits.passed else self._single_steps(start, logits, passes)
         yield loss
         yield gradients
-        yield from self._steps(start, training[1])
+        yield from self._steps(start, training)
         answers = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
         yield steps.metrics(start, classes_of(self.digits["y_test"]), *answers)
 
-    def _begun(self, start: Start) -> tuple[list[Table], list[Table], list[Table]]:
+    def _begun(self, start: Start) -> tuple[list[Table], Pass, Pass]:
         """What A and B hold, and give for the first batch in inference and in training."""
         held = self._ask("set_weights", start.weights)[:2]
         inference, training = (
-            self._ask("forward", {"images": start.images}, training=training)[:2]
+            outputs.of_one_length(
+                *self._ask("forward", {"images": start.images}, training=training)[:2]
+            )
             for training in (False, True)
         )
         return held, inference, training
@@ -135,7 +139,7 @@ class Climb:
                 given = {"images": start.images, **single.to_feed(cut, fed)}
                 forced = a.ask("forced", given, training=training) if fed else {}
                 share, _ = start.tolerance.sums
-                pair = (forced, of_b)
+                pair = outputs.of_one_length(forced, of_b)
                 more = single.mistakes(
                     cut, start.weights, pair, fed, share, start.names, training=training
                 )
@@ -170,7 +174,7 @@ class Climb:
             labels=self.digits["y_train"][self._ids(0, 1)],
         )
 
-    def _steps(self, start: Start, outputs: Table) -> Iterator[Rung]:
+    def _steps(self, start: Start, passes: Pass) -> Iterator[Rung]:
         for echo in self.sides[2:]:
             echo.ask("set_weights", moved_by_an_ulp(start.weights, self.plan.seed))
         epoch = -(-len(self.order) // self.plan.batch_size)
@@ -184,7 +188,7 @@ class Climb:
             weights = (
                 [trace.after[mark - 1] for trace in self.traces] if early else self._ask("weights")
             )
-            yield steps.steps(start, self._stretch(mark, epoch, weights, outputs, before_last))
+            yield steps.steps(start, self._stretch(mark, epoch, weights, passes, before_last))
 
     def _trace(self) -> None:
         """One step of which everything is kept."""
@@ -217,7 +221,7 @@ class Climb:
         mark: int,
         epoch: int,
         weights: list[Table],
-        outputs: Table,
+        passes: Pass,
         before_last: list[Table] | None,
     ) -> Stretch:
         a, b, *echo = weights
@@ -230,7 +234,7 @@ class Climb:
             weights=(a, b),
             echo=echo[0] if echo else None,
             traces=(self.traces[0], self.traces[1]),
-            outputs=outputs,
+            outputs=passes,
             losses=(self.losses[0][:mark], self.losses[1][:mark]),
             batch_sizes=sizes,
             before_last=(before_last[0], before_last[1]) if before_last else None,

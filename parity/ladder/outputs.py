@@ -1,5 +1,6 @@
 """Every layer's output on both sides, where their networks are not cut into the same layers."""
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise, product
 from typing import NamedTuple
@@ -15,6 +16,9 @@ from parity.readings.rows import log_softmax
 
 DISTRIBUTION = 1e-5
 """How far rows of probabilities may be from summing to 1: float32's rounding."""
+
+RECURRENT = re.compile(r"(lstm|gru|rnn)_")
+"""How the names of such layers begin."""
 
 
 def scores(a: Array, b: Array, near: float) -> Array:
@@ -55,6 +59,19 @@ def _distribution(rows: Array) -> bool:
     """Whether every row holds probabilities."""
     total = rows.sum(axis=-1)
     return bool((rows >= 0).all() and (np.abs(total - 1) <= DISTRIBUTION).all())
+
+
+def of_one_length(a: Table, b: Table) -> tuple[Table, Table]:
+    """Two forward passes in which recurrent layers give the same: all places, or the last one.
+
+    torch's give all and leave it to the program which it takes; Keras' give what they are told to.
+    """
+    shared = [name for name in b if name in a and RECURRENT.match(name)]
+    lasts = [
+        {n: x[n][:, -1] for n in shared if x[n].ndim == 3 and x[n][:, -1].shape == y[n].shape}
+        for x, y in ((a, b), (b, a))
+    ]
+    return a | lasts[0], b | lasts[1]
 
 
 class Stage(NamedTuple):

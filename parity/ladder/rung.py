@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from parity.ladder.difference import Difference
 from parity.readings.case import Case
-from parity.readings.cause import Cause
+from parity.readings.cause import Cause, gathered
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Rung:
 
     def because(self, causes: list[Cause]) -> "Rung":
         """The same rung with its causes."""
-        return replace(self, causes=tuple(causes))
+        return replace(self, causes=tuple(gathered(causes)))
 
     def explained(self, explain: Callable[[Case], list[Cause]], case: Case) -> "Rung":
         """The same rung, with its causes where it is broken."""

@@ -14,6 +14,9 @@ from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.trace import Trace
 
+SAME_LOSS = float(np.sqrt(np.finfo(np.float32).eps))
+"""How near two losses of one batch are, relative to either."""
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -24,7 +27,7 @@ class Stretch:
         weights: Of A and of B, at the end.
         echo: Of B's echo, where there is one.
         traces: The first steps in detail.
-        outputs: What each layer of B gave in training for the first batch.
+        outputs: What each layer of A and of B gave in training for the first batch.
         losses: Before each step, float [K], of A and of B.
         batch_sizes: Images of each step, int [K].
         before_last: Weights of A and of B before the epoch's last step, where this is the epoch.
@@ -34,7 +37,7 @@ class Stretch:
     weights: tuple[Table, Table]
     echo: Table | None
     traces: tuple[Trace, Trace]
-    outputs: Table
+    outputs: tuple[Table, Table]
     losses: tuple[Array, Array]
     batch_sizes: Array
     before_last: tuple[Table, Table] | None
@@ -58,8 +61,9 @@ def steps(start: Start, stretch: Stretch) -> Rung:
 def _step_causes(start: Start, stretch: Stretch, rung: Rung) -> list[Cause]:
     """What the optimisers do otherwise, or batch norm, or what was fed.
 
-    Batches are blamed only for steps that no difference of optimisers can explain: those after the
-    steps that are known in detail, or steps whose loss is not that of the batch that was given.
+    Batches are blamed only for steps that nothing else can explain: those after the steps that are
+    known in detail, or steps whose loss is not that of the batch that was given. Where each side
+    has that batch's loss and these differ, that has been seen before: networks, losses, weights.
     """
     a, b = (trace.after[0] for trace in stretch.traces)
     named = weights.rounded(Case(start.names, start.weights, a, b))
@@ -69,28 +73,49 @@ def _step_causes(start: Start, stretch: Stretch, rung: Rung) -> list[Cause]:
     if any(tensor.tensor in learned and not tensor.passed for tensor in rung.tensors):
         size = len(start.labels)
         named += optimizer.explain(*stretch.traces, start.names, batch_size=size)
-    given = {**stretch.outputs, **start.weights}
-    named += moving.explain(Case(start.names, given, a, b))
+    named += moving.explain(Case(start.names, start.weights, a, b), stretch.outputs)
     known = [cause for cause in named if cause.name != UNEXPLAINED]
     if known or (named and not _fed_otherwise(stretch)):
         return known or named
+    case = _fed(start, stretch)
+    if _parted_before(stretch, rung.worst.limit) and not _fed_otherwise(stretch):
+        return named or batches.without_last_step(case)
+    return batches.explain(case) or named
+
+
+def _fed(start: Start, stretch: Stretch) -> Case:
+    """What tells of the batches that the sides were fed."""
     sides: list[Table] = [{batches.LOSSES: losses} for losses in stretch.losses]
     if stretch.before_last:
         for side, was, now in zip(sides, stretch.before_last, stretch.weights, strict=True):
             side[batches.WEIGHTS] = np.concatenate([now[name].ravel() for name in now])
             side[batches.LAST_STEP] = np.concatenate([(now[n] - was[n]).ravel() for n in now])
-    given = {batches.SIZES: stretch.batch_sizes}
-    return batches.explain(Case(start.names, given, sides[0], sides[1])) or named
+    return Case(start.names, {batches.SIZES: stretch.batch_sizes}, sides[0], sides[1])
 
 
 def _fed_otherwise(stretch: Stretch) -> bool:
     """Whether a side's step has not the loss of the batch that it was given."""
     for trace, losses in zip(stretch.traces, stretch.losses, strict=True):
         told = np.array(trace.losses[: len(losses)])
-        steps_ = losses[: len(told)]
-        if not np.allclose(told, steps_, rtol=np.sqrt(np.finfo(np.float32).eps), atol=0):
+        if not np.allclose(told, losses[: len(told)], rtol=SAME_LOSS, atol=0):
             return True
     return False
+
+
+def _parted_before(stretch: Stretch, limit: float) -> bool:
+    """Whether the losses of one batch differ, and what comes before its step is why.
+
+    On the first batch the rungs before have said it; later, weights that differed already.
+    """
+    a, b = stretch.traces
+    told = zip(a.losses, b.losses, range(len(stretch.batch_sizes)), strict=False)
+    parted = (step for x, y, step in told if not np.isclose(x, y, rtol=SAME_LOSS, atol=0))
+    first = next(parted, None)
+    if not first:
+        return first == 0
+    before = a.before[first], b.before[first]
+    found = differences(*before, dict.fromkeys(before[1], limit))
+    return not all(tensor.passed for tensor in found)
 
 
 def metrics(start: Start, labels: Array, a: Array, b: Array, echo: Array | None = None) -> Rung:

@@ -42,7 +42,7 @@ def explain(case: Case) -> list[Cause]:
     """
     sizes, names = case.given[SIZES], case.names
     losses_a, losses_b = case.a[LOSSES], case.b[LOSSES]
-    still = _still(case)
+    still = without_last_step(case)
     if still or not usable(losses_a, losses_b, sizes):
         return still
     a, b = (np.asarray(losses, np.float64) for losses in (losses_a, losses_b))
@@ -62,8 +62,8 @@ def explain(case: Case) -> list[Cause]:
     return [found or _neutral(a, b, first, names)]
 
 
-def _still(case: Case) -> list[Cause]:
-    """Only one side's weights move in the epoch's last step."""
+def without_last_step(case: Case) -> list[Cause]:
+    """The cause where only one side's weights move in the epoch's last step; see `explain`."""
     if LAST_STEP not in case.a:
         return []
     moves = [bool(side[LAST_STEP].any()) for side in (case.a, case.b)]

@@ -76,8 +76,3 @@ def factor(a: Floats, b: Floats) -> float:
     """Least squares of ``factor * a = b``; 0 where there is none."""
     power = float((a * a).sum())
     return float((a * b).sum()) / power if power > 0 else 0.0
-
-
-def listed(names: list[str]) -> str:
-    """At most four of them."""
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

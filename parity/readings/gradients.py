@@ -7,8 +7,8 @@ import numpy as np
 from parity.arrays import Table
 from parity.readings import penalty, scaling
 from parity.readings.case import Case
-from parity.readings.cause import UNEXPLAINED, Cause
-from parity.readings.change import Change, flat, listed
+from parity.readings.cause import UNEXPLAINED, Cause, listed
+from parity.readings.change import Change, flat
 from parity.readings.readings import Reading, parted
 from parity.readings.rounding import noise, usable, worst
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.arrays import Floats, Table
-from parity.readings.change import Change, flat, listed
+from parity.readings.cause import listed
+from parity.readings.change import Change, flat
 from parity.readings.readings import Reading
 from parity.readings.rounding import noise, worst
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from parity.arrays import Floats
-from parity.readings.change import Change, Tensors, factor, flat, listed
+from parity.readings.cause import listed
+from parity.readings.change import Change, Tensors, factor, flat
 from parity.readings.precisions import PRECISIONS
 from parity.readings.readings import Reading
 from parity.readings.rounding import magnitude, worst

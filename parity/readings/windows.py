@@ -10,6 +10,7 @@ from parity.arrays import Array, Floats
 from parity.readings.activations import activations
 from parity.readings.case import Case
 from parity.readings.readings import Reading, Readings
+from parity.readings.rounding import noise, worst
 
 PADDING, STRIDE, BIAS, KERNEL = "padding", "stride", "bias not added", "kernel's places"
 DILATION, POOLING, WINDOW, ACTIVATION = "dilation", "kind of pooling", "window", "activation"
@@ -31,40 +32,53 @@ def convolution(case: Case, x: Floats) -> tuple[Readings, float] | None:
     """What a convolution may make of `x`, and the magnitude of what it sums; None for others.
 
     Args:
-        case: Of a layer; `given` has its ``kernel`` [H, W, I, O], or [W, I, O].
+        case: Of a layer; `given` has its ``kernel`` [H, W, I / groups, O], or without H; of a
+            depthwise one [H, W, I, multiplier].
         x: Input, float64 [B, H, W, I] or [B, W, I].
     """
     kernel = case.given.get(f"{case.where}.kernel")
     if kernel is None or x.ndim not in (3, 4) or kernel.ndim != x.ndim:
         return None
-    if kernel.shape[-2] != x.shape[-1]:
+    kernel = np.asarray(kernel, np.float64)
+    if case.where.startswith("depthwise"):
+        kernel = kernel.reshape(*kernel.shape[:-2], 1, -1)
+    groups = x.shape[-1] // kernel.shape[-2]
+    if groups * kernel.shape[-2] != x.shape[-1] or kernel.shape[-1] % groups:
         return None
-    kernel = kernel.astype(np.float64)
     bias = np.asarray(case.given.get(f"{case.where}.bias", np.zeros(1)), np.float64)
     size = float(np.abs(x).max() * np.abs(kernel).sum(axis=tuple(range(x.ndim - 1))).max())
 
-    def of(seen: Array) -> Iterator[Reading]:
+    def plain(seen: Array) -> Iterator[tuple[dict[str, str], Floats]]:
         for turned, held in _turned(kernel):
-            sizes = held.shape[:-2]
-            for traits, windows in _windows(x, sizes, seen.shape[1:-1], 0.0):
-                axes = tuple(range(-len(sizes) - 1, 0))
-                # Windows are [B, places, I, sizes]; the kernel [sizes, I, O].
-                places = len(sizes)
-                moved = np.moveaxis(held, -2, 0)
-                made = np.tensordot(windows, moved, (axes, tuple(range(places + 1))))
-                for with_bias in (True, False):
-                    said = {
-                        **traits,
-                        KERNEL: turned,
-                        BIAS: "adds the bias" if with_bias else "leaves out the bias",
-                    }
-                    values = made + bias if with_bias else made
-                    yield Reading(said | {ACTIVATION: "no activation"}, values)
-                    if with_bias:
-                        for name, applied in activations(values, seen):
-                            yield Reading(said | {ACTIVATION: f"applies {name}"}, applied)
+            for traits, windows in _windows(x, held.shape[:-2], seen.shape[1:-1], 0.0):
+                made = _product(windows, held, groups)
+                said = {**traits, KERNEL: turned}
+                yield said | {BIAS: "adds the bias"}, made + bias
+                yield said | {BIAS: "leaves out the bias"}, made
+
+    def of(seen: Array) -> Iterator[Reading]:
+        allowed, told = noise(seen, scale=size), False
+        for said, values in plain(seen):
+            told = told or worst(seen, values) <= allowed
+            yield Reading(said | {ACTIVATION: "no activation"}, values)
+        if told:
+            return
+        for said, values in plain(seen):
+            if values.shape == seen.shape:
+                for name, applied in activations(values, seen):
+                    yield Reading(said | {ACTIVATION: f"applies {name}"}, applied)
 
     return of, size + float(np.abs(bias).max())
+
+
+def _product(windows: Floats, kernel: Floats, groups: int) -> Floats:
+    """Windows [B, places, I, sizes] times a kernel [sizes, I / groups, O]: [B, places, O]."""
+    axes = kernel.ndim - 2
+    where = windows.shape[: -axes - 1]
+    terms = windows.reshape(int(np.prod(where)), groups, -1).swapaxes(0, 1)
+    held = np.moveaxis(kernel, -2, 0).reshape(terms.shape[-1], groups, -1).swapaxes(0, 1)
+    made: Floats = (terms @ held).swapaxes(0, 1).reshape(*where, -1)
+    return made
 
 
 def _turned(kernel: Floats) -> Iterator[tuple[str, Floats]]:

@@ -31,13 +31,13 @@ class Weight:
         tensors: torch's own.
         join: What they are together, in the canonical layout.
         split: The reverse.
-        slope: As `join`, for gradients.
+        slope: As `join`, for gradients, of which some may be missing: None where all is missing.
     """
 
     tensors: tuple[Tensor, ...]
     join: Callable[..., Tensor]
     split: Callable[[Tensor], Sequence[Tensor]]
-    slope: Callable[..., Tensor]
+    slope: Callable[..., Tensor | None]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,9 +65,8 @@ class Weight:
     def gradient(self) -> Array | None:
         """A copy of what backward has left; None where it left nothing."""
         slopes = [tensor.grad for tensor in self.tensors]
-        if any(slope is None for slope in slopes):
-            return None
-        return as_array(self.slope(*slopes))
+        found = None if all(s is None for s in slopes) else self.slope(*slopes)
+        return None if found is None else as_array(found)
 
 
 def as_array(tensor: Tensor) -> Array:
@@ -102,7 +101,7 @@ def _channels_last(weight: Weight, parts: tuple[int, ...]) -> Weight:
         weight.tensors,
         lambda *tensors: channels_last(weight.join(*tensors), parts, 0),
         lambda values: weight.split(channels_first(values, parts, 0)),
-        lambda *slopes: channels_last(weight.slope(*slopes), parts, 0),
+        lambda *slopes: channels_last(weight.join(*slopes), parts, 0),
     )
 
 
@@ -205,7 +204,11 @@ def _stacked(inputs: Tensor, hidden: Tensor) -> Weight:
     def join(*biases: Tensor) -> Tensor:
         return torch.stack([_update_first(bias) for bias in biases])
 
-    return Weight((inputs, hidden), join, lambda values: [_update_first(v) for v in values], join)
+    def slope(*slopes: Tensor | None) -> Tensor | None:
+        found = [each for each in slopes if each is not None]
+        return join(*found) if len(found) == len(slopes) else None
+
+    return Weight((inputs, hidden), join, lambda values: [_update_first(v) for v in values], slope)
 
 
 def _summed(inputs: Tensor, hidden: Tensor) -> Weight:
@@ -213,5 +216,5 @@ def _summed(inputs: Tensor, hidden: Tensor) -> Weight:
         (inputs, hidden),
         join=lambda first, second: first + second,
         split=lambda values: (values, torch.zeros_like(values)),
-        slope=lambda first, _: first,
+        slope=lambda first, second: second if first is None else first,
     )

@@ -133,6 +133,10 @@ def _schedule(a: Rule, b: Rule) -> bool:
     return not _constant(a, b)
 
 
+def _second_bias(a: Rule, b: Rule) -> bool:
+    return (words.doubled(a) and not b.factors) or (words.doubled(b) and not a.factors)
+
+
 _EXACT = "use the Keras-exact optimiser of lightning_mnist.optimizers, or "
 _EPSILON = _of("Adam", "Nadam", "RMSprop", "Adagrad", "Adamax", "Adadelta", "RAdam")
 _MOMENTUM, _BETAS = _of("SGD", "RMSprop"), _of("Adam", "Nadam", "Adamax", "RAdam", "Lion")
@@ -217,8 +221,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("frozen tensor", ("frozen",),
             "give the tensor to the optimiser, with requires_grad or trainable set",
             words=lambda r: f"{words.listed(r.frozen)} never updated" if r.frozen else "none"),
+    Setting("second bias", ("factors",),
+            "torch's LSTM and RNN add two biases that learn alike, Keras' have one: keep the "
+            "second at 0, bias_hh_l0.requires_grad_(False)", _second_bias, words.doubles),
     Setting("learning rate of a tensor", ("factors",),
-            "give all tensors the same rate, in one parameter group", words=words.factors),
+            "give all tensors the same rate, in one parameter group",
+            lambda a, b: not _second_bias(a, b), words.factors),
     Setting("learning rate", ("rates",), "set the learning rate alike", _constant, words.rates),
     Setting("learning-rate schedule", ("rates",), "compare the schedules' values step by step",
             _schedule, words.rates),

@@ -1,5 +1,7 @@
 """What a rule has for a setting, in words: of numbers and switches the table needs none."""
 
+import re
+
 import numpy as np
 
 from parity.readings.optimizer.numbers import shown
@@ -42,6 +44,8 @@ NORMS = {
     "all": "divided by the norm of all",
 }
 LINES = {"value": "value", "unit": "column", "input": "row", "tensor": "tensor"}
+
+_RECURRENT = re.compile(r"(lstm|rnn)_")
 
 
 def listed(names: frozenset[str]) -> str:
@@ -102,3 +106,18 @@ def factors(rule: Rule) -> str:
     """Each rate that is not that of the others."""
     each = [f"{shown(factor)} times that of the others for {name}" for name, factor in rule.factors]
     return ", ".join(each) or "the same for all tensors"
+
+
+def doubled(rule: Rule) -> bool:
+    """Whether only biases of recurrent layers have another rate: twice that of all others."""
+    own = [name.rpartition(".") for name, _ in rule.factors]
+    biases = all(_RECURRENT.match(layer) and part.startswith("bias") for layer, _, part in own)
+    return bool(own) and biases and {factor for _, factor in rule.factors} == {2.0}
+
+
+def doubles(rule: Rule) -> str:
+    """Which biases do as a sum of two does that are both trained."""
+    if not doubled(rule):
+        return "one step for each bias"
+    names = listed(frozenset(name for name, _ in rule.factors))
+    return f"two steps, of two biases that are added, for {names}"
