@@ -9,6 +9,7 @@ from scipy.special import softmax
 
 from parity.judge.shapes import Given, adds_up, fractional, one_hot, whole, wide
 from parity.run_record import RunRecord
+from parity.watch.classes import softmaxed_batches
 
 Ints = NDArray[np.int64]
 MOST_CLASSES = 2_000
@@ -169,7 +170,7 @@ def _no_probabilities(rows: NDArray[Any]) -> str:
     if rows.min() < 0:
         return f"probabilities down to {rows.min():.3g}{advice}"
     said = f"probabilities that do not add up to 1, but to {sums.min():.3g} to {sums.max():.3g}"
-    if abs(rows.sum(axis=0) - 1).max() < 1e-3:
+    if softmaxed_batches(rows) is not None:
         return f"{said}: each column does; apply the softmax over the classes, not over the images"
     if rows.max() <= 1:
         advice = (

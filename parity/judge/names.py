@@ -22,7 +22,7 @@ LABELS = _words("label labels y")
 CLASSES = _words("class classes cls c digit digits")
 IDS = _words("id ids idx index unnamed level number no nr rownames")
 THINGS = _words(
-    "image images img sample samples row rows file item x test eval val all model value"
+    "image images img sample samples row rows file item x test eval val all model value of for is"
 )
 """Of what something is; alone they say nothing of it."""
 BESIDES = _words(

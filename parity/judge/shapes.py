@@ -112,17 +112,36 @@ def one_hot(values: Array) -> bool:
 def adds_up(values: Array) -> float | None:
     """1 or 100 where each finite row of float [N, C] adds up to it, as shares or percentages do.
 
-    Rows of rounded numbers may be off by a unit of the last decimal in every column.
+    Rows of rounded numbers may be off by a unit of the last decimal in every column, or by half a
+    unit of the last digit of each.
     """
     rows = values[np.isfinite(values).all(axis=1)].astype(np.float64)
     if not len(rows) or rows.min() < -1e-6:
         return None
     sums = rows.sum(axis=1)
     for total in (1.0, 100.0):
-        off = float(abs(sums - total).max())
-        if off <= 1e-3 * total or off <= min(unit_of(rows) * rows.shape[1], 0.25 * total):
+        off = abs(sums - total)
+        if off.max() <= 1e-3 * total:
+            return total
+        if off.max() <= 0.25 * total and (
+            off.max() <= unit_of(rows) * rows.shape[1] or (off <= _half_units(rows)).all()
+        ):
             return total
     return None
+
+
+def _half_units(rows: Array) -> Array:
+    """Half a unit of the last digit of each number, added up over each row: float [N].
+
+    0 where the numbers of [N, C] have more than three digits.
+    """
+    magnitude = np.floor(np.log10(np.maximum(rows, 1e-300)))
+    for digits in (2, 3):
+        unit = 10.0 ** (magnitude - digits + 1)
+        if abs(rows / unit - np.round(rows / unit)).max() < 1e-3:
+            half: Array = 0.5001 * unit.sum(axis=1)
+            return half
+    return np.zeros(len(rows))
 
 
 def unit_of(values: Array) -> float:

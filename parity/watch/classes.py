@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
 Unit = Literal["logit", "probability"]
+ROUNDED = 5e-3
+"""By how much shares of a batch that are rounded may miss their sum, 1."""
 
 
 def labels_of(targets: NDArray[Any], columns: int) -> Ints | None:
@@ -57,3 +59,30 @@ def logits_of(outputs: Floats, unit: Unit | None = None) -> Floats | None:
         probabilities = (values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=1e-3)
         smallest = np.finfo(np.float32).tiny
         return np.log(np.maximum(values, smallest)) if probabilities else values
+
+
+def softmaxed_batches(outputs: Floats) -> int | None:
+    """Batches over whose images a softmax was taken, instead of over the classes; None if none was.
+
+    Evidence: the images in batches of one size, the last perhaps smaller, each column of each
+    batch adds up to 1, and rows do not.
+
+    Args:
+        outputs: float [N, C].
+    """
+    values = np.asarray(outputs, np.float64)
+    if len(values) < 2 or not (values.min() >= 0 and values.max() <= 1 + ROUNDED):
+        return None  # nor where any is not finite
+    so_far = values.cumsum(axis=0)
+    batches = max(1, round(float(so_far[-1].mean())))
+    off = float(np.abs(values.sum(axis=1) - 1).max())
+    if batches > len(values) / 2 or off < 10 * ROUNDED:
+        return None
+    least = -(-len(values) // batches)
+    most = len(values) if batches == 1 else -(-len(values) // (batches - 1)) - 1
+    for size in range(least, most + 1):
+        ends = np.append(so_far[size - 1 : len(values) - 1 : size], so_far[-1:], axis=0)
+        each = np.diff(ends, axis=0, prepend=0.0)
+        if np.abs(each - 1).max() < ROUNDED:
+            return batches
+    return None

@@ -125,7 +125,8 @@ def _against(
         names = ", ".join(map(str, unused[:10])) + (", ..." if len(unused) > 10 else "")
         signs.append(f"never predicts {len(unused)} of {classes} classes ({names})")
     accuracy = float((predicted == labels).mean())
-    if len(labels) >= limits.images and accuracy <= label_shares.max():
+    several = (support > 0).sum() > 1
+    if several and len(labels) >= limits.images and accuracy <= label_shares.max():
         signs.append(
             f"accuracy {accuracy:.2%} does not beat always answering class "
             f"{int(support.argmax())} ({label_shares.max():.2%})"

@@ -216,8 +216,11 @@ def log_softmax(logits: Floats) -> Floats:
 
 
 def above_majority(shares: Floats, part: float) -> float:
-    """Accuracy that lies this part of the way from the majority class to all right."""
-    majority = float(shares.max())
+    """Accuracy that lies this part of the way from the majority class to all right.
+
+    Where there is one class only, from what guessing would give.
+    """
+    majority = float(shares.max()) if (shares > 0).sum() > 1 else 1 / len(shares)
     return majority + part * (1 - majority)
 
 

@@ -26,15 +26,27 @@ def permuted(case: Case) -> Match | None:
     if renamed_right < 0.75 * table[moved].sum() or renamed_right < SHIFTS:
         return None
     renamed = float(table[present, answer[present]].sum() / table.sum())
-    steps = {int((answer[c] - c) % case.classes) for c in present}
-    if len(steps) == 1:
-        what = f"labels are shifted by {steps.pop()}"
+    closed = set(answer[moved]) == set(moved)
+    if len(moved) == 1:  # one class that is taken for another, which is not asked for
+        return None
+    steps = {int((answer[c] - c) % case.classes) for c in moved}
+    names = ", ".join(map(str, moved.tolist()))
+    how = ""
+    if len(steps) == 1 and (len(moved) > 2 or not closed):
+        more = steps.pop()
+        step = min(more, case.classes - more)
+        what = f"labels are shifted by {step}"
+        how = f": the answers are {step} {'more' if step == more else 'less'}"
+    elif not closed:
+        others = ", ".join(map(str, answer[moved].tolist()))
+        what = f"classes have other names: {names} are answered as {others}"
     elif len(moved) == 2:
         what = f"classes {moved[0]} and {moved[1]} are swapped"
     else:
-        what = f"classes {', '.join(map(str, moved.tolist()))} are permuted"
+        what = f"classes {names} are permuted"
     return Match(
-        what, f"{case.accuracy:.1%} right as they are, {renamed:.1%} once the answers are renamed"
+        what,
+        f"{case.accuracy:.1%} right as they are, {renamed:.1%} once the answers are renamed{how}",
     )
 
 
@@ -79,7 +91,8 @@ def shuffled(case: Case) -> Match | None:
     sure_of_itself = float(np.exp(case.log_probabilities).max(axis=1).mean())
     alike = np.abs(predicted - shares).sum() / 2 < 0.03
     at_chance = abs(accuracy - by_chance) < SURE * standard_error(by_chance, count)
-    if not (alike and at_chance and sure_of_itself > 0.8):
+    surer = sure_of_itself - accuracy > 0.1 + SURE * standard_error(sure_of_itself, count)
+    if not (alike and at_chance and surer and sure_of_itself > 0.8):
         return None
     return Match(
         "the answers belong to other images than the labels",

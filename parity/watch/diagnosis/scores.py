@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from parity.watch.classes import softmaxed_batches
 from parity.watch.diagnosis import rule
 from parity.watch.diagnosis.case import SURE, Case, above_majority, log_softmax
 from parity.watch.diagnosis.rule import Match, Rule
@@ -43,14 +44,9 @@ def squashed(case: Case) -> Match | None:
 
 def softmax_over_batch(case: Case) -> Match | None:
     """Columns that add up to 1 where rows should."""
-    logits = case.logits.astype(np.float64)
-    if not case.finite or logits.min() < 0 or case.are_probabilities or len(logits) < 2:
+    if case.are_probabilities or (batches := softmaxed_batches(case.logits)) is None:
         return None
-    sums = logits.sum(axis=0)
-    batches = max(1, round(float(sums.mean())))
-    if np.abs(sums - batches).max() > 1e-3 * batches or np.ptp(logits) == 0:
-        return None
-    rows = logits.sum(axis=1)
+    rows = case.logits.sum(axis=1, dtype=np.float64)
     return Match(
         "the softmax was taken over the images of a batch instead of over the classes",
         f"each column adds up to {batches}"
@@ -60,15 +56,25 @@ def softmax_over_batch(case: Case) -> Match | None:
 
 
 def rectified(case: Case) -> Match | None:
-    """Logits that have been through a ReLU."""
-    zeros = float((case.logits == 0).mean())
-    if not case.finite or case.logits.min() < 0 or zeros < 0.02:
+    """Logits that have been through a ReLU: any number of zeros in a row, and small values too.
+
+    Rows with as many zeros each, and other values besides the largest, were cut to the largest few,
+    or shifted so that the smallest is 0. Shares, votes and exponentials are rounded to 0.
+    """
+    logits = case.logits.astype(np.float64)
+    zeros = (logits == 0).sum(axis=1)
+    if not case.finite or logits.min() < 0 or zeros.mean() < 0.02 * case.classes:
         return None
-    totals = case.logits.sum(axis=1, dtype=np.float64)
-    if np.ptp(totals) < 1e-3 * totals.max():
-        return None  # shares or votes, which add up to the same for each image
+    totals = logits.sum(axis=1)
+    alike = zeros.min() == zeros.max() != case.classes - 1
+    if alike or logits.max() <= 1 or np.ptp(totals) < 1e-3 * totals.max():
+        return None
+    some = logits[logits > 0]
+    if (some == some.round()).all() or (some < 1e-3 * np.median(some)).mean() > 0.05:
+        return None
     return Match(
-        "ReLU is applied to the logits", f"none is negative, and {zeros:.1%} of them are exactly 0"
+        "ReLU is applied to the logits",
+        f"none is negative, and {zeros.mean() / case.classes:.1%} of them are exactly 0",
     )
 
 

@@ -21,13 +21,15 @@ PARTED = 0.1
 """Share of the ink that goes around the edge, or does not, in what is more than a move."""
 AGREE = 0.8
 """Correlation of mean images that are the same but for where they begin."""
+ALIKE = 0.3
+"""Likeness of neighbours below which images are noise, or in an order of their own already."""
 
 
 def shuffled(then: Look, now: Look) -> str | None:
     """In what order the pixels are if it is none that people have a name for, in words.
 
     Evidence: each level is as frequent in each image as it was, and neighbours, which were alike,
-    are no longer.
+    are no longer. Where they were not alike before, only the mean image tells.
     """
     named = dict(zip(FEATURES, means_apart(then, now), strict=False))
     if any(named[name] >= FITS for name in KEPT) or len(now.ink) < FEWEST:
@@ -40,6 +42,9 @@ def shuffled(then: Look, now: Look) -> str | None:
     if max(kept.values()) < DESTROYED:
         every = _flat(now.ink)
         if not every and not _same_values(then.ink, now.ink):
+            return None
+        were_alike = max(then.mean("below"), then.mean("beside")) > ALIKE
+        if not were_alike and (every or _agrees(then.ink.mean(axis=0), now.ink.mean(axis=0))):
             return None
         order = "elsewhere in each image" if every else "the same one in all images"
         return f"are in another order, {order}"
