@@ -55,7 +55,8 @@ def main() -> int:
             path = ROOT / "docs" / f"{name}.png"
             tab.picture(path, upto)
             with Image.open(path) as picture:  # with 256 colours it takes half of the room
-                picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+                few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+            few.save(path, optimize=True)
     return 0
 
 
