@@ -58,7 +58,8 @@ def app_of(trained: Trained, page: str, host: str, processes: int) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         """Have each process, and the network, read a picture before the first one is sent."""
-        await rows([Upload("", _a_one())] * processes)
+        await finder.start(_a_one())
+        await rows([Upload("", _a_one())])
         yield
 
     app = Starlette(

@@ -15,6 +15,8 @@ from lightning_mnist.pictures.file import grey_in
 
 SECONDS = 10.0
 """That a picture may take; on an idle machine the largest that is read takes two."""
+SECONDS_TO_START = 60.0
+"""That a process may take for its first picture; on an idle machine it takes one."""
 
 
 class Finder:
@@ -23,11 +25,22 @@ class Finder:
     def __init__(self, processes: int) -> None:
         self._free = CapacityLimiter(processes)
 
-    async def find(self, content: bytes) -> Picture | str:
-        """The digit in a picture, without its cutout; or a sentence that says why there is none."""
+    async def start(self, content: bytes) -> None:
+        """Have each process read a picture, before which it imports what it needs."""
+        async with anyio.create_task_group() as group:
+            for _ in range(int(self._free.total_tokens)):
+                group.start_soon(self.find, content, SECONDS_TO_START)
+
+    async def find(self, content: bytes, seconds: float | None = None) -> Picture | str:
+        """The digit in a picture, without its cutout; or a sentence that says why there is none.
+
+        Args:
+            content: Of a picture file.
+            seconds: That it may take; `SECONDS` by default.
+        """
         try:
             async with self._free:  # waiting for a process does not count
-                with anyio.fail_after(SECONDS):
+                with anyio.fail_after(seconds or SECONDS):
                     return await to_process.run_sync(look, content, cancellable=True)
         except TimeoutError:
             return f"took longer than {SECONDS:g} seconds to read; send a smaller picture"
