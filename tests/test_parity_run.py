@@ -15,6 +15,7 @@ from parity.judge.verdict import Thresholds
 from parity.run_record import RunRecord
 from parity.sides import jobs
 from parity.sides.recipe import RECIPES, Recipe
+from parity.sides.runner import export_data
 from tests.conftest import ROOT, Here
 from tests.parity_sides import healthy, worse
 
@@ -260,3 +261,10 @@ def test_the_port_is_the_same_model_on_mnist(
     for side in values["sides"]:
         assert len(side["runs"]) == 5
         assert np.mean([run["accuracy"]["value"] for run in side["runs"]]) >= 0.97
+
+
+def test_data_may_lie_under_names_that_are_no_text(tiny_npz: Path, tmp_path: Path) -> None:
+    source = tiny_npz.rename(tmp_path / "\udcff.npz")
+    path = export_data(tmp_path / "\udcfe", str(source), None)
+    assert path == tmp_path / "\udcfe" / "\udcff.npz"
+    assert path.is_file()
