@@ -86,8 +86,9 @@ def _first_to_answer(file_name: str) -> str | None:
     deadline = time.monotonic() + REACH_SECONDS
     for _ in MIRRORS:
         try:
-            if mirror := answers.get(timeout=max(0.0, deadline - time.monotonic())):
-                return mirror
+            answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             break
+        if answer is not None:
+            return answer
     return None

@@ -45,6 +45,12 @@ def view_files(run_dir: Path) -> dict[str, Path]:
     return {file.stem: file for file in files if not file.name.startswith(".")}  # half written
 
 
+def check_place(path: Path) -> None:
+    """Raise `OSError` where a device or a pipe is, which a file would replace."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileExistsError(errno.EEXIST, "is a device or a pipe; expected a file", str(path))
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that replaces it once it is written, or never.
@@ -53,10 +59,9 @@ def written_whole(path: Path) -> Iterator[Path]:
     name keeps the suffix, since many writers choose their format by it.
 
     Raises:
-        OSError: it cannot be written, or `path` is a device or a pipe, which would be replaced.
+        OSError: it cannot be written, or as of `check_place`.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise FileExistsError(errno.EEXIST, "is a device or a pipe; expected a file", str(path))
+    check_place(path)
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         yield temporary

@@ -88,8 +88,6 @@ def _run(door: Door, words: list[str]) -> int:
 
 def wrong(door: Door, ended: Ended) -> str | None:
     """What is wrong with how a command line ended; None where nothing is."""
-    if ended.seconds > SECONDS * (3 if door.package == "parity" else 1):  # starts both sides
-        return f"{ended.seconds:.1f} s"
     if ended.peak > BYTES:
         return f"{ended.peak / 2**20:,.0f} MiB"
     if "Traceback" in ended.err + ended.out or ended.code < 0:
@@ -97,6 +95,8 @@ def wrong(door: Door, ended: Ended) -> str | None:
     if ended.code not in door.promised():
         may_be_done = door in WRITES and ended.code in (0, 1, 3, 4)
         return None if may_be_done else f"exit code {ended.code}"
+    if ended.seconds > SECONDS * (3 if door.package == "parity" else 1):  # it starts both sides
+        return f"{ended.seconds:.1f} s"
     sentences = [line for line in ended.err.splitlines() if line.startswith("error: ")]
     if len(sentences) != 1 or len(sentences[0]) > 1000:
         return f"{len(sentences)} sentences"

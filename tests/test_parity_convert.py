@@ -1,6 +1,7 @@
 """``parity convert``: proven on a test set, or nothing is written."""
 
 import importlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -300,3 +301,14 @@ def test_a_test_set_that_cannot_be_had_is_named(models: dict[str, Path], parity_
     done = parity_here("convert", models[".ckpt"], "out.keras", "--data.source", "gone.npz")
     assert done.code == 5
     assert done.err.startswith("error: gone.npz: no such file")
+
+
+def test_a_pipe_in_place_of_the_new_model_is_refused_before_the_proof(
+    parity_here: Here, tmp_path: Path
+) -> None:
+    (tmp_path / "a.ckpt").touch()
+    os.mkfifo(tmp_path / "a.keras")
+    done = parity_here("convert", "a.ckpt", "a.keras")
+    assert done.code == 5
+    assert "a.keras: cannot be written" in done.err
+    assert "is a device or a pipe" in done.err

@@ -17,6 +17,7 @@ from parity.judge.verdict import Thresholds
 from parity.run_record import RunRecord
 from parity.sides import command_lines, jobs
 from parity.sides.recipe import RECIPES, Recipe
+from parity.sides.runner import export_data
 from tests.conftest import ROOT, Here
 from tests.parity_sides import healthy, worse
 
@@ -286,3 +287,10 @@ def test_a_side_that_was_asked_to_end_trains_no_other_seed(
     monkeypatch.setattr(command_lines.runpy, "run_module", run_module)
     assert command_lines.main() == ends
     assert seen == [["lightning_mnist", "fit"]] * runs
+
+
+def test_data_may_lie_under_names_that_are_no_text(tiny_npz: Path, tmp_path: Path) -> None:
+    source = tiny_npz.rename(tmp_path / "\udcff.npz")
+    path = export_data(tmp_path / "\udcfe", str(source), None)
+    assert path == tmp_path / "\udcfe" / "\udcff.npz"
+    assert path.is_file()

@@ -8,6 +8,7 @@ from jsonargparse import Namespace
 
 from parity.commands.parser import COULD_NOT_COMPARE, DIFFERENT, OneSentenceParser
 from parity.convert.conversion import ENDINGS, DifferentError, convert
+from parity.run_record import check_place
 from parity.sides.jobs import SideFailedError
 from parity.sides.runner import export_data
 
@@ -40,6 +41,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     try:
         if target.is_dir():
             raise IsADirectoryError("a folder")
+        check_place(target)
         with tempfile.TemporaryFile(dir=target.parent):
             pass  # said now rather than after the proof
         with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,7 @@ from jsonargparse import Namespace
 from parity.arrays import Array
 from parity.commands.parser import DIFFERENT, OneSentenceParser
 from parity.files import read_npy
-from parity.run_record import written_whole
+from parity.run_record import check_place, written_whole
 from parity.sides.jobs import SideFailedError
 from parity.sides.models import WHOLE, found, named_file
 from parity.sides.remote import Remote
@@ -46,6 +46,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     """
     target = Path(flags.out)
     x = _data(flags, parser)
+    check_place(target)
     _look(flags.a)
     _look(flags.b)
     try:

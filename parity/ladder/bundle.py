@@ -27,7 +27,7 @@ INDEX = "index.json"
 WHERE = ("path",)
 """Arguments that say where something lies on one machine, not what is asked."""
 MOST_BYTES = 2**30
-"""Of a bundle's arrays together: 1 GiB."""
+"""Of a bundle's arrays together: fifteen times the weights of a network of eight million."""
 Key = tuple[str, str, str]
 
 

@@ -8,7 +8,6 @@ weights of a file: ``net.py:build@weights.pt``.
 import importlib
 import json
 import sys
-import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,8 @@ WHOLE = (".keras", ".h5")
 """Endings of files that hold a model."""
 WEIGHTS = (".weights.h5", ".pt", ".pth", ".ckpt", ".safetensors")
 """Endings of files that hold weights only."""
+ZIP = b"PK"
+"""With these bytes an archive begins; torch's older files are none."""
 MOST_BYTES = 2**33
 """Of a file of a model: 8 GiB."""
 KERAS, TORCH = "parity.keras.model_files", "parity.torch.model_files"
@@ -45,10 +46,10 @@ def found(name: str) -> Path:
     """
     path = Path(name)
     try:
-        opened(path, MOST_BYTES).close()
+        with opened(path, MOST_BYTES) as file:
+            archive = path.suffix == ".keras" or file.read(len(ZIP)) == ZIP
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    archive = path.suffix == ".keras" or zipfile.is_zipfile(path)
     if archive and (reason := damage(path)) is not None:
         raise ValueError(f"{path}: damaged ({reason})")
     return path

@@ -33,7 +33,9 @@ def export_data(folder: Path, source: str, root: str | None) -> Path:
     if done.returncode != 0:
         raise SideFailedError(done.stderr.strip().removeprefix("error: "))
     sys.stderr.write(done.stderr)  # the loud word that these are not MNIST
-    return Path(done.stdout.strip())
+    # Of what is printed only what "auto" came to: bytes of a path that are no text are escaped.
+    named = source if source.endswith(".npz") else Path(done.stdout.strip()).name
+    return folder / f"{Path(named).stem}.npz"
 
 
 def train_both(
