@@ -280,6 +280,7 @@ def test_the_learning_rate_decays_by_a_factor_an_epoch_as_it_does_in_lightning(
     keras_here: Here, here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:
     shared = ("--data.source", tiny_npz, "--trainer.max_epochs", 3, "--data.batch_size", 32)
+    shared += ("--model.hidden", "[8]")
     keras_flags = ("--optimizer.learning_rate", 0.002, "--optimizer.decay", 0.5)
     done = keras_here("fit", *shared, *keras_flags, "--run_dir", tmp_path / "keras")
     assert done.code == 0, done.err
