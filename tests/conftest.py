@@ -97,6 +97,14 @@ def _float32_again() -> Iterator[None]:
             config.set_dtype_policy("float32")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_waits_for_the_disk() -> Iterator[None]:
+    """What a killed process leaves does not depend on it, and no test pulls the plug."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _pictures_undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """To draw what a run leaves takes longer than its training: for those who look at it only."""
