@@ -229,6 +229,7 @@ def test_a_worker_that_fails_says_why_and_where_its_log_is(work: Work, tmp_path:
         pass
 
 
+@pytest.mark.slow
 def test_the_crew_ends_with_its_block(work: Work, tmp_path: Path) -> None:
     with crew({"one": ("bare", {}, work)}, 1, tmp_path) as (workers, _):
         process = workers["one"].process
