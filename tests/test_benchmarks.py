@@ -213,6 +213,7 @@ def test_a_busy_core_is_busy_and_let_go() -> None:
     assert process.poll() is not None
 
 
+@pytest.mark.slow
 def test_a_worker_that_fails_says_why_and_where_its_log_is(work: Work, tmp_path: Path) -> None:
     missing = replace(work, data="no.npz")
     with (

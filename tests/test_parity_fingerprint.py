@@ -133,9 +133,9 @@ def said_of(name: str) -> str:
 
 
 FAST = (
-    "raw", "scaled twice", "1 - x", "255 - x", "-1 to 1", "standardised", "half contrast",
-    "cut to integers", "wrapped uint8", "black", "NaN", "half size", "3 pixels to the right",
-    "transposed", "mirrored", "turned by 90 to the left",
+    "raw", "scaled twice", "1 - x", "255 - x", "-1 to 1", "standardised", "cut to integers",
+    "wrapped uint8", "black", "NaN", "half size", "3 pixels to the right", "transposed",
+    "turned by 90 to the left",
 )  # fmt: skip
 
 
