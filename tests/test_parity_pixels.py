@@ -24,8 +24,9 @@ FAST = (
 )  # fmt: skip
 NAMED = (
     *FAST[:-2], "noise", "mirrored", "twice x in uint8", "sharpened", "sobel", "smaller",
-    "left half blank", "a header in front", "-1 to 1", "16 bits", "int8", "two levels", "gamma 2", "blur", "thinner",
-    "transposed", "top half blank", "averaged", "inverted, blurred", "inverted, smaller",
+    "left half blank", "a header in front", "-1 to 1", "16 bits", "int8", "two levels", "gamma 2",
+    "blur", "thinner", "transposed", "top half blank", "averaged", "inverted, blurred",
+    "inverted, smaller",
 )  # fmt: skip
 """Of which "I do not know" would be too little."""
 
