@@ -1,19 +1,19 @@
 """What a command line comes to: LightningCLI, with a run directory and our tables."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser
 from lightning.pytorch.utilities.types import LRSchedulerTypeUnion
 from rich.console import Console
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
 from lightning_mnist import run_folder
+from lightning_mnist.asked import AskedCLI
 from lightning_mnist.averaging import StepwiseAveraging
 from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.callbacks import RunRecorder
@@ -28,7 +28,7 @@ from lightning_mnist.kept import find_named, kept_checkpoints
 from lightning_mnist.loggers import tensorboard
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import work_of_a_step
-from lightning_mnist.own_flags import add_flags, add_recipe
+from lightning_mnist.own_flags import add_recipe
 from lightning_mnist.ranks import watch_ranks
 from lightning_mnist.resumable import check_resumable, restoring
 from lightning_mnist.resume import compare
@@ -39,7 +39,7 @@ from parity.claims import Claim
 from parity.watch.symptoms import Symptoms
 
 
-class DigitsCLI(LightningCLI):
+class DigitsCLI(AskedCLI):
     """``fit``, ``validate``, ``test`` and ``predict`` for a `DigitClassifier`."""
 
     model: DigitClassifier
@@ -48,11 +48,6 @@ class DigitsCLI(LightningCLI):
     run_dir: Path | None = None
     checkpoint: dict[str, Any] | None = None
     data_so_far: dict[str, Any] | None = None
-
-    def __init__(self, *given: Any, args: ArgsType = None, **settings: Any) -> None:
-        """Read and run `args`, by default those of the process, as `LightningCLI` does."""
-        self.words = sys.argv[1:] if args is None else args
-        super().__init__(*given, args=args, **settings)
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -65,17 +60,6 @@ class DigitsCLI(LightningCLI):
                 "model", "dataloaders", "datamodule", "weights_only", "return_predictions",
             },
         }  # fmt: skip
-
-    def _prepare_subcommand_parser(
-        self, klass: type, subcommand: str, **kwargs: Any
-    ) -> LightningArgumentParser:
-        """Only the command that is asked for gets its flags: reading signatures takes time."""
-        asked = self.words[0] if isinstance(self.words, list) and self.words else subcommand
-        if asked != subcommand and asked in self.subcommands():
-            return self.init_parser(**kwargs)
-        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
-        add_flags(parser, subcommand)
-        return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """One seed for everything, and the default recipe's optimiser and schedule."""

@@ -2,8 +2,10 @@
 
 import os
 
-# Before torch is imported, and inherited by every command that a test starts.
+# Before torch and TensorFlow are imported, and inherited by every command that a test starts.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
+os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 # Lightning 2.6 calls functions of jsonargparse that have been renamed.
 os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"
 
@@ -39,12 +41,6 @@ class Done(NamedTuple):
 Here = Callable[..., Done]
 
 
-def pytest_collection_finish() -> None:
-    """What has been imported stays: Keras collects garbage often, and need not look there."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(scope="session")
 def mnist_root() -> Path:
     """The folder of the real MNIST files."""
@@ -65,6 +61,13 @@ def _no_mnist_by_accident(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 def _seeded_file() -> None:
     """What the fixtures of a file draw does not depend on the files before it."""
     seed()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_is_imported_stays() -> None:
+    """Keras collects garbage often, and need not look among all that frameworks have made."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +95,14 @@ def _float32_again() -> Iterator[None]:
         config.set_floatx("float32")
         if config.dtype_policy().name != "float32":  # made from floatx when it was first asked for
             config.set_dtype_policy("float32")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_waits_for_the_disk() -> Iterator[None]:
+    """What a killed process leaves does not depend on it, and no test pulls the plug."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -213,6 +213,7 @@ def test_a_busy_core_is_busy_and_let_go() -> None:
     assert process.poll() is not None
 
 
+@pytest.mark.slow
 def test_a_worker_that_fails_says_why_and_where_its_log_is(work: Work, tmp_path: Path) -> None:
     missing = replace(work, data="no.npz")
     with (
@@ -229,6 +230,7 @@ def test_a_worker_that_fails_says_why_and_where_its_log_is(work: Work, tmp_path:
         pass
 
 
+@pytest.mark.slow
 def test_the_crew_ends_with_its_block(work: Work, tmp_path: Path) -> None:
     with crew({"one": ("bare", {}, work)}, 1, tmp_path) as (workers, _):
         process = workers["one"].process

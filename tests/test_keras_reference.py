@@ -92,9 +92,9 @@ def test_the_config_repeats_the_run_and_another_seed_does_not(
 
 
 def test_fit_learns(keras_here: Here, tiny_npz: Path, tmp_path: Path) -> None:
-    flags = ("--trainer.max_epochs", 4, "--data.batch_size", 16, "--run_dir", tmp_path / "run")
-    flags += ("--optimizer.learning_rate", 0.01)
-    done = keras_here("fit", "--data.source", tiny_npz, *flags)
+    learning = ("--optimizer.learning_rate", 0.01, "--data.batch_size", 16)
+    flags = ("--data.source", tiny_npz, "--trainer.max_epochs", 4, "--run_dir", tmp_path / "run")
+    done = keras_here("fit", *flags, *learning)
     assert done.code == 0, done.err
     assert RunRecord.load(tmp_path / "run" / "record.json").metrics["accuracy"] > 0.95
     assert "share of predictions" in done.out

@@ -279,7 +279,10 @@ def test_both_sides_refuse_the_same_values_on_the_command_line(
 def test_the_learning_rate_decays_by_a_factor_an_epoch_as_it_does_in_lightning(
     keras_here: Here, here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:
-    shared = ("--data.source", tiny_npz, "--trainer.max_epochs", 3, "--data.batch_size", 32)
+    shared = (
+        "--data.source", tiny_npz, "--trainer.max_epochs", 3, "--data.batch_size", 32,
+        "--model.hidden", "[8]",
+    )  # fmt: skip
     keras_flags = ("--optimizer.learning_rate", 0.002, "--optimizer.decay", 0.5)
     done = keras_here("fit", *shared, *keras_flags, "--run_dir", tmp_path / "keras")
     assert done.code == 0, done.err

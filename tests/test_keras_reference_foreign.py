@@ -1,6 +1,7 @@
 """`keras_reference predict` on models that others have made, as people make them."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ keras = pytest.importorskip("keras", reason="the extra keras is not installed")
 from keras import layers as kl  # noqa: E402
 
 from parity.run_record import Predictions, RunRecord  # noqa: E402
-from tests.conftest import Here, make_digits, write_npz  # noqa: E402
+from tests.conftest import Here, make_digits, mostly_slow, write_npz  # noqa: E402
 
 DIGITS = make_digits(train_per_class=40, test_per_class=8)
 SPARSE = "sparse_categorical_crossentropy"
@@ -79,30 +80,40 @@ MODELS: dict[Callable[[], tuple[Any, Any, Any, Any]], tuple[str, str]] = {
 SCALES_BY_ITSELF = (convolutional, functional)
 
 
+Saved = Callable[[Any], Path]
+
+
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Path]:
-    """Each model, trained for a moment and saved."""
+def files(tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    """Each model, trained for a moment and saved where it is asked for."""
     folder = tmp_path_factory.mktemp("models")
     write_npz(DIGITS, folder / "digits.npz")
-    saved = {}
-    for make in MODELS:
+
+    @cache
+    def saved(make: Any) -> Path:
         keras.utils.set_random_seed(0)
         model, loss, x, y = make()
         model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss)
         model.fit(x, y, epochs=12, batch_size=40, verbose=0)
-        saved[make] = folder / f"{make.__name__}.keras"
-        model.save(saved[make])
+        path = folder / f"{make.__name__}.keras"
+        model.save(path)
+        return path
+
     return saved
 
 
-@pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make",
+    mostly_slow(MODELS, flat_softmax, convolutional, normalised_raw),
+    ids=lambda make: make.__name__,
+)
 def test_an_ordinary_model_is_scored_and_called_well(
-    make: Any, files: dict[Any, Path], keras_here: Here, parity_here: Here, tmp_path: Path
+    make: Any, files: Saved, keras_here: Here, parity_here: Here, tmp_path: Path
 ) -> None:
     called, fed = MODELS[make]
-    data = files[make].with_name("digits.npz")
+    data = files(make).with_name("digits.npz")
     done = keras_here(
-        "predict", "--model_file", files[make], "--data.source", data, "--run_dir", "run",
+        "predict", "--model_file", files(make), "--data.source", data, "--run_dir", "run",
         "--views", "clean", "inverted",
     )  # fmt: skip
     assert done.code == 0, done.err
@@ -123,13 +134,13 @@ def test_an_ordinary_model_is_scored_and_called_well(
 
 
 def test_a_scale_that_was_said_is_not_questioned(
-    files: dict[Any, Path], keras_here: Here, tmp_path: Path
+    files: Saved, keras_here: Here, tmp_path: Path
 ) -> None:
     accuracy = {}
-    data = files[sigmoids].with_name("digits.npz")
+    data = files(normalised_raw).with_name("digits.npz")
     for pixels in ("raw", "unit"):
         done = keras_here(
-            "predict", "--model_file", files[normalised_raw], "--data.source", data,
+            "predict", "--model_file", files(normalised_raw), "--data.source", data,
             "--run_dir", pixels, "--pixels", pixels,
         )  # fmt: skip
         assert done.code == 0
@@ -139,12 +150,12 @@ def test_a_scale_that_was_said_is_not_questioned(
 
 
 def test_probabilities_of_a_model_are_compared_as_such(
-    files: dict[Any, Path], keras_here: Here, parity_here: Here, tmp_path: Path
+    files: Saved, keras_here: Here, parity_here: Here, tmp_path: Path
 ) -> None:
     for make in (flat_softmax, convolutional):
-        data = files[make].with_name("digits.npz")
+        data = files(make).with_name("digits.npz")
         flags = ("--data.source", data, "--run_dir", make.__name__)
-        assert keras_here("predict", "--model_file", files[make], *flags).code == 0
+        assert keras_here("predict", "--model_file", files(make), *flags).code == 0
     done = parity_here("compare", "flat_softmax", "convolutional", "--out", "report")
     assert "Traceback" not in done.err
     assert "not finite" not in done.out

@@ -44,6 +44,7 @@ def test_a_training_on_255_minus_x_is_stopped_in_its_first_epoch_and_explained(
     assert "the network has collapsed in epoch 1" in (record.stopped or "")
 
 
+@pytest.mark.slow
 def test_warn_goes_on_to_the_end_and_off_is_silent(
     keras_here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:

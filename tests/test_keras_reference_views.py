@@ -99,6 +99,7 @@ def test_fit_and_predict_score_the_views_and_keep_their_predictions(
         np.testing.assert_allclose(first.logits, second.logits, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_both_sides_record_views_in_the_same_form(
     keras_here: Here, here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:

@@ -224,6 +224,7 @@ def test_fit_augments_from_the_seed_and_tests_without(
     assert (tmp_path / "tested" / "predictions.npz").read_bytes() == one
 
 
+@pytest.mark.pictures
 def test_the_preview_shows_every_transform(here: Here, tmp_path: Path) -> None:
     done = here("augment", "--preview", "sheet.png", "--data.source", "digits")
     assert done.code == 0, done.err

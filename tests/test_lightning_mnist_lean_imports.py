@@ -82,6 +82,7 @@ def lean(code: str, *first_on_path: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_torchmetrics_is_imported_without_what_is_unused() -> None:
     """Fails with a lightning_utilities on which the trick no longer works."""
     assert lean(LEAN + ORDINARY) == ["True True", "True True", "False"]

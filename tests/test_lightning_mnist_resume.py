@@ -123,9 +123,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training that nothing has interrupted, step by step."""
     folder = tmp_path_factory.mktemp("whole")
     source = write_npz(make_digits(train_per_class=40, test_per_class=8), folder / "tiny.npz")
-    flags = ("--data.source", source, "--run_dir", "whole", *FLAGS)
-    flags += ("--model.steps_per_execution", 1)
-    assert start("lightning_mnist", "fit", *flags, cwd=folder) == 0
+    flags = ("--data.source", source, *FLAGS, "--model.steps_per_execution", 1)
+    assert start("lightning_mnist", "fit", *flags, "--run_dir", "whole", cwd=folder) == 0
     return folder / "whole"
 
 

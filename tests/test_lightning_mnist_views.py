@@ -102,8 +102,10 @@ def test_the_table_shows_what_a_model_makes_of_each_view(here: Here, tmp_path: P
 def test_a_run_that_goes_on_keeps_no_views_of_before(
     here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:
-    fit = ("fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "run", "--guard", "off")
-    fit += ("--model.hidden", "[8]")
+    fit = (
+        "fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "run", "--guard", "off",
+        "--model.hidden", "[8]",
+    )  # fmt: skip
     done = here(*fit, "--trainer.max_epochs", 1, "--views", "dim", "inverted")
     assert done.code == 0, done.err
     record = RunRecord.load(tmp_path / "run" / "record.json")

@@ -157,6 +157,7 @@ def silent_proxy() -> Iterator[dict[str, str]]:
         yield {"http_proxy": address, "https_proxy": address, "no_proxy": ""}
 
 
+@pytest.mark.slow
 def test_mnist_by_name_is_mnist_or_nothing(
     silent_proxy: dict[str, str], lightning_mnist_command: Command, tmp_path: Path
 ) -> None:

@@ -132,7 +132,14 @@ def said_of(name: str) -> str:
     return str(change(Fingerprint.of(EXPECTED), Fingerprint.of(do(OTHERS))))
 
 
-@pytest.mark.parametrize("name", CHANGES)
+FAST = (
+    "raw", "scaled twice", "1 - x", "255 - x", "-1 to 1", "standardised", "cut to integers",
+    "wrapped uint8", "black", "NaN", "half size", "3 pixels to the right", "transposed",
+    "turned by 90 to the left",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", mostly_slow(CHANGES, *FAST))
 def test_every_change_is_named(name: str) -> None:
     assert re.fullmatch(CHANGES[name][1], said_of(name)), said_of(name)
 
@@ -191,6 +198,7 @@ def test_what_is_composed_is_named_whole_or_not_at_all(name: str) -> None:
     assert re.fullmatch(words, str(named)), str(named)
 
 
+@pytest.mark.slow
 def test_no_two_changes_share_a_name() -> None:
     """But for two ways of scaling inverted pixels twice, and two kinds of blank."""
     assert len({said_of(name) for name in CHANGES}) == len(CHANGES) - 2

@@ -19,7 +19,7 @@ from parity.ladder.climb import Climb, Plan
 from parity.ladder.rung import Rung
 from parity.readings.cause import UNEXPLAINED
 from parity.sides.lockstep import read_digits
-from tests.conftest import mostly_slow
+from tests.conftest import SLOW, mostly_slow
 from tests.in_process import InProcess
 
 CLASSES, HIDDEN = 4, (6, 5)
@@ -446,7 +446,7 @@ FUSED = ("both", "neither", "ours", "theirs")
 @pytest.mark.parametrize(
     ("case", "fused"),
     [
-        (case, fused)
+        pytest.param(case, fused, marks=() if fused in FUSED[:2] else SLOW)
         for case, (_, rung, _) in PLANTED.items()
         for fused in (FUSED if rung == "logits" else FUSED[:1])
     ],

@@ -383,11 +383,11 @@ def named(a: Program, b: Program) -> list[str]:
     return [cause.name for cause in explain(a.trace(), b.trace(), ("A", "B"), BATCH)]
 
 
-FIRST = list({expected: kind for kind, (*_, expected) in reversed(KINDS.items())}.values())
-"""One kind for each cause."""
+FAST = {expected: kind for kind, (*_, expected) in KINDS.items()}.values()
+"""One kind for each cause, the last."""
 
 
-@pytest.mark.parametrize("kind", mostly_slow(KINDS, *FIRST))
+@pytest.mark.parametrize("kind", mostly_slow(KINDS, *FAST))
 def test_what_one_program_does_otherwise_is_named_and_nothing_else(kind: str) -> None:
     a, b, expected = KINDS[kind]
     causes = explain(a.trace(), b.trace(), ("A", "B"), BATCH)

@@ -19,13 +19,14 @@ from tests.pixel_kinds import COMPOSED, KINDS, SINGLE, tells_what_is_untrue, tol
 
 DIGITS = sources.load("digits", Path("nowhere"))
 FAST = (
-    "inverted", "gamma 0.5", "noise", "thicker", "moved", "mirrored", "frame", "one permutation",
-    "a permutation each", "rows shuffled", "inverted, noisy", "inverted, shuffled",
+    "inverted", "gamma 0.5", "thicker", "moved", "frame", "one permutation", "a permutation each",
+    "rows shuffled", "inverted, noisy", "inverted, shuffled",
 )  # fmt: skip
 NAMED = (
-    *FAST[:-2], "twice x in uint8", "sharpened", "sobel", "smaller", "left half blank",
-    "a header in front", "-1 to 1", "16 bits", "int8", "two levels", "gamma 2", "blur", "thinner",
-    "transposed", "top half blank", "averaged", "inverted, blurred", "inverted, smaller",
+    *FAST[:-2], "noise", "mirrored", "twice x in uint8", "sharpened", "sobel", "smaller",
+    "left half blank", "a header in front", "-1 to 1", "16 bits", "int8", "two levels", "gamma 2",
+    "blur", "thinner", "transposed", "top half blank", "averaged", "inverted, blurred",
+    "inverted, smaller",
 )  # fmt: skip
 """Of which "I do not know" would be too little."""
 
@@ -130,6 +131,7 @@ def test_what_is_known_and_what_is_not_is_said_in_one_place() -> None:
     assert str(Change((), known=False, rest=("noise",))).endswith("came about: noise")
 
 
+@pytest.mark.slow
 def test_shuffled_pixels_of_few_images_are_no_composition() -> None:
     for count in (3, 8):
         said = told("one permutation", DIGITS, 0, count)

@@ -38,6 +38,7 @@ def run(*flags: object, cwd: Path, stdout: int = subprocess.PIPE, **environment:
     return Done(done.returncode, (done.stdout or b"").decode("latin-1"), done.stderr.decode())
 
 
+@pytest.mark.slow
 def test_a_pipe_that_nobody_reads_changes_neither_verdict_nor_report(
     sides: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def test_a_torchvision_without_operators_dies_and_is_mended(fake_torchvision: Pa
     assert mended.returncode == 0, mended.stderr
 
 
+@pytest.mark.slow
 def test_a_library_that_does_not_load_is_mended(fake_torchvision: Path) -> None:
     (fake_torchvision / "_C.so").write_bytes(b"built for another torch")
     mended = run_python("import parity, torchvision", fake_torchvision.parent)
@@ -83,6 +84,7 @@ def test_a_sound_torchvision_is_left_alone(fake_torchvision: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_mended_torchvision_can_be_imported_once_more(fake_torchvision: Path) -> None:
     script = "import parity, importlib, torchvision; importlib.reload(torchvision)"
     done = run_python(script, fake_torchvision.parent)
