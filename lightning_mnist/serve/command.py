@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lightning_mnist.errors import InputError
-from lightning_mnist.signals import StoppedError, handled_by, stop
 from lightning_mnist.threads import allowed_cpus
+from parity.signals import StoppedError, handled_by, stop
 from parity.streams import print_anything
 
 NEEDED = {"starlette": "starlette", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
