@@ -262,8 +262,10 @@ def test_a_training_that_stopped_itself_has_ended(
     here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before its curves were drawn; Lightning would train an epoch more."""
-    stops = ("--trainer.callbacks", "EarlyStopping", "--trainer.callbacks.monitor", "train_loss")
-    stops += ("--trainer.callbacks.mode", "max", "--trainer.callbacks.patience", "1")
+    stops = (
+        "--trainer.callbacks", "EarlyStopping", "--trainer.callbacks.monitor", "train_loss",
+        "--trainer.callbacks.mode", "max", "--trainer.callbacks.patience", "1",
+    )  # fmt: skip
     fit(here, tiny_npz, "run", *stops)
     assert len(RunRecord.load(Path("run/record.json")).history) == 2
     Path("run").rename("whole")

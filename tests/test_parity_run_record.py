@@ -1,6 +1,7 @@
 """The file contract: what is written can be read, and nothing that breaks it can."""
 
 import dataclasses
+import errno
 import json
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from parity.run_record import (
     Predictions,
     RunRecord,
     RunRecordError,
+    give_another_name,
     sha256_of_digits,
     written_whole,
 )
@@ -215,3 +217,20 @@ def test_an_entry_that_was_not_finite_is_nan_again(tmp_path: Path) -> None:
     record.history = [{"epoch": 1, "val_loss": float("inf")}]
     record.save(tmp_path)
     assert np.isnan(RunRecord.load(tmp_path / RECORD_FILE).history[0]["val_loss"])
+
+
+def test_a_file_has_another_name_also_where_there_are_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, same, copy = (tmp_path / name for name in ("one", "same", "copy"))
+    one.write_text("whole")
+    give_another_name(one, same)
+    assert same.samefile(one)
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    give_another_name(one, copy)
+    assert copy.read_text() == "whole"
+    assert not copy.samefile(one)
