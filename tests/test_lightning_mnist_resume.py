@@ -258,6 +258,44 @@ def test_a_run_that_is_finished_can_be_tested_once_more(here: Here, fitted: Path
     assert (fitted / "symptoms.json").read_text() == before
 
 
+@pytest.mark.parametrize(
+    ("owner", "name", "call", "times"),
+    [
+        (Execution, "_learn", 30, 2),
+        (DigitClassifier, "validation_step", 2, 1),
+        (DigitClassifier, "test_step", 1, 1),
+    ],
+    ids=["twice in a row", "validating", "testing"],
+)
+def test_whenever_a_signal_comes_the_run_goes_on_to_the_bit(
+    owner: type,
+    name: str,
+    call: int,
+    times: int,
+    here: Here,
+    tiny_npz: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fit(here, tiny_npz, "whole")
+    real, left = getattr(owner, name), [call]
+
+    def signalled(self: Any, *args: Any) -> Any:
+        left[0] -= 1
+        for _ in range(times if left[0] == 0 else 0):
+            signal.raise_signal(signal.SIGTERM)
+        return real(self, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, signalled)
+        done = here("fit", "--data.source", tiny_npz, "--run_dir", "cut", *FLAGS)
+    assert done.code == 143
+    assert "stopped by SIGTERM; to go on: python -m lightning_mnist fit --resume cut" in done.err
+    assert not list(Path("cut").rglob(".*"))
+    done = here("fit", "--resume", "cut")
+    assert done.code == 0, done.err
+    assert_same_run("whole", "cut")
+
+
 def test_a_training_that_stopped_itself_has_ended(
     here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
