@@ -322,6 +322,21 @@ def test_a_training_that_stopped_itself_has_ended(
     assert len(RunRecord.load(Path("run/record.json")).history) == 4
 
 
+def test_a_run_that_says_it_is_finished_lacks_nothing(
+    here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`parity run` keeps a finished run as it is: its record is the last file to say so."""
+    seen = []
+
+    def noted(run: Path, record: RunRecord) -> None:
+        seen.append((record.finished, RunRecord.load(run / "record.json").finished))
+
+    monkeypatch.setattr("lightning_mnist.callbacks.write_index", noted)
+    fit(here, tiny_npz, "run", "--trainer.max_epochs", 1)
+    assert seen == [(True, False)]
+    assert RunRecord.load(Path("run/record.json")).finished
+
+
 def test_a_run_that_goes_on_has_its_history_from_the_start(
     here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
