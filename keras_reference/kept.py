@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from keras_reference.callbacks import BestModel, is_finite
 from keras_reference.errors import InputError
 from parity.files import Like, read_npz
 from parity.keras import CollapseGuard
-from parity.run_record import RunRecord, written_whole
+from parity.run_record import RunRecord, give_another_name, written_whole
 from parity.seal import seal
 
 STATE, FORMER = "training.npz", "training.previous.npz"
@@ -67,7 +66,7 @@ class Kept(keras.callbacks.Callback):
         path = self.run_dir / STATE
         if path.exists():
             with written_whole(self.run_dir / FORMER) as temporary:
-                os.link(path, temporary)
+                give_another_name(path, temporary)
         with written_whole(path) as temporary:
             np.savez(
                 temporary,

@@ -195,8 +195,8 @@ class RunRecorder(Callback):
         if views:
             self.record.metrics["views"] = [vars(score) for score in views]
         self.record.finished = True
-        self._save(pl_module)
         write_index(self.run_dir, self.record)
+        self._save(pl_module)  # last: a run that says so lacks nothing, whenever it is killed
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException

@@ -1,6 +1,5 @@
 """The checkpoints that a training keeps: the best epoch, and the latest moment."""
 
-import shutil
 import sys
 import time
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from lightning_mnist.divergence import not_finite
 from lightning_mnist.errors import InputError
 from lightning_mnist.position import can_be_saved
 from lightning_mnist.resume import FORMER, LATEST
-from parity.run_record import written_whole
+from parity.run_record import give_another_name, written_whole
 from parity.seal import damage
 from parity.signals import StoppedError, handled_by
 
@@ -99,7 +98,7 @@ class LatestCheckpoint(Checkpoint):
         """Keep the checkpoint of before, should the next one come to harm once it is written."""
         if self._path.exists():
             with written_whole(self._path.with_name(FORMER.name)) as temporary:
-                _share(self._path, temporary)
+                give_another_name(self._path, temporary)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From now on a signal waits for the end of the block."""
@@ -148,17 +147,9 @@ class LatestCheckpoint(Checkpoint):
             trainer.save_checkpoint(self._path, weights_only=False)
         elif trainer.is_global_zero:
             with written_whole(self._path) as temporary:
-                _share(Path(self.best.best_model_path), temporary)
+                give_another_name(Path(self.best.best_model_path), temporary)
         self._saved = time.monotonic()
         self._end_if_asked()
-
-
-def _share(path: Path, other: Path) -> None:
-    """Give a file another name, or, where the file system has no links, another copy."""
-    try:
-        other.hardlink_to(path)
-    except OSError:
-        shutil.copyfile(path, other)
 
 
 def find_named(config: Namespace, runs: Path = Path("runs")) -> None:

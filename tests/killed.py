@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from parity.claims import CLAIM
+
 CLOCKS = ("durations", "provenance", "sha256")
 """What a record says of when and where it was run, and the sum over it."""
 LEARNED = ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch")
@@ -15,7 +17,8 @@ LEARNED = ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "ep
 
 def outcome(folder: Path) -> dict[str, Any]:
     """Names of all files, and weights, history, answers, symptoms and record of all runs."""
-    found: dict[str, Any] = {"files": sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))}
+    names = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.name != CLAIM)
+    found: dict[str, Any] = {"files": names}  # a claim says nothing once its process is dead
     for record in folder.rglob("record.json"):
         run = record.parent
         found |= {f"{run.relative_to(folder)}/{name}": said for name, said in _run(run).items()}

@@ -1,9 +1,9 @@
 """Trainings that come to harm and go on: ``python -m tests.kills KIND TIMES``.
 
 A training of MNIST (``LIGHTNING_MNIST_DATA`` names its folder) is run whole. Then the same is begun
-again, comes to harm at random moments, a few times each, and is resumed, until it was harmed TIMES
-times. Each must end as the first, to the bit, but for its clocks. The exit code is the number of
-those that did not, or that broke another promise of docs/reliability.md on the way.
+again, comes to harm at random moments, a few times each, and is resumed, until that was TIMES
+times. Each must end as the first, to the bit, but for its clocks, and keep the promises of
+docs/reliability.md on the way; the exit code is the number of those that did not.
 """
 
 import json
@@ -44,7 +44,7 @@ LIGHTNING = (
     "--trainer.callbacks.mode", "max", "--trainer.callbacks.patience", "2",
 )  # fmt: skip
 KERAS = (*COMMON, "--optimizer.decay", "0.75", "--trainer.max_epochs", "3")
-PARITY = ("--hidden", "[16]", "--epochs", "1", "--seeds", "2", "--dropout", "0.2")
+PARITY = ("--hidden", "[16]", "--epochs", "1", "--seeds", "1", "--dropout", "0.2")
 FIRST = 12_000
 """Training images of MNIST that are learned, so that a hundred trainings are affordable."""
 IN_A_ROW = 5
@@ -86,7 +86,7 @@ KINDS = {
     "keras-term": Kind("keras_reference", KERAS, sent(signal.SIGTERM), (143,), latest=0.9),
     "keras-int": Kind("keras_reference", KERAS, sent(signal.SIGINT), (130,), latest=0.9),
     "parity": Kind(
-        "parity", PARITY, sent(signal.SIGKILL), (-9,), latest=0.9, verdicts=(0, 1, 2, 3), anew=True
+        "parity", PARITY, sent(signal.SIGKILL), (-9,), latest=0.9, verdicts=(0, 1, 3, 4), anew=True
     ),
 }  # fmt: skip
 
@@ -188,27 +188,30 @@ def in_turn(
 def prepared(folder: Path) -> list[str]:
     """Flags that name the data."""
     digits = sources.load("mnist", Path(os.environ["LIGHTNING_MNIST_DATA"]))
-    parts = {
-        "train_images": digits.train_images[:FIRST],
-        "train_labels": digits.train_labels[:FIRST],
-    }
-    return ["--data.source", str(write_npz(replace(digits, **parts), folder / "first.npz"))]
+    images, labels = digits.train_images[:FIRST], digits.train_labels[:FIRST]
+    first = replace(digits, train_images=images, train_labels=labels)
+    return ["--data.source", str(write_npz(first, folder / "first.npz"))]
 
 
-def trained_whole(kind: Kind, folder: Path, data: list[str]) -> tuple[dict[str, Any], float]:
-    """What must come out, and the seconds that it takes."""
-    running = started(kind, folder, "whole", data, random.Random(0), resume=False)  # noqa: S311
+def trained_whole(
+    kind: Kind, folder: Path, run: str, data: list[str]
+) -> tuple[dict[str, Any], float]:
+    """What must come out, and the seconds that it takes; the folder's name is in some recipes."""
+    running = started(kind, folder, run, data, random.Random(0), resume=False)  # noqa: S311
     began = time.monotonic()
     running.process.join()
+    seconds = time.monotonic() - began
     if running.process.exitcode not in kind.verdicts:
         raise SystemExit((folder / "log").read_text(errors="replace"))
-    return outcome(folder / "whole"), time.monotonic() - began
+    expected = outcome(folder / run)
+    shutil.rmtree(folder / run)
+    return expected, seconds
 
 
 def main() -> int:
     """The number of trainings that ended otherwise, or broke a promise."""
     kind, times = KINDS[sys.argv[1]], int(sys.argv[2])
-    rng, found, bad, trainings = random.Random(time.time_ns()), [], 0, 0  # noqa: S311
+    rng, bad, trainings, found = random.Random(), 0, 0, list[Harm]()  # noqa: S311
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         folder, run = Path(scratch), "cut"
         if kind.harm is disk_filled:
@@ -218,7 +221,7 @@ def main() -> int:
         if not kind.anew:
             import_module(f"{kind.package}.__main__")  # sets what TensorFlow looks at first
             import_module(SLOW[kind.package])
-        expected, seconds = trained_whole(kind, folder, data)
+        expected, seconds = trained_whole(kind, folder, run, data)
         print(f"a whole one takes {seconds:.1f} s", flush=True)
         while len(found) < times:
             harms, odd = in_turn(kind, folder, run, data, seconds, rng)
@@ -237,8 +240,9 @@ def main() -> int:
                 (folder / run).rename(Path(tempfile.mkdtemp(prefix="odd-")) / "run")
             else:
                 shutil.rmtree(folder / run)
-    most = max(harm.lost for harm in found if harm.epochs < EPOCHS)
-    print(f"{len(found)} harms, {trainings} trainings, {bad} odd; at most {most:.1f} s lost")
+    print(f"{len(found)} times, {trainings} trainings, {bad} odd")
+    if lost := [harm.lost for harm in found if kind.package != "parity" and harm.epochs < EPOCHS]:
+        print(f"at most {max(lost):.1f} s of work lost")
     return bad
 
 

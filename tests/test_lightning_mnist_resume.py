@@ -266,12 +266,52 @@ def test_a_run_that_is_finished_can_be_tested_once_more(here: Here, fitted: Path
     assert (fitted / "symptoms.json").read_text() == before
 
 
+@pytest.mark.parametrize(
+    ("owner", "name", "call", "times"),
+    [
+        (Execution, "_learn", 30, 2),
+        (DigitClassifier, "validation_step", 2, 1),
+        (DigitClassifier, "test_step", 1, 1),
+    ],
+    ids=["twice in a row", "validating", "testing"],
+)
+def test_whenever_a_signal_comes_the_run_goes_on_to_the_bit(
+    owner: type,
+    name: str,
+    call: int,
+    times: int,
+    here: Here,
+    tiny_npz: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fit(here, tiny_npz, "whole")
+    real, left = getattr(owner, name), [call]
+
+    def signalled(self: Any, *args: Any) -> Any:
+        left[0] -= 1
+        for _ in range(times if left[0] == 0 else 0):
+            signal.raise_signal(signal.SIGTERM)
+        return real(self, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, signalled)
+        done = here("fit", "--data.source", tiny_npz, "--run_dir", "cut", *FLAGS)
+    assert done.code == 143
+    assert "stopped by SIGTERM; to go on: python -m lightning_mnist fit --resume cut" in done.err
+    assert not list(Path("cut").rglob(".*"))
+    done = here("fit", "--resume", "cut")
+    assert done.code == 0, done.err
+    assert_same_run("whole", "cut")
+
+
 def test_a_training_that_stopped_itself_has_ended(
     here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before its curves were drawn; Lightning would train an epoch more."""
-    stops = ("--trainer.callbacks", "EarlyStopping", "--trainer.callbacks.monitor", "train_loss")
-    stops += ("--trainer.callbacks.mode", "max", "--trainer.callbacks.patience", "1")
+    stops = (
+        "--trainer.callbacks", "EarlyStopping", "--trainer.callbacks.monitor", "train_loss",
+        "--trainer.callbacks.mode", "max", "--trainer.callbacks.patience", "1",
+    )  # fmt: skip
     fit(here, tiny_npz, "run", *stops)
     assert len(RunRecord.load(Path("run/record.json")).history) == 2
     Path("run").rename("whole")
@@ -288,6 +328,21 @@ def test_a_training_that_stopped_itself_has_ended(
     done = here("fit", "--resume", "run", *stops[:-1], 3, "--trainer.max_epochs", 9)
     assert done.code == 0, done.err
     assert len(RunRecord.load(Path("run/record.json")).history) == 4
+
+
+def test_a_run_that_says_it_is_finished_lacks_nothing(
+    here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`parity run` keeps a finished run as it is: its record is the last file to say so."""
+    seen = []
+
+    def noted(run: Path, record: RunRecord) -> None:
+        seen.append((record.finished, RunRecord.load(run / "record.json").finished))
+
+    monkeypatch.setattr("lightning_mnist.callbacks.write_index", noted)
+    fit(here, tiny_npz, "run", "--trainer.max_epochs", 1)
+    assert seen == [(True, False)]
+    assert RunRecord.load(Path("run/record.json")).finished
 
 
 def test_a_run_that_goes_on_has_its_history_from_the_start(

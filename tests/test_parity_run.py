@@ -284,7 +284,7 @@ def test_a_side_that_was_asked_to_end_trains_no_other_seed(
     assert list(file.parent.iterdir()) == [file]
     monkeypatch.setattr(sys, "argv", argv[2:])
     monkeypatch.setattr(command_lines, "die_with_parent", lambda: None)
-    monkeypatch.setattr(command_lines.runpy, "run_module", run_module)
+    monkeypatch.setattr("runpy.run_module", run_module)
     assert command_lines.main() == ends
     assert seen == [["lightning_mnist", "fit"]] * runs
 

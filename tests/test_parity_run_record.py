@@ -1,6 +1,7 @@
 """The file contract: what is written can be read, and nothing that breaks it can."""
 
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from parity.run_record import (
     Predictions,
     RunRecord,
     RunRecordError,
+    give_another_name,
     sha256_of_digits,
     written_whole,
 )
@@ -226,3 +228,20 @@ def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
             pass
         assert not (tmp_path / name).is_file()
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["null", "pipe"]
+
+
+def test_a_file_has_another_name_also_where_there_are_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, same, copy = (tmp_path / name for name in ("one", "same", "copy"))
+    one.write_text("whole")
+    give_another_name(one, same)
+    assert same.samefile(one)
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    give_another_name(one, copy)
+    assert copy.read_text() == "whole"
+    assert not copy.samefile(one)
