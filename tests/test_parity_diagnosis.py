@@ -942,7 +942,7 @@ def test_grey_levels_are_told_whatever_the_images_show() -> None:
     assert any(f.cause.startswith("the pixels were scaled twice") for f in told), told
 
 
-def stored(most: int) -> dict[str, Fingerprint]:
+def stored(most: int) -> dict[str, Any]:
     """What is known of pixels where the file has grey levels 0 to `most`, divided by 255."""
     raw, others = ((images * most).round() for images in (EXPECTED, OTHERS))
     fed = Fingerprint.of((raw / 255).astype(np.float32))
@@ -989,10 +989,18 @@ def test_a_model_that_leans_to_what_was_frequent_is_told_why(name: str, steps: i
     answers = np.where(rng.random(1000) < recall[LABELS], LABELS, top)
     best = float(counts / counts.sum() @ np.where(np.arange(10) == top, 1, recall))
     validated = (counts // 10 + 1).tolist()
-    known = {"class_counts": COUNTS[name], "validation_counts": validated, "step": steps}
+    known: dict[str, Any] = {
+        "class_counts": COUNTS[name],
+        "validation_counts": validated,
+        "step": steps,
+    }
     found = diagnose(case(logits_for(answers), best_accuracy=best, **known))
     assert [finding.cause for finding in found] == [
         "the classes are not as frequent in training as in the test set"
     ]
-    even = {"class_counts": [100] * 10, "validation_counts": [20] * 10, "step": steps}
+    even: dict[str, Any] = {
+        "class_counts": [100] * 10,
+        "validation_counts": [20] * 10,
+        "step": steps,
+    }
     assert diagnose(case(logits_for(answers), best_accuracy=best, **even)) == []

@@ -37,9 +37,10 @@ def seeds_needed(groups: Sequence[Group], seeds: int, alpha: float) -> int | Non
     Predictive power (Spiegelhalter, Freedman, Blackburn 1986): what the seeds so far have measured
     stays in the mean, and what further ones will add is drawn around the differences' empirical
     Bayes estimates (Efron, Morris 1975), since of many noisy differences the largest is large by
-    chance, with a prior for how large they are, since of a few that cannot be told. Variances are moderated likewise (Smyth 2004), and since those of a few seeds are hardly
-    known, the chance is the mean over what they may be (assurance: O'Hagan, Stevens, Campbell
-    2005), by the scaled inverse chi-squared posterior.
+    chance, with a prior for how large they are, since of a few that cannot be told. Variances are
+    moderated likewise (Smyth 2004), and since those of a few seeds are hardly known, the chance is
+    the mean over what they may be (assurance: O'Hagan, Stevens, Campbell 2005), by the scaled
+    inverse chi-squared posterior.
 
     Args:
         groups: All that must lie within a margin; each `Estimate` from one value a seed.

@@ -71,7 +71,7 @@ def untrained(case: Case) -> Match | None:
     own = float(np.abs(probabilities.mean(axis=0) / shares.clip(1 / count) - 1).max())
     if not at_chance or vague < 0.75 * even or case.spread < 1e-3 or own < 0.1 or count < 100:
         return None
-    if _favours_the_truth(case) or _common(case.logits) < COMMON:
+    if _favours_the_truth(case) or _common(case.logits.astype(np.float64)) < COMMON:
         return None
     preferred = np.flatnonzero(answered)
     assert case.loss is not None
@@ -100,10 +100,9 @@ def _favours_the_truth(case: Case) -> bool:
 
 def _common(logits: Floats) -> float:
     """Variance of the logits' mean over the classes, by what it is for independent logits."""
-    centred = logits.astype(np.float64) - logits.mean(axis=0)
-    classes = centred.shape[1]
-    together = centred.mean(axis=1, keepdims=True)
-    apart = float(((centred - together) ** 2).mean()) / (classes - 1)
+    centred: Floats = logits - logits.mean(axis=0)
+    together: Floats = centred.mean(axis=1, keepdims=True)
+    apart = float(((centred - together) ** 2).mean()) / (logits.shape[1] - 1)
     return float((together**2).mean()) / max(apart, 1e-300)
 
 
