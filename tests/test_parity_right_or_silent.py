@@ -171,14 +171,21 @@ def mixed(images: Array, order: Array = ORDER) -> Array:
     return np.asarray(images.reshape(len(images), -1)[:, order].reshape(images.shape))
 
 
+def mixed_each(images: Array) -> Array:
+    flat = images.reshape(len(images), -1)
+    return np.random.default_rng(3).permuted(flat, axis=1).reshape(images.shape)
+
+
+def noise(images: Array) -> Array:
+    return np.asarray(np.random.default_rng(len(images)).random(images.shape))
+
+
 SAME: dict[str, Callable[[Array], Array]] = {
     "one order": mixed,
-    "an order each": lambda images: np.random.default_rng(3).permuted(
-        images.reshape(len(images), -1), axis=1
-    ).reshape(images.shape),
-    "noise": lambda images: np.random.default_rng(len(images)).random(images.shape),
-    "specks": lambda images: np.random.default_rng(len(images)).random(images.shape) < 0.1,
-}  # fmt: skip
+    "an order each": mixed_each,
+    "noise": noise,
+    "specks": lambda images: np.asarray(noise(images) < 0.1, float),
+}
 
 
 @pytest.mark.parametrize("name", SAME)
@@ -211,11 +218,11 @@ def sound() -> tuple[Array, Array, Array]:
 
 def compared(a: Array, b: Array) -> parity.Verdict:
     labels = CLASSES[::2]
-    sides = [
+    first, second = (
         Side(n, [Run(n, p.argmax(axis=1), labels, np.arange(len(labels)), None, p)])
         for n, p in (("A", a), ("B", b))
-    ]
-    return parity.compare(*sides).verdict
+    )
+    return parity.compare(first, second).verdict
 
 
 @pytest.mark.parametrize("seed", range(4))

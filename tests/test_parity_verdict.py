@@ -93,7 +93,7 @@ def test_sides_that_are_right_as_often_on_other_images_are_different() -> None:
     ("change", "said"),
     [
         ({"labels": (LABELS + 1) % 10}, "other labels"),
-        ({"labels": None}, "other labels"),
+        ({"labels": None}, "has labels, seed0 has none"),
         ({"sample_ids": np.arange(10_000)[::-1]}, "other sample_ids or another order"),
     ],
     ids=["labels", "no labels", "order"],
