@@ -75,7 +75,7 @@ def test_vgg16_of_both_zoos_climbs_to_the_top() -> None:
 class Recurrent(nn.Module):
     """An embedding, two recurrent layers, two dense ones; the last place of a sequence counts."""
 
-    def __init__(self, kind: type[nn.RNNBase], second_bias: bool) -> None:
+    def __init__(self, kind: Any, second_bias: bool) -> None:
         super().__init__()
         self.embedding = nn.Embedding(20, 5)
         self.first, self.second = kind(5, 6, batch_first=True), kind(6, 4, batch_first=True)
@@ -91,7 +91,7 @@ class Recurrent(nn.Module):
         return given
 
 
-def recurrent(kind: type[keras.Layer]) -> keras.Model:
+def recurrent(kind: Any) -> keras.Model:
     return compiled(
         keras.Sequential(
             [
@@ -111,7 +111,7 @@ WORDS, CLASSES = RNG.integers(0, 20, (4, 7)), RNG.integers(0, 3, 4)
     [(nn.LSTM, kl.LSTM, False), (nn.GRU, kl.GRU, True), (nn.RNN, kl.SimpleRNN, False)],
 )
 def test_a_recurrent_classifier_climbs_to_the_top(
-    of_torch: type[nn.RNNBase], of_keras: type[keras.Layer], second_bias: bool
+    of_torch: Any, of_keras: Any, second_bias: bool
 ) -> None:
     port = Recurrent(of_torch, second_bias)
     done = climbed(trained(port), recurrent(of_keras), WORDS, CLASSES)

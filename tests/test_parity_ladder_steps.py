@@ -18,7 +18,7 @@ RNG = np.random.default_rng(7)
 
 def followed(weights: Table, fed: Table, keep: float, ddof: int) -> Table:
     """Moving statistics after a step; ``batch_norm_N`` is fed what ``conv_N`` gives."""
-    after = {}
+    after: Table = {}
     for name, values in fed.items():
         layer, rows = name.replace("conv", "batch_norm"), values.reshape(-1, values.shape[-1])
         for part, new in (("mean", rows.mean(axis=0)), ("variance", rows.var(axis=0, ddof=ddof))):
@@ -56,7 +56,9 @@ def stretch(told: Array, fed: Array, gradients: float) -> Stretch:
     start = {"dense_1.kernel": RNG.normal(size=(4, 3))}
     traces = []
     for losses, factor in ((usual, 1.0), (told, gradients)):
-        before, after, given = [start], [], []
+        before = [start]
+        after: list[Table] = []
+        given: list[Table] = []
         for n in range(3):
             slope = np.random.default_rng(n).normal(size=(4, 3))
             given.append({"dense_1.kernel": factor * slope})
@@ -64,9 +66,8 @@ def stretch(told: Array, fed: Array, gradients: float) -> Stretch:
             before.append(after[-1])
         traces.append(Trace(before[:-1], given, after, list(losses)))
     ends = traces[0].after[-1], traces[1].after[-1]
-    losses = usual, fed
     return Stretch(
-        "epoch, 3 steps", ends, None, (traces[0], traces[1]), ({}, {}), losses,
+        "epoch, 3 steps", ends, None, (traces[0], traces[1]), ({}, {}), (usual, fed),
         np.full(3, 8), None,
     )  # fmt: skip
 

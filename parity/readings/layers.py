@@ -80,8 +80,8 @@ def _elementwise(case: Case, x: Floats) -> tuple[Readings, float] | None:
             yield Reading({ACTIVATION: said, ROWS: "leaves the rows", **usual}, values)
         if usual and x.any():
             factor = float((x * seen).sum() / (x**2).sum())
-            said = {TEMPERATURE: f"divides by {1 / factor:.6g}"}
-            yield Reading({ACTIVATION: NONE, ROWS: "leaves the rows", **said}, factor * x)
+            divided = {TEMPERATURE: f"divides by {1 / factor:.6g}"}
+            yield Reading({ACTIVATION: NONE, ROWS: "leaves the rows", **divided}, factor * x)
         if x.ndim == 2:
             for name, values in normalised(x, np.asarray(seen, np.float64)):
                 said = f"gives {name} of each row"
