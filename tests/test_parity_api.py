@@ -34,6 +34,12 @@ def test_the_public_names_are_these() -> None:
     assert not hasattr(parity, "secret")
 
 
+def test_the_ladder_can_be_called_whatever_was_imported_before() -> None:
+    command = [sys.executable, "-c", "import parity; print(callable(parity.ladder))"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+
+
 def test_the_errors_have_one_base() -> None:
     for error in (parity.CannotCompareError, parity.RunRecordError, parity.SideFailedError):
         assert issubclass(error, parity.ParityError)

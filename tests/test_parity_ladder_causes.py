@@ -916,3 +916,9 @@ def test_what_has_no_name_has_its_step() -> None:
 def test_losses_that_agree_have_no_cause() -> None:
     assert batch_causes(HEALTHY, HEALTHY * (1 + 1e-13), SIZES) == []
     assert batch_causes(HEALTHY, HEALTHY * np.nan, SIZES) == []
+
+
+def test_a_factor_is_no_dropout_but_in_a_layer_of_that_name() -> None:
+    found = layer_causes("logits", LOGITS, LOGITS * 2, LOGITS, {}, False)
+    only(found, "temperature", "ours divides by 0.5, theirs divides by 1")
+    assert not layer_causes("dense_9", INPUT, INPUT * 2, RNG.normal(size=INPUT.shape), {}, False)

@@ -414,3 +414,39 @@ def test_the_keras_exact_optimisers_are_no_cause(name: str) -> None:
     module = importlib.import_module("lightning_mnist.optimizers")
     a = ours(lambda parameters: getattr(module, f"Keras{name}")(parameters))
     assert explain(a, theirs(getattr(keras.optimizers, name)()), NAMES) == []
+
+
+def renamed(steps: Trace, name: str) -> Trace:
+    """The same with another name for the bias of the first layer."""
+    called = {"dense_1.bias": name}
+    before, gradients, after = (
+        [{called.get(n, n): values for n, values in table.items()} for table in tables]
+        for tables in (steps.before, steps.gradients, steps.after)
+    )
+    return Trace(before, gradients, after)
+
+
+@pytest.mark.parametrize(
+    ("layer", "factor", "cause"),
+    [
+        ("lstm_1", 2.0, "second bias"),
+        ("lstm_1", 3.0, "learning rate of a tensor"),
+        ("dense_1", 2.0, "learning rate of a tensor"),
+    ],
+)
+def test_a_recurrent_bias_that_takes_two_steps_is_two_biases(
+    layer: str, factor: float, cause: str
+) -> None:
+    def make(parameters: Parameters) -> torch.optim.Optimizer:
+        others = [p for k, p in enumerate(parameters) if k != 1]
+        return torch.optim.SGD(
+            [{"params": others}, {"params": [parameters[1]], "lr": factor * 0.01}], lr=0.01
+        )
+
+    name = f"{layer}.bias"
+    a, b = renamed(ours(make), name), renamed(ours(sgd()), name)
+    (found,) = explain(a, b, NAMES)
+    assert found.name == cause
+    assert found.gap < ROUNDING
+    (found,) = explain(b, a, NAMES)
+    assert found.name == cause

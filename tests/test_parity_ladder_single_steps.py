@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
 pytest.importorskip("keras", reason="the extra keras is not installed")
 
@@ -80,3 +82,21 @@ def test_a_convolution_that_does_nothing_known_is_not_named() -> None:
     given = {"conv_1.kernel": kernel, layers.INPUT: x}
     case = Case(("A", "B"), given, {"conv_1": sides[0]}, {"conv_1": sides[1]}, "conv_1")
     assert layers.explain(case) == []
+
+
+@pytest.mark.parametrize("groups", [2, 4])
+def test_grouped_and_depthwise_convolutions_are_read_too(groups: int) -> None:
+    x, kernel = RNG.normal(size=(2, 6, 6, 4)), RNG.normal(size=(3, 3, 4 // groups, 8))
+    held = torch.tensor(kernel.transpose(3, 2, 0, 1))
+
+    def made(before: int) -> np.ndarray:
+        padded = F.pad(torch.tensor(x).movedim(-1, 1), (before, 1, before, 1))
+        return F.conv2d(padded, held, stride=2, groups=groups).movedim(1, -1).numpy()
+
+    layer = "depthwise_conv_1" if groups == 4 else "conv_1"
+    own = kernel.reshape(3, 3, 4, 2) if groups == 4 else kernel
+    given = {f"{layer}.kernel": own, layers.INPUT: x}
+    case = Case(("A", "B"), given, {layer: made(1)}, {layer: made(0)}, layer)
+    (cause,) = layers.explain(case)
+    assert "A pads 1 before and 1 behind, B pads 0 before and 1 behind" in cause.text
+    assert cause.name == "padding"

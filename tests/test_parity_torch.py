@@ -505,3 +505,12 @@ def test_gradients_of_what_the_optimiser_does_not_hold_stay_as_they_are_too() ->
     module.body.weight.grad = torch.ones_like(module.body.weight)
     side.gradients(MODELS["functional"].x, LABELS)
     assert (module.body.weight.grad == 1).all()
+
+
+def test_the_second_bias_of_an_lstm_may_be_frozen() -> None:
+    cell = nn.LSTM(3, 2).double()
+    cell.bias_hh_l0.requires_grad_(False)
+    x, y = np.ones((2, 4, 3)), np.ones((2, 4, 2))
+    _, table = gradients(cell, lambda given, labels: F.mse_loss(given[0], labels), x, y)
+    assert cell.bias_ih_l0.grad is None
+    assert np.abs(table["lstm_1.bias"]).min() > 0

@@ -68,7 +68,7 @@ class Climb:
         self.plan = plan
         self.progress = progress
         self.done = 0
-        self.losses = [np.zeros(0) for _ in self.sides]
+        self.losses = [np.zeros(0, plan.precision) for _ in self.sides]
         self.traces = [Trace([], [], []) for _ in self.sides]
 
     def rungs(self) -> Iterator[Rung]:
@@ -210,10 +210,10 @@ class Climb:
 
     def _take(self, count: int) -> None:
         ids = self._ids(self.done, count)
-        for number, table in enumerate(
-            self._ask("steps", {"ids": ids}, batch_size=self.plan.batch_size)
-        ):
-            self.losses[number] = np.concatenate([self.losses[number], table["losses"]])
+        taken = self._ask("steps", {"ids": ids}, batch_size=self.plan.batch_size)
+        for number, table in enumerate(taken):
+            losses = table["losses"].astype(self.plan.precision)
+            self.losses[number] = np.concatenate([self.losses[number], losses])
         self.done += count
 
     def _stretch(

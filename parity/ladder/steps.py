@@ -14,9 +14,6 @@ from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.trace import Trace
 
-SAME_LOSS = float(np.sqrt(np.finfo(np.float32).eps))
-"""How near two losses of one batch are, relative to either."""
-
 
 @dataclass(frozen=True)
 class Stretch:
@@ -97,7 +94,9 @@ def _fed_otherwise(stretch: Stretch) -> bool:
     """Whether a side's step has not the loss of the batch that it was given."""
     for trace, losses in zip(stretch.traces, stretch.losses, strict=True):
         told = np.array(trace.losses[: len(losses)])
-        if not np.allclose(told, losses[: len(told)], rtol=SAME_LOSS, atol=0):
+        if not np.allclose(
+            told, losses[: len(told)], rtol=np.sqrt(np.finfo(np.float32).eps), atol=0
+        ):
             return True
     return False
 
@@ -108,9 +107,8 @@ def _parted_before(stretch: Stretch, limit: float) -> bool:
     On the first batch the rungs before have said it; later, weights that differed already.
     """
     a, b = stretch.traces
-    told = zip(a.losses, b.losses, range(len(stretch.batch_sizes)), strict=False)
-    parted = (step for x, y, step in told if not np.isclose(x, y, rtol=SAME_LOSS, atol=0))
-    first = next(parted, None)
+    kind, steps = stretch.losses[0].dtype, len(stretch.batch_sizes)
+    first = batches.first_apart(*(np.array(side.losses[:steps], kind) for side in (a, b)))
     if not first:
         return first == 0
     before = a.before[first], b.before[first]

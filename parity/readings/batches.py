@@ -46,12 +46,10 @@ def explain(case: Case) -> list[Cause]:
     if still or not usable(losses_a, losses_b, sizes):
         return still
     a, b = (np.asarray(losses, np.float64) for losses in (losses_a, losses_b))
-    steps = min(len(a), len(b))
-    same = epsilon(losses_a, losses_b) ** 0.5 * magnitude(a, b)
-    apart = np.flatnonzero(np.abs(a[:steps] - b[:steps]) > same)
-    if len(apart) == 0:
+    first = first_apart(losses_a, losses_b)
+    if first is None:
         return [] if len(a) == len(b) else [_left_out(a, b, sizes, names)]
-    first = int(apart[0])
+    steps = min(len(a), len(b))
     a, b = a[:steps], b[:steps]
     found = (
         _divided(a, b, sizes, first, names)
@@ -60,6 +58,14 @@ def explain(case: Case) -> list[Cause]:
         or _partial(a, b, sizes, first, names)
     )
     return [found or _neutral(a, b, first, names)]
+
+
+def first_apart(a: Array, b: Array) -> int | None:
+    """The first step at which losses [K] differ by more than rounding; None where none does."""
+    steps = min(len(a), len(b))
+    same = epsilon(a, b) ** 0.5 * magnitude(a, b)
+    apart = np.flatnonzero(np.abs(np.subtract(a[:steps], b[:steps], dtype=np.float64)) > same)
+    return int(apart[0]) if len(apart) else None
 
 
 def without_last_step(case: Case) -> list[Cause]:

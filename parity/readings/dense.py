@@ -20,6 +20,7 @@ ACTIVATION, KERNEL, BIAS, PRECISION = (
     "precision",
 )
 ROWS = "normalisation of each row"
+TEMPERATURE = "temperature"
 ADVICE = {
     KERNEL: "transpose it on one side: torch's Linear keeps [out, in], Keras' Dense [in, out]",
     BIAS: "add it on both: bias=True (torch), use_bias=True (Keras)",
@@ -29,7 +30,7 @@ ADVICE = {
         "defaults (TensorFlow's gelu rounds its constants to float32, which no flag changes); "
         "logits take none, for the loss has its own softmax: from_logits=True in Keras"
     ),
-    "temperature": "divide both by the same temperature, or by none",
+    TEMPERATURE: "divide both by the same temperature, or by none",
     ROWS: "normalise the rows on both sides by the same rule and epsilon, or on neither",
     PRECISION: "keep the network's precision in every layer",
     "another kernel": "give each layer its own kernel",
@@ -44,7 +45,7 @@ PLAIN = {
     KERNEL: "multiplies by kernel",
     BIAS: "adds the bias",
     "another kernel": "takes its own",
-    "temperature": "divides by 1",
+    TEMPERATURE: "divides by 1",
     PRECISION: "keeps its precision",
     ROWS: "leaves the rows",
     ACTIVATION: NONE,
@@ -137,7 +138,7 @@ def _applied(x: Floats, kernels: Table, biases: list[Floats], seen: Floats) -> I
         for name, values in activations(before, seen):
             yield linear | _activation(name), values
         factor = float((before * seen).sum() / (before**2).sum()) if before.any() else 1.0
-        yield linear | {"temperature": f"divides by {1 / factor:.6g}"}, factor * before
+        yield linear | {TEMPERATURE: f"divides by {1 / factor:.6g}"}, factor * before
 
 
 def _linear(x: Floats, kernels: Table, biases: list[Floats]) -> Iterator[Part]:

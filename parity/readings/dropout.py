@@ -11,7 +11,7 @@ from parity.readings.rounding import noise
 
 LIKELY = 5
 """Standard deviations by which the share of zeros may miss its probability."""
-PASSES = "passes its input on"
+PASSES, DROPS = "passes its input on", "drops"
 IN_TRAINING, LEFT_ON = "dropout", "dropout left on"
 ADVICE = {
     IN_TRAINING: (
@@ -36,7 +36,10 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
 
     def of(seen: Array) -> Iterator[Reading]:
         yield Reading({name: PASSES}, x)
-        yield from masked(name, x, seen, noise(x, seen, scale=size))
+        for reading in masked(name, x, seen, noise(x, seen, scale=size)):
+            # Without a zero, only the layer's name tells it from any other factor.
+            if DROPS in reading.traits[name] or case.where.startswith("dropout"):
+                yield reading
 
     return of, size
 
@@ -59,7 +62,7 @@ def masked(name: str, x: Floats, seen: Array, allowed: float) -> Iterator[Readin
     scaled = f"scales the rest by {factor:.4g}" if rate_of(factor) else "leaves the rest"
     row, column = np.argwhere(telling & ~kept)[0][:2]
     what = (
-        f"drops {zeros:.1%} at random, the first at [{row}, {column}], and {scaled} "
+        f"{DROPS} {zeros:.1%} at random, the first at [{row}, {column}], and {scaled} "
         f"(a rate of {rate:.3g})"
     )
     yield Reading({name: what}, np.where(telling & ~kept, 0.0, factor * x))

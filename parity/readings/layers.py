@@ -7,10 +7,10 @@ import numpy as np
 
 from parity.arrays import Array, Floats
 from parity.readings import batch_norm, dense, dropout, layer_norm, windows
-from parity.readings.activations import activations
+from parity.readings.activations import NONE, activations
 from parity.readings.case import Case
 from parity.readings.cause import Cause
-from parity.readings.dense import ACTIVATION, ROWS
+from parity.readings.dense import ACTIVATION, LAST, ROWS, TEMPERATURE
 from parity.readings.readings import Reading, Readings, compare, parted
 from parity.readings.rounding import noise, usable, worst
 from parity.readings.rows import line, normalised
@@ -72,15 +72,20 @@ def _elementwise(case: Case, x: Floats) -> tuple[Readings, float] | None:
     sides = case.a[case.where], case.b[case.where]
     if x.shape != sides[0].shape:
         return None
+    usual = {TEMPERATURE: "divides by 1"} if case.where == LAST else {}
 
     def of(seen: Array) -> Iterator[Reading]:
         for name, values in activations(x, seen):
             said = f"applies {name}" if values is not x else name
-            yield Reading({ACTIVATION: said, ROWS: "leaves the rows"}, values)
+            yield Reading({ACTIVATION: said, ROWS: "leaves the rows", **usual}, values)
+        if usual and x.any():
+            factor = float((x * seen).sum() / (x**2).sum())
+            divided = {TEMPERATURE: f"divides by {1 / factor:.6g}"}
+            yield Reading({ACTIVATION: NONE, ROWS: "leaves the rows", **divided}, factor * x)
         if x.ndim == 2:
             for name, values in normalised(x, np.asarray(seen, np.float64)):
                 said = f"gives {name} of each row"
-                yield Reading({ACTIVATION: "no activation", ROWS: said}, values)
+                yield Reading({ACTIVATION: NONE, ROWS: said, **usual}, values)
 
     return of, float(max(np.abs(values).max() for values in (x, *sides)))
 

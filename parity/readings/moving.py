@@ -27,13 +27,13 @@ class Moments(NamedTuple):
     Attributes:
         mean: Of each unit, [units].
         variance: Population variance, [units].
-        count: Numbers of each unit.
+        size: Numbers of each unit.
         largest: Magnitude.
     """
 
     mean: Floats
     variance: Floats
-    count: int
+    size: int
     largest: float
 
 
@@ -106,9 +106,9 @@ def _read(
 def _readings(seen: Floats, fed: Moments, start: Floats) -> Iterator[Reading]:
     """Statistics [2, units] after a step, for either variance and the one weight that may fit."""
     for kind, ddof in KINDS.items():
-        if fed.count <= ddof:
+        if fed.size <= ddof:
             continue
-        batch = np.stack([fed.mean, fed.variance * (fed.count / (fed.count - ddof))])
+        batch = np.stack([fed.mean, fed.variance * (fed.size / (fed.size - ddof))])
         weight = float(np.median((seen - batch) / (start - batch)))
         traits = {
             MOMENTUM: f"keeps {weight:.6g} of its old mean and variance each step",
