@@ -7,7 +7,7 @@ import pytest
 
 from parity.watch.check import Belief, Match, Program, Remedy
 from parity.watch.check.program import Task
-from parity.watch.trials import AS_IT_IS, Material, score, tried
+from parity.watch.trials import AS_IT_IS, Material, proving, score, tried
 from parity.watch.trials.proving import Prover
 
 SCALE = Remedy("with scaled features", features="standardised")
@@ -182,3 +182,19 @@ def test_a_plan_is_named_where_training_goes_on_at_next_to_no_rate(
     printed = capsys.readouterr().err
     assert ("the schedule of the learning rate brings it to nothing" in printed) == expected
     assert ("with the learning rate of the first step, 0.1, the same" in printed) == expected
+
+
+def test_what_the_facts_bear_out_is_tried_before_what_is_usual(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known, common = cause("known", MAYBE, SCALE), cause("common", MAYBE, RATE)
+    monkeypatch.setattr(proving, "causes_of", lambda *_: [known])
+    monkeypatch.setattr(proving, "usual", lambda *_: [common])
+    for gain, expected in ((0.8, "known"), (0.15, "common")):
+        plan = Plan(0.1)
+        plan._initial = {}
+        trial = MadeUp((AS_IT_IS, 0.1), (SCALE, 0.1 + gain), (RATE, 0.9))
+        monkeypatch.setattr(plan, "_trial", lambda trial=trial: trial)
+        found = plan.prove()
+        assert found is not None
+        assert [match.cause for match in found.matches] == [expected]
