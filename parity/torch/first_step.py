@@ -97,7 +97,7 @@ class FirstStep(Prover):
             return
         self._uses.append(use)
         if len(self._uses) == 1 and use.given.requires_grad:
-            use.given.register_hook(self._reached)
+            use.given.register_hook(self._reached)  # type: ignore[no-untyped-call]
 
     def _reached(self, gradient: Tensor) -> None:
         self._gradient = gradient.detach().clone()
