@@ -125,7 +125,7 @@ def mixes(model: keras.Model, x: Any, outputs: Array) -> bool:
     count = len(outputs) if outputs.ndim else 0
     if count < LEAST or any(len(part) != count for part in keras.tree.flatten(x)):
         return False
-    chosen = np.arange(count // 2, count)[::-1]
+    chosen = np.arange(count - max(count // 8, 4), count)[::-1]
     try:
         part = _answers(model, keras.tree.map_structure(lambda each: each[chosen], x))
         again = _answers(model, x) if _differ(outputs[chosen], part) else None

@@ -40,9 +40,34 @@ class CollapseGuard(Callback):
     ) -> None:
         self.trials = trials
         self.guard = Guard(run_dir, reaction, go_on='CollapseGuard(reaction="warn")')
+        self.first = FirstStep(trials)
         self._handles: list[RemovableHandle] = []
         self._batch: Any = None
         self._steps = 0
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Be ready for a validation that fails before the training begins."""
+        self._trainer, self._module = trainer, pl_module
+        self.first = FirstStep(self.trials, trainer.is_global_zero, graded=False)
+        if trainer.optimizers and getattr(pl_module, "_compiler_ctx", None) is None:
+            self._wait(pl_module)
+
+    def on_validation_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Note the batch that is about to be judged before the training."""
+        if trainer.sanity_checking:
+            self._batch = batch
+
+    def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """It has not failed."""
+        self._stop_waiting()
+        self.first.close(failed=False)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Wait for the network to be fed."""
@@ -55,6 +80,10 @@ class CollapseGuard(Callback):
         if not trainer.optimizers or getattr(pl_module, "_compiler_ctx", None) is not None:
             self.watcher.leave_out("it has no optimiser, or its steps are compiled")
             return
+        self._wait(pl_module)
+
+    def _wait(self, pl_module: LightningModule) -> None:
+        """Until the module, or a part of it, is fed."""
         parts = [part for part in pl_module.children() if learns(part)]
         self._parts = len(parts)
         self._handles = [
@@ -112,11 +141,17 @@ class CollapseGuard(Callback):
     def _fed(self, part: nn.Module, args: Any, kwargs: Any) -> None:
         """Keep what the network is fed in the first steps, before it has learned it."""
         whole = part is self._module
+        early = self._trainer.sanity_checking
         redirected = whole and getattr(part.forward, "__func__", None) is not type(part).forward
-        if self._batch is None or self.watcher.looking or redirected:
+        if self._batch is None or redirected or (not early and self.watcher.looking):
             return  # several ranks call training_step in the place of forward
         batch, self._batch = self._batch, None
         x = _copy(args if not kwargs else {} if args else kwargs)
+        if early:
+            if x and (whole or self._parts == 1):
+                self._begin(part, x, batch)
+            self._stop_waiting()
+            return
         if self.watcher.samples:
             self.watcher.extend(x, _targets(batch))
         elif not whole and self._parts > 1:

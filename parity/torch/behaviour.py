@@ -58,7 +58,7 @@ def mixes(module: nn.Module, x: Any, outputs: Tensor) -> bool:
     count = len(outputs) if outputs.ndim else 0
     if count < LEAST or any(len(part) != count for part in _leaves(x)):
         return False
-    chosen = np.arange(count // 2, count)[::-1].copy()
+    chosen = np.arange(count - max(count // 8, 4), count)[::-1].copy()
     whole = outputs[torch.from_numpy(chosen)].float()
     try:
         part = passed(module, taken(x, chosen), lambda *_: None)

@@ -120,6 +120,7 @@ def program_of(
         facts.fed,
         outputs,
         samples.y if samples.targets is None else samples.targets,
+        whole=samples.targets is not None,
         inputs=samples.inputs,
         last=last,
         loss=None if use is None else use.loss,

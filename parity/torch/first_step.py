@@ -26,10 +26,12 @@ class FirstStep(Prover):
     Args:
         trials: Whether remedies are tried on a copy.
         speaks: Whether this process prints.
+        graded: Whether only a loss with gradients counts, and not that of a validation.
     """
 
-    def __init__(self, trials: bool, speaks: bool = True) -> None:
+    def __init__(self, trials: bool, speaks: bool = True, *, graded: bool = True) -> None:
         super().__init__()
+        self.graded = graded
         self.trials, self.speaks = trials, speaks
         self._stack = ExitStack()
         self._uses: list[Use] = []
@@ -86,18 +88,22 @@ class FirstStep(Prover):
         """Whether a loss was computed."""
         return bool(self._uses)
 
+    @property
+    def _counts(self) -> bool:
+        return torch.is_grad_enabled() or not self.graded
+
     def _noticed(self, use: Use) -> None:
-        if len(self._uses) >= BATCHES or not torch.is_grad_enabled():
+        if len(self._uses) >= BATCHES or not self._counts:
             return
         self._uses.append(use)
         if len(self._uses) == 1 and use.given.requires_grad:
-            use.given.register_hook(self._reached)
+            use.given.register_hook(self._reached)  # type: ignore[no-untyped-call]
 
     def _reached(self, gradient: Tensor) -> None:
         self._gradient = gradient.detach().clone()
 
     def _answered(self, module: nn.Module, args: Any, outputs: Any) -> None:
-        if not self._uses and torch.is_grad_enabled():
+        if not self._uses and self._counts:
             found = first_tensor(outputs)
             self._answers = None if found is None else found.detach().clone()
 

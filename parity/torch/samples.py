@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, SequentialSampler, TensorDataset
+from torch.utils.data import DataLoader, SequentialSampler, Subset, TensorDataset
 
 from parity.torch.layouts import Array, as_array
 from parity.torch.state import undrawn
@@ -77,7 +77,7 @@ def _of_loader(loader: DataLoader[Any], most: int) -> Samples | None:
         x, y = _picked(loader, sample(len(dataset), most))
     except TypeError:
         return None
-    tensors = dataset.tensors if isinstance(dataset, TensorDataset) else ()
+    tensors = _tensors(dataset)
     targets, inputs = map(as_array, reversed(tensors)) if len(tensors) == 2 else (None, None)
     order: list[Array] = []
     sampler = loader.sampler
@@ -86,6 +86,14 @@ def _of_loader(loader: DataLoader[Any], most: int) -> Samples | None:
         _, first = _picked(loader, np.arange(count))
         order = [*np.split(first, range(loader.batch_size, count, loader.batch_size))]
     return Samples(x, y, targets, inputs, tuple(order), loader.batch_size, loader)
+
+
+def _tensors(dataset: Any) -> tuple[Tensor, ...]:
+    """Those that a data set consists of, or a part of one; empty where it is another."""
+    if isinstance(dataset, Subset):
+        chosen = torch.as_tensor(dataset.indices)
+        return tuple(tensor[chosen] for tensor in _tensors(dataset.dataset))
+    return dataset.tensors if isinstance(dataset, TensorDataset) else ()
 
 
 def _picked(loader: DataLoader[Any], places: Array) -> tuple[Any, Array]:

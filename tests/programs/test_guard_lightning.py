@@ -103,3 +103,22 @@ def test_a_loader_that_does_not_shuffle_sorted_samples_is_named() -> None:
     printed = said(program, 1)
     assert "the samples come sorted by class" in printed.partition("  1. ")[2]
     assert "with samples drawn at random the same network reads" in printed
+
+
+class Judged(Lightning):
+    """Is judged before it trains, and fails there."""
+
+    def validation_step(self, batch: Any, batch_idx: int) -> Any:
+        return self.training_step(batch, batch_idx)
+
+
+def test_a_validation_that_fails_before_the_training_is_explained() -> None:
+    program = FAULTY["labels from 1"].build()
+    loader = DataLoader(TensorDataset(program.x, program.y), 32, shuffle=True)
+    with redirect_stderr(io.StringIO()) as printed, pytest.raises(IndexError):
+        Trainer(
+            max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, callbacks=[CollapseGuard()],
+        ).fit(Judged(program), loader, loader)  # fmt: skip
+    assert "the class numbers are shifted" in printed.getvalue().partition("  1. ")[2]
+    assert "with y - 1 the same network reads" in printed.getvalue()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from parity.torch import CollapseGuard, check
 from tests.programs import data
@@ -253,7 +254,7 @@ def test_a_loss_that_is_made_larger_is_named_and_the_sign_tried(turned: str) -> 
 
 
 def test_a_loss_that_is_negated_twice_or_weighted_goes_down() -> None:
-    def loss(given: Tensor, y: Tensor) -> Tensor:
+    def loss(given: Tensor, y: Tensor) -> Any:
         return -(-0.3 * BCE(given, y)) + 1e-3 * given.square().mean()
 
     assert (
@@ -274,3 +275,22 @@ def test_a_schedule_that_falls_at_the_end_is_not() -> None:
     program = Program(digits_mlp(), *images(), CROSS, adam(0.003))
     plan = torch.optim.lr_scheduler.CosineAnnealingLR
     assert trained(program, 250, lambda o: plan(o, 250)) == ""
+
+
+class Rare(Dataset[Any]):
+    """One sample in two hundred is of the other class, and is read by its number only."""
+
+    def __len__(self) -> int:
+        return 2000
+
+    def __getitem__(self, place: int) -> tuple[Tensor, Tensor]:
+        return torch.tensor([place / 2000, 1.0]), torch.tensor(float(place % 200 == 7)).view(1)
+
+
+def test_targets_that_are_alike_in_some_samples_are_not_said_to_be_so_in_all() -> None:
+    found = check(mlp(2, 8, 1), DataLoader(Rare(), 32, shuffle=True), loss=BCE)
+    assert "all targets are alike" not in [finding.cause for finding in found]
+    x, y = column(tensors(data.moons()))
+    part = Subset(TensorDataset(x, torch.zeros_like(y)), range(200))
+    found = check(mlp(2, 8, 1), DataLoader(part, 32, shuffle=True), loss=BCE)
+    assert found[0].cause == "all targets are alike"

@@ -1,11 +1,14 @@
 """Which causes are named, by what their remedies bring: trials are made up here."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from parity.watch.check import Belief, Match, Remedy
+from parity.watch.check import Belief, Match, Program, Remedy
 from parity.watch.check.program import Task
-from parity.watch.trials import AS_IT_IS, Material, score, tried
+from parity.watch.trials import AS_IT_IS, Material, proving, score, tried
+from parity.watch.trials.proving import Prover
 
 SCALE = Remedy("with scaled features", features="standardised")
 RATE = Remedy("with another rate", rate=0.1)
@@ -137,3 +140,61 @@ def test_features_are_standardised_by_the_samples_that_are_trained_on() -> None:
     features = material.features(Remedy("", features="standardised"))
     assert features.mean(axis=0) == pytest.approx([0, 0], abs=0.1)
     assert features.std(axis=0) == pytest.approx([1, 1], abs=0.1)
+
+
+def test_gaps_are_filled_and_batches_widened_where_that_is_the_remedy() -> None:
+    features = np.arange(200.0)[:, None]
+    features[3], features[7] = np.nan, np.inf
+    material = Material(features, np.zeros(200), "values", batch=1)
+    assert material.features(Remedy("", features="filled"))[[3, 7]].tolist() == [[0], [0]]
+    assert len(next(material.batches(AS_IT_IS))) == 1
+    assert len(next(material.batches(Remedy("", batch=16)))) == 16
+
+
+class Plan(Prover):
+    """A training whose learning rate is as it is told, and a trial that a higher one helps."""
+
+    def __init__(self, *rates: float) -> None:
+        super().__init__()
+        self.rates = iter(rates)
+        self.program = Program("torch", (), None, np.zeros((4, 1)), None, optimizer="SGD")
+
+    def _trial(self) -> Any:
+        return MadeUp((AS_IT_IS, 0.1), both=0.9)
+
+    def _now(self) -> Any:
+        raise AssertionError("it is not asked")
+
+    def _plan(self) -> tuple[float, float]:
+        return 0.1, next(self.rates)
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [((1e-9, 1e-12), True), ((1e-9, 0.1), False), ((0.05, 1e-9), False), ((0.05, 0.01), False)],
+)
+def test_a_plan_is_named_where_training_goes_on_at_next_to_no_rate(
+    rates: tuple[float, float], expected: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proving = Plan(*rates)
+    for step in range(1, 100):
+        proving.look(step - 1, step)
+    printed = capsys.readouterr().err
+    assert ("the schedule of the learning rate brings it to nothing" in printed) == expected
+    assert ("with the learning rate of the first step, 0.1, the same" in printed) == expected
+
+
+def test_what_the_facts_bear_out_is_tried_before_what_is_usual(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known, common = cause("known", MAYBE, SCALE), cause("common", MAYBE, RATE)
+    monkeypatch.setattr(proving, "causes_of", lambda *_: [known])
+    monkeypatch.setattr(proving, "usual", lambda *_: [common])
+    for gain, expected in ((0.8, "known"), (0.15, "common")):
+        plan = Plan(0.1)
+        plan._initial = {}
+        trial = MadeUp((AS_IT_IS, 0.1), (SCALE, 0.1 + gain), (RATE, 0.9))
+        monkeypatch.setattr(plan, "_trial", lambda trial=trial: trial)
+        found = plan.prove()
+        assert found is not None
+        assert [match.cause for match in found.matches] == [expected]

@@ -41,9 +41,10 @@ def not_finite(program: Program) -> Match | None:
 def all_alike(program: Program) -> Match | None:
     """Nothing to tell apart."""
     values = program.numbers
-    if values is None or len(values) < ROWS or not program.fair or program.same_as_inputs:
+    if values is None or len(values) < ROWS or program.same_as_inputs:
         return None
-    if not np.isfinite(values).all() or (values != values[:1]).any():
+    known = program.fair and program.whole  # else others may be of a rare class
+    if not known or not np.isfinite(values).all() or (values != values[:1]).any():
         return None
     what = ", ".join(f"{value:g}" for value in values[:1].ravel()[:10])
     return Match(

@@ -30,6 +30,7 @@ class Program:
         outputs: What the loss is given of these samples, [N, ...].
         targets: Those that are known, [M, ...], M at least N; None where there are none.
         fair: Whether the targets are all, or picked evenly: not the first ones of an order.
+        whole: Whether the targets are all there are.
         inputs: Samples as the program has them, [M, ...]; None where they are several arrays.
         last: The activation that the network ends in, as ``softmax``; ``linear`` where it ends in a
             layer without one; empty where that is not known.
@@ -58,6 +59,7 @@ class Program:
     outputs: Array
     targets: Array | None
     fair: bool = True
+    whole: bool = True
     inputs: Array | None = None
     last: str = ""
     loss: Loss | None = None

@@ -18,7 +18,7 @@ def imbalance(program: Program) -> Match | None:
         return None
     names, counts = np.unique(found, return_counts=True)
     share = float(counts.max() / len(found))
-    if len(names) < 2 or share < 1 - SCARCE:
+    if (len(names) < 2 and program.whole) or share < 1 - SCARCE:
         return None
     return Match(
         "one class is far more frequent than the others",

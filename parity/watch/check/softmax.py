@@ -64,7 +64,9 @@ def one_output(program: Program) -> Match | None:
 def several_labels(program: Program) -> Match | None:
     """A softmax makes labels exclude each other, and some samples have several."""
     values, columns = program.numbers, program.columns
-    if values is None or values.ndim != 2 or values.shape[1] != columns or program.same_as_inputs:
+    if values is None or columns is None or program.same_as_inputs:
+        return None
+    if values.ndim != 2 or values.shape[1] != columns:
         return None
     loss = program.loss
     if loss is None or loss.kind not in ("categorical", "binary") or columns < 2:

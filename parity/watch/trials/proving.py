@@ -12,8 +12,8 @@ from parity.watch.check.training import in_order
 from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials.material import Material
-from parity.watch.trials.ranking import Trial, Tried, tried
-from parity.watch.trials.stall import asks, learned_nothing, proves
+from parity.watch.trials.ranking import SECONDS, Trial, Tried, tried
+from parity.watch.trials.stall import MUCH, asks, learned_nothing, proves
 from parity.watch.trials.usual import fallen, fell, usual
 
 LARGEST = 20_000_000
@@ -54,10 +54,20 @@ class Prover(ABC):
         if self._found.gain > 0 or program is None or self._initial is None:
             return self._found if self._found.gain > 0 else None
         with suppress(Exception):  # a model is anyone's code, and must train all the same
-            matches = causes_of(program, Belief.MAYBE)
-            sure = any(match.belief is Belief.SURE for match in matches)
-            return self._tried(matches if sure else matches + usual(program, matches))
+            return self._proved(program)
         return None
+
+    def _proved(self, program: Program) -> Tried:
+        """What the facts bear out comes first; with less to try, each is tried for longer."""
+        matches = causes_of(program, Belief.MAYBE)
+        if not matches:
+            return self._tried(usual(program, matches))
+        sure = any(match.belief is Belief.SURE for match in matches)
+        found = self._tried(matches, SECONDS if sure else SECONDS / 2)
+        if sure or found.gain >= MUCH:
+            return found
+        others = self._tried(usual(program, matches), SECONDS / 2)
+        return others if others.gain > found.gain else found
 
     def proved(self) -> tuple[list[Finding], list[str]]:
         """What `prove` brings, for an alarm."""
@@ -118,10 +128,10 @@ class Prover(ABC):
             program.pictures,
         )
 
-    def _tried(self, matches: Sequence[Match]) -> Tried:
+    def _tried(self, matches: Sequence[Match], seconds: float = SECONDS) -> Tried:
         likely = [match for match in matches if match.belief >= Belief.LIKELY]
         trial = self._trial()
-        return Tried(likely) if trial is None else tried(trial, matches)
+        return Tried(likely) if trial is None else tried(trial, matches, seconds)
 
     def _say(self, found: Tried, what: str = "") -> None:
         self._found = found if found.matches else self._found
