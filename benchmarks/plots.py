@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 OURS, OTHERS, INK = "#3b82c4", "#e07b2e", "#808080"  # legible on white and on black
 REFERENCE = "#9a9a9a"

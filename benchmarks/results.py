@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.setting import Setting
 from parity.json_text import finite
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 SCHEMA_VERSION = 1
 RESULTS_FILE = "benchmarks.json"

@@ -13,9 +13,10 @@ import numpy as np
 
 from keras_reference.errors import DivergedError
 from parity.keras import CollapseGuard
-from parity.run_record import RunRecord, first_line, written_whole
+from parity.run_record import RunRecord, first_line
 from parity.seal import seal
 from parity.watch.alarm import CollapsedError, Reaction
+from parity.writing import written_whole
 
 MODEL_FILE = "model.keras"
 

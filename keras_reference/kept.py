@@ -14,8 +14,9 @@ from keras_reference.callbacks import BestModel, is_finite
 from keras_reference.errors import InputError
 from parity.files import Like, read_npz
 from parity.keras import CollapseGuard
-from parity.run_record import RunRecord, give_another_name, written_whole
+from parity.run_record import RunRecord
 from parity.seal import seal
+from parity.writing import give_another_name, written_whole
 
 STATE, FORMER = "training.npz", "training.previous.npz"
 """The latest state in a run directory, and the one before it."""

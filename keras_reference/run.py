@@ -24,15 +24,10 @@ from keras_reference.views import score_views
 from parity.claims import Claim, ClaimedError, sweep
 from parity.files import said_of
 from parity.provenance import Provenance, versions_of
-from parity.run_record import (
-    CONFIG_FILE,
-    RECORD_FILE,
-    VIEWS_FOLDER,
-    RunRecord,
-    written_whole,
-)
+from parity.run_record import CONFIG_FILE, RECORD_FILE, VIEWS_FOLDER, RunRecord
 from parity.signals import StoppedError
 from parity.watch.guard import Guard
+from parity.writing import written_whole
 
 
 def _standardisation(network: keras.Sequential) -> dict[str, float]:

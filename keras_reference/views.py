@@ -14,8 +14,9 @@ from scipy.special import softmax
 
 from keras_reference.answers import logits_of
 from keras_reference.errors import InputError
-from parity.run_record import VIEWS_PICTURE, Predictions, written_whole
+from parity.run_record import VIEWS_PICTURE, Predictions
 from parity.watch.collapse import signs_of_collapse
+from parity.writing import written_whole
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]

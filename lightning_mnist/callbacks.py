@@ -23,8 +23,8 @@ from parity.run_record import (
     Predictions,
     RunRecord,
     first_line,
-    written_whole,
 )
+from parity.writing import written_whole
 
 HISTORY_FILE = "history.csv"
 

@@ -19,8 +19,8 @@ from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.sources import CLASSES
 from parity.files import opened
-from parity.run_record import written_whole
 from parity.seal import check_seal, seal
+from parity.writing import written_whole
 
 PAGE = 4_096
 """Bytes that a file system gives out at a time."""

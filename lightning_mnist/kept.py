@@ -15,9 +15,9 @@ from lightning_mnist.divergence import not_finite
 from lightning_mnist.errors import InputError
 from lightning_mnist.position import can_be_saved
 from lightning_mnist.resume import FORMER, LATEST
-from parity.run_record import give_another_name, written_whole
 from parity.seal import damage
 from parity.signals import StoppedError, handled_by
+from parity.writing import give_another_name, written_whole
 
 EVERY = 10.0
 """Seconds of training after which the latest checkpoint is written anew within an epoch."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.own_images import read_pictures
-from parity.run_record import written_whole
 from parity.streams import print_anything
+from parity.writing import written_whole
 
 
 def main(arguments: list[str]) -> int:

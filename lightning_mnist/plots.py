@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from lightning_mnist.scores import Scores
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 DPI = 110
 

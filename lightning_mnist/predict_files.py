@@ -21,7 +21,7 @@ from lightning_mnist.own_images import Picture, read_pictures
 from lightning_mnist.reading import UNCALIBRATED, Reading, pixels_of, readings_of
 from lightning_mnist.terminal import show
 from parity.files import shown
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 
 def predict_files(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 CLAIM = ".claim"
 HALF_WRITTEN = re.compile(r"\.(\d+)-.")
-"""How names begin of files that are being written: `parity.run_record.written_whole`."""
+"""How names begin of files that are being written: `parity.writing.written_whole`."""
 
 
 class ClaimedError(ValueError):

@@ -7,12 +7,7 @@ names of the keys are defined here and nowhere else.
 """
 
 import dataclasses
-import errno
 import hashlib
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +21,7 @@ from parity.files import read_json, read_npz
 from parity.json_text import known, sealed, unsealed
 from parity.provenance import Provenance
 from parity.seal import seal
+from parity.writing import written_whole
 
 Answers = Literal["logits", "probabilities"]
 SCHEMA_VERSION = 1
@@ -44,45 +40,6 @@ def view_files(run_dir: Path) -> dict[str, Path]:
     """The predictions for views of the test set that `run_dir` holds, by the view's name."""
     files = sorted((run_dir / VIEWS_FOLDER).glob("*.npz"))
     return {file.stem: file for file in files if not file.name.startswith(".")}  # half written
-
-
-def check_place(path: Path) -> None:
-    """Raise `OSError` where a device or a pipe is, which a file would replace."""
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise FileExistsError(errno.EEXIST, "is a device or a pipe; expected a file", str(path))
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that replaces it once it is written, or never.
-
-    A process that is killed, or that raises, leaves the former `path` as it was. The temporary
-    name keeps the suffix, since many writers choose their format by it.
-
-    Raises:
-        OSError: it cannot be written, or as of `check_place`.
-    """
-    check_place(path)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        if error.filename is None:  # of a full disk
-            error.filename = str(path)
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def give_another_name(path: Path, other: Path) -> None:
-    """Give a file another name, or, where the file system has no links, another copy."""
-    try:
-        other.hardlink_to(path)
-    except OSError:
-        shutil.copyfile(path, other)
 
 
 def sha256_of_digits(

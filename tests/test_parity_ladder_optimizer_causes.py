@@ -439,9 +439,11 @@ def test_a_recurrent_bias_that_takes_two_steps_is_two_biases(
 ) -> None:
     def make(parameters: Parameters) -> torch.optim.Optimizer:
         others = [p for k, p in enumerate(parameters) if k != 1]
-        return torch.optim.SGD(
-            [{"params": others}, {"params": [parameters[1]], "lr": factor * 0.01}], lr=0.01
-        )
+        groups: list[dict[str, Any]] = [
+            {"params": others},
+            {"params": [parameters[1]], "lr": factor * 0.01},
+        ]
+        return torch.optim.SGD(groups, lr=0.01)
 
     name = f"{layer}.bias"
     a, b = renamed(ours(make), name), renamed(ours(sgd()), name)

@@ -19,10 +19,9 @@ from parity.run_record import (
     Predictions,
     RunRecord,
     RunRecordError,
-    give_another_name,
     sha256_of_digits,
-    written_whole,
 )
+from parity.writing import give_another_name, written_whole
 
 
 def good_arrays() -> dict[str, Any]:
@@ -153,7 +152,7 @@ def test_a_kill_while_writing_leaves_the_former_file(tmp_path: Path) -> None:
     path = tmp_path / "kept.txt"
     path.write_text("former")
     script = (
-        "import os, pathlib, signal; from parity.run_record import written_whole\n"
+        "import os, pathlib, signal; from parity.writing import written_whole\n"
         f"with written_whole(pathlib.Path({str(path)!r})) as temporary:\n"
         "    temporary.write_text('hal'); os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -21,8 +21,8 @@ from keras_reference.instruments.mlp_file import Config, Tensors
 from keras_reference.model_file import fed_raw, load_model
 from keras_reference.network import build
 from parity.keras import set_weights
-from parity.run_record import written_whole
 from parity.seal import seal
+from parity.writing import written_whole
 
 ENDINGS = [".keras", ".safetensors"]
 

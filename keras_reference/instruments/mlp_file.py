@@ -20,7 +20,7 @@ from safetensors.numpy import save
 from keras_reference.config import MOST_LAYERS, Function, ModelConfig
 from keras_reference.errors import InputError
 from parity.files import opened
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 MOST_BYTES, MOST_HEADER = 2**31, 2**21
 """Of a file, and of its list of tensors: a thousand layers have a few hundred thousand."""

@@ -16,7 +16,7 @@ from lightning_mnist.compare.statistics import LEVEL, Difference, differences
 from lightning_mnist.terminal import show
 from lightning_mnist.trainings.page import command_line, inline, versions, write_page
 from parity.json_text import finite
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 FIGURES, PICTURE, PAGE = "compare.json", "compare.png", "compare.html"
 

@@ -11,7 +11,7 @@ import msgspec
 from lightning_mnist.errors import InputError
 from parity.files import read_json
 from parity.json_text import finite, known
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 FOLDER = "runs"
 

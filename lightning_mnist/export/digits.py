@@ -6,7 +6,7 @@ import numpy as np
 
 from lightning_mnist import sources
 from lightning_mnist.errors import InputError
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 
 def write_digits(folder: Path, source: str, root: str | None) -> Path:

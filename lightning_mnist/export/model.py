@@ -9,7 +9,7 @@ from lightning_mnist.export.card import card
 from lightning_mnist.export.files import write_onnx, write_safetensors, write_torchscript
 from lightning_mnist.export.page import write_page
 from lightning_mnist.trained import Trained
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 TOLERANCE = 1e-5
 """Between logits, relative to the largest where that is above 1: float32 in another order."""

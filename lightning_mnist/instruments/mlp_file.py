@@ -26,7 +26,7 @@ from lightning_mnist.network import MOST_LAYERS, Activation
 from lightning_mnist.preprocessing import Standardize
 from lightning_mnist.sources import CLASSES
 from parity.files import opened
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 Weights = dict[str, NDArray[np.float32]]
 FORMAT = {"format": "mlp", "version": "1"}

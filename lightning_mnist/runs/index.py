@@ -5,7 +5,8 @@ from importlib import resources
 from pathlib import Path
 
 from lightning_mnist.runs.run import Run
-from parity.run_record import RunRecord, written_whole
+from parity.run_record import RunRecord
+from parity.writing import written_whole
 
 INDEX_FILE = "index.html"
 PICTURES = {

@@ -17,7 +17,7 @@ from lightning_mnist.search.worker import DATA
 from lightning_mnist.terminal import show
 from lightning_mnist.trainings.page import command_line, versions, write_page
 from parity.json_text import finite
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 BEST, STUDY, PAGE = "best.yaml", "study.json", "search.html"
 SHOWN = 10

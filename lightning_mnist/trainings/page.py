@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from parity.provenance import versions_of
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 DPI = 110
 

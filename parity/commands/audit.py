@@ -18,12 +18,12 @@ from parity.commands.parser import OneSentenceParser
 from parity.commands.terminal import Terminal
 from parity.provenance import versions_of
 from parity.report.audit import document, show
-from parity.run_record import written_whole
 from parity.sides.entries import Precision
 from parity.sides.jobs import ENTRIES, SIDES
 from parity.sides.recipe import Optimizer, Recipe
 from parity.sides.remote import Remote
 from parity.sides.runner import SOFTWARE, export_data
+from parity.writing import written_whole
 
 HELP = "show the effective settings of both sides"
 RECORD = "audit.json"

@@ -8,9 +8,9 @@ from jsonargparse import Namespace
 
 from parity.commands.parser import COULD_NOT_COMPARE, DIFFERENT, OneSentenceParser
 from parity.convert.conversion import ENDINGS, DifferentError, convert
-from parity.run_record import check_place
 from parity.sides.jobs import SideFailedError
 from parity.sides.runner import export_data
+from parity.writing import check_place
 
 HELP = "Keras to Lightning and back"
 

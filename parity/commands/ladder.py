@@ -20,13 +20,13 @@ from parity.ladder.climber import Climber
 from parity.ladder.rung import Rung
 from parity.provenance import versions_of
 from parity.report.ladder import document, show_rung, summary
-from parity.run_record import written_whole
 from parity.sides.entries import Precision
 from parity.sides.jobs import ENTRIES, SideFailedError
 from parity.sides.lockstep import DIGITS
 from parity.sides.recipe import Recipe
 from parity.sides.remote import Remote
 from parity.sides.runner import SOFTWARE, export_data
+from parity.writing import written_whole
 
 HELP = "train in lock step: where do they part?"
 Sides = tuple[Climber, Climber, Climber | None]

@@ -13,12 +13,12 @@ from jsonargparse import Namespace
 from parity.arrays import Array
 from parity.commands.parser import DIFFERENT, OneSentenceParser
 from parity.files import read_npy
-from parity.run_record import check_place, written_whole
 from parity.sides.jobs import SideFailedError
 from parity.sides.models import WHOLE, found, named_file
 from parity.sides.remote import Remote
 from parity.transfer.fill import fill
 from parity.transfer.transfer import DifferentError, NoTransferError, Side, Transfer, transfer
+from parity.writing import check_place, written_whole
 
 HELP = "weights of one model in another, whatever the layers are called"
 ENDINGS = {"keras": (".keras", ".h5"), "torch": (".pt", ".pth", ".ckpt", ".safetensors")}

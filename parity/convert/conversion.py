@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from parity.run_record import PREDICTIONS_FILE, Predictions, written_whole
+from parity.run_record import PREDICTIONS_FILE, Predictions
 from parity.sides.jobs import SideFailedError
 from parity.watch.collapse import COLLAPSED
+from parity.writing import written_whole
 
 SAFETENSORS = ".safetensors"
 SIDES = {".keras": "keras_reference", ".ckpt": "lightning_mnist"}

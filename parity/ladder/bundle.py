@@ -21,7 +21,7 @@ from parity.arrays import Table
 from parity.errors import ParityError
 from parity.files import opened
 from parity.ladder.climber import Climber, NotRecordedError
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 INDEX = "index.json"
 WHERE = ("path",)

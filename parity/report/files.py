@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from parity.judge.outcome import Outcome
 from parity.report.page import page
 from parity.report.text import junit, markdown
-from parity.run_record import written_whole
+from parity.writing import written_whole
 
 
 def write_report(

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from parity.faults.catalogue import Outcome
-from parity.run_record import written_whole
 from parity.watch.fingerprint import GRID
+from parity.writing import written_whole
 
 ENOUGH_NAMED = 0.9
 """Share of the detected mistakes whose first-named cause must be right."""

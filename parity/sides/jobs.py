@@ -14,8 +14,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from parity.claims import sweep
 from parity.errors import ParityError
-from parity.run_record import RECORD_FILE, RunRecord, RunRecordError, written_whole
+from parity.run_record import RECORD_FILE, RunRecord, RunRecordError
 from parity.sides.process import environment, last_lines, threads_of_each
+from parity.writing import written_whole
 
 SIDES = {"lightning": "lightning_mnist", "keras": "keras_reference"}
 ENTRIES = {side: f"{package}.instruments.lockstep:build" for side, package in SIDES.items()}

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from parity.files import read_json
 from parity.json_text import finite, known
-from parity.run_record import RunRecordError, written_whole
+from parity.run_record import RunRecordError
 from parity.watch.fingerprint import Fingerprint, intended
 from parity.watch.reading import Reading
+from parity.writing import written_whole
 
 SYMPTOMS_FILE = "symptoms.json"
 Weights = dict[str, NDArray[Any]]
