@@ -231,7 +231,7 @@ def mostly_slow(values: Iterable[Any], *fast: Any) -> list[Any]:
     return [
         value
         if value in fast
-        else pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=SLOW)
+        else pytest.param(*(value if type(value) is tuple else (value,)), marks=SLOW)
         for value in values
     ]
 
