@@ -18,7 +18,7 @@ class Ending(Callback):
     """
 
     def __init__(self, recipe: str) -> None:
-        self._flags = load(recipe)["trainer"]
+        self._recipe = recipe
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -31,8 +31,9 @@ class Ending(Callback):
     ) -> None:
         """End at once, unless the training is to be another from now on."""
         callbacks = checkpoint["callbacks"]
-        same = load(callbacks["RunRecorder"]["recipe"])["trainer"] == self._flags
-        trainer.should_stop = bool(checkpoint.get("stops")) and same
+        recipes = (callbacks["RunRecorder"]["recipe"], self._recipe)
+        before, now = (load(recipe)["trainer"] for recipe in recipes)
+        trainer.should_stop = bool(checkpoint.get("stops")) and before == now
         for stopping in trainer.early_stopping_callbacks:
             if (state := callbacks.get(stopping.state_key)) is not None:
                 state["patience"] = stopping.patience
