@@ -60,6 +60,8 @@ def fit(
     record = described("fit", said, seed_everything, digits, val_size)
     record.preprocessing = preprocessing_of(model, network)
     guard = None if reaction == "off" else Guard(run_dir, reaction)
+    if guard is not None:
+        guard.symptoms.augmented = training is not network
     how = loading(data, len(digits.y_train))
     seen = (digits, record.preprocessing, val_size)
     watcher = None if guard is None else collapse_guard(guard, *seen)

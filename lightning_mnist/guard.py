@@ -66,6 +66,7 @@ class CollapseGuard(StepCallback):
         if self._goes_on:
             return
         seen = _look(module, self._probe)
+        self.guard.symptoms.augmented = bool(module.augmentation.transforms)
         self.guard.start(
             labels=loader.labels[data.train_ids].cpu().numpy(),
             classes=CLASSES,

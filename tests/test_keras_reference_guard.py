@@ -66,7 +66,8 @@ def test_warn_goes_on_to_the_end_and_off_is_silent(
 def test_a_healthy_training_is_left_alone_and_measured(
     keras_here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:
-    flags = ("--trainer.max_epochs", 4, "--model.invert", "true")
+    changed = ("--model.invert", "true", "--model.augmentation.rotation", 5)
+    flags = ("--trainer.max_epochs", 4, *changed)
     done = fit(keras_here, tiny_npz, "none", *flags, "--optimizer.learning_rate", 0.01)
     assert done.code == 0
     assert "collapsed" not in done.err
@@ -83,6 +84,7 @@ def test_a_healthy_training_is_left_alone_and_measured(
     assert symptoms.trained_on is not None
     assert symptoms.trained_on.mean == pytest.approx(symptoms.intended.mean, rel=1e-4)
     assert symptoms.trained_on.mean > 0.5  # inverted, as the recipe says
+    assert symptoms.augmented
 
 
 def test_a_model_that_is_fed_wrongly_is_explained_when_it_is_tested(

@@ -106,6 +106,8 @@ def test_what_the_recipe_asks_for_is_no_mistake(
     assert fit(here, tiny_npz, "none", "--trainer.max_epochs", 5, *flags).code == 0
     done = parity_here("diagnose", "run")
     assert "pixels" not in done.out
+    augmented = "--model.augmentation.rotation" in flags
+    assert Symptoms.load(Path("run", "symptoms.json")).augmented == augmented
 
 
 def test_a_model_that_is_fed_wrongly_is_explained_when_it_is_tested(

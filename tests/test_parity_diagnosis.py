@@ -503,6 +503,13 @@ ROWS = {
         "200 steps changed the weights by 0.6 of their norm, and the answers depend on",
         learned_nothing(best_accuracy=0.4),
     ),
+    "labels, or augmentation": Row(
+        "unrelated labels",
+        learned_nothing(augmented=True),
+        "nothing to do with what the network is fed: shuffled, misaligned, or augmentation leaves",
+        "no better than the class frequencies'",
+        learned_nothing(augmented=True, best_accuracy=0.4),
+    ),
     "weights that did not move": Row(
         "unrelated labels",
         learned_nothing(),

@@ -69,6 +69,7 @@ class Symptoms:
         intended: What the recipe's preprocessing makes of them.
         trained_on: What the network was fed in training.
         seen: What it was fed when it answered the test set.
+        augmented: Whether training images are changed at random besides, which is in none of these.
         optimizer: Name of its class.
         learning_rate: Highest of all epochs.
         epoch: Finished epochs.
@@ -93,6 +94,7 @@ class Symptoms:
     intended: Fingerprint | None = None
     trained_on: Fingerprint | None = None
     seen: Fingerprint | None = None
+    augmented: bool = False
     optimizer: str = ""
     learning_rate: float | None = None
     epoch: int = 0

@@ -165,8 +165,14 @@ def unrelated_labels(case: Case) -> Match | None:
     sees_images = case.spread > 0.05 and moved > 0.05
     if not (at_chance and learned_nothing and sees_images):
         return None
+    what = "the labels have nothing to do with the images: shuffled, or misaligned"
+    if symptoms.augmented:
+        what = (
+            "the labels have nothing to do with what the network is fed: shuffled, misaligned, or "
+            "augmentation leaves nothing of the images"
+        )
     return Match(
-        "the labels have nothing to do with the images: shuffled, or misaligned",
+        what,
         f"{symptoms.step:,} steps changed the weights by {moved:.2g} of their norm, and the "
         f"answers depend on the images, yet {case.accuracy:.1%} are right, at a loss of "
         f"{case.loss:.3g}, no better than the class frequencies' {case.entropy:.3g}",
