@@ -52,7 +52,7 @@ def digits_mlp(optimizer: Any = "adam", loss: Any = SPARSE) -> Any:
 
 
 def train(model: Any, x: Any, y: Any = None, epochs: int = 2, **given: Any) -> CollapseGuard:
-    guard = CollapseGuard(x, y, **given)
+    guard = CollapseGuard(x, y, trials=False, **given)  # tests/programs looks at those
     model.fit(x, y, epochs=epochs, verbose=0, callbacks=[guard])
     return guard
 
