@@ -14,7 +14,7 @@ from parity.watch.guard import Guard
 
 
 def collapse_guard(
-    guard: Guard, digits: Digits, preprocessing: dict[str, Any], val_size: int
+    guard: Guard, digits: Digits, preprocessing: dict[str, Any], val_size: int, augmented: bool
 ) -> CollapseGuard:
     """The callback that watches a training; it looks at validation images.
 
@@ -23,7 +23,9 @@ def collapse_guard(
         digits: Of which Keras keeps the last training images for validation.
         preprocessing: What it is meant to be, as in the run record.
         val_size: Images kept for validation.
+        augmented: Whether training images are changed at random.
     """
+    guard.symptoms.augmented = augmented
     x, y = digits.x_train, digits.y_train
     return CollapseGuard(
         x[:-val_size],

@@ -60,10 +60,8 @@ def fit(
     record = described("fit", said, seed_everything, digits, val_size)
     record.preprocessing = preprocessing_of(model, network)
     guard = None if reaction == "off" else Guard(run_dir, reaction)
-    if guard is not None:
-        guard.symptoms.augmented = training is not network
     how = loading(data, len(digits.y_train))
-    seen = (digits, record.preprocessing, val_size)
+    seen = (digits, record.preprocessing, val_size, training is not network)
     watcher = None if guard is None else collapse_guard(guard, *seen)
     fixed = {"seed_everything": seed_everything, **recipe, "trainer": {}}  # epochs may be added
     kept = Kept(run_dir, record, BestModel(network, run_dir), watcher, fixed)
