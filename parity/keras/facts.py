@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
+from parity.arrays import Array, Ints
 from parity.keras.calls import Call, as_array, training_mode, unchanged, watch
 from parity.keras.names import function_name, kind_of, learns, snake_case
 from parity.keras.outputs import dead_share, is_relu, kernel
 from parity.watch.check import Layer, Loss, Penalty
+from parity.watch.check.mixed import mixed
 
-Array = NDArray[Any]
 _KINDS: dict[str, Any] = {
     "categorical_crossentropy": ("categorical", "rows"),
     "categorical_focal_crossentropy": ("categorical", "rows"),
@@ -26,11 +26,6 @@ _KINDS: dict[str, Any] = {
     "log_cosh": ("distance", ""),
 }
 """Kind of a loss and the targets that it takes, by Keras' name."""
-
-LEAST = 8
-"""Samples from which on it is asked whether a batch mixes them."""
-DIFFER = 0.05
-"""Of the answers' deviation, from which on a difference is no rounding."""
 DROPOUTS = (
     keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D,
 )  # fmt: skip
@@ -122,29 +117,22 @@ def mixes(model: keras.Model, x: Any, outputs: Array) -> bool:
         x: Samples for it, [N, ...].
         outputs: What it gives for them.
     """
-    count = len(outputs) if outputs.ndim else 0
-    if count < LEAST or any(len(part) != count for part in keras.tree.flatten(x)):
+    if not outputs.ndim or any(len(part) != len(outputs) for part in keras.tree.flatten(x)):
         return False
-    chosen = np.arange(count - max(count // 8, 4), count)[::-1]
+
+    def part(chosen: Ints) -> Array:
+        return _answers(model, keras.tree.map_structure(lambda each: each[chosen], x))
+
     try:
-        part = _answers(model, keras.tree.map_structure(lambda each: each[chosen], x))
-        again = _answers(model, x) if _differ(outputs[chosen], part) else None
+        return mixed(outputs, part, lambda: _answers(model, x))
     except Exception:  # a model is anyone's code, and may take batches of one size only
         return False
-    return again is not None and not _differ(outputs, again)
 
 
 def _answers(model: keras.Model, x: Any) -> Array:
     with unchanged(model), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return as_array(model(x, **training_mode(model, False)))
-
-
-def _differ(one: Array, other: Array) -> bool:
-    """Whether two answers differ by more than rounding does."""
-    if one.shape != other.shape or not (np.isfinite(one).all() and np.isfinite(other).all()):
-        return False
-    return bool(np.abs(one - other).mean() > DIFFER * one.std() + 1e-6)
 
 
 def penalties_of(model: keras.Model, optimizer: Any) -> tuple[Penalty, ...]:

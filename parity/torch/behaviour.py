@@ -10,14 +10,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.overrides import TorchFunctionMode
 
+from parity.arrays import Array
+from parity.torch.layouts import as_array
 from parity.torch.network import passed
 from parity.torch.samples import taken
 from parity.torch.state import undrawn
-
-LEAST = 8
-"""Samples from which on it is asked whether a batch mixes them."""
-DIFFER = 0.05
-"""Of the answers' deviation, from which on a difference is no rounding."""
+from parity.watch.check.mixed import mixed
 
 
 class _Weights(TorchFunctionMode):
@@ -55,31 +53,24 @@ def mixes(module: nn.Module, x: Any, outputs: Tensor) -> bool:
         x: Samples for it, as `parity.torch.network.inputs`.
         outputs: What it gives for them.
     """
-    count = len(outputs) if outputs.ndim else 0
-    if count < LEAST or any(len(part) != count for part in _leaves(x)):
+    if not outputs.ndim or any(len(part) != len(outputs) for part in _leaves(x)):
         return False
-    chosen = np.arange(count - max(count // 8, 4), count)[::-1].copy()
-    whole = outputs[torch.from_numpy(chosen)].float()
-    try:
-        part = passed(module, taken(x, chosen), lambda *_: None)
-        if not _differ(whole, part.float()):
-            return False
-        with undrawn(module):  # what is drawn at random differs for the same samples too
+
+    def answers(x: Any) -> Array:
+        return as_array(passed(module, x, lambda *_: None).float())
+
+    def again() -> Array:
+        with undrawn(module):
             torch.manual_seed(1)
-            again = passed(module, x, lambda *_: None)
+            return answers(x)
+
+    try:
+        return mixed(as_array(outputs.float()), lambda chosen: answers(taken(x, chosen)), again)
     except (RuntimeError, ValueError, IndexError):  # it takes batches of one size only
         return False
-    return not _differ(outputs.float(), again.float())
 
 
 def _leaves(x: Any) -> list[Any]:
     if isinstance(x, tuple | list):
         return [leaf for part in x for leaf in _leaves(part)]
     return [leaf for part in x.values() for leaf in _leaves(part)] if isinstance(x, dict) else [x]
-
-
-def _differ(one: Tensor, other: Tensor) -> bool:
-    """Whether two answers differ by more than rounding does."""
-    if one.shape != other.shape or not (one.isfinite().all() and other.isfinite().all()):
-        return False
-    return bool((one - other).abs().mean() > DIFFER * one.std(correction=0) + 1e-6)
