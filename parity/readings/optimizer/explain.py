@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from parity.arrays import Names
-from parity.readings.cause import UNEXPLAINED, Cause
+from parity.readings.cause import UNEXPLAINED, Cause, listed
 from parity.readings.optimizer.differences import nearest_pair
 from parity.readings.optimizer.fit import LIMIT, explains
 from parity.readings.optimizer.record import Record, flat, sample
@@ -18,7 +18,6 @@ from parity.readings.optimizer.rule import Rule, simulate
 from parity.readings.optimizer.search import Identified, identify
 from parity.readings.optimizer.settle import clean
 from parity.readings.optimizer.table import Setting, changes, described
-from parity.readings.optimizer.words import listed
 from parity.readings.trace import Trace
 
 COMPARED = 20_000
@@ -160,5 +159,5 @@ def _parted(records: tuple[Record, Record]) -> str:
     for step, row in enumerate(off):
         parted = [name for k, name in enumerate(a.names) if (row[a.tensor == k] > LIMIT).any()]
         if parted:
-            return f"; the sides part at step {step + 1}, in {listed(frozenset(parted))}"
+            return f"; the sides part at step {step + 1}, in {listed(sorted(parted))}"
     return ""

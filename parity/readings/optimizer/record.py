@@ -127,8 +127,8 @@ def flat(trace: Trace) -> Record:
     telling = ~_rounded_away(rms, roundoff)
     still = frozenset(
         name
-        for k, name in enumerate(names)
-        if telling[k] and not change[:, tensor == k].any() and gradient[:, tensor == k].any()
+        for name, tells, start, end in zip(names, telling, starts[:-1], starts[1:], strict=True)
+        if tells and not change[:, start:end].any() and gradient[:, start:end].any()
     )
     record = Record(
         names,

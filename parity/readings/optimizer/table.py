@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+from parity.readings.cause import listed
 from parity.readings.optimizer import words
 from parity.readings.optimizer.numbers import shown
 from parity.readings.optimizer.rule import Rule
@@ -183,7 +184,7 @@ SETTINGS: tuple[Setting, ...] = (
             "use AdamW in torch, or a Keras-exact optimiser, for decoupled decay, and Adam with "
             "weight_decay for L2", _both("decay"), lambda rule: words.DECAYS[rule.decay_kind]),
     Setting("weight decay's tensors", ("spared",), "exclude the same tensors from weight decay",
-            _both("decay"), lambda r: f"all but {words.listed(r.spared)}" if r.spared else "all"),
+            _both("decay"), lambda r: f"all but {listed(sorted(r.spared))}" if r.spared else "all"),
     Setting("gradient clipping", ("clip", "clip_kind", "clip_epsilon"),
             "clip alike: clipvalue, clipnorm (each tensor) or global_clipnorm in Keras, "
             "clip_grad_value_ or clip_grad_norm_ (all tensors together) in torch",
@@ -220,7 +221,7 @@ SETTINGS: tuple[Setting, ...] = (
             words=lambda r: "kept as they are" if r.stored == "as it is" else f"to {r.stored}"),
     Setting("frozen tensor", ("frozen",),
             "give the tensor to the optimiser, with requires_grad or trainable set",
-            words=lambda r: f"{words.listed(r.frozen)} never updated" if r.frozen else "none"),
+            words=lambda r: f"{listed(sorted(r.frozen))} never updated" if r.frozen else "none"),
     Setting("second bias", ("factors",),
             "torch's LSTM and RNN add two biases that learn alike, Keras' have one: keep the "
             "second at 0, bias_hh_l0.requires_grad_(False)", _second_bias, words.doubles),

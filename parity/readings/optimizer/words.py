@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from parity.readings.cause import listed
 from parity.readings.optimizer.numbers import shown
 from parity.readings.optimizer.rule import Rule
 
@@ -46,12 +47,6 @@ NORMS = {
 LINES = {"value": "value", "unit": "column", "input": "row", "tensor": "tensor"}
 
 _RECURRENT = re.compile(r"(lstm|rnn)_")
-
-
-def listed(names: frozenset[str]) -> str:
-    """At most four of them."""
-    some = sorted(names)
-    return ", ".join(some[:4]) + (f" and {len(some) - 4} more" if len(some) > 4 else "")
 
 
 def rates(rule: Rule) -> str:
@@ -119,5 +114,5 @@ def doubles(rule: Rule) -> str:
     """Which biases do as a sum of two does that are both trained."""
     if not doubled(rule):
         return "one step for each bias"
-    names = listed(frozenset(name for name, _ in rule.factors))
+    names = listed(sorted(name for name, _ in rule.factors))
     return f"two steps, of two biases that are added, for {names}"
