@@ -200,6 +200,13 @@ def tiny_npz(tiny_digits: RawDigits, tmp_path: Path) -> Path:
     return write_npz(tiny_digits, tmp_path / "tiny.npz")
 
 
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for the tests of a file, in a folder of theirs, which none of them changes."""
+    digits = make_digits(train_per_class=40, test_per_class=8)
+    return write_npz(digits, tmp_path_factory.mktemp("source") / "tiny.npz")
+
+
 def write_npz(digits: RawDigits, path: Path) -> Path:
     """The digits in Keras' ``mnist.npz`` format; gives `path`."""
     np.savez(

@@ -22,15 +22,9 @@ from keras_reference.errors import InputError
 from keras_reference.model_file import load_model
 from keras_reference.network import build
 from parity.run_record import Predictions, RunRecord
-from tests.conftest import Here, make_digits, start, write_npz
+from tests.conftest import Here, start
 
 SHORT = ("--trainer.max_epochs", 2, "--model.hidden", "[32]", "--data.batch_size", 32)
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    digits = make_digits(train_per_class=40, test_per_class=8)
-    return write_npz(digits, tmp_path_factory.mktemp("fitted") / "tiny.npz")
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """The reference goes on where it was, to the bit, and says what has come to NaN."""
 
-import errno
 import json
-import os
 import re
 import signal
 from pathlib import Path
@@ -22,6 +20,7 @@ from keras_reference.errors import DivergedError, InputError
 from keras_reference.model_archive import check_model_file
 from parity.run_record import Predictions, RunRecord
 from tests.conftest import Here, make_digits
+from tests.full_disk import room_for
 
 FLAGS = (
     "--model.hidden", "[8]", "--model.dropout", 0.3, "--model.batch_norm", "true",
@@ -121,18 +120,9 @@ def test_a_reference_that_a_signal_ends_says_how_to_go_on(
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_full_disk_leaves_what_was_there_and_says_how_to_go_on(
-    keras_here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+    keras_here: Here, tiny_npz: Path
 ) -> None:
-    sync, left = os.fsync, [5]
-
-    def full(file: int) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        sync(file)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", full)
+    with room_for(5):
         done = keras_here("fit", "--data.source", tiny_npz, *FLAGS, "--run_dir", "cut", *EPOCHS)
     assert done.code == 1
     (said,) = (line for line in done.err.splitlines() if line.startswith("error: "))

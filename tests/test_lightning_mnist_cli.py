@@ -20,15 +20,9 @@ from lightning_mnist import lean_imports
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.scores import RunningScores
 from parity.run_record import Predictions, RunRecord
-from tests.conftest import ROOT, Here, make_digits, start, write_npz
+from tests.conftest import ROOT, Here, start
 
 SMALL = ("--trainer.max_epochs", 2, "--model.hidden", "[32]", "--data.batch_size", 32)
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    digits = make_digits(train_per_class=40, test_per_class=8)
-    return write_npz(digits, tmp_path_factory.mktemp("fitted") / "tiny.npz")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """What is resumed is what was run: to the bit, and never another recipe."""
 
-import errno
 import os
 import random
 import re
@@ -26,7 +25,8 @@ from lightning_mnist.sources import RawDigits
 from parity.claims import claimed
 from parity.run_record import Predictions, RunRecord
 from parity.watch.symptoms import Symptoms
-from tests.conftest import ROOT, SLOW, Here, make_digits, mostly_slow, start, write_npz
+from tests.conftest import ROOT, SLOW, Here, mostly_slow, start, write_npz
+from tests.full_disk import room_for
 
 EPOCHS = 3
 RECIPE = (
@@ -119,10 +119,9 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on_to_the_bit(
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(source: Path) -> Path:
     """A training that nothing has interrupted, step by step."""
-    folder = tmp_path_factory.mktemp("whole")
-    source = write_npz(make_digits(train_per_class=40, test_per_class=8), folder / "tiny.npz")
+    folder = source.parent
     flags = ("--data.source", source, *FLAGS, "--model.steps_per_execution", 1)
     assert start("lightning_mnist", "fit", *flags, "--run_dir", "whole", cwd=folder) == 0
     return folder / "whole"
@@ -473,19 +472,10 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
 
 @pytest.mark.parametrize("room", mostly_slow([3, 6, 9], 6))
 def test_a_full_disk_leaves_what_was_there(
-    room: int, here: Here, tiny_npz: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+    room: int, here: Here, tiny_npz: Path, whole: Path
 ) -> None:
     """So many files can be written, and then no more."""
-    sync, left = os.fsync, [room]
-
-    def full(file: int) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        sync(file)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", full)
+    with room_for(room):
         done = here("fit", "--data.source", tiny_npz, "--run_dir", "cut", *FLAGS)
     assert done.code == 1
     (sentence,) = (line for line in done.err.splitlines() if line.startswith("error: "))

@@ -20,7 +20,7 @@ from parity.audit.rows import Row, rows
 from parity.commands import audit as command
 from parity.commands.audit import audited
 from parity.sides.recipe import Recipe
-from tests.conftest import SLOW, Here, make_digits, mostly_slow, write_npz
+from tests.conftest import SLOW, Here, mostly_slow
 
 BASE: dict[str, Any] = {"hidden": (64,), "batch_size": 32}
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam")
@@ -28,13 +28,7 @@ Said = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    digits = make_digits(train_per_class=40, test_per_class=8)
-    return write_npz(digits, tmp_path_factory.mktemp("audit") / "tiny.npz")
-
-
-@pytest.fixture(scope="module")
-def said(data: Path) -> Said:
+def said(source: Path) -> Said:
     """What a side says of a recipe, asked in this process."""
 
     @cache
@@ -45,7 +39,7 @@ def said(data: Path) -> Said:
             return json.dumps(module.build(list(flags), "float32").settings())
 
     def settings(side: str, **recipe: Any) -> dict[str, Any]:
-        flags = Recipe(**(BASE | recipe)).flags(side, str(data), 0, "unused")
+        flags = Recipe(**(BASE | recipe)).flags(side, str(source), 0, "unused")
         values: dict[str, Any] = json.loads(ask(side, tuple(flags)))
         return values
 
@@ -317,9 +311,9 @@ def test_the_command_shows_and_records_a_matching_recipe(
 
 
 @pytest.mark.slow
-def test_one_process_a_side_answers_for_several_recipes(data: Path) -> None:
+def test_one_process_a_side_answers_for_several_recipes(source: Path) -> None:
     recipes = audited(Recipe(**BASE), "all")[1:3]
-    asked = command.ask(recipes, data)
+    asked = command.ask(recipes, source)
     families = [{side: s["optimizer.family"] for side, s in each.items()} for each in asked]
     assert families == [dict.fromkeys(("lightning", "keras"), name) for name in ("adamw", "sgd")]
 

@@ -1,7 +1,5 @@
 """The check before the first step in torch: what is wrong is named first, and no more."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -9,23 +7,12 @@ from torch import nn
 
 from parity.torch import check
 from tests.programs import data
-from tests.programs.torch_programs import FAULTY, HEALTHY, Build, digits_mlp, images, mlp
-
-
-def checked(build: Build) -> Any:
-    program = build()
-    return check(
-        program.model,
-        program.x,
-        program.y,
-        loss=program.loss,
-        optimizer=program.optimizer(list(program.model.parameters())),
-    )
+from tests.programs.torch_programs import FAULTY, HEALTHY, digits_mlp, images, mlp
 
 
 @pytest.mark.parametrize("name", HEALTHY)
 def test_a_healthy_program_gets_no_word(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert checked(HEALTHY[name]) == []
+    assert HEALTHY[name]().checked() == []
     assert capsys.readouterr().err == ""
 
 
@@ -34,7 +21,7 @@ def test_a_healthy_program_gets_no_word(name: str, capsys: pytest.CaptureFixture
 def test_what_is_wrong_is_named_first(name: str) -> None:
     torch.manual_seed(0)
     cause, build = FAULTY[name]
-    found = checked(build)
+    found = build().checked()
     assert found, name
     assert cause in found[0].cause
 

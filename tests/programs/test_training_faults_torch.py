@@ -176,25 +176,15 @@ HEALTHY: dict[str, Build] = {
 }
 
 
-def checked(program: Program) -> Any:
-    return check(
-        program.model,
-        program.x,
-        program.y,
-        loss=program.loss,
-        optimizer=program.optimizer(list(program.model.parameters())),
-    )
-
-
 @pytest.mark.parametrize("name", FAULTY)
 def test_what_is_wrong_is_named_first(name: str) -> None:
     cause, build = FAULTY[name]
-    assert cause in checked(build())[0].cause
+    assert cause in build().checked()[0].cause
 
 
 @pytest.mark.parametrize("name", HEALTHY)
 def test_healthy_kin_get_no_word(name: str) -> None:
-    assert checked(HEALTHY[name]()) == []
+    assert HEALTHY[name]().checked() == []
 
 
 def trained(program: Program, steps: int, plan: Any = None) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from parity.torch import check
 from tests.programs import data
 
 
@@ -22,6 +23,11 @@ class Program(NamedTuple):
     optimizer: Callable[..., Any] = lambda weights: torch.optim.Adam(weights, 0.003)
     batch: int = 32
     shuffled: bool = True
+
+    def checked(self) -> list[Any]:
+        """What is said of it before its first step."""
+        optimizer = self.optimizer(list(self.model.parameters()))
+        return check(self.model, self.x, self.y, loss=self.loss, optimizer=optimizer)
 
 
 Build = Callable[[], Program]
