@@ -72,7 +72,8 @@ def main() -> int:
         with lean_imports.without_garbage():
             lean_imports.import_torchmetrics()
             from lightning_mnist.command import main as run
-        return run()
+            from lightning_mnist.ranks import leave
+        return leave(run())
 
 
 if __name__ == "__main__":

@@ -159,6 +159,33 @@ def torchrun(ranks: int, *flags: object) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+ENDING = """
+import atexit, sys, threading, torch
+from lightning_mnist.ranks import leave
+
+def busy():
+    tensor = torch.randn(100)
+    while True:
+        tensor + tensor
+
+at = f"file://{sys.argv[1]}"
+torch.distributed.init_process_group("gloo", init_method=at, rank=0, world_size=1)
+atexit.register(print, "what is registered runs")
+threading.Thread(target=busy, daemon=True).start()
+sys.exit(leave(3))
+"""
+
+
+@pytest.mark.slow
+def test_a_thread_that_still_frees_tensors_does_not_abort_a_rank(tmp_path: Path) -> None:
+    """Gloo's threads do so now and then; the one here always does."""
+    command = [sys.executable, "-c", ENDING, str(tmp_path / "store")]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (3, "what is registered runs\n"), done.stderr
+
+
 @pytest.mark.slow
 def test_torchrun_comes_to_the_same(alone: tuple[Path, Path], tmp_path: Path) -> None:
     data, run = alone
