@@ -1,10 +1,14 @@
 """An average of the weights: what is validated, kept and tested instead of the latest ones."""
 
+from collections.abc import Callable
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
-from torch.optim.swa_utils import get_ema_avg_fn
+from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+Move = Callable[[list[Tensor], list[Tensor], Tensor], None]
 
 
 class StepwiseAveraging(WeightAveraging):
@@ -13,7 +17,8 @@ class StepwiseAveraging(WeightAveraging):
     Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992; the
     exponential form is that of ``tf.train.ExponentialMovingAverage``. It moves after every
     optimiser step, also of those that are taken in one call of Lightning's loop, where Lightning's
-    own callback moves once a call.
+    own callback moves once a call. The first steps leave less of it, or the initial weights would
+    be in it for thousands of steps.
 
     Args:
         decay: Share of the average that each step leaves, in [0, 1).
@@ -22,7 +27,7 @@ class StepwiseAveraging(WeightAveraging):
     on_train_batch_end = Callback.on_train_batch_end  # steps are told of one by one
 
     def __init__(self, decay: float) -> None:
-        super().__init__(avg_fn=get_ema_avg_fn(decay))  # type: ignore[no-untyped-call]
+        super().__init__(multi_avg_fn=_warming_up(decay))
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Have each optimiser tell of its steps."""
@@ -33,3 +38,16 @@ class StepwiseAveraging(WeightAveraging):
 
         for optimizer in trainer.optimizers:
             optimizer.register_step_post_hook(move)
+
+
+def _warming_up(decay: float) -> Move:
+    """Move averages towards weights; `decay` holds once (1 + steps) / (10 + steps) is above it.
+
+    The rule is that of ``tf.train.ExponentialMovingAverage`` with ``num_updates``.
+    """
+
+    def move(averages: list[Tensor], weights: list[Tensor], steps: Tensor) -> None:
+        share = min(decay, (1 + steps.item()) / (10 + steps.item()))
+        get_ema_multi_avg_fn(share)(averages, weights, steps)  # type: ignore[no-untyped-call]
+
+    return move

@@ -94,11 +94,12 @@ def test_the_average_moves_with_every_step(tiny_npz: Path) -> None:
     history = History()
     # The history has the weights before each step, and the average those after it.
     latest = train(tiny_npz, 4, callbacks=[history], max_steps=31)
-    averaged = train(tiny_npz, 4, callbacks=[StepwiseAveraging(0.9)], max_steps=31)
+    averaged = train(tiny_npz, 4, callbacks=[StepwiseAveraging(0.7)], max_steps=31)
     after = [*history.weights[1:], layers(latest.lightning_module)[0].weight.detach()]
     average = after[0]
-    for weights in after[1:]:
-        average = 0.9 * average + 0.1 * weights
+    for steps, weights in enumerate(after[1:], 1):
+        share = min(0.7, (1 + steps) / (10 + steps))
+        average = share * average + (1 - share) * weights
     found = layers(averaged.lightning_module)[0].weight.detach()
     torch.testing.assert_close(found, average, rtol=1e-5, atol=1e-6)
     assert not torch.allclose(found, after[-1], atol=1e-4)
