@@ -6,6 +6,7 @@ anew; what dropout and augmentation draw next are variables of the model.
 """
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +42,8 @@ def in_epochs(
     images, wanted = learned
     count = math.floor(len(images) * (1 - loading["validation_split"]))  # as Keras has it
     steps = -(-count // loading["batch_size"])
-    about = {"epochs": epochs.stop, "steps": steps, "verbose": 1}
+    bar_or_lines = 1 if sys.stdout.isatty() else 2
+    about = {"epochs": epochs.stop, "steps": steps, "verbose": bar_or_lines}
     also = {"add_history": True, "add_progbar": True}  # as `fit` would
     whole = _OneTraining(callbacks, model=training, **also, **about)
     training.summary()

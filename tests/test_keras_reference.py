@@ -92,6 +92,8 @@ def test_fit_learns(keras_here: Here, tiny_npz: Path, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert RunRecord.load(tmp_path / "run" / "record.json").metrics["accuracy"] > 0.95
     assert "share of predictions" in done.out
+    assert len(re.findall("val_accuracy: ", done.out)) == 4, "a line an epoch: it is no terminal"
+    assert not {"\r", "\b"} & set(done.out)
 
 
 def test_predict_scores_a_model_as_fit_did(
