@@ -169,6 +169,16 @@ def test_diff_names_what_differs_and_where_histories_part(here: Here, tmp_path: 
     assert "no setting, version or result differs" in here("runs", "diff", "one", "one").out
 
 
+def test_what_only_one_framework_has_is_counted(here: Here, tmp_path: Path) -> None:
+    a_run(tmp_path / "runs" / "ours")
+    a_run(tmp_path / "runs" / "theirs", framework="keras", recipe=KERAS)
+    said = here("runs", "diff", "ours", "theirs").out
+    rows = {line.split("  ")[0]: line.split()[-2:] for line in said.splitlines()}
+    assert rows["recipe: model.batch_norm"] == ["True", "False"]
+    assert rows["settings that the other side does not have"] == ["3", "3"]
+    assert not [name for name in rows if "optimizer" in name]
+
+
 def test_histories_of_no_numbers_part_where_one_is_a_number(tmp_path: Path) -> None:
     nan = {"epoch": 1, "val_loss": float("nan")}
     a = a_run(tmp_path / "a", history=[nan])

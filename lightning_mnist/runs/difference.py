@@ -10,6 +10,8 @@ from parity.run_record import RunRecord
 
 MISSING = "-"
 """Stands for a setting that one side does not have."""
+RECIPE = "recipe: "
+OWN = "settings that the other side does not have"
 CLOCK = ("seconds",)
 """Entries of an epoch that differ between runs of the same recipe."""
 
@@ -34,12 +36,20 @@ class Parting:
 
 
 def differences(first: RunRecord, second: RunRecord) -> list[tuple[str, str, str]]:
-    """What differs: name, and the value on either side, in the order in which it matters."""
-    return [
+    """What differs: name, and the value on either side, in the order in which it matters.
+
+    Settings that only one framework's recipes have are counted, not listed.
+    """
+    rows = [
         (name, str(a), str(b))
         for kind in (_code, _data, _settings, _versions, _machine, _results)
         for name, a, b in _unequal(kind(first), kind(second))
     ]
+    if first.framework == second.framework:
+        return rows
+    own = [row for row in rows if row[0].startswith(RECIPE) and MISSING in row[1:]]
+    counts = (str(len(own) - [row[side] for row in own].count(MISSING)) for side in (1, 2))
+    return [row for row in rows if row not in own] + [(OWN, *counts)]
 
 
 def _code(record: RunRecord) -> dict[str, Any]:
@@ -55,7 +65,7 @@ def _data(record: RunRecord) -> dict[str, Any]:
 
 
 def _settings(record: RunRecord) -> dict[str, Any]:
-    return {"seed": record.seed} | settings(record.recipe, "recipe: ")
+    return {"seed": record.seed} | settings(record.recipe, RECIPE)
 
 
 def _versions(record: RunRecord) -> dict[str, Any]:
