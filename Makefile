@@ -28,6 +28,9 @@ check: $(VENV)/.installed-dev ## lint, formatting and strict types
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
+docs: $(VENV)/.installed-docs ## build the documentation site in site/; a warning is an error
+	TF_CPP_MIN_LOG_LEVEL=3 $(PYTHON) -m sphinx -q -W --keep-going -b html docs site
+
 check-security: ## ask the vulnerability database about every pinned version (needs the network)
 	test -x .audit/bin/pip-audit || (python3 -m venv .audit && .audit/bin/python -m pip install --quiet pip-audit==2.10.1)
 	.audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
@@ -49,4 +52,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed-keras
 	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[dev]"
 	touch $@
 
-.PHONY: help fit fit-keras parity test test-slow check check-security wheel
+$(VENV)/.installed-docs: $(VENV)/.installed-keras
+	$(PYTHON) -m pip install --quiet -c constraints.txt -e ".[docs]"
+	touch $@
+
+.PHONY: help fit fit-keras parity test test-slow check docs check-security wheel
