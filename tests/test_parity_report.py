@@ -74,7 +74,7 @@ def test_the_page_has_every_picture_and_asks_for_nothing(report: Path) -> None:
 
 def test_everything_from_a_file_is_escaped(report: Path) -> None:
     page = (report / "report.html").read_text()
-    assert "<script" not in page
+    assert page.count("<script") == 1, "the page's own"
     assert "&lt;script&gt;" in page
     outside_code = re.sub(r"`[^`]*`", "", (report / "report.md").read_text())
     assert "<script" not in outside_code

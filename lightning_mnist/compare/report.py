@@ -14,8 +14,9 @@ from lightning_mnist.compare.pictures import draw
 from lightning_mnist.compare.runs import Run
 from lightning_mnist.compare.statistics import LEVEL, Difference, differences
 from lightning_mnist.terminal import show
-from lightning_mnist.trainings.page import command_line, inline, versions, write_page
+from lightning_mnist.trainings.page import command_line, versions
 from parity.json_text import finite
+from parity.pages import write_page
 from parity.writing import written_whole
 
 FIGURES, PICTURE, PAGE = "compare.json", "compare.png", "compare.html"
@@ -98,13 +99,14 @@ def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
     recipes = {name: of_it[0].recipe for name, of_it in runs.items()}
     write_page(
         out / PAGE,
+        "lightning_mnist",
         "compare/compare.html.j2",
         **run,
         level=LEVEL,
         summaries=summaries,
         pairs=pairs,
         left_out=[name for name in runs if name not in whole],
-        picture=inline(picture),
+        picture=picture,
         settings=settings(recipes),
         names=list(runs),
     )

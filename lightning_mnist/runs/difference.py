@@ -48,8 +48,8 @@ def differences(first: RunRecord, second: RunRecord) -> list[tuple[str, str, str
     if first.framework == second.framework:
         return rows
     own = [row for row in rows if row[0].startswith(RECIPE) and MISSING in row[1:]]
-    counts = (str(len(own) - [row[side] for row in own].count(MISSING)) for side in (1, 2))
-    return [row for row in rows if row not in own] + [(OWN, *counts)]
+    ours, theirs = (sum(row[side] != MISSING for row in own) for side in (1, 2))
+    return [row for row in rows if row not in own] + [(OWN, str(ours), str(theirs))]
 
 
 def _code(record: RunRecord) -> dict[str, Any]:

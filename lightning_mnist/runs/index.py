@@ -1,12 +1,10 @@
 """``index.html`` of a run directory: what was run, what came of it, and how to go on."""
 
 import shlex
-from importlib import resources
 from pathlib import Path
 
 from lightning_mnist.runs.run import Run
 from parity.run_record import RunRecord
-from parity.writing import written_whole
 
 INDEX_FILE = "index.html"
 PICTURES = {
@@ -18,24 +16,18 @@ PICTURES = {
 
 
 def write_index(folder: Path, record: RunRecord) -> None:
-    """Write a page that shows the files beside it; it holds no script and loads nothing else."""
-    from jinja2 import Environment  # not for those who only list runs
+    """Write a page that shows the files beside it."""
+    from parity.pages import write_page  # Jinja is not for those who only list runs
 
-    here = resources.files("lightning_mnist")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["percent"] = lambda share: "-" if share is None else f"{share:.2%}"
-    template = environment.from_string(
-        here.joinpath("runs", "index.html.j2").read_text(encoding="utf-8")
-    )
-    html = template.render(
+    write_page(
+        folder / INDEX_FILE,
+        "lightning_mnist",
+        "runs/index.html.j2",
         run=Run(folder, record),
         record=record,
-        style=here.joinpath("page", "page.css").read_text(encoding="utf-8"),
         pictures={name: alt for name, alt in PICTURES.items() if (folder / name).is_file()},
         commands=commands(folder, record),
     )
-    with written_whole(folder / INDEX_FILE) as path:
-        path.write_text(html, encoding="utf-8", errors="backslashreplace")
 
 
 def commands(folder: Path, record: RunRecord) -> dict[str, str]:

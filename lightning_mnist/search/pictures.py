@@ -10,14 +10,14 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from lightning_mnist.search.results import Trial
-from lightning_mnist.trainings.page import as_png, inline
+from lightning_mnist.trainings.page import as_png
 
 COLUMNS = 4
 LEAST = 0.01
 FINISHED, PRUNED = "tab:blue", "tab:gray"
 
 
-def draw(trials: Sequence[Trial], importances: dict[str, float]) -> dict[str, str]:
+def draw(trials: Sequence[Trial], importances: dict[str, float]) -> dict[str, bytes]:
     """All pictures, by name, as addresses that are within the page."""
     figures = {
         "history": _history(trials),
@@ -25,7 +25,7 @@ def draw(trials: Sequence[Trial], importances: dict[str, float]) -> dict[str, st
         "slices": _slices(trials),
         "cost": _cost(trials),
     }
-    return {name: inline(as_png(figure)) for name, figure in figures.items()}
+    return {name: as_png(figure) for name, figure in figures.items()}
 
 
 def _history(trials: Sequence[Trial]) -> Figure:

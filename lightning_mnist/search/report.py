@@ -15,8 +15,9 @@ from lightning_mnist.search.results import Trial, importances, ranked, trials_of
 from lightning_mnist.search.spec import Spec
 from lightning_mnist.search.worker import DATA
 from lightning_mnist.terminal import show
-from lightning_mnist.trainings.page import command_line, versions, write_page
+from lightning_mnist.trainings.page import command_line, versions
 from parity.json_text import finite
+from parity.pages import write_page
 from parity.writing import written_whole
 
 BEST, STUDY, PAGE = "best.yaml", "study.json", "search.html"
@@ -45,7 +46,7 @@ def report(study: optuna.Study, spec: Spec, out: Path) -> None:
     with written_whole(out / STUDY) as path:
         text = json.dumps(finite(described), indent=1, allow_nan=False, default=str)
         path.write_text(text + "\n", encoding="utf-8")
-    write_page(out / PAGE, "search/search.html.j2", **run, **_costs(trials), **{
+    write_page(out / PAGE, "lightning_mnist", "search/search.html.j2", **run, **_costs(trials), **{
         "trials": trials,
         "finished": len(best),
         "ten": best[:SHOWN],

@@ -10,7 +10,7 @@ from parity.claims import claimed
 from parity.commands.parser import OneSentenceParser
 from parity.commands.terminal import Terminal
 from parity.faults.runner import make_faults
-from parity.report.matrix import show_matrix, tally, write_page
+from parity.report.matrix import show_matrix, tally, write_matrix
 from parity.sides.jobs import SIDES
 from parity.sides.runner import export_data
 
@@ -44,6 +44,6 @@ def _run(flags: Namespace) -> int:
     outcomes = make_faults(sides, data, flags.out / "runs", console)
     show_matrix(outcomes, data.stem, console)
     page = flags.out / "faults.html"
-    write_page(outcomes, data.stem, shlex.join(["python", "-m", "parity", *sys.argv[1:]]), page)
+    write_matrix(outcomes, data.stem, shlex.join(["python", "-m", "parity", *sys.argv[1:]]), page)
     console.print(f"page: {page}", markup=False, highlight=False, soft_wrap=True)
     return int(not all(tally(results).passed for results in outcomes.values()))

@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from parity.faults.catalogue import Outcome
+from parity.pages import write_page
 from parity.watch.fingerprint import GRID
-from parity.writing import written_whole
 
 ENOUGH_NAMED = 0.9
 """Share of the detected mistakes whose first-named cause must be right."""
@@ -82,17 +81,17 @@ def show_matrix(outcomes: dict[str, list[Outcome]], data: str, console: Console)
         console.print(f"  without a mistake: {escape(shown)}\n", highlight=False)
 
 
-def write_page(outcomes: dict[str, list[Outcome]], data: str, command: str, path: Path) -> None:
+def write_matrix(outcomes: dict[str, list[Outcome]], data: str, command: str, path: Path) -> None:
     """Write ``faults.html``: one file that opens offline.
 
     Raises:
         OSError: the file cannot be written.
     """
-    environment = Environment(
-        loader=PackageLoader("parity", "report"), autoescape=True, undefined=StrictUndefined
-    )
-    environment.filters["percent"] = lambda value: f"{value:.2%}"
-    page = environment.get_template("faults.html.j2").render(
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_page(
+        path,
+        "parity",
+        "report/faults.html.j2",
         outcomes=outcomes,
         tallies={side: tally(results) for side, results in outcomes.items()},
         rows=list(zip(*outcomes.values(), strict=True)),
@@ -103,9 +102,6 @@ def write_page(outcomes: dict[str, list[Outcome]], data: str, command: str, path
         when=_when,
         fed=_fed,
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _when(outcome: Outcome) -> str:

@@ -1,15 +1,14 @@
 """``report.html``: one file that opens offline and asks for nothing else."""
 
-import base64
 from typing import Any
 
 import numpy as np
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import rc_context
 from numpy.typing import NDArray
 
 from parity.judge.outcome import Outcome
+from parity.pages import rendered
 from parity.report import plots
 from parity.report.text import VIEW_COLUMNS, view_rows
 
@@ -22,25 +21,15 @@ def page(comparison: Outcome, values: dict[str, Any], images: NDArray[np.uint8] 
         values: The same as plain data, see `parity.report.document`.
         images: The test images, uint8 [N, H, W], for the gallery; None where they are not at hand.
     """
-    environment = Environment(
-        loader=PackageLoader("parity", "report"), autoescape=True, undefined=StrictUndefined
-    )
-    environment.filters |= {
-        "percent": lambda x: "-" if x is None else f"{x:.2%}",
-        "points": lambda x: "?" if x is None else f"{100 * x:+.2f}",
-        "bare_points": lambda x: "?" if x is None else f"{100 * x:.2f}",
-        "number": lambda x: "-" if x is None else f"{x:.3g}",
-        "summary": _summary,
-    }
-    return environment.get_template("page.html.j2").render(
+    return rendered(
+        "parity",
+        "report/page.html.j2",
         d=_complete(values),
         rows=rows(values),
         view_columns=VIEW_COLUMNS,
         views=view_rows(values),
-        pictures={
-            name: picture and base64.b64encode(picture).decode()
-            for name, picture in _pictures(comparison, images).items()
-        },
+        pictures=_pictures(comparison, images),
+        summary=_summary,
     )
 
 

@@ -1,0 +1,59 @@
+"""What people look at: pages of one file, with one look and the same parts.
+
+A page loads nothing from elsewhere. It reads in light and dark and on paper, lists its sections,
+and sorts a table by the column whose heading is chosen.
+"""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
+
+from parity.writing import written_whole
+
+
+def rendered(package: str, template: str, **values: Any) -> str:
+    """A page as HTML; all that comes from a file is escaped.
+
+    Args:
+        package: Whose template it is.
+        template: Its path within the package; it extends ``pages/page.html.j2``.
+        values: What it shows. A picture is the bytes of a PNG, through the filter `inline`.
+    """
+    environment = Environment(
+        loader=ChoiceLoader(
+            [
+                PrefixLoader({"pages": PackageLoader("parity", "pages")}),
+                PackageLoader(package, ""),
+            ]
+        ),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": lambda share: "-" if share is None else f"{share:.2%}",
+        "points": lambda share: "?" if share is None else f"{100 * share:+.2f}",
+        "bare_points": lambda share: "?" if share is None else f"{100 * share:.2f}",
+        "number": lambda value: "-" if value is None else f"{value:.3g}",
+        "inline": _inline,
+    }
+    return environment.get_template(template).render(**values)
+
+
+def write_page(path: Path, package: str, template: str, **values: Any) -> None:
+    """Write what `rendered` gives, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    text = rendered(package, template, **values)
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def _inline(picture: bytes) -> str:
+    """The address of a picture that is within its page."""
+    return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
