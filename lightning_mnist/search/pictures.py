@@ -18,7 +18,7 @@ FINISHED, PRUNED = "tab:blue", "tab:gray"
 
 
 def draw(trials: Sequence[Trial], importances: dict[str, float]) -> dict[str, bytes]:
-    """All pictures, by name, as addresses that are within the page."""
+    """All pictures, by name, as the bytes of a PNG."""
     figures = {
         "history": _history(trials),
         "importances": _importances(importances),
