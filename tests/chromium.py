@@ -146,6 +146,6 @@ def chromium() -> Iterator[Chromium]:
             yield Chromium(ours_out, ours_in)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(120)
             os.close(ours_out)
             os.close(ours_in)

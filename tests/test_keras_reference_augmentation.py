@@ -152,7 +152,7 @@ def test_nothing_is_done_outside_training(name: str, images: Images) -> None:
     count=st.integers(1, 5),
     seed=st.integers(0, 2**31),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_shape_type_and_range_are_kept(strengths: dict[str, float], count: int, seed: int) -> None:
     batch = np.random.default_rng(seed).random((count, 28, 28, 1), np.float32)
     result = augment(batch, AugmentationConfig(**strengths), seed)
@@ -276,6 +276,7 @@ def test_both_sides_refuse_the_same_values_on_the_command_line(
         assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_the_learning_rate_decays_by_a_factor_an_epoch_as_it_does_in_lightning(
     keras_here: Here, here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:

@@ -102,7 +102,7 @@ def test_every_transform_draws_anew_for_every_sample_and_repeats_itself(
     seed=st.integers(0, 2**31),
     dtype=st.sampled_from([torch.float32, torch.float64]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_shape_type_and_range_are_kept(
     strengths: dict[str, float], count: int, seed: int, dtype: torch.dtype
 ) -> None:

@@ -321,7 +321,7 @@ def test_several_ranks_may_take_blocks_too(
             "fit", "--data.source", tiny_npz, "--run_dir", tmp_path / f"{steps}",
             "--model.hidden", "[16]", "--trainer.max_epochs", 2, "--data.batch_size", 32,
             "--trainer.accelerator", "cpu", "--trainer.devices", 2, "--trainer.strategy", "ddp",
-            "--model.steps_per_execution", steps, timeout=120,
+            "--model.steps_per_execution", steps,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         checkpoint = tmp_path / f"{steps}" / "checkpoints" / "last.ckpt"

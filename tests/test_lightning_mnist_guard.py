@@ -139,7 +139,7 @@ def test_two_ranks_stop_together(
     done = lightning_mnist_command(
         "fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "run", *SMALL, *SGD,
         "--optimizer.lr", 1e30, "--trainer.accelerator", "cpu", "--trainer.devices", 2,
-        "--trainer.strategy", "ddp", timeout=120,
+        "--trainer.strategy", "ddp",
     )  # fmt: skip
     assert done.returncode == 3
     assert "the network has collapsed in epoch 1" in done.stderr

@@ -249,7 +249,7 @@ def left_over(run: Path) -> list[str]:
 
 
 def assert_nothing_left_over(run: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while left_over(run) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left_over(run) == []
@@ -290,7 +290,7 @@ def test_a_rank_that_dies_ends_the_run(
     run = tmp_path / "run"
     done = lightning_mnist_command(
         "fit", "--data.source", alone[0], "--run_dir", run, *PLAIN, *UNEVEN, *on(3),
-        "--trainer.callbacks", f"{__name__}.{name}", *more, timeout=60,
+        "--trainer.callbacks", f"{__name__}.{name}", *more,
     )  # fmt: skip
     assert done.returncode == code
     assert done.stderr.count("error: ") == 1
@@ -390,16 +390,12 @@ def on_mnist(root: Path) -> tuple[object, ...]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ranks", [2, 3, 4])
-def test_ranks_on_mnist_come_to_the_weights_and_the_scores_of_one(
-    ranks: int,
-    lightning_mnist_command: Command,
-    mnist_root: Path,
-    mnist_alone: Path,
-    tmp_path: Path,
+def test_four_ranks_on_mnist_come_to_the_weights_and_the_scores_of_one(
+    lightning_mnist_command: Command, mnist_root: Path, mnist_alone: Path, tmp_path: Path
 ) -> None:
+    """Neither 129 images nor 45 divide by four; of two and three ranks there are smaller tests."""
     run = tmp_path / "run"
-    flags = (*on_mnist(mnist_root), "--run_dir", run, *on(ranks))
+    flags = (*on_mnist(mnist_root), "--run_dir", run, *on(4))
     done = lightning_mnist_command("fit", *flags, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "accuracy" in done.stdout

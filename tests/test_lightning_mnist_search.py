@@ -352,7 +352,7 @@ def test_a_worker_that_is_killed_ends_the_search_with_a_sentence(
         if '"worker":{' in line
     }
     os.kill(max(workers), signal.SIGKILL)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "a worker was ended by SIGKILL" in err
     assert "the same command goes on" in err

@@ -192,7 +192,7 @@ def test_signs_of_life_are_given(
     trial = begin(study, spec, seen=0.0)
     with life.signs_of_life(trial):
         first = study.trials[trial.number].user_attrs[life.WORKER]["seen"]
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while study.trials[trial.number].user_attrs[life.WORKER]["seen"] == first:
             assert time.monotonic() < deadline
             time.sleep(0.01)

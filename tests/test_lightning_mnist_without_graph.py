@@ -33,7 +33,7 @@ def smoothed(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits, labels, label_smoothing=0.2)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     shape=networks,
     dtype=st.sampled_from([torch.float32, torch.float64]),

@@ -78,7 +78,7 @@ def test_a_folder_is_filled_by_one_at_a_time(tmp_path: Path) -> None:
 
 
 CLAIMS = "import sys, time; from pathlib import Path; from parity.claims import Claim\n"
-CLAIMS += "Claim(Path(sys.argv[1])).take(); print('claimed', flush=True); time.sleep(60)"
+CLAIMS += "Claim(Path(sys.argv[1])).take(); print('claimed', flush=True); time.sleep(600)"
 
 
 def test_the_claim_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ PARENT = """
 import subprocess, sys
 from parity.sides.process import environment
 child = "import time; from parity.sides.process import die_with_parent\\n"
-child += "die_with_parent(); print('up', flush=True); time.sleep(60)"
+child += "die_with_parent(); print('up', flush=True); time.sleep(600)"
 command = [sys.executable, "-c", child]
 process = subprocess.Popen(command, env=environment(1), stdout=subprocess.PIPE)
 process.stdout.readline()
@@ -129,7 +129,7 @@ def test_children_die_with_their_parent(tmp_path: Path) -> None:
     os.kill(child, 0)
     parent.send_signal(signal.SIGKILL)
     parent.communicate()
-    for _ in range(500):
+    for _ in range(6000):
         status = Path(f"/proc/{child}/stat")
         if not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z":
             return
