@@ -22,7 +22,8 @@ MEASURES = ("epoch", "accuracy", "busy", "growth", "calls", "memory")
 
 def _parser() -> OneSentenceParser:
     parser = OneSentenceParser(
-        prog="python -m benchmarks", description="Ours against a bare loop, Lightning and Keras."
+        prog="python -m benchmarks",
+        description="Ours against a bare loop, Lightning, Keras and JAX.",
     )
     parser.add_argument(
         "measure", nargs="?", type=Literal[(*MEASURES, "all")], default="epoch",

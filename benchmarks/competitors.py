@@ -45,6 +45,8 @@ PLAIN = {
     "keras tuned, validated": Competitor(
         "keras_fit", {"tuned": True, "validated": True}, needs="keras"
     ),
+    "jax": Competitor("jax_scan", needs="jax"),
+    "jax, validated": Competitor("jax_scan", {"validated": True}, needs="jax"),
 }
 AUGMENTED = {
     "bare loop": PLAIN["bare loop"],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 SOFTWARE = (
-    "torch", "torchvision", "lightning", "tensorflow", "keras", "kornia", "numpy",
+    "torch", "torchvision", "lightning", "tensorflow", "keras", "jax", "kornia", "numpy",
 )  # fmt: skip
 
 

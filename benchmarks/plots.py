@@ -11,6 +11,7 @@ from parity.writing import written_whole
 
 OURS, OTHERS, INK = "#3b82c4", "#e07b2e", "#808080"  # legible on white and on black
 REFERENCE = "#9a9a9a"
+COLORS = {"ours": OURS, "bare loop": REFERENCE, "matrix products": REFERENCE}
 COLUMNS = 2
 Panel = Callable[[Axes], None]
 
@@ -35,8 +36,7 @@ def _bars(title: str, label: str, rows: Mapping[str, tuple[float, float, float]]
 
     def panel(axes: Axes) -> None:
         for place, (name, (middle, low, high)) in enumerate(rows.items()):
-            color = OURS if name.startswith("ours") else OTHERS
-            color = REFERENCE if name in ("bare loop", "matrix products") else color
+            color = OURS if name.startswith("ours") else COLORS.get(name, OTHERS)
             spread = [[middle - low], [high - middle]]
             axes.barh(place, middle, color=color, xerr=spread, ecolor=INK, capsize=2)
             axes.text(high, place, f"  {middle:,.3g}", va="center", color=INK, fontsize=8)
@@ -54,7 +54,8 @@ def _lines(quantity: str, points: Sequence[dict[str, Any]]) -> Panel:
 
     def panel(axes: Axes) -> None:
         values = [point[quantity] for point in points]
-        for name, color in (("bare loop", REFERENCE), ("ours", OURS)):
+        for name in points[0]["competitors"]:
+            color = COLORS.get(name, OTHERS)
             rows = [point["competitors"][name] for point in points]
             axes.plot(values, [row["median"] for row in rows], "o-", color=color, label=name)
             axes.fill_between(

@@ -64,12 +64,12 @@ def _busy(groups: list[dict[str, Any]], console: Console) -> None:
 def _growth(values: dict[str, list[dict[str, Any]]], console: Console) -> None:
     for quantity, points in values.items():
         what = "of whole runs" if quantity == "seeds" else "an epoch"
-        columns = ("bare loop", "ours", "ratio", "paired")
+        columns = (*points[0]["competitors"], "ratio", "paired")
         table = _table(f"seconds {what} by {quantity}", quantity, *columns)
         for point in points:
-            bare, ours = (point["competitors"][name] for name in ("bare loop", "ours"))
-            medians = (f"{row['median']:.3f}" for row in (bare, ours))
-            table.add_row(f"{point[quantity]:,}", *medians, *_ratios(ours))
+            rows = point["competitors"]
+            medians = (f"{row['median']:.3f}" for row in rows.values())
+            table.add_row(f"{point[quantity]:,}", *medians, *_ratios(rows["ours"]))
         console.print(table)
 
 

@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lightning_mnist.batches import Batch
 from lightning_mnist.blocks import Block
 from lightning_mnist.errors import InputError
+from lightning_mnist.fused_adam import fused_step
 from lightning_mnist.position import begin_epoch_again, can_be_saved, describe, restore
 from lightning_mnist.scores import RunningScores
 from lightning_mnist.steps_per_execution import overrides
@@ -124,6 +125,7 @@ class Execution:
         step, limit = self.trainer.global_step, self.trainer.max_steps
         count = block.steps if limit < 0 else min(block.steps, limit - step)
         losses, logits, sizes = [], [], []
+        self._step = (self._without_graph and fused_step(self._optimizer)) or self._optimizer.step
         for index, batch, weight in islice(block.batches(), count):
             for watcher in self._watchers:
                 watcher.on_step_start(self.trainer, self.module, batch, step)
@@ -158,7 +160,7 @@ class Execution:
             seen[:] = loss.detach(), logits.detach()
             return loss
 
-        self._optimizer.step(closure)
+        self._step(closure)
         if self._direct:  # otherwise Lightning has counted it
             self._progress.increment_ready()
             self._progress.increment_completed()

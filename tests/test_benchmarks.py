@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -434,3 +435,45 @@ def test_time_to_an_accuracy_is_looked_for_with_both(
     monkeypatch.setattr(accuracy, "MOST_EPOCHS", 2)
     targets = accuracy.measure(replace(setting, rounds=1))["targets"]
     assert [group["target"] for group in targets] == list(accuracy.TARGETS)
+
+
+def test_jax_learns_what_the_bare_loop_learns(work: Work) -> None:
+    """From the same weights, in the same order, the smaller last batch too, over two epochs."""
+    jnp = pytest.importorskip("jax.numpy")
+    from benchmarks.workers import jax_scan
+
+    work = replace(work, epochs=2)
+    network = bare.mlp(work.hidden)
+    layers: Any = list(network)[::2]
+    pairs = [(layer.weight.T, layer.bias) for layer in layers]
+    state = jax_scan.initial(work)
+    weights = [tuple(jnp.array(tensor.detach().numpy()) for tensor in pair) for pair in pairs]
+    assert [w.shape for pair in state[0] for w in pair] == [w.shape for p in weights for w in p]
+    images, labels = jax_scan.arrays(work.data, "train")
+    training = images[: work.images], labels[: work.images]
+    *_, (learned, *_) = jax_scan.train(work, (weights, *state[1:]), *training)
+
+    optimizer = torch.optim.Adam(network.parameters(), lr=work.learning_rate, fused=True)
+    batches = bare.Batches(*bare.train_images(work, torch.device("cpu")), work.batch_size)
+    rng = np.random.default_rng(work.seed)
+    for _ in range(2):
+        bare.epoch(network, optimizer, batches, torch.from_numpy(rng.permutation(work.images)))
+    for layer, pair in zip(layers, learned, strict=True):
+        for tensor, array in zip((layer.weight.T, layer.bias), pair, strict=True):
+            np.testing.assert_allclose(tensor.detach().numpy(), array, atol=1e-4)
+    logits = network(training_pixels(work)).argmax(1).numpy()
+    right = float((logits == np.asarray(training[1])).mean())
+    assert jax_scan.accuracy(learned, *training).item() == pytest.approx(right, abs=0.01)
+
+
+def training_pixels(work: Work) -> torch.Tensor:
+    return bare.train_images(work, torch.device("cpu"))[0] / 255
+
+
+@pytest.mark.slow
+def test_jax_takes_part(work: Work, tmp_path: Path) -> None:
+    pytest.importorskip("jax")
+    _, answer = answers(PLAIN["jax, validated"], work, tmp_path)
+    assert answer["seconds"] > 0
+    result = once("jax_script", work, 1, tmp_path / "jax.log")
+    assert 0.1 < result["accuracy"] <= 1

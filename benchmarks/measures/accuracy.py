@@ -7,6 +7,7 @@ the target or better: that whole run counts, with its start-up, reading, trainin
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 from benchmarks.figures import against, summary
@@ -24,9 +25,11 @@ Run = Callable[[Work, int], tuple[float, float]]
 
 
 def measure(setting: Setting) -> dict[str, Any]:
-    """Seconds, epochs and accuracies of ours and of Keras, by target; a round is a seed."""
+    """Seconds, epochs and accuracies by target and competitor; a round is a seed."""
     work = replace(setting.work, **RECIPE)
-    runs = {"keras tuned": _keras(setting), "ours": _ours(setting)}
+    runs = {"keras tuned": _script("keras", setting), "ours": _ours(setting)}
+    if find_spec("jax"):
+        runs["jax"] = _script("jax", setting)
     found: dict[float, dict[str, list[dict[str, Any]]]] = {
         target: {name: [] for name in runs} for target in TARGETS
     }
@@ -75,10 +78,10 @@ def _ours(setting: Setting) -> Run:
     return run
 
 
-def _keras(setting: Setting) -> Run:
+def _script(name: str, setting: Setting) -> Run:
     def run(work: Work, seed: int) -> tuple[float, float]:
-        log = setting.logs("accuracy") / "keras.log"
-        result = once("keras_script", replace(work, seed=seed), setting.threads, log)
+        log = setting.logs("accuracy") / f"{name}.log"
+        result = once(f"{name}_script", replace(work, seed=seed), setting.threads, log)
         return result["process_seconds"], result["accuracy"]
 
     return run

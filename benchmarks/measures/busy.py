@@ -14,7 +14,7 @@ from benchmarks.figures import against, summary
 from benchmarks.setting import Setting
 
 SPIN = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
-COUNTED = ("bare loop", "ours", "keras tuned")
+COUNTED = ("bare loop", "ours", "keras tuned", "jax")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from benchmarks.work import Work
 STEPS_PER_EXECUTION = (1, 8, 32)
 SHORT, LONG = 1, 3
 COUNTED = ("bare loop", "lightning, 0 workers")
-"""Beside ours; in Keras the steps are TensorFlow's."""
+"""Beside ours; in Keras the steps are TensorFlow's, in JAX an epoch is one call."""
 
 
 def measure(setting: Setting) -> list[dict[str, Any]]:

@@ -122,7 +122,7 @@ def _no_update() -> AbstractContextManager[Any]:
     right = Execution._learn
 
     def learn(self: Execution, *batch: Any) -> tuple[Tensor, Tensor]:
-        with mock.patch.object(self._optimizer, "step", lambda closure: closure()):
+        with mock.patch.object(self, "_step", lambda closure: closure()):
             return right(self, *batch)
 
     return mock.patch.object(Execution, "_learn", learn)
