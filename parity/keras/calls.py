@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import random
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from unittest import mock
@@ -9,8 +10,11 @@ from unittest import mock
 import keras
 import numpy as np
 from keras import layers as kl
+from keras.src.backend.common import global_state
 from numpy.typing import NDArray
 
+SEEDS = "global_seed_generator"
+"""What Keras keeps for operations that are given no seed; it has no public name."""
 FUSING = (
     kl.Dense, kl.EinsumDense, kl.Conv1D, kl.Conv2D, kl.Conv3D,
     kl.Conv1DTranspose, kl.Conv2DTranspose, kl.Conv3DTranspose,
@@ -96,13 +100,19 @@ def watch(
 @contextlib.contextmanager
 def unchanged(model: keras.Model) -> Iterator[None]:
     """Afterwards moving statistics, seeds, states and metrics are what they were before."""
+    seeds = global_state.get_global_attribute(SEEDS)
     variables = [*model.non_trainable_variables, *model.metrics_variables]
+    variables += [] if seeds is None else [seeds.state]
     kept = [(variable, keras.ops.convert_to_numpy(variable).copy()) for variable in variables]
+    drawn = random.getstate()
     try:
         yield
     finally:
         for variable, value in kept:
             variable.assign(value)
+        if seeds is None and global_state.get_global_attribute(SEEDS) is not None:
+            global_state.set_global_attribute(SEEDS, None)  # it has drawn its seed from Python
+            random.setstate(drawn)
 
 
 def example(model: keras.Model) -> Any:

@@ -6,18 +6,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.facts import (
-    Facts,
-    facts_of,
-    loss_of,
-    mixes,
-    penalties_of,
-    rate_of,
-    trainable,
-)  # fmt: skip
+from parity.keras.facts import Facts, beyond_table, facts_of, loss_of, mixes, trainable
 from parity.keras.probe import Probe, probe_of
+from parity.keras.updates import clipped_of, momentum_of, penalties_of, rate_of
 from parity.watch.check import Program, causes_of
-from parity.watch.check.words import findings_of, say
+from parity.watch.check.words import beyond, findings_of, say
 from parity.watch.diagnosis import Finding
 
 MOST = 500
@@ -76,7 +69,7 @@ def _look(
         facts = facts_of(model, probe.x)
         fed = {name: facts_of(model, other.x).fed for name, other in others.items()}
     except Exception as error:  # a model is anyone's code
-        return [_refused(error, probe)]
+        return [refused_by(model, error, probe)]
     whole = {name: array_of((held[name] or (None,))[0]) for name in others}
     program = program_of(
         model,
@@ -112,11 +105,16 @@ def program_of(model: keras.Model, probe: Probe, facts: Facts, **known: Any) -> 
         None if facts.several else targets,
         fair=probe.batch is None,
         last=facts.last,
+        ends=facts.ends,
         loss=None if facts.several else loss_of(model, facts.last),
         optimizer="" if optimizer is None else type(optimizer).__name__,
         rate=rate_of(optimizer),
         trainable=trainable(model),
         penalties=penalties_of(model, optimizer),
+        momentum=momentum_of(optimizer),
+        clipped=clipped_of(optimizer),
+        stuck=facts.stuck,
+        masked=facts.masked,
         mixes=not facts.several and mixes(model, probe.x, facts.outputs),
         **({"batch": probe.batch, "order": tuple(order[:BATCHES])} | known),
     )
@@ -127,7 +125,10 @@ def array_of(x: Any) -> NDArray[Any] | None:
     return x if isinstance(x, np.ndarray) else None
 
 
-def _refused(error: Exception, probe: Probe) -> Finding:
+def refused_by(model: keras.Model, error: Exception, probe: Probe) -> Finding:
+    """Why a model cannot take samples, as far as that is known."""
+    if (found := beyond_table(model, probe.x)) is not None:
+        return beyond(*found, "Embedding({}, ...)")
     shapes = [list(part.shape[1:]) for part in keras.tree.flatten(probe.x)]
     return Finding(
         "the network cannot take these samples",

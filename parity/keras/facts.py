@@ -2,7 +2,9 @@
 
 import math
 import warnings
+from contextlib import suppress
 from typing import Any, NamedTuple
+from unittest import mock
 
 import keras
 import numpy as np
@@ -11,8 +13,10 @@ from parity.arrays import Array, Ints
 from parity.keras.calls import Call, as_array, training_mode, unchanged, watch
 from parity.keras.names import function_name, kind_of, learns, snake_case
 from parity.keras.outputs import dead_share, is_relu, kernel
-from parity.watch.check import Layer, Loss, Penalty
+from parity.watch.check import Layer, Loss
 from parity.watch.check.mixed import mixed
+from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
+from parity.watch.check.training import MULTIPLIES
 
 _KINDS: dict[str, Any] = {
     "categorical_crossentropy": ("categorical", "rows"),
@@ -24,6 +28,9 @@ _KINDS: dict[str, Any] = {
     "mean_absolute_error": ("distance", ""),
     "huber": ("distance", ""),
     "log_cosh": ("distance", ""),
+    "poisson": ("", ""),
+    "mean_absolute_percentage_error": ("", ""),
+    "mean_squared_logarithmic_error": ("", ""),
 }
 """Kind of a loss and the targets that it takes, by Keras' name."""
 DROPOUTS = (
@@ -40,6 +47,9 @@ class Facts(NamedTuple):
         outputs: What the model gives, [N, ...].
         last: As in `parity.watch.check.Program`.
         several: Whether the model gives several outputs, of which this is the first.
+        stuck: Why the last kernel never changes, where that before it does; empty where it does.
+        masked: Whether an embedding leaves out padding.
+        ends: Whether the last layer gives the outputs.
     """
 
     layers: tuple[Layer, ...]
@@ -47,6 +57,9 @@ class Facts(NamedTuple):
     outputs: Array
     last: str
     several: bool
+    stuck: str = ""
+    masked: bool = False
+    ends: bool = False
 
 
 def facts_of(model: keras.Model, x: Any) -> Facts:
@@ -72,6 +85,8 @@ def facts_of(model: keras.Model, x: Any) -> Facts:
                 _gain(call),
                 _dropped(call),
                 dead_share(call) if is_relu(call) else 0.0,
+                _spread(call),
+                _flat(call),
             )
         )
         before = call.outputs
@@ -84,6 +99,10 @@ def facts_of(model: keras.Model, x: Any) -> Facts:
         as_array(found[0]),
         last,
         len(found) > 1,
+        _stuck(calls),
+        any(getattr(call.layer, "mask_zero", False) for call in calls)
+        or any(isinstance(call.layer, keras.layers.Masking) for call in calls),
+        bool(calls) and calls[-1].outputs is outputs,
     )
 
 
@@ -106,7 +125,34 @@ def loss_of(model: keras.Model, last: str) -> Loss | None:
     takes: Any = ""
     if kind in ("categorical", "binary"):
         takes = "logits" if getattr(given, "from_logits", False) else "probabilities"
-    return Loss(name, kind, takes, targets, undoes=last in ("softmax", "sigmoid"))
+    smoothing = float(getattr(given, "label_smoothing", 0.0) or 0.0)
+    undoes = last in ("softmax", "sigmoid")
+    return Loss(name, kind, takes, targets, undoes, smoothing=smoothing)
+
+
+def beyond_table(model: keras.Model, x: Any) -> tuple[int, int] | None:
+    """The number that an embedding is asked for and does not have, and how many it has.
+
+    Args:
+        model: One that cannot take `x`.
+        x: Samples for it, [N, ...].
+    """
+    found: list[tuple[int, int]] = []
+    look_up = keras.layers.Embedding.call
+
+    def asked(layer: keras.layers.Embedding, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        numbers, rows = as_array(inputs), int(layer.input_dim)
+        ends = (int(numbers.min()), int(numbers.max())) if numbers.size else ()
+        found.extend((n, rows) for n in ends if not 0 <= n < rows)
+        return look_up(layer, inputs, *args, **kwargs)
+
+    with (
+        mock.patch.object(keras.layers.Embedding, "call", asked),
+        suppress(Exception),  # that is why it is asked
+        unchanged(model),
+    ):
+        model(x)
+    return found[0] if found else None
 
 
 def mixes(model: keras.Model, x: Any, outputs: Array) -> bool:
@@ -135,38 +181,6 @@ def _answers(model: keras.Model, x: Any) -> Array:
         return as_array(model(x, **training_mode(model, False)))
 
 
-def penalties_of(model: keras.Model, optimizer: Any) -> tuple[Penalty, ...]:
-    """Of the optimiser, where it is one of Keras' own, and of the layers."""
-    found: list[Penalty] = []
-    decay = getattr(optimizer, "weight_decay", None)
-    if decay and type(optimizer).__module__.startswith("keras."):
-        found.append(Penalty("decoupled", float(decay)))
-    for variable in model.trainable_variables:
-        own = variable.regularizer
-        found += [Penalty("l2", float(l2))] if (l2 := getattr(own, "l2", 0)) else []
-        found += [Penalty("l1", float(l1))] if (l1 := getattr(own, "l1", 0)) else []
-    return tuple(found)
-
-
-def plan_of(optimizer: Any) -> tuple[float, float] | None:
-    """Learning rate at first and now, where a schedule has changed it."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    plan = optimizer.get_config().get("learning_rate")
-    if not isinstance(plan, dict):
-        return None
-    schedule = keras.optimizers.schedules.deserialize(plan)
-    now = keras.ops.convert_to_numpy(optimizer.learning_rate)
-    return float(keras.ops.convert_to_numpy(schedule(0))), float(now)
-
-
-def rate_of(optimizer: Any) -> float | None:
-    """The learning rate; None where a schedule changes it."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if optimizer is None or isinstance(optimizer.get_config().get("learning_rate"), dict):
-        return None
-    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
-
-
 def trainable(model: keras.Model) -> int:
     """How many weights may change."""
     return sum(math.prod(variable.shape) for variable in model.trainable_variables)
@@ -189,6 +203,34 @@ def _units(call: Call) -> int:
 
 def _dropped(call: Call) -> float:
     return float(call.layer.rate) if isinstance(call.layer, DROPOUTS) else 0.0
+
+
+def _spread(call: Call) -> float | None:
+    """Deviation between samples, the mean of all units."""
+    values = as_array(call.outputs)
+    if values.ndim < 2 or values.dtype.kind != "f":
+        return None
+    return float(values.std(axis=0, dtype=np.float64).mean())
+
+
+def _flat(call: Call) -> float:
+    """Share of the units of a sigmoid or tanh that are at their ends for nearly all samples."""
+    values = as_array(call.outputs)
+    if _function(call) not in ENDS or values.ndim < 2:
+        return 0.0
+    low, high = ENDS[_function(call)]
+    units, near = values.reshape(-1, values.shape[-1]), AT_END * (high - low)
+    at_end = (units < low + near) | (units > high - near)
+    return float((at_end.mean(axis=0) >= NEARLY_ALL).mean())
+
+
+def _stuck(calls: list[Call]) -> str:
+    found = [call.layer for call in calls if not call.fused and kind_of(call) in MULTIPLIES]
+    if len(found) < 2 or found[-1] is found[-2]:
+        return ""
+    before, last = found[-2:]
+    frozen = before.trainable_variables and not last.trainable_variables
+    return f"{last.name}.trainable is False" if frozen else ""
 
 
 def _gain(call: Call) -> float | None:

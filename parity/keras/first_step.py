@@ -7,9 +7,10 @@ import keras
 import tensorflow as tf
 
 from parity.keras.checking import array_of, program_of
-from parity.keras.facts import Facts, facts_of, plan_of
+from parity.keras.facts import Facts, facts_of
 from parity.keras.probe import Probe, probe_of
 from parity.keras.trial import Trial, state_of
+from parity.keras.updates import plan_of
 from parity.watch.check import Belief, causes_of
 from parity.watch.trials import SAMPLES
 from parity.watch.trials.proving import LARGEST, Prover

@@ -7,10 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from parity.keras.facts import beyond_table
 from parity.keras.first_step import FirstStep
 from parity.keras.look import Subject
 from parity.keras.probe import probe_of
 from parity.watch.alarm import Reaction
+from parity.watch.check.words import beyond, say
 from parity.watch.guard import ENOUGH, PROBE, Guard
 
 EPOCH_PROBE = 500
@@ -81,6 +83,8 @@ class CollapseGuard(keras.callbacks.Callback):
         except Exception as error:  # a model is anyone's code, and must train all the same
             reason = " ".join(str(error).split())[:200]
             _say(f"looks at nothing: the model cannot be asked for these samples ({reason})")
+            if (found := beyond_table(self.model, self.trained.x)) is not None:
+                say([beyond(*found, "Embedding({}, ...)")])
             return
         self.subject = subject
         if not subject.tells_classes:

@@ -92,6 +92,8 @@ class Trial:
             if values.ndim > 1:
                 fans = values.shape[-1] + values.size // values.shape[-1]
                 reach = np.sqrt(6 / fans)  # Glorot and Bengio 2010, eq. 16
+                if remedy.initial == "he":
+                    reach = np.sqrt(6 * values.shape[-1] / values.size)  # He et al. 2015, eq. 10
                 drawn = np.random.default_rng(len(values)).uniform(-reach, reach, values.shape)
                 values = drawn.astype(values.dtype)
             elif variable.name == "bias":
@@ -120,6 +122,11 @@ class Trial:
         settings = own.get_config()
         if remedy.unpenalised:
             settings["weight_decay"] = None
+        if remedy.unclipped:
+            settings |= {"clipnorm": None, "global_clipnorm": None}
+        if remedy.damped:
+            name = "beta_1" if "beta_1" in settings else "momentum"
+            settings[name] = 0.9
         if remedy.rate is not None:
             settings["learning_rate"] = remedy.rate
         return type(own).from_config(settings)
@@ -169,7 +176,8 @@ class Trial:
     def _score(self, remedy: Remedy, learned: Any, kept: Any, features: Any, targets: Any) -> float:
         held = self.material.held
         x = _tensors(_take(features, held))
-        given = as_array(self._answers(learned, kept, x, training=False)[0])
+        answers = tf.function(lambda x: self._answers(learned, kept, x, training=False)[0])
+        given = as_array(answers(x))
         told = self.task in ("classes", "binary")
         wanted = self.material.names(remedy)[held] if told else targets[held]
         logits = self.program.loss is not None and self.program.loss.takes == "logits"

@@ -13,6 +13,7 @@ from parity.lightning.samples import samples_of_batch
 from parity.torch.first_step import FirstStep
 from parity.torch.kinds import learns
 from parity.torch.layouts import Array, as_array
+from parity.torch.loop import Loop
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
 from parity.watch.guard import PROBE, Guard
@@ -44,6 +45,7 @@ class CollapseGuard(Callback):
         self._handles: list[RemovableHandle] = []
         self._batch: Any = None
         self._steps = 0
+        self.loop: Loop | None = None
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Be ready for a validation that fails before the training begins."""
@@ -77,9 +79,13 @@ class CollapseGuard(Callback):
         self.first = FirstStep(self.trials)
         self.guard.alarm.prove = self.first.proved
         self._steps = trainer.global_step
+        if trainer.gradient_clip_algorithm != "value":
+            self.first.clipped = trainer.gradient_clip_val
         if not trainer.optimizers or getattr(pl_module, "_compiler_ctx", None) is not None:
             self.watcher.leave_out("it has no optimiser, or its steps are compiled")
             return
+        if trainer.world_size == 1:
+            self.loop = Loop(pl_module, trainer.optimizers[0])
         self._wait(pl_module)
 
     def _wait(self, pl_module: LightningModule) -> None:
@@ -102,6 +108,9 @@ class CollapseGuard(Callback):
     ) -> None:
         """Say what looks wrong, before the weights change for the first time."""
         self.first.check()
+        if self.loop is not None and optimizer is trainer.optimizers[0]:
+            for match in self.loop.before_step():
+                self.first.remark(match, self._steps)
 
     def on_train_batch_end(
         self,
@@ -128,6 +137,8 @@ class CollapseGuard(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave nothing behind."""
         self._stop_waiting()
+        if self.loop is not None:
+            self.loop.close()
         self.first.look(self._steps, self._steps, ended=True)
         self.first.close(failed=False)
 
@@ -136,6 +147,8 @@ class CollapseGuard(Callback):
     ) -> None:
         """Leave nothing behind; what fails in its first step is checked all the same."""
         self._stop_waiting()
+        if self.loop is not None:
+            self.loop.close()
         self.first.close(failed=isinstance(exception, Exception))
 
     def _fed(self, part: nn.Module, args: Any, kwargs: Any) -> None:

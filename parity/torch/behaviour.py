@@ -45,6 +45,32 @@ def unregistered(module: nn.Module, x: Any, optimizer: Optimizer | None) -> int:
     return sum(w.numel() for key, w in noted.seen.items() if key not in known and w.requires_grad)
 
 
+def beyond_table(module: nn.Module, x: Any) -> tuple[int, int] | None:
+    """The number that an embedding is asked for and does not have, and how many it has.
+
+    Args:
+        module: One that cannot take `x`.
+        x: Samples for it, as `parity.torch.network.inputs`.
+    """
+    found: list[tuple[int, int]] = []
+
+    def asked(table: nn.Module, args: Any) -> None:
+        rows = table.num_embeddings
+        if isinstance(rows, int) and args and isinstance(args[0], Tensor) and args[0].numel():
+            low, high = int(args[0].min()), int(args[0].max())
+            found.extend((n, rows) for n in (low, high) if not 0 <= n < rows)
+
+    tables = [part for part in module.modules() if isinstance(part, nn.Embedding)]
+    handles = [table.register_forward_pre_hook(asked) for table in tables]
+    try:
+        with suppress(Exception):  # that is why it is asked
+            passed(module, x, lambda *_: None)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found[0] if found else None
+
+
 def mixes(module: nn.Module, x: Any, outputs: Tensor) -> bool:
     """Whether an answer depends on the other samples of its batch, in inference.
 

@@ -8,16 +8,25 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from parity.torch.behaviour import mixes, unregistered
-from parity.torch.facts import Facts, batch_of, facts_of, penalties_of, rate_of, trainable
+from parity.torch.behaviour import beyond_table, mixes, unregistered
+from parity.torch.facts import (
+    Facts,
+    batch_of,
+    facts_of,
+    momentum_of,
+    penalties_of,
+    rate_of,
+    stuck,
+    trainable,
+)
 from parity.torch.layouts import Array
-from parity.torch.losses import Use, following, noticed
+from parity.torch.losses import Use, following, noticed, swapped
 from parity.torch.network import inputs
 from parity.torch.samples import Samples, samples_of
 from parity.torch.state import unchanged
 from parity.torch.trace import first_tensor
 from parity.watch.check import Program, causes_of
-from parity.watch.check.words import findings_of, say
+from parity.watch.check.words import beyond, findings_of, say
 from parity.watch.diagnosis import Finding
 
 MOST = 500
@@ -72,7 +81,7 @@ def _look(
         facts = facts_of(model, samples.x)
         fed = {name: facts_of(model, other.x).fed for name, other in others.items()}
     except Exception as error:  # a model is anyone's code
-        return [_refused("network cannot take these samples", error, samples)]
+        return [refused_by(model, error, samples)]
     use, refused = (None, None) if loss is None else _tried(model, loss, samples)
     program = program_of(
         model,
@@ -81,6 +90,7 @@ def _look(
         facts,
         use,
         "" if use is None else following(facts.outputs, use.given),
+        swapped=use is not None and swapped(facts.outputs, use),
         others={name: values for name, values in fed.items() if values is not None},
         other_inputs={n: s.inputs for n, s in others.items() if s.inputs is not None},
     )
@@ -112,18 +122,23 @@ def program_of(
         known: More of `Program`.
     """
     if between is None:
-        use, between = None, ""
+        use, between = use if known.get("swapped") else None, ""
     outputs, last = facts.before(use, between)
+    data = {
+        "targets": samples.y if samples.targets is None else samples.targets,
+        "whole": samples.targets is not None,
+        "order": samples.order,
+        "stuck": stuck(facts, optimizer),
+    }
     return Program(
         "torch",
         facts.layers,
         facts.fed,
         outputs,
-        samples.y if samples.targets is None else samples.targets,
-        whole=samples.targets is not None,
         inputs=samples.inputs,
         last=last,
-        loss=None if use is None else use.loss,
+        ends=facts.ends and not between,
+        loss=None if use is None else use.described,
         shapes=_shapes(use),
         optimizer="" if optimizer is None else type(optimizer).__name__,
         rate=rate_of(optimizer),
@@ -132,8 +147,9 @@ def program_of(
         penalties=penalties_of(optimizer),
         summed=use is not None and use.settings.get("reduction") == "sum",
         unregistered=unregistered(model, samples.x, optimizer),
+        momentum=momentum_of(optimizer),
         mixes=mixes(model, samples.x, facts.outputs),
-        **({"order": samples.order} | known),
+        **(data | known),
     )
 
 
@@ -167,6 +183,14 @@ def _as_given(y: Array, answers: Tensor | None) -> Any:
     if values.is_floating_point() and answers is not None and answers.is_floating_point():
         values = values.to(answers.dtype)
     return values if answers is None else values.to(answers.device)
+
+
+def refused_by(model: nn.Module, error: Exception, samples: Samples) -> Finding:
+    """Why a network cannot take samples, as far as that is known."""
+    found = beyond_table(model, samples.x)
+    if found is None:
+        return _refused("network cannot take these samples", error, samples)
+    return beyond(*found, "nn.Embedding({}, ...)")
 
 
 def _refused(what: str, error: Exception, samples: Samples) -> Finding:

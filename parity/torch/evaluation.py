@@ -1,4 +1,4 @@
-"""Notices a network that is asked for answers as if it were trained: with dropout left on."""
+"""Notices a network in the wrong mode: judged as if it were trained, or trained as if judged."""
 
 from collections.abc import Callable
 from typing import Any
@@ -47,3 +47,31 @@ class Evaluation:
                     "Call model.eval() before it is judged, and model.train() after it",
                 )
             )
+
+
+class TrainingMode:
+    """Watches in which mode a module takes its steps.
+
+    Args:
+        module: What is trained.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self.steps = module, 0
+        self.odd = [part for part in module.modules() if kind_of(part) in ("dropout", "batch_norm")]
+
+    def step(self) -> Match | None:
+        """Say, once, that it is trained in inference mode; asked before each step."""
+        if not self.odd or self.module.training or any(part.training for part in self.odd):
+            self.steps = 0
+            return None
+        self.steps += 1
+        if self.steps != ENOUGH:
+            return None
+        kinds = sorted({kind_of(part).replace("_", " ") for part in self.odd})
+        self.odd = []
+        return Match(
+            "the network is trained in inference mode: train() is missing",
+            f"it was in inference mode in {ENOUGH} steps in a row, and has {' and '.join(kinds)}",
+            "Call model.train() before the loop, and again after each model.eval()",
+        )

@@ -13,6 +13,8 @@ from parity.torch.losses import FOLLOWING, Use
 from parity.torch.network import dead_share, passed
 from parity.torch.trace import Call
 from parity.watch.check import Layer, Penalty
+from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
+from parity.watch.check.training import MULTIPLIES
 
 
 class Facts(NamedTuple):
@@ -23,12 +25,16 @@ class Facts(NamedTuple):
         fed: What the first one that learns is given, [N, ...], channels last; None without any.
         outputs: What the module gives, [N, ...].
         last: As in `parity.watch.check.Program`.
+        kernels: Of the dense and convolutional layers, in that order.
+        ends: Whether the last layer gives the outputs.
     """
 
     layers: tuple[Layer, ...]
     fed: Array | None
     outputs: Tensor
     last: str
+    kernels: tuple[nn.Parameter, ...] = ()
+    ends: bool = False
 
     def before(self, use: Use | None, between: str) -> tuple[Array, str]:
         """What the loss is given, [N, C] or [N, ..., C], and the activation that it ends in."""
@@ -37,7 +43,8 @@ class Facts(NamedTuple):
             outputs, last = FOLLOWING[between](outputs), between
         if use is not None and use.loss.kind == "categorical" and outputs.ndim > 2:
             # The classes are torch's second axis; a program may have moved them there itself.
-            outputs = outputs.movedim(1, -1) if use.given.ndim == outputs.ndim else outputs
+            as_given = use.given.ndim == outputs.ndim and use.given.shape[1] == outputs.shape[1]
+            outputs = outputs.movedim(1, -1) if as_given else outputs
         return as_array(outputs), last
 
 
@@ -53,6 +60,7 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
     """
     seen: list[Layer] = []
     fed: list[Tensor] = []
+    kernels: list[nn.Parameter] = []
     before: tuple[Tensor, int] | None = None
 
     def note(name: str, call: Call) -> None:
@@ -60,6 +68,9 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
         learned = call.unit is not None and learns(call.unit.module)
         if learned and not fed and call.fed is not None:
             fed.append(call.fed.detach().clone())
+        if call.unit is not None and call.kind in MULTIPLIES:
+            own = call.unit.module.parameters(recurse=False)
+            kernels.extend([weight for weight in own if weight.ndim > 1][:1])
         seen.append(
             Layer(
                 call.kind,
@@ -70,6 +81,8 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
                 None if call.unit is None else _gain(call.unit),
                 _dropped(call),
                 dead_share(call) if call.function in RELUS and call.outputs.ndim > 1 else 0.0,
+                _spread(call.outputs),
+                _flat(call),
             )
         )
         before = (call.outputs, call.outputs._version)
@@ -81,11 +94,52 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
         as_array(fed[0]) if fed else None,
         outputs.detach(),
         _ending(seen[-1]) if ends else "",
+        tuple(kernels),
+        ends,
     )
 
 
 def _ending(layer: Layer) -> str:
     return layer.function or ("linear" if layer.kind in ("dense", "conv") else "")
+
+
+def _spread(values: Tensor) -> float | None:
+    """Deviation between samples, the mean of all units."""
+    if values.ndim < 2 or not values.is_floating_point():
+        return None
+    return float(values.detach().float().std(0, correction=0).mean())
+
+
+def _flat(call: Call) -> float:
+    """Share of the units of a sigmoid or tanh that are at their ends for nearly all samples."""
+    if call.function not in ENDS or call.outputs.ndim < 2:
+        return 0.0
+    low, high = ENDS[call.function]
+    units = call.given.detach().float().reshape(-1, call.given.shape[-1])
+    near = AT_END * (high - low)
+    at_end = (units < low + near) | (units > high - near)
+    return float((at_end.float().mean(0) >= NEARLY_ALL).float().mean())
+
+
+def momentum_of(optimizer: Optimizer | None) -> float | None:
+    """Its momentum, or Adam's first beta."""
+    group = optimizer.param_groups[0] if optimizer is not None and optimizer.param_groups else {}
+    betas = group.get("betas")
+    given = group.get("momentum") if betas is None else betas[0]
+    return float(given) if isinstance(given, int | float) else None
+
+
+def stuck(facts: Facts, optimizer: Optimizer | None) -> str:
+    """Why the last kernel does not change, where that before it does; empty where it does."""
+    if len(facts.kernels) < 2 or optimizer is None:
+        return ""
+    given = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    before, last = facts.kernels[-2:]
+    if not before.requires_grad or id(before) not in given or before is last:
+        return ""
+    if not last.requires_grad:
+        return "its weights have requires_grad=False"
+    return "" if id(last) in given else "the optimiser was not given its weights"
 
 
 def penalties_of(optimizer: Optimizer | None) -> tuple[Penalty, ...]:

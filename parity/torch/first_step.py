@@ -1,21 +1,26 @@
 """What a guard does before the first step: it checks the program, and tries what looks wrong."""
 
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from parity.torch.checking import program_of
+from parity.torch.checking import program_of, refused_by
 from parity.torch.facts import Facts, facts_of, highest_rate
+from parity.torch.facts import stuck as why_stuck
 from parity.torch.layouts import as_array
-from parity.torch.losses import Use, ascends, following, noticed
+from parity.torch.losses import Use, ascends, following, noticed, swapped
 from parity.torch.samples import BATCHES, Samples
 from parity.torch.trace import first_tensor
 from parity.torch.trial import Trial, state_of
 from parity.watch.check import Belief, Program, causes_of
+from parity.watch.check.steps import clipped, stuck
 from parity.watch.check.training import in_order
+from parity.watch.check.words import say
+from parity.watch.diagnosis import Finding
 from parity.watch.trials import SAMPLES, Tried
 from parity.watch.trials.proving import LARGEST, Prover
 
@@ -40,13 +45,24 @@ class FirstStep(Prover):
         self._rate = 0.0
         self._facts: Facts | None = None
         self._runs = True
+        self._refused: Finding | None = None
+        """Why the network cannot take its samples."""
+        self._head: Tensor | None = None
+        """The last kernel before the first step."""
+        self.clipped: float | None = None
+        """Length that clipping leaves to the gradients, where that is known."""
 
     def begin(self, module: nn.Module, optimizer: Optimizer, samples: Samples) -> None:
         """Keep what is there before the first step, and listen until it comes."""
         self.module, self.optimizer, self.samples = module, optimizer, samples
         self._rate = highest_rate(optimizer)
-        with suppress(Exception):  # a model is anyone's code, and must train all the same
+        try:
             self._facts = facts_of(module, samples.x)
+        except Exception as error:  # a model is anyone's code, and must train all the same
+            self._refused = refused_by(module, error, samples)
+            return
+        with suppress(Exception):
+            self._head = next((w.detach().clone() for w in self._facts.kernels[:-2:-1]), None)
             if self.trials and sum(w.numel() for w in module.parameters()) <= LARGEST:
                 self._initial = state_of(_plain(module))
         if self._facts is None:
@@ -60,7 +76,7 @@ class FirstStep(Prover):
         if self._facts is None or self.program is not None:
             return
         with suppress(Exception):
-            self.program = self._known()
+            self.program = replace(self._known(), broken=self._broken())
             likely = causes_of(self.program)
             self._say(self._tried(likely + _may_be(self.program)) if likely else Tried([]))
 
@@ -70,16 +86,30 @@ class FirstStep(Prover):
             return
         self._stack.close()
         program, self._answers = self.program, None
-        if steps == BATCHES and program is not None and in_order(program) is None:
-            with suppress(Exception):
-                self.program = self._known()
-                match = in_order(self.program)
-                self._say(self._tried([match]) if match is not None else Tried([]))
+        if steps != BATCHES or program is None:
+            return
+        with suppress(Exception):
+            before = in_order(program)
+            self.program = replace(self._known(), stuck=self._stuck())
+            if before is None and (match := in_order(self.program)) is not None:
+                self._say(self._tried([match]))
+            if (match := stuck(self.program)) is not None:
+                self._say(self._tried([match]), f"after {steps} steps one thing looks wrong")
+
+    def cut(self, length: float | None, step: int) -> None:
+        """Say so where clipping leaves next to nothing of the gradients."""
+        if length is None or self.program is None:
+            return
+        self.program = replace(self.program, clipped=length)
+        if (match := clipped(self.program)) is not None and match.belief >= Belief.LIKELY:
+            self.remark(match, step)
 
     def close(self, failed: bool) -> None:
         """Listen no more; a program that has failed in its first step is checked all the same."""
         if failed and self.program is None:
             self._runs = False
+            if self._refused is not None and self.speaks:
+                say([self._refused])
             self.check()
         self._stack.close()
 
@@ -107,6 +137,20 @@ class FirstStep(Prover):
             found = first_tensor(outputs)
             self._answers = None if found is None else found.detach().clone()
 
+    def _stuck(self) -> str:
+        """Why the last kernel is what it was before the first step; another optimiser may do it."""
+        assert self._facts is not None
+        changed = self._head is None or not torch.equal(self._facts.kernels[-1], self._head)
+        return "" if changed else why_stuck(self._facts, self.optimizer)
+
+    def _broken(self) -> tuple[str, ...]:
+        """Weights whose gradients are not finite, though the answers of the batch are."""
+        seen = [use.given for use in self._uses[:1]] + [use.targets for use in self._uses[:1]]
+        if self._answers is None or not _finite(self._answers, *seen):
+            return ()
+        named = self.module.named_parameters()
+        return tuple(n for n, w in named if w.grad is not None and not _finite(w.grad))
+
     def _known(self) -> Program:
         """All facts."""
         assert self._facts is not None
@@ -125,6 +169,10 @@ class FirstStep(Prover):
             use,
             between,
             order=self.samples.order or order,
+            stuck="",
+            clipped=self.clipped,
+            swapped=use is not None and self._answers is not None and swapped(self._answers, use),
+            **({} if _alike(self._uses) else {"targets": None}),
             ascends=use is not None
             and ascends(use, self._gradient, bool(self.optimizer.param_groups[0].get("maximize"))),
         )
@@ -154,6 +202,20 @@ class FirstStep(Prover):
     def _now(self) -> tuple[Any, Any]:
         outputs, _ = facts_of(self.module, self.samples.x).before(None, "")
         return outputs, self.samples.y
+
+
+def _finite(*tensors: Tensor) -> bool:
+    return all(bool(torch.isfinite(each.detach()).all()) for each in tensors)
+
+
+def _alike(uses: list[Use]) -> bool:
+    """Whether losses are given one number for all targets, as far as they are constant."""
+    constant = [u.targets.flatten()[:1] for u in uses if u.targets.numel() and _constant(u.targets)]
+    return all(torch.equal(each, constant[0]) for each in constant)
+
+
+def _constant(values: Tensor) -> bool:
+    return bool((values == values.flatten()[0]).all())
 
 
 def _may_be(program: Program) -> list[Any]:

@@ -13,6 +13,11 @@ STEPS = 4
 LEAST = 2
 """Of these, how many must have been taken with all gradients so far."""
 
+SHORTER = 0.1
+"""Part that clipping leaves of a gradient, below which it matters."""
+ALIKE = 0.02
+"""By how much the lengths of clipped gradients differ, at most."""
+
 NO_GRADIENTS = Match(
     "the weights get no gradients, and stay as they are",
     f"in each of the first {STEPS} steps every gradient was missing or 0",
@@ -41,6 +46,8 @@ class Gradients:
         self._all: Tensor | None = None
         """What it has made in all."""
         self._kept = self._none = 0
+        self._lengths: list[float] = []
+        """Of all gradients together, where they are shorter than backward has made them."""
         self._handle = None if self.weight is None else self.weight.register_hook(self._made)
 
     def before_step(self, step: int) -> Match | None:
@@ -55,7 +62,10 @@ class Gradients:
             return None
         if step == STEPS:
             self.close()
-        self._none += all(weight.grad is None or not weight.grad.any() for weight in self.learned)
+        made = fresh is not None and not bool(fresh.any())  # and 0: the cause lies elsewhere
+        self._none += not made and all(w.grad is None or not w.grad.any() for w in self.learned)
+        if used is not None and fresh is not None and used.norm() < SHORTER * fresh.norm():
+            self._lengths.append(_length(self.learned))
         if step > 1 and used is not None and fresh is not None and self._all is not None:
             self._kept += _same(used, self._all) and not _same(used, fresh)
         if step < STEPS:
@@ -72,6 +82,13 @@ class Gradients:
             remedy=Remedy("with gradients set to zero", zeroed=True),
         )
 
+    @property
+    def clipped(self) -> float | None:
+        """The length that clipping leaves to all gradients together: the same in each step."""
+        found = self._lengths
+        alike = len(found) >= LEAST and max(found) <= (1 + ALIKE) * min(found)
+        return max(found) if alike and max(found) > 0 else None
+
     def close(self) -> None:
         """Watch no more."""
         if self._handle is not None:
@@ -82,6 +99,11 @@ class Gradients:
         made = gradient.detach().to_dense() if gradient.is_sparse else gradient.detach().clone()
         self._fresh = made if self._fresh is None else self._fresh + made
         self._all = made if self._all is None else self._all + made
+
+
+def _length(weights: list[Tensor]) -> float:
+    norms = [weight.grad.detach().norm().float() for weight in weights if weight.grad is not None]
+    return float(torch.stack(norms).norm()) if norms else 0.0
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

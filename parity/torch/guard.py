@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from parity.torch.evaluation import Evaluation
 from parity.torch.first_step import FirstStep, eager
-from parity.torch.gradients import Gradients
+from parity.torch.loop import Loop
 from parity.torch.samples import samples_of
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
@@ -73,7 +73,7 @@ class CollapseGuard:
             self.model, self.samples.x, self.samples.y, self.optimizer, self.samples.targets
         )
         self.first.begin(self.model, self.optimizer, self.samples)
-        self.gradients = Gradients(self.optimizer)
+        self.loop = Loop(self.model, self.optimizer)
         self.evaluation = Evaluation(self.model, self._remark) if eager(self.model) else None
         self.handles = [
             self.optimizer.register_step_pre_hook(self._before_step),
@@ -88,7 +88,7 @@ class CollapseGuard:
         traceback: TracebackType | None,
     ) -> None:
         self.first.close(failed=isinstance(error, Exception))
-        self.gradients.close()
+        self.loop.close()
         if self.evaluation is not None:
             self.evaluation.close()
         for handle in self.handles:
@@ -104,8 +104,9 @@ class CollapseGuard:
     def _before_step(self, *_: Any) -> None:
         if self.steps == 0:
             self.first.check()
-        if (match := self.gradients.before_step(self.steps + 1)) is not None:
+        for match in self.loop.before_step():
             self._remark(match)
+        self.first.cut(self.loop.clipped, self.steps)
 
     def _remark(self, match: Match) -> None:
         if not self.watcher.looking:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -20,7 +21,7 @@ LOSSES = {
     "l1_loss": Loss("L1Loss", "distance"),
     "smooth_l1_loss": Loss("SmoothL1Loss", "distance"),
     "huber_loss": Loss("HuberLoss", "distance"),
-    "kl_div": Loss("KLDivLoss"),
+    "kl_div": Loss("KLDivLoss", "", "log probabilities"),
     "poisson_nll_loss": Loss("PoissonNLLLoss"),
     "gaussian_nll_loss": Loss("GaussianNLLLoss"),
     "soft_margin_loss": Loss("SoftMarginLoss"),
@@ -58,6 +59,23 @@ class Use(NamedTuple):
     given: Tensor
     targets: Tensor
     settings: dict[str, Any]
+
+    @property
+    def described(self) -> Loss:
+        """The loss with its settings for single classes."""
+        weights, ignored = self.settings.get("weight"), self.settings.get("ignore_index")
+        positive = self.settings.get("pos_weight")
+        known: tuple[float, ...] = ()
+        if isinstance(weights, Tensor) and self.loss.kind == "categorical":
+            known = tuple(weights.detach().flatten().tolist())
+        elif isinstance(positive, Tensor) and positive.numel() == 1:
+            known = 1.0, float(positive)
+        return replace(
+            self.loss,
+            weights=known,
+            ignored=ignored if isinstance(ignored, int) else None,
+            smoothing=float(self.settings.get("label_smoothing") or 0.0),
+        )
 
     def of(self, given: Tensor, targets: Tensor) -> Tensor:
         """The loss of another batch, a scalar."""
@@ -138,6 +156,11 @@ def ascends(use: Use, gradient: Tensor | None, maximize: bool) -> bool:
         (own,) = torch.autograd.grad(use.of(given, use.targets.detach()), given)
     alike = F.cosine_similarity(own.flatten().float(), gradient.flatten().float(), dim=0)
     return bool((alike if maximize else -alike) > OPPOSITE)
+
+
+def swapped(answers: Tensor, use: Use) -> bool:
+    """Whether the loss got the network's answers for targets."""
+    return following(answers, use.given) is None and following(answers, use.targets) is not None
 
 
 def following(answers: Tensor, given: Tensor) -> str | None:

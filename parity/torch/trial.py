@@ -61,8 +61,11 @@ class Trial:
         self.optimizer, self.runs = optimizer, runs
         self.task: Task = material.task
         weights = list(module.named_parameters())
-        learned = [name for name, weight in weights if weight.requires_grad]
-        self.learned = learned or [name for name, _ in weights]
+        groups = [] if optimizer is None else optimizer.param_groups
+        given = {id(weight) for group in groups for weight in group["params"]}
+        learned = [n for n, w in weights if w.requires_grad and (not given or id(w) in given)]
+        self.all = [name for name, _ in weights]
+        self.learned = learned or self.all
         self.counts = (0, 0)
 
     def run(self, remedy: Remedy, steps: int, seconds: float) -> tuple[float, int]:
@@ -76,7 +79,8 @@ class Trial:
         with adjusted(self.module, remedy), training, torch.enable_grad():
             torch.manual_seed(0)
             state = self._start(remedy, features, targets)
-            optimizer = self._optimizer(remedy, [state[name] for name in self.learned])
+            learned = [state[name] for name in self._learned(remedy)]
+            optimizer = self._optimizer(remedy, learned)
             batches, end, taken = self.material.batches(remedy), time.monotonic() + seconds, 0
             while taken < steps and (taken < 2 or time.monotonic() < end):
                 chosen = next(batches)
@@ -88,16 +92,24 @@ class Trial:
                     taken = steps  # it can get no better
                     break
                 loss.backward()  # type: ignore[no-untyped-call]
+                if self.program.clipped and not remedy.unclipped:
+                    nn.utils.clip_grad_norm_(learned, self.program.clipped)
                 if remedy.thawed or self.program.trainable != 0:
                     optimizer.step()
                 taken += 1
             return self._score(remedy, state, features, targets), taken
 
+    def _learned(self, remedy: Remedy) -> list[str]:
+        """Names of the weights that are trained."""
+        return self.all if remedy.thawed and self.program.stuck else self.learned
+
     def _start(self, remedy: Remedy, features: Any, targets: Any) -> State:
         state = {name: tensor.clone() for name, tensor in self.initial.items()}
         if remedy.initial:
             for name in self.learned:
-                if state[name].ndim > 1:
+                if state[name].ndim > 1 and remedy.initial == "he":
+                    nn.init.kaiming_normal_(state[name])
+                elif state[name].ndim > 1:
                     nn.init.xavier_uniform_(state[name])
                 elif name.endswith("bias"):
                     nn.init.zeros_(state[name])
@@ -108,7 +120,7 @@ class Trial:
             self.counts = counting.seen_activations, counting.seen_layers
         if remedy.head in ("classes", "binary"):
             self._widen(remedy, state, few)
-        for name in self.learned:
+        for name in self._learned(remedy):
             state[name].requires_grad_()
         return state
 
@@ -139,6 +151,10 @@ class Trial:
             settings["maximize"] = False
         if remedy.unpenalised:
             settings["weight_decay"] = 0.0
+        if remedy.damped and "betas" in settings:
+            settings["betas"] = (0.9, 0.999)
+        elif remedy.damped:
+            settings["momentum"] = 0.9
         settings["lr"] = float(group["lr"]) if remedy.rate is None else remedy.rate
         make: Callable[..., Optimizer] = type(own)
         return make(weights, **settings)

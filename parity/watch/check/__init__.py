@@ -6,7 +6,21 @@ knows a remedy that can be tried.
 
 import numpy as np
 
-from parity.watch.check import data, fit, head, initial, regularising, sets, softmax, training
+from parity.watch.check import (
+    data,
+    fit,
+    head,
+    initial,
+    places,
+    ranges,
+    regularising,
+    sets,
+    signals,
+    softmax,
+    steps,
+    training,
+    weighing,
+)
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.parts import Layer, Loss, Penalty
 from parity.watch.check.program import Program
@@ -20,8 +34,13 @@ CAUSES: tuple[Cause, ...] = (
     *fit.CAUSES,
     *softmax.CAUSES,
     *head.CAUSES,
+    *places.CAUSES,
+    *ranges.CAUSES,
+    *weighing.CAUSES,
+    *steps.CAUSES,
     *training.CAUSES,
     *initial.CAUSES,
+    *signals.CAUSES,
     *regularising.CAUSES,
     *data.CAUSES,
     *sets.CAUSES,

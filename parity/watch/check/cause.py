@@ -34,10 +34,12 @@ class Remedy:
         between: Whether a ReLU comes after each hidden layer that has no activation.
         rate: Learning rate.
         adam: Whether Adam, at `rate`, takes the place of the optimiser.
-        initial: Whether the kernels are drawn anew.
+        initial: How the kernels are drawn anew.
         shuffled: Whether samples are drawn at random where the program takes them in order.
         balanced: Whether rare classes are drawn as often as frequent ones.
         unpenalised: Whether no penalty pulls weights to 0.
+        unclipped: Whether gradients stay as long as they are.
+        damped: Whether the optimiser has a usual momentum.
         undropped: Whether dropout leaves nothing out.
         thawed: Whether steps are taken, of all weights, where the program takes none.
         zeroed: Whether gradients are set to zero where the program leaves them.
@@ -47,17 +49,19 @@ class Remedy:
     """
 
     words: str
-    features: Literal["", "bytes", "standardised", "filled"] = ""
+    features: Literal["", "bytes", "standardised", "filled", "padded before"] = ""
     targets: Literal["", "standardised", "from 0"] = ""
     head: Literal["", "classes", "binary", "several", "values"] = ""
     hidden: Literal["", "relu"] = ""
     between: bool = False
     rate: float | None = None
     adam: bool = False
-    initial: bool = False
+    initial: Literal["", "glorot", "he"] = ""
     shuffled: bool = False
     balanced: bool = False
     unpenalised: bool = False
+    unclipped: bool = False
+    damped: bool = False
     undropped: bool = False
     thawed: bool = False
     zeroed: bool = False

@@ -32,10 +32,15 @@ def scale_of(fed: Array) -> Scale:
     return Scale(np.sqrt((values**2).mean(axis=0)), values.std(axis=0))
 
 
+def first_learned(program: Program) -> str:
+    """The kind of the first layer that learns; empty where none does."""
+    return next((layer.kind for layer in program.layers if layer.learns), "")
+
+
 def numeric(program: Program) -> Array | None:
     """What the first layer is given, where its scale matters: neither embedded nor normalised."""
-    first = next((layer for layer in program.layers if layer.learns), None)
-    if first is None or program.fed is None or first.kind in ("embedding", *NORMS):
+    first = first_learned(program)
+    if not first or program.fed is None or first in ("embedding", *NORMS):
         return None
     fed = program.fed
     return fed if fed.dtype.kind in "iuf" and fed.size and np.isfinite(fed).all() else None
@@ -86,6 +91,7 @@ def bytes_as_bits(program: Program) -> Match | None:
 def constant(program: Program) -> Match | None:
     """The same sample over and over."""
     fed = program.fed
+    looked_up = first_learned(program) == "embedding"
     if fed is None or len(fed) < ROWS or fed.dtype.kind not in "iuf" or fed.size == 0:
         return None
     if not np.isfinite(fed).all():
@@ -100,7 +106,13 @@ def constant(program: Program) -> Match | None:
             "Look at how the features are read and scaled: whole numbers divided by 255 as "
             "integers become 0",
         )
-    if 2 <= rows.shape[1] <= 100 and fed.ndim == 2 and same.mean() >= 0.5 and not program.pictures:
+    if (
+        2 <= rows.shape[1] <= 100
+        and not looked_up
+        and fed.ndim == 2
+        and same.mean() >= 0.5
+        and not program.pictures
+    ):
         return Match(
             "features are constant",
             f"{int(same.sum())} of {rows.shape[1]} columns have one value for all samples",
@@ -197,13 +209,13 @@ def targets_unscaled(program: Program) -> Match | None:
     )
 
 
-SCALES = ("unlike scales", "unscaled", "dead at start")
+SCALES = ("unlike scales", "unscaled", "dead at start", "saturated")
 CAUSES = (
     Cause("bits", bytes_as_bits, explains=("features not finite", *SCALES)),
     Cause("features not finite", not_finite, explains=SCALES),
     Cause("constant", constant, explains=SCALES),
     Cause("bytes", bytes_as_floats, explains=SCALES),
-    Cause("unlike scales", unlike_scales, explains=("unscaled", "dead at start")),
-    Cause("unscaled", unscaled, explains=("dead at start",)),
+    Cause("unlike scales", unlike_scales, explains=("unscaled", "dead at start", "saturated")),
+    Cause("unscaled", unscaled, explains=("dead at start", "saturated")),
     Cause("targets unscaled", targets_unscaled),
 )

@@ -214,37 +214,23 @@ def unused_outputs(program: Program) -> Match | None:
     )
 
 
-def broadcast(program: Program) -> Match | None:
-    """Outputs [B, 1] and targets [B] make a loss of B times B differences."""
-    if program.shapes is None:
-        return None
-    outputs, targets = program.shapes
-    column, row = sorted((outputs, targets), key=len, reverse=True)
-    if len(column) != len(row) + 1 or column[-1] != 1 or column[:-1] != row or row[0] < 2:
-        return None
-    return Match(
-        "the loss compares each answer with the targets of all samples",
-        f"outputs have shape {list(outputs)}, targets {list(targets)}: subtracted, they are "
-        f"[{row[0]}, {row[0]}]",
-        "Give both one shape: y.view(-1, 1), or model(x).squeeze(1)",
-        remedy=fitting(program) or Remedy("with targets of the outputs' shape", head="values"),
-    )
-
-
 def _shape(values: Array | None) -> str:
     return "" if values is None else str(["N", *values.shape[1:]]).replace("'", "")
 
 
 CAUSES = (
     Cause("strings", strings, explains=("rows for numbers",)),
-    Cause("targets not finite", not_finite),
+    Cause("targets not finite", not_finite, explains=("broken", "not binary")),
     Cause("all alike", all_alike, explains=("more outputs", "outputs and classes")),
-    Cause("fewer outputs", outputs_and_classes, explains=("distance for classes",)),
+    Cause("fewer outputs", outputs_and_classes, explains=("distance for classes", "not binary")),
     Cause("rows for numbers", numbers_for_rows),
     Cause("no classes", numbers_for_classes),
     Cause("rows and columns", rows_and_columns, explains=("rows for numbers",)),
-    Cause("binary for classes", binary_for_classes, explains=("fewer outputs", "no probabilities")),
+    Cause(
+        "binary for classes",
+        binary_for_classes,
+        explains=("fewer outputs", "no probabilities", "not binary"),
+    ),
     Cause("distance for classes", distance_for_classes),
     Cause("more outputs", unused_outputs),
-    Cause("broadcast", broadcast),
 )

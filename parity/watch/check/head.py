@@ -192,7 +192,21 @@ def out_of_range(program: Program) -> Match | None:
     )
 
 
+def swapped(program: Program) -> Match | None:
+    """Targets for answers, and the reverse."""
+    loss = program.loss
+    if loss is None or not program.swapped or loss.kind == "distance":
+        return None
+    return Match(
+        f"{loss.name} is given its arguments in the wrong order",
+        "the targets come first, and what the network answers second",
+        "Call loss(model(x), y): the answers first",
+        remedy=fitting(program),
+    )
+
+
 CAUSES = (
+    Cause("swapped", swapped, explains=("broken",)),
     Cause("softmax twice", logits_wanted),
     Cause("no logarithms", log_probabilities_wanted),
     Cause("no probabilities", probabilities_wanted),

@@ -10,7 +10,7 @@ GAINS = (0.003, 0.05, 4.0, 8.0)
 """Gains of a kernel, as `RATES`; in between signals neither die nor explode in a few layers."""
 ALIKE = 1e-5
 """Gain that rounding makes of a kernel of equal weights."""
-ANEW = Remedy("with kernels drawn anew (Glorot)", initial=True)
+ANEW = Remedy("with kernels drawn anew (Glorot)", initial="glorot")
 
 
 def initial_weights(program: Program) -> Match | None:
@@ -53,11 +53,11 @@ def dead_at_start(program: Program) -> Match | None:
         "every sample: no gradient gets back through it",
         "Start with biases of 0 and weights as the framework draws them",
         Belief.LIKELY,
-        Remedy("with kernels drawn anew (Glorot) and biases of 0", initial=True),
+        Remedy("with kernels drawn anew (Glorot) and biases of 0", initial="glorot"),
     )
 
 
 CAUSES = (
-    Cause("initial weights", initial_weights, explains=("dead at start",)),
+    Cause("initial weights", initial_weights, explains=("dead at start", "saturated", "vanishing")),
     Cause("dead at start", dead_at_start),
 )

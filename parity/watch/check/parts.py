@@ -18,6 +18,8 @@ class Layer:
             signals keep their size (Glorot and Bengio 2010). None without a kernel.
         dead: Share of its units that are 0 for every sample, where it is a ReLU.
         dropped: Share of the values that a dropout leaves out in training.
+        spread: Deviation between samples of what it gives, the mean of its units.
+        flat: Share of its units that a sigmoid or tanh holds at its ends, for nearly all samples.
     """
 
     kind: str
@@ -28,6 +30,8 @@ class Layer:
     gain: float | None = None
     dropped: float = 0.0
     dead: float = 0.0
+    spread: float | None = None
+    flat: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,9 @@ class Loss:
         targets: ``numbers`` of classes, ``rows`` with one column for each class; empty where it
             takes either, or what has the outputs' shape.
         undoes: Whether it goes back behind a softmax or sigmoid that it should not have been given.
+        weights: Of each class, as many as there are; empty where it has none.
+        ignored: The class number that it leaves out.
+        smoothing: Share of each label that is spread over all classes.
     """
 
     name: str
@@ -49,16 +56,20 @@ class Loss:
     takes: Literal["logits", "probabilities", "log probabilities", ""] = ""
     targets: Literal["numbers", "rows", ""] = ""
     undoes: bool = False
+    weights: tuple[float, ...] = ()
+    ignored: int | None = None
+    smoothing: float = 0.0
 
 
 class Penalty(NamedTuple):
     """A term that pulls weights to 0.
 
     Attributes:
-        kind: ``l2`` and ``l1`` of a loss; ``coupled``, where the optimiser adds the weight to its
-            gradient; ``decoupled``, where it shrinks it beside its step.
+        kind: ``l2`` and ``l1`` of a loss, ``activity`` where they are on what a layer gives;
+            ``coupled``, where the optimiser adds the weight to its gradient; ``decoupled``, where
+            it shrinks it beside its step.
         strength: Its factor.
     """
 
-    kind: Literal["l2", "l1", "coupled", "decoupled"]
+    kind: Literal["l2", "l1", "activity", "coupled", "decoupled"]
     strength: float

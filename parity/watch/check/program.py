@@ -34,6 +34,7 @@ class Program:
         inputs: Samples as the program has them, [M, ...]; None where they are several arrays.
         last: The activation that the network ends in, as ``softmax``; ``linear`` where it ends in a
             layer without one; empty where that is not known.
+        ends: Whether the last of the layers gives the outputs.
         loss: None where it is not known.
         shapes: Of outputs and targets as the loss gets them, where it takes any it is given.
         optimizer: Name of its class; empty where it is not known.
@@ -51,6 +52,13 @@ class Program:
         gathers: Whether gradients of earlier steps are left in each.
         ascends: Whether steps make the loss larger.
         plan: Learning rate at first and now, where a plan has changed it.
+        momentum: Of the optimiser, also as Adam's first beta; None where it has none.
+        clipped: Length that clipping leaves to the gradients; None where they are not clipped.
+        broken: Weights whose gradients in the first step are not finite, though the answers are.
+        stuck: Why the last layer with a kernel never changes, though others do; empty where it
+            does.
+        masked: Whether steps of padding are left out by the layers themselves.
+        swapped: Whether the loss is given the targets for answers, and the answers for targets.
     """
 
     framework: Literal["torch", "keras"]
@@ -62,6 +70,7 @@ class Program:
     whole: bool = True
     inputs: Array | None = None
     last: str = ""
+    ends: bool = False
     loss: Loss | None = None
     shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     optimizer: str = ""
@@ -78,6 +87,12 @@ class Program:
     gathers: bool = False
     ascends: bool = False
     plan: tuple[float, float] | None = None
+    momentum: float | None = None
+    clipped: float | None = None
+    broken: tuple[str, ...] = ()
+    stuck: str = ""
+    masked: bool = False
+    swapped: bool = False
 
     def words(self, *, torch: str, keras: str) -> str:
         """Those of the framework."""

@@ -7,12 +7,17 @@ LIMITS = {
     "coupled": (0.03, 0.3),
     "l2": (0.03, 0.3),
     "l1": (0.01, 0.1),
+    "activity": (1.0, 10.0),
     "decoupled": (1.0, 10.0),
 }
 """Strengths of a penalty: above the first a training may suffer, above the second it mostly does.
 A gradient is about 0.001 to 0.01 a weight of 0.1 at first; a decoupled decay stands against steps
 of the learning rate's size, whatever the gradient (Loshchilov and Hutter 2019)."""
-NAMES = {"coupled": "weight decay", "decoupled": "weight decay"}
+NAMES = {
+    "coupled": "weight decay",
+    "decoupled": "weight decay",
+    "activity": "penalty on a layer's answers",
+}
 DROPPED = (0.8, 0.95)
 """Shares that a dropout leaves out, likewise; 0.5 is usual."""
 
@@ -34,6 +39,8 @@ def penalty(program: Program) -> Match | None:
             torch=f"Set weight_decay={usual}",
             keras=f"Set weight_decay={usual}"
             if worst.kind == "decoupled"
+            else "Use activity_regularizer=regularizers.L2(0.0001)"
+            if worst.kind == "activity"
             else f"Use regularizers.{worst.kind.upper()}({usual})",
         ),
         Belief.LIKELY if far >= 1 else Belief.MAYBE,
@@ -56,4 +63,30 @@ def dropout(program: Program) -> Match | None:
     )
 
 
-CAUSES = (Cause("penalty", penalty), Cause("dropout", dropout))
+def dropout_at_end(program: Program) -> Match | None:
+    """Answers that are left out in training, behind the last layer that learns."""
+    learned = [n for n, layer in enumerate(program.layers) if layer.learns]
+    behind = program.layers[learned[-1] + 1 :] if learned else ()
+    most = max((layer.dropped for layer in behind if layer.kind == "dropout"), default=0.0)
+    if (
+        not most
+        or program.loss is None
+        or not program.ends
+        or not all(layer.follows for layer in behind)
+    ):
+        return None
+    if any(layer.kind not in ("dropout", "activation", "flatten", "reshape") for layer in behind):
+        return None
+    return Match(
+        "dropout is applied to the outputs",
+        f"in training {most:.0%} of what the network answers is set to 0",
+        "Put dropout before the last layer, not behind it",
+        remedy=Remedy("without dropout", undropped=True),
+    )
+
+
+CAUSES = (
+    Cause("dropout at end", dropout_at_end, explains=("dropout",)),
+    Cause("penalty", penalty),
+    Cause("dropout", dropout),
+)

@@ -73,6 +73,8 @@ def linear_in_a_row(program: Program) -> Match | None:
         return None
     linear = all(layer.kind in (*MULTIPLIES, *PASSES) for layer in program.layers[:-1])
     recurrent = any(layer.kind in RECURRENT for layer in program.layers)
+    count = sum(layer.kind in MULTIPLIES and layer.learns for layer in program.layers)
+    mostly = not recurrent and 2 * pairs >= count - 1
     return Match(
         "layers follow each other without an activation between: together they are linear",
         f"{pairs + 1} layers in a row" if pairs > 1 else "two layers in a row",
@@ -80,7 +82,8 @@ def linear_in_a_row(program: Program) -> Match | None:
             torch="Put nn.ReLU() between them", keras='Give the hidden ones activation="relu"'
         ),
         # Some put plain layers behind others that are not linear, and do well.
-        belief=Belief.SURE if linear else Belief.MAYBE if recurrent else Belief.LIKELY,
+        # A first layer of a residual network, say, feeds the blocks and the shortcuts.
+        belief=Belief.SURE if linear else Belief.LIKELY if mostly else Belief.MAYBE,
         remedy=Remedy("with a ReLU between the layers", between=True),
     )
 

@@ -12,6 +12,23 @@ def findings_of(matches: Sequence[Match]) -> list[Finding]:
     return [Finding(match.cause, match.figures, match.advice) for match in matches]
 
 
+def beyond(number: int, rows: int, line: str) -> Finding:
+    """An embedding that is asked for a number which it does not have.
+
+    Args:
+        number: That it is asked for.
+        rows: How many it has.
+        line: How it is made, with the place of their number.
+    """
+    return Finding(
+        "an embedding has fewer rows than there are numbers to look up",
+        f"it has {rows:,}, for 0 to {rows - 1:,}, and is asked for {number:,}",
+        f"Make it {line.format(number + 1)}, or more, and count the padding too"
+        if number >= 0
+        else "Number what is looked up from 0",
+    )
+
+
 def say(findings: Sequence[Finding], tried: Sequence[str] = (), *, what: str = "") -> None:
     """Print findings as people read them; nothing where there are none.
 

@@ -32,6 +32,7 @@ class Material:
         batch: Samples of a batch.
         in_order: Whether the program takes them in the order in which they are.
         pictures: Whether features are pixels, scaled all alike.
+        shrunk: How many times as large the network's first layer is fed what it is given.
     """
 
     x: Any
@@ -40,6 +41,7 @@ class Material:
     batch: int = 32
     in_order: bool = False
     pictures: bool = False
+    shrunk: float = 1.0
 
     @property
     def held(self) -> Ints:
@@ -58,6 +60,8 @@ class Material:
         x = self.x
         if not remedy.features or not isinstance(x, np.ndarray) or x.dtype.kind not in "iufb":
             return x
+        if remedy.features == "padded before":
+            return _padded_before(x)
         values = x.astype(np.float32)
         if remedy.features == "bytes":
             return values / 255
@@ -66,7 +70,8 @@ class Material:
         axes = tuple(range(values.ndim)) if self.pictures else tuple(range(values.ndim - 1))
         fit = values[self._split()[0]].astype(np.float64)
         mean, deviation = fit.mean(axis=axes), fit.std(axis=axes)
-        return ((values - mean) / np.where(deviation > 0, deviation, 1)).astype(np.float32)
+        scaled = (values - mean) / np.where(deviation > 0, deviation, 1)
+        return (scaled / self.shrunk).astype(np.float32)
 
     def targets(self, remedy: Remedy) -> Array:
         """The targets that it is asked for."""
@@ -108,6 +113,14 @@ class Material:
         counts = np.bincount(names - names.min())
         weights = 1 / counts[names - names.min()]
         return np.asarray(weights / weights.sum())
+
+
+def _padded_before(x: Array) -> Array:
+    """Sequences [N, L] with the zeros behind them brought in front."""
+    behind = (x[:, ::-1] != 0).argmax(axis=1)
+    places = (np.arange(x.shape[1]) - behind[:, None]) % x.shape[1]
+    moved: Array = np.take_along_axis(x, places, axis=1)
+    return moved
 
 
 def score(task: Task, answers: Array, targets: Array, middle: float) -> float:

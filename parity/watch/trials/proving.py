@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from parity.watch.check import Belief, Match, Program, causes_of
 from parity.watch.check.program import Array
 from parity.watch.check.training import in_order
@@ -20,6 +22,18 @@ LARGEST = 20_000_000
 """Weights of which a copy is kept for trials, at most."""
 FALLEN_AFTER = 32
 """Steps from which on it is looked whether the learning rate has fallen to nothing."""
+
+
+def shrunk(program: Program) -> float:
+    """How many times as large features are in the network's first layer as in the data."""
+    x, fed = program.inputs, program.fed
+    if x is None or fed is None or x.dtype.kind not in "iuf" or fed.dtype.kind not in "iuf":
+        return 1.0
+    if x[0].size != fed[0].size:
+        return 1.0
+    given = x[:: max(1, len(x) // len(fed))][: len(fed)].astype(np.float64).std()
+    ratio = float(fed.astype(np.float64).std() / given) if given > 0 else 1.0
+    return ratio if np.isfinite(ratio) and not 0.5 < ratio < 2 and ratio > 0 else 1.0
 
 
 class Prover(ABC):
@@ -126,6 +140,7 @@ class Prover(ABC):
             min(program.batch or 32, 128),
             in_order(program) is not None,
             program.pictures,
+            shrunk(program),
         )
 
     def _tried(self, matches: Sequence[Match], seconds: float = SECONDS) -> Tried:

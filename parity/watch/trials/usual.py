@@ -98,5 +98,5 @@ def _weights() -> Match:
         "the same network with kernels drawn by Glorot and biases of 0 learns",
         "Leave the initialisation to the framework: Glorot or He",
         Belief.MAYBE,
-        Remedy("with kernels drawn anew (Glorot)", initial=True),
+        Remedy("with kernels drawn anew (Glorot)", initial="glorot"),
     )

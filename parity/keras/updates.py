@@ -1,0 +1,55 @@
+"""What a Keras model's optimiser and penalties do to its weights."""
+
+from typing import Any
+
+import keras
+
+from parity.watch.check import Penalty
+
+
+def rate_of(optimizer: Any) -> float | None:
+    """The learning rate; None where a schedule changes it."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if optimizer is None or isinstance(optimizer.get_config().get("learning_rate"), dict):
+        return None
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+
+
+def plan_of(optimizer: Any) -> tuple[float, float] | None:
+    """Learning rate at first and now, where a schedule has changed it."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    plan = optimizer.get_config().get("learning_rate")
+    if not isinstance(plan, dict):
+        return None
+    schedule = keras.optimizers.schedules.deserialize(plan)
+    now = keras.ops.convert_to_numpy(optimizer.learning_rate)
+    return float(keras.ops.convert_to_numpy(schedule(0))), float(now)
+
+
+def momentum_of(optimizer: Any) -> float | None:
+    """Its momentum, or Adam's first beta."""
+    given = getattr(optimizer, "beta_1", getattr(optimizer, "momentum", None))
+    return float(given) if isinstance(given, int | float) else None
+
+
+def clipped_of(optimizer: Any) -> float | None:
+    """Length that clipping leaves to the gradients, of all weights or of each."""
+    lengths = [getattr(optimizer, name, None) for name in ("clipnorm", "global_clipnorm")]
+    return min((float(each) for each in lengths if each), default=None)
+
+
+def penalties_of(model: keras.Model, optimizer: Any) -> tuple[Penalty, ...]:
+    """Of the optimiser, where it is one of Keras' own, and of the layers."""
+    found: list[Penalty] = []
+    decay = getattr(optimizer, "weight_decay", None)
+    if decay and type(optimizer).__module__.startswith("keras."):
+        found.append(Penalty("decoupled", float(decay)))
+    for layer in model._flatten_layers():
+        own = getattr(layer, "activity_regularizer", None)
+        most = max(float(getattr(own, "l1", 0) or 0), float(getattr(own, "l2", 0) or 0))
+        found += [Penalty("activity", most)] if most else []
+    for variable in model.trainable_variables:
+        own = variable.regularizer
+        found += [Penalty("l2", float(l2))] if (l2 := getattr(own, "l2", 0)) else []
+        found += [Penalty("l1", float(l1))] if (l1 := getattr(own, "l1", 0)) else []
+    return tuple(found)

@@ -1,0 +1,102 @@
+"""Causes in how many answers there are: for each sample, or for each of its places."""
+
+from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.head import fitting
+from parity.watch.check.program import ROWS, Program
+from parity.watch.check.training import RECURRENT
+
+PADDED = 0.7
+"""Share of a sequence that is padding, in most samples, from which on little is left at its end."""
+
+
+def for_each_place(program: Program) -> Match | None:
+    """Answers for all places of a sample that has one target."""
+    values, outputs = program.numbers, program.outputs
+    if values is None or program.loss is None or outputs.ndim < 3 or program.same_as_inputs:
+        return None
+    rows = program.one_hot and values.shape[1:] == outputs.shape[-1:]
+    places = outputs[0].size // outputs.shape[-1]
+    if places < 2 or not (values.ndim == 1 or rows):
+        return None
+    recurrent = [layer.kind for layer in program.layers if layer.kind in RECURRENT]
+    return Match(
+        "the network answers for each place of a sample, and a sample has one target",
+        f"it gives {places} answers for each sample, of shape {list(outputs.shape[1:])}",
+        program.words(
+            torch="Take the last step, out[:, -1], or the mean, before the last layer",
+            keras="Leave return_sequences=True out of the last recurrent layer",
+        )
+        if recurrent
+        else program.words(
+            torch="Put nn.Flatten() before the first nn.Linear",
+            keras="Put Flatten() before the first Dense",
+        ),
+    )
+
+
+def last_of_batch(program: Program) -> Match | None:
+    """Answers for the steps of one sample instead of for the samples."""
+    values, inputs, outputs = program.numbers, program.inputs, program.outputs
+    if values is None or inputs is None or inputs.ndim < 2 or outputs.ndim > 2:
+        return None
+    recurrent = any(layer.kind in RECURRENT for layer in program.layers)
+    asked = 0 if program.fed is None else len(program.fed)
+    if not recurrent or values.ndim > 1 or len(outputs) in (asked, 0, len(values)):
+        return None
+    if len(outputs) != inputs.shape[1]:
+        return None
+    return Match(
+        "the network answers for the steps of the last sample, and not for each sample",
+        f"for {asked} samples of {inputs.shape[1]} steps it gives {len(outputs)} answers",
+        "With batch_first=True the last step of each sample is out[:, -1], and out[-1] is the last "
+        "sample",
+    )
+
+
+def broadcast(program: Program) -> Match | None:
+    """Outputs [B, 1] and targets [B] make a loss of B times B differences."""
+    if program.shapes is None:
+        return None
+    outputs, targets = program.shapes
+    column, row = sorted((outputs, targets), key=len, reverse=True)
+    if len(column) != len(row) + 1 or column[-1] != 1 or column[:-1] != row or row[0] < 2:
+        return None
+    return Match(
+        "the loss compares each answer with the targets of all samples",
+        f"outputs have shape {list(outputs)}, targets {list(targets)}: subtracted, they are "
+        f"[{row[0]}, {row[0]}]",
+        "Give both one shape: y.view(-1, 1), or model(x).squeeze(1)",
+        remedy=fitting(program) or Remedy("with targets of the outputs' shape", head="values"),
+    )
+
+
+def padded_behind(program: Program) -> Match | None:
+    """A recurrent layer that answers after having read nothing but padding for long."""
+    values = program.inputs
+    if values is None or values.ndim != 2 or values.dtype.kind not in "iuf" or len(values) < ROWS:
+        return None
+    kinds = [layer.kind for layer in program.layers]
+    if not any(kind in RECURRENT for kind in kinds) or "embedding" not in kinds or program.masked:
+        return None
+    behind = (values[:, ::-1] != 0).argmax(axis=1)[values.any(axis=1)]
+    share = float(sorted(behind)[len(behind) // 4]) / values.shape[1] if len(behind) else 0.0
+    if share < PADDED:
+        return None
+    return Match(
+        "sequences end in padding, which the recurrent layer reads last",
+        f"in three of four samples the last {share:.0%} of {values.shape[1]} steps or more are 0",
+        program.words(
+            torch="Pack the sequences (nn.utils.rnn.pack_padded_sequence), or pad in front",
+            keras='Set Embedding(..., mask_zero=True), or pad in front: padding="pre"',
+        ),
+        Belief.MAYBE if program.framework == "torch" else Belief.LIKELY,
+        Remedy("with the padding in front", features="padded before"),
+    )
+
+
+CAUSES = (
+    Cause("each place", for_each_place, explains=("all alike", "distance for classes")),
+    Cause("last of batch", last_of_batch, explains=("mixes", "broadcast")),
+    Cause("broadcast", broadcast),
+    Cause("padded behind", padded_behind),
+)

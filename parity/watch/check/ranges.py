@@ -1,0 +1,88 @@
+"""Causes in numbers that a loss cannot take: targets, or what the network answers."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from parity.watch.check.cause import Cause, Match, Remedy
+from parity.watch.check.head import fitting
+from parity.watch.check.program import Program
+
+SOME = 0.01
+"""Share of the targets from which on a few odd ones are not meant."""
+
+
+def not_binary(program: Program) -> Match | None:
+    """Targets beyond 0 and 1 for a binary crossentropy, which then has no lower bound."""
+    loss, values = program.loss, program.numbers
+    if loss is None or loss.kind != "binary" or values is None or not np.isfinite(values).all():
+        return None
+    if float(((values < -1e-6) | (values > 1 + 1e-6)).mean()) < SOME:
+        return None
+    different = np.unique(values.ravel()[:10_000])
+    two = len(different) == 2
+    given = "they are " + " and ".join(f"{v:g}" for v in different) if two else (
+        f"they are {values.min():.3g} to {values.max():.3g}"
+    )  # fmt: skip
+    remedy = fitting(program)
+    if remedy is not None and two:
+        words = f"with 0 and 1 for {different[0]:g} and {different[1]:g}"
+        remedy = replace(remedy, words=words, targets="from 0")
+    return Match(
+        f"the targets lie outside 0 to 1, which is what {loss.name} takes",
+        given,
+        f"Divide them by {values.max():g}"
+        if values.min() >= 0
+        else "Bring them to 0 to 1"
+        + (", or use the squared error for numbers" if not two else ": (y > 0)"),
+        remedy=remedy,
+    )
+
+
+def rates_below_zero(program: Program) -> Match | None:
+    """The logarithm of what may be below 0."""
+    loss = program.loss
+    if loss is None or loss.name != "poisson" or not np.isfinite(program.answers).all():
+        return None
+    if program.answers.min() >= 0:
+        return None
+    return Match(
+        f"{loss.name} takes rates above 0, and the network answers numbers below 0",
+        f"its answers are {program.answers.min():.3g} to {program.answers.max():.3g}",
+        'End in Dense(..., activation="softplus"), or "exponential"',
+        remedy=_values(program),
+    )
+
+
+def ratios(program: Program) -> Match | None:
+    """Errors that are measured as a share of targets about 0, or by their logarithms."""
+    loss, values = program.loss, program.numbers
+    if loss is None or values is None or values.dtype.kind != "f":
+        return None
+    if loss.name == "mean_absolute_percentage_error":
+        share = float((np.abs(values) < 1e-6).mean())
+        what, why = "are 0", "it divides each error by its target"
+    elif loss.name == "mean_squared_logarithmic_error":
+        share = float((values < 0).mean())
+        what, why = "are below 0", "it takes the logarithm of each target plus 1, and cuts off at 0"
+    else:
+        return None
+    if share < SOME:
+        return None
+    return Match(
+        f"{loss.name} cannot measure errors of these targets",
+        f"{share:.0%} of them {what}; {why}",
+        'Use loss="mae" or loss="mse"',
+        remedy=_values(program),
+    )
+
+
+def _values(program: Program) -> Remedy | None:
+    return Remedy("with the squared error", head="values") if program.task == "values" else None
+
+
+CAUSES = (
+    Cause("not binary", not_binary, explains=("no probabilities",)),
+    Cause("rates below zero", rates_below_zero),
+    Cause("ratios", ratios),
+)

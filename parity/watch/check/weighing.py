@@ -1,0 +1,85 @@
+"""Causes in what a loss makes of single classes: weights, one that is ignored, smoothing."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.head import fitting
+from parity.watch.check.program import ROWS, Program
+
+ONE_SIDED = (0.97, 0.99)
+"""Share that one class has of all weighted samples, from which on the others may be given up, and
+mostly are."""
+IGNORED = 0.01
+"""Share of the samples from which on it is no accident that their class is ignored."""
+SMOOTHED = (0.5, 0.9)
+"""Shares of a label that are spread over all classes, likewise; 0.1 is usual (Szegedy et al. 2016,
+Rethinking the Inception Architecture, section 7)."""
+
+
+def weights(program: Program) -> Match | None:
+    """Weights of classes that leave only one to be learned."""
+    loss, found = program.loss, program.classes
+    if loss is None or found is None or len(found) < ROWS or not program.fair or found.min() < 0:
+        return None
+    counts = np.bincount(found, minlength=len(loss.weights)).astype(np.float64)
+    if len(loss.weights) != len(counts) or (counts > 0).sum() < 2:
+        return None
+    weighted = counts * loss.weights
+    if not weighted.sum() > 0:
+        return None
+    shares, top = weighted / weighted.sum(), int(weighted.argmax())
+    if shares[top] < ONE_SIDED[0] or shares[top] < counts[top] / len(found):
+        return None
+    return Match(
+        f"the weights of the classes leave only class {top} to be learned",
+        f"{counts[top] / len(found):.1%} of the targets are class {top}, and {shares[top]:.2%} of "
+        f"what {loss.name} adds up: weights {', '.join(f'{w:g}' for w in loss.weights[:5])}",
+        "Weight each class by the inverse of its frequency, len(y) / (classes * counts), or leave "
+        "the weights out",
+        Belief.LIKELY if shares[top] >= ONE_SIDED[1] else Belief.MAYBE,
+        _plain(program, "with all classes weighted alike"),
+    )
+
+
+def ignored(program: Program) -> Match | None:
+    """A class that counts for nothing."""
+    loss, found, columns = program.loss, program.labels, program.columns
+    if loss is None or loss.ignored is None or found is None or columns is None:
+        return None
+    share = float((found == loss.ignored).mean())
+    if not 0 <= loss.ignored < columns or share < IGNORED:
+        return None
+    return Match(
+        f"{loss.name} ignores class {loss.ignored}",
+        f"ignore_index={loss.ignored}, and {share:.0%} of the targets are this class",
+        "Leave ignore_index out: it is for places without a class, as padding is",
+        remedy=_plain(program, "with no class ignored"),
+    )
+
+
+def smoothing(program: Program) -> Match | None:
+    """Labels of which next to nothing is left."""
+    loss = program.loss
+    if loss is None or loss.smoothing < SMOOTHED[0]:
+        return None
+    return Match(
+        "label smoothing leaves next to nothing of the labels",
+        f"{loss.smoothing:.0%} of each label is spread over all classes; 10% is usual",
+        "Set label_smoothing=0.1",
+        Belief.SURE if loss.smoothing >= SMOOTHED[1] else Belief.MAYBE,
+        _plain(program, "with labels as they are"),
+    )
+
+
+def _plain(program: Program, words: str) -> Remedy | None:
+    remedy = fitting(program)
+    return None if remedy is None else replace(remedy, words=words)
+
+
+CAUSES = (
+    Cause("weights", weights, explains=("imbalance",)),
+    Cause("ignored", ignored),
+    Cause("smoothing", smoothing),
+)

@@ -1,0 +1,188 @@
+"""Causes before the first step, from made-up facts: what bears one out, and what does not."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity.watch.check import Belief, Layer, Loss, Penalty, Program, causes_of
+
+DENSE = Layer("dense", learns=True, units=8, gain=1.0, spread=1.0)
+RELU = Layer("activation", "relu", units=8, spread=0.5)
+CROSS = Loss("CrossEntropyLoss", "categorical", "logits")
+BINARY = Loss("BCEWithLogitsLoss", "binary", "logits")
+NUMBERS = Loss("MSELoss", "distance")
+RNG = np.random.default_rng(0)
+
+
+def program(**known: Any) -> Program:
+    """A healthy one: three classes, alike in number, told by logits."""
+    usual: dict[str, Any] = {
+        "layers": (DENSE, RELU, replace(DENSE, units=3)),
+        "fed": RNG.normal(size=(60, 6)),
+        "outputs": RNG.normal(size=(60, 3)),
+        "targets": np.arange(60) % 3,
+        "inputs": RNG.normal(size=(60, 6)),
+        "last": "linear",
+        "ends": True,
+        "loss": CROSS,
+        "optimizer": "SGD",
+        "rate": 0.01,
+        "trainable": 100,
+    }
+    return Program("torch", **(usual | known))
+
+
+def binary(**known: Any) -> Program:
+    return program(
+        **{"outputs": RNG.normal(size=(60, 1)), "targets": np.arange(60) % 2, "loss": BINARY}
+        | known
+    )
+
+
+def numbers(name: str, **known: Any) -> Program:
+    values = RNG.normal(size=60)
+    return program(
+        **{"outputs": RNG.normal(size=(60, 1)), "targets": values, "loss": Loss(name)} | known
+    )
+
+
+def weighted(*weights: float) -> Loss:
+    return replace(CROSS, weights=weights)
+
+
+def deep(spread: float, *, count: int = 6, function: str = "relu", **last: Any) -> Program:
+    """Layers of which each leaves that part of what differs between samples."""
+    layers: list[Layer] = []
+    for place in range(count):
+        layers.append(replace(DENSE, spread=spread**place))
+        layers.append(Layer("activation", function, spread=spread**place, **last))
+    return program(layers=(*layers, DENSE))
+
+
+def read(kinds: tuple[str, ...], zeros: int, **known: Any) -> Program:
+    """Sequences of 20 words of which the last ones are padding."""
+    words = np.concatenate(
+        [RNG.integers(1, 9, (60, 20 - zeros)), np.zeros((60, zeros), int)], axis=1
+    )
+    layers = tuple(Layer(kind, learns=True) for kind in kinds)
+    return binary(inputs=words, fed=words, layers=layers, **known)
+
+
+LAST, EMBEDDED = Layer("dense", learns=True, units=3), ("embedding", "lstm", "dense")
+DROPOUT = Layer("dropout", dropped=0.5)
+FAULTY: dict[str, tuple[str, Program]] = {
+    "weights upside down": (
+        "leave only class 0", program(loss=weighted(100, 0.01, 0.01)),
+    ),
+    "a positive class that is all": (
+        "leave only class 1", binary(loss=replace(BINARY, weights=(1, 10_000))),
+    ),
+    "a class is ignored": ("ignores class 1", program(loss=replace(CROSS, ignored=1))),
+    "smoothed away": ("label smoothing leaves", program(loss=replace(CROSS, smoothing=0.95))),
+    "arguments swapped": ("in the wrong order", binary(swapped=True)),
+    "masks of bytes": (
+        "outside 0 to 1", binary(outputs=RNG.normal(size=(60, 4, 4, 1)),
+                                 targets=RNG.integers(0, 2, (60, 4, 4, 1)) * 255),
+    ),
+    "rates below zero": ("takes rates above 0", numbers("poisson", targets=np.arange(60.0) % 5)),
+    "percentages of zero": (
+        "cannot measure errors",
+        numbers("mean_absolute_percentage_error", targets=np.arange(60) % 4 / 7),
+    ),
+    "logarithms of negative numbers": (
+        "cannot measure errors", numbers("mean_squared_logarithmic_error"),
+    ),
+    "an answer for each place": (
+        "answers for each place", program(outputs=RNG.normal(size=(60, 5, 3))),
+    ),
+    "the steps of one sample": (
+        "answers for the steps of the last sample",
+        numbers("MSELoss", loss=NUMBERS, inputs=RNG.normal(size=(60, 9, 1)),
+                fed=RNG.normal(size=(60, 9, 1)), outputs=RNG.normal(size=(9, 1)),
+                layers=(Layer("lstm", learns=True), DENSE)),
+    ),
+    "padding is read last": (
+        "sequences end in padding", replace(read(EMBEDDED, 16), framework="keras"),
+    ),
+    "dropout of the answers": (
+        "dropout is applied to the outputs", program(layers=(DENSE, RELU, LAST, DROPOUT)),
+    ),
+    "clipped to nothing": ("gradients are clipped", program(clipped=1e-6)),
+    "a momentum of 1": ("momentum is too high", program(momentum=1.0)),
+    "NaN on the way back": ("first gradients are not finite", program(broken=("0.weight",))),
+    "the head is not given": (
+        "last layer is not trained", program(stuck="the optimiser was not given its weights"),
+    ),
+    "signals vanish": ("signals, and gradients with them, vanish", deep(0.03)),
+    "signals explode": ("signals, and gradients with them, explode", deep(30.0)),
+    "tanh at its ends": (
+        "tanh units are saturated", deep(1.0, count=2, function="tanh", flat=0.99),
+    ),
+    "a penalty on what a layer gives": (
+        "penalty on a layer's answers is too strong",
+        program(penalties=(Penalty("activity", 99),)),
+    ),
+}  # fmt: skip
+HEALTHY: dict[str, Program] = {
+    "plain": program(),
+    "weights that balance": program(
+        targets=np.repeat([0, 1, 2], (50, 5, 5)), loss=weighted(0.4, 4, 4)
+    ),
+    "weights of a rare class": binary(
+        targets=np.arange(60) % 10 == 0, loss=replace(BINARY, weights=(1, 9))
+    ),
+    "padding is ignored": program(
+        outputs=RNG.normal(size=(60, 7, 3)),
+        targets=RNG.integers(0, 3, (60, 7)),
+        loss=replace(CROSS, ignored=0),
+    ),
+    "no class is ignored": program(loss=replace(CROSS, ignored=-100)),
+    "usual smoothing": program(loss=replace(CROSS, smoothing=0.1)),
+    "soft labels": binary(targets=RNG.uniform(size=60)),
+    "rates": numbers("poisson", outputs=RNG.uniform(size=(60, 1)), last="softplus"),
+    "a class for each place": program(
+        outputs=RNG.normal(size=(60, 5, 3)), targets=RNG.integers(0, 3, (60, 5))
+    ),
+    "padding is masked": replace(read(EMBEDDED, 16, masked=True), framework="keras"),
+    "some padding": replace(read(EMBEDDED, 5), framework="keras"),
+    "padding of words that are averaged": read(("embedding", "dense"), 16),
+    "dropout before the last layer": program(layers=(DENSE, RELU, DROPOUT, LAST)),
+    "what follows a dropout is not seen": program(layers=(DENSE, DROPOUT), ends=False),
+    "clipped to 1": program(clipped=1.0),
+    "Adam scales what is clipped": program(clipped=1e-6, optimizer="Adam", rate=0.001),
+    "momentum of 0.99": program(momentum=0.99),
+    "a little lost in each layer": deep(0.4),
+    "batch normalisation": replace(
+        deep(0.03), layers=(*deep(0.03).layers[:-1], Layer("batch_norm", learns=True), DENSE)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_what_is_wrong_is_named_first(name: str) -> None:
+    cause, faulty = FAULTY[name]
+    assert cause in causes_of(faulty)[0].cause
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_healthy_kin_get_no_word(name: str) -> None:
+    assert causes_of(HEALTHY[name]) == []
+
+
+def test_what_may_be_harmless_is_only_said_where_a_trial_proves_it() -> None:
+    """Ten layers with torch's initial weights learn, if slowly; a stem may lack an activation."""
+    stem = (DENSE, DENSE, RELU, DENSE, RELU, DENSE, RELU, DENSE)
+    padded = read(EMBEDDED, 16)  # a program in torch may pack what it reads
+    for odd in (deep(0.2), program(layers=stem), padded):
+        assert causes_of(odd) == []
+        assert [match.belief for match in causes_of(odd, Belief.MAYBE)] == [Belief.MAYBE]
+
+
+def test_what_follows_from_another_cause_is_not_said_beside_it() -> None:
+    nan = np.where(np.arange(60) == 3, np.nan, RNG.normal(size=60))
+    (only,) = causes_of(numbers("MSELoss", loss=NUMBERS, targets=nan, broken=("0.weight",)))
+    assert only.cause == "some targets are not finite"
+    (only,) = causes_of(binary(swapped=True, broken=("0.weight",)))
+    assert "in the wrong order" in only.cause
