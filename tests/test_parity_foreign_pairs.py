@@ -673,7 +673,7 @@ class NoisySteps(Program):
 UNKNOWN: dict[str, tuple[Callable[[], Program], str]] = {
     "noise in a layer": (Noisy, "logits"),
     "noise after each step": (NoisySteps, "1 step"),
-    "sine": (lambda: Program(activation=torch.sin), "logits"),
+    "sine": (lambda: Program(activation=lambda x: torch.sin(3 * x)), "logits"),
     "cubic activation": (lambda: Program(activation=lambda x: x**3), "logits"),
     "pixels with noise": (
         lambda: Program(

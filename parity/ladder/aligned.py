@@ -24,6 +24,7 @@ class Aligned:
         self.ties = [tie for pair in pairs for tie in pair.ties]
         self.ends = {pair.a.ends: pair.b.ends for pair in pairs if pair.a.ends and pair.b.ends}
         self.begins = {pair.b.name: pair.a.name for pair in pairs}
+        self.fed = {own: name for name, own in self.begins.items()}
         self.call = ""
 
     def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
@@ -45,17 +46,19 @@ class Aligned:
             }
             known = {tie.source for tie in self.ties}
             return {name: values for name, values in given.items() if name not in known} | moved
-        return self._renamed(given) if self.call in ("forward", "forced") else given
+        if self.call == "fed":
+            return self._renamed(given, self.fed)
+        return self._renamed(given, self.ends) if self.call in ("forward", "forced") else given
 
     def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
         """Send and receive."""
         self.send(call, table, **arguments)
         return self.receive()
 
-    def _renamed(self, given: Table) -> Table:
-        """Layers that end a pair by B's name; what has that name by chance says whose it is."""
-        taken = set(self.ends.values())
+    def _renamed(self, given: Table, names: dict[str, str]) -> Table:
+        """Layers of a pair by B's name; what has that name by chance says whose it is."""
+        taken = set(names.values())
         return {
-            self.ends.get(name, f"{name} of {self.name}" if name in taken else name): values
+            names.get(name, f"{name} of {self.name}" if name in taken else name): values
             for name, values in given.items()
         }

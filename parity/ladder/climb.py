@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.ladder import matching, outputs, rungs, single, steps
-from parity.ladder.climber import Climber, NotRecordedError
+from parity.ladder import by_layer, matching, outputs, rungs, steps
+from parity.ladder.climber import Climber
 from parity.ladder.rung import Rung
-from parity.ladder.rungs import Passes, Start
+from parity.ladder.rungs import Start
 from parity.ladder.steps import Stretch
 from parity.ladder.tolerance import Tolerance
-from parity.readings.cause import Cause
 from parity.readings.losses import classes_of
 from parity.readings.trace import Trace
 from parity.sides.entries import Precision
@@ -109,7 +108,11 @@ class Climb:
         gradients = rungs.gradients(start, *tables)
         passes = {"inference": inference, "training": training}
         logits = rungs.logits(start, passes, (loss, gradients))
-        yield logits if logits.passed else self._single_steps(start, logits, passes)
+        yield (
+            logits
+            if logits.passed
+            else by_layer.explained(logits, self.sides[0], self.sides[1], start, passes)
+        )
         yield loss
         yield gradients
         yield from self._steps(start, training)
@@ -126,27 +129,6 @@ class Climb:
             for training in (False, True)
         )
         return held, inference, training
-
-    def _single_steps(self, start: Start, rung: Rung, passes: Passes) -> Rung:
-        """The rung with the causes of every layer that differs by itself."""
-        found: dict[str, list[Cause]] = {}
-        a, b, *_ = self.sides
-        try:
-            for mode, (of_a, of_b) in passes.items():
-                training = mode == "training"
-                cut = single.segments(of_a, of_b, start.weights)
-                fed = b.ask("fed", {"images": start.images}, training=training)
-                given = {"images": start.images, **single.to_feed(cut, fed)}
-                forced = a.ask("forced", given, training=training) if fed else {}
-                share, _ = start.tolerance.sums
-                pair = outputs.of_one_length(forced, of_b)
-                more = single.mistakes(
-                    cut, start.weights, pair, fed, share, start.names, training=training
-                )
-                found = more | found
-        except NotRecordedError:
-            pass  # what only repeats itself cannot be fed
-        return rungs.with_single_steps(rung, found)
 
     def _ask(self, call: str, table: Table | None = None, **arguments: object) -> list[Table]:
         """The answers of all sides, which work on them at the same time."""

@@ -15,6 +15,7 @@ from parity.readings import weights as of_weights
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.rounding import magnitude
+from parity.readings.wiring import ANSWER
 from parity.sides.lockstep import DIGITS, LOGITS, PIXELS
 
 
@@ -111,10 +112,11 @@ def logits(start: Start, passes: Passes, trained: Sequence[Rung]) -> Rung:
     )
 
 
-def with_single_steps(rung: Rung, found: Mapping[str, list[Cause]]) -> Rung:
+def with_single_steps(rung: Rung, found: Mapping[str, list[Cause]], wired: Sequence[Cause]) -> Rung:
     """The logits' rung with the causes of layers that differ by themselves, in their order.
 
-    What is known of the first layer stays; a layer of which nothing is known is told last.
+    What is known of the first layer stays. A layer of which nothing is known is told last, and only
+    where all are connected alike: `wired` tells of those that are not.
     """
     first = rung.worst.tensor.rpartition(", ")[0]
     own = list(rung.causes) or found.get(first, [])
@@ -124,7 +126,11 @@ def with_single_steps(rung: Rung, found: Mapping[str, list[Cause]]) -> Rung:
     more = [cause for cause in more if cause.text not in texts]
     known = [cause for cause in more if cause.name != UNEXPLAINED]
     rest = [cause for cause in more if cause.name == UNEXPLAINED and UNEXPLAINED not in said]
-    return rung.because([*own, *known, *rest])
+    if any(cause.text.startswith(f"{LOGITS}:") for cause in (*own, *known)):
+        wired = [cause for cause in wired if not cause.text.startswith(f"{ANSWER}:")]
+    if wired:
+        own, rest = [cause for cause in own if cause.name != UNEXPLAINED], []
+    return rung.because([*own, *known, *wired, *rest])
 
 
 def _stage(
@@ -141,7 +147,8 @@ def _stage(
     known = loss_.passed or bool(loss_.causes)
     taken = ", which is what either loss takes: the same training" if known else ""
     asked = not plain.passed and name == LOGITS and _takes_outputs(loss_)
-    for view in outputs.VIEWS if asked else ():
+    # A sigmoid is undone by a loss that is known to be the same, a softmax by most.
+    for view in outputs.VIEWS[: 2 if known else 1] if asked else ():
         pair = view(a[name]), view(b[name])
         same = difference(name, *pair, share * magnitude(pair[1]))
         if same.passed:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from parity.arrays import Names, Table
 from parity.readings import layers as of_layers
+from parity.readings import wiring
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.rounding import magnitude, worst
@@ -62,6 +63,27 @@ def segments(a: Table, b: Table, weights: Table) -> list[Segment]:
             enters.append(order[own[start]])
         found.append(Segment(chains[0], chains[1], (enters[0], enters[1])))
     return found
+
+
+def wired(
+    passes: tuple[Table, Table], fed: tuple[Table, Table], weights: Table, names: Names
+) -> list[Cause]:
+    """Layers that are fed something else because they are connected otherwise.
+
+    Args:
+        passes: What the layers of A and of B give.
+        fed: What they are fed, by the same names.
+        weights: Of the network, by canonical names.
+        names: Of A and B.
+    """
+    owners = list(dict.fromkeys(name.partition(".")[0] for name in weights))
+    sides = []
+    for table, own in zip(passes, fed, strict=True):
+        order = {name: owner for owner, name in _by_owner(table, owners).items()}
+        layers = {PIXELS: table[PIXELS]} | {o: table[n] for n, o in order.items() if n in own}
+        inputs = {order[name]: values for name, values in own.items() if name in order}
+        sides.append(wiring.Wires(layers, inputs | {wiring.ANSWER: table[LOGITS]}))
+    return wiring.explain((sides[0], sides[1]), owners, names)
 
 
 def _by_owner(table: Table, owners: list[str]) -> dict[str, str]:

@@ -65,6 +65,10 @@ FIXED: dict[str, Function] = {
     "hard sigmoid, clip(0.2 x + 0.5)": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
     "hard silu": lambda x: x * _relu6(x + 3) / 6,
     "exponential": np.exp,
+    "tanhshrink": lambda x: x - np.tanh(x),
+    "square": lambda x: x**2,
+    "sine": np.sin,
+    "absolute value": np.abs,
 }
 """Functions without a figure of their own; the usual ones first.
 
@@ -72,6 +76,10 @@ TensorFlow rounds the constants of gelu to float32, whatever the dtype of x.
 """
 ROWS: dict[str, Function] = {"softmax": softmax, "log-softmax": log_softmax}
 """Functions of whole rows."""
+
+
+FIGURES = (0.1, 0.2, 0.25, 0.5, 2.0, 3.0, 4.0, 5.0, 10.0)
+"""Round figures of functions that cannot be solved for theirs."""
 
 
 def activations(x: Floats, seen: Array) -> Iterator[tuple[str, Floats]]:
@@ -101,3 +109,6 @@ def _solved(x: Floats, seen: Floats) -> Iterator[tuple[str, Floats]]:
     ):
         figure = float((side * seen)[negative].sum() / (side[negative] ** 2).sum())
         yield f"{name} {figure:.6g}", np.where(negative, figure * side, x)
+    for figure in FIGURES:
+        yield f"celu of alpha {figure:g}", np.where(negative, figure * np.expm1(x / figure), x)
+        yield f"softplus of beta {figure:g}", np.logaddexp(0, figure * x) / figure

@@ -11,6 +11,7 @@ from parity.readings.case import Case
 from parity.readings.readings import Reading, Readings
 
 EPSILON, AXES = "layer-norm epsilon", "layer-norm axes"
+GROUP_EPSILON, GROUPS = "group-norm epsilon", "groups"
 SCALE, OFFSET = "layer-norm scale", "layer-norm offset"
 ADVICE = {
     EPSILON: (
@@ -18,6 +19,8 @@ ADVICE = {
         "keras.layers.LayerNormalization(epsilon=1e-5) as torch has"
     ),
     AXES: "normalise over the same axes: normalized_shape (torch), axis (Keras)",
+    GROUP_EPSILON: "give both the same: eps=1e-3 in torch as Keras has, or epsilon=1e-5 in Keras",
+    GROUPS: "normalise over the same groups of channels, num_groups in torch and groups in Keras",
     SCALE: "give both a scale",
     OFFSET: "give both an offset",
 }
@@ -27,13 +30,7 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
     """What the layer may make of `x`, float64 [B, ..., C], and its magnitude; None for others."""
     if not case.where.startswith("layer_norm") or x.shape != case.a[case.where].shape:
         return None
-    own = {
-        part: np.asarray(case.given[f"{case.where}.{word}"], np.float64)
-        for part in ("scale", "offset")
-        for word in PARTS[part]
-        if f"{case.where}.{word}" in case.given
-    }
-    scale, offset = own.get("scale", np.ones(1)), own.get("offset", np.zeros(1))
+    scale, offset = _learned(case)
     kinds = {"the last axis": (x.ndim - 1,), "all axes but the first": tuple(range(1, x.ndim))}
 
     def of(seen: Array) -> Iterator[Reading]:
@@ -54,6 +51,46 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
                     yield Reading(traits, centred * gamma / np.sqrt(variance + epsilon) + beta)
 
     return of, float(np.abs(scale).max() * 10 + np.abs(offset).max())
+
+
+def grouped(case: Case, x: Floats) -> tuple[Readings, float] | None:
+    """What a group norm may make of `x`, float64 [B, ..., C], and its magnitude; None for others.
+
+    Each group of neighbouring channels is normalised by itself (Wu and He 2018).
+    """
+    if not case.where.startswith("group_norm") or x.shape != case.a[case.where].shape:
+        return None
+    scale, offset = _learned(case)
+    channels = x.shape[-1]
+
+    def of(seen: Array) -> Iterator[Reading]:
+        for groups in (n for n in range(1, channels + 1) if channels % n == 0):
+            cut = x.reshape(len(x), -1, groups, channels // groups)
+            centred = (cut - cut.mean(axis=(1, 3), keepdims=True)).reshape(x.shape)
+            variance = np.broadcast_to(cut.var(axis=(1, 3), keepdims=True), cut.shape)
+            variance = variance.reshape(x.shape)
+            for epsilon in (*EPSILONS, _solved(centred, variance, scale, seen - offset)):
+                if np.isfinite(epsilon) and epsilon >= 0:
+                    traits = {
+                        GROUPS: f"normalises over {groups} groups of channels",
+                        GROUP_EPSILON: f"adds epsilon {epsilon:.4g} to the variance",
+                    }
+                    with np.errstate(all="ignore"):
+                        values = centred * scale / np.sqrt(variance + epsilon) + offset
+                    yield Reading(traits, values)
+
+    return of, float(np.abs(scale).max() * 10 + np.abs(offset).max())
+
+
+def _learned(case: Case) -> tuple[Floats, Floats]:
+    """Scale and offset of the layer, [C]."""
+    own = {
+        part: np.asarray(case.given[f"{case.where}.{word}"], np.float64)
+        for part in ("scale", "offset")
+        for word in PARTS[part]
+        if f"{case.where}.{word}" in case.given
+    }
+    return own.get("scale", np.ones(1)), own.get("offset", np.zeros(1))
 
 
 def _solved(centred: Floats, variance: Floats, gamma: Floats | float, seen: Array) -> float:

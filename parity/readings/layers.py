@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from parity.arrays import Array, Floats
-from parity.readings import batch_norm, dense, dropout, layer_norm, windows
+from parity.readings import batch_norm, dense, dropout, embedding, layer_norm, recurrent, windows
 from parity.readings.activations import NONE, activations
 from parity.readings.case import Case
 from parity.readings.cause import Cause
@@ -22,6 +22,8 @@ ADVICE = {
     **dropout.ADVICE,
     **windows.ADVICE,
     **layer_norm.ADVICE,
+    **recurrent.ADVICE,
+    **embedding.ADVICE,
     "scaled output": "look for a scale or an offset that only one side has in this layer",
 }
 
@@ -97,6 +99,11 @@ KINDS = {
     "conv": windows.convolution,
     "pool": windows.pooling,
     "layer_norm": layer_norm.readings,
+    "group_norm": layer_norm.grouped,
+    "embedding": embedding.readings,
+    "lstm": recurrent.readings,
+    "gru": recurrent.readings,
+    "rnn": recurrent.readings,
     "activation": _elementwise,
     "dropout": dropout.readings,
     "normalising": dense.normalising,

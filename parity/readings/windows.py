@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -26,6 +27,14 @@ ADVICE = {
     WINDOW: "give both the same pool size",
 }
 STRIDES, MOST_SAMPLES = (1, 2, 3, 4), 4
+Fill = dict[str, Any]
+EDGES: dict[str, Fill] = {
+    "": {"constant_values": 0.0},
+    " with what is mirrored there": {"mode": "reflect"},
+    " with copies of the edge": {"mode": "edge"},
+    " with the other edge": {"mode": "wrap"},
+}
+"""What is padded with, in words and NumPy's; zeros go without saying."""
 
 
 def convolution(case: Case, x: Floats) -> tuple[Readings, float] | None:
@@ -49,8 +58,8 @@ def convolution(case: Case, x: Floats) -> tuple[Readings, float] | None:
     size = float(np.abs(x).max() * np.abs(kernel).sum(axis=tuple(range(x.ndim - 1))).max())
 
     def plain(seen: Array) -> Iterator[tuple[dict[str, str], Floats]]:
-        for turned, held in _turned(kernel):
-            for traits, windows in _windows(x, held.shape[:-2], seen.shape[1:-1], 0.0):
+        for (words, fill), (turned, held) in product(EDGES.items(), _turned(kernel)):
+            for traits, windows in _windows(x, held.shape[:-2], seen.shape[1:-1], fill, words):
                 made = _product(windows, held, groups)
                 said = {**traits, KERNEL: turned}
                 yield said | {BIAS: "adds the bias"}, made + bias
@@ -107,7 +116,9 @@ def pooling(case: Case, x: Floats) -> tuple[Readings, float] | None:
             if seen.ndim != x.ndim or max(sizes) > min(x.shape[1:-1]) + width // 2:
                 continue
             for word, fill, reduce in _REDUCTIONS:
-                for traits, windows in _windows(x, sizes, seen.shape[1:-1], fill):
+                for traits, windows in _windows(
+                    x, sizes, seen.shape[1:-1], {"constant_values": fill}
+                ):
                     said = {**traits, POOLING: f"takes the {word}", WINDOW: f"of {width} x {width}"}
                     axes = tuple(range(-len(sizes), 0))
                     yield Reading(said, reduce(windows, axes))
@@ -127,7 +138,11 @@ _REDUCTIONS: tuple[tuple[str, float, Callable[[Floats, tuple[int, ...]], Floats]
 
 
 def _windows(
-    x: Floats, sizes: tuple[int, ...], places: tuple[int, ...], fill: float
+    x: Floats,
+    sizes: tuple[int, ...],
+    places: tuple[int, ...],
+    fill: Fill,
+    words: str = "",
 ) -> Iterator[tuple[dict[str, str], Floats]]:
     """Windows [B, places, C, sizes] of `x` for each padding and stride that give so many places."""
     if len(places) != len(sizes):
@@ -146,13 +161,15 @@ def _windows(
             if counts != places:
                 continue
             edges = [(0, 0), *[(before, behind)] * len(sizes), (0, 0)]
-            around = np.pad(x, edges, constant_values=fill)
+            if words and (not before + behind or max(before, behind) >= min(x.shape[1:-1])):
+                continue
+            around = np.pad(x, edges, **fill)
             axes = tuple(range(1, x.ndim - 1))
             windows = sliding_window_view(around, widths, axis=axes)
             step = (slice(None), *[slice(None, None, stride)] * len(sizes), slice(None))
             picked = windows[step + (slice(None, None, dilation),) * len(sizes)]
             traits = {
-                PADDING: f"pads {before} before and {behind} behind",
+                PADDING: f"pads {before} before and {behind} behind{words}",
                 STRIDE: f"moves by {stride}",
                 DILATION: f"takes every {dilation}. place" if dilation > 1 else "takes every place",
             }
