@@ -20,9 +20,10 @@ LOGITS = _words("logit logits")
 SCORES = _words("score scores output outputs")
 LABELS = _words("label labels y")
 CLASSES = _words("class classes cls c digit digits")
-IDS = _words("id ids idx index unnamed level number no nr rownames")
+IDS = _words("id ids idx index unnamed level number no nr rownames inst instance")
 THINGS = _words(
-    "image images img sample samples row rows file item x test eval val all model value of for is"
+    "image images img sample samples row rows file item x test eval val all model value of for is "
+    "pixel pixels px"
 )
 """Of what something is; alone they say nothing of it."""
 BESIDES = _words(
