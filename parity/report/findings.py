@@ -49,6 +49,12 @@ def _no_cause(case: Case) -> str:
     """What may be said of a model in which nothing wrong was found, and no more."""
     if case.young:
         return f"training ended after {case.symptoms.step:,} steps, too few to judge it by"
+    if case.weak and case.unfinished is not None:
+        return (
+            "training ended while it was still learning: in the second half of its "
+            f"{case.symptoms.step:,} steps the loss fell from {case.unfinished[0]:.3g} to "
+            f"{case.unfinished[1]:.3g}; train on before judging it"
+        )
     if case.accuracy is None:
         return "whether the answers are right, only labels can tell"
     if case.symptoms.best_accuracy is None:
