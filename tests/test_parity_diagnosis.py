@@ -1081,3 +1081,7 @@ def test_a_network_that_still_learns_is_not_called_broken() -> None:
     rising = [look | {"loss": 1.9} if look["step"] == 90 else look for look in flat]
     for other in (flat, rising, looks[3:], [*looks, looks[-1] | {"broken": 3}]):
         assert case(weak, **(known | {"readings": other})).wrong
+    for other in ({"best_accuracy": 0.9}, {"class_counts": [140, 0] * 5}):  # a cause of their own
+        assert case(weak, **(known | other)).wrong
+    missing = case(logits_for(np.where(LABELS < 4, 2, misread(LABELS, 0.6))), **known)
+    assert missing.signs == []  # it need not use every class yet

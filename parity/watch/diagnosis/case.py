@@ -149,8 +149,18 @@ class Case:
 
     @property
     def young(self) -> bool:
-        """Whether training ended before it can be judged."""
-        return 0 < self.symptoms.step < LIMITS.steps
+        """Whether training ended before it can be judged: at once, or while it still learned."""
+        return 0 < self.symptoms.step < LIMITS.steps or self.still_learning
+
+    @property
+    def still_learning(self) -> bool:
+        """Whether more steps of the same are all that a weak network is known to lack."""
+        if self.fallen or not self.weak or self.unfinished is None:
+            return False
+        trained, labels = self.training_shares, self.labels
+        if trained is None or labels is None:
+            return True
+        return bool((trained[labels[labels < len(trained)]] > 0).all())
 
     @cached_property
     def signs(self) -> list[str]:
@@ -207,7 +217,7 @@ class Case:
     @property
     def ill(self) -> bool:
         """Whether it is weak, though it had the time to learn."""
-        return self.weak and not self.young and self.unfinished is None
+        return self.weak and not self.young
 
     @cached_property
     def unfinished(self) -> tuple[float, float] | None:
