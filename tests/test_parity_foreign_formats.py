@@ -75,6 +75,7 @@ FILES: dict[str, str | bytes] = {
         json.dumps({"label": int(y), "logits": row.tolist()}) + "\n"
         for y, row in zip(LABELS, LOGITS, strict=True)
     ),
+    "JSON, byte order mark": "\ufeff" + json.dumps(RECORDS),
     "JSON, names": json.dumps(
         [{"y_true": f"digit {y}", "y_pred": WORDS[a]} for y, a in zip(LABELS, ANSWERS, strict=True)]
     ),
@@ -144,6 +145,17 @@ FILES: dict[str, str | bytes] = {
     ),
     "layers of Keras": table(
         "label," + numbered("dense_2_{}"), lambda n: f"{LABELS[n]}," + joined(SHARES[n])
+    ),
+    "torchvision's names": table(
+        "label,pred," + ",".join(f"{n} - {word}" for n, word in enumerate(WORDS)),
+        lambda n: f"{LABELS[n]} - {WORDS[LABELS[n]]},{ANSWERS[n]}," + joined(SHARES[n]),
+    ),
+    "numbers of rows that are text": table(
+        "id,label,predict", lambda n: f"#{n},{LABELS[n]},{ANSWERS[n]}"
+    ),
+    "decimal commas between spaces": table(
+        "label " + numbered("p{}", separator=" "),
+        lambda n: f"{LABELS[n]} " + joined(SHARES[n], " ").replace(".", ","),
     ),
     # by rank
     "top 3, classes and shares": table(

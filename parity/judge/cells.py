@@ -20,6 +20,8 @@ CLASS = re.compile(
     rf"|({'|'.join(DIGITS)})"
 )
 """A class by its name ("digit 3"), or as a program prints it."""
+BOTH = re.compile(rf"([0-9]) ?- ?({'|'.join(DIGITS)})", re.IGNORECASE)
+"""A class by both, "3 - three", as torchvision has it."""
 PLACED = re.compile(r"(\d{1,9}):(\d{1,9})")
 """A class by its place, from 1, and its name, as Weka writes it."""
 GROUPED = re.compile(r"[-+]?\d{1,3}(?:(?:[ ']\d{3})+(?:[.,]\d+)?|(?:,\d{3})+\.\d+|(?:,\d{3}){2,})")
@@ -50,6 +52,7 @@ def value(field: str) -> float | None:
     text = field.strip(" '[]").lower()
     if (matched := PLACED.fullmatch(text)) is not None:
         return float(matched[2]) if int(matched[1]) == int(matched[2]) + 1 else None
+    text = BOTH.sub(r"\2", text)
     if (matched := CLASS.fullmatch(text)) is not None:
         digits = matched[1] or matched[2]
         return float(digits) if digits else float(DIGITS.index(matched[3]))

@@ -1,5 +1,6 @@
 """Tables in JSON: a list of rows, an object of columns, one row a line, or only numbers."""
 
+import codecs
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def read_json_table(path: Path) -> Table:
         ValueError: the file cannot be read, is no JSON, or holds no table.
     """
     with opened(path, MOST_JSON_BYTES) as file:
-        said = _decoded(file.read())
+        said = _decoded(file.read().removeprefix(codecs.BOM_UTF8))
     if isinstance(said, list) and said and not isinstance(said[0], dict):
         return Table(None, _array("the list", said))
     columns = _columns(said)

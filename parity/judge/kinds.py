@@ -1,5 +1,6 @@
 """Which kind of file is it? By its content, since names lie; what holds no predictions is named."""
 
+import codecs
 import zipfile
 from pathlib import Path
 from typing import Literal
@@ -69,7 +70,8 @@ def kind_of(path: Path) -> Kind:
             raise ValueError(f"{what}; {INSTEAD}")
     if head[8:9] == b"{" and head[5:8] == b"\0\0\0":
         raise ValueError(f"weights in safetensors; {INSTEAD}")
-    return "json" if head.lstrip().startswith((b"{", b"[")) else "text"
+    begin = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    return "json" if begin.startswith((b"{", b"[")) else "text"
 
 
 def _archive(path: Path) -> Literal["npz", "packed"]:

@@ -49,7 +49,7 @@ def lines_of(path: Path) -> list[str]:
 
 def separator_of(lines: list[str]) -> str | None:
     """The first that cuts all rows into as many fields; None for spaces, or a single column."""
-    if (separator := _separator(lines)) is not None:
+    if (separator := _separator(lines)) is not None or _at_spaces(lines):
         return separator
     for separator in SEPARATORS:  # rows of several widths: the error will name them
         if any(separator in line for line in lines):
@@ -63,6 +63,12 @@ def _separator(lines: list[str]) -> str | None:
         if len(widths) == 1 and widths != {1}:
             return separator
     return None
+
+
+def _at_spaces(lines: list[str]) -> bool:
+    """Whether spaces cut all rows into as many fields, several."""
+    widths = {len(line.split()) for line in lines}
+    return len(widths) == 1 and widths != {1}
 
 
 def _text(path: Path) -> str:
@@ -115,6 +121,8 @@ def _without_titles(lines: list[str]) -> list[str]:
         words = not any(map(is_number, [*first, *names]))
         titled = any(role_of(f) for f in names if f) and not any(role_of(f) for f in first if f)
         return lines[1:] if words and titled else lines
+    if _at_spaces(lines[:SAMPLE]):
+        return lines
     for titles in range(1, min(MOST_TITLES + 1, len(lines) - 1)):
         separator = _separator(lines[titles : titles + SAMPLE])
         if separator is None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.judge.cells import DIGITS
+from parity.judge.cells import BOTH, DIGITS
 from parity.judge.names import CLASSES, role_of, words_of
 from parity.judge.ranked import by_place, first_of
 from parity.judge.shapes import Called, Given, are_labels, are_scores, nameless, whole, wide
@@ -37,7 +37,8 @@ def of_table(table: Table) -> Given:
     columns: dict[str, Array] = {}
     groups: dict[str, dict[int, Array]] = {}
     for name, values in zip(table.names, table.values.T, strict=True):
-        matched = NUMBERED.fullmatch(NAMED.sub(lambda m: str(DIGITS.index(m[0].lower())), name))
+        plain = BOTH.sub(r"\2", name)
+        matched = NUMBERED.fullmatch(NAMED.sub(lambda m: str(DIGITS.index(m[0].lower())), plain))
         role = role_of(name)
         if matched is None or role == "ids" or (role == "besides" and not by_place(name)):
             columns[name] = values
@@ -201,6 +202,7 @@ def _called(name: str, array: Array) -> Called:
 
 
 def _own(ids: Arrays) -> Arrays:
+    ids = {n: array for n, array in ids.items() if not np.isnan(array).all()}  # of text
     return {n: array for n, array in ids.items() if not words_of(n) <= ROWS} or ids
 
 
