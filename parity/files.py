@@ -25,6 +25,7 @@ MOST_JSON_BYTES = 2**24
 MOST_EXPECTED_BYTES = 2**30
 """Of the arrays of an archive whose shapes are known beforehand: 1.3 million digits."""
 MOST_ARRAYS = 100
+NUMBERS = "biuf"
 NPY, NPZ = b"\x93NUMPY", b"PK"
 """With these bytes the files begin, whatever they are called."""
 T = TypeVar("T")
@@ -59,6 +60,9 @@ class Like:
         bits = 8 * self.itemsize if self.itemsize else ""
         lengths = ", ".join("N" if length is None else str(length) for length in self.shape)
         return f"{' or '.join(f'{names[kind]}{bits}' for kind in self.kinds)} [{lengths}]"
+
+
+Expected = Mapping[str, Like | None] | Mapping[str, Like] | None
 
 
 def opened(path: Path, most: int = MOST_BYTES) -> IO[bytes]:
@@ -117,12 +121,15 @@ def read_npy(path: Path) -> NDArray[Any]:
         return _guarded(lambda: _array(file, size))
 
 
-def read_npz(path: Path, expected: Mapping[str, Like] | None = None) -> dict[str, NDArray[Any]]:
+def read_npz(
+    path: Path, expected: Expected = None, *, text: bool = False
+) -> dict[str, NDArray[Any]]:
     """Read the arrays of an archive, by name.
 
     Args:
         path: Of the file.
         expected: The arrays that there must be; others are not read. All by default.
+        text: Whether arrays of text are read too.
 
     Raises:
         ValueError: the file cannot be read, is damaged, too large, holds other than arrays of
@@ -130,7 +137,7 @@ def read_npz(path: Path, expected: Mapping[str, Like] | None = None) -> dict[str
     """
     most = MOST_BYTES if expected is None else MOST_EXPECTED_BYTES
     with opened(path, most) as file:
-        return _guarded(lambda: _arrays(file, expected, most))
+        return _guarded(lambda: _arrays(file, expected, most, NUMBERS + "SU" * text))
 
 
 def check_npz(path: Path, names: Iterable[str]) -> None:
@@ -166,17 +173,15 @@ class _RefusedError(Exception):
     """What is wrong with a file that is not damaged."""
 
 
-def _arrays(
-    file: IO[bytes], expected: Mapping[str, Like] | None, most: int
-) -> dict[str, NDArray[Any]]:
+def _arrays(file: IO[bytes], expected: Expected, most: int, kinds: str) -> dict[str, NDArray[Any]]:
     check_seal(file)
     with zipfile.ZipFile(file) as archive:
-        members = _members(archive, expected, most)
+        members = _members(archive, expected, most, kinds)
         return {name: _member(archive, member) for name, member in members.items()}
 
 
 def _members(
-    archive: zipfile.ZipFile, expected: Mapping[str, Like | None] | None, most: int
+    archive: zipfile.ZipFile, expected: Expected, most: int, kinds: str = NUMBERS
 ) -> dict[str, zipfile.ZipInfo]:
     """The members that are expected, all looked at before the first takes memory."""
     members = archive.infolist()
@@ -193,7 +198,7 @@ def _members(
         raise _RefusedError(f"{size:,} bytes of arrays; expected at most {most:,}")
     for name, like in likes.items():
         with archive.open(_readable(named[name])) as header:
-            _check_header(header, named[name].file_size, most, name, like)
+            _check_header(header, named[name].file_size, most, kinds, name, like)
     return {name: named[name] for name in likes}
 
 
@@ -216,15 +221,16 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
 
 
 def _check_header(
-    header: IO[bytes], size: int, most: int = MOST_BYTES, name: str = "", like: Like | None = None
-) -> None:
+    header: IO[bytes], size: int, most: int = MOST_BYTES, kinds: str = NUMBERS, name: str = "",
+    like: Like | None = None,
+) -> None:  # fmt: skip
     """Believe a header only where the file is as long as it says."""
     version = np.lib.format.read_magic(header)
     if version not in ((1, 0), (2, 0)):
         raise _RefusedError(f"an array of format {version}; expected 1.0 or 2.0")
     read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
     shape, _, dtype = read[version[0]](header)
-    if dtype.kind not in "biuf":
+    if dtype.kind not in kinds:
         what = "pickled objects" if dtype.hasobject else f"values of type {dtype}"
         raise _RefusedError(f"{what}; expected numbers, which np.savez writes without pickles")
     if like is not None and not like.fits(shape, dtype):

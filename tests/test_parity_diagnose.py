@@ -273,7 +273,7 @@ PATHS: dict[str, tuple[str, Write, str]] = {
     ),
     "no numbers": ("text.npz", text("text.npz"), "text.npz: cannot be read as predictions"),
     "no numbers in a csv": (
-        "t.csv", text("t.csv", "digit\nseven\n"),
+        "t.csv", text("t.csv", "digit\nsome\n"),
         "t.csv: cannot be read as predictions: cannot be read as CSV",
     ),
     "a picture": (

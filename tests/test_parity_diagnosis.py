@@ -61,6 +61,8 @@ FREQUENCIES = np.log(np.full(10, 0.1)) + RNG.normal(0, 1e-3, (1000, 10))
 FREQUENCIES_OF_1 = FREQUENCIES + 0.02 * np.eye(10)[1]
 """The same, where class 1 is a little more frequent: it is answered always."""
 SHUFFLED_LABELS = np.random.default_rng(8).permutation(LABELS)
+UNSURE = 3.5 * np.eye(10)[LABELS] + np.random.default_rng(9).normal(0, 0.2, (1000, 10))
+"""Answers with a confidence of 0.78."""
 SOFTMAX = np.exp(GOOD) / np.exp(GOOD).sum(axis=1, keepdims=True)
 SIGMOID = 1 / (1 + np.exp(-GOOD))
 TWICE = np.exp(SOFTMAX) / np.exp(SOFTMAX).sum(axis=1, keepdims=True)
@@ -495,6 +497,55 @@ ROWS = {
         "the loss is driven up",
         "the loss rose at every look",
         learned_nothing(AWFUL, train_loss=50.0, readings=RISING[:4]),  # too few looks
+    ),
+    "wrong labels": Row(
+        "wrong labels",
+        case(
+            logits_for(misread(LABELS, 0.1)), best_accuracy=0.6, validation_counts=[20] * 10
+        ),
+        "labels of the training file are wrong in part",
+        "60.0% were right at best; with each class read as in the test set, 90.9% would have been",
+        case(
+            logits_for(misread(LABELS, 0.1)), best_accuracy=0.8, validation_counts=[20] * 10
+        ),
+    ),
+    "validated long before": Row(
+        "wrong labels",
+        case(
+            logits_for(misread(LABELS, 0.1)), best_accuracy=0.6, validation_counts=[20] * 10
+        ),
+        "labels of the training file are wrong in part",
+        "60.0% were right at best",
+        case(
+            logits_for(misread(LABELS, 0.1)), best_accuracy=0.6, validation_counts=[20] * 10,
+            readings=[look | {"step": 50} for look in course(1.0)],
+        ),
+    ),
+    "a class that the test does not ask for": Row(
+        "wrong labels",
+        case(
+            logits_for(misread(LABELS, 0.1)), best_accuracy=0.6, validation_counts=[20] * 10
+        ),
+        "labels of the training file are wrong in part",
+        "60.0% were right at best",
+        case(
+            logits_for(np.where(LABELS == 3, 2, LABELS)), np.where(LABELS == 3, 2, LABELS),
+            best_accuracy=0.6, validation_counts=[20] * 10,
+        ),
+    ),
+    "one image": Row(
+        "raw range",
+        learned_nothing(raw=Fingerprint.of(np.repeat(DIGITS.train_images[:1], 9, axis=0))),
+        "the training images are all the same",
+        "9 of them, from all over the file, do not differ",
+        learned_nothing(raw=Fingerprint.of(DIGITS.train_images[:2])),
+    ),
+    "shuffled, as sure as in training": Row(
+        "shuffled",
+        case(UNSURE, SHUFFLED_LABELS, best_accuracy=0.75),
+        "the answers belong to other images",
+        "as many as by chance",
+        Case(UNSURE, SHUFFLED_LABELS),
     ),
     "unrelated labels": Row(
         "unrelated labels",
@@ -1011,3 +1062,26 @@ def test_a_model_that_leans_to_what_was_frequent_is_told_why(name: str, steps: i
         "step": steps,
     }
     assert diagnose(case(logits_for(answers), best_accuracy=best, **even)) == []
+
+
+def test_a_network_that_still_learns_is_not_called_broken() -> None:
+    """Weak after 120 steps, in the second half of which the loss fell from 2 to 1.6."""
+    losses = dict(zip((1, 16, 60, 90, 120), (2.4, 2.2, 2.0, 1.8, 1.6), strict=True))
+    looks = [
+        {"broken": 0, "loss": loss, "blind_loss": 2.3, "gain": 0.1, "step": step}
+        for step, loss in losses.items()
+    ]
+    weak = logits_for(misread(LABELS, 0.6))
+    known = {"step": 120, "best_accuracy": 0.4, "readings": looks}
+    learning = case(weak, **known)
+    assert learning.weak
+    assert not learning.wrong
+    assert learning.unfinished == (2.0, 1.6)
+    flat = [look | {"loss": max(look["loss"], 1.9)} for look in looks]
+    rising = [look | {"loss": 1.9} if look["step"] == 90 else look for look in flat]
+    for other in (flat, rising, looks[3:], [*looks, looks[-1] | {"broken": 3}]):
+        assert case(weak, **(known | {"readings": other})).wrong
+    for other in ({"best_accuracy": 0.9}, {"class_counts": [140, 0] * 5}):  # a cause of their own
+        assert case(weak, **(known | other)).wrong
+    missing = case(logits_for(np.where(LABELS < 4, 2, misread(LABELS, 0.6))), **known)
+    assert missing.signs == []  # it need not use every class yet

@@ -185,7 +185,7 @@ def test_a_missing_score_is_an_answer_that_is_not_finite(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("head", "said"),
     [
-        (b"\x1f\x8b", "compressed by gzip; unpack it first"),
+        (b"\x1f\x8b", "damaged: cannot be unpacked"),
         (b"(\xb5/\xfd", "compressed by zstd; unpack it first"),
         (b"ARROW1\0\0", "a Feather file"),
         (b"MATLAB 5.0 MAT-file", "a file of MATLAB"),

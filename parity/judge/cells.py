@@ -13,11 +13,30 @@ WORDS = {"true": 1.0, "false": 0.0} | dict.fromkeys(
     ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none"), math.nan
 )
 """What programs write for numbers; an empty cell is a missing one."""
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+"""What people call ten classes."""
+CLASS = re.compile(
+    r"(?:digit|class|label|number|cls|c|d)[\s_:#-]*(\d{1,9})|(?:tensor|np\.u?int\d+)\((\d{1,9})\)"
+    rf"|({'|'.join(DIGITS)})"
+)
+"""A class by its name ("digit 3"), or as a program prints it."""
+BOTH = re.compile(rf"([0-9]) ?- ?({'|'.join(DIGITS)})", re.IGNORECASE)
+"""A class by both, "3 - three", as torchvision has it."""
+PLACED = re.compile(r"(\d{1,9}):(\d{1,9})")
+"""A class by its place, from 1, and its name, as Weka writes it."""
+GROUPED = re.compile(r"[-+]?\d{1,3}(?:(?:[ ']\d{3})+(?:[.,]\d+)?|(?:,\d{3})+\.\d+|(?:,\d{3}){2,})")
+GROUPED_BY_POINTS = re.compile(r"[-+]?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:\.\d{3}){2,})")
+"""Numbers with marks between their thousands, of which it is clear what is the decimal mark."""
 
 
 def number(field: str) -> float | None:
     """What a cell says, NaN where it is missing, or None where it is text."""
-    text = field.rstrip("% ").replace(",", ".").strip()
+    text = field.rstrip("% ").strip().strip("'")
+    if GROUPED.fullmatch(text):
+        text = re.sub(r"[ ']" if re.search(r"[ ']", text) else ",", "", text)
+    elif GROUPED_BY_POINTS.fullmatch(text):
+        text = text.replace(".", "")
+    text = re.sub(r"(?<=\d)[dD](?=[-+]?\d)", "e", text.replace(",", "."))  # as Fortran writes it
     if text.lower() in WORDS:
         return WORDS[text.lower()]
     try:
@@ -26,10 +45,34 @@ def number(field: str) -> float | None:
         return None
 
 
+def value(field: str) -> float | None:
+    """A number, or the class that a cell names; None where it is other text."""
+    if (said := number(field)) is not None:
+        return said
+    text = field.strip(" '[]").lower()
+    if (matched := PLACED.fullmatch(text)) is not None:
+        return float(matched[2]) if int(matched[1]) == int(matched[2]) + 1 else None
+    text = BOTH.sub(r"\2", text)
+    if (matched := CLASS.fullmatch(text)) is not None:
+        digits = matched[1] or matched[2]
+        return float(digits) if digits else float(DIGITS.index(matched[3]))
+    return number(text) if field.strip().startswith("[") else None
+
+
+def items(field: str) -> list[float] | None:
+    """Two numbers or more in one cell, as lists and arrays are printed; None of another cell."""
+    text = field.strip()
+    if not (text.startswith(("[", "(", "array(", "tensor(")) and text.endswith(("]", ")"))):
+        return None
+    text = re.sub(r"^(?:array|tensor)\(|(?:, *dtype=\S+)?\)$", "", text)
+    parts = re.split(r"[\s,;]+", text.strip("[]() "))
+    said = [number(part) for part in parts]
+    return None if len(parts) < 2 or None in said else [float(each or 0.0) for each in said]
+
+
 def is_number(field: str) -> bool:
     """Whether a cell is a number that is there."""
-    value = number(field)
-    return value is not None and field.strip().lower() not in WORDS
+    return number(field) is not None and field.strip().lower() not in WORDS
 
 
 def split(line: str, separator: str | None) -> list[str]:
@@ -80,17 +123,28 @@ def _row(row: int, fields: list[str], columns: list[int]) -> list[float]:
         )
     values = []
     for column in columns:
-        if (value := number(fields[column])) is None:
+        if (said := value(fields[column])) is None:
             raise ValueError(
                 f"cannot be read as CSV of numbers (row {row + 1}, column {column + 1}: "
                 f"{fields[column][:100]!r})"
             )
-        values.append(value)
+        values.append(said)
     return values
 
 
 def _with_points(body: list[str], separator: str | None) -> list[str]:
-    """Rows with decimal points for decimal commas, if these are what the commas are."""
+    """Rows with decimal points for decimal commas, if these are what the commas are.
+
+    Where both occur in a number, the first only marks thousands.
+    """
+    text = "\n".join(body)
     if separator != ",":
+        by_points = re.search(r"\d\.\d{3},\d", text) and not re.search(r"\.(?!\d{3}(?!\d))", text)
+        if by_points:
+            body = [line.replace(".", "") for line in body]
+        elif re.search(r"\d,\d{3}\.\d", text):
+            return [line.replace(",", "") for line in body]
         return [line.replace(",", ".") for line in body]
+    if re.search(r'"[-+]?\d{1,3}(?:,\d{3})+\.\d', text):
+        return [re.sub(r'(?<=\d),(?=\d{3}[\d,.]*")', "", line) for line in body]
     return [re.sub(r'"(-?\d*),(\d+(?:[eE][-+]?\d+)?)"', r"\1.\2", line) for line in body]

@@ -1,12 +1,13 @@
 """Which kind of file is it? By its content, since names lie; what holds no predictions is named."""
 
+import codecs
 import zipfile
 from pathlib import Path
 from typing import Literal
 
 from parity.files import NPY, NPZ, opened
 
-Kind = Literal["npy", "npz", "text"]
+Kind = Literal["npy", "npz", "json", "packed", "text"]
 
 INSTEAD = (
     "save what the model answers to the test images, in file order: "
@@ -21,14 +22,19 @@ HEADS = {
     b"\xff\xd8\xff": "a picture",
     b"GIF8": "a picture",
     b"%PDF": "a PDF",
-    b"{": "JSON",
-    b"[": "JSON, or an array as it is printed",
     b"ARROW1": "a Feather file",
     b"MATLAB": "a file of MATLAB",
     b"<": "HTML or XML",
+    b"SQLite format 3": "a database of SQLite",
+    b"Obj\x01": "an Avro file",
+    b"7z\xbc\xaf": "an archive of 7-Zip",
+    b"Rar!": "an archive of RAR",
+    b"RDX": "an R workspace",
+    b"X\n\0\0\0": "an RDS file of R",
 }
 """What a file is that begins with these bytes."""
-PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd"}
+PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
+ZSTD = b"(\xb5/\xfd"
 MEMBERS = {
     "data.pkl": "a model or checkpoint that PyTorch has written",
     "constants.pkl": "a TorchScript model",
@@ -46,25 +52,29 @@ def kind_of(path: Path) -> Kind:
             and what to do instead.
     """
     with opened(path, most=2**62) as file:  # a model may be large, and is not read
-        head = file.read(16)
+        head = file.read(270)
     if not head:
         raise ValueError(f"empty; {INSTEAD}")
     if head.startswith(NPY):
         return "npy"
     if head.startswith(NPZ):
         return _archive(path)
-    for start, program in PACKED.items():
-        if head.startswith(start):
-            raise ValueError(f"compressed by {program}; unpack it first")
+    if head.startswith(tuple(PACKED)):
+        return "packed"
+    if head.startswith(ZSTD):
+        raise ValueError("compressed by zstd; unpack it first")
+    if head[257:262] == b"ustar":
+        raise ValueError("an archive of tar; unpack it first")
     for start, what in HEADS.items():
         if head.startswith(start):
             raise ValueError(f"{what}; {INSTEAD}")
     if head[8:9] == b"{" and head[5:8] == b"\0\0\0":
         raise ValueError(f"weights in safetensors; {INSTEAD}")
-    return "text"
+    begin = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    return "json" if begin.startswith((b"{", b"[")) else "text"
 
 
-def _archive(path: Path) -> Literal["npz"]:
+def _archive(path: Path) -> Literal["npz", "packed"]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -73,7 +83,16 @@ def _archive(path: Path) -> Literal["npz"]:
     for name in names:
         if (what := MEMBERS.get(name) or MEMBERS.get(name.rpartition("/")[2])) is not None:
             raise ValueError(f"{what}; {INSTEAD}")
-    if not names or not all(name.endswith(".npy") for name in names):
-        some = f" ({', '.join(names)[:200]}): unpack it first" if names else ""
-        raise ValueError(f"an archive of other files than arrays{some}; {INSTEAD}")
-    return "npz"
+    if names and all(name.endswith(".npy") for name in names):
+        return "npz"
+    if "mimetype" in names and "content.xml" in names:
+        raise ValueError("a spreadsheet or text of OpenDocument; save the sheet as CSV")
+    if len([name for name in names if counts(name)]) == 1:
+        return "packed"
+    some = f" ({', '.join(names)[:200]}): unpack it first" if names else ""
+    raise ValueError(f"an archive of other files than arrays{some}; {INSTEAD}")
+
+
+def counts(name: str) -> bool:
+    """Whether a member of an archive is a file of a user's, not a folder or of macOS."""
+    return not name.endswith(("/", ".DS_Store")) and not name.startswith("__MACOSX/")

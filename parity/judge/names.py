@@ -13,21 +13,24 @@ def _words(text: str) -> frozenset[str]:
 
 TRUTH = _words("true truth target targets actual real gold obs observed reference ground expected")
 PREDICTED = _words(
-    "pred preds prediction predictions predicted hat guess response argmax estimate estimated"
+    "pred preds predict prediction predictions predicted hat guess response argmax estimate "
+    "estimated"
 )
 SHARES = _words("prob probs probability probabilities proba probas p softmax")
 LOGITS = _words("logit logits")
 SCORES = _words("score scores output outputs")
 LABELS = _words("label labels y")
 CLASSES = _words("class classes cls c digit digits")
-IDS = _words("id ids idx index unnamed level number no nr rownames")
+IDS = _words("id ids idx index unnamed level number no nr rownames inst instance")
 THINGS = _words(
-    "image images img sample samples row rows file item x test eval val all model value of for is"
+    "image images img sample samples row rows file item x test eval val all model value of for is "
+    "pixel pixels px"
 )
 """Of what something is; alone they say nothing of it."""
 BESIDES = _words(
     "confidence conf max top correct right error loss filename path name weight weights fold split "
-    "epoch step seed time timestamp date accuracy acc entropy margin rank train batch"
+    "epoch step seed time timestamp date accuracy acc entropy margin rank train batch unsure "
+    "warning warnings"
 )
 """What often stands beside answers and says nothing of its own."""
 WHOLE = {

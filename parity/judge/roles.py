@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.judge.cells import BOTH, DIGITS
 from parity.judge.names import CLASSES, role_of, words_of
+from parity.judge.ranked import by_place, first_of
 from parity.judge.shapes import Called, Given, are_labels, are_scores, nameless, whole, wide
 from parity.judge.tables import Table
 
@@ -17,6 +19,9 @@ PREFERRED: tuple[Called, ...] = ("logits", "probabilities", "scores", "predictio
 """Of answers that say the same, the first tells most."""
 ROWS = frozenset({"", "unnamed", "index", "level"})
 """What pandas calls the numbers of rows, which mean nothing where images have their own."""
+NUMBERED = re.compile(r"(.*?)[\s_.\[(]*(\d{1,9})(?:\.0)?[\])]?(\D*)")
+NAMED = re.compile(rf"(?i)(?<![a-z])(?:{'|'.join(DIGITS)})(?![a-z])")
+"""Columns of classes: "p3", "softmax[3]", "3_prob", "prob_three"."""
 
 
 def of_table(table: Table) -> Given:
@@ -32,15 +37,40 @@ def of_table(table: Table) -> Given:
     columns: dict[str, Array] = {}
     groups: dict[str, dict[int, Array]] = {}
     for name, values in zip(table.names, table.values.T, strict=True):
-        matched = re.fullmatch(r"(\D*?)[\s_.\[(]*(\d{1,9})(?:\.0)?[\])]?(\D*)", name)
-        if matched is None or role_of(name) in ("ids", "besides"):
+        plain = BOTH.sub(r"\2", name)
+        matched = NUMBERED.fullmatch(NAMED.sub(lambda m: str(DIGITS.index(m[0].lower())), plain))
+        role = role_of(name)
+        if matched is None or role == "ids" or (role == "besides" and not by_place(name)):
             columns[name] = values
         else:
             group = (matched[1] + matched[3]).strip() or "scores"
             groups.setdefault(group, {})[int(matched[2])] = values
+    _from_0(columns, groups)
     for name, members in groups.items():
-        columns[name] = _together(members, table.names) if role_of(name) else members.popitem()[1]
+        if (first := first_of(name, members)) is not None:
+            columns["prediction"] = first
+        elif by_place(name):
+            continue  # how likely the first few are
+        elif role_of(name) or sorted(members) == list(range(max(len(members), 2))):
+            columns[name] = _together(members, table.names)
+        else:
+            columns[name] = members.popitem()[1]
     return of_arrays(columns, "columns")
+
+
+def _from_0(columns: Arrays, groups: dict[str, dict[int, Array]]) -> None:
+    """Number classes from 0 that the names of the columns and the labels both number from 1."""
+    one_each = [g for g in groups.values() if len(g) > 2 and sorted(g) == [*range(1, len(g) + 1)]]
+    count = max((len(group) for group in one_each), default=0)
+    truth = [n for n, array in columns.items() if role_of(n) == "labels" and whole(array)]
+    if not truth or any(columns[n].min() < 1 or columns[n].max() != count for n in truth):
+        return
+    for name in [*truth, *(n for n in columns if role_of(n) == "predictions")]:
+        columns[name] = columns[name] - 1
+    for group in one_each:
+        renumbered = {number - 1: array for number, array in group.items()}
+        group.clear()
+        group.update(renumbered)
 
 
 def _together(members: dict[int, Array], names: list[str]) -> Array:
@@ -172,6 +202,7 @@ def _called(name: str, array: Array) -> Called:
 
 
 def _own(ids: Arrays) -> Arrays:
+    ids = {n: array for n, array in ids.items() if not np.isnan(array).all()}  # of text
     return {n: array for n, array in ids.items() if not words_of(n) <= ROWS} or ids
 
 

@@ -1,26 +1,15 @@
 """Tables of numbers in text: whichever separator, decimal mark and quotes a program has chosen."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.files import opened
-from parity.judge.cells import is_number, number, numbers, split
+from parity.judge.cells import is_number, items, numbers, split, value
+from parity.judge.lines import SAMPLE, lines_of, separator_of
 
 Floats = NDArray[np.float64]
-MOST_BYTES = 2**27
-"""128 MiB: a million images with ten probabilities each."""
-MOST_ROWS = 5_000_000
-MOST_HEADER = 2**20
-"""Characters of a line."""
-SEPARATORS = ("\t", ";", "|", ",")
-SAMPLE = 50
-"""Rows that the separator is chosen by."""
-MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-"""Byte order marks; that of UTF-8 is skipped by its codec."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +28,16 @@ class Table:
 def read_table(path: Path) -> Table:
     """Read comma-, semicolon-, tab-, bar- or space-separated numbers.
 
+    Cells may also name classes ("digit 3", "three"), or hold several numbers ("[0.1, 0.9]"), which
+    become as many columns.
+
     Raises:
         ValueError: the file cannot be read, or is no table of numbers.
     """
-    lines = _without_comments(_lines(path))
-    separator = _separator(lines[:SAMPLE])
-    first = split(lines[0].removeprefix("#").strip(" "), separator)
+    lines = lines_of(path)
+    separator = separator_of(lines[:SAMPLE])
+    lines = _as_wide(lines, separator)
+    first = [name.strip("'") for name in split(lines[0].removeprefix("#").strip(" "), separator)]
     has_names = not all(is_number(field) for field in first) or _counts(first, lines, separator)
     body = lines[1:] if has_names else lines
     if not body:
@@ -55,74 +48,59 @@ def read_table(path: Path) -> Table:
         first = ["", *first]  # R names no column for the numbers of its rows
     if has_names and len(first) != width:
         raise ValueError(f"rows of {width} values; expected {len(first)}, one for each name")
+    if separator is None and first[0] == "labels" and _counts(first[1:], lines, separator):
+        first[0] = "prediction"  # as LIBSVM calls what it answers
     sample = [split(line, separator) for line in body[:SAMPLE]]
     known = [n for n in range(width) if not has_names or _of_numbers(sample, n)]
-    if not known:
+    lists = [n for n in range(width) if has_names and items(row[n]) is not None]
+    if not known and not lists:
         below = f" below the names {', '.join(first)[:200]}" if has_names else ""
         raise ValueError(f"cannot be read as CSV of numbers ({body[0][:200]!r}{below})")
     values = np.full((len(body), width), np.nan)
-    values[:, known] = numbers(body, separator, known)
+    if known:
+        values[:, known] = numbers(body, separator, known)
     values[:, [n for n in known if row[n].endswith("%")]] /= 100
+    if lists:
+        return _with_lists(Table(first, values), body, separator, lists)
     return Table([name.strip() for name in first] if has_names else None, values)
 
 
-def _lines(path: Path) -> list[str]:
-    with opened(path, MOST_BYTES) as file:
-        content = file.read()
-    try:
-        text = content.decode(MARKS.get(content[:2], "utf-8-sig"))
-    except UnicodeDecodeError as error:
-        text = content.decode("latin-1")  # numbers are the same in all that Windows writes
-        if not all(c.isprintable() or c in "\t\r\n" or "\x80" <= c < "\xa0" for c in text[:4000]):
-            raise ValueError(f"neither arrays nor text in UTF-8 ({error.reason})") from error
-    if "\0" in text[:1000]:
-        raise ValueError("neither arrays nor text")
-    if (rows := text.count("\n") + text.count("\r")) > 2 * MOST_ROWS:
-        raise ValueError(f"{rows:,} rows; expected at most {MOST_ROWS:,}")
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    # Spreadsheets leave rows of separators behind, and their own first line.
-    lines = [line for line in lines if line.strip(" \t;,|")]
-    if lines and re.fullmatch(r"sep=.", lines[0]):
-        lines = lines[1:]
-    if not lines:
-        raise ValueError("empty; expected a table of numbers")
-    if len(lines[0]) > MOST_HEADER:
-        raise ValueError(f"a first line of {len(lines[0]):,} characters; expected names of columns")
-    if all(line.endswith(lines[0][-1]) for line in lines) and lines[0][-1] in ",;\t":
-        lines = [line[:-1] for line in lines]  # an empty last column
+def _as_wide(lines: list[str], separator: str | None) -> list[str]:
+    """Lines without the empty last column that only the names have, or only the rows, or all."""
+    if separator is None or separator == "|":
+        return lines
+    ends = [line.endswith(separator) for line in lines]
+    first, row = (len(split(line, separator)) for line in lines[:2]) if len(lines) > 1 else (0, 0)
+    if all(ends) or (first != row and ends[0] != ends[1] and len(set(ends[1:])) == 1):
+        return [line[:-1] if end else line for line, end in zip(lines, ends, strict=True)]
     return lines
 
 
-def _without_comments(lines: list[str]) -> list[str]:
-    """Lines below those that begin with #, but the last of these where it names the columns."""
-    comments = next((n for n, line in enumerate(lines) if not line.startswith("#")), 0)
-    below = lines[comments]
-    named = any(
-        len(split(lines[comments - 1][1:], s)) == len(split(below, s)) > 1
-        for s in (*SEPARATORS, None)
-    )
-    has_numbers = any(is_number(field) for field in re.split(r"[,;|\s]+", below))
-    return lines[comments - (1 if comments and named and has_numbers else 0) :]
+def _with_lists(table: Table, body: list[str], separator: str | None, lists: list[int]) -> Table:
+    """The table with columns NAME_0, NAME_1, ... for one whose cells hold several numbers."""
+    assert table.names is not None
+    rows = [split(line, separator) for line in body]
+    names, columns = [], []
+    for n, name in enumerate(table.names):
+        if n not in lists:
+            names.append(name.strip())
+            columns.append(table.values[:, n : n + 1])
+            continue
+        found = [items(row[n]) if n < len(row) else None for row in rows]
+        widths = {len(each) if each is not None else 0 for each in found}
+        if len(widths) > 1:
+            raise ValueError(f"{name} of {min(widths)} and of {max(widths)} numbers in a cell")
+        columns.append(np.array(found, np.float64))
+        names += [f"{name.strip()}_{number}" for number in range(columns[-1].shape[1])]
+    return Table(names, np.concatenate(columns, axis=1))
 
 
 def _of_numbers(sample: list[list[str]], column: int) -> bool:
     """Whether what a column holds in the first rows are numbers, if any is missing or all are."""
     fields = [row[column] for row in sample if column < len(row)]
-    said = [number(field) for field in fields]
-    there = [value for value in said if value is not None and not np.isnan(value)]
+    said = [value(field) for field in fields]
+    there = [number for number in said if number is not None and not np.isnan(number)]
     return bool(there) and said[0] is not None
-
-
-def _separator(lines: list[str]) -> str | None:
-    """The first that cuts all rows into as many fields; None for spaces, or a single column."""
-    for separator in SEPARATORS:
-        widths = {len(split(line, separator)) for line in lines}
-        if len(widths) == 1 and widths != {1}:
-            return separator
-    for separator in SEPARATORS:  # rows of several widths: the error will name them
-        if any(separator in line for line in lines):
-            return separator
-    return None
 
 
 def _counts(first: list[str], lines: list[str], separator: str | None) -> bool:

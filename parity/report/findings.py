@@ -47,6 +47,12 @@ def _state(case: Case, findings: list[Finding]) -> str:
 
 def _no_cause(case: Case) -> str:
     """What may be said of a model in which nothing wrong was found, and no more."""
+    if case.still_learning and case.unfinished is not None:
+        return (
+            "training ended while it was still learning: in the second half of its "
+            f"{case.symptoms.step:,} steps the loss fell from {case.unfinished[0]:.3g} to "
+            f"{case.unfinished[1]:.3g}; train on before judging it"
+        )
     if case.young:
         return f"training ended after {case.symptoms.step:,} steps, too few to judge it by"
     if case.accuracy is None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.watch.diagnosis import answers, inputs, learning, order, scores
+from parity.watch.diagnosis import answers, inputs, labels, learning, order, scores
 from parity.watch.diagnosis.case import Case, Finding
 from parity.watch.diagnosis.rule import EVIDENCE, Rule
 
@@ -16,6 +16,7 @@ __all__ = ["RULES", "Case", "Finding", "diagnose", "unexplained"]
 
 RULES: tuple[Rule, ...] = (
     *inputs.RULES,
+    *labels.RULES,
     *learning.RULES,
     *order.RULES,
     *scores.RULES,

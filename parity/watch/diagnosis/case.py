@@ -8,16 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.watch.collapse import CollapseLimits, entropy, signs_of_collapse
+from parity.watch.diagnosis.figures import Floats, above_majority, log_softmax, standard_error
 from parity.watch.symptoms import Symptoms
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 LIMITS = CollapseLimits()
 FALLEN = 0.03
 """Loss of accuracy against training, beyond what chance allows, that needs a cause. Measured on
 MNIST and on the embedded digits: the test images are read up to 0.02 worse than the validation
 images of the best epoch."""
+STILL_FALLING = 0.1
+"""Part of its loss that a network loses in the second half of its steps while it still learns."""
 SURE = 3.5
 """Standard errors beyond which a difference is no chance: 1 in 4,000."""
 
@@ -147,8 +149,18 @@ class Case:
 
     @property
     def young(self) -> bool:
-        """Whether training ended before it can be judged."""
-        return 0 < self.symptoms.step < LIMITS.steps
+        """Whether training ended before it can be judged: at once, or while it still learned."""
+        return 0 < self.symptoms.step < LIMITS.steps or self.still_learning
+
+    @property
+    def still_learning(self) -> bool:
+        """Whether more steps of the same are all that a weak network is known to lack."""
+        if self.fallen or not self.weak or self.unfinished is None:
+            return False
+        trained, labels = self.training_shares, self.labels
+        if trained is None or labels is None:
+            return True
+        return bool((trained[labels[labels < len(trained)]] > 0).all())
 
     @cached_property
     def signs(self) -> list[str]:
@@ -196,38 +208,36 @@ class Case:
         return best - accuracy > FALLEN + SURE * chance
 
     @cached_property
-    def ill(self) -> bool:
-        """Less than half way from the majority class to all right, though it had time to learn."""
-        if self.accuracy is None or self.label_shares is None or self.young:
+    def weak(self) -> bool:
+        """Whether it is less than half way from the majority class to all right."""
+        if self.accuracy is None or self.label_shares is None:
             return False
         return bool(self.accuracy < above_majority(self.label_shares, 0.5))
+
+    @property
+    def ill(self) -> bool:
+        """Whether it is weak, though it had the time to learn."""
+        return self.weak and not self.young
+
+    @cached_property
+    def unfinished(self) -> tuple[float, float] | None:
+        """Losses half way and at the end of a training that was still learning when it ended."""
+        readings = [reading for reading in self.symptoms.readings if not reading["broken"]]
+        half = [r for r in readings if 2 * r.get("step", 0) <= self.symptoms.step]
+        if not half or len(readings) < len(self.symptoms.readings):
+            return None
+        losses = [r["loss"] for r in readings[len(half) - 1 :] if r["loss"] is not None]
+        fell = len(losses) > 1 and bool((np.diff(losses) < 0).all())
+        if not fell or losses[-1] > min(
+            (1 - STILL_FALLING) * losses[0], readings[-1]["blind_loss"]
+        ):
+            return None
+        return losses[0], losses[-1]
 
     @cached_property
     def wrong(self) -> bool:
         """Whether something needs a cause."""
         return bool(self.signs) or self.fallen or self.ill
-
-
-def log_softmax(logits: Floats) -> Floats:
-    """Natural logarithms of the probabilities, float [N, C]."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return result
-
-
-def above_majority(shares: Floats, part: float) -> float:
-    """Accuracy that lies this part of the way from the majority class to all right.
-
-    Where there is one class only, from what guessing would give.
-    """
-    majority = float(shares.max()) if (shares > 0).sum() > 1 else 1 / len(shares)
-    return majority + part * (1 - majority)
-
-
-def standard_error(share: float, *counts: int) -> float:
-    """Of the difference between shares that are `share` in truth, seen in so many images each."""
-    # One more of each kind (Laplace): a share of 0 or 1 among few images is not certain.
-    return float(np.sqrt(sum(max(share * (1 - share), 1 / n) / n for n in counts if n)))
 
 
 def dead_from(case: Case, share: float, *, at_start: bool = False) -> list[str]:

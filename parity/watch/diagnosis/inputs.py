@@ -1,20 +1,14 @@
-"""Causes in what goes in: pixels, classes, their order."""
-
-import numpy as np
+"""Causes in the pixels that go in."""
 
 from parity.watch.diagnosis import rule
-from parity.watch.diagnosis.case import SURE, Case, Floats, above_majority, standard_error
+from parity.watch.diagnosis.case import Case
+from parity.watch.diagnosis.labels import other_classes
 from parity.watch.diagnosis.rule import Match, Rule
 from parity.watch.pixels.change import change, levels_alone
 
 FEW_LEVELS = 32
 """Highest grey level of a file whose levels were made for another scale than 0 to 255: 1 of masks,
 16 of scikit-learn's digits, 31 of five bits."""
-EXPECTED = 10
-"""Training images of a class, were it as frequent as in the test set, of which it is no chance that
-there is none: 1 in 20,000."""
-OTHER_CLASSES = 0.25
-"""Total variation between class shares from which on they differ by more than sampling does."""
 
 
 def training_pixels(case: Case) -> Match | None:
@@ -32,13 +26,19 @@ def training_pixels(case: Case) -> Match | None:
 
 
 def raw_range(case: Case) -> Match | None:
-    """The file's grey levels are not those that the recipe divides by 255."""
+    """The file holds one image only, or other grey levels than those that are divided by 255."""
     raw, fed = case.symptoms.raw, case.symptoms.trained_on
     assert raw is not None
     assert fed is not None
     if raw.maximum == raw.minimum:
         return Match(
             "the training images are blank", f"every pixel of the file is {raw.maximum:.3g}"
+        )
+    examples = raw.examples
+    if len(examples) > 1 and (examples == examples[0]).all():
+        return Match(
+            "the training images are all the same",
+            f"{len(examples)} of them, from all over the file, do not differ in a single pixel",
         )
     width = fed.maximum - fed.minimum
     if raw.maximum > FEW_LEVELS or width > 1.1 * FEW_LEVELS / 255:
@@ -58,7 +58,7 @@ def test_pixels(case: Case) -> Match | None:
     assert trained_on is not None
     assert seen is not None
     what = change(trained_on, seen)
-    if what is not None and not what.known and _other_classes(case):
+    if what is not None and not what.known and other_classes(case):
         what = levels_alone(trained_on, seen)  # images of other classes look otherwise anyhow
     if what is None:
         return None
@@ -68,120 +68,10 @@ def test_pixels(case: Case) -> Match | None:
     )
 
 
-def missing_classes(case: Case) -> Match | None:
-    """Classes to be told apart of which training had no image."""
-    trained, asked = case.training_shares, case.label_shares
-    assert trained is not None
-    assert asked is not None
-    count = sum(case.symptoms.class_counts or [])
-    missing = np.flatnonzero((trained == 0) & (asked * count > EXPECTED)).tolist()
-    if not missing:
-        return None
-    return Match(
-        "training images of some classes are missing",
-        f"classes {', '.join(map(str, missing))} occur in the test set, "
-        f"and {np.count_nonzero(trained)} of {case.classes} in training",
-    )
-
-
-def class_shares(case: Case) -> Match | None:
-    """Classes are so much rarer or more frequent in training that this explains the accuracy.
-
-    Validation images come from the same file as the training images. Where each class is read as
-    well as in the test set, their accuracy must be that of training's class shares.
-    """
-    trained, asked = case.training_shares, case.label_shares
-    assert case.labels is not None
-    assert trained is not None
-    assert asked is not None
-    if _distance(trained, asked) < OTHER_CLASSES:
-        return None
-    figures = _most_unlike(trained, asked, "the training labels", "the test's")
-    right = case.predicted == case.labels
-    recall = np.array([right[case.labels == c].mean() if s else 0 for c, s in enumerate(asked)])
-    expected = float(trained @ recall)
-    best = case.symptoms.best_accuracy
-    frequent = np.bincount(case.predicted, minlength=case.classes)[trained.argmax()]
-    leans = frequent / len(right) - asked[trained.argmax()] > 0.05
-    if best is not None and not case.signs:
-        validated = sum(case.symptoms.validation_counts or [100])
-        off = abs(expected - best)
-        if off > 0.05 + SURE * standard_error(best, validated):
-            return None
-        figures += (
-            f"; with each class read as in the test set, {expected:.1%} of the validation images "
-            f"would be right, and {best:.1%} of them were"
-        )
-    elif not leans:
-        return None
-    return Match("the classes are not as frequent in training as in the test set", figures)
-
-
-def validation_classes(case: Case) -> Match | None:
-    """Validation images of other classes than the training images."""
-    trained, validated = case.training_shares, case.validation_shares
-    assert trained is not None
-    assert validated is not None
-    if _distance(trained, validated) < 2 * OTHER_CLASSES:
-        return None
-    return Match(
-        "the validation images are of other classes than the training images",
-        _most_unlike(trained, validated, "the training labels", "the validation labels"),
-    )
-
-
-def _other_classes(case: Case) -> bool:
-    trained, asked = case.training_shares, case.label_shares
-    if trained is None or asked is None:
-        return False
-    return _distance(trained, asked) >= OTHER_CLASSES
-
-
-def _distance(first: Floats, second: Floats) -> float:
-    """Total variation: the share of the images that would have to change their class."""
-    return float(np.abs(first - second).sum() / 2)
-
-
-def _most_unlike(first: Floats, second: Floats, name: str, other: str) -> str:
-    top = int(np.abs(first - second).argmax())
-    return f"{first[top]:.0%} of {name} are class {top}, {second[top]:.0%} of {other}"
-
-
-def unrelated_labels(case: Case) -> Match | None:
-    """A sound training that has learned nothing, although it had the time to."""
-    symptoms, trained = case.symptoms, case.training_shares
-    assert case.labels is not None
-    assert case.accuracy is not None
-    assert trained is not None
-    if case.loss is None or case.entropy == 0 or case.young:
-        return None
-    moved = max(layer.change for layer in symptoms.layers)
-    by_chance = above_majority(trained, 0.1)
-    sure = case.accuracy + SURE * standard_error(case.accuracy, len(case.labels)) < above_majority(
-        trained, 0.25
-    )
-    at_chance = case.accuracy < by_chance and sure and case.loss > 0.98 * case.entropy
-    learned_nothing = (symptoms.best_accuracy or 0.0) < by_chance
-    sees_images = case.spread > 0.05 and moved > 0.05
-    if not (at_chance and learned_nothing and sees_images):
-        return None
-    what = "the labels have nothing to do with the images: shuffled, or misaligned"
-    if symptoms.augmented:
-        what = (
-            "the labels have nothing to do with what the network is fed: shuffled, misaligned, or "
-            "augmentation leaves nothing of the images"
-        )
-    return Match(
-        what,
-        f"{symptoms.step:,} steps changed the weights by {moved:.2g} of their norm, and the "
-        f"answers depend on the images, yet {case.accuracy:.1%} are right, at a loss of "
-        f"{case.loss:.3g}, no better than the class frequencies' {case.entropy:.3g}",
-    )
-
-
 WHAT_PIXELS_DO = (
     "rate too high", "rate too low", "uphill", "not finite", "dead at start", "dead", "frozen",
-    "unrelated labels", "class frequencies", "untrained", "sorted training", "negated",
+    "unrelated labels", "class frequencies", "untrained", "sorted training", "negated", "shuffled",
+    "wrong labels",
 )  # fmt: skip
 """All of it follows from pixels that are too large, too small, or blank."""
 
@@ -198,8 +88,8 @@ RULES = (
         "raw range",
         (rule.RAW, rule.FED),
         raw_range,
-        "Store grey levels 0 to 255 as uint8 in the file",
-        explains=WHAT_PIXELS_DO,
+        "Store the images in the file as grey levels 0 to 255, in uint8",
+        explains=(*WHAT_PIXELS_DO, "test pixels"),
         also_of_sound_models=True,
     ),
     Rule(
@@ -207,43 +97,14 @@ RULES = (
         (rule.FED, rule.SEEN),
         test_pixels,
         "Preprocess the images as in training: save the preprocessing with the model",
-        explains=("not finite", "class frequencies", "untrained", "negated"),
-        also_of_sound_models=True,
-    ),
-    Rule(
-        "missing classes",
-        (rule.TRAINING_CLASSES, rule.LABELS),
-        missing_classes,
-        "Check how the training labels are read and filtered",
         explains=(
-            "class shares",
+            "not finite",
             "class frequencies",
-            "sorted training",
-            "validation classes",
-            "test pixels",
+            "untrained",
+            "negated",
+            "shuffled",
+            "wrong labels",
         ),
         also_of_sound_models=True,
-    ),
-    Rule(
-        "validation classes",
-        (rule.TRAINING_CLASSES, rule.VALIDATION_CLASSES),
-        validation_classes,
-        "Shuffle the file before it is split, images and labels by the same permutation",
-        explains=("unrelated labels",),
-    ),
-    Rule(
-        "class shares",
-        (rule.TRAINING_CLASSES, rule.LABELS),
-        class_shares,
-        "Train on as many images of each class as will be asked for, or weight the rare ones in "
-        "the loss; judge it by the recall of each class",
-        explains=("class frequencies",),
-    ),
-    Rule(
-        "unrelated labels",
-        (rule.LABELS, rule.TRAINING_CLASSES, rule.LAYERS, rule.BEST, rule.FED, rule.INTENDED),
-        unrelated_labels,
-        "Look at a few training images with their labels; shuffle both by the same permutation",
-        of_training=True,
     ),
 )

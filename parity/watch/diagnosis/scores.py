@@ -4,7 +4,8 @@ import numpy as np
 
 from parity.watch.classes import softmaxed_batches
 from parity.watch.diagnosis import rule
-from parity.watch.diagnosis.case import SURE, Case, above_majority, log_softmax
+from parity.watch.diagnosis.case import SURE, Case
+from parity.watch.diagnosis.figures import above_majority, log_softmax
 from parity.watch.diagnosis.rule import Match, Rule
 
 
