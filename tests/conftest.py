@@ -75,7 +75,7 @@ def mnist_run(
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (run / "predictions.npz").exists():
             flags = ("--data.source", "mnist", "--data.root", mnist_root, "--run_dir", run)
-            done = lightning_mnist_command("fit", *flags, timeout=600)
+            done = lightning_mnist_command("fit", *flags, timeout=1800)
             assert done.returncode == 0, done.stderr
     return run
 

@@ -47,8 +47,8 @@ MUTATIONS = (
     Mutation("np.sqrt(1 - beta_2**t) / (1 - beta_1**t)", "np.sqrt(1 - beta_2**t)", "lightning_mnist_optimizers"),
     Mutation("torch._foreach_maximum_(slots[\"velocity_hat\"], slots[\"velocity\"])", "pass", "lightning_mnist_optimizers"),
     Mutation("weight_decay: float = 0.004,", "weight_decay: float = 0.04,", "lightning_mnist_optimizers"),
-    Mutation("            with written_whole(self._path) as temporary:\n                _share", "            with written_whole(self._path.with_name(\"x.ckpt\")) as temporary:\n                _share", "lightning_mnist_checkpoint"),
-    Mutation("damaged = archive.testzip()", "damaged = None", "lightning_mnist_checkpoint"),
+    Mutation("with written_whole(path) as temporary:\n            try:", "with written_whole(path.with_name(\"x.ckpt\")) as temporary:\n            try:", "lightning_mnist_checkpoint"),
+    Mutation("damaged = _damaged(file)", "damaged = None", "lightning_mnist_checkpoint"),
     # Views.
     Mutation("\"dim\": lambda images: images * 0.25", "\"dim\": lambda images: images * 0.5", "parity_views lightning_mnist_views"),
     # The reference.

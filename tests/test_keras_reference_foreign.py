@@ -104,7 +104,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Saved:
 
 @pytest.mark.parametrize(
     "make",
-    mostly_slow(MODELS, flat_softmax, convolutional, normalised_raw),
+    mostly_slow(MODELS, flat_softmax, normalised_raw),
     ids=lambda make: make.__name__,
 )
 def test_an_ordinary_model_is_scored_and_called_well(

@@ -87,6 +87,7 @@ def test_a_healthy_training_is_left_alone_and_measured(
     assert symptoms.augmented
 
 
+@pytest.mark.slow
 def test_a_model_that_is_fed_wrongly_is_explained_when_it_is_tested(
     keras_here: Here, tiny_digits: RawDigits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from keras_reference.epochs import dealt, in_epochs
 from keras_reference.errors import DivergedError, InputError
 from keras_reference.model_archive import check_model_file
 from parity.run_record import Predictions, RunRecord
-from tests.conftest import Here, make_digits
+from tests.conftest import Here, make_digits, mostly_slow
 from tests.full_disk import room_for
 
 FLAGS = (
@@ -44,6 +44,8 @@ def cut_off(keras_here: Here, source: Path, after: int, monkeypatch: pytest.Monk
 
 
 EPOCHS = ("--trainer.max_epochs", 3)
+SMALL = ("--model.hidden", "[8]", "--data.batch_size", 32)
+"""Where a training is not compared with another."""
 
 
 def assert_same_run(first: str, second: str) -> None:
@@ -85,7 +87,10 @@ def test_a_training_that_was_killed_goes_on_to_the_bit(
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    mostly_slow([(signal.SIGTERM, 143), (signal.SIGINT, 130)], (signal.SIGTERM, 143)),
+)
 def test_a_reference_that_a_signal_ends_says_how_to_go_on(
     number: signal.Signals,
     code: int,
@@ -100,7 +105,7 @@ def test_a_reference_that_a_signal_ends_says_how_to_go_on(
             signal.raise_signal(number)
         record(self, epoch, logs)
 
-    flags = ("fit", "--data.source", tiny_npz, *FLAGS, "--run_dir", "a b", *EPOCHS)
+    flags = ("fit", "--data.source", tiny_npz, *SMALL, "--run_dir", "a b", *EPOCHS)
     with monkeypatch.context() as patched:
         patched.setattr(Recorder, "on_epoch_end", signalled)
         done = keras_here(*flags)
@@ -123,7 +128,7 @@ def test_a_full_disk_leaves_what_was_there_and_says_how_to_go_on(
     keras_here: Here, tiny_npz: Path
 ) -> None:
     with room_for(5):
-        done = keras_here("fit", "--data.source", tiny_npz, *FLAGS, "--run_dir", "cut", *EPOCHS)
+        done = keras_here("fit", "--data.source", tiny_npz, *SMALL, "--run_dir", "cut", *EPOCHS)
     assert done.code == 1
     (said,) = (line for line in done.err.splitlines() if line.startswith("error: "))
     assert "No space left on device; what was written before is whole" in said

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,32 +26,25 @@ from tests.conftest import Here
 from tests.nothing import DRAWINGS, NOTHING, letter, scribble
 from tests.pictures import KINDS, enlarged, grey, hand_drawn, page
 
-
-@pytest.fixture(scope="module")
-def mnist_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Here, Path], Path]:
-    """The default recipe on MNIST, trained once."""
-    folder = tmp_path_factory.mktemp("mnist")
-
-    def train(here: Here, root: Path) -> Path:
-        checkpoint = folder / "run" / "checkpoints" / "best.ckpt"
-        if not checkpoint.exists():
-            flags = ("--data.source", "mnist", "--data.root", root, "--run_dir", folder / "run")
-            assert here("fit", *flags).code == 0
-        return checkpoint
-
-    return train
-
-
-Run = Callable[[Here, Path], Path]
 Draw = Callable[[np.random.Generator], NDArray[np.uint8]]
+
+
+def best(run: Path) -> Path:
+    """Its checkpoint."""
+    return run / "checkpoints" / "best.ckpt"
+
+
+def read(here: Here, run: Path, images: str) -> tuple[int, list[dict[str, Any]]]:
+    """The exit code, and what its network says of each that holds any ink."""
+    done = here("predict", "--ckpt_path", best(run), "--images", images, "--output", "out.json")
+    return done.code, json.loads(Path("out.json").read_text())
 
 
 @pytest.mark.slow
 def test_nine_of_ten_digits_are_read_right_in_all_kinds_but_four(
-    here: Here, mnist_root: Path, mnist_run: Run, tmp_path: Path
+    here: Here, mnist_root: Path, mnist_run: Path, tmp_path: Path
 ) -> None:
     mnist = sources.load("mnist", mnist_root)
-    checkpoint = mnist_run(here, mnist_root)
     for name, draw in KINDS.items():
         for digit in range(10):
             random = np.random.default_rng(digit)
@@ -62,11 +56,15 @@ def test_nine_of_ten_digits_are_read_right_in_all_kinds_but_four(
                 drawn = draw(strokes, random)
                 path = tmp_path / f"{name}-{kind}-{digit}.{drawn.ending}"
                 drawn.picture.save(path, **(drawn.options or {}))
-    done = here("predict", "--ckpt_path", checkpoint, "--images", "*-*-*", "--output", "out.json")
+    done = here(
+        "predict", "--ckpt_path", best(mnist_run), "--images", "*-*-*", "--output", "out.json"
+    )
     assert done.code == 0, done.err
     right: dict[str, int] = dict.fromkeys(KINDS, 0)
     silent: set[str] = set()
-    for row in json.loads((tmp_path / "out.json").read_text()):
+    code, rows = read(here, mnist_run, "*-*-*")
+    assert code == 0
+    for row in rows:
         name, _, drawn_digit = Path(row["file"]).stem.split("-")
         right[name] += row["digit"] == int(drawn_digit)
         if row["digit"] != int(drawn_digit) and not row["warnings"] and not row["unsure"]:
@@ -78,7 +76,7 @@ def test_nine_of_ten_digits_are_read_right_in_all_kinds_but_four(
 
 @pytest.mark.slow
 def test_three_hundred_mnist_digits_on_all_grounds(
-    here: Here, mnist_root: Path, mnist_run: Run, tmp_path: Path
+    here: Here, mnist_root: Path, mnist_run: Path, tmp_path: Path
 ) -> None:
     mnist = sources.load("mnist", mnist_root)
     grounds = ("plain", "light_falling_off", "grainy", "inverted", "black_on_nothing")
@@ -86,8 +84,9 @@ def test_three_hundred_mnist_digits_on_all_grounds(
         random = np.random.default_rng(number)
         drawn = KINDS[grounds[number % 5]](enlarged(mnist.test_images[number], random), random)
         drawn.picture.save(tmp_path / f"{number}-{mnist.test_labels[number]}.png")
-    checkpoint = mnist_run(here, mnist_root)
-    assert here("predict", "--ckpt_path", checkpoint, "--images", "*.png", "--output", "o.json")
+    assert here(
+        "predict", "--ckpt_path", best(mnist_run), "--images", "*.png", "--output", "o.json"
+    )
     rows = json.loads((tmp_path / "o.json").read_text())
     right = [row["digit"] == int(Path(row["file"]).stem.split("-")[1]) for row in rows]
     assert len(right) == 300
@@ -95,13 +94,11 @@ def test_three_hundred_mnist_digits_on_all_grounds(
 
 
 @pytest.mark.slow
-def test_confidence_is_calibrated_and_mnist_is_familiar(
-    here: Here, mnist_root: Path, mnist_run: Run
-) -> None:
+def test_confidence_is_calibrated_and_mnist_is_familiar(mnist_root: Path, mnist_run: Path) -> None:
     mnist = sources.load("mnist", mnist_root)
-    with np.load(mnist_run(here, mnist_root).parents[1] / "predictions.npz") as file:
+    with np.load(mnist_run / "predictions.npz") as file:
         logits, labels = torch.from_numpy(file["logits"]), torch.from_numpy(file["labels"])
-    calibration = Calibration.of(read_checkpoint(mnist_run(here, mnist_root)))
+    calibration = Calibration.of(read_checkpoint(best(mnist_run)))
     assert calibration is not None
     assert expected_calibration_error(calibration.probabilities(logits), labels) < 0.005
     unsure = calibration.looks_unfamiliar(logits) | strangers(torch.from_numpy(mnist.test_images))
@@ -122,14 +119,12 @@ def expected_calibration_error(probabilities: torch.Tensor, labels: torch.Tensor
 @pytest.mark.slow
 @pytest.mark.parametrize("kinds", [NOTHING, DRAWINGS], ids=["letters and textures", "drawings"])
 def test_pictures_without_a_digit_are_marked_unsure(
-    kinds: tuple[Draw, ...], here: Here, mnist_root: Path, mnist_run: Run, tmp_path: Path
+    kinds: tuple[Draw, ...], here: Here, mnist_run: Path, tmp_path: Path
 ) -> None:
     for number in range(200):
         draw = kinds[number % len(kinds)]
         Image.fromarray(draw(np.random.default_rng(number))).save(tmp_path / f"{number}.png")
-    checkpoint = mnist_run(here, mnist_root)
-    here("predict", "--ckpt_path", checkpoint, "--images", "*.png", "--output", "out.json")
-    rows = json.loads((tmp_path / "out.json").read_text())
+    _, rows = read(here, mnist_run, "*.png")  # blank ones are refused
     sure = [row["file"] for row in rows if not row["unsure"]]
     assert len(sure) <= ANSWERED, sure
 

@@ -45,6 +45,7 @@ def test_help_and_unknown_commands_need_nothing(flags: tuple[str, ...]) -> None:
     assert not imported(*flags) & (LATER | {"torch", "lightning", "numpy"})
 
 
+@pytest.mark.slow
 def test_flags_are_read_without_what_draws() -> None:
     modules = imported("fit", "--help")
     assert "torchmetrics" in modules

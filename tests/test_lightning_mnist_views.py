@@ -66,6 +66,7 @@ def test_names() -> None:
         chosen(["clean", "upside-down"])
 
 
+@pytest.mark.slow
 @pytest.mark.pictures
 def test_the_table_shows_what_a_model_makes_of_each_view(here: Here, tmp_path: Path) -> None:
     done = here("fit", "--data.source", "digits", "--run_dir", "run", "--trainer.max_epochs", 4)

@@ -133,9 +133,8 @@ def said_of(name: str) -> str:
 
 
 FAST = (
-    "raw", "scaled twice", "1 - x", "255 - x", "-1 to 1", "standardised", "cut to integers",
-    "wrapped uint8", "black", "NaN", "half size", "3 pixels to the right", "transposed",
-    "turned by 90 to the left",
+    "raw", "scaled twice", "1 - x", "255 - x", "-1 to 1", "standardised", "black", "NaN",
+    "half size", "transposed",
 )  # fmt: skip
 
 
@@ -205,7 +204,7 @@ def test_no_two_changes_share_a_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "draws"), mostly_slow([(100, 10), (100, 50), (200, 50), (500, 50)], (100, 10))
+    ("count", "draws"), mostly_slow([(100, 10), (100, 50), (500, 50)], (100, 10))
 )
 def test_other_images_of_the_same_kind_are_no_change(count: int, draws: int) -> None:
     rng = np.random.default_rng(count)

@@ -4,6 +4,7 @@
 """
 
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +69,7 @@ def test_it_is_told_rightly_of_mnist_too(name: str, mnist_root: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [15, 40])
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(("name", "count"), zip(KINDS, cycle([15, 40]), strict=False))
 def test_few_images_are_told_rightly_or_not_at_all(name: str, count: int) -> None:
     """Nothing may be seen in them, or a part of what was done; nothing wrong may be told."""
     said = told(name, DIGITS, 1, count)

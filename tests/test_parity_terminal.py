@@ -50,6 +50,7 @@ def test_a_pipe_that_nobody_reads_changes_neither_verdict_nor_report(
     assert {"report.html", "report.json"} <= {path.name for path in (tmp_path / "out").iterdir()}
 
 
+@pytest.mark.slow
 def test_a_terminal_of_ascii_and_40_columns_shows_every_number(
     sides: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_any_package_of_ours_mends(package: str) -> None:
     assert done.stdout.count("_BeforeTorchvision") == 1
 
 
+@pytest.mark.slow
 def test_a_torchvision_without_operators_dies_and_is_mended(fake_torchvision: Path) -> None:
     bare = run_python("import torchvision", fake_torchvision.parent)
     assert "torchvision::nms does not exist" in bare.stderr

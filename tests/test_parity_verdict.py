@@ -152,7 +152,7 @@ def test_without_labels_the_sides_are_compared_with_each_other_only() -> None:
     assert other.verdict is Verdict.DIFFERENT
 
 
-@pytest.mark.parametrize("classes", [2, 1000])
+@pytest.mark.parametrize("classes", [2, pytest.param(1000, marks=pytest.mark.slow)])
 def test_any_number_of_classes(classes: int) -> None:
     labels = RNG.integers(0, classes, 20_000)
     guesses = RNG.integers(0, classes, (10, 20_000))

@@ -1,11 +1,10 @@
 """``python -m lightning_mnist export``: digits as an .npz, or a model in another form."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from lightning_mnist.errors import InputError
-from parity.files import said_of
+from lightning_mnist.sentences import in_a_sentence
 from parity.streams import print_anything
 
 ENDINGS = {
@@ -28,28 +27,25 @@ def main(arguments: list[str]) -> int:
         parser.error(f"--ckpt_path needs --to {' | '.join(ENDINGS)}")
     if flags.beside is not None and flags.to != "page":
         parser.error("--beside OTHER.ckpt shows two models in a page; expected --to page")
-    try:
-        if flags.folder is not None:
-            from lightning_mnist.export.digits import write_digits
+    return in_a_sentence(_digits if flags.ckpt_path is None else _model, flags)
 
-            print(write_digits(flags.folder, flags.source or "auto", flags.root))
-            return 0
-        from lightning_mnist.export.model import export_model  # torch takes seconds
 
-        target = flags.output or flags.ckpt_path.with_suffix(ENDINGS[flags.to])
-        if target.suffix != ENDINGS[flags.to]:
-            raise InputError(f"--output {target}: expected a name ending in {ENDINGS[flags.to]}")
-        for path in export_model(
-            flags.to, flags.ckpt_path, target, flags.source, flags.root, flags.beside
-        ):
-            print(path)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {said_of(error)}", file=sys.stderr)
-        return 1
-    return 0
+def _digits(flags: argparse.Namespace) -> None:
+    from lightning_mnist.export.digits import write_digits
+
+    print(write_digits(flags.folder, flags.source or "auto", flags.root))
+
+
+def _model(flags: argparse.Namespace) -> None:
+    from lightning_mnist.export.model import export_model  # torch takes seconds
+
+    target = flags.output or flags.ckpt_path.with_suffix(ENDINGS[flags.to])
+    if target.suffix != ENDINGS[flags.to]:
+        raise InputError(f"--output {target}: expected a name ending in {ENDINGS[flags.to]}")
+    for path in export_model(
+        flags.to, flags.ckpt_path, target, flags.source, flags.root, flags.beside
+    ):
+        print(path)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,6 @@
 
 import argparse
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.runs.columns import in_columns
 from lightning_mnist.runs.difference import differences, parting
 from lightning_mnist.runs.run import Run, find_run, find_runs
-from parity.files import said_of
+from lightning_mnist.sentences import in_a_sentence
 from parity.run_record import RECORD_FILE, RunRecord
 from parity.streams import print_anything
 
@@ -30,15 +29,7 @@ def main(arguments: list[str]) -> int:
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["list", *arguments]
     flags = _parser().parse_args(arguments)
-    try:
-        code: int = flags.run(flags)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {said_of(error)}", file=sys.stderr)
-        return 1
-    return code
+    return in_a_sentence(flags.run, flags)
 
 
 def _parser() -> argparse.ArgumentParser:

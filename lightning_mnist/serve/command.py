@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lightning_mnist.errors import InputError
+from lightning_mnist.sentences import in_a_sentence
 from lightning_mnist.threads import allowed_cpus
 from parity.signals import StoppedError, handled_by, stop
 from parity.streams import print_anything
@@ -24,14 +25,10 @@ def main(arguments: list[str]) -> int:
     flags = _parser().parse_args(arguments)
     try:
         with handled_by(stop):
-            _serve(flags)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+            return in_a_sentence(_serve, flags)
     except StoppedError as error:
         print(f"\n{error}", file=sys.stderr)
         return error.exit_code
-    return 0
 
 
 def _serve(flags: argparse.Namespace) -> None:

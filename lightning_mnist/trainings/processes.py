@@ -12,6 +12,7 @@ from multiprocessing.queues import SimpleQueue
 from typing import Any
 
 from lightning_mnist.errors import InputError
+from lightning_mnist.sentences import in_a_sentence
 from lightning_mnist.threads import allowed_cpus
 from parity.files import said_of
 from parity.signals import StoppedError, handled_by, stop
@@ -58,13 +59,7 @@ def guarded(work: Callable[..., int | None], *arguments: Any) -> int:
     """Do something; say in a sentence what was wrong with the input, or what asked it to end."""
     try:
         with handled_by(stop):
-            return work(*arguments) or 0
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        return 1
-    except OSError as error:  # of the machine: a full disk, a folder that is gone
-        print(f"error: {said_of(error)}", file=sys.stderr, flush=True)
-        return 1
+            return in_a_sentence(work, *arguments)
     except StoppedError as error:
         print(f"\n{error}; the same command goes on", file=sys.stderr, flush=True)
         return error.exit_code

@@ -63,6 +63,7 @@ def test_the_right_cause_comes_first_with_what_its_remedy_brings(name: str) -> N
     assert SHOWN.get(name, "") in printed
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(ITSELF)
 def test_a_training_is_the_same_to_the_bit_with_trials_and_without() -> None:
     weights = []
