@@ -117,14 +117,13 @@ def program_of(
         samples: That it trains on.
         facts: Of the module, asked for these samples.
         use: The loss at work; None where it is not known.
-        between: What the program does to the module's answers before the loss gets them; None
-            where that is not known.
+        between: What is done to the module's answers before the loss gets them; None if not known.
         known: More of `Program`.
     """
     if between is None:
         use, between = use if known.get("swapped") else None, ""
     outputs, last = facts.before(use, between)
-    data = {
+    data: dict[str, Any] = {
         "targets": samples.y if samples.targets is None else samples.targets,
         "whole": samples.targets is not None,
         "order": samples.order,

@@ -59,14 +59,13 @@ class FirstStep(Prover):
         try:
             self._facts = facts_of(module, samples.x)
         except Exception as error:  # a model is anyone's code, and must train all the same
-            self._refused = refused_by(module, error, samples)
+            with suppress(Exception):
+                self._refused = refused_by(module, error, samples)
             return
         with suppress(Exception):
             self._head = next((w.detach().clone() for w in self._facts.kernels[:-2:-1]), None)
             if self.trials and sum(w.numel() for w in module.parameters()) <= LARGEST:
                 self._initial = state_of(_plain(module))
-        if self._facts is None:
-            return
         self._stack.enter_context(noticed(self._noticed))
         if eager(module):
             self._stack.callback(module.register_forward_hook(self._answered).remove)

@@ -12,7 +12,7 @@ import numpy as np
 from keras import layers as kl
 
 from parity.keras import check
-from parity.keras.facts import plan_of
+from parity.keras.updates import plan_of
 from tests.programs import data
 from tests.programs.keras_programs import (
     BINARY,
