@@ -99,8 +99,20 @@ class Climb:
             )
             self.sides[0] = match.side
             held, inference, training = self._begun(start)
-        yield rungs.pixels(start, *inference)
-        yield replace(rungs.initial_weights(start, *held), note=match.tried)
+        yield from self._first_batch(start, held, (inference, training), match.tried)
+        yield from self._steps(start, training)
+        answers = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
+        yield steps.metrics(start, classes_of(self.digits["y_test"]), *answers)
+
+    def _first_batch(
+        self, start: Start, held: list[Table], both: tuple[Pass, Pass], tried: str
+    ) -> Iterator[Rung]:
+        """The rungs before any step: `both` passes are in inference and in training."""
+        inference, training = both
+        pixels = rungs.pixels(start, *inference)
+        if pixels.passed:
+            yield pixels
+        initial = replace(rungs.initial_weights(start, *held), note=tried)
         tables = self._ask("gradients", {"ids": self._ids(0, 1)})[:2]
         ends = training[0][LOGITS], training[1][LOGITS]
         scores = [rungs.scores(start, *pair) for pair in (ends[::-1], ends)]
@@ -108,6 +120,9 @@ class Climb:
         gradients = rungs.gradients(start, *tables)
         passes = {"inference": inference, "training": training}
         logits = rungs.logits(start, passes, (loss, gradients))
+        if not pixels.passed:
+            yield rungs.begun(pixels, (logits, loss, gradients))
+        yield initial
         yield (
             logits
             if logits.passed
@@ -115,9 +130,6 @@ class Climb:
         )
         yield loss
         yield gradients
-        yield from self._steps(start, training)
-        answers = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
-        yield steps.metrics(start, classes_of(self.digits["y_test"]), *answers)
 
     def _begun(self, start: Start) -> tuple[list[Table], Pass, Pass]:
         """What A and B hold, and give for the first batch in inference and in training."""

@@ -65,6 +65,17 @@ def pixels(start: Start, a: Table, b: Table) -> Rung:
     return rung.explained(of_pixels.explain, Case(start.names, start.given, a, b))
 
 
+def begun(pixels: Rung, behind: Sequence[Rung]) -> Rung:
+    """The rung of the pixels, which holds where networks only begin with another layer.
+
+    What a network is fed is what its first layer is: none may be seen before the first function.
+    """
+    if not all(rung.passed for rung in behind):
+        return pixels
+    note = "the first layers are fed something else, but nothing that follows from it differs"
+    return replace(pixels, tensors=behind[0].tensors[-1:], note=note, causes=())
+
+
 def scores(start: Start, a: Array, b: Array) -> Array:
     """What the losses are computed from, float [B, C], of the outputs of both sides."""
     share, _ = start.tolerance.sums

@@ -9,6 +9,9 @@ from parity.arrays import Table
 _STACKED = re.compile(r"_l([1-9]\d*)(_reverse)?$")
 """How torch ends the names of what belongs to a later layer of several that are stacked."""
 
+_KEPT_WHOLE = r"(lstm|gru|rnn|multi_head_attention|separable_conv|bidirectional)_\d"
+"""Kinds that have several kernels."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -49,6 +52,7 @@ def layers_of(weights: Table) -> list[Layer]:
             layer += f"/{int(stacked[1]) + 1}"
             part = part[: stacked.start()] + ((stacked[2] and "_l0_reverse") or "")
         grouped.setdefault(layer, {})[part] = name
+    grouped = dict(_of_one_kernel(grouped, weights))
     found = [
         Layer(
             name,
@@ -60,6 +64,32 @@ def layers_of(weights: Table) -> list[Layer]:
         for name, parts in grouped.items()
     ]
     return list(_with_biases(found))
+
+
+def _of_one_kernel(
+    grouped: dict[str, dict[str, str]], weights: Table
+) -> Iterable[tuple[str, dict[str, str]]]:
+    """Layers, those that keep several pairs of a kernel and its bias as one for each pair.
+
+    A program that keeps its tensors itself is one layer to whoever looks at modules.
+    """
+    for layer, parts in grouped.items():
+        cut: list[dict[str, str]] = []
+        outputs: tuple[int, ...] = ()
+        for part, name in parts.items():
+            shape = weights[name].shape
+            if len(shape) > 1:
+                outputs = shape[-1:]
+                cut.append({part: name})
+            elif cut and len(cut[-1]) == 1 and shape == outputs:
+                cut[-1][part] = name
+            else:
+                cut = []
+                break
+        if len(cut) > 1 and re.match(_KEPT_WHOLE, layer) is None:
+            yield from ((f"{layer}/{number}", each) for number, each in enumerate(cut, 1))
+        else:
+            yield layer, parts
 
 
 def _ends(name: str, names: list[str]) -> str:

@@ -120,9 +120,10 @@ def _moves(a: Layer, b: Layer, part_a: str, part_b: str, places: Sequence[Shape]
         move
         for here in (places or [()])
         for move in moves(a.shapes[part_a], b.shapes[part_b], here)
-        if (not settled or move.words != "transposed")
-        and (not looked_up or move.words == "transposed" or {a.kind, b.kind} - set(_KNOWN))
+        if not settled or move.words != "transposed"
     ]
+    # Beside a table that is looked up a dense kernel is transposed, or multiplies one-hot rows.
+    found.sort(key=lambda move: looked_up and move.words != "transposed")
     return list(dict.fromkeys(found))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.readings import class_weights, losses, penalty
+from parity.readings import class_weights, losses, penalty, regression
 from parity.readings.case import Case
 from parity.readings.cause import Cause
 from parity.readings.change import Change
@@ -24,6 +24,7 @@ ADVICE = {
     **losses.ADVICE,
     **class_weights.ADVICE,
     **penalty.ADVICE,
+    **regression.ADVICE,
     REPORTED: "report what is trained, or nothing: the training is the same",
 }
 
@@ -39,12 +40,16 @@ def explain(case: Case) -> list[Cause]:
     """
     logits, labels = case.given[LOGITS], case.given[LABELS]
     sides = case.a[LOSS], case.b[LOSS]
-    if not usable(logits, labels, *sides) or logits.ndim != 2 or sides[0] == sides[1]:
+    if not usable(logits, labels, *sides) or sides[0] == sides[1]:
+        return []
+    if regression.fits(logits, labels) and not _one_hot(labels):
+        return _of_numbers(case) or _by_either_gradients(case, _allowed(case))
+    if logits.ndim != 2:
         return []
     scores, truth = np.asarray(logits, np.float64), classes_of(labels)
     if truth.shape != scores.shape[:1] or not 0 <= truth.min() <= truth.max() < scores.shape[1]:
         return []
-    allowed = ROUNDING * epsilon(logits) * max(1.0, *(abs(float(side)) for side in sides))
+    allowed = _allowed(case)
     layers = {name: x for name, x in case.given.items() if x.ndim > 1 and len(x) == len(truth)}
 
     of_a = np.asarray(case.given.get(LOGITS_OF_A, logits), np.float64)
@@ -68,7 +73,42 @@ def explain(case: Case) -> list[Cause]:
     if change is not None and not change.parted:
         said = "; only the number differs that is reported: all gradients agree"
         causes = [replace(cause, text=cause.text + said) for cause in causes]
-    return causes or _by_gradients(case, allowed) or _by_gradients(case.swapped, allowed)
+    if not causes and regression.fits(logits, labels):
+        causes = _of_numbers(case)
+    return causes or _by_either_gradients(case, allowed)
+
+
+def _one_hot(labels: Array) -> bool:
+    """Whether targets are rows that name a class each."""
+    if labels.ndim != 2 or labels.shape[1] < 2:
+        return False
+    return bool(((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all())
+
+
+def _allowed(case: Case) -> float:
+    """What rounding makes of a loss."""
+    sides = case.a[LOSS], case.b[LOSS]
+    largest = max(1.0, *(abs(float(side)) for side in sides))
+    return ROUNDING * epsilon(case.given[LOGITS]) * largest
+
+
+def _of_numbers(case: Case) -> list[Cause]:
+    """The same of targets that are numbers."""
+    of_b = np.asarray(case.given[LOGITS], np.float64)
+    of_a = np.asarray(case.given.get(LOGITS_OF_A, of_b), np.float64)
+    targets = np.asarray(case.given[LABELS], np.float64)
+    if of_a.shape != of_b.shape or not usable(of_a):
+        return []
+    sides = case.a[LOSS], case.b[LOSS]
+
+    def readings(seen: Array) -> Iterator[Reading]:
+        return regression.candidates(of_a if seen is sides[0] else of_b, targets)
+
+    return compare("loss", sides, readings, ADVICE, _allowed(case), case.names)
+
+
+def _by_either_gradients(case: Case, allowed: float) -> list[Cause]:
+    return _by_gradients(case, allowed) or _by_gradients(case.swapped, allowed)
 
 
 def _gradients(table: Table) -> Table:

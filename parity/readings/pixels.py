@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from parity.arrays import Array, Floats, Names
+from parity.readings import features
 from parity.readings.case import Case
 from parity.readings.cause import Cause
 from parity.readings.grey import INVERTED, OWN, RANGE, SCALE, STANDARDISED, rules
@@ -37,15 +38,17 @@ def explain(case: Case) -> list[Cause]:
     """Name how either side's pixels come from the raw ones, and in what that differs.
 
     Args:
-        case: `given` has the raw ``images``, uint8 [B, H, W]; `a` and `b` the ``pixels`` that
-            the networks are fed, float [B, ...].
+        case: `given` has the raw ``images``, uint8 [B, H, W], or others [B, ...]; `a` and `b` the
+            ``pixels`` that the networks are fed, float [B, ...].
 
     Returns:
         At most one cause; empty where a side's pixels cannot be had from the raw ones.
     """
     raw, a, b = case.given[IMAGES], case.a[PIXELS], case.b[PIXELS]
-    if raw.ndim != 3 or a.size != raw.size or b.size != raw.size or not usable(raw, a, b):
+    if not usable(raw, a, b):
         return []
+    if raw.ndim != 3 or a.size != raw.size or b.size != raw.size or raw.dtype != np.uint8:
+        return features.explain(case, raw, a, b)
     sides = a.reshape(len(raw), -1), b.reshape(len(raw), -1)
     if worst(*sides) == 0:
         return []

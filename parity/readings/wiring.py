@@ -1,35 +1,22 @@
 """How layers are connected: what each is fed, as a sum, a part or a mean of what others give."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
 from parity.arrays import Array, Floats, Names, Table
 from parity.readings.activations import FIXED
 from parity.readings.cause import Cause
+from parity.readings.paths import Path, makes, named, path_to
 from parity.readings.rounding import magnitude, noise, worst
 
 CONNECTIONS, ANSWER = "connections", "answer"
 ADVICE = "connect the layers alike: look at what is added, skipped, taken or pooled between them"
-FEWEST = 8
-"""Numbers for each figure that is solved from them: so many cannot fit by chance."""
-SMALLEST = 1e-6
-"""Figure in a sum, and share of it that may be left: float32's rounding."""
-MOST_SUMMED, MOST_LOOKED_AT, MOST_PAIRED, NEAREST = 6, 4096, 24, 4
-"""Outputs in one sum; numbers of which a sum is solved; outputs of which all pairs are tried; those
-of which functions and products are."""
+MERGES = ("add_", "subtract_", "multiply_", "average_", "concatenate_", "dot_")
+"""How Keras' layers begin that have several inputs: which ones is what is looked for."""
 LONGEST = 70
 """Letters of a path, after which its layer's name stands for it."""
-
-
-@dataclass(frozen=True)
-class Path:
-    """What is fed, in words, and how it follows from what the layers of a side give."""
-
-    words: str
-    of: Callable[[Table], Floats]
 
 
 @dataclass(frozen=True)
@@ -74,7 +61,7 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
 def _one(layer: str, sides: tuple[Wires, Wires], paths: tuple[Path, ...]) -> bool:
     """Whether one of the paths is that of the other side too."""
     return any(
-        _makes(path, other.given, np.asarray(other.fed[layer], np.float64), noise(other.fed[layer]))
+        makes(path, other.given, np.asarray(other.fed[layer], np.float64), noise(other.fed[layer]))
         for path, other in zip(paths, sides[::-1], strict=True)
     )
 
@@ -89,19 +76,15 @@ def _paths(side: Wires, owners: list[str], *, alike: bool) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for layer in [*side.given, ANSWER]:
         fed = side.fed.get(layer)
-        path = None if fed is None or not known else _path(fed, known, side.given)
+        path = None if fed is None or not known else path_to(fed, known, side.given)
         owned = layer in (*owners, ANSWER)
         if path is not None and owned:
             found[layer] = path
-        if owned or alike or not known:
-            known.append(_named(layer))
+        if owned or (alike and not layer.startswith(MERGES)) or not known:
+            known.append(named(layer))
         elif path is not None:
             known += _applied(layer, path, np.asarray(fed, np.float64), side.given[layer])
     return found
-
-
-def _named(layer: str) -> Path:
-    return Path(layer, lambda given: np.asarray(given[layer], np.float64))
 
 
 def _applied(layer: str, fed: Path, x: Floats, given: Array) -> Iterator[Path]:
@@ -115,146 +98,3 @@ def _applied(layer: str, fed: Path, x: Floats, given: Array) -> Iterator[Path]:
             short = words if len(words) <= LONGEST else layer
             yield Path(short, lambda table, f=function: f(fed.of(table)))  # type: ignore[misc]
             return
-
-
-def _path(fed: Array, known: list[Path], given: Table) -> Path | None:
-    """The first of the ways that makes what was fed."""
-    x = np.asarray(fed, np.float64)
-    if not x.size or not np.isfinite(x).all():
-        return None
-    for find in (_itself, _of_places, _times, _joined, _sum, _function, _product):
-        for path in find(x, known[::-1], given):
-            if _makes(path, given, x, noise(fed)):
-                return path
-    return None
-
-
-def _makes(path: Path, given: Table, x: Floats, allowed: float) -> bool:
-    try:
-        with np.errstate(all="ignore"):
-            made = path.of(given)
-    except (KeyError, ValueError, IndexError):  # layers or axes that the other side has not
-        return False
-    if made.size != x.size or len(made) != len(x):
-        return False
-    return worst(made.reshape(x.shape), x) <= allowed
-
-
-def _itself(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
-    yield from known
-
-
-_PLACES: Mapping[str, Callable[[Floats], Floats]] = {
-    "the last place of": lambda x: x[:, -1] if x.ndim > 2 else x,
-    "the first place of": lambda x: x[:, 0],
-    "the mean over the places of": lambda x: x.mean(axis=tuple(range(1, x.ndim - 1))),
-    "the largest over the places of": lambda x: x.max(axis=tuple(range(1, x.ndim - 1))),
-    "the sum over the places of": lambda x: x.sum(axis=tuple(range(1, x.ndim - 1))),
-    "the places in reverse of": lambda x: x[:, ::-1],
-    "the transpose of": lambda x: x.swapaxes(1, 2),
-}
-"""What becomes of outputs [B, ..., C]."""
-
-
-def _of_places(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
-    for path in known:
-        if path.of(given).ndim > 2:
-            for words, function in _PLACES.items():
-                yield Path(
-                    f"{words} {path.words}",
-                    lambda table, p=path, f=function: f(p.of(table)),  # type: ignore[misc]
-                )
-
-
-def _times(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
-    """A multiple of one output."""
-    for path in known:
-        values = path.of(given)
-        if values.shape == x.shape and x.size >= FEWEST and values.any():
-            yield _weighted([(float((values * x).sum() / (values**2).sum()), path)])
-
-
-def _weighted(terms: list[tuple[float, Path]]) -> Path:
-    """A sum of multiples; figures of six digits, which 1 and -1 are to rounding."""
-    rounded = [(round(f) if abs(f - round(f)) < 1e-9 else f, path) for f, path in terms]
-    words = ""
-    for figure, path in rounded:
-        sign = (" - " if figure < 0 else " + ") if words else ("-" if figure < 0 else "")
-        amount = "" if abs(figure) == 1 else f"{abs(figure):.6g} * "
-        words += f"{sign}{amount}{path.words}"
-
-    def of(table: Table) -> Floats:
-        total: Floats = np.asarray(sum(figure * path.of(table) for figure, path in rounded))
-        return total
-
-    return Path(words, of)
-
-
-def _joined(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
-    """Several outputs side by side."""
-    parts: list[Path] = []
-    place = 0
-    while place < x.shape[-1]:
-        for path in known:
-            values = path.of(given)
-            width = values.shape[-1]
-            here = x[..., place : place + width]
-            if values.shape == here.shape and worst(values, here) <= noise(x):
-                parts.append(path)
-                place += width
-                break
-        else:
-            return
-    words = ", ".join(path.words for path in parts)
-    yield Path(
-        f"[{words}] side by side",
-        lambda table: np.concatenate([path.of(table) for path in parts], axis=-1),
-    )
-
-
-def _sum(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
-    """A sum of two outputs or more, by least squares from at least twice as many numbers."""
-    terms: list[tuple[Path, Floats]] = []
-    for path in known:
-        values = path.of(given)
-        if values.shape == x.shape and not any(worst(values, v) == 0 for _, v in terms):
-            terms.append((path, values))
-    step = max(1, x.size // MOST_LOOKED_AT)
-    seen = x.ravel()[::step]
-    columns = [values.ravel()[::step] for _, values in terms]
-    pairs = combinations(range(len(terms)), 2) if len(terms) <= MOST_PAIRED else ()
-    for chosen in [*pairs, range(len(terms))]:
-        if not 1 < len(chosen) <= len(seen) / 2:
-            continue
-        table = np.stack([columns[place] for place in chosen], axis=1)
-        figures, _, rank, _ = np.linalg.lstsq(table, seen, rcond=1e-12)
-        taken = [
-            (float(figure), terms[place][0])
-            for figure, place in zip(figures, chosen, strict=True)
-            if abs(figure) > SMALLEST
-        ]
-        left = worst(table @ figures, seen)
-        enough = rank == len(chosen) and 1 < len(taken) <= MOST_SUMMED
-        if enough and left <= SMALLEST * magnitude(seen):
-            yield _weighted(taken[::-1])
-
-
-def _function(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
-    """A function of one output that is no layer."""
-    for path in known[:NEAREST]:
-        if path.of(given).shape == x.shape:
-            for name, function in FIXED.items():
-                yield Path(
-                    f"{name.partition(',')[0]}({path.words})",
-                    lambda table, p=path, f=function: f(p.of(table)),  # type: ignore[misc]
-                )
-
-
-def _product(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
-    """Two outputs, one times the other."""
-    for one, two in combinations(known[:NEAREST], 2):
-        if one.of(given).shape == two.of(given).shape == x.shape:
-            yield Path(
-                f"{two.words} * {one.words}",
-                lambda table, p=one, q=two: p.of(table) * q.of(table),  # type: ignore[misc]
-            )
