@@ -130,8 +130,8 @@ def unrelated_labels(case: Case) -> Match | None:
     assert case.labels is not None
     assert case.accuracy is not None
     assert trained is not None
-    if case.loss is None or case.entropy == 0 or case.young:
-        return None
+    if case.loss is None or case.entropy == 0 or case.young or other_classes(case):
+        return None  # with other classes asked for, accuracy and loss are no measure of training
     moved = max(layer.change for layer in symptoms.layers)
     by_chance = above_majority(trained, 0.1)
     sure = case.accuracy + SURE * standard_error(case.accuracy, len(case.labels)) < above_majority(

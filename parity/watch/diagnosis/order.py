@@ -9,9 +9,8 @@ from parity.watch.diagnosis.rule import Match, Rule
 
 SHIFTS = 20
 """Rows by which labels and answers may have slipped; renamed answers that are no chance."""
-AS_OFTEN, BELOW = 0.1, 0.1
-"""Total variation between the classes that a sound model of 80 % names and those that occur, and by
-how much less sure of itself it is than it was right."""
+AS_OFTEN = 0.1
+"""Total variation between the classes that a sound model of 80 % names and those that occur."""
 
 
 def permuted(case: Case) -> Match | None:
@@ -93,13 +92,13 @@ def shuffled(case: Case) -> Match | None:
     predicted = np.bincount(case.predicted, minlength=case.classes) / count
     by_chance = float(predicted @ shares)
     sure_of_itself = float(np.exp(case.log_probabilities).max(axis=1).mean())
-    # Who has learned in training is known to be as sure as it should be, of other images too.
-    known = case.symptoms.best_accuracy if case.learned and case.fallen else None
-    alike = np.abs(predicted - shares).sum() / 2 < (0.03 if known is None else AS_OFTEN)
+    # Who has learned, and is fed what it was trained on, need not be sure of itself.
+    pixels = None not in (case.symptoms.trained_on, case.symptoms.seen)
+    known = pixels and case.learned and case.fallen
+    alike = np.abs(predicted - shares).sum() / 2 < (AS_OFTEN if known else 0.03)
     at_chance = abs(accuracy - by_chance) < SURE * standard_error(by_chance, count)
     surer = sure_of_itself - accuracy > 0.1 + SURE * standard_error(sure_of_itself, count)
-    enough = 0.8 if known is None else known - BELOW
-    if not (alike and at_chance and surer and sure_of_itself > enough):
+    if not (alike and at_chance and surer and (known or sure_of_itself > 0.8)):
         return None
     return Match(
         "the answers belong to other images than the labels",
