@@ -2,7 +2,7 @@
 
 import glob
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,12 +13,14 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.mnist_form import fit_like_mnist
 from lightning_mnist.pictures.digit import CROWDED, HIDDEN, SECOND, Found, find_digit
 from lightning_mnist.pictures.file import read_grey
-from lightning_mnist.pictures.page import find_page
+from lightning_mnist.pictures.page import Place, find_page
 from lightning_mnist.pictures.paper import ink_of, without_outliers
 from lightning_mnist.pictures.parts import SMALL
 
 LONGEST = 800
 """Pixels of the longer side; a larger picture is shrunk first."""
+NEARER = 120
+"""Pixels of a digit below which the picture is looked at again, nearer, if it was shrunk."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,38 @@ def read_pictures(patterns: Sequence[str]) -> tuple[dict[Path, Picture], list[st
 
 def find_picture(grey: NDArray[np.uint8]) -> Picture | None:
     """The digit in grey levels uint8 [H, W]; None where no ink is seen."""
-    scale = LONGEST / max(grey.shape)
-    if scale < 1:
-        height, width = (max(1, round(side * scale)) for side in grey.shape)
-        grey = np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    found = _find(without_outliers(grey))
+    small = _shrunk(grey)
+    found = _find(without_outliers(small))
     if found is None:
         return None
+    if small is not grey and max(side.stop - side.start for side in found.place) < NEARER:
+        nearer = _shrunk(grey[_around(found.place, small.shape, grey.shape)])
+        again = _find(without_outliers(nearer))
+        if again is not None and again.whole:
+            small, found = nearer, replace(again, notes=again.notes | found.notes - {HIDDEN})
     pixels = fit_like_mnist(np.clip(np.round(found.ink), 0, 255).astype(np.uint8))
-    return Picture(pixels, grey[found.place], tuple(sorted(found.notes)))
+    return Picture(pixels, small[found.place], tuple(sorted(found.notes)))
+
+
+def _shrunk(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    scale = LONGEST / max(grey.shape)
+    if scale >= 1:
+        return grey
+    height, width = (max(1, round(side * scale)) for side in grey.shape)
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _around(place: Place, shape: tuple[int, ...], whole: tuple[int, ...]) -> Place:
+    """Of a picture of shape `whole`, the place of one of `shape`, with as much around it."""
+    margin = max(side.stop - side.start for side in place)
+    rows, columns = (
+        slice(
+            max(0, (side.start - margin) * large // length),
+            min(large, (side.stop + margin) * large // length),
+        )
+        for side, length, large in zip(place, shape, whole, strict=True)
+    )
+    return rows, columns
 
 
 def _find(grey: NDArray[np.uint8]) -> Found | None:

@@ -9,17 +9,21 @@ from lightning_mnist.pictures.lines import without_box, without_lines, without_u
 from lightning_mnist.pictures.page import Place, Sheet, extent
 from lightning_mnist.pictures.paper import Ink, without_grain
 from lightning_mnist.pictures.parts import SMALL, Parts
+from lightning_mnist.pictures.pen import filled, joined
 
 LINES = "lines were seen"
 FRAME = "a frame, or a table around the paper, was seen"
 SECOND = "a second digit was seen"
 PALER = "paler marks that touch the digit were left out"
 UNDERLINE = "a line under the digit was left out"
+BROKEN = "dashes or dots were joined"
 WIDE = "wider than a digit: perhaps two that touch"
 CROWDED = "most of the ink is not the digit's"
 HIDDEN = "the strokes can hardly be told from the paper"
 
-FAINTEST_INK = 32  # of 255: what contrasts less with its paper is none
+FAINTEST_INK = 32  # of 255: what contrasts less with its paper is none, unless it is clear:
+CLEARLY = 12  # deviations of the grain by which it stands out from even paper
+BLANK = 8  # of 255: what contrasts less is no ink, however clear
 THRESHOLD = 0.3  # of the darkest ink of the page
 GRAIN = 4  # deviations of the grain that do not count as ink
 HARDLY = 8  # deviations of the grain, at least, between strokes and paper that are clear
@@ -70,16 +74,21 @@ class Found:
 
 def find_digit(ink: Ink) -> Found | None:
     """The digit in the ink of a page; None where nothing stands out."""
-    if ink.max(initial=0) < FAINTEST_INK:
+    if ink.max(initial=0) < BLANK:
         return None
     ink, grain = without_grain(ink)
-    darkest = float(np.quantile(ink, 0.995) if max(ink.shape) > SMALL else ink.max())
+    darkest = _darkest(ink, grain)
+    if darkest < max(CLEARLY * grain, BLANK) and darkest < FAINTEST_INK:
+        return None
     limit = max(THRESHOLD * darkest, GRAIN * grain, 1.0)
     notes = set()
     bare, *lines = without_lines(ink, limit)
     if any(lines) and (bare > limit).sum() > 0.1 * (ink > limit).sum():  # or it was the digit
         ink = bare
         notes.add(LINES)
+    if max(ink.shape) > SMALL:
+        ink, broken = _solid(ink, limit, darkest)
+        notes |= {BROKEN} if broken else set()
     parts = Parts(ink, limit)
     while (main := parts.main()) is not None:
         place = parts.place(main)
@@ -89,7 +98,7 @@ def find_digit(ink: Ink) -> Found | None:
         elif (inside := without_box(ink[place], limit)) is not None:
             ink, parts = _replaced(ink, place, inside, limit)
             notes.add(FRAME)
-        elif ink[place].max() < FAINTEST_INK:
+        elif ink[place].max() < min(FAINTEST_INK, darkest / 2):
             return None
         elif (darker := parts.paler_below(main)) is not None:
             limit, parts = darker, Parts(ink, darker)
@@ -100,6 +109,25 @@ def find_digit(ink: Ink) -> Found | None:
         else:
             return _found(ink, parts, main, grain, notes)
     return None
+
+
+def _darkest(ink: Ink, grain: float) -> float:
+    """The level of full ink; on a large page a digit may have less than any share of the pixels."""
+    level = float(np.quantile(ink, 0.995) if max(ink.shape) > SMALL else ink.max())
+    if level >= max(FAINTEST_INK, CLEARLY * grain):
+        return level
+    dot = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    highest = float(cv2.erode(ink, dot).max())
+    return max(level, highest) if highest >= CLEARLY * grain else level
+
+
+def _solid(ink: Ink, limit: float, darkest: float) -> tuple[Ink, bool]:
+    """Ink with outlines filled, and whether it is of dashes or dots, which are joined."""
+    mask = (ink > limit).astype(np.uint8)
+    whole = mask | filled(mask, ink, darkest)
+    stroke = joined(whole)
+    more = (whole if stroke is None else whole | stroke) > mask
+    return np.where(more, darkest, ink).astype(np.float32), stroke is not None
 
 
 def _replaced(ink: Ink, place: Place, part: Ink, limit: float) -> tuple[Ink, Parts]:
@@ -115,7 +143,8 @@ def _found(ink: Ink, parts: Parts, main: int, grain: float, notes: set[str]) -> 
     height, width = len(ink[place]), len(ink[place][0])
     notes |= {SECOND} if second else set()
     own_weight = parts.weight[np.unique(parts.labels[strokes])].sum()
-    everything = parts.weight[sorted(parts.remaining)].sum()
+    inside = [p for p in sorted(parts.remaining) if parts.on_border[main] or not parts.on_border[p]]
+    everything = parts.weight[inside].sum()
     notes |= {CROWDED} if own_weight < CROWD * everything else set()
     notes |= {WIDE} if width > WIDEST * height else set()
     notes |= {HIDDEN} if ink[strokes].mean() < HARDLY * grain else set()

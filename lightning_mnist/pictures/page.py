@@ -14,6 +14,8 @@ SMALLEST = 0.06  # of the picture
 STRAIGHT = 0.92  # of a sheet and the polygon of its corners, intersection over union
 CORNERS = 6  # a sheet that runs off the picture at a corner has five
 SURROUNDED = 0.45  # of the outline, at least, lies within the picture; a shadow's half has less
+ROUND = 0.85  # shorter by longer axis, at least, of a button or a plate
+STROKE = 0.15  # of its diameter, at most, is the width of what is written on a plate
 SHARP = 0.5  # of the contrast between sheet and table is seen within three pixels of the edge
 MARGIN = 0.012  # of the longer side: the blurred edge of a sheet, and the rim of a frame
 
@@ -64,6 +66,9 @@ def _sheet(region: NDArray[np.uint8], sharp: NDArray[np.bool_]) -> NDArray[np.ui
     polygon = np.zeros_like(region)
     cv2.fillPoly(polygon, [corners], 1)
     straight = (sheet & polygon).sum() / (sheet | polygon).sum()
+    round_ = _is_plate(outline, sheet, region)
+    if round_:
+        corners, polygon, straight = corners[:CORNERS], sheet, 1.0
     bottom, right = region.shape[0] - 1, region.shape[1] - 1
     x, y = outline[:, 0].T
     inside = (x > 0) & (x < right) & (y > 0) & (y < bottom)
@@ -74,6 +79,22 @@ def _sheet(region: NDArray[np.uint8], sharp: NDArray[np.bool_]) -> NDArray[np.ui
     margin = 2 * max(2, round(MARGIN * max(region.shape))) + 1
     smaller = cv2.erode(polygon, np.ones((margin, margin), np.uint8), borderValue=0)
     return np.asarray(smaller, np.uint8) if smaller.any() else None
+
+
+def _is_plate(
+    outline: NDArray[np.int32], sheet: NDArray[np.uint8], region: NDArray[np.uint8]
+) -> bool:
+    """Whether a sheet is about a disc with strokes on it; the ring of a 0 holds no stroke."""
+    if len(outline) < 5:
+        return False
+    middle, axes, turn = cv2.fitEllipse(outline)
+    if min(axes) < ROUND * max(axes):
+        return False
+    disc = np.zeros_like(sheet)
+    cv2.ellipse(disc, (middle, axes, turn), 1, cv2.FILLED)
+    alike = (sheet & disc).sum() > 0.95 * (sheet | disc).sum()
+    strokes = cv2.distanceTransform(sheet & (1 - region), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return bool(alike and 2 * strokes.max() < STROKE * max(axes))
 
 
 def _largest(region: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:

@@ -13,6 +13,7 @@ STROKE = 0.3  # of the longer side: no stroke is wider, and no shadow narrower
 EVEN = 12  # levels
 """Deviation from one level for the whole page within which its paper counts as even."""
 CROSSED = 0.15  # of the border may be inked, of a page that counts as even
+CROSSED_OFTEN, LONGEST_CROSSING = 0.4, 0.12  # the same if it is strokes that are cut off
 DARKEST = 32  # levels
 """Paper that is darker than this reflects too little to tell a shadow from ink."""
 WINDOW = 0.8  # of the longer side: what surrounds a stroke is paper, more than half of it
@@ -122,10 +123,19 @@ def _one_level(levels: NDArray[np.uint8]) -> float | None:
     grain = 1.4826 * float(np.median(np.abs(border - paper)))
     limit = EVEN + 3 * grain
     even = (
-        np.mean(np.abs(border - paper) > limit) < CROSSED
+        _crossed(np.abs(border - paper) > limit)
         and np.mean(levels > paper + limit) < 0.02  # brighter paper somewhere else
     )
     return paper if even and grain < EVEN else None
+
+
+def _crossed(inked: NDArray[np.bool_]) -> bool:
+    """Whether what is inked of a border may be strokes: little, or in several places."""
+    share = float(inked.mean())
+    if share < CROSSED:
+        return True
+    runs = np.diff(np.flatnonzero(np.diff(np.pad(inked, 1).astype(np.int8))))[::2]
+    return share < CROSSED_OFTEN and float(runs.max()) < LONGEST_CROSSING * len(inked)
 
 
 def without_grain(ink: Ink) -> tuple[Ink, float]:

@@ -1,0 +1,99 @@
+"""Pens that leave no solid stroke: outlines are filled, dashes and dots are joined."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_mnist.pictures.paper import Ink
+
+Mask = NDArray[np.uint8]
+
+LONG = 2.5  # widths, at least, is what the two lines of an outline enclose
+EVEN_GAP = 3.3  # largest by mean distance from the lines: 2 in a strip, 3 in a disc
+WIDEST_GAP = 0.36  # of the extent of what is enclosed
+BENT = 0.93  # of the convex hull, at most, is filled by what goes round a corner
+DARK = 0.7  # of full ink, at least, has an outline
+PIECES = 4  # at least, that a broken stroke is seen by
+LONGEST_PIECE = 0.5  # of the extent of all of them
+ALIKE = 0.2  # of the largest piece, by area: a piece that is smaller is no part of the pattern
+MOST = 0.85  # of the pieces lie within one part when they are joined
+FULL = 3  # times the area of its pieces, at most, has a stroke when they are joined
+WIDEST_JOIN = 0.1  # of the longer side of the page
+
+
+def filled(mask: Mask, ink: Ink, darkest: float) -> Mask:
+    """1 in what is enclosed by the two lines of an outlined stroke, of a mask [H, W] of ink.
+
+    That is a strip, long and everywhere about as wide, between lines as dark as ink is; the inside
+    of a 0 is none, nor are the cells of squared paper, whose lines reach the border.
+    """
+    _, parts = cv2.connectedComponents(mask)
+    border = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
+    mask = mask * ~np.isin(parts, border[border > 0])
+    count, holes, stats, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4)
+    result = np.zeros_like(mask)
+    for hole in range(1, count):
+        left, top, width, height = map(int, stats[hole][:4])
+        bottom, right = top + height, left + width
+        outside = 0 in (left, top) or bottom == mask.shape[0] or right == mask.shape[1]
+        if outside:
+            continue
+        place = np.s_[top:bottom, left:right]
+        own = (holes[place] == hole).astype(np.uint8)
+        if _is_strip(own) and _is_outlined(own, ink[place], darkest):
+            result[place] |= own
+    return result
+
+
+def _is_strip(hole: Mask) -> bool:
+    """Whether a mask [H, W] is long, about as wide everywhere, and bent; a 0 and a ring are not."""
+    distance = cv2.distanceTransform(np.pad(hole, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    inside = distance[distance > 0]
+    width = 2 * float(inside.max())
+    if inside.size < LONG * width**2 or width > WIDEST_GAP * max(hole.shape):
+        return False
+    outlines, _ = cv2.findContours(hole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(outlines, key=cv2.contourArea)
+    bent = cv2.contourArea(outline) < BENT * cv2.contourArea(cv2.convexHull(outline))
+    return bool(bent and inside.max() < EVEN_GAP * inside.mean())
+
+
+def _is_outlined(hole: Mask, ink: Ink, darkest: float) -> bool:
+    """Whether the lines around a hole, within its extent, are of full ink."""
+    square = np.ones((5, 5), np.uint8)
+    rim = (cv2.dilate(hole, square) - hole) > 0
+    return bool(rim.any() and np.median(cv2.dilate(ink, square)[rim]) > DARK * darkest)
+
+
+def joined(mask: Mask) -> Mask | None:
+    """A mask [H, W] of ink whose dashes or dots are one stroke; None where there are none.
+
+    They are many, about alike, and each is short against all of them; digits beside each other are
+    as tall as their row.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    left, top, width, height, area = stats.T
+    on_border = (left == 0) | (top == 0)
+    on_border |= (left + width == mask.shape[1]) | (top + height == mask.shape[0])
+    pieces = ~on_border
+    pieces[0] = False
+    if not pieces.any():
+        return None
+    pieces &= area > ALIKE * area[pieces].max()
+    whole = max(
+        int(np.ptp(np.concatenate([start[pieces], (start + side)[pieces]])))
+        for start, side in ((left, width), (top, height))
+    )
+    tall = int((top + height)[pieces].max() - top[pieces].min())
+    longest = int(np.maximum(width, height)[pieces].max())
+    if pieces.sum() < PIECES or longest > LONGEST_PIECE * min(whole, 1.2 * tall):
+        return None
+    own = pieces[labels].astype(np.uint8)
+    for gap in range(3, round(WIDEST_JOIN * max(mask.shape)), 2):
+        window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap))
+        closed = np.asarray(cv2.morphologyEx(own, cv2.MORPH_CLOSE, window), np.uint8)
+        _, parts = cv2.connectedComponents(closed)
+        weights = np.bincount(parts[own > 0])
+        if weights.max() > MOST * own.sum():
+            return closed if closed.sum() < FULL * own.sum() else None
+    return None
