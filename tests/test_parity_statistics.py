@@ -209,3 +209,10 @@ def test_which_side_is_called_a_does_not_matter() -> None:
     better, worse = (equivalence.Estimate(by, 0.01, 8, 0.01) for by in (0.02, -0.02))
     assert better.p_within(0.03) == worse.p_within(0.03)
     assert better.p_beyond(0.005) == worse.p_beyond(0.005)
+
+
+def test_bins_of_confidence_are_closed_on_the_right() -> None:
+    probabilities = np.array([[0.5, 0.5], [0.75, 0.25]])
+    wrong_and_right = np.array([1, 0])
+    found = statistics.expected_calibration_error(probabilities, wrong_and_right, bins=2)
+    assert found == (0.5 + 0.25) / 2
