@@ -71,7 +71,7 @@ MUTATIONS = (
     Mutation("float(x.var(ddof=1)), float(y.var(ddof=1))", "float(x.var()), float(y.var())", "parity_statistics parity_verdict"),
     Mutation("float(within), at_least / (1 + draws))", "float(within), 1.0)", "parity_statistics parity_verdict"),
     Mutation("SEVERITY = (Verdict.COLLAPSED, Verdict.DIFFERENT,", "SEVERITY = (Verdict.DIFFERENT, Verdict.COLLAPSED,", "parity_verdict parity_views"),
-    Mutation("COLLAPSED = 3\n", "COLLAPSED = 4\n", "parity_verdict parity_guard"),
+    Mutation("COLLAPSED = 3\n", "COLLAPSED = 4\n", "parity_verdict lightning_mnist_guard"),
     # The guard.
     Mutation("        if share == 1\n", "        if share > 1\n", "parity_guard"),
     Mutation("return max(0.0, -float((some * np.log(some)).sum()))", "return max(0.0, -float((some * np.log2(some)).sum()))", "parity_guard parity_diagnosis"),

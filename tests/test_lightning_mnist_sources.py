@@ -80,6 +80,10 @@ def damage_not_gzip(folder: Path) -> None:
     (folder / f"{TRAIN_IMAGES}.gz").write_text("<html>not found</html>")
 
 
+def damage_longer_idx(folder: Path) -> None:
+    (folder / f"{TEST_IMAGES}.gz").write_bytes(gzip.compress(idx(np.zeros((80, 28, 28))) + b"\0"))
+
+
 def damage_truncated_idx(folder: Path) -> None:
     (folder / f"{TEST_IMAGES}.gz").write_bytes(gzip.compress(idx(np.zeros((80, 28, 28)))[:-1]))
 
@@ -118,6 +122,7 @@ def damage_other_digits(folder: Path) -> None:
         (damage_truncated_gzip, "train-images.*cannot be read .*expected a whole gzip"),
         (damage_corrupt_gzip, "train-images.*cannot be read"),
         (damage_not_gzip, "train-images.*Not a gzipped file"),
+        (damage_longer_idx, "t10k-images.*62,721 bytes of data; its header promises 62,720"),
         (damage_truncated_idx, "t10k-images.*62,719 bytes of data; its header promises 62,720"),
         (damage_wrong_magic, "t10k-images.*not an IDX file of unsigned bytes with 3 dimensions"),
         (damage_empty, "t10k-labels.*starts with nothing"),

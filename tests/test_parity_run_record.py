@@ -244,3 +244,13 @@ def test_a_file_has_another_name_also_where_there_are_no_links(
     give_another_name(one, copy)
     assert copy.read_text() == "whole"
     assert not copy.samefile(one)
+
+
+def test_a_file_is_replaced_and_not_written_over(tmp_path: Path) -> None:
+    """Or a kill in between would leave half of it."""
+    path, former = tmp_path / "a.txt", tmp_path / "former.txt"
+    path.write_text("old")
+    give_another_name(path, former)
+    with written_whole(path) as temporary:
+        temporary.write_text("new")
+    assert (path.read_text(), former.read_text()) == ("new", "old")

@@ -200,3 +200,19 @@ def test_sides_that_make_other_mistakes_disagree_more_than_their_seeds() -> None
     assert apart.between - apart.within == pytest.approx(0.04, abs=0.01)
     single = equivalence.seed_disagreement([truth], [other])
     assert (single.between, single.p) == (0.04, 1)
+
+
+def test_which_side_is_called_a_does_not_matter() -> None:
+    table = np.array([[5, 0], [3, 5]])
+    assert statistics.bowker(table) == statistics.bowker(table.T)
+    assert statistics.bowker(table).statistic == 3
+    better, worse = (equivalence.Estimate(by, 0.01, 8, 0.01) for by in (0.02, -0.02))
+    assert better.p_within(0.03) == worse.p_within(0.03)
+    assert better.p_beyond(0.005) == worse.p_beyond(0.005)
+
+
+def test_bins_of_confidence_are_closed_on_the_right() -> None:
+    probabilities = np.array([[0.5, 0.5], [0.75, 0.25]])
+    wrong_and_right = np.array([1, 0])
+    found = statistics.expected_calibration_error(probabilities, wrong_and_right, bins=2)
+    assert found == (0.5 + 0.25) / 2
