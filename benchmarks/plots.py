@@ -148,4 +148,5 @@ _PANELS: dict[str, Callable[[Any], list[Panel]]] = {
     "growth": _growth,
     "calls": _calls,
     "memory": _memory,
+    "gpu": lambda values: [],
 }
