@@ -91,13 +91,11 @@ def _memory(groups: list[dict[str, Any]], console: Console) -> None:
 
 
 def _gpu(values: dict[str, Any], console: Console) -> None:
-    table = _table("on the device", "", "")
     for name, found in values["found"].items():
         for what, value in found.items():
-            table.add_row(f"{name}: {what}", _one(value))
-    console.print(table)
+            console.print(f"{name}: {what} {_one(value)}", highlight=False, soft_wrap=True)
     for name, reason in values["skipped"].items():
-        console.print(f"skipped: {name}, {reason}", highlight=False)
+        console.print(f"skipped: {name}, {reason}", highlight=False, soft_wrap=True)
 
 
 def _one(value: Any) -> str:

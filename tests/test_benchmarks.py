@@ -330,6 +330,13 @@ def of_all_measures() -> dict[str, Any]:
         },
         "calls": [named | {"calls_a_step": {"ours": {"python": 900.0, "c": 500.0}}}],
         "memory": [named | {"mib": {"ours": 500.0}, "skipped": {}}],
+        "gpu": {
+            "found": {
+                "seconds an epoch, 784-16-10, tf32": {"ours": summary([0.123])},
+                "launches and waits a step": {"ours": {"launches": 31.0, "waits": 0.0}},
+            },
+            "skipped": {"jax": "JAX finds no GPU"},
+        },
     }
 
 
@@ -342,6 +349,7 @@ def test_every_measure_has_a_table_and_a_panel(tmp_path: Path) -> None:
     for text in (
         "ours", "1.500", "skipped: k, kornia is missing", "keras tuned: jit_compile=True",
         "97% test accuracy", "one core kept busy", "of whole runs by seeds", "900.0", "500",
+        "0.123 s", "launches 31, waits 0", "skipped: jax, JAX finds no GPU",
     ):  # fmt: skip
         assert text in shown
     draw(measures, tmp_path / "all.png")
@@ -489,6 +497,21 @@ def test_without_a_gpu_all_that_needs_one_is_skipped_by_name(
         "torch finds no CUDA device", *gpu.NOT_BUILT.values()
     }  # fmt: skip
     assert len(measured["skipped"]) == 5 + len(gpu.PRECISIONS) + len(gpu.NOT_BUILT)
+
+
+def test_the_command_says_what_was_skipped(
+    benchmarks_here: Callable[..., Done],
+    tiny_npz: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gpu, "_holds", lambda condition: False)
+    done = benchmarks_here("gpu", "--data.source", tiny_npz, "--out", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    assert "skipped: a resumed training, torch finds no CUDA device" in done.out
+    written = json.loads((tmp_path / "out" / RESULTS_FILE).read_text(encoding="utf-8"))
+    assert written["machine"]["accelerator"] == "none"
+    assert written["measures"]["gpu"]["found"] == {}
 
 
 def test_what_there_is_no_time_for_is_skipped_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
