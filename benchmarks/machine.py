@@ -44,4 +44,4 @@ def _cpu() -> str:
 def _gpu() -> str:
     import torch
 
-    return str(torch.cuda.get_device_name())
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else "none"

@@ -17,10 +17,12 @@ Panel = Callable[[Axes], None]
 
 
 def draw(measures: Mapping[str, Any], path: Path) -> None:
-    """A panel for each group of each measure."""
+    """A panel for each group of each measure; no picture where there are none."""
     panels = [panel for name, values in measures.items() for panel in _PANELS[name](values)]
+    if not panels:
+        return
     rows = -(-len(panels) // COLUMNS)
-    figure = Figure(figsize=(6.5 * COLUMNS, 3.4 * max(rows, 1)), layout="constrained")
+    figure = Figure(figsize=(6.5 * COLUMNS, 3.4 * rows), layout="constrained")
     grid: list[Axes] = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
@@ -131,6 +133,14 @@ def _growth(values: Mapping[str, Sequence[dict[str, Any]]]) -> list[Panel]:
     return [_lines(quantity, points) for quantity, points in values.items()]
 
 
+def _gpu(values: Mapping[str, Mapping[str, Any]]) -> list[Panel]:
+    return [
+        _bars(name, "seconds", {n: (r["median"], r["min"], r["max"]) for n, r in rows.items()})
+        for name, rows in values["found"].items()
+        if name.startswith("seconds an epoch")
+    ]
+
+
 def _style(axes: Axes) -> None:
     axes.tick_params(colors=INK, which="both")
     for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
@@ -148,4 +158,5 @@ _PANELS: dict[str, Callable[[Any], list[Panel]]] = {
     "growth": _growth,
     "calls": _calls,
     "memory": _memory,
+    "gpu": _gpu,
 }

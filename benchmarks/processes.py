@@ -39,9 +39,9 @@ def timed(command: list[str], threads: int, log: Path) -> tuple[float, str]:
     return seconds, done.stdout.decode(errors="replace")
 
 
-def fit(work: Work, run_dir: Path, threads: int) -> tuple[float, RunRecord]:
-    """Our `fit`, start-up, test and pictures included: its seconds and its record."""
-    command = ["lightning_mnist", *ours.flags(work, run_dir)]
+def fit(work: Work, run_dir: Path, threads: int, *more: str) -> tuple[float, RunRecord]:
+    """Our `fit` with `more` flags, from process start to exit: its seconds and its record."""
+    command = ["lightning_mnist", *ours.flags(work, run_dir), *more]
     seconds, _ = timed(command, threads, run_dir.with_suffix(".log"))
     return seconds, RunRecord.load(run_dir / RECORD_FILE)
 

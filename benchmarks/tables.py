@@ -90,6 +90,23 @@ def _memory(groups: list[dict[str, Any]], console: Console) -> None:
         console.print(table)
 
 
+def _gpu(values: dict[str, Any], console: Console) -> None:
+    for name, found in values["found"].items():
+        for what, value in found.items():
+            console.print(f"{name}: {what} {_one(value)}", highlight=False, soft_wrap=True)
+    for name, reason in values["skipped"].items():
+        console.print(f"skipped: {name}, {reason}", highlight=False, soft_wrap=True)
+
+
+def _one(value: Any) -> str:
+    """A number, several by name, or the median of seconds."""
+    if isinstance(value, dict):
+        if "median" in value:
+            return f"{value['median']:.3f} s"
+        return ", ".join(f"{name} {_one(part)}" for name, part in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _seconds(row: dict[str, Any]) -> list[str]:
     return [f"{row[key]:.3f}" for key in ("min", "median", "max")]
 
@@ -105,4 +122,5 @@ _SHOW: dict[str, Callable[[Any, Console], None]] = {
     "growth": _growth,
     "calls": _calls,
     "memory": _memory,
+    "gpu": _gpu,
 }

@@ -33,6 +33,7 @@ class Work:
         epochs: In a round; a part of an epoch where a competitor is slow.
         augmented: Whether training images are distorted, each anew.
         accelerator: "cpu" or "gpu".
+        precision: As of ``--trainer.precision``, or "tf32" for products of rounded operands.
         devices: Ranks that share each batch; those that know but one are not given more.
         seed: Of weights and order.
         steps_per_execution: Of ours; None for its own choice.
@@ -48,6 +49,7 @@ class Work:
     epochs: float = 1.0
     augmented: bool = False
     accelerator: str = "cpu"
+    precision: str = "32-true"
     devices: int = 1
     seed: int = 0
     steps_per_execution: int | None = None

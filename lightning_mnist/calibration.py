@@ -53,9 +53,10 @@ class Calibration:
         targets.scatter_(1, labels[:, None], (count + 1) / (count + 2))
         wanted = (targets * logits).sum()
         coldest, hottest = 1 / HOTTEST, HOTTEST
+        by_class = logits.t().contiguous()  # a softmax over few columns takes ten times as long
         for _ in range(40):
             temperature = (coldest * hottest) ** 0.5
-            expected = ((logits / temperature).softmax(dim=1) * logits).sum()
+            expected = ((by_class / temperature).softmax(dim=0) * by_class).sum()
             if expected > wanted:  # too sure
                 coldest = temperature
             else:

@@ -23,7 +23,7 @@ from benchmarks.competitors import AUGMENTED, PLAIN, Competitor, chosen
 from benchmarks.crew import crew
 from benchmarks.errors import InputError, WorkerFailedError
 from benchmarks.figures import against, compared, summary
-from benchmarks.measures import accuracy, busy, calls, epoch, growth, memory
+from benchmarks.measures import accuracy, busy, calls, epoch, gpu, growth, memory
 from benchmarks.plots import draw
 from benchmarks.processes import fit, once
 from benchmarks.results import PICTURE_FILE, RESULTS_FILE, Results
@@ -330,6 +330,13 @@ def of_all_measures() -> dict[str, Any]:
         },
         "calls": [named | {"calls_a_step": {"ours": {"python": 900.0, "c": 500.0}}}],
         "memory": [named | {"mib": {"ours": 500.0}, "skipped": {}}],
+        "gpu": {
+            "found": {
+                "seconds an epoch, 784-16-10, tf32": {"ours": summary([0.123])},
+                "launches and waits a step": {"ours": {"launches": 31.0, "waits": 0.0}},
+            },
+            "skipped": {"jax": "JAX finds no GPU"},
+        },
     }
 
 
@@ -342,6 +349,7 @@ def test_every_measure_has_a_table_and_a_panel(tmp_path: Path) -> None:
     for text in (
         "ours", "1.500", "skipped: k, kornia is missing", "keras tuned: jit_compile=True",
         "97% test accuracy", "one core kept busy", "of whole runs by seeds", "900.0", "500",
+        "0.123 s", "launches 31, waits 0", "skipped: jax, JAX finds no GPU",
     ):  # fmt: skip
         assert text in shown
     draw(measures, tmp_path / "all.png")
@@ -479,3 +487,56 @@ def test_jax_takes_part(work: Work, tmp_path: Path) -> None:
     assert answer["seconds"] > 0
     result = once("jax_script", work, 1, tmp_path / "jax.log")
     assert 0.1 < result["accuracy"] <= 1
+
+
+def test_without_a_gpu_all_that_needs_one_is_skipped_by_name(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "_holds", lambda condition: False)
+    measured = gpu.measure(replace(setting, work=replace(setting.work, accelerator="gpu")))
+    assert measured["found"] == {}
+    assert set(measured["skipped"].values()) == {
+        "torch finds no CUDA device", *gpu.NOT_BUILT.values()
+    }  # fmt: skip
+    assert len(measured["skipped"]) == 5 + len(gpu.PRECISIONS) + len(gpu.NOT_BUILT)
+
+
+def test_the_command_says_what_was_skipped(
+    benchmarks_here: Callable[..., Done],
+    tiny_npz: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gpu, "_holds", lambda condition: False)
+    done = benchmarks_here("gpu", "--data.source", tiny_npz, "--out", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    assert "skipped: a resumed training, torch finds no CUDA device" in done.out
+    written = json.loads((tmp_path / "out" / RESULTS_FILE).read_text(encoding="utf-8"))
+    assert written["machine"]["accelerator"] == "none"
+    assert written["measures"]["gpu"]["found"] == {}
+
+
+def test_what_there_is_no_time_for_is_skipped_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = gpu.Measured()
+    measured.add("first", lambda: {"seconds": 1.0})
+    monkeypatch.setattr(gpu, "SECONDS", -1)
+    measured.add("second", lambda: {"seconds": 1.0})
+    assert measured.found == {"first": {"seconds": 1.0}}
+    assert measured.skipped["second"] == "-1 seconds were over"
+
+
+@pytest.mark.slow
+def test_what_a_cpu_has_of_the_measure_of_a_gpu(setting: Setting) -> None:
+    """The same code on the CPU, whose logits agree with themselves; then its table."""
+    measured = gpu.measure(setting)
+    found, skipped = measured["found"], measured["skipped"]
+    assert found["logits of CPU and GPU"] == {"largest difference": 0, "answers that differ": 0}
+    assert found["a resumed training"] == {"same bits": True}
+    assert found["one rank with NCCL"]["seconds"] > 0
+    assert set(found["seconds an epoch, 784-16-10, 32-true"]) >= {"bare loop", "ours"}
+    assert set(found["seconds an epoch, 784-16-10, bf16-mixed"]) == {"bare loop", "ours"}
+    assert skipped["seconds an epoch, 784-16-10, tf32"] == "for GPUs only"
+    tables.show({"gpu": measured}, setting.console)
+    shown = setting.console.file.getvalue()  # type: ignore[attr-defined]
+    assert "same bits" in shown
+    assert "CUDA graphs" in shown

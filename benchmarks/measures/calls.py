@@ -4,6 +4,7 @@ On a GPU the same is counted of kernel launches. An epoch's worth is the differe
 of three epochs and a run of one, so that start-up is not in it; what happens once an epoch is.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,7 @@ def measure(setting: Setting) -> list[dict[str, Any]]:
     }
     for count in STEPS_PER_EXECUTION:
         ways[f"ours, {count} steps an execution"] = (PLAIN["ours"], count)
+    kinds = ["calls"] + (["launches"] if setting.work.accelerator == "gpu" else [])
     groups = []
     for size, network in setting.networks.items():
         counts = {}
@@ -35,14 +37,15 @@ def measure(setting: Setting) -> list[dict[str, Any]]:
                 work = replace(setting.work.on(network), steps_per_execution=steps)
                 one = {name: (member.module, member.settings, replace(work, epochs=SHORT))}
                 with crew(one, setting.threads, setting.logs(f"calls {size}")) as (workers, _):
-                    counts[name] = _a_step(workers[name], member, work)
+                    counts[name] = a_step(workers[name], member, work, kinds)
         groups.append({"network": network.name, "size": size, "calls_a_step": counts})
     return groups
 
 
-def _a_step(worker: Worker, member: Competitor, work: Work) -> dict[str, float]:
+def a_step(
+    worker: Worker, member: Competitor, work: Work, kinds: Sequence[str]
+) -> dict[str, float]:
     """Counts of each kind divided by the optimiser steps of the additional epochs."""
-    kinds = ["calls"] + (["launches"] if work.accelerator == "gpu" else [])
     worker.ask(run=True)  # imports, and whatever else is done but once
     totals: list[dict[str, Any]] = []
     for epochs in (SHORT, LONG):
@@ -53,8 +56,4 @@ def _a_step(worker: Worker, member: Competitor, work: Work) -> dict[str, float]:
             totals[-1] |= worker.ask(**{kind: True})
     short, long = totals
     steps = (LONG - SHORT) * work.steps
-    return {
-        name: (long[name] - short[name]) / steps
-        for name in ("python", "c", "launches")
-        if name in long
-    }
+    return {name: (long[name] - short[name]) / steps for name in long if name != "peak_mib"}

@@ -15,6 +15,7 @@ from benchmarks.workers.serving import Prepared, serve
 
 SIDE = 28
 Augment = Callable[[Tensor], Tensor]
+Learn = Callable[[nn.Module, torch.optim.Optimizer, Tensor, Tensor], None]
 
 
 class Batches:
@@ -58,21 +59,47 @@ def train_images(work: Work, device: torch.device) -> tuple[Tensor, Tensor]:
     return images.to(device), labels.to(device)
 
 
+def learn(
+    network: nn.Module, optimizer: torch.optim.Optimizer, pixels: Tensor, targets: Tensor
+) -> None:
+    """A step."""
+    optimizer.zero_grad()
+    F.cross_entropy(network(pixels), targets).backward()
+    optimizer.step()
+
+
+def mixed(precision: str, device: torch.device) -> Learn:
+    """A step of ``bf16-mixed`` or ``16-mixed``, as Lightning calls them."""
+    dtype = torch.bfloat16 if precision == "bf16-mixed" else torch.float16
+    scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
+
+    def learn(
+        network: nn.Module, optimizer: torch.optim.Optimizer, pixels: Tensor, targets: Tensor
+    ) -> None:
+        optimizer.zero_grad()
+        with torch.autocast(device.type, dtype):
+            loss = F.cross_entropy(network(pixels), targets)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+    return learn
+
+
 def epoch(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     batches: Batches,
     order: Tensor,
     augment: Augment | None = None,
+    learn: Learn = learn,
 ) -> None:
     """A pass over the images in `order`, int64 [N]."""
     for ids in order.split(batches.batch_size):
         pixels, targets = batches.gather(ids)
         if augment is not None:
             pixels = augment(pixels.view(-1, SIDE, SIDE)).view(len(ids), -1)
-        optimizer.zero_grad()
-        F.cross_entropy(network(pixels), targets).backward()
-        optimizer.step()
+        learn(network, optimizer, pixels, targets)
 
 
 def prepare(work: Work, augmentation: Literal["ours", "kornia"] = "ours") -> Prepared:
@@ -81,6 +108,8 @@ def prepare(work: Work, augmentation: Literal["ours", "kornia"] = "ours") -> Pre
     images, labels = train_images(work, device)
     batches = Batches(images, labels, work.batch_size)
     augment = AUGMENTS[augmentation](device) if work.augmented else None
+    step = mixed(work.precision, device) if work.precision.endswith("-mixed") else learn
+    torch.set_float32_matmul_precision("high" if work.precision == "tf32" else "highest")
     torch.set_flush_denormal(True)  # as ours and TensorFlow do: Adam's moments decay into them
 
     def run() -> float:
@@ -90,7 +119,7 @@ def prepare(work: Work, augmentation: Literal["ours", "kornia"] = "ours") -> Pre
         started = time.perf_counter()
         for _ in range(round(work.epochs)):
             order = torch.randperm(len(labels), device=device)
-            epoch(network, optimizer, batches, order, augment)
+            epoch(network, optimizer, batches, order, augment, step)
         if device.type == "cuda":
             torch.cuda.synchronize()
         return (time.perf_counter() - started) / round(work.epochs)

@@ -14,6 +14,7 @@ from benchmarks.workers.serving import Prepared, serve
 
 THREADS = os.environ.get("OMP_NUM_THREADS", "1")
 os.environ["NPROC"] = THREADS  # that XLA's pool has; read when JAX is imported
+os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # others use the same GPU
 if THREADS == "1":
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
@@ -112,6 +113,9 @@ def train(work: Work, state: State, images: Any, labels: Any) -> Iterator[State]
 
 def prepare(work: Work, validated: bool = False) -> Prepared:
     """Every round has a network of its own; compiling is in none but the first, which warms up."""
+    jax.config.update("jax_platforms", "cuda" if work.accelerator == "gpu" else "cpu")
+    products = "tensorfloat32" if work.precision == "tf32" else "float32"
+    jax.config.update("jax_default_matmul_precision", products)
     images, labels = arrays(work.data, "train")
     kept = slice(work.images, work.images + work.val_images)
     training, validation = (

@@ -38,6 +38,8 @@ def flags(work: Work, run_dir: Path) -> list[str]:
         values |= {f"model.augmentation.{name}": value for name, value in AUGMENTATION.items()}
     if work.devices > 1:
         values["trainer.strategy"] = "ddp"
+    if work.precision not in ("32-true", "tf32"):
+        values["trainer.precision"] = work.precision
     if work.steps_per_execution is not None:
         values["model.steps_per_execution"] = work.steps_per_execution
     given = [str(item) for name, value in values.items() for item in (f"--{name}", value)]
@@ -62,7 +64,11 @@ def epoch_seconds(record: RunRecord, work: Work) -> float:
 
 def prepare(work: Work) -> Prepared:
     """Every round is a run of its own, in its own folder; start-up is not in its seconds."""
+    import torch
+
     from lightning_mnist.__main__ import main
+
+    torch.set_float32_matmul_precision("high" if work.precision == "tf32" else "highest")
 
     def run(*more: str) -> float:
         with tempfile.TemporaryDirectory() as folder:

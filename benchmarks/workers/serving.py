@@ -60,16 +60,19 @@ def _answer(message: dict[str, Any], prepared: Prepared) -> dict[str, Any]:
 
 
 def count_launches(run: Callable[[], object]) -> dict[str, Any]:
-    """Kernels, and graphs of kernels, that the CPU launches on the GPU while `run` runs."""
+    """What the CPU does for the GPU while `run` runs: kernels and graphs launched, and waits."""
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
         run()
-    names = ("cudaLaunchKernel", "cuLaunchKernel", "cudaGraphLaunch")
+    kinds = {
+        "launches": ("cudaLaunchKernel", "cuLaunchKernel", "cudaGraphLaunch"),
+        "waits": ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize"),
+    }
+    events = profiler.key_averages()
     return {
-        "launches": sum(
-            event.count for event in profiler.key_averages() if event.key.startswith(names)
-        )
+        kind: sum(event.count for event in events if event.key.startswith(names))
+        for kind, names in kinds.items()
     }
 
 
