@@ -170,14 +170,20 @@ def mixes(model: keras.Model, x: Any, outputs: Array) -> bool:
         return _answers(model, keras.tree.map_structure(lambda each: each[chosen], x))
 
     try:
-        return mixed(outputs, part, lambda: _answers(model, x))
+        return mixed(outputs, part, lambda: _answers(model, x, drawn=True))
     except Exception:  # a model is anyone's code, and may take batches of one size only
         return False
 
 
-def _answers(model: keras.Model, x: Any) -> Array:
+def _answers(model: keras.Model, x: Any, drawn: bool = False) -> Array:
+    """In inference; what is drawn at random there is another with `drawn`."""
     with unchanged(model), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        if drawn:
+            keras.random.uniform((1,))
+            for variable in model.non_trainable_variables:
+                if variable.name == "seed_generator_state":
+                    variable.assign(variable.value + 1)
         return as_array(model(x, **training_mode(model, False)))
 
 

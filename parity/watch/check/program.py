@@ -122,8 +122,15 @@ class Program:
 
     @cached_property
     def labels(self) -> Ints | None:
-        """Whole numbers int64 [M] that the targets are; None where they are no such."""
+        """Whole numbers int64 [M] that the targets are; None where they are no such.
+
+        Those that the loss leaves out, and that name no output, are not among them.
+        """
         values = self.numbers
+        ignored = None if self.loss is None else self.loss.ignored
+        if values is not None and ignored is not None and not 0 <= ignored < (self.columns or 0):
+            values = values[values != ignored] if values.ndim == 1 else values
+            values = values if values.size else None
         if values is None or values.ndim != 1 or not np.isfinite(values).all():
             return None
         whole = np.array_equal(values, np.round(values)) and np.abs(values).max() < 2**31
