@@ -149,6 +149,17 @@ HEALTHY: dict[str, Callable[[], Program]] = {
         data.houses()[1] / 100 - 2,
     ),
     "padding is masked": lambda: Program(reader(51, mask_zero=True), *padded()),
+    "padding that is pooled": lambda: Program(
+        net(
+            (60,),
+            kl.Embedding(51, 4),
+            kl.LSTM(4, return_sequences=True),
+            kl.GlobalMaxPooling1D(),
+            kl.Dense(1, activation="sigmoid"),
+            loss=BINARY,
+        ),
+        *padded(),
+    ),
     "padding in front": lambda: Program(reader(51), padded()[0][:, ::-1], padded()[1]),
     "rates": lambda: Program(
         numbers("poisson", "softplus"), data.houses()[0], np.arange(400.0) % 5

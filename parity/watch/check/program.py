@@ -57,7 +57,7 @@ class Program:
         broken: Weights whose gradients in the first step are not finite, though the answers are.
         stuck: Why the last layer with a kernel never changes, though others do; empty where it
             does.
-        masked: Whether steps of padding are left out by the layers themselves.
+        masked: Whether steps of padding are left out by the layers, or are not what is read last.
         swapped: Whether the loss is given the targets for answers, and the answers for targets.
     """
 
