@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.facts import Facts, beyond_table, facts_of, loss_of, mixes, trainable
+from parity.keras.behaviour import beyond_table, mixes
+from parity.keras.facts import Facts, facts_of, loss_of, trainable
 from parity.keras.probe import Probe, probe_of
 from parity.keras.updates import clipped_of, momentum_of, penalties_of, rate_of
 from parity.watch.check import Program, causes_of

@@ -2,21 +2,18 @@
 
 import math
 import warnings
-from contextlib import suppress
 from typing import Any, NamedTuple
-from unittest import mock
 
 import keras
 import numpy as np
 
-from parity.arrays import Array, Ints
-from parity.keras.calls import Call, as_array, training_mode, unchanged, watch
+from parity.arrays import Array
+from parity.keras.calls import Call, as_array, unchanged, watch
 from parity.keras.names import function_name, kind_of, learns, snake_case
 from parity.keras.outputs import dead_share, is_relu, kernel
 from parity.watch.check import Layer, Loss
-from parity.watch.check.mixed import mixed
 from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
-from parity.watch.check.training import MULTIPLIES
+from parity.watch.check.training import MULTIPLIES, RECURRENT
 
 _KINDS: dict[str, Any] = {
     "categorical_crossentropy": ("categorical", "rows"),
@@ -48,7 +45,7 @@ class Facts(NamedTuple):
         last: As in `parity.watch.check.Program`.
         several: Whether the model gives several outputs, of which this is the first.
         stuck: Why the last kernel never changes, where that before it does; empty where it does.
-        masked: Whether an embedding leaves out padding.
+        masked: Whether padding does not matter: left out, or not what is read last.
         ends: Whether the last layer gives the outputs.
     """
 
@@ -100,8 +97,7 @@ def facts_of(model: keras.Model, x: Any) -> Facts:
         last,
         len(found) > 1,
         _stuck(calls),
-        any(getattr(call.layer, "mask_zero", False) for call in calls)
-        or any(isinstance(call.layer, keras.layers.Masking) for call in calls),
+        _masked(calls),
         bool(calls) and calls[-1].outputs is outputs,
     )
 
@@ -128,57 +124,6 @@ def loss_of(model: keras.Model, last: str) -> Loss | None:
     smoothing = float(getattr(given, "label_smoothing", 0.0) or 0.0)
     undoes = last in ("softmax", "sigmoid")
     return Loss(name, kind, takes, targets, undoes, smoothing=smoothing)
-
-
-def beyond_table(model: keras.Model, x: Any) -> tuple[int, int] | None:
-    """The number that an embedding is asked for and does not have, and how many it has.
-
-    Args:
-        model: One that cannot take `x`.
-        x: Samples for it, [N, ...].
-    """
-    found: list[tuple[int, int]] = []
-    look_up = keras.layers.Embedding.call
-
-    def asked(layer: keras.layers.Embedding, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        numbers, rows = as_array(inputs), int(layer.input_dim)
-        ends = (int(numbers.min()), int(numbers.max())) if numbers.size else ()
-        found.extend((n, rows) for n in ends if not 0 <= n < rows)
-        return look_up(layer, inputs, *args, **kwargs)
-
-    with (
-        mock.patch.object(keras.layers.Embedding, "call", asked),
-        suppress(Exception),  # that is why it is asked
-        unchanged(model),
-    ):
-        model(x)
-    return found[0] if found else None
-
-
-def mixes(model: keras.Model, x: Any, outputs: Array) -> bool:
-    """Whether an answer depends on the other samples of its batch, in inference.
-
-    Args:
-        model: Built.
-        x: Samples for it, [N, ...].
-        outputs: What it gives for them.
-    """
-    if not outputs.ndim or any(len(part) != len(outputs) for part in keras.tree.flatten(x)):
-        return False
-
-    def part(chosen: Ints) -> Array:
-        return _answers(model, keras.tree.map_structure(lambda each: each[chosen], x))
-
-    try:
-        return mixed(outputs, part, lambda: _answers(model, x))
-    except Exception:  # a model is anyone's code, and may take batches of one size only
-        return False
-
-
-def _answers(model: keras.Model, x: Any) -> Array:
-    with unchanged(model), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return as_array(model(x, **training_mode(model, False)))
 
 
 def trainable(model: keras.Model) -> int:
@@ -231,6 +176,15 @@ def _stuck(calls: list[Call]) -> str:
     before, last = found[-2:]
     frozen = before.trainable_variables and not last.trainable_variables
     return f"{last.name}.trainable is False" if frozen else ""
+
+
+def _masked(calls: list[Call]) -> bool:
+    masks = any(
+        getattr(call.layer, "mask_zero", False) or isinstance(call.layer, keras.layers.Masking)
+        for call in calls
+    )
+    recurrent = [call for call in calls if kind_of(call) in RECURRENT]
+    return masks or (bool(recurrent) and as_array(recurrent[-1].outputs).ndim > 2)
 
 
 def _gain(call: Call) -> float | None:

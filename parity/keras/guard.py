@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from parity.keras.facts import beyond_table
+from parity.keras.behaviour import beyond_table
 from parity.keras.first_step import FirstStep
 from parity.keras.look import Subject
 from parity.keras.probe import probe_of

@@ -1,9 +1,10 @@
 """Trains copies of a Keras model's weights with remedies; the model and all randomness stay."""
 
+import logging
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import keras
@@ -70,7 +71,7 @@ class Trial:
         optimizer.build([*learned, *added])
         end, taken = time.monotonic() + seconds, 0
         batches = self.material.batches(remedy)
-        with warnings.catch_warnings(), unchanged(self.model), self._with(remedy, head):
+        with _quietly(), warnings.catch_warnings(), unchanged(self.model), self._with(remedy, head):
             warnings.simplefilter("ignore")  # of what is wrong on purpose
             step = self._step(remedy, optimizer, learned, kept, added)
             while taken < steps and (taken < 2 or time.monotonic() < end):
@@ -183,6 +184,18 @@ class Trial:
         logits = self.program.loss is not None and self.program.loss.takes == "logits"
         middle = 0.0 if remedy.head or (logits and self.program.last != "sigmoid") else 0.5
         return score(self.task, given, wanted, middle)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """TensorFlow does not advise people on graphs that are not theirs."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class _Head:

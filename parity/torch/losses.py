@@ -43,6 +43,10 @@ OPPOSITE = 0.99
 """Cosine between gradients that are one but for their size, and perhaps their sign."""
 
 
+_USUAL_IGNORED = {"CrossEntropyLoss": -100, "NLLLoss": -100}
+"""The class number that torch's losses leave out where they are not told another."""
+
+
 class Use(NamedTuple):
     """A loss at work.
 
@@ -73,7 +77,7 @@ class Use(NamedTuple):
         return replace(
             self.loss,
             weights=known,
-            ignored=ignored if isinstance(ignored, int) else None,
+            ignored=ignored if isinstance(ignored, int) else _USUAL_IGNORED.get(self.loss.name),
             smoothing=float(self.settings.get("label_smoothing") or 0.0),
         )
 

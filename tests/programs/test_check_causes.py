@@ -117,6 +117,17 @@ FAULTY: dict[str, tuple[str, Program]] = {
     ),
     "signals vanish": ("signals, and gradients with them, vanish", deep(0.03)),
     "signals explode": ("signals, and gradients with them, explode", deep(30.0)),
+    "equal weights": (
+        "initial weights are all the same",
+        program(layers=(replace(DENSE, gain=0.0), RELU, replace(DENSE, gain=0.0), RELU, DENSE)),
+    ),
+    "weights of 0": (
+        "initial weights are all the same",
+        program(
+            layers=(replace(DENSE, gain=0.0, spread=0.0), RELU, DENSE),
+            outputs=np.zeros((60, 3)),
+        ),
+    ),
     "tanh at its ends": (
         "tanh units are saturated", deep(1.0, count=2, function="tanh", flat=0.99),
     ),
@@ -139,6 +150,13 @@ HEALTHY: dict[str, Program] = {
         loss=replace(CROSS, ignored=0),
     ),
     "no class is ignored": program(loss=replace(CROSS, ignored=-100)),
+    "samples without a label": program(
+        targets=np.where(np.arange(60) % 4 == 0, -100, np.arange(60) % 3),
+        loss=replace(CROSS, ignored=-100),
+    ),
+    "a branch that starts with 0": program(
+        layers=(DENSE, RELU, replace(DENSE, gain=0.0, spread=0.0), RELU, DENSE)
+    ),
     "usual smoothing": program(loss=replace(CROSS, smoothing=0.1)),
     "soft labels": binary(targets=RNG.uniform(size=60)),
     "rates": numbers("poisson", outputs=RNG.uniform(size=(60, 1)), last="softplus"),

@@ -16,7 +16,16 @@ from torch.utils.data import DataLoader, TensorDataset
 from parity.lightning import CollapseGuard
 from parity.watch.alarm import CollapsedError
 from tests.conftest import mostly_slow
-from tests.programs.torch_programs import FAULTY, HEALTHY, Program, by_class, digits_mlp, images
+from tests.programs.torch_programs import (
+    FAULTY,
+    HEALTHY,
+    Program,
+    by_class,
+    digits_mlp,
+    images,
+    mlp,
+    sgd,
+)
 
 QUICK = ("digits, dense", "waves, lstm")
 SHOWN = {
@@ -122,3 +131,46 @@ def test_a_validation_that_fails_before_the_training_is_explained() -> None:
         ).fit(Judged(program), loader, loader)  # fmt: skip
     assert "the class numbers are shifted" in printed.getvalue().partition("  1. ")[2]
     assert "with y - 1 the same network reads" in printed.getvalue()
+
+
+class InInference(Lightning):
+    """Is in inference mode whenever it takes a step."""
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        self.eval()
+
+
+class Detached(Lightning):
+    """Its loss knows nothing of the network."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        x, y = batch
+        return self.program.loss(self(x).detach().requires_grad_(), y)
+
+
+@pytest.mark.parametrize(
+    ("kind", "clip", "cause"),
+    [
+        (InInference, None, "is trained in inference mode"),
+        (Detached, None, "the weights get no gradients"),
+        (Lightning, 1e-7, "the gradients are clipped to next to nothing"),
+        (Lightning, 1.0, ""),
+    ],
+)
+def test_what_goes_wrong_between_the_steps_is_named(
+    kind: type[Lightning], clip: float | None, cause: str
+) -> None:
+    torch.manual_seed(0)
+    x, y = images()
+    norm = torch.nn.BatchNorm1d(16)
+    layers = *mlp(784, 16, flat=True), norm, torch.nn.ReLU(), torch.nn.Linear(16, 10)
+    model = torch.nn.Sequential(*layers)
+    program = Program(model, x, y, torch.nn.CrossEntropyLoss(), sgd(0.05))
+    with redirect_stderr(io.StringIO()) as printed:
+        Trainer(
+            max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, gradient_clip_val=clip,
+            callbacks=[CollapseGuard(reaction="warn", trials=False)],
+        ).fit(kind(program), DataLoader(TensorDataset(x, y), 64, shuffle=True))  # fmt: skip
+    assert cause in printed.getvalue().partition("  1. ")[2].partition("\n")[0]
+    assert bool(cause) == ("warning" in printed.getvalue())

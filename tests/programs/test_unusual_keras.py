@@ -45,6 +45,17 @@ def reader(rows: int, **given: Any) -> Any:
     return net((60,), *layers, loss=BINARY)
 
 
+class Drawn(kl.Layer):  # type: ignore[misc]
+    """Draws, with seeds of its own or without, as many a sampling layer does."""
+
+    def __init__(self, own: bool = False) -> None:
+        super().__init__()
+        self.seeds = keras.random.SeedGenerator(0) if own else None
+
+    def call(self, x: Any) -> Any:
+        return x + keras.random.normal(keras.ops.shape(x), seed=self.seeds)
+
+
 def padded() -> tuple[Any, Any]:
     x, y = data.words()
     return np.concatenate([x + 1, np.zeros((len(x), 48), int)], axis=1), y
@@ -127,7 +138,28 @@ FAULTY: dict[str, tuple[str, Callable[[], Program]]] = {
     ),
 }  # fmt: skip
 HEALTHY: dict[str, Callable[[], Program]] = {
+    "drawn in inference": lambda: Program(
+        net((5,), kl.Dense(8), Drawn(), kl.ReLU(), kl.Dense(1), loss="mae"),
+        data.houses()[0],
+        data.houses()[1] / 100 - 2,
+    ),
+    "drawn in inference, with seeds of its own": lambda: Program(
+        net((5,), kl.Dense(8), Drawn(own=True), kl.ReLU(), kl.Dense(1), loss="mae"),
+        data.houses()[0],
+        data.houses()[1] / 100 - 2,
+    ),
     "padding is masked": lambda: Program(reader(51, mask_zero=True), *padded()),
+    "padding that is pooled": lambda: Program(
+        net(
+            (60,),
+            kl.Embedding(51, 4),
+            kl.LSTM(4, return_sequences=True),
+            kl.GlobalMaxPooling1D(),
+            kl.Dense(1, activation="sigmoid"),
+            loss=BINARY,
+        ),
+        *padded(),
+    ),
     "padding in front": lambda: Program(reader(51), padded()[0][:, ::-1], padded()[1]),
     "rates": lambda: Program(
         numbers("poisson", "softplus"), data.houses()[0], np.arange(400.0) % 5
@@ -157,13 +189,6 @@ def test_what_is_wrong_is_named_first(name: str) -> None:
 @pytest.mark.parametrize("name", HEALTHY)
 def test_healthy_kin_get_no_word(name: str) -> None:
     assert check(*HEALTHY[name]()) == []
-
-
-class Drawn(kl.Layer):  # type: ignore[misc]
-    """Draws without a seed of its own, as many a sampling layer does."""
-
-    def call(self, x: Any) -> Any:
-        return x + keras.random.normal(keras.ops.shape(x))
 
 
 @pytest.mark.parametrize("drawn_before", [False, True])

@@ -15,10 +15,13 @@ ANEW = Remedy("with kernels drawn anew (Glorot)", initial="glorot")
 
 def initial_weights(program: Program) -> Match | None:
     """Kernels that start alike, or far too large or small."""
+    varies = _varies(program)
     gains = [
         layer.gain
         for layer in program.layers
-        if layer.gain is not None and layer.kind in (*MULTIPLIES, *RECURRENT)
+        if layer.gain is not None
+        and layer.kind in (*MULTIPLIES, *RECURRENT)
+        and not (varies and layer.gain < ALIKE and layer.spread == 0)
     ]
     hidden = gains[:-1]  # some start with a last layer of 0
     if (hidden or gains) and min(hidden or gains) < ALIKE:
@@ -40,6 +43,12 @@ def initial_weights(program: Program) -> Match | None:
         Belief.LIKELY if not GAINS[0] <= worst <= GAINS[3] else Belief.MAYBE,
         ANEW,
     )
+
+
+def _varies(program: Program) -> bool:
+    """Whether answers depend on the samples: then what starts with 0 is beside the way through."""
+    values = program.answers
+    return bool(np.isfinite(values).all() and np.ptp(values, axis=0).max(initial=0.0) > 0)
 
 
 def dead_at_start(program: Program) -> Match | None:

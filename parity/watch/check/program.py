@@ -57,7 +57,7 @@ class Program:
         broken: Weights whose gradients in the first step are not finite, though the answers are.
         stuck: Why the last layer with a kernel never changes, though others do; empty where it
             does.
-        masked: Whether steps of padding are left out by the layers themselves.
+        masked: Whether steps of padding are left out by the layers, or are not what is read last.
         swapped: Whether the loss is given the targets for answers, and the answers for targets.
     """
 
@@ -122,8 +122,15 @@ class Program:
 
     @cached_property
     def labels(self) -> Ints | None:
-        """Whole numbers int64 [M] that the targets are; None where they are no such."""
+        """Whole numbers int64 [M] that the targets are; None where they are no such.
+
+        Those that the loss leaves out, and that name no output, are not among them.
+        """
         values = self.numbers
+        ignored = None if self.loss is None else self.loss.ignored
+        if values is not None and ignored is not None and not 0 <= ignored < (self.columns or 0):
+            values = values[values != ignored] if values.ndim == 1 else values
+            values = values if values.size else None
         if values is None or values.ndim != 1 or not np.isfinite(values).all():
             return None
         whole = np.array_equal(values, np.round(values)) and np.abs(values).max() < 2**31

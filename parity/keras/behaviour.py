@@ -1,0 +1,69 @@
+"""How a Keras model behaves: whether it mixes samples, and looks up what it does not have."""
+
+import warnings
+from contextlib import suppress
+from typing import Any
+from unittest import mock
+
+import keras
+
+from parity.arrays import Array, Ints
+from parity.keras.calls import as_array, training_mode, unchanged
+from parity.watch.check.mixed import mixed
+
+
+def beyond_table(model: keras.Model, x: Any) -> tuple[int, int] | None:
+    """The number that an embedding is asked for and does not have, and how many it has.
+
+    Args:
+        model: One that cannot take `x`.
+        x: Samples for it, [N, ...].
+    """
+    found: list[tuple[int, int]] = []
+    look_up = keras.layers.Embedding.call
+
+    def asked(layer: keras.layers.Embedding, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        numbers, rows = as_array(inputs), int(layer.input_dim)
+        ends = (int(numbers.min()), int(numbers.max())) if numbers.size else ()
+        found.extend((n, rows) for n in ends if not 0 <= n < rows)
+        return look_up(layer, inputs, *args, **kwargs)
+
+    with (
+        mock.patch.object(keras.layers.Embedding, "call", asked),
+        suppress(Exception),  # that is why it is asked
+        unchanged(model),
+    ):
+        model(x)
+    return found[0] if found else None
+
+
+def mixes(model: keras.Model, x: Any, outputs: Array) -> bool:
+    """Whether an answer depends on the other samples of its batch, in inference.
+
+    Args:
+        model: Built.
+        x: Samples for it, [N, ...].
+        outputs: What it gives for them.
+    """
+    if not outputs.ndim or any(len(part) != len(outputs) for part in keras.tree.flatten(x)):
+        return False
+
+    def part(chosen: Ints) -> Array:
+        return _answers(model, keras.tree.map_structure(lambda each: each[chosen], x))
+
+    try:
+        return mixed(outputs, part, lambda: _answers(model, x, drawn=True))
+    except Exception:  # a model is anyone's code, and may take batches of one size only
+        return False
+
+
+def _answers(model: keras.Model, x: Any, drawn: bool = False) -> Array:
+    """In inference; what is drawn at random there is another with `drawn`."""
+    with unchanged(model), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if drawn:
+            keras.random.uniform((1,))
+            for variable in model.non_trainable_variables:
+                if variable.name == "seed_generator_state":
+                    variable.assign(variable.value + 1)
+        return as_array(model(x, **training_mode(model, False)))
