@@ -4,7 +4,7 @@ As they stand they are right; each argument is one thing that a port does otherw
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ class Convolutional(nn.Module):
 
     def __init__(
         self,
-        edges: str = "zeros",
+        edges: Literal["zeros", "reflect", "replicate", "circular"] = "zeros",
         groups: int = 2,
         epsilon: float = 1e-5,
         pool: Function = lambda x: x.mean((2, 3)),
@@ -124,6 +124,38 @@ class Attentive(nn.Module):
         return given
 
 
+class Pyramid(nn.Module):
+    """Down, up, and what was before beside it."""
+
+    def __init__(self, mode: str = "nearest", joined: tuple[int, int] = (0, 1)) -> None:
+        super().__init__()
+        self.mode, self.joined = mode, joined
+        self.down, self.side = nn.Conv2d(3, 4, 2, 2), nn.Conv2d(3, 4, 1)
+        self.mixed, self.out = nn.Conv2d(8, 5, 1), nn.Linear(5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.movedim(-1, 1)
+        parts = F.interpolate(self.down(x), scale_factor=2, mode=self.mode), self.side(x)
+        x = torch.cat([parts[place] for place in self.joined], 1)
+        given: Tensor = self.out(F.relu(self.mixed(x)).mean((2, 3)))
+        return given
+
+
+class Placed(nn.Module):
+    """Embeddings of words and of their places."""
+
+    def __init__(self, scale: float = 2.0) -> None:
+        super().__init__()
+        self.scale = scale
+        self.words, self.places = nn.Embedding(14, 5), nn.Embedding(6, 5)
+        self.norm, self.out = nn.LayerNorm(5), nn.Linear(5, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = self.places(torch.arange(x.shape[1]))
+        given: Tensor = self.out(self.norm(self.scale * self.words(x.long()) + places).mean(1))
+        return given
+
+
 class Numbers(nn.Module):
     """A regression of three numbers."""
 
@@ -141,9 +173,9 @@ class Bare(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        shapes = {"w1": (10, 9), "b1": (9,), "w2": (9, 4), "b2": (4,)}
-        for name, shape in shapes.items():
-            setattr(self, name, nn.Parameter(torch.randn(shape)))
+        self.w1, self.b1, self.w2, self.b2 = (
+            nn.Parameter(torch.randn(shape)) for shape in ((10, 9), (9,), (9, 4), (4,))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x @ self.w1 + self.b1) @ self.w2 + self.b2
@@ -187,9 +219,10 @@ class OneHot(Words):
 
     def __init__(self) -> None:
         super().__init__()
-        self.table = nn.Linear(14, 5, bias=False)
+        self.rows = nn.Linear(14, 5, bias=False)
+        del self.table
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = F.one_hot(x.long(), 14).to(self.table.weight.dtype)
-        given: Tensor = self.out(self.layer(self.table(rows))[0][:, -1])
+        rows = F.one_hot(x.long(), 14).to(self.rows.weight.dtype)
+        given: Tensor = self.out(self.layer(self.rows(rows))[0][:, -1])
         return given

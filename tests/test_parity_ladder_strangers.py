@@ -31,6 +31,8 @@ from tests.foreign_models import (
     Layered,
     Numbers,
     OneHot,
+    Placed,
+    Pyramid,
     Residual,
     Words,
 )
@@ -50,7 +52,7 @@ def climbed(a: nn.Module, b: nn.Module, batch: Batch, losses: tuple[Loss, Loss])
     return found
 
 
-ENTROPY = nn.CrossEntropyLoss()
+ENTROPY: Loss = nn.CrossEntropyLoss()
 PLANTED: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], Batch, list[str]]] = {
     "no skip": (
         lambda: Residual(lambda _, made: made), Residual, TABLE,
@@ -142,6 +144,17 @@ PLANTED: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], Batch
         lambda: Words(nn.RNN, nonlinearity="relu"), lambda: Words(nn.RNN), WORDS,
         ["rnn_1: A applies relu, B applies tanh"],
     ),
+    "interpolation": (
+        lambda: Pyramid("bilinear"), Pyramid, IMAGES, ["B copies the nearest place"],
+    ),
+    "parts side by side": (
+        lambda: Pyramid(joined=(1, 0)), Pyramid, IMAGES,
+        ["A feeds it [conv_2, up_sampling_1] side by side"],
+    ),
+    "embedding and places": (
+        lambda: Placed(1.0), Placed, WORDS,
+        ["A feeds it embedding_1 + embedding_2, B feeds it embedding_1 + 2 * embedding_2"],
+    ),
     "heads": (
         lambda: Attentive(4), Attentive, SERIES, ["dense_5: A feeds it attention", "4 heads"],
     ),
@@ -188,6 +201,17 @@ def test_losses_of_numbers_are_named(case: str) -> None:
     (cause,) = last.causes
     assert last.name == "loss"
     assert said in cause.text
+
+
+def test_a_rung_without_a_cause_says_which_is_broken_before_it() -> None:
+    sides = [
+        (module, torch.optim.SGD(module.parameters(), 0.1), ENTROPY)
+        for module in (Residual(act=torch.tanh), Residual())
+    ]
+    done = parity.ladder(*sides, *TABLE, batch_size=24, keep_going=True)  # type: ignore[operator]
+    loss = next(rung for rung in done.rungs if rung.name == "loss")
+    assert not loss.passed
+    assert '"logits" is broken before it' in loss.note
 
 
 def test_a_loss_of_numbers_that_is_not_known_is_not_named() -> None:
@@ -279,6 +303,7 @@ def test_a_gru_with_one_bias_and_an_embedding_with_a_row_more_are_named() -> Non
 
 def test_attention_is_torchs() -> None:
     q, k, v = RNG.normal(size=(3, 2, 5, 8))
-    parts = (torch.tensor(part).view(2, 5, 2, 4).transpose(1, 2) for part in (q, k, v))
-    given = F.scaled_dot_product_attention(*parts, is_causal=True).transpose(1, 2).reshape(2, 5, 8)
+    one, two, three = (torch.tensor(part).view(2, 5, 2, 4).transpose(1, 2) for part in (q, k, v))
+    given = F.scaled_dot_product_attention(one, two, three, is_causal=True)
+    given = given.transpose(1, 2).reshape(2, 5, 8)
     assert np.allclose(attention.attention(q, k, v, (2, 0.5, -1, True)), given.numpy())

@@ -154,6 +154,8 @@ def _sum(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
     terms: list[tuple[Path, Floats]] = []
     for path in known:
         values = path.of(given)
+        if values.shape == x.shape[1:] != x.shape[:1]:  # of places alone, the same for all samples
+            values = np.broadcast_to(values, x.shape)
         if values.shape == x.shape and not any(worst(values, v) == 0 for _, v in terms):
             terms.append((path, values))
     step = max(1, x.size // MOST_LOOKED_AT)
