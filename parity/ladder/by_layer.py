@@ -37,7 +37,7 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
             more = single.mistakes(
                 cut, start.weights, pair, inputs, share, start.names, training=training
             )
-            found = more | found
+            found |= {layer: causes for layer, causes in more.items() if not found.get(layer)}
     except NotRecordedError:
         pass  # what only repeats itself cannot be fed
     return rungs.with_single_steps(rung, found, wired)

@@ -76,6 +76,12 @@ class Climb:
         Raises:
             SideFailedError: a side cannot do what it is asked.
         """
+        broken = ""
+        for rung in self._rungs():
+            yield rung.after(broken)
+            broken = broken or ("" if rung.passed else rung.name)
+
+    def _rungs(self) -> Iterator[Rung]:
         self.progress("building both sides")
         for side in self.sides:
             side.receive()

@@ -43,6 +43,13 @@ class Rung:
             return next(tensor for tensor in self.tensors if not tensor.passed)
         return max(self.tensors, key=lambda tensor: (tensor.excess, tensor.absolute))
 
+    def after(self, broken: str) -> "Rung":
+        """The same rung, and where it has no cause of its own, which one is broken before it."""
+        if self.passed or self.causes or not broken:
+            return self
+        said = f'no cause of its own is known: "{broken}" is broken before it, and it may follow'
+        return replace(self, note=f"{self.note}; {said}" if self.note else said)
+
     def because(self, causes: list[Cause]) -> "Rung":
         """The same rung with its causes."""
         return replace(self, causes=tuple(gathered(causes)))

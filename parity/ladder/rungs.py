@@ -15,7 +15,7 @@ from parity.readings import weights as of_weights
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.rounding import magnitude
-from parity.readings.wiring import ANSWER
+from parity.readings.wiring import ANSWER, MERGES
 from parity.sides.lockstep import DIGITS, LOGITS, PIXELS
 
 
@@ -139,7 +139,10 @@ def with_single_steps(rung: Rung, found: Mapping[str, list[Cause]], wired: Seque
     rest = [cause for cause in more if cause.name == UNEXPLAINED and UNEXPLAINED not in said]
     if any(cause.text.startswith(f"{LOGITS}:") for cause in (*own, *known)):
         wired = [cause for cause in wired if not cause.text.startswith(f"{ANSWER}:")]
+    if wired and found.get(first) == []:
+        own = []  # fed the same, it does the same
     if wired:
+        known = [cause for cause in known if not cause.text.startswith(MERGES)]
         own, rest = [cause for cause in own if cause.name != UNEXPLAINED], []
     return rung.because([*own, *known, *wired, *rest])
 

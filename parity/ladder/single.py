@@ -109,7 +109,9 @@ def mistakes(
     *,
     training: bool,
 ) -> dict[str, list[Cause]]:
-    """Each layer of A that gives something else for the same input, with the causes.
+    """The causes of each layer of A that gives something else for the same input.
+
+    A layer that gives the same has none, which is an answer too.
 
     Args:
         cut: Both sides' layers.
@@ -137,6 +139,7 @@ def mistakes(
             pair = sides[0][a], sides[1][b]
             gap = worst(*pair)
             if gap <= share * magnitude(pair[1]):
+                found[b] = []
                 continue
             given = {**weights, of_layers.INPUT: x}
             case = Case(names, given, {b: pair[0]}, {b: pair[1]}, b, training)

@@ -6,7 +6,16 @@ from dataclasses import replace
 import numpy as np
 
 from parity.arrays import Array, Floats
-from parity.readings import batch_norm, dense, dropout, embedding, layer_norm, recurrent, windows
+from parity.readings import (
+    batch_norm,
+    dense,
+    dropout,
+    embedding,
+    layer_norm,
+    recurrent,
+    up_sampling,
+    windows,
+)
 from parity.readings.activations import NONE, activations
 from parity.readings.case import Case
 from parity.readings.cause import Cause
@@ -24,6 +33,7 @@ ADVICE = {
     **layer_norm.ADVICE,
     **recurrent.ADVICE,
     **embedding.ADVICE,
+    **up_sampling.ADVICE,
     "scaled output": "look for a scale or an offset that only one side has in this layer",
 }
 
@@ -101,6 +111,7 @@ KINDS = {
     "layer_norm": layer_norm.readings,
     "group_norm": layer_norm.grouped,
     "embedding": embedding.readings,
+    "up_sampling": up_sampling.readings,
     "lstm": recurrent.readings,
     "gru": recurrent.readings,
     "rnn": recurrent.readings,

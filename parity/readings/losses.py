@@ -54,6 +54,7 @@ ADVICE = {
     "logarithm to base 2": "take natural logarithms on both sides",
     "no log-softmax": "CrossEntropyLoss in torch in place of NLLLoss on logits",
     "no logarithm": "CrossEntropyLoss in torch in place of NLLLoss on softmax",
+    "order of the classes": "number the classes alike on both sides",
     "labels off by one": "number the labels from 0 on both sides",
     "binary cross-entropy": ENTROPY,
     "squared error": ENTROPY,
@@ -102,6 +103,8 @@ def _kinds(logits: Floats, labels: Ints) -> Iterator[Kind]:
     for where, step in (("high", 1), ("low", -1)):
         words = f"{USUAL} with the labels one too {where}"
         yield "labels off by one", words, -logs[rows, (labels + step) % classes]
+    words = f"{USUAL} with the classes in reverse"
+    yield "order of the classes", words, -logs[rows, classes - 1 - labels]
     each = np.logaddexp(0, logits) - truth * logits
     yield binary, f"{binary} of each class's logit", each.sum(axis=1)
     certain = np.clip(chances, KERAS_FUZZ, 1 - KERAS_FUZZ)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 
 from parity.arrays import Array, Floats, Table
 from parity.readings.activations import FIXED
+from parity.readings.attention import Habit, attention, habits
 from parity.readings.rounding import magnitude, noise, worst
 
 FEWEST = 8
@@ -37,7 +38,7 @@ def path_to(fed: Array, known: list[Path], given: Table) -> Path | None:
     x = np.asarray(fed, np.float64)
     if not x.size or not np.isfinite(x).all():
         return None
-    for find in (_itself, _of_places, _times, _joined, _sum, _function, _product):
+    for find in (_itself, _of_places, _times, _joined, _sum, _function, _product, _attention):
         for path in find(x, known[::-1], given):
             if makes(path, given, x, noise(fed)):
                 return path
@@ -60,14 +61,34 @@ def _itself(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
     yield from known
 
 
+def _whole(x: Floats) -> tuple[int, ...]:
+    """The axes of places.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if x.ndim < 3:
+        raise ValueError("no places")
+    return tuple(range(1, x.ndim - 1))
+
+
+def _ends(x: Floats) -> Floats:
+    """Of outputs [B, T, 2 * units] of a layer that goes both ways."""
+    _whole(x)
+    half = x.shape[-1] // 2
+    ends: Floats = np.concatenate([x[:, -1, ..., :half], x[:, 0, ..., half:]], axis=-1)
+    return ends
+
+
 _PLACES: Mapping[str, Callable[[Floats], Floats]] = {
     "the last place of": lambda x: x[:, -1] if x.ndim > 2 else x,
-    "the first place of": lambda x: x[:, 0],
-    "the mean over the places of": lambda x: x.mean(axis=tuple(range(1, x.ndim - 1))),
-    "the largest over the places of": lambda x: x.max(axis=tuple(range(1, x.ndim - 1))),
-    "the sum over the places of": lambda x: x.sum(axis=tuple(range(1, x.ndim - 1))),
-    "the places in reverse of": lambda x: x[:, ::-1],
-    "the transpose of": lambda x: x.swapaxes(1, 2),
+    "the first place of": lambda x: x.reshape(len(x), -1, x.shape[-1])[:, 0] if _whole(x) else x,
+    "what both directions end with of": lambda x: _ends(x),
+    "the mean over the places of": lambda x: x.mean(axis=_whole(x)),
+    "the largest over the places of": lambda x: x.max(axis=_whole(x)),
+    "the sum over the places of": lambda x: x.sum(axis=_whole(x)),
+    "the places in reverse of": lambda x: np.flip(x, _whole(x)[:1]),
+    "the transpose of": lambda x: x.swapaxes(_whole(x)[0], 2),
 }
 """What becomes of outputs [B, ..., C]."""
 
@@ -133,6 +154,8 @@ def _sum(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
     terms: list[tuple[Path, Floats]] = []
     for path in known:
         values = path.of(given)
+        if values.shape == x.shape[1:] != x.shape[:1]:  # of places alone, the same for all samples
+            values = np.broadcast_to(values, x.shape)
         if values.shape == x.shape and not any(worst(values, v) == 0 for _, v in terms):
             terms.append((path, values))
     step = max(1, x.size // MOST_LOOKED_AT)
@@ -174,3 +197,23 @@ def _product(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
                 f"{two.words} * {one.words}",
                 lambda table, p=one, q=two: p.of(table) * q.of(table),  # type: ignore[misc]
             )
+
+
+def _attention(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
+    """Attention of three outputs; several heads of it lie side by side."""
+    if x.ndim != 3:
+        return
+    near = [path for path in known if path.of(given).shape == x.shape][:NEAREST]
+    for queries, keys, values in permutations(near[::-1], 3):
+        for words, habit in habits(*x.shape[1:]):
+            names = f"{queries.words}, {keys.words} and {values.words}"
+
+            def of(
+                table: Table,
+                parts: tuple[Path, ...] = (queries, keys, values),
+                habit: Habit = habit,
+            ) -> Floats:
+                q, k, v = (part.of(table) for part in parts)
+                return attention(q, k, v, habit)
+
+            yield Path(f"attention of {names}, {words}", of)

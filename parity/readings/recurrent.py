@@ -63,10 +63,11 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
         return None
     bias = own.get("bias", np.zeros(COUNT[kind] * units))
     weights = own["kernel"], own["recurrent_kernel"], bias
+    padding = _padding(case, x)
     usual = dict.fromkeys((RESET, FORGET, GATES), "") | {MASK: "leaves out no place"}
 
     def of(seen: Array) -> Iterator[Reading]:
-        for traits, sequence in _sequences(kind, x, weights):
+        for traits, sequence in _sequences(kind, x, weights, padding):
             for place, values in _places(sequence, seen.shape):
                 yield Reading({**usual, PLACE: place, **traits}, values)
 
@@ -76,13 +77,23 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
 Weights = tuple[Floats, Floats, Floats]
 
 
-def _sequences(kind: str, x: Floats, weights: Weights) -> Iterator[tuple[dict[str, str], Floats]]:
+def _padding(case: Case, x: Floats) -> Array:
+    """Places [B, T] that hold what an embedding gives for 0, which padding is."""
+    found = np.zeros(x.shape[:2], bool)
+    for name, kernel in case.given.items():
+        if name.startswith("embedding") and kernel.shape[1:] == x.shape[2:]:
+            found |= (x == kernel[0]).all(axis=2)
+    return found
+
+
+def _sequences(
+    kind: str, x: Floats, weights: Weights, padding: Array
+) -> Iterator[tuple[dict[str, str], Floats]]:
     """What the layer gives at each place, [B, T, units], the usual first; one habit at a time.
 
     Two functions may be others at once, and the direction with anything.
     """
     directions = {"goes forward": x, "goes backward": x[:, ::-1]}
-    padded = (x == x[:, -1:]).all(axis=2) if x.shape[1] > 1 else np.zeros(x.shape[:2], bool)
     for (way, fed), (inner, gate) in product(directions.items(), product(INNER, GATING)):
         if kind == "rnn" and gate != "sigmoid":
             continue
@@ -108,11 +119,11 @@ def _sequences(kind: str, x: Floats, weights: Weights) -> Iterator[tuple[dict[st
             for order in [*permutations(range(COUNT[kind]))][1:]:
                 words = f"takes its gates in the order {', '.join(map(str, order))}"
                 yield said | {GATES: words}, _run(kind, fed, _turned(weights, order), functions)
-    if padded[:, :-1].any():
+    if padding.any():
         said = {DIRECTION: "goes forward", ACTIVATION: "applies tanh"}
         said |= {RECURRENT: "gates by sigmoid" if kind != "rnn" else ""}
-        masked = _run(kind, x, weights, (INNER["tanh"], GATING["sigmoid"]), skipped=padded)
-        yield said | {MASK: "leaves out the padding at the end"}, masked
+        masked = _run(kind, x, weights, (INNER["tanh"], GATING["sigmoid"]), skipped=padding)
+        yield said | {MASK: "leaves out the places of padding"}, masked
 
 
 def _moved(weights: Weights, amount: float) -> Weights:

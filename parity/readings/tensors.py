@@ -23,6 +23,13 @@ def fate(name: str, given: Table, held: Table) -> Reading | None:
     shapes = f"{list(has.shape)} instead of {list(told.shape)}"
     if told.ndim == 2 and has.shape == told.shape[::-1] and same(told.T, has):
         return Reading({"transposed weight": f"holds {name} transposed, {shapes}"}, has)
+    if name.startswith("gru") and {told.ndim, has.ndim} == {1, 2} and told.size != has.size:
+        count = "two biases, for inputs and state" if has.ndim == 2 else "one bias"
+        return Reading({"reset after": f"holds {count}, {name} {shapes}"}, has)
+    if name.startswith("embedding") and told.shape[1:] == has.shape[1:] and len(told) != len(has):
+        more = len(has) - len(told)
+        rows = f"{abs(more)} row{'s' * (abs(more) > 1)} {'more' if more > 0 else 'fewer'}"
+        return Reading({"rows of an embedding": f"holds {rows} in {name}, {shapes}"}, has)
     if told.shape != has.shape:
         return Reading({"shape of a weight": f"holds {name} {shapes}"}, has)
     return read(has, _fates(name, given, has), noise(told.astype(has.dtype), has))

@@ -13,7 +13,15 @@ from parity.readings.tensors import fate
 
 KEPT = "rounded weight"
 ADVICE = {
-    "missing weight": "map every canonical name to a tensor of the network",
+    "missing weight": (
+        "map every canonical name to a tensor of the network; a bias is there on both sides or "
+        "neither: bias= (torch), use_bias= (Keras)"
+    ),
+    "reset after": "GRU(reset_after=True) in Keras has the two biases that torch's GRU has",
+    "rows of an embedding": (
+        "give both as many: input_dim (Keras) and num_embeddings (torch) are the largest number "
+        "plus 1"
+    ),
     "extra weight": "leave out what the other side does not have: bias=False, affine=False",
     "shape of a weight": "build both networks of the same widths",
     "transposed weight": (
@@ -31,7 +39,10 @@ ADVICE = {
     "moved weight": "set it as it is given",
 }
 
-STRUCTURE = ("missing weight", "extra weight", "shape of a weight", "transposed weight")
+STRUCTURE = (
+    "missing weight", "extra weight", "shape of a weight", "transposed weight", "reset after",
+    "rows of an embedding",
+)  # fmt: skip
 """Causes for which tensors have other names or shapes."""
 
 

@@ -1,5 +1,6 @@
 """How layers are connected: what each is fed, as a sum, a part or a mean of what others give."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -48,7 +49,8 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
     causes = []
     for layer in known[1]:
         paths = tuple(found[layer] for found in known if layer in found)
-        if len(paths) < len(sides) or _one(layer, sides, paths):
+        alike_but_for_functions = len({_form(path.words) for path in paths}) == 1
+        if len(paths) < len(sides) or alike_but_for_functions or _one(layer, sides, paths):
             continue
         verb = "gives" if layer == ANSWER else "feeds it"
         said = ", ".join(
@@ -56,6 +58,16 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
         )
         causes.append(Cause(CONNECTIONS, 0.0, f"{layer}: {said}; {ADVICE}"))
     return causes
+
+
+def _form(words: str) -> str:
+    """A path whatever its functions are: of a function that differs its own layer tells."""
+    return _FUNCTIONS.sub("f(", words)
+
+
+_FUNCTIONS = re.compile(
+    "({})[(]".format("|".join(re.escape(name.partition(",")[0]) for name in FIXED))
+)
 
 
 def _one(layer: str, sides: tuple[Wires, Wires], paths: tuple[Path, ...]) -> bool:

@@ -108,6 +108,8 @@ def kind_of_function(function: Callable[..., Any]) -> str | None:
         return "dropout"
     if name == "pad":
         return "zero_padding"
+    if name == "interpolate":
+        return "up_sampling"
     return _snake(name) if name in _POOLS or name == "flatten" else None
 
 
