@@ -77,7 +77,7 @@ def on_raw_digits(
         f"note: the model has no layer that scales its pixels. Of {len(labels)} training images "
         f"it reads {right:.0%} right from pixels of 0 to 255 and {right_unit:.0%} from 0 to 1. It "
         f"is fed 0 to {255 if likelier == 'raw' else 1}, the likelier; --pixels raw or unit says "
-        "what it was trained on",
+        "what it was trained on. A model of standardised or inverted pixels reads neither well",
         file=sys.stderr,
     )
     return tried[likelier], likelier
@@ -93,16 +93,23 @@ def fed_raw(
     """
     if digits is not None:
         return on_raw_digits(network, "auto", *digits)[0]
-    kinds = (keras.layers.Rescaling, keras.layers.Normalization)
-    scales = any(isinstance(layer, kinds) for layer in layers(network).values())
-    return _from_images(network, "raw" if scales else "unit")
+    return _from_images(network, "raw" if _says_so(network) else "unit")
 
 
 def _scales(network: keras.Model, images: Images) -> bool:
     """Whether the model says that it scales pixels, or does so by any other means."""
+    return _says_so(network) or bool(np.abs(fed(network, images)).max() < images.max() / 2)
+
+
+def _says_so(network: keras.Model) -> bool:
+    """Whether a layer that scales comes before all that learn: elsewhere it scales no pixels."""
     kinds = (keras.layers.Rescaling, keras.layers.Normalization)
-    says_so = any(isinstance(layer, kinds) for layer in layers(network).values())
-    return says_so or bool(np.abs(fed(network, images)).max() < images.max() / 2)
+    for layer in layers(network).values():
+        if isinstance(layer, kinds):
+            return True
+        if layer.weights:
+            return False
+    return False
 
 
 def _from_images(network: keras.Model, pixels: Pixels) -> keras.Model:

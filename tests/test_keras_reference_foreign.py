@@ -12,6 +12,7 @@ keras = pytest.importorskip("keras", reason="the extra keras is not installed")
 
 from keras import layers as kl  # noqa: E402
 
+from keras_reference.model_file import fed_raw  # noqa: E402
 from parity.run_record import Predictions, RunRecord  # noqa: E402
 from tests.conftest import Here, make_digits, mostly_slow, write_npz  # noqa: E402
 
@@ -131,6 +132,17 @@ def test_an_ordinary_model_is_scored_and_called_well(
     assert diagnosed.code == 0, diagnosed.out
     assert "there is no symptoms.json" not in diagnosed.out
     assert "nothing is known of its training" in diagnosed.out
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_only_what_comes_before_the_weights_scales_pixels(place: str) -> None:
+    """A temperature of the logits is a Rescaling layer too."""
+    scale, dense = kl.Rescaling(1 / 255), kl.Dense(10)
+    between = [scale, kl.Flatten(), dense] if place == "first" else [kl.Flatten(), dense, scale]
+    model = keras.Sequential([keras.Input((28, 28)), *between])
+    images = DIGITS.test_images[:8]
+    expected = model(images / (1 if place == "first" else 255))
+    np.testing.assert_allclose(fed_raw(model)(images), expected, rtol=1e-4)
 
 
 def test_a_scale_that_was_said_is_not_questioned(

@@ -75,6 +75,10 @@ FILES: dict[str, str | bytes] = {
         json.dumps({"label": int(y), "logits": row.tolist()}) + "\n"
         for y, row in zip(LABELS, LOGITS, strict=True)
     ),
+    "JSON, within more": json.dumps(
+        {"model": "mlp", "results": {"labels": LABELS.tolist(), "predictions": ANSWERS.tolist()}}
+    ),
+    "JSON, rows within more": json.dumps({"model": "mlp", "answers": RECORDS}),
     "JSON, byte order mark": "\ufeff" + json.dumps(RECORDS),
     "JSON, names": json.dumps(
         [{"y_true": f"digit {y}", "y_pred": WORDS[a]} for y, a in zip(LABELS, ANSWERS, strict=True)]
@@ -188,14 +192,13 @@ def test_files_with_one_reading_are_read(name: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(run.probabilities, SHARES, atol=1e-5)
 
 
-def test_libsvm_calls_labels_what_it_answers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [ANSWERS, LABELS], ids=["answers", "truth"])
+def test_libsvm_calls_labels_what_it_answers(first: Any, tmp_path: Path) -> None:
     path = tmp_path / "out.txt"
-    path.write_text(
-        table("labels " + numbered("{}", separator=" "),
-              lambda n: f"{ANSWERS[n]} " + joined(SHARES[n], " "))
-    )  # fmt: skip
+    names = "labels " + numbered("{}", separator=" ")
+    path.write_text(table(names, lambda n: f"{first[n]} " + joined(SHARES[n], " ")))
     run = load_run(path)
-    assert run.labels is None
+    assert (run.labels is None) == (first is ANSWERS)
     np.testing.assert_array_equal(run.predicted, ANSWERS)
 
 
@@ -211,6 +214,10 @@ def test_text_in_an_archive_names_classes_or_is_left_out(tmp_path: Path) -> None
 
 REFUSED: dict[str, tuple[bytes, str]] = {
     "cut": (gzip.compress(PAIRS.encode())[:-40], "damaged: cannot be unpacked"),
+    "bzip2, damaged": (b"BZh9" + bytes(40), "damaged: cannot be unpacked"),
+    "zip, damaged": (
+        zipped(("a.csv", PAIRS)).replace(b"a.csvPK", b"a.csvPX"), "damaged|cannot be unpacked"
+    ),
     "nothing": (gzip.compress(b""), "empty"),
     "twice": (gzip.compress(gzip.compress(PAIRS.encode())), "packed twice"),
     "two tables": (zipped(("a.csv", PAIRS), ("b.csv", PAIRS)), "unpack it first"),
@@ -219,6 +226,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "JSON, settings": (b'{"lr": 0.1, "betas": [0.9, 0.999]}', "such as 0.9: of which class"),
     "JSON, deep": (b"[" * 100_000, "nested too deeply|cannot be read"),
     "JSON, ragged": (b'{"label": [1, 2, 3], "pred": [1]}', "JSON; save"),
+    "JSON, by name": (b'{"a.png": {"label": 1}, "b.png": {"label": 2}}', "JSON; save"),
     "JSON, rows not alike": (b'[{"label": 1}, {"pred": 2}]', "rows that are not alike"),
     "pixels": (
         table(
@@ -226,6 +234,16 @@ REFUSED: dict[str, tuple[bytes, str]] = {
             lambda n: f"{LABELS[n]}," + ",".join(["0.5"] * 784),
         ).encode(),
         "no outputs",
+    ),
+    "features": (
+        table(
+            "label," + numbered("feature{}", 1), lambda n: f"{LABELS[n] + 1}," + joined(LOGITS[n])
+        ).encode(),
+        "unknown columns feature",
+    ),
+    "a few rows of three models": (
+        b"label,pred1,pred2,pred3\n1,1,2,3\n4,4,3,4\n5,5,4,3\n",
+        "numbered 1, 2, 3, expected 0, 1",
     ),
     "ranks or classes": (
         table(

@@ -54,7 +54,7 @@ def _decoded(content: bytes) -> Any:
         raise ValueError(f"{what}, that cannot be read ({error}); {INSTEAD}") from error
 
 
-def _columns(said: Any) -> Columns:
+def _columns(said: Any, *, within: bool = False) -> Columns:
     """By name, of any of the forms that pandas and others write."""
     if isinstance(said, list):
         names = list(said[0]) if said else []
@@ -71,18 +71,21 @@ def _columns(said: Any) -> Columns:
             if all(n < len(row) for row in rows)
         }
     found = {name: _listed(values) for name, values in said.items()}
-    return {name: values for name, values in found.items() if values is not None}
+    columns = {name: values for name, values in found.items() if values is not None}
+    inner = [values for values in said.values() if isinstance(values, dict)]
+    if len(inner) == 1 and not columns and not within:
+        return _columns(inner[0], within=True)  # beside what is said of the model
+    rows = list(columns.values())
+    if len(rows) == 1 and rows[0] and all(isinstance(row, dict) for row in rows[0]):
+        return _columns(rows[0])
+    return columns
 
 
 def _listed(values: Any) -> list[Any] | None:
     """A column as a list, or by the numbers of its rows; None where it is none."""
-    return (
-        list(values.values())
-        if isinstance(values, dict)
-        else values
-        if isinstance(values, list)
-        else None
-    )
+    if isinstance(values, dict) and values and all(key.isdecimal() for key in values):
+        return list(values.values())
+    return values if isinstance(values, list) else None
 
 
 def _array(name: str, cells: list[Any]) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ PREDICTED = _words(
 )
 SHARES = _words("prob probs probability probabilities proba probas p softmax")
 LOGITS = _words("logit logits")
-SCORES = _words("score scores output outputs")
+SCORES = _words("score scores output outputs dense fc")
 LABELS = _words("label labels y")
 CLASSES = _words("class classes cls c digit digits")
 IDS = _words("id ids idx index unnamed level number no nr rownames inst instance")

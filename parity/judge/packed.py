@@ -28,25 +28,30 @@ def unpacked(path: Path) -> Iterator[Path]:
     """
     with TemporaryDirectory() as folder, opened(path, MOST_BYTES) as file:
         whole = Path(folder) / "unpacked"
-        try:
-            with _stream(file) as stream, whole.open("wb") as out:
-                left = MOST_BYTES
-                while piece := stream.read(min(PIECE, left + 1)):
-                    left -= len(piece)
-                    if left < 0:
-                        raise ValueError(f"packed, of more than {MOST_BYTES:,} bytes; unpack it")
-                    out.write(piece)
-        except (
-            EOFError,
-            gzip.BadGzipFile,
-            lzma.LZMAError,
-            zlib.error,
-            zipfile.BadZipFile,
-        ) as error:
-            raise ValueError(f"damaged: cannot be unpacked ({error})") from error
-        except (RuntimeError, NotImplementedError) as error:  # a password, an unknown method
-            raise ValueError(f"cannot be unpacked ({error}); unpack it first") from error
+        left = MOST_BYTES
+        with whole.open("wb") as out:
+            for piece in _pieces(file):
+                left -= len(piece)
+                if left < 0:
+                    raise ValueError(f"packed, of more than {MOST_BYTES:,} bytes; unpack it first")
+                out.write(piece)
         yield whole
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    """What is unpacked, a little at a time.
+
+    Raises:
+        ValueError: it is damaged, or encrypted.
+    """
+    try:
+        with _stream(file) as stream:
+            while piece := stream.read(PIECE):
+                yield piece
+    except (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as error:
+        raise ValueError(f"damaged: cannot be unpacked ({error})") from error
+    except (RuntimeError, NotImplementedError) as error:  # a password, an unknown method
+        raise ValueError(f"cannot be unpacked ({error}); unpack it first") from error
 
 
 def _stream(file: IO[bytes]) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile:

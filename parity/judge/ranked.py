@@ -13,6 +13,8 @@ Array = NDArray[Any]
 PLACES = frozenset({"top"})
 """Words of columns that are numbered by place, not by class."""
 RANKS = frozenset({"rank"})
+ENOUGH = 20
+"""Rows of which it is no chance that several models never answer alike."""
 
 
 def by_place(name: str) -> bool:
@@ -40,9 +42,10 @@ def first_of(name: str, members: Mapping[int, Array]) -> Array | None:
     ordered = np.sort(rows, axis=1)
     if len(numbers) < 2 or not whole(rows) or (np.diff(ordered, axis=1) == 0).any():
         return None
-    if words & PLACES or (numbers[0] == 1 and not (ordered == ordered[0]).all()):
+    alike = bool((ordered == ordered[0]).all())
+    if words & PLACES or (numbers[0] == 1 and len(rows) >= ENOUGH and not alike):
         return rows[:, 0]
-    if (ordered == ordered[0]).all():
+    if alike:
         raise ValueError(
             f"columns {name} {numbers[0]} to {numbers[-1]} with the same numbers in every row: "
             "classes by their place, or places of the classes? give predictions, the likeliest"

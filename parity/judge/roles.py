@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from parity.judge.cells import BOTH, DIGITS
 from parity.judge.names import CLASSES, role_of, words_of
 from parity.judge.ranked import by_place, first_of
-from parity.judge.shapes import Called, Given, are_labels, are_scores, nameless, whole, wide
+from parity.judge.shapes import (
+    Called,
+    Given,
+    adds_up,
+    are_labels,
+    are_scores,
+    nameless,
+    whole,
+    wide,
+)
 from parity.judge.tables import Table
 
 Array = NDArray[Any]
@@ -51,7 +60,7 @@ def of_table(table: Table) -> Given:
             columns["prediction"] = first
         elif by_place(name):
             continue  # how likely the first few are
-        elif role_of(name) or sorted(members) == list(range(max(len(members), 2))):
+        elif role_of(name) or _are_shares(members):
             columns[name] = _together(members, table.names)
         else:
             columns[name] = members.popitem()[1]
@@ -71,6 +80,12 @@ def _from_0(columns: Arrays, groups: dict[str, dict[int, Array]]) -> None:
         renumbered = {number - 1: array for number, array in group.items()}
         group.clear()
         group.update(renumbered)
+
+
+def _are_shares(members: dict[int, Array]) -> bool:
+    """Whether columns of a name that says nothing are shares of numbered classes all the same."""
+    numbered = len(members) > 1 and sorted(members) == list(range(len(members)))
+    return numbered and adds_up(np.stack(list(members.values()), axis=1)) is not None
 
 
 def _together(members: dict[int, Array], names: list[str]) -> Array:

@@ -48,8 +48,6 @@ def read_table(path: Path) -> Table:
         first = ["", *first]  # R names no column for the numbers of its rows
     if has_names and len(first) != width:
         raise ValueError(f"rows of {width} values; expected {len(first)}, one for each name")
-    if separator is None and first[0] == "labels" and _counts(first[1:], lines, separator):
-        first[0] = "prediction"  # as LIBSVM calls what it answers
     sample = [split(line, separator) for line in body[:SAMPLE]]
     known = [n for n in range(width) if not has_names or _of_numbers(sample, n)]
     lists = [n for n in range(width) if has_names and items(row[n]) is not None]
@@ -60,6 +58,9 @@ def read_table(path: Path) -> Table:
     if known:
         values[:, known] = numbers(body, separator, known)
     values[:, [n for n in known if row[n].endswith("%")]] /= 100
+    counted = separator is None and first[0] == "labels" and _counts(first[1:], lines, None)
+    if counted and (values[:, 1:].argmax(axis=1) == values[:, 0]).all():
+        first[0] = "prediction"  # as LIBSVM calls what it answers
     if lists:
         return _with_lists(Table(first, values), body, separator, lists)
     return Table([name.strip() for name in first] if has_names else None, values)
