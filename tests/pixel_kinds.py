@@ -98,8 +98,8 @@ SINGLE: dict[str, Kind] = {
     # places
     "moved": (lambda x, _: shifted(x, 3, -2), [MOVED]),
     "moved far": (lambda x, _: shifted(x, -5, 4), [MOVED]),
-    "rotated": (lambda x, _: rotated(x, 25), ["were rotated clockwise"]),
-    "rotated back": (lambda x, _: rotated(x, -45), ["were rotated anticlockwise"]),
+    "rotated": (lambda x, _: rotated(x, 25), ["were rotated clockwise.*"]),
+    "rotated back": (lambda x, _: rotated(x, -45), ["were rotated anticlockwise.*"]),
     "upside down": (lambda x, _: x[UP], ["were turned upside down"]),
     "mirrored": (lambda x, _: x[:, :, ::-1], [MIRRORED]),
     "transposed": (lambda x, _: x.transpose(0, 2, 1), [TRANSPOSED]),
