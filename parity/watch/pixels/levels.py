@@ -13,7 +13,7 @@ CLOSE = 0.15
 """Relative difference of scales, and share of the range, that is no difference; thin or blurred
 strokes seldom reach full ink, so that other steps may leave twice as much."""
 EXACT = 0.02
-"""The same share where the paper of all images is of one level, before and now."""
+"""The same share where nothing else was done, and all paper is of one level, before and now."""
 _FACTORS = {
     255.0: ("were not scaled", "inverted and not scaled"),
     1 / 255: ("were scaled twice", "inverted and scaled twice"),
@@ -53,8 +53,8 @@ def level_words(
     for words, by_itself in _ONE_BY_ONE.items():
         if by_itself(seen) and not by_itself(expected):
             return ("were inverted and " if factor < 0 else "were ") + words
-    exact = _of_one_paper(expected) and _of_one_paper(seen)
-    apart = EXACT if exact else close
+    untouched = close == CLOSE and _of_one_paper(expected) and _of_one_paper(seen)
+    apart = EXACT if untouched else close
     if abs(factor - 1) < close and abs(now.paper - then.paper) < apart * width:
         return None
     if abs(factor + 1) < close:
@@ -75,7 +75,7 @@ def level_words(
     return (
         inversion
         + f"scaled by {abs(factor):.3g}"
-        + (f" and moved by {offset:+.3g}" if abs(offset) > close * width else "")
+        + (f" and moved by {offset:+.3g}" if abs(offset) > apart * width else "")
     )
 
 
@@ -92,7 +92,9 @@ def _of_one_paper(images: Fingerprint) -> bool:
 def _centred(images: Fingerprint) -> bool:
     """Whether each image has a mean of 0, and some of its levels lie below."""
     level = (images.maximum - images.minimum) / 255
-    return images.minimum < -2 * level and bool((np.abs(images.examples.mean(axis=(1, 2))) < 2 * level).all())
+    return images.minimum < -2 * level and bool(
+        (np.abs(images.examples.mean(axis=(1, 2))) < 2 * level).all()
+    )
 
 
 def _standardised(images: Fingerprint) -> bool:

@@ -108,12 +108,15 @@ def thinner(ink: Floats) -> Floats:
 
 
 def blurred(ink: Floats, deviation: float) -> Floats:
-    """Spread by a bell curve of so many pixels' deviation."""
+    """Spread by a bell curve of so many pixels' deviation; what leaves the image is reflected."""
+    reach = int(4 * deviation) + 1
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
 
     def weights(size: int) -> Floats:
-        distance = (np.arange(size)[:, None] - np.arange(size)) / deviation
-        bell = np.exp(-0.5 * np.arange(-9 * size, 9 * size) ** 2 / deviation**2)
-        result: Floats = np.exp(-0.5 * distance**2) / bell.sum()
+        near = np.pad(np.arange(size), reach, mode="symmetric")
+        result = np.zeros((size, size))
+        for offset, share in enumerate(bell / bell.sum()):
+            np.add.at(result, (np.arange(size), near[offset : offset + size]), share)
         return result
 
     height, width = ink.shape[1:]
