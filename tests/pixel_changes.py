@@ -4,8 +4,10 @@ Written with SciPy, so that nothing is recognised by the very code that does it.
 """
 
 from collections.abc import Callable
+from io import BytesIO
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 Images = np.ndarray
@@ -125,3 +127,41 @@ def each_elsewhere(x: Images, rng: np.random.Generator) -> Images:
 
 def each_turned(x: Images, rng: np.random.Generator) -> Images:
     return np.concatenate([rotated(i[None], rng.uniform(-40, 40)) for i in x])
+
+
+def shrunk_and_enlarged(x: Images, side: int) -> Images:
+    """By cubic interpolation, without smoothing first."""
+    there = ndimage.zoom(x, (1, side / 28, side / 28), order=3, grid_mode=True, mode="nearest")
+    back = ndimage.zoom(there, (1, 28 / side, 28 / side), order=3, grid_mode=True, mode="nearest")
+    return np.asarray(back.clip(0, 1))
+
+
+def compressed(x: Images, quality: int) -> Images:
+    """Saved as JPEG, and read again."""
+    result = []
+    for image in (x * 255).round().astype(np.uint8):
+        file = BytesIO()
+        Image.fromarray(image).save(file, "jpeg", quality=quality)
+        with Image.open(file) as read:
+            result.append(np.asarray(read))
+    return np.stack(result) / 255
+
+
+def put(x: Images, where: Callable[[int], int]) -> Images:
+    """Each digit cropped to its ink, and put where it is told for its size."""
+    result = np.zeros_like(x)
+    for image, blank in zip(x, result, strict=True):
+        rows, columns = (np.flatnonzero((image > 0.1).any(axis=axis)) for axis in (1, 0))
+        crop = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        top, left = map(where, crop.shape)
+        blank[top : top + crop.shape[0], left : left + crop.shape[1]] = crop
+    return result
+
+
+def pixel_by_pixel(x: Images) -> Images:
+    deviation = x.std(axis=0)
+    return np.asarray((x - x.mean(axis=0)) / np.where(deviation > 0, deviation, 1))
+
+
+def lost(x: Images, rng: np.random.Generator, share: float) -> Images:
+    return np.where(rng.random(x.shape) < share, 0.0, x)

@@ -13,7 +13,8 @@ from PIL import Image
 
 import tests.picture_light
 import tests.picture_marks
-import tests.picture_paper  # noqa: F401 - they enter their kinds
+import tests.picture_paper
+import tests.picture_pens  # noqa: F401 - they enter their kinds
 from lightning_mnist import sources
 from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.checkpoint import read_checkpoint

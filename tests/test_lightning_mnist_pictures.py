@@ -9,13 +9,23 @@ from PIL import Image
 
 import tests.picture_light
 import tests.picture_marks
-import tests.picture_paper  # noqa: F401 - they enter their kinds
+import tests.picture_paper
+import tests.picture_pens  # noqa: F401 - they enter their kinds
 from lightning_mnist import sources
 from lightning_mnist.errors import InputError
 from lightning_mnist.mnist_form import fit_like_mnist
 from lightning_mnist.own_images import Picture, find_picture, read_picture
 from lightning_mnist.pictures import file as picture_file
-from lightning_mnist.pictures.digit import FRAME, HIDDEN, LINES, PALER, SECOND, UNDERLINE
+from lightning_mnist.pictures.digit import (
+    BROKEN,
+    FRAME,
+    HIDDEN,
+    LINES,
+    PALER,
+    SECOND,
+    UNDERLINE,
+)
+from lightning_mnist.pictures.pen import filled, joined
 from tests.pictures import KINDS, Levels, grey, hand_drawn, noise, page
 
 WARNED = {
@@ -34,6 +44,9 @@ WARNED = {
     "shadow_of_a_pen": PALER,
     "underlined": UNDERLINE,
     "on_newsprint": PALER,
+    "hatched": BROKEN,
+    "of_dots": BROKEN,
+    "on_a_round_plate": FRAME,
 }
 
 
@@ -181,3 +194,24 @@ def test_what_is_in_mnists_form_keeps_every_bit(mnist_like: np.ndarray) -> None:
 def mnist_like() -> np.ndarray:
     """Embedded digits, 28 by 28."""
     return sources.load("digits", Path("nowhere")).test_images[:60]
+
+
+@pytest.mark.parametrize("shape", ["zero", "ring", "squares"])
+def test_what_is_enclosed_by_anything_but_an_outline_is_not_filled(shape: str) -> None:
+    mask = np.zeros((200, 200), np.uint8)
+    if shape == "zero":  # narrow, and upright
+        cv2.ellipse(mask, (100, 100), (16, 80), 0, 0, 360, 1, 5)
+    elif shape == "ring":  # a 1 in it leaves a strip on both sides
+        cv2.ellipse(mask, (100, 100), (30, 90), 0, 0, 360, 1, 4)
+        cv2.line(mask, (100, 40), (100, 160), 1, 8)
+    else:
+        mask[::25] = mask[:, ::25] = 1
+        cv2.line(mask, (60, 60), (110, 110), 1, 9)
+    assert not filled(mask, mask * np.float32(200), 200).any()
+
+
+@pytest.mark.parametrize("text", ["3141", "27"])
+def test_digits_in_a_row_are_no_broken_stroke(text: str) -> None:
+    mask = np.zeros((200, 320), np.uint8)
+    cv2.putText(mask, text, (20, 140), cv2.FONT_HERSHEY_SIMPLEX, 3, 1, 8)
+    assert joined(mask) is None

@@ -29,6 +29,7 @@ GRAIN = 4  # deviations of the grain that do not count as ink
 HARDLY = 8  # deviations of the grain, at least, between strokes and paper that are clear
 SOFT = 3  # pixels, at least, around a stroke that are its soft edge
 CROWD = 0.4  # of the ink of a page: a digit has more
+CORNERS = 4  # parts at the border, at most, are what lies around a page
 WIDEST = 1.3  # width by height; MNIST's widest digits
 THIN, PEN = 1 / 16, 1 / 12  # of the digit's size: a stroke that is thinned by shrinking, MNIST's
 
@@ -143,7 +144,11 @@ def _found(ink: Ink, parts: Parts, main: int, grain: float, notes: set[str]) -> 
     height, width = len(ink[place]), len(ink[place][0])
     notes |= {SECOND} if second else set()
     own_weight = parts.weight[np.unique(parts.labels[strokes])].sum()
-    inside = [p for p in sorted(parts.remaining) if parts.on_border[main] or not parts.on_border[p]]
+    everywhere = sorted(parts.remaining)
+    inside = [part for part in everywhere if not parts.on_border[part]]
+    around = len(everywhere) - len(inside)
+    if around > CORNERS or parts.on_border[main]:  # a pattern, and no table, hand or dark corners
+        inside = everywhere
     everything = parts.weight[inside].sum()
     notes |= {CROWDED} if own_weight < CROWD * everything else set()
     notes |= {WIDE} if width > WIDEST * height else set()

@@ -64,10 +64,14 @@ def ink_of(grey: NDArray[np.uint8]) -> Ink:
     Paper that is even is one level, and then nothing else is changed.
     """
     polarities = (grey, np.asarray(255 - grey))
-    for levels in polarities:
-        paper = _one_level(levels)
-        if paper is not None:
-            return np.asarray(paper - levels.astype(np.float32))
+    papers = map(_one_level, polarities)
+    inks = [
+        np.asarray(paper - levels.astype(np.float32))
+        for levels, paper in zip(polarities, papers, strict=True)
+        if paper is not None
+    ]
+    if inks:  # little ink leaves the paper even for those who look for the opposite
+        return max(inks, key=lambda ink: float(ink[ink > EVEN].sum()))
     dark = dark_ink(grey)
     return _local(polarities[0] if dark else polarities[1], shaded=dark)
 

@@ -8,6 +8,7 @@ from lightning_mnist.pictures.paper import Ink
 
 Mask = NDArray[np.uint8]
 
+LEAST = 0.0005  # of the page, at least, is what an outline encloses
 LONG = 2.5  # widths, at least, is what the two lines of an outline enclose
 EVEN_GAP = 3.3  # largest by mean distance from the lines: 2 in a strip, 3 in a disc
 WIDEST_GAP = 0.36  # of the extent of what is enclosed
@@ -30,9 +31,9 @@ def filled(mask: Mask, ink: Ink, darkest: float) -> Mask:
     _, parts = cv2.connectedComponents(mask)
     border = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
     mask = mask * ~np.isin(parts, border[border > 0])
-    count, holes, stats, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4)
+    _, holes, stats, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4)
     result = np.zeros_like(mask)
-    for hole in range(1, count):
+    for hole in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] > LEAST * mask.size):
         left, top, width, height = map(int, stats[hole][:4])
         bottom, right = top + height, left + width
         outside = 0 in (left, top) or bottom == mask.shape[0] or right == mask.shape[1]
@@ -89,11 +90,12 @@ def joined(mask: Mask) -> Mask | None:
     if pieces.sum() < PIECES or longest > LONGEST_PIECE * min(whole, 1.2 * tall):
         return None
     own = pieces[labels].astype(np.uint8)
-    for gap in range(3, round(WIDEST_JOIN * max(mask.shape)), 2):
-        window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap))
-        closed = np.asarray(cv2.morphologyEx(own, cv2.MORPH_CLOSE, window), np.uint8)
-        _, parts = cv2.connectedComponents(closed)
-        weights = np.bincount(parts[own > 0])
-        if weights.max() > MOST * own.sum():
+    away = cv2.distanceTransform(1 - own, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    for reach in np.arange(1, WIDEST_JOIN * max(mask.shape) / 2):
+        near = (away <= reach).astype(np.uint8)
+        _, parts = cv2.connectedComponents(near)
+        if np.bincount(parts[own > 0]).max() > MOST * own.sum():
+            inside = cv2.distanceTransform(near, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+            closed = own | (inside > reach).astype(np.uint8)
             return closed if closed.sum() < FULL * own.sum() else None
     return None

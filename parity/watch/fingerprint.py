@@ -152,6 +152,7 @@ def intended(raw: NDArray[np.uint8], preprocessing: dict[str, Any]) -> Floats:
 
 TURNS: dict[str, Callable[[Floats], Floats]] = {
     "transposed": lambda shape: shape.T,
+    "transposed along the other diagonal": lambda shape: np.rot90(shape, 2).T,
     "mirrored left to right": np.fliplr,
     "turned upside down": np.flipud,
     "turned by 180 degrees": lambda shape: np.rot90(shape, 2),

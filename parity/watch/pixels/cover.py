@@ -40,7 +40,7 @@ def blank_strips(then: Look, now: Look) -> Iterator[Step]:
         level = float(np.median(now.ink[strip]))
         size = now.ink.shape[axis]
         much = "one half" if 2 * count == size else f"{count} of {size} pixels"
-        yield Step("cover", f"are blank {words}: {much}", _filled(strip, level))
+        yield Step("cover", f"are blank {words}: {much}", _filled(strip, level), measured=True)
 
 
 def _filled(strip: tuple[slice, ...], level: float) -> Callable[[Floats], Floats]:

@@ -12,6 +12,8 @@ shape; MNIST's differ by 0.42."""
 CLOSE = 0.15
 """Relative difference of scales, and share of the range, that is no difference; thin or blurred
 strokes seldom reach full ink, so that other steps may leave twice as much."""
+EXACT = 0.02
+"""The same share where nothing else was done, and all paper is of one level, before and now."""
 _FACTORS = {
     255.0: ("were not scaled", "inverted and not scaled"),
     1 / 255: ("were scaled twice", "inverted and scaled twice"),
@@ -48,10 +50,12 @@ def level_words(
         factor = abs(factor)
     offset = now.paper - factor * then.paper
     width = expected.maximum - expected.minimum
-    if _one_by_one(seen) and not _one_by_one(expected):
-        inversion = "were inverted and " if factor < 0 else "were "
-        return inversion + "standardised one by one: each image by its own mean and deviation"
-    if abs(factor - 1) < close and abs(now.paper - then.paper) < close * width:
+    for words, by_itself in _ONE_BY_ONE.items():
+        if by_itself(seen) and not by_itself(expected):
+            return ("were inverted and " if factor < 0 else "were ") + words
+    untouched = close == CLOSE and _of_one_paper(expected) and _of_one_paper(seen)
+    apart = EXACT if untouched else close
+    if abs(factor - 1) < close and abs(now.paper - then.paper) < apart * width:
         return None
     if abs(factor + 1) < close:
         return INVERTED
@@ -71,13 +75,45 @@ def level_words(
     return (
         inversion
         + f"scaled by {abs(factor):.3g}"
-        + (f" and moved by {offset:+.3g}" if abs(offset) > close * width else "")
+        + (f" and moved by {offset:+.3g}" if abs(offset) > apart * width else "")
     )
 
 
-def _one_by_one(images: Fingerprint) -> bool:
-    """Whether each image has a mean of 0 and a deviation of 1."""
+def _of_one_paper(images: Fingerprint) -> bool:
+    """Whether the paper is of the very same level in nearly all images, as no camera has it."""
     examples = images.examples
+    edge = np.ones(examples.shape[1:], bool)
+    edge[1:-1, 1:-1] = False
+    papers = np.median(examples[:, edge], axis=1)
     level = (images.maximum - images.minimum) / 255
-    means, deviations = examples.mean(axis=(1, 2)), examples.std(axis=(1, 2))
-    return bool((np.abs(means) < 2 * level).all() and (np.abs(deviations - 1) < 2 * level).all())
+    return float(np.mean(np.abs(papers - np.median(papers)) < 0.5 * level)) > 0.9
+
+
+def _centred(images: Fingerprint) -> bool:
+    """Whether each image has a mean of 0, and some of its levels lie below."""
+    level = (images.maximum - images.minimum) / 255
+    return images.minimum < -2 * level and bool(
+        (np.abs(images.examples.mean(axis=(1, 2))) < 2 * level).all()
+    )
+
+
+def _standardised(images: Fingerprint) -> bool:
+    """Whether each image has a mean of 0 and a deviation of 1."""
+    level = (images.maximum - images.minimum) / 255
+    deviations = images.examples.std(axis=(1, 2))
+    return _centred(images) and bool((np.abs(deviations - 1) < 2 * level).all())
+
+
+def _of_one_length(images: Fingerprint) -> bool:
+    """Whether the squares of each image add up to 1, and not all are the same image."""
+    examples = images.examples
+    lengths = np.sqrt((examples**2).sum(axis=(1, 2)))
+    highest = examples.max(axis=(1, 2))
+    return bool((np.abs(lengths - 1) < 0.02).all()) and len(examples) > 1 and np.ptp(highest) > 0
+
+
+_ONE_BY_ONE = {
+    "standardised one by one: each image by its own mean and deviation": _standardised,
+    "centred one by one: each image by its own mean": _centred,
+    "divided one by one: each image by its own length": _of_one_length,
+}

@@ -8,6 +8,13 @@ import numpy as np
 from parity.watch.pixels.look import Floats
 from parity.watch.pixels.turns import Step
 
+TWO_LEVELS, FEW_LEVELS = "were cut to two levels", "were cut to a few grey levels"
+INTEGERS = "were cut to integers: a few values are left"
+OVEREXPOSED = "were overexposed: much of the ink is cut off at the top"
+UNDEREXPOSED = "were underexposed: faint ink is cut off"
+FEWEST, MOST = 3, 40
+"""Grey levels that are few, and can be counted."""
+
 
 def wrapped(change: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
     """Arithmetic in uint8, where 256 is 0."""
@@ -19,63 +26,74 @@ def _floor(ink: Floats) -> Floats:
     return result
 
 
-def _cut(ink: Floats, threshold: float) -> Floats:
+def cut(ink: Floats, threshold: float) -> Floats:
+    """Two levels: paper, and full ink above the threshold."""
     return (ink > threshold).astype(np.float64)
 
 
-def _few_levels(ink: Floats, count: int) -> Floats:
+def few_levels(ink: Floats, count: int) -> Floats:
+    """The nearest of so many levels."""
     result: Floats = np.round(ink * (count - 1)) / (count - 1)
     return result
 
 
-def _gamma(ink: Floats, power: float) -> Floats:
+def fewer_bits(ink: Floats, count: int) -> Floats:
+    """What is between two levels becomes the lower one."""
+    result: Floats = np.floor(ink.clip(0, 1) * count).clip(0, count - 1) / (count - 1)
+    return result
+
+
+def fewer_bits_inverted(ink: Floats, count: int) -> Floats:
+    """What is between two levels becomes the higher one."""
+    return 1 - fewer_bits(1 - ink, count)
+
+
+def gamma(ink: Floats, power: float) -> Floats:
+    """Brightened by a power below 1, darkened by one above."""
     result: Floats = ink.clip(0) ** power
     return result
 
 
-def _overexposed(ink: Floats, gain: float) -> Floats:
+def gamma_of_paper(ink: Floats, power: float) -> Floats:
+    """A gamma of levels that are high where there is paper."""
+    result: Floats = 1 - (1 - ink.clip(0, 1)) ** power
+    return result
+
+
+def overexposed(ink: Floats, gain: float) -> Floats:
+    """So many times as much ink, cut off at full ink."""
     return (ink * gain).clip(0, 1)
 
 
-def _underexposed(ink: Floats, lost: float) -> Floats:
+def underexposed(ink: Floats, lost: float) -> Floats:
+    """What is fainter than `lost` is cut off."""
     result: Floats = (ink - lost).clip(0) / (1 - lost)
     return result
 
 
-def _times(levels: Floats, factor: int) -> Floats:
-    return levels * factor
+def _times(levels: Floats, factor: float) -> Floats:
+    result: Floats = np.floor(levels * factor)
+    return result
+
+
+def gamma_words(power: float) -> str:
+    """What is said of a gamma."""
+    return f"were {'darkened' if power > 1 else 'brightened'} by a gamma of about {power:.1g}"
 
 
 LIGHT = (
-    Step("light", "were cut to integers: a few values are left", _floor),
+    Step("light", INTEGERS, _floor),
     *(
-        Step("light", "were cut to two levels", partial(_cut, threshold=threshold))
-        for threshold in (0.02, 0.2, 0.35, 0.5, 0.65, 0.8)
+        Step("light", TWO_LEVELS, partial(cut, threshold=threshold))
+        for threshold in (0.002, 0.02, 0.2, 0.35, 0.5, 0.65, 0.8)
     ),
+    *(Step("light", FEW_LEVELS, partial(few_levels, count=count)) for count in (3, 4, 6, 8, 16)),
     *(
-        Step("light", "were cut to a few grey levels", partial(_few_levels, count=count))
-        for count in (3, 4, 6, 8, 16)
-    ),
-    *(
-        Step(
-            "light",
-            f"were {'darkened' if power > 1 else 'brightened'} by a gamma of {power:g}",
-            partial(_gamma, power=power),
-        )
+        Step("light", gamma_words(power), partial(gamma, power=power))
         for power in (0.3, 0.5, 0.7, 1.5, 2.0, 3.0)
     ),
-    *(
-        Step(
-            "light",
-            "were overexposed: much of the ink is cut off at the top",
-            partial(_overexposed, gain=gain),
-        )
-        for gain in (1.5, 2.0, 4.0)
-    ),
-    *(
-        Step("light", "were underexposed: faint ink is cut off", partial(_underexposed, lost=lost))
-        for lost in (0.2, 0.4, 0.6)
-    ),
+    *(Step("light", OVEREXPOSED, partial(overexposed, gain=gain)) for gain in (1.5, 2.0, 4.0)),
+    *(Step("light", UNDEREXPOSED, partial(underexposed, lost=lost)) for lost in (0.2, 0.4, 0.6)),
     Step(
         "light",
         "wrapped around in uint8: ink and grey have changed places",
@@ -84,10 +102,10 @@ LIGHT = (
     *(
         Step(
             "light",
-            f"wrapped around in uint8: multiplied by {factor}",
+            f"wrapped around in uint8: multiplied by {factor:g}",
             wrapped(partial(_times, factor=factor)),
         )
-        for factor in (2, 3, 4)
+        for factor in (1.5, 2, 3, 4, 5, 8, 10, 16)
     ),
     Step(
         "light",

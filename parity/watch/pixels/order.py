@@ -84,6 +84,7 @@ def rolled(then: Look, now: Look) -> Iterator[Step]:
             "order",
             f"are in another order: each image begins {words}",
             lambda ink: np.roll(ink.reshape(len(ink), -1), by, axis=1).reshape(ink.shape),
+            measured=True,
         )
     down, right = _shift(before, after)
     parted = [_parted(before, down, 0), _parted(before, right, 1)]
@@ -93,13 +94,14 @@ def rolled(then: Look, now: Look) -> Iterator[Step]:
     if any(parted):
         parts = {(True, True): "the quarters", (True, False): "the upper and the lower part"}
         what = parts.get((parted[0], parted[1]), "the left and the right part")
-        yield Step("order", f"are in another order: {what} have changed places", around)
+        words = f"are in another order: {what} have changed places"
+        yield Step("order", words, around, measured=True)
     else:  # at most a few pixels come in again on the other side
         by_rows, by_columns = (
             by if by <= size // 2 else by - size for by, size in ((down, height), (right, width))
         )
         words = f"were moved by {by_columns:+.1f} pixels to the right and {by_rows:+.1f} down"
-        yield Step("place", words, around)
+        yield Step("place", words, around, measured=True)
 
 
 def _same_lines(before: Floats, after: Floats, axis: int) -> bool:

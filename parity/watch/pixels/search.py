@@ -6,7 +6,7 @@ from parity.watch.pixels.likeness import turned
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.transforms import steps
 from parity.watch.pixels.trial import ALIKE, FITS, ORDER, STRICT, Trial
-from parity.watch.pixels.turns import Step
+from parity.watch.pixels.turns import Step, closer
 
 DEEPEST = 2
 """Steps at most that are put together, beside a turn."""
@@ -20,9 +20,6 @@ LEAVES = 0.4
 """Share of the largest difference that an explanation leaves at most."""
 CLEARLY = 1.5
 """Ratio of the costs by which an explanation must be better than one of another kind."""
-MEASURED = ("size", "place", "cover", "order")
-"""Kinds of steps that are measured anew each time."""
-
 ALONE = {"mix"}
 """Kinds of steps that are put together with no other: they resemble too much."""
 
@@ -56,7 +53,9 @@ def search(start: Trial, then: Look, now: Look) -> Found:
     turn = turned(then, now)
     if turn is None:
         return upright
-    other = _search(Trial.of(then, now, *start.taken, turn, every=True), then, now)
+    ways = [turn, *closer(turn)]
+    tried = [Trial.of(then, now, *start.taken, way, every=True) for way in ways]
+    other = _search(min(tried, key=lambda trial: trial.cost), then, now)
     if turned(upright.trial.look, now) is not None:
         return other
     return min(upright, other, key=lambda f: (not f.explains, len(f.trial.taken), f is upright))
@@ -76,7 +75,7 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             for step in steps(trial.look, now)
             if step.kind not in trial.kinds
             and not (depth > 0 and ALONE & {step.kind, *trial.kinds})
-            and (worth is None or step in worth or step.kind in MEASURED)
+            and (worth is None or step in worth or step.measured)
         ]
         tried.sort(key=lambda trial: trial.cost)
         if worth is None:

@@ -22,6 +22,15 @@ def _twice(change: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
     return lambda ink: change(change(ink))
 
 
+def _corner(of: Callable[..., Floats], *corners: int) -> Callable[[Floats], Floats]:
+    """Of squares of 2 pixels, which lie to one side."""
+    return lambda ink: of([neighbours(ink)[n] for n in corners], axis=0)
+
+
+UPPER, LOWER = (0, 1, 3, 4), (4, 5, 7, 8)
+"""Of a pixel's nine neighbours, those of the square that ends, or begins, with it."""
+
+
 _THICKER, _THINNER = "show thicker strokes", "show thinner strokes"
 PENS = (
     Step("pen", _THICKER, _half(thicker)),
@@ -29,10 +38,12 @@ PENS = (
     Step("pen", _THICKER, _square(np.max)),
     Step("pen", _THICKER, _twice(thicker)),
     Step("pen", _THICKER, _twice(_square(np.max))),
+    *(Step("pen", _THICKER, _corner(np.max, *part)) for part in (UPPER, LOWER)),
     Step("pen", _THINNER, _half(thinner)),
     Step("pen", _THINNER, thinner),
     Step("pen", _THINNER, _square(np.min)),
     Step("pen", _THINNER, _half(_square(np.min))),
+    *(Step("pen", _THINNER, _corner(np.min, *part)) for part in (UPPER, LOWER)),
 )
 
 
@@ -59,13 +70,21 @@ def _noisy(deviation: float, *, clipped: bool) -> Callable[[Floats], Floats]:
     return add
 
 
-def _specks(share: float, *, light: bool = True) -> Callable[[Floats], Floats]:
-    """Dark ones, and as many light ones or none."""
+def _grainy(deviation: float) -> Callable[[Floats], Floats]:
+    """The more noise the more ink."""
+
+    def add(ink: Floats) -> Floats:
+        return (ink * np.random.default_rng(0).normal(1, deviation, ink.shape)).clip(0, 1)
+
+    return add
+
+
+def _specks(dark: float, light: float) -> Callable[[Floats], Floats]:
+    """Shares of the pixels that become full ink, and paper."""
 
     def add(ink: Floats) -> Floats:
         chance = np.random.default_rng(0).random(ink.shape)
-        lost = light & (chance > 1 - share / 2)
-        return np.where(chance < share / 2, 1.0, np.where(lost, 0.0, ink))
+        return np.where(chance < dark, 1.0, np.where(chance > 1 - light, 0.0, ink))
 
     return add
 
@@ -96,6 +115,13 @@ def _outline(ink: Floats) -> Floats:
     return ink - thinner(ink)
 
 
+def _gradient(ink: Floats) -> Floats:
+    """Morphological: the darkest of the neighbours less the palest."""
+    nine = neighbours(ink)
+    result: Floats = np.max(nine, axis=0) - np.min(nine, axis=0)
+    return result
+
+
 def _neighbour(ink: Floats) -> Floats:
     """Of each image, another one."""
     return np.roll(ink, 1 + len(ink) // 3, axis=0)
@@ -105,27 +131,29 @@ TEXTURES = (
     *(Step("blur", "are coarse: blocks of one level", _coarse(k)) for k in (2, 4)),
     *(
         Step("blur", "were blurred", partial(blurred, deviation=d))
-        for d in (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
+        for d in (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
     ),
     *(
         Step("noise", "were made noisy", _noisy(d, clipped=clipped))
-        for d in (0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6)
+        for d in (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
         for clipped in (False, True)
     ),
     Step("blur", "were smoothed by a median", smoothed),
     *(Step("blur", "were sharpened", _sharpened(a)) for a in (0.75, 1.5, 3.0)),
     *(
         Step("blur", "show only the edges of the strokes", edges)
-        for edges in (_sobel, _laplace, _outline)
+        for edges in (_sobel, _laplace, _outline, _gradient)
     ),
     Step("mix", "show two images in one, averaged", lambda ink: (ink + _neighbour(ink)) / 2),
     Step("mix", "show two images in one", lambda ink: np.maximum(ink, _neighbour(ink))),
     *(
-        Step("noise", "were speckled", _specks(d))
-        for d in (0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2)
+        Step("noise", "were speckled", _specks(d / 2, d / 2))
+        for d in (0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
     ),
+    *(Step("noise", "were speckled", _specks(d, 0)) for d in (0.01, 0.02, 0.04, 0.075, 0.15)),
     *(
-        Step("noise", "were speckled", _specks(d, light=False))
-        for d in (0.02, 0.04, 0.08, 0.15, 0.3)
+        Step("noise", "were speckled: pixels were lost", _specks(0, d))
+        for d in (0.05, 0.1, 0.2, 0.3, 0.5)
     ),
+    *(Step("noise", "were made noisy: where there is ink", _grainy(d)) for d in (0.2, 0.4, 0.6)),
 )

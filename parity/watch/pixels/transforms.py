@@ -6,13 +6,16 @@ from functools import partial
 import numpy as np
 
 from parity.watch.pixels.cover import blank_strips
+from parity.watch.pixels.exposure import exposures, matching, paleness
+from parity.watch.pixels.layout import LAYOUTS
 from parity.watch.pixels.light import LIGHT, wrapped
 from parity.watch.pixels.likeness import FEW
 from parity.watch.pixels.look import Look
+from parity.watch.pixels.lossy import LOSSY
 from parity.watch.pixels.order import rolled
 from parity.watch.pixels.textures import PENS, TEXTURES
 from parity.watch.pixels.turns import TILTED, Step
-from parity.watch.pixels.warp import moved, resized
+from parity.watch.pixels.warp import blurred, moved, resized
 
 
 def steps(now: Look, seen: Look) -> Iterator[Step]:
@@ -22,7 +25,11 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
     """
     yield from PENS
     yield from LIGHT
+    yield from exposures(now, seen)
     yield from TEXTURES
+    yield from LOSSY
+    yield from LAYOUTS
+    yield from _blurs(now, seen)
     if len(seen.ink) >= FEW:
         yield from TILTED
     yield from blank_strips(now, seen)
@@ -36,11 +43,20 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
             "place",
             f"were moved by {right:+.1f} pixels to the right and {down:+.1f} down",
             partial(moved, down=down, right=right),
+            measured=True,
         )
     before, after = _extent(now), _extent(seen)
     if min(*before, *after) > 0:
         high, wide = after[0] / before[0], after[1] / before[1]
         yield from _sizes(high, wide)
+
+
+def _blurs(now: Look, seen: Look) -> Iterator[Step]:
+    """As much as makes the ink as pale as it is seen."""
+    some = now.ink[:: max(1, len(now.ink) // 16)]
+    by = matching(blurred, some, paleness(seen.ink), 0.2, 5)
+    if 0.25 < by < 4:
+        yield Step("blur", "were blurred", partial(blurred, deviation=by), measured=True)
 
 
 def _extent(look: Look) -> tuple[float, float]:
@@ -63,4 +79,4 @@ def _sizes(high: float, wide: float) -> Iterator[Step]:
 
 def _size(words: str, high: float, wide: float) -> Iterator[Step]:
     for area in (False, True):
-        yield Step("size", words, partial(resized, high=high, wide=wide, area=area))
+        yield Step("size", words, partial(resized, high=high, wide=wide, area=area), measured=True)

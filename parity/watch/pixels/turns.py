@@ -1,13 +1,13 @@
 """What a step is, and the ways in which images may be turned (NumPy only)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from parity.watch.fingerprint import TURNS
 from parity.watch.pixels.look import Floats
-from parity.watch.pixels.warp import warped
+from parity.watch.pixels.warp import SAMPLINGS, Sampling, warped
 
 
 @dataclass(frozen=True)
@@ -18,22 +18,42 @@ class Step:
         kind: Steps of one kind exclude each other.
         words: What was done.
         do: Ink float64 [N, H, W], 0 for paper and 1 for full ink, to ink.
+        measured: Whether how much was done is measured on the images at hand, anew each time.
+        degrees: Clockwise, of a rotation.
     """
 
     kind: str
     words: str
     do: Callable[[Floats], Floats]
+    measured: bool = False
+    degrees: float | None = None
 
 
-def _rotated(degrees: float) -> Callable[[Floats], Floats]:
-    """Clockwise."""
+def rotated(degrees: float, how: Sampling = "linear") -> Step:
+    """By so many degrees clockwise, -180 to 180."""
     sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
-    return lambda ink: warped(ink, np.array([[cosine, -sine], [sine, cosine]]))
+    matrix = np.array([[cosine, -sine], [sine, cosine]])
+    words = f"were rotated {'clockwise' if degrees > 0 else 'anticlockwise'}"
+    return Step(
+        "turn",
+        f"{words}: by about {5 * round(abs(degrees) / 5)} degrees",
+        lambda ink: warped(ink, matrix, how),
+        degrees=degrees,
+    )
 
 
-def _slanted(share: float) -> Callable[[Floats], Floats]:
-    """The top to the right, by that share of the height."""
-    return lambda ink: warped(ink, np.array([[1.0, 0.0], [share, 1.0]]))
+def closer(step: Step) -> Iterator[Step]:
+    """A rotation by a few degrees more or less, and with what is between the pixels told apart."""
+    if step.degrees is not None:
+        for more in (-7.5, -5, -2.5, 0, 2.5, 5, 7.5):
+            for how in SAMPLINGS:
+                yield rotated(step.degrees + more, how)
+
+
+def _slanted(share: float, *, upright: bool) -> Callable[[Floats], Floats]:
+    """The top to the right, by that share of the height; or the left side down."""
+    matrix = np.array([[1.0, 0.0], [share, 1.0]])
+    return lambda ink: warped(ink, matrix if upright else matrix.T)
 
 
 def _each(turn: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
@@ -41,22 +61,26 @@ def _each(turn: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
 
 
 TILTED = (
+    *(rotated(degrees) for degrees in (-60, -45, -30, -15, 15, 30, 45, 60)),
+    *(
+        Step(
+            "turn", f"were slanted to the {'right' if s > 0 else 'left'}", _slanted(s, upright=True)
+        )
+        for s in (-0.8, -0.5, -0.3, 0.3, 0.5, 0.8)
+    ),
     *(
         Step(
             "turn",
-            f"were rotated {'clockwise' if degrees > 0 else 'anticlockwise'}",
-            _rotated(degrees),
+            f"were slanted: the {'left' if s > 0 else 'right'} side lies lower",
+            _slanted(s, upright=False),
         )
-        for degrees in (-60, -45, -30, -15, 15, 30, 45, 60)
-    ),
-    *(
-        Step("turn", f"were slanted to the {'right' if s > 0 else 'left'}", _slanted(s))
-        for s in (-0.8, -0.5, -0.3, 0.3, 0.5, 0.8)
+        for s in (-0.6, -0.35, 0.35, 0.6)
     ),
 )
 """Turned by less than a quarter, which the figures show."""
 TURNED = (
     *(Step("turn", f"were {words}", _each(turn)) for words, turn in TURNS.items()),
     *TILTED,
+    *(rotated(sign * degrees) for degrees in (75, 105, 120, 135, 150, 165) for sign in (1, -1)),
 )
 """Which way up they are, which only the likeness of the images shows."""

@@ -1,8 +1,14 @@
 """What moves or spreads ink within its image (NumPy only): float64 [N, H, W] to the same."""
 
+from typing import Literal, get_args
+
 import numpy as np
 
 from parity.watch.pixels.look import Floats, neighbours
+
+Sampling = Literal["nearest", "linear", "cubic"]
+"""How a value between pixels is made of those around it."""
+SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
 
 
 def sampled(ink: Floats, rows: Floats, columns: Floats) -> Floats:
@@ -53,7 +59,7 @@ def resized(ink: Floats, high: float, wide: float, *, area: bool = False) -> Flo
     return result
 
 
-def warped(ink: Floats, matrix: Floats) -> Floats:
+def warped(ink: Floats, matrix: Floats, how: Sampling = "linear") -> Floats:
     """Each pixel, counted from the middle, is taken from where the matrix sends (row, column)."""
     height, width = ink.shape[1:]
     middle = np.array([(height - 1) / 2, (width - 1) / 2])
@@ -62,12 +68,26 @@ def warped(ink: Floats, matrix: Floats) -> Floats:
     low = np.floor(places).astype(np.int64)
     part = places - low
     result = np.zeros_like(ink)
-    for down in (0, 1):
-        for right in (0, 1):
+    reach = range(-1, 3) if how == "cubic" else range(2)
+    for down in reach:
+        for right in reach:
             row, column = low[..., 0] + down, low[..., 1] + right
             inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            share = np.abs(1 - down - part[..., 0]) * np.abs(1 - right - part[..., 1]) * inside
+            share = weight(down - part[..., 0], how) * weight(right - part[..., 1], how) * inside
             result += share * ink[:, row.clip(0, height - 1), column.clip(0, width - 1)]
+    return result.clip(0, 1) if how == "cubic" else result
+
+
+def weight(distance: Floats, how: Sampling) -> Floats:
+    """What a pixel counts at a distance of so many pixels."""
+    x = np.abs(distance)
+    if how == "nearest":
+        result: Floats = (distance <= 0.5) * (distance > -0.5) * 1.0
+    elif how == "linear":
+        result = np.maximum(0.0, 1 - x)
+    else:  # Keys, Cubic Convolution Interpolation for Digital Image Processing, 1981
+        near = (1.5 * x - 2.5) * x**2 + 1
+        result = np.where(x < 1, near, np.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0.0))
     return result
 
 
@@ -88,12 +108,15 @@ def thinner(ink: Floats) -> Floats:
 
 
 def blurred(ink: Floats, deviation: float) -> Floats:
-    """Spread by a bell curve of so many pixels' deviation."""
+    """Spread by a bell curve of so many pixels' deviation; what leaves the image is reflected."""
+    reach = int(4 * deviation) + 1
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
 
     def weights(size: int) -> Floats:
-        distance = (np.arange(size)[:, None] - np.arange(size)) / deviation
-        bell = np.exp(-0.5 * np.arange(-9 * size, 9 * size) ** 2 / deviation**2)
-        result: Floats = np.exp(-0.5 * distance**2) / bell.sum()
+        near = np.pad(np.arange(size), reach, mode="symmetric")
+        result = np.zeros((size, size))
+        for offset, share in enumerate(bell / bell.sum()):
+            np.add.at(result, (np.arange(size), near[offset : offset + size]), share)
         return result
 
     height, width = ink.shape[1:]
