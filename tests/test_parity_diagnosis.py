@@ -1079,16 +1079,17 @@ def test_a_network_that_still_learns_is_not_called_broken() -> None:
         for step, loss in losses.items()
     ]
     weak = logits_for(misread(LABELS, 0.6))
-    known = {"step": 120, "best_accuracy": 0.4, "readings": looks}
+    known: dict[str, Any] = {"step": 120, "best_accuracy": 0.4, "readings": looks}
     learning = case(weak, **known)
     assert learning.weak
     assert not learning.wrong
     assert learning.unfinished == (2.0, 1.6)
     flat = [look | {"loss": max(look["loss"], 1.9)} for look in looks]
     rising = [look | {"loss": 1.9} if look["step"] == 90 else look for look in flat]
-    for other in (flat, rising, looks[3:], [*looks, looks[-1] | {"broken": 3}]):
-        assert case(weak, **(known | {"readings": other})).wrong
-    for other in ({"best_accuracy": 0.9}, {"class_counts": [140, 0] * 5}):  # a cause of their own
+    for course_of in (flat, rising, looks[3:], [*looks, looks[-1] | {"broken": 3}]):
+        assert case(weak, **(known | {"readings": course_of})).wrong
+    others: list[dict[str, Any]] = [{"best_accuracy": 0.9}, {"class_counts": [140, 0] * 5}]
+    for other in others:  # they have a cause of their own
         assert case(weak, **(known | other)).wrong
     missing = case(logits_for(np.where(LABELS < 4, 2, misread(LABELS, 0.6))), **known)
     assert missing.signs == []  # it need not use every class yet
