@@ -115,8 +115,8 @@ FAULTY: dict[str, tuple[str, Program]] = {
     "the head is not given": (
         "last layer is not trained", program(stuck="the optimiser was not given its weights"),
     ),
-    "signals vanish": ("signals, and gradients with them, vanish", deep(0.03)),
-    "signals explode": ("signals, and gradients with them, explode", deep(30.0)),
+    "signals vanish": ("gradients vanish on their way", deep(0.03)),
+    "signals explode": ("gradients explode on their way", deep(30.0)),
     "equal weights": (
         "initial weights are all the same",
         program(layers=(replace(DENSE, gain=0.0), RELU, replace(DENSE, gain=0.0), RELU, DENSE)),

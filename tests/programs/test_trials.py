@@ -1,5 +1,6 @@
 """Which causes are named, by what their remedies bring: trials are made up here."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -198,3 +199,19 @@ def test_what_the_facts_bear_out_is_tried_before_what_is_usual(
         found = plan.prove()
         assert found is not None
         assert [match.cause for match in found.matches] == [expected]
+
+
+def test_padding_is_brought_in_front_where_that_is_the_remedy() -> None:
+    words = np.array([[1, 2, 0, 0], [3, 0, 4, 0], [5, 6, 7, 8]])
+    moved = Material(words, np.zeros(3), "values").features(Remedy("", features="padded before"))
+    assert moved.tolist() == [[0, 0, 1, 2], [0, 3, 0, 4], [5, 6, 7, 8]]
+
+
+def test_features_that_the_network_shrinks_itself_are_scaled_for_its_first_layer() -> None:
+    features = np.random.default_rng(0).normal(0, 1, (400, 2)).astype(np.float32)
+    seen = Program("keras", (), features / 255, np.zeros((400, 1)), None, inputs=features)
+    assert proving.shrunk(seen) == pytest.approx(1 / 255, rel=1e-3)
+    assert proving.shrunk(replace(seen, fed=features)) == 1
+    scaled = Material(features, np.zeros(400), "values", shrunk=1 / 255)
+    fed = scaled.features(Remedy("", features="standardised")) / 255
+    assert fed.std() == pytest.approx(1, abs=0.1)

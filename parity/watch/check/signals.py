@@ -45,7 +45,7 @@ def vanishing(program: Program) -> Match | None:
     vanish, far = ratio < 1, not LEFT[1] <= ratio <= 1 / LEFT[1]
     what = "vanish" if vanish else "explode"
     return Match(
-        f"signals, and gradients with them, {what} on their way through {len(kernels)} layers",
+        f"gradients {what} on their way through {len(kernels)} layers, as the signals do",
         f"what differs between samples after layer 1 is {ratio:.1g} times as large before the "
         f"last layer; from layer {layer} on less than 1 % is left"
         if vanish

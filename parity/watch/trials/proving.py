@@ -31,8 +31,9 @@ def shrunk(program: Program) -> float:
         return 1.0
     if x[0].size != fed[0].size:
         return 1.0
-    given = x[:: max(1, len(x) // len(fed))][: len(fed)].astype(np.float64).std()
-    ratio = float(fed.astype(np.float64).std() / given) if given > 0 else 1.0
+    given = x[:: max(1, len(x) // len(fed))][: len(fed)].astype(np.float64)
+    with np.errstate(all="ignore"):  # features may be anything
+        ratio = float(fed.astype(np.float64).std() / given.std())
     return ratio if np.isfinite(ratio) and not 0.5 < ratio < 2 and ratio > 0 else 1.0
 
 
