@@ -54,7 +54,7 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
                 LIMIT: "limits no row",
             }
             yield Reading(plain, taken)
-            for number in np.unique(numbers):
+            for number in np.unique(numbers[(seen == 0).all(axis=-1)]):
                 if (numbers != number).any():
                     blank = np.where((numbers == number)[..., None], 0.0, taken)
                     yield Reading({**plain, PADDING: f"gives 0 for {number}"}, blank)

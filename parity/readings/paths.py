@@ -15,6 +15,8 @@ FEWEST = 8
 """Numbers for each figure that is solved from them: so many cannot fit by chance."""
 SMALLEST = 1e-6
 """Figure in a sum, and share of it that may be left: float32's rounding."""
+MOST_ATTENDED = 2**15
+"""Numbers of which attention is looked for: hundreds of ways are tried."""
 MOST_SUMMED, MOST_LOOKED_AT, MOST_PAIRED, NEAREST = 6, 4096, 24, 4
 """Outputs in one sum; numbers of which a sum is solved; outputs of which all pairs are tried; those
 of which functions and products are."""
@@ -36,8 +38,9 @@ def named(layer: str) -> Path:
 def path_to(fed: Array, known: list[Path], given: Table) -> Path | None:
     """The first of the ways that makes what was fed, [B, ...], of `known`; None where none does."""
     x = np.asarray(fed, np.float64)
-    if not x.size or not np.isfinite(x).all():
+    if x.ndim < 2 or not x.size or not np.isfinite(x).all():
         return None
+    known = [path for path in known if np.isfinite(values := path.of(given)).all() and values.ndim]
     for find in (_itself, _of_places, _times, _joined, _sum, _function, _product, _attention):
         for path in find(x, known[::-1], given):
             if makes(path, given, x, noise(fed)):
@@ -201,7 +204,7 @@ def _product(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
 
 def _attention(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
     """Attention of three outputs; several heads of it lie side by side."""
-    if x.ndim != 3:
+    if x.ndim != 3 or x.size > MOST_ATTENDED:
         return
     near = [path for path in known if path.of(given).shape == x.shape][:NEAREST]
     for queries, keys, values in permutations(near[::-1], 3):

@@ -45,7 +45,7 @@ def explain(case: Case) -> list[Cause]:
         At most one cause; empty where a side's pixels cannot be had from the raw ones.
     """
     raw, a, b = case.given[IMAGES], case.a[PIXELS], case.b[PIXELS]
-    if not usable(raw, a, b):
+    if raw.dtype.kind not in "biuf" or not usable(raw, a, b):
         return []
     if raw.ndim != 3 or a.size != raw.size or b.size != raw.size or raw.dtype != np.uint8:
         return features.explain(case, raw, a, b)
