@@ -87,7 +87,8 @@ def weight(distance: Floats, how: Sampling) -> Floats:
         result = np.maximum(0.0, 1 - x)
     else:  # Keys, Cubic Convolution Interpolation for Digital Image Processing, 1981
         near = (1.5 * x - 2.5) * x**2 + 1
-        result = np.where(x < 1, near, np.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0.0))
+        far = np.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0.0)
+        result = np.asarray(np.where(x < 1, near, far), np.float64)
     return result
 
 
