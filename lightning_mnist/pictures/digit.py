@@ -146,8 +146,10 @@ def _found(ink: Ink, parts: Parts, main: int, grain: float, notes: set[str]) -> 
     own_weight = parts.weight[np.unique(parts.labels[strokes])].sum()
     everywhere = sorted(parts.remaining)
     inside = [part for part in everywhere if not parts.on_border[part]]
-    around = len(everywhere) - len(inside)
-    if around > CORNERS or parts.on_border[main]:  # a pattern, and no table, hand or dark corners
+    at_border = len(everywhere) - len(inside)
+    if (
+        at_border > CORNERS or parts.on_border[main]
+    ):  # a pattern, and no table, hand or dark corners
         inside = everywhere
     everything = parts.weight[inside].sum()
     notes |= {CROWDED} if own_weight < CROWD * everything else set()

@@ -15,6 +15,7 @@ STRAIGHT = 0.92  # of a sheet and the polygon of its corners, intersection over 
 CORNERS = 6  # a sheet that runs off the picture at a corner has five
 SURROUNDED = 0.45  # of the outline, at least, lies within the picture; a shadow's half has less
 ROUND = 0.85  # shorter by longer axis, at least, of a button or a plate
+ELSEWHERE = 0.1  # of a plate, at most, is as dark as it and lies around it, as in a pattern
 STROKE = 0.15  # of its diameter, at most, is the width of what is written on a plate
 SHARP = 0.5  # of the contrast between sheet and table is seen within three pixels of the edge
 MARGIN = 0.012  # of the longer side: the blurred edge of a sheet, and the rim of a frame
@@ -94,7 +95,8 @@ def _is_plate(
     cv2.ellipse(disc, (middle, axes, turn), 1, cv2.FILLED)
     alike = (sheet & disc).sum() > 0.95 * (sheet | disc).sum()
     strokes = cv2.distanceTransform(sheet & (1 - region), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return bool(alike and 2 * strokes.max() < STROKE * max(axes))
+    alone = (region & (1 - sheet)).sum() < ELSEWHERE * sheet.sum()
+    return bool(alike and alone and 2 * strokes.max() < STROKE * max(axes))
 
 
 def _largest(region: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:

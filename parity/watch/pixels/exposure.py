@@ -95,7 +95,7 @@ def paleness(ink: Floats) -> float:
 def matching(family: Family, ink: Floats, target: float, least: float, most: float) -> float:
     """How much to do for a paleness, which rises from `least` to `most`: by halving."""
     for _ in range(12):
-        middle = (least * most) ** 0.5
+        middle = float((least * most) ** 0.5)
         if paleness(family(ink, middle)) < target:
             least = middle
         else:

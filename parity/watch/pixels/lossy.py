@@ -73,6 +73,12 @@ def _smeared(length: int, axis: int) -> Callable[[Floats], Floats]:
     return smear
 
 
+_WAYS: tuple[tuple[Sampling, bool], ...] = (
+    ("nearest", False),
+    ("linear", True),
+    ("linear", False),
+    ("cubic", True),
+)
 LOSSY = (
     *(Step("blur", COMPRESSED, _compressed(quality)) for quality in (5, 8, 12, 20, 35)),
     *(
@@ -82,7 +88,7 @@ LOSSY = (
             _there_and_back(side, how, smooth=s),
         )
         for side in (7, 10, 14, 20)
-        for how, s in (("nearest", False), ("linear", True), ("linear", False), ("cubic", True))
+        for how, s in _WAYS
     ),
     *(
         Step("blur", "were blurred", _smeared(length, axis))

@@ -82,13 +82,13 @@ def weight(distance: Floats, how: Sampling) -> Floats:
     """What a pixel counts at a distance of so many pixels."""
     x = np.abs(distance)
     if how == "nearest":
-        result: Floats = (distance <= 0.5) * (distance > -0.5) * 1.0
-    elif how == "linear":
-        result = np.maximum(0.0, 1 - x)
-    else:  # Keys, Cubic Convolution Interpolation for Digital Image Processing, 1981
-        near = (1.5 * x - 2.5) * x**2 + 1
-        result = np.where(x < 1, near, np.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0.0))
-    return result
+        return ((distance <= 0.5) & (distance > -0.5)).astype(np.float64)
+    if how == "linear":
+        return np.asarray(np.maximum(0.0, 1 - x), np.float64)
+    # Keys, Cubic Convolution Interpolation for Digital Image Processing, 1981
+    near = (1.5 * x - 2.5) * x**2 + 1
+    far = np.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0.0)
+    return np.asarray(np.where(x < 1, near, far), np.float64)
 
 
 def _cross(ink: Floats) -> list[Floats]:
