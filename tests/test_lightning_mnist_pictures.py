@@ -196,7 +196,7 @@ def mnist_like() -> np.ndarray:
     return sources.load("digits", Path("nowhere")).test_images[:60]
 
 
-@pytest.mark.parametrize("shape", ["zero", "ring", "squares"])
+@pytest.mark.parametrize("shape", ["zero", "ring", "squares", "crossing"])
 def test_what_is_enclosed_by_anything_but_an_outline_is_not_filled(shape: str) -> None:
     mask = np.zeros((200, 200), np.uint8)
     if shape == "zero":  # narrow, and upright
@@ -204,6 +204,9 @@ def test_what_is_enclosed_by_anything_but_an_outline_is_not_filled(shape: str) -
     elif shape == "ring":  # a 1 in it leaves a strip on both sides
         cv2.ellipse(mask, (100, 100), (30, 90), 0, 0, 360, 1, 4)
         cv2.line(mask, (100, 40), (100, 160), 1, 8)
+    elif shape == "crossing":  # two bows, thicker than what they enclose
+        cv2.ellipse(mask, (80, 100), (30, 60), 0, -85, 85, 1, 20)
+        cv2.ellipse(mask, (60, 100), (22, 60), 0, -85, 85, 1, 20)
     else:
         mask[::25] = mask[:, ::25] = 1
         cv2.line(mask, (60, 60), (110, 110), 1, 9)

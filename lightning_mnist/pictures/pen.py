@@ -25,8 +25,9 @@ WIDEST_JOIN = 0.1  # of the longer side of the page
 def filled(mask: Mask, ink: Ink, darkest: float) -> Mask:
     """1 in what is enclosed by the two lines of an outlined stroke, of a mask [H, W] of ink.
 
-    That is a strip, long and everywhere about as wide, between lines as dark as ink is; the inside
-    of a 0 is none, nor are the cells of squared paper, whose lines reach the border.
+    That is a strip, long and everywhere about as wide, between thinner lines as dark as ink is; the
+    inside of a 0 is none, nor what strokes that cross enclose, nor are the cells of squared paper,
+    whose lines reach the border.
     """
     _, parts = cv2.connectedComponents(mask)
     border = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
@@ -41,22 +42,35 @@ def filled(mask: Mask, ink: Ink, darkest: float) -> Mask:
             continue
         place = np.s_[top:bottom, left:right]
         own = (holes[place] == hole).astype(np.uint8)
-        if _is_strip(own) and _is_outlined(own, ink[place], darkest):
-            result[place] |= own
+        strip = _width_of_strip(own)
+        if strip > 0 and _is_outlined(own, ink[place], darkest):
+            around = np.s_[top - 1 : bottom + 1, left - 1 : right + 1]
+            touching = cv2.dilate(np.pad(own, 1), np.ones((3, 3), np.uint8)) * parts[around]
+            if all(_thickness(parts == part) <= strip for part in np.unique(touching) if part):
+                result[place] |= own
     return result
 
 
-def _is_strip(hole: Mask) -> bool:
-    """Whether a mask [H, W] is long, about as wide everywhere, and bent; a 0 and a ring are not."""
+def _width_of_strip(hole: Mask) -> float:
+    """How wide a mask [H, W] is that is long, about as wide everywhere, and bent; 0 for others.
+
+    A 0 and a ring are others.
+    """
     distance = cv2.distanceTransform(np.pad(hole, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     inside = distance[distance > 0]
     width = 2 * float(inside.max())
     if inside.size < LONG * width**2 or width > WIDEST_GAP * max(hole.shape):
-        return False
+        return 0.0
     outlines, _ = cv2.findContours(hole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = max(outlines, key=cv2.contourArea)
     bent = cv2.contourArea(outline) < BENT * cv2.contourArea(cv2.convexHull(outline))
-    return bool(bent and inside.max() < EVEN_GAP * inside.mean())
+    return width if bent and inside.max() < EVEN_GAP * inside.mean() else 0.0
+
+
+def _thickness(part: NDArray[np.bool_]) -> float:
+    """Mean width of the lines of a part [H, W]: twice its area by the length of its outlines."""
+    outlines, _ = cv2.findContours(part.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return 2 * float(part.sum()) / sum(map(len, outlines))
 
 
 def _is_outlined(hole: Mask, ink: Ink, darkest: float) -> bool:
