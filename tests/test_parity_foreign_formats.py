@@ -265,7 +265,9 @@ def test_what_has_no_reading_is_refused_for_what_it_is(name: str, tmp_path: Path
     assert len(str(refusal.value)) < 700
 
 
-@pytest.mark.parametrize("bomb", [gzip.compress(bytes(2000)), zipped(("a.csv", "0" * 2000))])
+@pytest.mark.parametrize(  # with names: the bytes hold the time
+    "bomb", [gzip.compress(bytes(2000)), zipped(("a.csv", "0" * 2000))], ids=["gzip", "zip"]
+)
 def test_what_unpacks_to_more_than_is_allowed_is_refused(
     bomb: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
