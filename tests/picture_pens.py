@@ -75,7 +75,8 @@ def on_a_round_plate(strokes: Levels, random: Random) -> Drawn:
 @kind
 def cut_off_all_around(strokes: Levels, random: Random) -> Drawn:
     rows, columns = (np.flatnonzero((strokes > 0.3).any(axis=axis)) for axis in (1, 0))
-    own = strokes[rows[0] + 2 : rows[-1] - 1, columns[0] + 2 : columns[-1] - 1]
+    beside = 2 if len(columns) > len(rows) / 2 else -10  # or a 1 would be a bar from edge to edge
+    own = strokes[rows[0] + 2 : rows[-1] - 1, columns[0] + beside : columns[-1] + 1 - beside]
     return Drawn(grey(page(own)))
 
 

@@ -493,5 +493,5 @@ def test_every_alarm_goes_off_on_mnist(mnist_root: Path, tmp_path: Path) -> None
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     page = (tmp_path / "faults.html").read_text()
-    assert page.count("<article>") == len(CATALOGUE) + 1
+    assert page.count("<section>") == len(CATALOGUE) + 1
     assert 'class="state missed"' not in page
