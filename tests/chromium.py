@@ -89,15 +89,21 @@ class Chromium:
         elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
 
-    def open(self, path: Path, width: int = 1200, height: int = 1000) -> None:
-        """Load a file, and wait until the page says that it is ready."""
+    def open(
+        self,
+        path: Path,
+        width: int = 1200,
+        height: int = 1000,
+        ready: str = "page.ready === true",
+    ) -> None:
+        """Load a file, and wait until it is there and `ready`, an expression, is true."""
         self.ask(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
         )  # fmt: skip
         self.ask("Emulation.setScrollbarsHidden", hidden=True)
         self.ask("Page.navigate", url=path.resolve().as_uri())
-        self.wait_for("document.readyState === 'complete' && page.ready === true")
+        self.wait_for(f"document.readyState === 'complete' && {ready}")
 
     def run(self, code: str) -> Any:
         """The value of an expression, a promise's result included."""

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 
 from parity.run_record import Predictions, RunRecord
+from tests.chromium import chromium, installed
 from tests.conftest import Here, start
 from tests.parity_sides import healthy
 
@@ -96,30 +95,14 @@ def test_the_json_is_complete_and_strict(report: Path) -> None:
     assert values["command"].startswith("python -m parity compare ")
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-def test_the_page_opens_in_a_browser_without_errors_or_requests(
-    report: Path, tmp_path: Path
-) -> None:
-    net_log = tmp_path / "net.json"
-    done = subprocess.run(
-        [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-            "--no-first-run", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr",
-            f"--log-net-log={net_log}", "--virtual-time-budget=2000", "--dump-dom",
-            (report / "report.html").as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "What was run" in done.stdout
-    assert "CONSOLE" not in done.stderr
-    hosts = set(re.findall(r'"url":"(?:http|ws)s?://([^/":]+)', net_log.read_text()))
-    # The browser itself asks its maker for the time and for updates.
-    assert not {host for host in hosts if not host.endswith((".google.com", ".googleapis.com"))}
+@pytest.mark.skipif(installed() is None, reason="needs Chromium")
+def test_the_page_opens_in_a_browser_without_errors_or_requests(report: Path) -> None:
+    page = report / "report.html"
+    with chromium() as browser:
+        browser.open(page, ready="true")
+        assert "What was run" in browser.run("document.body.textContent")
+        assert browser.complaints == []
+        assert {url for url in browser.requests if not url.startswith("data:")} == {page.as_uri()}
 
 
 @pytest.mark.parametrize(
