@@ -8,7 +8,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from parity.writing import written_whole
 
@@ -22,12 +22,7 @@ def rendered(package: str, template: str, **values: Any) -> str:
         values: What it shows. A picture is the bytes of a PNG, through the filter `inline`.
     """
     environment = Environment(
-        loader=ChoiceLoader(
-            [
-                PrefixLoader({"pages": PackageLoader("parity", "pages")}),
-                PackageLoader(package, ""),
-            ]
-        ),
+        loader=ChoiceLoader([PackageLoader(package, ""), PackageLoader("parity", "")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
