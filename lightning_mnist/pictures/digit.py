@@ -9,7 +9,7 @@ from lightning_mnist.pictures.lines import without_box, without_lines, without_u
 from lightning_mnist.pictures.page import Place, Sheet, extent
 from lightning_mnist.pictures.paper import Ink, without_grain
 from lightning_mnist.pictures.parts import SMALL, Parts
-from lightning_mnist.pictures.pen import filled, joined
+from lightning_mnist.pictures.pen import filled, joined, thickness
 
 LINES = "lines were seen"
 FRAME = "a frame, or a table around the paper, was seen"
@@ -147,9 +147,8 @@ def _found(ink: Ink, parts: Parts, main: int, grain: float, notes: set[str]) -> 
     everywhere = sorted(parts.remaining)
     inside = [part for part in everywhere if not parts.on_border[part]]
     at_border = len(everywhere) - len(inside)
-    if (
-        at_border > CORNERS or parts.on_border[main]
-    ):  # a pattern, and no table, hand or dark corners
+    # Many are a pattern, and no table, hand or dark corners.
+    if at_border > CORNERS or parts.on_border[main]:
         inside = everywhere
     everything = parts.weight[inside].sum()
     notes |= {CROWDED} if own_weight < CROWD * everything else set()
@@ -158,9 +157,7 @@ def _found(ink: Ink, parts: Parts, main: int, grain: float, notes: set[str]) -> 
     edge = 2 * max(SOFT, round(0.02 * max(height, width))) + 1
     around = cv2.dilate(strokes.astype(np.uint8), np.ones((edge, edge), np.uint8)) > 0
     own = np.where(around & (ink > 3 * grain), np.maximum(ink, 0), 0).astype(np.float32)
-    outlines, _ = cv2.findContours(strokes.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    outline = np.concatenate(outlines)[:, 0]
-    own = _with_a_pen(own, 2 * float(strokes.sum()) / len(outline), max(height, width))
+    own = _with_a_pen(own, thickness(strokes), max(height, width))
     return Found(own, place, frozenset(notes))
 
 

@@ -46,7 +46,7 @@ def filled(mask: Mask, ink: Ink, darkest: float) -> Mask:
         if strip > 0 and _is_outlined(own, ink[place], darkest):
             around = np.s_[top - 1 : bottom + 1, left - 1 : right + 1]
             touching = cv2.dilate(np.pad(own, 1), np.ones((3, 3), np.uint8)) * parts[around]
-            if all(_thickness(parts == part) <= strip for part in np.unique(touching) if part):
+            if all(thickness(parts == part) <= strip for part in np.unique(touching) if part):
                 result[place] |= own
     return result
 
@@ -67,7 +67,7 @@ def _width_of_strip(hole: Mask) -> float:
     return width if bent and inside.max() < EVEN_GAP * inside.mean() else 0.0
 
 
-def _thickness(part: NDArray[np.bool_]) -> float:
+def thickness(part: NDArray[np.bool_]) -> float:
     """Mean width of the lines of a part [H, W]: twice its area by the length of its outlines."""
     outlines, _ = cv2.findContours(part.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     return 2 * float(part.sum()) / sum(map(len, outlines))
