@@ -48,12 +48,10 @@ def class_shares(case: Case) -> Match | None:
     if _distance(trained, asked) < OTHER_CLASSES:
         return None
     figures = _most_unlike(trained, asked, "the training labels", "the test's")
-    right = case.predicted == case.labels
-    recall = np.array([right[case.labels == c].mean() if s else 0 for c, s in enumerate(asked)])
-    expected = float(trained @ recall)
+    expected = float(trained @ _recall(case))
     best = case.symptoms.best_accuracy
     frequent = np.bincount(case.predicted, minlength=case.classes)[trained.argmax()]
-    leans = frequent / len(right) - asked[trained.argmax()] > 0.05
+    leans = frequent / len(case.labels) - asked[trained.argmax()] > 0.05
     if best is not None and not case.signs:
         validated = sum(case.symptoms.validation_counts or [100])
         off = abs(expected - best)
@@ -87,16 +85,14 @@ def wrong_labels(case: Case) -> Match | None:
     assert case.labels is not None
     assert validated is not None
     assert best is not None
-    right = case.predicted == case.labels
     asked = np.bincount(case.labels, minlength=case.classes)
     readings = case.symptoms.readings
     seen_last = readings[-1].get("step", 0) if readings else case.symptoms.step
     if validated[asked < ASKED].sum() > 0 or seen_last < case.symptoms.step:
         return None  # or it has learned since it was validated
-    recall = np.bincount(case.labels, right, case.classes) / asked.clip(1)
-    expected = float(validated @ recall)
+    expected = float(validated @ _recall(case))
     count = sum(case.symptoms.validation_counts or [])
-    chance = standard_error((expected + best) / 2, len(right), count)
+    chance = standard_error((expected + best) / 2, len(case.labels), count)
     if expected - best < BETTER + SURE * chance:
         return None
     return Match(
@@ -117,6 +113,14 @@ def other_classes(case: Case) -> bool:
 def _distance(first: Floats, second: Floats) -> float:
     """Total variation: the share of the images that would have to change their class."""
     return float(np.abs(first - second).sum() / 2)
+
+
+def _recall(case: Case) -> Floats:
+    """Share of each class's images that are read right, [C]; 0 of a class that has none."""
+    assert case.labels is not None
+    right = np.bincount(case.labels, case.predicted == case.labels, case.classes)
+    result: Floats = right / np.bincount(case.labels, minlength=case.classes).clip(1)
+    return result
 
 
 def _most_unlike(first: Floats, second: Floats, name: str, other: str) -> str:
