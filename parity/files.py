@@ -62,7 +62,7 @@ class Like:
         return f"{' or '.join(f'{names[kind]}{bits}' for kind in self.kinds)} [{lengths}]"
 
 
-Expected = Mapping[str, Like | None] | Mapping[str, Like] | None
+Expected = Mapping[str, Like | None] | None
 
 
 def opened(path: Path, most: int = MOST_BYTES) -> IO[bytes]:

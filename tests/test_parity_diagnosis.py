@@ -147,6 +147,9 @@ VAGUE = RNG.normal(0, 0.15, (1000, 10)) + np.linspace(-0.6, 0.6, 10)
 """What an untrained network says: little, and its own."""
 SQUASHED_LOSS: dict[str, Any] = {"train_loss": 1.53, "train_accuracy": 0.96}
 
+VALIDATED_WORSE = case(
+    logits_for(misread(LABELS, 0.1)), best_accuracy=0.6, validation_counts=[20] * 10
+)
 ROWS = {
     "training pixels": Row(
         "training pixels",
@@ -500,9 +503,7 @@ ROWS = {
     ),
     "wrong labels": Row(
         "wrong labels",
-        case(
-            logits_for(misread(LABELS, 0.1)), best_accuracy=0.6, validation_counts=[20] * 10
-        ),
+        VALIDATED_WORSE,
         "labels of the training file are wrong in part",
         "60.0% were right at best; with each class read as in the test set, 90.9% would have been",
         case(
@@ -511,9 +512,7 @@ ROWS = {
     ),
     "validated long before": Row(
         "wrong labels",
-        case(
-            logits_for(misread(LABELS, 0.1)), best_accuracy=0.6, validation_counts=[20] * 10
-        ),
+        VALIDATED_WORSE,
         "labels of the training file are wrong in part",
         "60.0% were right at best",
         case(
@@ -523,9 +522,7 @@ ROWS = {
     ),
     "a class that the test does not ask for": Row(
         "wrong labels",
-        case(
-            logits_for(misread(LABELS, 0.1)), best_accuracy=0.6, validation_counts=[20] * 10
-        ),
+        VALIDATED_WORSE,
         "labels of the training file are wrong in part",
         "60.0% were right at best",
         case(

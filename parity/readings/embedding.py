@@ -43,10 +43,7 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
 
     def of(seen: Array) -> Iterator[Reading]:
         for shift in SHIFTS:
-            places = numbers + shift
-            if places.min() < 0 or places.max() >= len(rows):
-                places = places % len(rows)
-            taken = rows[places]
+            taken = rows[(numbers + shift) % len(rows)]
             plain = {
                 ROW: f"takes row n{shift:+d} for n" if shift else "takes row n for n",
                 PADDING: "gives a row for every number",

@@ -86,7 +86,7 @@ def _ends(x: Floats) -> Floats:
 _PLACES: Mapping[str, Callable[[Floats], Floats]] = {
     "the last place of": lambda x: x[:, -1] if x.ndim > 2 else x,
     "the first place of": lambda x: x.reshape(len(x), -1, x.shape[-1])[:, 0] if _whole(x) else x,
-    "what both directions end with of": lambda x: _ends(x),
+    "what both directions end with of": _ends,
     "the mean over the places of": lambda x: x.mean(axis=_whole(x)),
     "the largest over the places of": lambda x: x.max(axis=_whole(x)),
     "the sum over the places of": lambda x: x.sum(axis=_whole(x)),

@@ -36,7 +36,7 @@ def momentum(program: Program) -> Match | None:
     return Match(
         "the momentum is too high: steps are never braked",
         f"{program.optimizer} with {given:g}; 0.9 is usual",
-        program.words(torch="Set momentum=0.9", keras="Set momentum=0.9")
+        "Set momentum=0.9"
         if kind_of(program.optimizer) != "adam"
         else program.words(torch="Set betas=(0.9, 0.999)", keras="Set beta_1=0.9"),
         Belief.SURE if given >= HEAVY[1] else Belief.LIKELY,
