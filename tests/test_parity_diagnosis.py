@@ -78,27 +78,29 @@ def layers(**second: Any) -> list[Layer]:
     return [sound_layer, dataclasses.replace(sound_layer, name="2.weight", **second)]
 
 
+HEALTHY = Symptoms(
+    class_counts=[120, 130] * 5,
+    early_gap=0.2,
+    raw=Fingerprint.of(DIGITS.train_images),
+    intended=Fingerprint.of(DIGITS.train_images / 255),
+    trained_on=AS_INTENDED,
+    seen=Fingerprint.of(OTHERS),
+    optimizer="Adam",
+    learning_rate=0.001,
+    epoch=5,
+    step=200,
+    train_loss=0.1,
+    train_accuracy=0.97,
+    best_accuracy=0.96,
+    layers=layers(),
+    repeat_difference=0.0,
+)
+"""What is measured in a healthy training of five epochs."""
+
+
 def sound(**changes: Any) -> Symptoms:
-    """What is measured in a healthy training of five epochs."""
-    raw = Fingerprint.of(DIGITS.train_images)
-    healthy = Symptoms(
-        class_counts=[120, 130] * 5,
-        early_gap=0.2,
-        raw=raw,
-        intended=Fingerprint.of(DIGITS.train_images / 255),
-        trained_on=Fingerprint.of(EXPECTED),
-        seen=Fingerprint.of(OTHERS),
-        optimizer="Adam",
-        learning_rate=0.001,
-        epoch=5,
-        step=200,
-        train_loss=0.1,
-        train_accuracy=0.97,
-        best_accuracy=0.96,
-        layers=layers(),
-        repeat_difference=0.0,
-    )
-    return dataclasses.replace(healthy, **changes)
+    """A healthy training, changed."""
+    return dataclasses.replace(HEALTHY, **changes)
 
 
 def case(logits: np.ndarray = GOOD, labels: np.ndarray | None = LABELS, **changes: Any) -> Case:
