@@ -27,7 +27,7 @@ from lightning_mnist.guard import CollapseGuard
 from lightning_mnist.kept import find_named, kept_checkpoints
 from lightning_mnist.loggers import tensorboard
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.network import work_of_a_step
+from lightning_mnist.network import described, work_of_a_step
 from lightning_mnist.own_flags import add_recipe
 from lightning_mnist.ranks import watch_ranks
 from lightning_mnist.resumable import check_resumable, restoring
@@ -186,6 +186,11 @@ class DigitsCLI(AskedCLI):
         elif optimizer := self._get(self.config_init, "optimizer"):
             path = self.config.fit.ckpt_path
             check_resumable(path, self.checkpoint, self.model, optimizer, self.trainer)
+
+    def before_fit(self) -> None:
+        """Say what is trained."""
+        if self.trainer.is_global_zero:
+            print(f"network: {described(self.model.network)}", flush=True)
 
     def after_fit(self) -> None:
         """Test the best checkpoint, or, where none was kept, the network as it is."""

@@ -25,7 +25,8 @@ from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
 
 Kind = TypeVar("Kind", bound=DigitsCLI)
-TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0}
+TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0, "enable_model_summary": False}
+"""Of seven rows, Lightning's summary has one with weights; `fit` says in a line what is trained."""
 UNSAID = (
     "\U0001f4a1 Tip:",
     "TPU available: False",

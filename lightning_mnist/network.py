@@ -147,6 +147,14 @@ def _keras_init(layer: nn.Module) -> None:
         nn.init.zeros_(layer.bias)
 
 
+def described(network: MLP) -> str:
+    """Its widths and its size: ``784-128-10, 101,770 parameters``."""
+    layers = [layer for layer in network if isinstance(layer, nn.Linear)]
+    widths = "-".join(str(width) for width in [network.features, *(x.out_features for x in layers)])
+    size = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+    return f"{widths}, {size:,} parameters"
+
+
 def work_of_a_step(network: nn.Module, batch_size: float) -> float:
     """Multiplications and additions of a training step: two forward, four backward a weight."""
     return 6.0 * batch_size * sum(parameter.numel() for parameter in network.parameters())

@@ -87,3 +87,12 @@ def test_where_nobody_watches_each_epoch_is_a_line(here: Here, tiny_npz: Path) -
         *flags, "quiet", "--trainer.max_epochs", 1, "--trainer.enable_progress_bar", "false"
     )
     assert "epoch 1" not in hidden.out
+
+
+def test_fit_says_what_is_trained_in_one_line(here: Here, tiny_npz: Path) -> None:
+    flags = ("--data.source", tiny_npz, "--run_dir", "run", "--model.hidden", "[8,5]")
+    done = here("fit", *flags, "--trainer.max_epochs", 1)
+    assert done.code == 0, done.err
+    # Weights and biases, and two numbers a unit for each batch norm.
+    size = 784 * 8 + 8 + 2 * 8 + 8 * 5 + 5 + 2 * 5 + 5 * 10 + 10
+    assert done.out.splitlines()[0] == f"network: 784-8-5-10, {size:,} parameters"

@@ -28,7 +28,6 @@ Watch = Callable[[Row], bool]
 LOGGERS = ("lightning.pytorch", "lightning.fabric")
 LEAVES_NOTHING = {
     "enable_checkpointing": False,
-    "enable_model_summary": False,
     "enable_progress_bar": False,
     "logger": False,
 }
