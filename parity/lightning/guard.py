@@ -110,7 +110,7 @@ class CollapseGuard(Callback):
         self.first.check()
         if self.loop is not None and optimizer is trainer.optimizers[0]:
             for match in self.loop.before_step():
-                self.first.remark(match, self._steps)
+                self.first.remark(match, self._steps, self.loop.anew.every)
 
     def on_train_batch_end(
         self,
@@ -126,6 +126,7 @@ class CollapseGuard(Callback):
             self._stop_waiting()
             self.watcher.leave_out("its training step has called neither forward() nor a module")
         self.first.after(self._steps)
+        self.first.sway(self._steps)
         self.first.look(before, self._steps)
         if any(map(Guard.looks_after, range(before + 1, self._steps + 1))):
             self.watcher.after(self._steps, trainer.optimizers[0])

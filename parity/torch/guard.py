@@ -7,8 +7,9 @@ from typing import Any, Self
 from torch import nn
 from torch.optim import Optimizer
 
+from parity.torch.compiled import eager
 from parity.torch.evaluation import Evaluation
-from parity.torch.first_step import FirstStep, eager
+from parity.torch.first_step import FirstStep
 from parity.torch.loop import Loop
 from parity.torch.samples import samples_of
 from parity.torch.watcher import Watcher
@@ -105,16 +106,17 @@ class CollapseGuard:
         if self.steps == 0:
             self.first.check()
         for match in self.loop.before_step():
-            self._remark(match)
+            self._remark(match, self.loop.anew.every)
         self.first.cut(self.loop.clipped, self.steps)
 
-    def _remark(self, match: Match) -> None:
+    def _remark(self, match: Match, every: int = 0) -> None:
         if not self.watcher.looking:
-            self.first.remark(match, self.steps)
+            self.first.remark(match, self.steps, every)
 
     def _after_step(self, *_: Any) -> None:
         self.steps += 1
         self.first.after(self.steps)
+        self.first.sway(self.steps)
         self.first.look(self.steps - 1, self.steps)
         if Guard.looks_after(self.steps) or self.steps % LIMITS.patience == 0:
             self.watcher.after(self.steps, self.optimizer)
