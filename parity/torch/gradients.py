@@ -51,7 +51,9 @@ class Gradients:
         """Of all gradients together, where they are shorter than backward has made them."""
         self._cut = 0
         """Steps in which each gradient was cut to one size."""
-        self._handle = None if self.weight is None else self.weight.register_hook(self._made)
+        self._handle: Any = None
+        if self.weight is not None:
+            self._handle = self.weight.register_hook(self._made)  # type: ignore[no-untyped-call]
 
     def before_step(self, step: int) -> Match | None:
         """Say whether gradients of earlier steps are still there; asked before each step.

@@ -16,6 +16,7 @@ from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
 from parity.watch.check import Match, Remedy
 from parity.watch.guard import LIMITS, PROBE, Guard
+from parity.watch.story import Story
 
 NO_STEP = Match(
     "the optimiser takes no step",
@@ -43,9 +44,11 @@ class CollapseGuard:
         reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
         trials: Whether remedies of what looks wrong are tried on a copy, for ten seconds at most.
+        report: Folder for ``training.html``: what was fed, answered and said, in pictures.
 
     Raises:
         TypeError: `x` is neither; what can be read only once belongs to the training.
+        OSError: the folder for the report cannot be made.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class CollapseGuard:
         reaction: Reaction = "stop",
         run_dir: Path | None = None,
         trials: bool = True,
+        report: Path | str | None = None,
     ) -> None:
         guard = Guard(run_dir, reaction, go_on='CollapseGuard(..., reaction="warn")')
         guard.counts_epochs = False
@@ -67,6 +71,7 @@ class CollapseGuard:
         self.samples = samples_of(x, y, PROBE, "CollapseGuard")
         self.first = FirstStep(trials)
         guard.alarm.prove = self.first.proved
+        self.story = None if report is None else Story(Path(report), guard, self.first)
         self.steps = 0
 
     def __enter__(self) -> Self:
@@ -99,8 +104,12 @@ class CollapseGuard:
             self._remark(NO_STEP)
         if error is None:
             self.first.look(self.steps, self.steps, ended=True)
-        if error is None and self.steps:
-            self.watcher.after(self.steps, self.optimizer)
+        try:
+            if error is None and self.steps:
+                self.watcher.after(self.steps, self.optimizer)
+        finally:
+            if self.story is not None:
+                self.story.write()
 
     def _before_step(self, *_: Any) -> None:
         if self.steps == 0:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.watch.alarm import Told
 from parity.watch.check import Belief, Match, Program, causes_of
 from parity.watch.check.program import Array
 from parity.watch.check.training import in_order
@@ -46,6 +47,8 @@ class Prover(ABC):
 
     def __init__(self) -> None:
         self.program: Program | None = None
+        self.told: Told | None = None
+        """Is told what is said."""
         self._initial: Any = None
         self._found = Tried([])
         self._fell = False
@@ -183,5 +186,8 @@ class Prover(ABC):
 
     def _say(self, found: Tried, what: str = "") -> None:
         self._found = found if found.matches else self._found
+        findings = findings_of(found.matches)
+        if findings and self.told is not None:
+            self.told(what or "before the first step", findings, found.lines)
         if self.speaks:
-            say(findings_of(found.matches), found.lines, what=what)
+            say(findings, found.lines, what=what)
