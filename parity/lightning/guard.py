@@ -17,6 +17,7 @@ from parity.torch.loop import Loop
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
 from parity.watch.guard import PROBE, Guard
+from parity.watch.story import Story
 
 TARGETS = ("y", "label", "labels", "target", "targets")
 """What batches that are dictionaries call them."""
@@ -34,14 +35,24 @@ class CollapseGuard(Callback):
         reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
         trials: Whether remedies of what looks wrong are tried on a copy, for ten seconds at most.
+        report: Folder for ``training.html``: what was fed, answered and said, in pictures.
+
+    Raises:
+        OSError: the folder for the report cannot be made.
     """
 
     def __init__(
-        self, reaction: Reaction = "stop", run_dir: Path | None = None, *, trials: bool = True
+        self,
+        reaction: Reaction = "stop",
+        run_dir: Path | None = None,
+        *,
+        trials: bool = True,
+        report: Path | str | None = None,
     ) -> None:
         self.trials = trials
         self.guard = Guard(run_dir, reaction, go_on='CollapseGuard(reaction="warn")')
         self.first = FirstStep(trials)
+        self.story = None if report is None else Story(Path(report), self.guard, self.first)
         self._handles: list[RemovableHandle] = []
         self._batch: Any = None
         self._steps = 0
@@ -78,6 +89,8 @@ class CollapseGuard(Callback):
         self._trainer, self._module = trainer, pl_module
         self.first = FirstStep(self.trials)
         self.guard.alarm.prove = self.first.proved
+        if self.story is not None:
+            self.story.follow(self.first)
         self._steps = trainer.global_step
         if trainer.gradient_clip_algorithm != "value":
             self.first.clipped = trainer.gradient_clip_val
@@ -110,7 +123,7 @@ class CollapseGuard(Callback):
         self.first.check()
         if self.loop is not None and optimizer is trainer.optimizers[0]:
             for match in self.loop.before_step():
-                self.first.remark(match, self._steps)
+                self.first.remark(match, self._steps, self.loop.anew.every)
 
     def on_train_batch_end(
         self,
@@ -126,6 +139,7 @@ class CollapseGuard(Callback):
             self._stop_waiting()
             self.watcher.leave_out("its training step has called neither forward() nor a module")
         self.first.after(self._steps)
+        self.first.sway(self._steps)
         self.first.look(before, self._steps)
         if any(map(Guard.looks_after, range(before + 1, self._steps + 1))):
             self.watcher.after(self._steps, trainer.optimizers[0])
@@ -141,6 +155,7 @@ class CollapseGuard(Callback):
             self.loop.close()
         self.first.look(self._steps, self._steps, ended=True)
         self.first.close(failed=False)
+        self._tell()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
@@ -150,6 +165,7 @@ class CollapseGuard(Callback):
         if self.loop is not None:
             self.loop.close()
         self.first.close(failed=isinstance(exception, Exception))
+        self._tell()
 
     def _fed(self, part: nn.Module, args: Any, kwargs: Any) -> None:
         """Keep what the network is fed in the first steps, before it has learned it."""
@@ -182,6 +198,10 @@ class CollapseGuard(Callback):
         samples = samples_of_batch(self._trainer.train_dataloader, x, _targets(batch), batch)
         if samples is not None and self._trainer.world_size == 1:
             self.first.begin(part, self._trainer.optimizers[0], samples)
+
+    def _tell(self) -> None:
+        if self.story is not None:
+            self.story.write()
 
     def _stop_waiting(self) -> None:
         for handle in self._handles:

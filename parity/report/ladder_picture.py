@@ -5,8 +5,8 @@ import io
 from matplotlib.figure import Figure
 
 from parity.ladder.rung import Rung
+from parity.pages.figures import INK
 from parity.report.ladder import amount, place, summary
-from parity.report.plots import INK
 
 PASSED, BROKEN = "#2e9e5b", "#d1383d"
 SMALLEST = 1e-19

@@ -1,6 +1,5 @@
 """The pictures of a report: PNG bytes that read well on a light and on a dark page."""
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,14 +10,12 @@ from numpy.typing import NDArray
 
 from parity.judge import statistics
 from parity.judge.outcome import Outcome
-
-COLORS = ("#3b82c4", "#e07b2e")
-INK = "#808080"  # legible on white and on black
+from parity.pages.figures import COLORS, INK, canvas, png, styled
 
 
 def draw_accuracy(comparison: Outcome) -> bytes:
     """Each seed's accuracy with its Wilson interval, and each side's mean."""
-    figure, axes = _canvas((7, 3.2))
+    figure, axes = canvas((7, 3.2))
     images = comparison.evidence.images
     for number, side in enumerate((comparison.evidence.a, comparison.evidence.b)):
         assert side.accuracy is not None
@@ -33,12 +30,12 @@ def draw_accuracy(comparison: Outcome) -> bytes:
             100 * side.accuracy.mean(), places[0] - 0.4, places[-1] + 0.4, color=COLORS[number]
         )
     axes.set(ylabel="accuracy, %", xticks=[])
-    return _png(figure, axes)
+    return png(figure, axes)
 
 
 def draw_classes(comparison: Outcome, quantity: str) -> bytes:
     """Per-class "share" of the predictions or "recall", side by side, with the seeds' range."""
-    figure, axes = _canvas((7, 3.2))
+    figure, axes = canvas((7, 3.2))
     classes = min(comparison.evidence.classes, 30)
     for number, side in enumerate((comparison.evidence.a, comparison.evidence.b)):
         values = 100 * getattr(side, quantity)[:, :classes]
@@ -53,12 +50,12 @@ def draw_classes(comparison: Outcome, quantity: str) -> bytes:
         lowest = min(np.nanmin(side.recall) for side in sides if side.recall is not None)
         axes.set_ylim(max(0.0, 100 * float(lowest) - 3), 100.5)
     axes.set(xlabel="class", ylabel="%", xticks=range(classes))
-    return _png(figure, axes)
+    return png(figure, axes)
 
 
 def draw_confusion(comparison: Outcome) -> bytes:
     """What B predicts where A predicts something else, summed over the pairs of runs."""
-    figure, axes = _canvas((5, 4.6))
+    figure, axes = canvas((5, 4.6))
     table = np.sum([pair.confusion for pair in comparison.evidence.pairs], axis=0)
     off = table.astype(float)
     np.fill_diagonal(off, np.nan)
@@ -71,13 +68,13 @@ def draw_confusion(comparison: Outcome) -> bytes:
             axes.text(column, row, count, ha="center", va="center", color=color, size=8)
         axes.set(xticks=range(len(table)), yticks=range(len(table)))
     axes.set(xlabel=f"{comparison.b.name} predicts", ylabel=f"{comparison.a.name} predicts")
-    return _png(figure)
+    return png(figure)
 
 
 def draw_curves(comparison: Outcome) -> bytes | None:
     """Validation loss and accuracy of every run that has a history."""
     figure = Figure(figsize=(8, 3.2), layout="constrained")
-    grid = [_styled(axes) for axes in figure.subplots(1, 2)]
+    grid = [styled(axes) for axes in figure.subplots(1, 2)]
     drawn = False
     for number, side in enumerate((comparison.a, comparison.b)):
         for run in side.runs:
@@ -90,7 +87,7 @@ def draw_curves(comparison: Outcome) -> bytes | None:
                     axes.plot(epochs, values, style, color=COLORS[number], alpha=0.7, label=label)
                     drawn = drawn or bool(values)
                 axes.set(xlabel="epoch", ylabel=quantity)
-    return _png(figure, *grid) if drawn else None
+    return png(figure, *grid) if drawn else None
 
 
 def draw_gallery(comparison: Outcome, images: NDArray[np.uint8], most: int = 24) -> bytes | None:
@@ -122,32 +119,8 @@ def draw_gallery(comparison: Outcome, images: NDArray[np.uint8], most: int = 24)
             for number, run in enumerate((a, b))
         )
         axes.set_title(f"#{index} is {a.labels[index]}\n{said}", fontsize=7, color=INK)
-    return _png(figure)
+    return png(figure)
 
 
 def _floats(history: Sequence[dict[str, Any]], key: str) -> list[float]:
     return [np.nan if row.get(key) is None else float(row[key]) for row in history]
-
-
-def _canvas(size: tuple[float, float]) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=size, layout="constrained")
-    return figure, _styled(figure.subplots())
-
-
-def _styled(axes: Axes) -> Axes:
-    axes.tick_params(colors=INK)
-    axes.xaxis.label.set_color(INK)
-    axes.yaxis.label.set_color(INK)
-    for spine in axes.spines.values():
-        spine.set_color(INK)
-    axes.patch.set_alpha(0)
-    return axes
-
-
-def _png(figure: Figure, *with_legend: Axes) -> bytes:
-    for axes in with_legend:
-        axes.grid(alpha=0.25, color=INK)
-        axes.legend(framealpha=0, labelcolor=INK, fontsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, transparent=True)
-    return buffer.getvalue()

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.overrides import TorchFunctionMode
 
 from parity.arrays import Array
+from parity.torch.compiled import plain
 from parity.torch.layouts import as_array
 from parity.torch.network import passed
 from parity.torch.samples import taken
@@ -34,14 +35,31 @@ class _Weights(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+def behaviour_of(
+    module: nn.Module, x: Any, outputs: Tensor, optimizer: Optimizer | None
+) -> dict[str, Any]:
+    """What a `Program` says of how a module works.
+
+    Args:
+        module: Any.
+        x: Samples for it, as `parity.torch.network.inputs`.
+        outputs: What it gives for them.
+        optimizer: Of its weights; None where it is not known.
+    """
+    return {
+        "mixes": mixes(module, x, outputs),
+        "time_first": time_first(module),
+        "unregistered": unregistered(module, x, optimizer),
+    }
+
+
 def unregistered(module: nn.Module, x: Any, optimizer: Optimizer | None) -> int:
     """Weights that could learn and work in a module, and that neither it nor its optimiser has."""
-    plain = getattr(module, "_orig_mod", module)
-    known = {id(weight) for weight in plain.parameters()}
+    known = {id(weight) for weight in plain(module).parameters()}
     groups = optimizer.param_groups if optimizer is not None else []
     known |= {id(weight) for group in groups for weight in group["params"]}
     with _Weights() as noted, suppress(Exception):  # a model is anyone's code
-        passed(plain, taken(x, np.arange(2)), lambda *_: None)
+        passed(plain(module), taken(x, np.arange(2)), lambda *_: None)
     return sum(w.numel() for key, w in noted.seen.items() if key not in known and w.requires_grad)
 
 
@@ -69,6 +87,12 @@ def beyond_table(module: nn.Module, x: Any) -> tuple[int, int] | None:
         for handle in handles:
             handle.remove()
     return found[0] if found else None
+
+
+def time_first(module: nn.Module) -> bool:
+    """Whether recurrent or attention layers take the first axis for time."""
+    kinds = nn.RNNBase, nn.MultiheadAttention
+    return any(isinstance(m, kinds) and not m.batch_first for m in module.modules())
 
 
 def mixes(module: nn.Module, x: Any, outputs: Tensor) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from parity.torch.behaviour import beyond_table, mixes, unregistered
+from parity.torch.behaviour import behaviour_of, beyond_table
 from parity.torch.facts import (
     Facts,
     batch_of,
@@ -128,7 +128,7 @@ def program_of(
         "whole": samples.targets is not None,
         "order": samples.order,
         "stuck": stuck(facts, optimizer),
-    }
+    } | behaviour_of(model, samples.x, facts.outputs, optimizer)
     return Program(
         "torch",
         facts.layers,
@@ -145,9 +145,7 @@ def program_of(
         batch=samples.batch or batch_of(use),
         penalties=penalties_of(optimizer),
         summed=use is not None and use.settings.get("reduction") == "sum",
-        unregistered=unregistered(model, samples.x, optimizer),
         momentum=momentum_of(optimizer),
-        mixes=mixes(model, samples.x, facts.outputs),
         **(data | known),
     )
 

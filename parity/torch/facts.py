@@ -14,7 +14,7 @@ from parity.torch.network import dead_share, passed
 from parity.torch.trace import Call
 from parity.watch.check import Layer, Penalty
 from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
-from parity.watch.check.training import MULTIPLIES
+from parity.watch.check.training import MULTIPLIES, RECURRENT
 
 
 class Facts(NamedTuple):
@@ -83,6 +83,7 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
                 dead_share(call) if call.function in RELUS and call.outputs.ndim > 1 else 0.0,
                 _spread(call.outputs),
                 _flat(call),
+                call.kind == "batch_norm" and call.unit is not None and _still(call.unit.module),
             )
         )
         before = (call.outputs, call.outputs._version)
@@ -130,12 +131,13 @@ def momentum_of(optimizer: Optimizer | None) -> float | None:
 
 
 def stuck(facts: Facts, optimizer: Optimizer | None) -> str:
-    """Why the last kernel does not change, where that before it does; empty where it does."""
+    """Why the last kernel does not change, where one before it does; empty where it does."""
     if len(facts.kernels) < 2 or optimizer is None:
         return ""
     given = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-    before, last = facts.kernels[-2:]
-    if not before.requires_grad or id(before) not in given or before is last:
+    *before, last = facts.kernels
+    learned = [weight for weight in before if weight.requires_grad and id(weight) in given]
+    if not learned or any(weight is last for weight in before):
         return ""
     if not last.requires_grad:
         return "its weights have requires_grad=False"
@@ -194,14 +196,27 @@ def _dropped(call: Call) -> float:
     return float(call.unit.module.p) if call.unit and call.kind == "dropout" else 0.0  # type: ignore[arg-type]
 
 
+def _still(module: nn.Module) -> bool:
+    """Whether the running statistics of a batch normalisation are as it was made, and stay so."""
+    mean, variance = module.running_mean, module.running_var
+    if module.momentum != 0 or not isinstance(mean, Tensor) or not isinstance(variance, Tensor):
+        return False
+    return not bool(mean.any()) and bool((variance == 1).all())
+
+
 def _gain(unit: Unit) -> float | None:
     if kind_of(unit.module) == "embedding":
         return None
-    kernel = next((w for w in unit.module.parameters() if w.ndim > 1 and w.numel() > 1), None)
-    if kernel is None or kernel.is_complex():
+    kernels = [w.detach() for w in unit.module.parameters() if w.ndim > 1 and w.numel() > 1]
+    if not kernels or any(kernel.is_complex() for kernel in kernels):
         return None
-    values = kernel.detach().float()
-    return float(values.std(correction=0)) * math.sqrt(values[0].numel())
+    recurrent = kind_of(unit.module) in RECURRENT
+    gains = [_size(kernel.float()) for kernel in (kernels if recurrent else kernels[:1])]
+    return max(gains, key=lambda gain: abs(math.log(max(gain, 1e-12))))
+
+
+def _size(kernel: Tensor) -> float:
+    return float(kernel.std(correction=0)) * math.sqrt(kernel[0].numel())
 
 
 def batch_of(use: Use | None) -> int | None:

@@ -1,6 +1,7 @@
 """What a guard does before the first step: it checks the program, and tries what looks wrong."""
 
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -9,14 +10,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.torch.checking import program_of, refused_by
+from parity.torch.compiled import eager, plain
 from parity.torch.facts import Facts, facts_of, highest_rate
 from parity.torch.facts import stuck as why_stuck
 from parity.torch.layouts import as_array
 from parity.torch.losses import Use, ascends, following, noticed, swapped
+from parity.torch.network import passed
 from parity.torch.samples import BATCHES, Samples
 from parity.torch.trace import first_tensor
 from parity.torch.trial import Trial, state_of
-from parity.watch.check import Belief, Program, causes_of
+from parity.watch.check import Belief, Match, Program, causes_of
 from parity.watch.check.steps import clipped, stuck
 from parity.watch.check.training import in_order
 from parity.watch.check.words import say
@@ -45,6 +48,8 @@ class FirstStep(Prover):
         self._rate = 0.0
         self._facts: Facts | None = None
         self._runs = True
+        self._own = False
+        """Whether losses are computed here, and not by the program."""
         self._refused: Finding | None = None
         """Why the network cannot take its samples."""
         self._head: Tensor | None = None
@@ -65,7 +70,7 @@ class FirstStep(Prover):
         with suppress(Exception):
             self._head = next((w.detach().clone() for w in self._facts.kernels[:-2:-1]), None)
             if self.trials and sum(w.numel() for w in module.parameters()) <= LARGEST:
-                self._initial = state_of(_plain(module))
+                self._initial = state_of(plain(module))
         self._stack.enter_context(noticed(self._noticed))
         if eager(module):
             self._stack.callback(module.register_forward_hook(self._answered).remove)
@@ -74,7 +79,7 @@ class FirstStep(Prover):
         """Say what looks wrong; called once, before the weights change for the first time."""
         if self._facts is None or self.program is not None:
             return
-        with suppress(Exception):
+        with suppress(Exception), self._apart():
             self.program = replace(self._known(), broken=self._broken())
             likely = causes_of(self.program)
             self._say(self._tried(likely + _may_be(self.program)) if likely else Tried([]))
@@ -87,7 +92,7 @@ class FirstStep(Prover):
         program, self._answers = self.program, None
         if steps != BATCHES or program is None:
             return
-        with suppress(Exception):
+        with suppress(Exception), self._apart():
             before = in_order(program)
             self.program = replace(self._known(), stuck=self._stuck())
             if before is None and (match := in_order(self.program)) is not None:
@@ -112,6 +117,20 @@ class FirstStep(Prover):
             self.check()
         self._stack.close()
 
+    def remark(self, match: Match, step: int, every: int = 0) -> None:
+        """As `Prover.remark`."""
+        with self._apart():
+            super().remark(match, step, every)
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Within, losses are not the program's."""
+        self._own = True
+        try:
+            yield
+        finally:
+            self._own = False
+
     @property
     def heard(self) -> bool:
         """Whether a loss was computed."""
@@ -122,7 +141,7 @@ class FirstStep(Prover):
         return torch.is_grad_enabled() or not self.graded
 
     def _noticed(self, use: Use) -> None:
-        if len(self._uses) >= BATCHES or not self._counts:
+        if len(self._uses) >= BATCHES or not self._counts or self._own:
             return
         self._uses.append(use)
         if len(self._uses) == 1 and use.given.requires_grad:
@@ -184,7 +203,7 @@ class FirstStep(Prover):
         x, y = self.samples.more(SAMPLES)
         material = self._material(program, _arrays(x), y)
         return Trial(
-            _plain(self.module),
+            plain(self.module),
             self._initial,
             material,
             program,
@@ -199,8 +218,8 @@ class FirstStep(Prover):
         return None if now == self._rate else (self._rate, now)
 
     def _now(self) -> tuple[Any, Any]:
-        outputs, _ = facts_of(self.module, self.samples.x).before(None, "")
-        return outputs, self.samples.y
+        outputs = passed(self.module, self.samples.x, lambda *_: None)
+        return as_array(outputs.float()), self.samples.y
 
 
 def _finite(*tensors: Tensor) -> bool:
@@ -219,18 +238,6 @@ def _constant(values: Tensor) -> bool:
 
 def _may_be(program: Program) -> list[Any]:
     return [m for m in causes_of(program, Belief.MAYBE) if m.belief is Belief.MAYBE]
-
-
-def _plain(module: nn.Module) -> nn.Module:
-    """What `torch.compile` has wrapped."""
-    plain: nn.Module = getattr(module, "_orig_mod", module)
-    return plain
-
-
-def eager(module: nn.Module) -> bool:
-    """Whether nothing of it is compiled: a hook would be compiled too."""
-    compiled = any(getattr(m, "_compiled_call_impl", None) is not None for m in module.modules())
-    return _plain(module) is module and not compiled
 
 
 def _arrays(x: Any) -> Any:

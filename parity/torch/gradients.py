@@ -1,10 +1,10 @@
 """Watches the first steps of a training for gradients that earlier steps have left."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from parity.watch.check import Match, Remedy
 
@@ -17,6 +17,8 @@ SHORTER = 0.1
 """Part that clipping leaves of a gradient, below which it matters."""
 ALIKE = 0.02
 """By how much the lengths of clipped gradients differ, at most."""
+CUT = 0.5
+"""Share of gradients of one and the same size from which on each of them was cut to it."""
 
 NO_GRADIENTS = Match(
     "the weights get no gradients, and stay as they are",
@@ -33,11 +35,10 @@ class Gradients:
     Gradients that are clipped or unscaled are neither, and nothing is said of them.
 
     Args:
-        optimizer: Of which the smallest weight that learns is watched.
+        weights: Of the optimiser; the smallest that learns is watched.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
-        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    def __init__(self, weights: Sequence[Tensor]) -> None:
         learned = [weight for weight in weights if weight.requires_grad and weight.is_leaf]
         self.learned = learned
         self.weight: Tensor | None = min(learned, key=lambda w: w.numel(), default=None)
@@ -48,7 +49,11 @@ class Gradients:
         self._kept = self._none = 0
         self._lengths: list[float] = []
         """Of all gradients together, where they are shorter than backward has made them."""
-        self._handle = None if self.weight is None else self.weight.register_hook(self._made)
+        self._cut = 0
+        """Steps in which each gradient was cut to one size."""
+        self._handle: Any = None
+        if self.weight is not None:
+            self._handle = self.weight.register_hook(self._made)  # type: ignore[no-untyped-call]
 
     def before_step(self, step: int) -> Match | None:
         """Say whether gradients of earlier steps are still there; asked before each step.
@@ -66,6 +71,7 @@ class Gradients:
         self._none += not made and all(w.grad is None or not w.grad.any() for w in self.learned)
         if used is not None and fresh is not None and used.norm() < SHORTER * fresh.norm():
             self._lengths.append(_length(self.learned))
+            self._cut += _each_cut(used)
         if step > 1 and used is not None and fresh is not None and self._all is not None:
             self._kept += _same(used, self._all) and not _same(used, fresh)
         if step < STEPS:
@@ -84,9 +90,10 @@ class Gradients:
 
     @property
     def clipped(self) -> float | None:
-        """The length that clipping leaves to all gradients together: the same in each step."""
+        """The length that clipping leaves to all gradients together, of each or of their norm."""
         found = self._lengths
         alike = len(found) >= LEAST and max(found) <= (1 + ALIKE) * min(found)
+        alike |= self._cut >= LEAST and self._cut == len(found)
         return max(found) if alike and max(found) > 0 else None
 
     def close(self) -> None:
@@ -99,6 +106,11 @@ class Gradients:
         made = gradient.detach().to_dense() if gradient.is_sparse else gradient.detach().clone()
         self._fresh = made if self._fresh is None else self._fresh + made
         self._all = made if self._all is None else self._all + made
+
+
+def _each_cut(used: Tensor) -> bool:
+    sizes = used.detach().to_dense().abs() if used.is_sparse else used.detach().abs()
+    return bool((sizes >= sizes.max()).float().mean() >= CUT) and sizes.numel() > LEAST
 
 
 def _length(weights: list[Tensor]) -> float:

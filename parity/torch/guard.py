@@ -7,14 +7,16 @@ from typing import Any, Self
 from torch import nn
 from torch.optim import Optimizer
 
+from parity.torch.compiled import eager
 from parity.torch.evaluation import Evaluation
-from parity.torch.first_step import FirstStep, eager
+from parity.torch.first_step import FirstStep
 from parity.torch.loop import Loop
 from parity.torch.samples import samples_of
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
 from parity.watch.check import Match, Remedy
 from parity.watch.guard import LIMITS, PROBE, Guard
+from parity.watch.story import Story
 
 NO_STEP = Match(
     "the optimiser takes no step",
@@ -42,9 +44,11 @@ class CollapseGuard:
         reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
         trials: Whether remedies of what looks wrong are tried on a copy, for ten seconds at most.
+        report: Folder for ``training.html``: what was fed, answered and said, in pictures.
 
     Raises:
         TypeError: `x` is neither; what can be read only once belongs to the training.
+        OSError: the folder for the report cannot be made.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class CollapseGuard:
         reaction: Reaction = "stop",
         run_dir: Path | None = None,
         trials: bool = True,
+        report: Path | str | None = None,
     ) -> None:
         guard = Guard(run_dir, reaction, go_on='CollapseGuard(..., reaction="warn")')
         guard.counts_epochs = False
@@ -66,6 +71,7 @@ class CollapseGuard:
         self.samples = samples_of(x, y, PROBE, "CollapseGuard")
         self.first = FirstStep(trials)
         guard.alarm.prove = self.first.proved
+        self.story = None if report is None else Story(Path(report), guard, self.first)
         self.steps = 0
 
     def __enter__(self) -> Self:
@@ -98,23 +104,28 @@ class CollapseGuard:
             self._remark(NO_STEP)
         if error is None:
             self.first.look(self.steps, self.steps, ended=True)
-        if error is None and self.steps:
-            self.watcher.after(self.steps, self.optimizer)
+        try:
+            if error is None and self.steps:
+                self.watcher.after(self.steps, self.optimizer)
+        finally:
+            if self.story is not None:
+                self.story.write()
 
     def _before_step(self, *_: Any) -> None:
         if self.steps == 0:
             self.first.check()
         for match in self.loop.before_step():
-            self._remark(match)
+            self._remark(match, self.loop.anew.every)
         self.first.cut(self.loop.clipped, self.steps)
 
-    def _remark(self, match: Match) -> None:
+    def _remark(self, match: Match, every: int = 0) -> None:
         if not self.watcher.looking:
-            self.first.remark(match, self.steps)
+            self.first.remark(match, self.steps, every)
 
     def _after_step(self, *_: Any) -> None:
         self.steps += 1
         self.first.after(self.steps)
+        self.first.sway(self.steps)
         self.first.look(self.steps - 1, self.steps)
         if Guard.looks_after(self.steps) or self.steps % LIMITS.patience == 0:
             self.watcher.after(self.steps, self.optimizer)

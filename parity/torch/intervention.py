@@ -24,7 +24,7 @@ def adjusted(module: nn.Module, remedy: Remedy) -> Iterator[None]:
     for part in module.modules():
         if remedy.undropped and isinstance(part, _DropoutNd):
             changes.append((part, "p", 0.0))
-        if remedy.batch_first and isinstance(part, nn.RNNBase):
+        if remedy.batch_first and isinstance(part, nn.RNNBase | nn.MultiheadAttention):
             changes.append((part, "batch_first", True))
     before = [(part, name, getattr(part, name)) for part, name, _ in changes]
     try:
@@ -37,20 +37,30 @@ def adjusted(module: nn.Module, remedy: Remedy) -> Iterator[None]:
 
 
 class Intervention(TorchFunctionMode):
-    """Leaves out the last activation, or puts ReLUs in the place of others, or between layers.
+    """Leaves out the last activations, or puts ReLUs in the place of others, or between layers.
 
     Args:
         remedy: What to change.
-        activations: How many activations a pass has; the last one is left out for a new head.
+        activations: How many activations a pass has; the last ones make room for a new head.
         layers: How many layers a pass has that multiply.
+        tail: How many activations the pass ends in, each fed what the one before it gives.
         ends: Whether the last activation is what the module gives.
     """
 
-    def __init__(self, remedy: Remedy, activations: int = 0, layers: int = 0, ends: bool = False):
+    def __init__(
+        self,
+        remedy: Remedy,
+        activations: int = 0,
+        layers: int = 0,
+        tail: int = 0,
+        ends: bool = False,
+    ) -> None:
         super().__init__()
         self.remedy, self.ends = remedy, ends
-        self.activations, self.layers = activations, layers
-        self.seen_activations = self.seen_layers = 0
+        self.activations, self.layers, self.tail = activations, layers, tail
+        self.seen_activations = self.seen_layers = self.seen_tail = 0
+        self._before: Any = None
+        """What the last activation gave."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -59,13 +69,15 @@ class Intervention(TorchFunctionMode):
         name = name_of(func)
         if kind_of_function(func) == "activation" and args:
             self.seen_activations += 1
-            last = self.seen_activations == self.activations
-            if last and self.ends:
+            self.seen_tail = self.seen_tail + 1 if args[0] is self._before else 1
+            if self.ends and self.seen_activations > self.activations - self.tail:
                 if self.remedy.head:
                     return args[0]
             elif self.remedy.hidden and name in _SQUASHING:
                 return torch.relu(args[0])
         outputs = func(*args, **(kwargs or {}))
+        if kind_of_function(func) == "activation":
+            self._before = outputs
         if name in _LINEAR:
             self.seen_layers += 1
             if self.remedy.between and self.seen_layers < self.layers:

@@ -1,29 +1,49 @@
 """What goes wrong between the steps of a training loop, as far as gradients and modes show it."""
 
-from torch import nn
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.torch.evaluation import TrainingMode
 from parity.torch.gradients import STEPS, Gradients
+from parity.torch.layouts import Array, as_array
 from parity.watch.check import Match
+from parity.watch.check.anew import Anew
+
+WEIGHTS = 256
+"""Weights of which it is looked whether something else than the optimiser changes them."""
 
 
 class Loop:
-    """Watches the first steps of an optimiser.
+    """Watches the steps of an optimiser.
 
     Args:
         module: What is trained.
-        optimizer: Of its weights.
+        optimizer: Of its weights, if it is right.
     """
 
     def __init__(self, module: nn.Module, optimizer: Optimizer) -> None:
-        self.gradients, self.mode = Gradients(optimizer), TrainingMode(module)
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        own = {id(weight) for weight in module.parameters()}
+        # Those of another network get no gradients, and that is not for want of backward().
+        self.gradients = Gradients([weight for weight in weights if id(weight) in own])
+        self.mode = TrainingMode(module)
+        kernels = [w for w in weights if w.ndim > 1 and w.requires_grad and not w.is_complex()]
+        self.kernel: Tensor | None = max(kernels, key=lambda w: w.numel(), default=None)
+        self.anew = Anew(self._values())
         self.steps = 0
+        self._handle = optimizer.register_step_post_hook(self._stepped)
 
     def before_step(self) -> list[Match]:
         """What looks wrong; asked before each step."""
         self.steps += 1
-        found = self.gradients.before_step(self.steps), self.mode.step()
+        found = (
+            self.gradients.before_step(self.steps),
+            self.mode.step(),
+            self.anew.found(self._values(), self.steps),
+        )
         return [match for match in found if match is not None]
 
     @property
@@ -34,3 +54,13 @@ class Loop:
     def close(self) -> None:
         """Watch no more."""
         self.gradients.close()
+        self._handle.remove()
+
+    def _stepped(self, *_: Any) -> None:
+        self.anew.left = self._values()
+
+    def _values(self) -> Array:
+        """Some of the weights of the largest kernel, [N]."""
+        if self.kernel is None:
+            return np.empty(0)
+        return as_array(self.kernel.detach().flatten()[:WEIGHTS]).copy()

@@ -33,6 +33,7 @@ LOSSES = {
 FOLLOWING: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda values: torch.softmax(values, -1),
     "log_softmax": lambda values: torch.log_softmax(values, -1),
+    "log": torch.log,
     "sigmoid": torch.sigmoid,
     "relu": torch.relu,
     "tanh": torch.tanh,
@@ -180,7 +181,8 @@ def following(answers: Tensor, given: Tensor) -> str | None:
         arranged = arranged.transpose(1, 2)
     wanted = arranged.reshape(-1).float()
     values = answers.detach()
-    if torch.equal(values.reshape(-1).float(), wanted):
+    # What is computed twice may differ by rounding.
+    if torch.allclose(values.reshape(-1).float(), wanted, rtol=1e-5, atol=1e-7, equal_nan=True):
         return ""
     if values.ndim == 0:
         return None

@@ -66,7 +66,7 @@ class Trial:
         learned = [n for n, w in weights if w.requires_grad and (not given or id(w) in given)]
         self.all = [name for name, _ in weights]
         self.learned = learned or self.all
-        self.counts = (0, 0)
+        self.counts = (0, 0, 0)
 
     def run(self, remedy: Remedy, steps: int, seconds: float) -> tuple[float, int]:
         """Train with a remedy; gives the score on held-out samples and the steps taken.
@@ -84,6 +84,8 @@ class Trial:
             batches, end, taken = self.material.batches(remedy), time.monotonic() + seconds, 0
             while taken < steps and (taken < 2 or time.monotonic() < end):
                 chosen = next(batches)
+                if taken and self.program.redrawn and not remedy.kept:
+                    self._redraw(state, taken)
                 if remedy.zeroed or not self.program.gathers:
                     optimizer.zero_grad()
                 given = self._answers(remedy, state, _take(features, chosen))
@@ -98,6 +100,13 @@ class Trial:
                     optimizer.step()
                 taken += 1
             return self._score(remedy, state, features, targets), taken
+
+    def _redraw(self, state: State, taken: int) -> None:
+        """Begin again, as often as the program does."""
+        if taken % self.program.redrawn == 0:
+            with torch.no_grad():
+                for name in self.all:
+                    state[name].copy_(self.initial[name])
 
     def _learned(self, remedy: Remedy) -> list[str]:
         """Names of the weights that are trained."""
@@ -117,7 +126,7 @@ class Trial:
         if not any(self.counts):
             counting = Intervention(AS_IT_IS)
             self._pass(counting, state, few)
-            self.counts = counting.seen_activations, counting.seen_layers
+            self.counts = counting.seen_activations, counting.seen_layers, counting.seen_tail
         if remedy.head in ("classes", "binary"):
             self._widen(remedy, state, few)
         for name in self._learned(remedy):
@@ -172,7 +181,9 @@ class Trial:
 
     def _answers(self, remedy: Remedy, state: State, x: Any) -> Tensor:
         """What the loss is given."""
+        layers = self.program.layers
         ends = not self.between and self.program.last not in ("", "linear")
+        ends |= self.between == "log" and bool(layers) and layers[-1].kind == "activation"
         given = self._pass(Intervention(remedy, *self.counts, ends), state, x)
         return FOLLOWING[self.between](given) if self.between and not remedy.head else given
 

@@ -15,6 +15,7 @@ from parity.watch.symptoms import Symptoms
 
 Reaction = Literal["stop", "warn", "off"]
 Prove = Callable[[], tuple[Sequence[Finding], Sequence[str]]]
+Told = Callable[[str, Sequence[Finding], Sequence[str]], object]
 
 COLLAPSE_FILE = "collapse.npz"
 """The validation answers in which the guard saw the collapse, in the form of predictions.npz."""
@@ -41,6 +42,8 @@ class Alarm:
     writes: bool = True
     prove: Prove | None = None
     """Tries what may help: causes that are proved so, and what was tried, in sentences."""
+    told: Told | None = None
+    """Is told what is said."""
 
     def keep(self, symptoms: Symptoms) -> None:
         """Write ``symptoms.json``."""
@@ -79,6 +82,8 @@ class Alarm:
         if not findings:
             lines.append("  the cause is not in what was measured")
         lines += [f"  {line}" for line in tried]
+        if self.told is not None:
+            self.told(lines[0], findings, tried)
         if stop and self.reaction == "stop":
             kept = "" if self.run_dir is None else f"evidence: {self.run_dir}; "
             lines.append(f"  {kept}{self.go_on} goes on all the same")

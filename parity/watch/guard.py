@@ -46,6 +46,8 @@ class Guard:
         self.symptoms = trained or Symptoms()
         self.counts_epochs = True
         """False where a training does not say when an epoch ends."""
+        self.seen: Callable[..., None] | None = None
+        """Is told of each look, as `parity.watch.story.Story.see`."""
         self._initial: Weights = {}
         self._dead_before: dict[str, float] = {}
         self._said = False
@@ -139,6 +141,8 @@ class Guard:
         twice = {name: dead[name] for name in dead if self._dead_before.get(name) == 1}
         signs += dead_layers(twice)
         self._dead_before = dead
+        if self.seen is not None:
+            self.seen(step, labels, logits, dead, weights(), self._initial)
         if signs:
             self.symptoms.step = step
             self.symptoms.measure(weights(), self._initial, dead, learning_rate, train_loss)
@@ -160,16 +164,10 @@ class Guard:
     ) -> None:
         """Measure, look for a collapse, and keep the symptoms.
 
-        Args:
+        Args: as of `after_step`, of N validation images and of this epoch, and
             epoch: Finished epochs.
-            step: Updates of the weights so far.
-            labels: int64 [N], of the validation images; None where classes are not told apart.
-            logits: float [N, C], or what else the network answers.
             sample_ids: int64 [N].
-            dead: Share of dead ReLU units by layer.
             weights: As they are now.
-            learning_rate: Of this epoch.
-            train_loss: Of this epoch.
             train_accuracy: Of this epoch, where it is known.
 
         Raises:
@@ -186,6 +184,8 @@ class Guard:
         signs = dead_layers(dead) + reading.signs(settled=step >= patience, limits=LIMITS)
         if labels is not None:
             signs = signs or smothered(dead, reading, LIMITS)
+        if self.seen is not None:
+            self.seen(step, labels, logits, dead, weights, self._initial)
         if signs:
             self._collapsed(signs, labels, logits, sample_ids)
         self.alarm.keep(symptoms)

@@ -72,6 +72,7 @@ def read(kinds: tuple[str, ...], zeros: int, **known: Any) -> Program:
 
 LAST, EMBEDDED = Layer("dense", learns=True, units=3), ("embedding", "lstm", "dense")
 DROPOUT = Layer("dropout", dropped=0.5)
+SOFTMAX = Layer("activation", "softmax")
 FAULTY: dict[str, tuple[str, Program]] = {
     "weights upside down": (
         "leave only class 0", program(loss=weighted(100, 0.01, 0.01)),
@@ -131,6 +132,15 @@ FAULTY: dict[str, tuple[str, Program]] = {
     "tanh at its ends": (
         "tanh units are saturated", deep(1.0, count=2, function="tanh", flat=0.99),
     ),
+    "a softmax of a softmax": (
+        "softmax is applied twice in the network",
+        program(layers=(DENSE, RELU, LAST, SOFTMAX, SOFTMAX), last="softmax",
+                loss=Loss("NLLLoss", "categorical", "log probabilities")),
+    ),
+    "running statistics that stay": (
+        "never learns the mean and variance",
+        program(layers=(DENSE, Layer("batch_norm", learns=True, still=True), RELU, LAST)),
+    ),
     "a penalty on what a layer gives": (
         "penalty on a layer's answers is too strong",
         program(penalties=(Penalty("activity", 99),)),
@@ -170,6 +180,9 @@ HEALTHY: dict[str, Program] = {
     "what follows a dropout is not seen": program(layers=(DENSE, DROPOUT), ends=False),
     "clipped to 1": program(clipped=1.0),
     "Adam scales what is clipped": program(clipped=1e-6, optimizer="Adam", rate=0.001),
+    "attention beside the way through": program(
+        layers=(DENSE, RELU, SOFTMAX, replace(SOFTMAX, follows=False), LAST)
+    ),
     "momentum of 0.99": program(momentum=0.99),
     "a little lost in each layer": deep(0.4),
     "batch normalisation": replace(
@@ -196,6 +209,13 @@ def test_what_may_be_harmless_is_only_said_where_a_trial_proves_it() -> None:
     for odd in (deep(0.2), program(layers=stem), padded):
         assert causes_of(odd) == []
         assert [match.belief for match in causes_of(odd, Belief.MAYBE)] == [Belief.MAYBE]
+
+
+def test_time_is_only_blamed_where_a_layer_takes_it_first() -> None:
+    for first, advice in ((True, "batch_first=True"), (False, "dim=-1")):
+        (only,) = causes_of(program(mixes=True, time_first=first))
+        assert advice in only.advice
+        assert (only.remedy is not None) == first
 
 
 def test_what_follows_from_another_cause_is_not_said_beside_it() -> None:

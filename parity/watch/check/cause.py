@@ -45,7 +45,9 @@ class Remedy:
         zeroed: Whether gradients are set to zero where the program leaves them.
         batch: Samples of a batch, at least.
         descends: Whether steps make the loss smaller where the program's make it larger.
-        batch_first: Whether recurrent layers of torch take samples along the first axis.
+        kept: Whether weights are drawn once where the program draws them again and again.
+        batch_first: Whether recurrent and attention layers of torch take samples along the first
+            axis.
     """
 
     words: str
@@ -67,6 +69,7 @@ class Remedy:
     zeroed: bool = False
     batch: int = 0
     descends: bool = False
+    kept: bool = False
     batch_first: bool = False
 
 

@@ -15,10 +15,12 @@ class Layer:
         units: Length of the last axis of what it gives; channels, for images.
         follows: Whether it is given what the layer before it in the list gives, unchanged.
         gain: Deviation of its kernel times the square root of the inputs of a unit: about 1 where
-            signals keep their size (Glorot and Bengio 2010). None without a kernel.
+            signals keep their size (Glorot and Bengio 2010); the oddest of several. None without.
         dead: Share of its units that are 0 for every sample, where it is a ReLU.
         dropped: Share of the values that a dropout leaves out in training.
         spread: Deviation between samples of what it gives, the mean of its units.
+        still: Whether it is a batch normalisation whose running mean and variance are those that
+            it was made with, and stay so.
         flat: Share of its units that a sigmoid or tanh holds at its ends, for nearly all samples.
     """
 
@@ -32,6 +34,7 @@ class Layer:
     dead: float = 0.0
     spread: float | None = None
     flat: float = 0.0
+    still: bool = False
 
 
 @dataclass(frozen=True)

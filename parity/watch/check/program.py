@@ -47,8 +47,10 @@ class Program:
         other_inputs: These samples as the program has them.
         penalties: On large weights.
         mixes: Whether an answer depends on the other samples of its batch, in inference.
+        time_first: Whether recurrent or attention layers take the first axis for time.
         summed: Whether the loss adds up over the samples of a batch, and is not their mean.
         unregistered: Weights that work in the network and are not among its own, nor learned.
+        redrawn: Steps after which the program draws its weights anew; 0 where it does not.
         gathers: Whether gradients of earlier steps are left in each.
         ascends: Whether steps make the loss larger.
         plan: Learning rate at first and now, where a plan has changed it.
@@ -82,8 +84,10 @@ class Program:
     other_inputs: dict[str, Array] = field(default_factory=dict)
     penalties: tuple[Penalty, ...] = ()
     mixes: bool = False
+    time_first: bool = False
     summed: bool = False
     unregistered: int = 0
+    redrawn: int = 0
     gathers: bool = False
     ascends: bool = False
     plan: tuple[float, float] | None = None

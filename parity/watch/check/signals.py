@@ -7,7 +7,7 @@ same kernels and activations (Glorot and Bengio 2010, section 4.2.1).
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.parts import Layer
 from parity.watch.check.program import NORMS, Program
-from parity.watch.check.training import MULTIPLIES, SATURATING
+from parity.watch.check.training import MULTIPLIES, RELUS, SATURATING
 
 LEFT = (1e-3, 1e-6)
 """Part of the differences between samples that comes to the last layer, below which a training may
@@ -57,9 +57,7 @@ def vanishing(program: Program) -> Match | None:
         + program.words(torch="nn.init.kaiming_normal_", keras='kernel_initializer="he_normal"')
         + "), use fewer layers, or batch normalisation between them",
         Belief.LIKELY if far else Belief.MAYBE,
-        Remedy("with ReLU in the hidden layers", hidden="relu")
-        if saturating
-        else Remedy("with kernels drawn anew (He)", initial="he"),
+        RELUS if saturating else Remedy("with kernels drawn anew (He)", initial="he"),
     )
 
 

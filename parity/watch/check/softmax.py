@@ -113,10 +113,26 @@ def hidden_softmax(program: Program) -> Match | None:
     )
 
 
+def softmax_of_softmax(program: Program) -> Match | None:
+    """Shares of shares: nearly the same for every class."""
+    pairs = zip(program.layers, program.layers[1:], strict=False)
+    soft = ("softmax", "log_softmax")
+    if not any(a.function == "softmax" and b.function in soft and b.follows for a, b in pairs):
+        return None
+    return Match(
+        "softmax is applied twice in the network",
+        "one softmax is fed what another gives: shares between 0 and 1, whose own shares are all "
+        "alike, as good as",
+        "Leave one of the two out" if program.loss is None else line(program),
+        remedy=fitting(program),
+    )
+
+
 CAUSES = (
     Cause("one unit softmax", one_unit_softmax, explains=("fewer outputs", "distance for classes")),
     Cause("softmax over batch", softmax_over_batch, explains=("softmax twice", "mixes")),
     Cause("one output", one_output, explains=("fewer outputs", "sigmoid for classes")),
     Cause("several labels", several_labels),
+    Cause("softmax of softmax", softmax_of_softmax),
     Cause("hidden softmax", hidden_softmax, explains=("saturating",)),
 )

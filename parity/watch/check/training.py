@@ -23,6 +23,7 @@ USUAL = {"sgd": 0.05, "adam": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
 SATURATING = ("sigmoid", "tanh", "hard_sigmoid", "hardsigmoid", "softsign")
 NEIGHBOURS = 30
 """Pairs of neighbours from which on their classes mean something."""
+RELUS = Remedy("with ReLU in the hidden layers and He's weights", hidden="relu", initial="he")
 DEEP = 3
 """Hidden layers with such an activation from which on gradients may vanish."""
 
@@ -34,7 +35,9 @@ def nothing_trainable(program: Program) -> Match | None:
     learns = any(layer.learns for layer in program.layers)
     return Match(
         "nothing is trainable",
-        "no weight of the network may change" if learns else "the network has no layer that learns",
+        "no weight of the network may change: all are frozen, or the optimiser was given others"
+        if learns
+        else "the network has no layer that learns",
         program.words(
             torch="Give the optimiser model.parameters() of the network that is trained, and leave "
             "requires_grad True",
@@ -136,9 +139,9 @@ def saturating(program: Program) -> Match | None:
     return Match(
         "gradients vanish on their way through the hidden activations",
         f"{sigmoids} hidden layers end in {next(n for n in hidden if n in SATURATING)}",
-        "Use ReLU in the hidden layers, or batch normalisation",
+        "Use ReLU in the hidden layers, with kernels drawn by He's rule, or batch normalisation",
         Belief.MAYBE,
-        Remedy("with ReLU in the hidden layers", hidden="relu"),
+        RELUS,
     )
 
 
@@ -172,19 +175,18 @@ def mixing(program: Program) -> Match | None:
     """An answer that depends on which other samples are in the batch."""
     if not program.mixes or any(layer.kind == "batch_norm" for layer in program.layers):
         return None
-    recurrent = any(layer.kind in RECURRENT for layer in program.layers)
     return Match(
         "the samples of a batch are mixed: an answer depends on the others",
         "the same samples in a smaller batch, in another order, get other answers",
         program.words(
-            torch="Give the recurrent layers batch_first=True: without it they take the first axis "
-            "for time"
-            if recurrent
+            torch="Give the recurrent and attention layers batch_first=True: without it they take "
+            "the first axis for time"
+            if program.time_first
             else "Take softmax, means and norms over dim=-1, and flatten from the second axis on",
             keras="Take softmax, means and norms over axis=-1, and flatten from the second axis on",
         ),
-        Belief.SURE if recurrent else Belief.LIKELY,
-        Remedy("with batch_first=True", batch_first=True) if recurrent else None,
+        Belief.SURE if program.time_first else Belief.LIKELY,
+        Remedy("with batch_first=True", batch_first=True) if program.time_first else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.watch.alarm import Told
 from parity.watch.check import Belief, Match, Program, causes_of
 from parity.watch.check.program import Array
 from parity.watch.check.training import in_order
@@ -16,6 +17,7 @@ from parity.watch.diagnosis import Finding
 from parity.watch.trials.material import Material
 from parity.watch.trials.ranking import SECONDS, Trial, Tried, tried
 from parity.watch.trials.stall import MUCH, asks, learned_nothing, proves
+from parity.watch.trials.swings import BEGINS, LOOKS, goes_on, loss_of, swings
 from parity.watch.trials.usual import fallen, fell, usual
 
 LARGEST = 20_000_000
@@ -45,9 +47,13 @@ class Prover(ABC):
 
     def __init__(self) -> None:
         self.program: Program | None = None
+        self.told: Told | None = None
+        """Is told what is said."""
         self._initial: Any = None
         self._found = Tried([])
         self._fell = False
+        self._losses: list[float] = []
+        """After one step after the other, where they are looked at."""
 
     @abstractmethod
     def _trial(self) -> Trial | None:
@@ -106,6 +112,27 @@ class Prover(ABC):
             if found is not None and proves(program, targets, found):
                 self._say(found, f"after {step:,} steps the network has learned nothing")
 
+    def sway(self, step: int) -> None:
+        """Say so where the loss goes up and down, and shorter steps help; asked after each step."""
+        losses, self._losses = self._losses, []
+        program = self.program
+        if (step not in BEGINS and not losses) or program is None or self._initial is None:
+            return
+        if self._found.matches:
+            return
+        with suppress(Exception):
+            outputs, targets = self._now()
+            if targets is None or (loss := loss_of(program, outputs, targets)) is None:
+                return
+            losses.append(loss)
+            if len(losses) < LOOKS:
+                self._losses = losses if goes_on(losses) else []
+            elif matches := swings(program, losses, step):
+                found = self._tried(matches)
+                best = replace(found, matches=found.matches[:1], lines=found.lines[:1])
+                if found.gain >= MUCH:
+                    self._say(best, f"after {step:,} steps the loss goes up and down")
+
     def _look_at_plan(self, program: Program, step: int) -> None:
         """Say so where a plan has brought the rate to nothing, and the training goes on for long.
 
@@ -120,14 +147,22 @@ class Prover(ABC):
             if found.gain > 0:
                 self._say(found, f"after {step:,} steps the learning rate is next to nothing")
 
-    def remark(self, match: Match, step: int) -> None:
-        """Say what was seen in the loop after so many steps, and what its remedy brings."""
+    def remark(self, match: Match, step: int, every: int = 0) -> None:
+        """Say what was seen in the loop, and what its remedy brings.
+
+        Args:
+            match: What it was.
+            step: After so many steps.
+            every: Steps from one time to the next, where it happens again and again.
+        """
         what = f"after {step:,} steps something looks wrong in the loop"
         found, remedy = Tried([match]), match.remedy
         with suppress(Exception):
             if self.program is not None and remedy is not None:
                 still = 0 if remedy.thawed else self.program.trainable
-                self.program = replace(self.program, trainable=still, gathers=remedy.zeroed)
+                self.program = replace(
+                    self.program, trainable=still, gathers=remedy.zeroed, redrawn=every
+                )
                 found = self._tried([match])
         self._say(found, what)
 
@@ -151,5 +186,8 @@ class Prover(ABC):
 
     def _say(self, found: Tried, what: str = "") -> None:
         self._found = found if found.matches else self._found
+        findings = findings_of(found.matches)
+        if findings and self.told is not None:
+            self.told(what or "before the first step", findings, found.lines)
         if self.speaks:
-            say(findings_of(found.matches), found.lines, what=what)
+            say(findings, found.lines, what=what)
