@@ -107,7 +107,7 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         facts.fed,
         facts.outputs,
         None if facts.several else targets,
-        fair=probe.batch is None,
+        fair=probe.whole,
         last=facts.last,
         ends=facts.ends,
         loss=None if facts.several else loss_of(model, facts.last),

@@ -39,8 +39,7 @@ class CollapseGuard(keras.callbacks.Callback):
         preprocessing: What it is meant to be, as in a run record.
         reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
-        guard: Decides instead of one for `reaction` and `run_dir`; then nothing is checked before
-            the first step.
+        guard: Decides instead of one for `reaction` and `run_dir`, by a diagnosis of its own.
         trials: Whether remedies of what looks wrong are tried on a copy, for ten seconds at most.
     """
 
@@ -59,8 +58,8 @@ class CollapseGuard(keras.callbacks.Callback):
         super().__init__()
         self.guard = guard or Guard(run_dir, reaction, go_on='CollapseGuard(..., reaction="warn")')
         self.preprocessing = preprocessing
-        self.first = FirstStep(x, y, trials) if guard is None else None
-        if self.first is not None:
+        self.first = FirstStep(x, y, trials)
+        if guard is None:
             self.guard.alarm.prove = self.first.proved
         self.trained = probe_of(x, y, EPOCH_PROBE)
         self.probe = self.trained if validation is None else probe_of(*validation, EPOCH_PROBE)
@@ -84,9 +83,8 @@ class CollapseGuard(keras.callbacks.Callback):
             subject = Subject(self.model, self.trained, self.probe)
             if not self.goes_on:
                 self.guard.start(**subject.before(), preprocessing=self.preprocessing)
-                if self.first is not None:
-                    held = None if self.probe is self.trained else self.probe
-                    self.first.check(subject.traced, self.trained, self._known_batch(), held)
+                held = None if self.probe is self.trained else self.probe
+                self.first.check(subject.traced, self.trained, self._known_batch(), held)
         except Exception as error:  # a model is anyone's code, and must train all the same
             reason = " ".join(str(error).split())[:200]
             _say(f"looks at nothing: the model cannot be asked for these samples ({reason})")
@@ -109,8 +107,7 @@ class CollapseGuard(keras.callbacks.Callback):
         """Look at a few samples in the first steps."""
         before, self.steps = self.steps, batch + 1
         done, self.done = self.done, self.done + self.steps - before
-        if self.first is not None:
-            self.first.look(done, self.done)
+        self.first.look(done, self.done)
         if self.epoch > 0 or self.subject is None:
             return
         accuracy = self._batch_accuracy(before, logs or {})
@@ -164,8 +161,7 @@ class CollapseGuard(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Say what would have helped, where nothing was learned."""
-        if self.first is not None:
-            self.first.look(self.done, self.done, ended=True)
+        self.first.look(self.done, self.done, ended=True)
 
     def _learning_rate(self) -> float:
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
