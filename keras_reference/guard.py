@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from keras_reference.answers import logits_of
 from keras_reference.data import Digits
@@ -14,19 +15,25 @@ from parity.watch.guard import Guard
 
 
 def collapse_guard(
-    guard: Guard, digits: Digits, preprocessing: dict[str, Any], val_size: int, augmented: bool
+    guard: Guard,
+    digits: Digits,
+    targets: NDArray[Any],
+    preprocessing: dict[str, Any],
+    val_size: int,
+    augmented: bool,
 ) -> CollapseGuard:
     """The callback that watches a training; it looks at validation images.
 
     Args:
         guard: Decides, and keeps the evidence.
         digits: Of which Keras keeps the last training images for validation.
+        targets: Of the training images, as the loss takes them.
         preprocessing: What it is meant to be, as in the run record.
         val_size: Images kept for validation.
         augmented: Whether training images are changed at random.
     """
     guard.symptoms.augmented = augmented
-    x, y = digits.x_train, digits.y_train
+    x, y = digits.x_train, targets
     return CollapseGuard(
         x[:-val_size],
         y[:-val_size],

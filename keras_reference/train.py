@@ -61,7 +61,8 @@ def fit(
     record.preprocessing = preprocessing_of(model, network)
     guard = None if reaction == "off" else Guard(run_dir, reaction)
     how = loading(data, len(digits.y_train))
-    seen = (digits, record.preprocessing, val_size, training is not network)
+    wanted = targets(digits.y_train, model)
+    seen = (digits, wanted, record.preprocessing, val_size, training is not network)
     watcher = None if guard is None else collapse_guard(guard, *seen)
     fixed = {"seed_everything": seed_everything, **recipe, "trainer": {}}  # epochs may be added
     kept = Kept(run_dir, record, BestModel(network, run_dir), watcher, fixed)
@@ -70,8 +71,7 @@ def fit(
     callbacks += [watcher, kept] if watcher else [kept]
     begun = kept.restore(training) if resume else 0  # what it refuses leaves all as it was
     with filled(run_dir, record, resume=resume), says_why_it_stops(record, run_dir):
-        learned = (digits.x_train, targets(digits.y_train, model))
-        those = (learned, how, range(begun, trainer.max_epochs), seed_everything)
+        those = ((digits.x_train, wanted), how, range(begun, trainer.max_epochs), seed_everything)
         record.durations["fit"] = in_epochs(training, callbacks, *those)
         network = load_model(kept.best.path) if kept.best.path.exists() else network
         score(network, digits, record, run_dir, guard, names)

@@ -12,9 +12,11 @@ from torch.nn import functional as F
 from lightning_mnist.batches import Batch
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.execution import StepCallback
+from lightning_mnist.first_step import checked
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.sources import CLASSES
+from parity.torch.first_step import FirstStep
 from parity.torch.look import Look, look
 from parity.watch.alarm import Reaction
 from parity.watch.fingerprint import sample
@@ -26,7 +28,8 @@ class CollapseGuard(StepCallback):
     """Stops a training, or warns, once the network no longer looks at its inputs.
 
     It looks at some validation images after 1, 2, 4, 8, ... steps of the first epoch, at the whole
-    validation part, over all ranks, after every epoch, and at the test set.
+    validation part, over all ranks, after every epoch, and at the test set. Where one process
+    trains, it says before the first step what looks wrong, and tries what may help.
 
     Args:
         run_dir: Where it keeps the evidence.
@@ -39,6 +42,7 @@ class CollapseGuard(StepCallback):
     ) -> None:
         self.guard = Guard(run_dir, reaction, trained)
         self._goes_on = False
+        self.first: FirstStep | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """What was measured so far, and the weights before the first step."""
@@ -77,12 +81,19 @@ class CollapseGuard(StepCallback):
             dead=seen.dead,
             optimizer=type(trainer.optimizers[0]).__name__,
         )
+        if trainer.world_size == 1:
+            those = loader.images, loader.labels, data.train_ids
+            self.first = checked(module, trainer.optimizers[0], *those, data.batch_size)
 
     def on_step_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Batch, step: int
     ) -> None:
         """Look at the probe in the first steps, and at the batch that is still to be learned."""
-        if not self.guard.looks_after(step) or trainer.current_epoch > 0:
+        if not self.guard.looks_after(step):
+            return
+        if self.first is not None:
+            self.first.look(step // 2, step)
+        if trainer.current_epoch > 0:
             return
         _, module = _of(trainer, pl_module)
         seen = self._probed(trainer, module)
@@ -151,6 +162,11 @@ class CollapseGuard(StepCallback):
             train_loss=scores["train_loss"].item(),
             train_accuracy=scores["train_accuracy"].item(),
         )
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say what would have helped, where nothing was learned."""
+        if self.first is not None:
+            self.first.look(trainer.global_step, trainer.global_step, ended=True)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure how the test set was answered; every rank takes part."""

@@ -32,6 +32,11 @@ def test_a_training_on_255_minus_x_is_stopped_in_its_first_epoch_and_explained(
     assert done.code == 3
     assert "error: the network has collapsed in epoch 1, after" in done.err
     assert "every ReLU unit after layer 1 is dead" in done.err
+    checked, _, collapsed = done.err.partition("error: the network has collapsed")
+    assert "before the first step, one thing looks wrong" in checked
+    assert "1. the features are bytes from 0 to 255, and are not scaled" in checked
+    assert "with x / 255" in checked  # was tried
+    assert "the features are bytes" not in collapsed  # what was intended is known better
     assert (
         "1. in training, the pixels were inverted and not scaled: the network was fed" in done.err
     )

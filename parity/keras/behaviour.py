@@ -1,6 +1,5 @@
 """How a Keras model behaves: whether it mixes samples, and looks up what it does not have."""
 
-import warnings
 from contextlib import suppress
 from typing import Any
 from unittest import mock
@@ -8,7 +7,8 @@ from unittest import mock
 import keras
 
 from parity.arrays import Array, Ints
-from parity.keras.calls import as_array, training_mode, unchanged
+from parity.keras.calls import as_array, unchanged
+from parity.keras.traced import Traced
 from parity.watch.check.mixed import mixed
 
 
@@ -37,11 +37,11 @@ def beyond_table(model: keras.Model, x: Any) -> tuple[int, int] | None:
     return found[0] if found else None
 
 
-def mixes(model: keras.Model, x: Any, outputs: Array) -> bool:
+def mixes(traced: Traced, x: Any, outputs: Array) -> bool:
     """Whether an answer depends on the other samples of its batch, in inference.
 
     Args:
-        model: Built.
+        traced: The model.
         x: Samples for it, [N, ...].
         outputs: What it gives for them.
     """
@@ -49,21 +49,20 @@ def mixes(model: keras.Model, x: Any, outputs: Array) -> bool:
         return False
 
     def part(chosen: Ints) -> Array:
-        return _answers(model, keras.tree.map_structure(lambda each: each[chosen], x))
+        return _answers(traced, keras.tree.map_structure(lambda each: each[chosen], x))
 
     try:
-        return mixed(outputs, part, lambda: _answers(model, x, drawn=True))
+        return mixed(outputs, part, lambda: _answers(traced, x, drawn=True))
     except Exception:  # a model is anyone's code, and may take batches of one size only
         return False
 
 
-def _answers(model: keras.Model, x: Any, drawn: bool = False) -> Array:
+def _answers(traced: Traced, x: Any, drawn: bool = False) -> Array:
     """In inference; what is drawn at random there is another with `drawn`."""
-    with unchanged(model), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with unchanged(traced.model):
         if drawn:
             keras.random.uniform((1,))
-            for variable in model.non_trainable_variables:
+            for variable in traced.model.non_trainable_variables:
                 if variable.name == "seed_generator_state":
                     variable.assign(variable.value + 1)
-        return as_array(model(x, **training_mode(model, False)))
+        return as_array(traced(x)[0])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from parity.keras.behaviour import beyond_table, mixes
 from parity.keras.facts import Facts, facts_of, loss_of, trainable
 from parity.keras.probe import Probe, probe_of
+from parity.keras.traced import Traced
 from parity.keras.updates import clipped_of, momentum_of, penalties_of, rate_of
 from parity.watch.check import Program, causes_of
 from parity.watch.check.words import beyond, findings_of, say
@@ -67,13 +68,14 @@ def _look(
     held: dict[str, tuple[Any, Any] | None],
 ) -> list[Finding]:
     try:
-        facts = facts_of(model, probe.x)
-        fed = {name: facts_of(model, other.x).fed for name, other in others.items()}
+        traced = Traced(model)
+        facts = facts_of(*traced(probe.x))
+        fed = {name: facts_of(*traced(other.x)).fed for name, other in others.items()}
     except Exception as error:  # a model is anyone's code
         return [refused_by(model, error, probe)]
     whole = {name: array_of((held[name] or (None,))[0]) for name in others}
     program = program_of(
-        model,
+        traced,
         probe,
         facts,
         inputs=array_of(x),
@@ -83,15 +85,16 @@ def _look(
     return findings_of(causes_of(program))
 
 
-def program_of(model: keras.Model, probe: Probe, facts: Facts, **known: Any) -> Program:
+def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Program:
     """What is known of a program.
 
     Args:
-        model: Before its first step.
+        traced: The model, before its first step.
         probe: Samples that it trains on.
         facts: Of the model, asked for these samples.
         known: More of `Program`.
     """
+    model = traced.model
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     targets = probe.y if probe.targets is None else probe.targets
@@ -104,7 +107,7 @@ def program_of(model: keras.Model, probe: Probe, facts: Facts, **known: Any) -> 
         facts.fed,
         facts.outputs,
         None if facts.several else targets,
-        fair=probe.batch is None,
+        fair=probe.whole,
         last=facts.last,
         ends=facts.ends,
         loss=None if facts.several else loss_of(model, facts.last),
@@ -116,7 +119,7 @@ def program_of(model: keras.Model, probe: Probe, facts: Facts, **known: Any) -> 
         clipped=clipped_of(optimizer),
         stuck=facts.stuck,
         masked=facts.masked,
-        mixes=not facts.several and mixes(model, probe.x, facts.outputs),
+        mixes=not facts.several and mixes(traced, probe.x, facts.outputs),
         **({"batch": probe.batch, "order": tuple(order[:BATCHES])} | known),
     )
 

@@ -1,14 +1,13 @@
 """What the check before the first step wants to know of a Keras model."""
 
 import math
-import warnings
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from parity.arrays import Array
-from parity.keras.calls import Call, as_array, unchanged, watch
+from parity.keras.calls import Call, as_array
 from parity.keras.names import function_name, kind_of, learns, snake_case
 from parity.keras.outputs import dead_share, is_relu, kernel
 from parity.watch.check import Layer, Loss
@@ -35,6 +34,10 @@ DROPOUTS = (
 )  # fmt: skip
 
 
+ENOUGH = 100
+"""Samples between which a deviation is read."""
+
+
 class Facts(NamedTuple):
     """A model at work on some samples, in inference.
 
@@ -59,16 +62,13 @@ class Facts(NamedTuple):
     ends: bool = False
 
 
-def facts_of(model: keras.Model, x: Any) -> Facts:
-    """Look at a model; no state changes.
+def facts_of(outputs: Any, calls: list[Call]) -> Facts:
+    """What a model and its layers have given for some samples, as `Traced` tells it.
 
     Args:
-        model: Built or not.
-        x: Samples for it, [N, ...].
+        outputs: Of the model.
+        calls: Of its layers.
     """
-    with unchanged(model), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what the check says in its own words
-        outputs, calls = watch(model, x)
     layers: list[Layer] = []
     before: Any = None
     for call in calls:
@@ -151,8 +151,9 @@ def _dropped(call: Call) -> float:
 
 
 def _spread(call: Call) -> float | None:
-    """Deviation between samples, the mean of all units."""
+    """Deviation between some of the samples, the mean of all units."""
     values = as_array(call.outputs)
+    values = values[:: max(1, len(values) // ENOUGH)] if values.ndim else values
     if values.ndim < 2 or values.dtype.kind != "f":
         return None
     return float(values.std(axis=0, dtype=np.float64).mean())

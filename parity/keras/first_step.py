@@ -3,12 +3,13 @@
 from contextlib import suppress
 from typing import Any
 
-import keras
 import tensorflow as tf
 
+from parity.keras.calls import as_array
 from parity.keras.checking import array_of, program_of
 from parity.keras.facts import Facts, facts_of
 from parity.keras.probe import Probe, probe_of
+from parity.keras.traced import Traced
 from parity.keras.trial import Trial, state_of
 from parity.keras.updates import plan_of
 from parity.watch.check import Belief, causes_of
@@ -30,16 +31,17 @@ class FirstStep(Prover):
         self.x, self.y, self.trials = x, y, trials
 
     def check(
-        self, model: keras.Model, probe: Probe, batch: int | None, validation: Probe | None
+        self, traced: Traced, probe: Probe, batch: int | None, validation: Probe | None
     ) -> None:
         """Say what looks wrong; called once, before the weights change for the first time."""
-        self.model, self.probe = model, probe
+        self.traced, self.probe = traced, probe
+        model = traced.model
         with suppress(Exception):  # a model is anyone's code, and must train all the same
-            facts: Facts = facts_of(model, probe.x)
+            facts: Facts = facts_of(*traced(probe.x))
             known: dict[str, Any] = {} if batch is None else {"batch": batch}
-            if validation is not None and (fed := facts_of(model, validation.x).fed) is not None:
+            if validation is not None and (fed := facts_of(*traced(validation.x)).fed) is not None:
                 known["others"] = {"validation": fed}
-            program = program_of(model, probe, facts, inputs=array_of(self.x), **known)
+            program = program_of(traced, probe, facts, inputs=array_of(self.x), **known)
             self.program = program
             if self.trials and model.count_params() <= LARGEST and not tf.distribute.has_strategy():
                 self._initial = state_of(model)
@@ -56,10 +58,10 @@ class FirstStep(Prover):
         if samples is None or samples.y is None:
             return None
         material = self._material(program, samples.x, samples.y)
-        return Trial(self.model, self._initial, material, program)
+        return Trial(self.traced, self._initial, material, program)
 
     def _plan(self) -> tuple[float, float] | None:
-        return plan_of(self.model.optimizer)
+        return plan_of(self.traced.model.optimizer)
 
     def _now(self) -> tuple[Any, Any]:
-        return facts_of(self.model, self.probe.x).outputs, self.probe.y
+        return as_array(self.traced(self.probe.x)[0]), self.probe.y

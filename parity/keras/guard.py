@@ -1,5 +1,6 @@
 """The collapse guard as a callback of Keras: it measures, `parity.watch.guard` decides."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 
 from parity.keras.behaviour import beyond_table
+from parity.keras.budget import SHARE, Budget
 from parity.keras.first_step import FirstStep
 from parity.keras.look import Subject
 from parity.keras.probe import probe_of
@@ -25,8 +27,9 @@ class CollapseGuard(keras.callbacks.Callback):
 
     ``model.fit(x, y, callbacks=[CollapseGuard(x, y)])``. It asks the network for some of the
     samples after 1, 2, 4, 8, ... steps of the first epoch, and for more after every epoch, in
-    inference; the training does not notice. Where no classes are told apart, as in regression, it
-    looks for answers that are not finite and for dead layers, and says so.
+    inference; the training does not notice. Looks take 3 % of its time at most: dear ones
+    come later. Where no classes are told apart, as in regression, it looks for answers that are not
+    finite and for dead layers, and says so.
 
     Args:
         x: What the network is trained on: array(s) [N, ...], or a ``tf.data.Dataset`` or
@@ -36,8 +39,7 @@ class CollapseGuard(keras.callbacks.Callback):
         preprocessing: What it is meant to be, as in a run record.
         reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
-        guard: Decides instead of one for `reaction` and `run_dir`; then nothing is checked before
-            the first step.
+        guard: Decides instead of one for `reaction` and `run_dir`, by a diagnosis of its own.
         trials: Whether remedies of what looks wrong are tried on a copy, for ten seconds at most.
     """
 
@@ -56,8 +58,8 @@ class CollapseGuard(keras.callbacks.Callback):
         super().__init__()
         self.guard = guard or Guard(run_dir, reaction, go_on='CollapseGuard(..., reaction="warn")')
         self.preprocessing = preprocessing
-        self.first = FirstStep(x, y, trials) if guard is None else None
-        if self.first is not None:
+        self.first = FirstStep(x, y, trials)
+        if guard is None:
             self.guard.alarm.prove = self.first.proved
         self.trained = probe_of(x, y, EPOCH_PROBE)
         self.probe = self.trained if validation is None else probe_of(*validation, EPOCH_PROBE)
@@ -66,6 +68,10 @@ class CollapseGuard(keras.callbacks.Callback):
         """Whether `guard` knows what was there before the first step of a training that goes on."""
         self.epoch = self.steps = self.done = 0
         self.mean_accuracy: float | None = None
+        # What a caller's guard keeps must not depend on a clock.
+        self.budget = Budget(SHARE if guard is None else math.inf)
+        self.due = False
+        """Whether a look has been put off."""
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Measure what is there before the first step."""
@@ -77,9 +83,8 @@ class CollapseGuard(keras.callbacks.Callback):
             subject = Subject(self.model, self.trained, self.probe)
             if not self.goes_on:
                 self.guard.start(**subject.before(), preprocessing=self.preprocessing)
-                if self.first is not None:
-                    held = None if self.probe is self.trained else self.probe
-                    self.first.check(self.model, self.trained, self._known_batch(), held)
+                held = None if self.probe is self.trained else self.probe
+                self.first.check(subject.traced, self.trained, self._known_batch(), held)
         except Exception as error:  # a model is anyone's code, and must train all the same
             reason = " ".join(str(error).split())[:200]
             _say(f"looks at nothing: the model cannot be asked for these samples ({reason})")
@@ -87,6 +92,7 @@ class CollapseGuard(keras.callbacks.Callback):
                 say([beyond(*found, "Embedding({}, ...)")])
             return
         self.subject = subject
+        self.budget.begin()
         if not subject.tells_classes:
             _say(
                 "looks for dead layers and for values that are not finite, and at nothing else: "
@@ -101,57 +107,61 @@ class CollapseGuard(keras.callbacks.Callback):
         """Look at a few samples in the first steps."""
         before, self.steps = self.steps, batch + 1
         done, self.done = self.done, self.done + self.steps - before
-        if self.first is not None:
-            self.first.look(done, self.done)
+        self.first.look(done, self.done)
         if self.epoch > 0 or self.subject is None:
             return
         accuracy = self._batch_accuracy(before, logs or {})
         # Several steps may be taken at a time.
-        if any(map(self.guard.looks_after, range(before + 1, self.steps + 1))):
-            self.guard.after_step(
-                self.steps,
-                **self.subject.now(self.subject.probe.first(PROBE)),
-                batch_accuracy=accuracy,
-                train_loss=_number(logs, "loss"),
-                learning_rate=self._learning_rate(),
-                weights=self.subject.weights,
-            )
+        self.due |= any(map(self.guard.looks_after, range(before + 1, self.steps + 1)))
+        if self.due and self.budget.allows:
+            self.look(self.steps, accuracy, _number(logs, "loss"))
 
-    def look(self, step: int) -> None:
-        """Look at a few samples now: the loss after `step` steps was not finite.
+    def look(
+        self, step: int, batch_accuracy: float | None = None, train_loss: float = np.nan
+    ) -> None:
+        """Look at a few samples now, after `step` steps.
+
+        Args:
+            step: Since the training began.
+            batch_accuracy: Of a training batch before it is learned, where it is known.
+            train_loss: Of training batches.
 
         Raises:
-            CollapsedError: nor is what the network answers, and the reaction is to stop.
+            CollapsedError: the network has collapsed, and the reaction is to stop.
         """
-        if self.subject is not None:
+        if self.subject is None:
+            return
+        self.due = False
+        with self.budget.taken():
             self.guard.after_step(
                 step,
                 **self.subject.now(self.subject.probe.first(PROBE)),
-                batch_accuracy=None,
-                train_loss=np.nan,
+                batch_accuracy=batch_accuracy,
+                train_loss=train_loss,
                 learning_rate=self._learning_rate(),
                 weights=self.subject.weights,
             )
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Look at more samples."""
-        if self.subject is None:
+        ends = epoch + 1 == self.params.get("epochs")
+        if self.subject is None or not (ends or self.budget.allows):
             return
-        self.guard.after_epoch(
-            epoch + 1,
-            int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)),
-            **self.subject.now(self.subject.probe),
-            sample_ids=self.subject.probe.ids,
-            weights=self.subject.weights(),
-            learning_rate=self._learning_rate(),
-            train_loss=_number(logs, "loss"),
-            train_accuracy=_accuracy(logs or {}),
-        )
+        with self.budget.taken():
+            self.guard.after_epoch(
+                epoch + 1,
+                int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)),
+                **self.subject.now(self.subject.probe),
+                sample_ids=self.subject.probe.ids,
+                weights=self.subject.weights(),
+                learning_rate=self._learning_rate(),
+                train_loss=_number(logs, "loss"),
+                train_accuracy=_accuracy(logs or {}),
+            )
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Say what would have helped, where nothing was learned."""
-        if self.first is not None:
-            self.first.look(self.done, self.done, ended=True)
+        self.first.look(self.done, self.done, ended=True)
 
     def _learning_rate(self) -> float:
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.calls import Call, as_array, unchanged, watch
+from parity.keras.calls import Call, as_array
 from parity.keras.names import function_name
 from parity.keras.outputs import beginning, dead_share, is_relu, kernel, kernels_of
 from parity.keras.probe import Probe
+from parity.keras.traced import Traced
 from parity.watch.classes import Ints, Unit, labels_of, logits_of
 from parity.watch.fingerprint import GRID, SAMPLE
 
@@ -43,8 +44,8 @@ class Subject:
         self.model = model
         self.trained = trained.first(SAMPLE)
         self.probe = probe
-        with unchanged(model):
-            outputs, calls = watch(model, self.trained.x)
+        self.traced = Traced(model)
+        outputs, calls = self.traced(self.trained.x)
         self.kernels = kernels_of(calls)
         self.unit = _unit(model, calls[-1], outputs)
         found = as_array(outputs)
@@ -56,7 +57,7 @@ class Subject:
 
     def before(self) -> dict[str, Any]:
         """What `Guard.start` takes, but for what was intended."""
-        look = look_at(self.model, self.trained.x)
+        look = _look(*self.traced(self.trained.x))
         raw = images(self.trained.x)
         fed = None if raw is None or raw.size != look.fed.size else look.fed.reshape(raw.shape)
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
@@ -66,13 +67,13 @@ class Subject:
             "raw": raw,
             "fed": fed,
             "weights": self.weights(),
-            "dead": look_at(self.model, self.probe.x).dead,
+            "dead": _look(*self.traced(self.probe.x)).dead,
             "optimizer": type(optimizer).__name__,
         }
 
     def now(self, probe: Probe) -> dict[str, Any]:
         """Labels, logits and dead layers, as the guard takes them."""
-        look = look_at(self.model, probe.x)
+        look = _look(*self.traced(probe.x))
         labels: Ints | None = None
         answers: Array | None = look.outputs
         if self.tells_classes:
@@ -87,10 +88,7 @@ class Subject:
         return None if targets is None else labels_of(targets, self.columns)
 
 
-def look_at(model: keras.Model, x: Any) -> Look:
-    """Ask a model for samples, in inference; no state changes."""
-    with unchanged(model):
-        outputs, calls = watch(model, x)
+def _look(outputs: Any, calls: list[Call]) -> Look:
     dead: dict[str, float] = {}
     names = {id(variable): name for name, variable in kernels_of(calls).items()}
     name = ""

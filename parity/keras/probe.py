@@ -16,6 +16,8 @@ VALUES = 2**21
 """Numbers that a probe holds at most: all layers' answers to it are in memory together."""
 LEAST = 16
 """Samples that it holds all the same."""
+READ = 50_000
+"""Samples of which the targets are read while these are all alike."""
 
 
 class Probe(NamedTuple):
@@ -27,6 +29,7 @@ class Probe(NamedTuple):
         ids: int64 [N], their places among all that were given.
         targets: Those of all samples that are known, [M, ...].
         batch: Samples of a batch, where they were given in batches.
+        whole: Whether `targets` are all that there are.
     """
 
     x: Any
@@ -34,6 +37,7 @@ class Probe(NamedTuple):
     ids: NDArray[np.int64]
     targets: NDArray[Any] | None
     batch: int | None
+    whole: bool = True
 
     def first(self, most: int) -> "Probe":
         """At most that many of the samples, evenly spaced."""
@@ -57,19 +61,36 @@ def probe_of(x: Any, y: Any, most: int) -> Probe | None:
     if batches is None:
         return _from_arrays(x, y, most)
     pairs: list[tuple[Any, Any]] = []
-    count = 0
+    more: list[Any] = []
+    count, whole = 0, True
     for batch in batches:
         if not isinstance(batch, tuple | list) or len(batch) < 2:
             return None
-        pairs.append((batch[0], batch[1]))
+        if count < most:
+            pairs.append((batch[0], batch[1]))
+        else:
+            more.append(batch[1])
         count += len(keras.tree.flatten(batch[0])[0])
-        if count >= most:
+        known = [pair[1] for pair in pairs] + more[-1:]
+        if count >= most and (count >= READ or not _alike(known)):
+            whole = False
             break
     if not pairs:
         return None
     xs, ys = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *pairs)
-    whole = _from_arrays(xs, ys, most)
-    return whole and whole._replace(batch=len(keras.tree.flatten(pairs[0])[0]))
+    found = _from_arrays(xs, ys, most)
+    if found is None:
+        return None
+    targets = np.concatenate([ys, *more]) if more else found.targets
+    batch = len(keras.tree.flatten(pairs[0])[0])
+    return found._replace(batch=batch, whole=whole, targets=targets)
+
+
+def _alike(targets: list[Any]) -> bool:
+    """Whether all of them are one number."""
+    if not all(isinstance(part, np.ndarray) for part in targets):
+        return False
+    return all(bool((part == targets[0].flat[0]).all()) for part in targets if targets[0].size)
 
 
 def _from_arrays(x: Any, y: Any, most: int) -> Probe | None:

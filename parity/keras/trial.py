@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from parity.keras.calls import as_array, training_mode, unchanged, watch
+from parity.keras.calls import as_array, training_mode, unchanged
 from parity.keras.intervention import intervention
 from parity.keras.names import kind_of
+from parity.keras.traced import Traced
 from parity.watch.check import Program, Remedy
 from parity.watch.check.program import Task
 from parity.watch.check.training import MULTIPLIES
@@ -36,7 +37,7 @@ class Trial:
     """See `parity.watch.trials.Trial`.
 
     Args:
-        model: Compiled.
+        traced: The model, compiled.
         initial: Its state before the first step.
         material: Samples for it.
         program: What is known of it.
@@ -46,13 +47,12 @@ class Trial:
     """What the model is asked to do here is what `fit` asks of it."""
 
     def __init__(
-        self, model: keras.Model, initial: Values, material: Material, program: Program
+        self, traced: Traced, initial: Values, material: Material, program: Program
     ) -> None:
-        self.model, self.initial, self.material = model, initial, material
+        self.model, self.initial, self.material = traced.model, initial, material
         self.program = program
         self.task: Task = material.task
-        with unchanged(model):
-            outputs, self.calls = watch(model, _take(material.x, np.arange(1)))
+        outputs, self.calls = traced(_take(material.x, np.arange(1)))
         last = self.calls[-1]
         self.ends = last.outputs is outputs and program.last not in ("", "linear")
 

@@ -128,7 +128,7 @@ def bytes_as_floats(program: Program) -> Match | None:
     if fed is None or not program.pictures:
         return None
     low, high = float(fed.min()), float(fed.max())
-    if low < 0 or not 100 < high <= 255:
+    if low < 0 or not 100 < high <= 255 * (1 + 1e-6):  # scaled down and up again, say
         return None
     return Match(
         "the features are bytes from 0 to 255, and are not scaled",

@@ -29,7 +29,9 @@ def softmax_over_batch(program: Program) -> Match | None:
     if program.last not in ("softmax", "log_softmax") or program.outputs.ndim != 2:
         return None
     values = np.exp(values) if program.last == "log_softmax" else values
-    if len(values) < 3 or values.shape[1] < 2 or np.abs(values.sum(axis=0) - 1).max() > 1e-3:
+    if len(values) < 3 or values.shape[1] < 2 or not np.isfinite(values).all():
+        return None
+    if np.abs(values.sum(axis=0) - 1).max() > 1e-3:
         return None
     if np.abs(values.sum(axis=1) - 1).max() < 1e-3:
         return None

@@ -200,7 +200,7 @@ def in_order(program: Program) -> Match | None:
     count = len(names) - 1
     shares = np.unique(classes, return_counts=True)[1] / len(classes)
     alike = float((names[1:] == names[:-1]).mean()) if count >= NEIGHBOURS else 0.0
-    if len(shares) < 2 and program.fair:
+    if len(shares) < 2:  # sorted, or all alike: nothing tells which
         return None
     chance = float((shares**2).sum()) if program.fair else 0.5
     surprise = (alike - chance) / np.sqrt(chance * (1 - chance) / max(count, 1))
