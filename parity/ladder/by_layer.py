@@ -1,6 +1,7 @@
 """What either side is asked once their layers differ: each layer by itself, and what it is fed."""
 
-from parity.ladder import outputs, rungs, single
+from parity.arrays import Table
+from parity.ladder import exchange, flow, outputs, rungs, single
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Passes, Start
@@ -20,24 +21,45 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
     found: dict[str, list[Cause]] = {}
     wired: list[Cause] = []
     images = {"images": start.images}
+    share, _ = start.tolerance.sums
+    owners = list(dict.fromkeys(name.partition(".")[0] for name in start.weights))
     try:
         given, fed = (
             (a.ask(call, images, training=False), b.ask(call, images, training=False))
             for call in ("forward", "fed")
         )
         wired = single.wired(given, fed, start.weights, start.names) if all(fed) else []
-        for mode, (of_a, of_b) in passes.items():
+        orders = [flow.by_flow(*side, owners) for side in zip(given, fed, strict=True)]
+        orders[0] = flow.alike(orders[0], orders[1], owners)
+        unjudged = single.several_inputs((fed[0], fed[1]), share)
+        cut: list[single.Segment] = []
+        for mode, sides in passes.items():
             training = mode == "training"
+            of_a, of_b = (
+                _ordered(table, order) for table, order in zip(sides, orders, strict=True)
+            )
             cut = single.segments(of_a, of_b, start.weights)
             inputs = b.ask("fed", images, training=training)
             to_feed = {**images, **single.to_feed(cut, inputs)}
             forced = a.ask("forced", to_feed, training=training) if inputs else {}
-            share, _ = start.tolerance.sums
             pair = outputs.of_one_length(forced, of_b)
             more = single.mistakes(
-                cut, start.weights, pair, inputs, share, start.names, training=training
-            )
+                cut, start.weights, pair, inputs, share, start.names,
+                training=training, unjudged=unjudged,
+            )  # fmt: skip
             found |= {layer: causes for layer, causes in more.items() if not found.get(layer)}
+        differ = {layer: causes for layer, causes in found.items() if causes}
+        partners = exchange.exchanged(
+            (a, b), cut, differ, (start.images, start.weights), (given[1], fed[1]), share
+        )
+        if partners:
+            blamed = [n for s in cut if s.b[0] in partners for n in s.b]
+            found |= {layer: [] for layer in blamed}
+            wired = [*wired, exchange.cause(partners, start.names)]
     except NotRecordedError:
         pass  # what only repeats itself cannot be fed
     return rungs.with_single_steps(rung, found, wired)
+
+
+def _ordered(table: Table, order: list[str]) -> Table:
+    return {name: table[name] for name in order if name in table}

@@ -17,7 +17,7 @@ from parity.readings.rows import log_softmax
 DISTRIBUTION = 1e-5
 """How far rows of probabilities may be from summing to 1: float32's rounding."""
 
-RECURRENT = re.compile(r"(lstm|gru|rnn)_")
+RECURRENT = re.compile(r"(lstm|gru|rnn|bidirectional)_")
 """How the names of such layers begin."""
 
 
@@ -68,10 +68,18 @@ def of_one_length(a: Table, b: Table) -> tuple[Table, Table]:
     """
     shared = [name for name in b if name in a and RECURRENT.match(name)]
     lasts = [
-        {n: x[n][:, -1] for n in shared if x[n].ndim == 3 and x[n][:, -1].shape == y[n].shape}
+        {n: _end(n, x[n]) for n in shared if x[n].ndim == 3 and x[n][:, -1].shape == y[n].shape}
         for x, y in ((a, b), (b, a))
     ]
     return a | lasts[0], b | lasts[1]
+
+
+def _end(layer: str, places: Array) -> Array:
+    """What a recurrent layer ends with, of all its places [B, T, units]: of each direction."""
+    if not layer.startswith("bidirectional"):
+        return places[:, -1]
+    half = places.shape[-1] // 2
+    return np.concatenate([places[:, -1, :half], places[:, 0, half:]], axis=-1)
 
 
 class Stage(NamedTuple):

@@ -126,11 +126,14 @@ def logits(start: Start, passes: Passes, trained: Sequence[Rung]) -> Rung:
 def with_single_steps(rung: Rung, found: Mapping[str, list[Cause]], wired: Sequence[Cause]) -> Rung:
     """The logits' rung with the causes of layers that differ by themselves, in their order.
 
-    What is known of the first layer stays. A layer of which nothing is known is told last, and only
-    where all are connected alike: `wired` tells of those that are not.
+    What a layer does, fed the same, is known better than what was guessed of the first one. A layer
+    of which nothing is known is told last, and only where all are connected alike: `wired` tells of
+    those that are not.
     """
     first = rung.worst.tensor.rpartition(", ")[0]
-    own = list(rung.causes) or found.get(first, [])
+    alone = found.get(first)
+    known_alone = alone is not None and not any(cause.name == UNEXPLAINED for cause in alone)
+    own = list(alone or []) if known_alone else list(rung.causes) or list(alone or [])
     said = {cause.name for cause in own}
     more = [cause for layer, causes in found.items() if layer != first for cause in causes]
     texts = {cause.text for cause in own}
@@ -139,8 +142,6 @@ def with_single_steps(rung: Rung, found: Mapping[str, list[Cause]], wired: Seque
     rest = [cause for cause in more if cause.name == UNEXPLAINED and UNEXPLAINED not in said]
     if any(cause.text.startswith(f"{LOGITS}:") for cause in (*own, *known)):
         wired = [cause for cause in wired if not cause.text.startswith(f"{ANSWER}:")]
-    if wired and found.get(first) == []:
-        own = []  # fed the same, it does the same
     if wired:
         known = [cause for cause in known if not cause.text.startswith(MERGES)]
         own, rest = [cause for cause in own if cause.name != UNEXPLAINED], []

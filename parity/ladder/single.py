@@ -1,16 +1,20 @@
 """Single steps: each layer of A is fed what that of B is fed, so that no mistake hides another."""
 
 import re
-from itertools import pairwise
+from collections.abc import Collection
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
-from parity.arrays import Names, Table
+from parity.arrays import Array, Names, Table
 from parity.readings import layers as of_layers
 from parity.readings import wiring
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.rounding import magnitude, worst
 from parity.sides.lockstep import LOGITS, PIXELS
+
+ATTENTION = ("multi_head_attention", "attention", "additive_attention", "group_query_attention")
+"""How layers begin that are given queries, keys and values."""
 
 
 class Segment(NamedTuple):
@@ -61,8 +65,16 @@ def segments(a: Table, b: Table, weights: Table) -> list[Segment]:
             while start and _pads(own[start - 1]):
                 start -= 1
             enters.append(order[own[start]])
-        found.append(Segment(chains[0], chains[1], (enters[0], enters[1])))
+        segment = Segment(chains[0], chains[1], (enters[0], enters[1]))
+        if not segment.alike:  # only one side has a layer that merges: the other does it unseen
+            segment = segment._replace(a=unmerged(segment.a), b=unmerged(segment.b))
+        found.append(segment)
     return found
+
+
+def unmerged(chain: list[str]) -> list[str]:
+    """The layers before the first one that has several inputs."""
+    return [*takewhile(lambda name: not name.startswith(wiring.MERGES), chain)]
 
 
 def wired(
@@ -108,6 +120,7 @@ def mistakes(
     names: Names,
     *,
     training: bool,
+    unjudged: Collection[str] = (),
 ) -> dict[str, list[Cause]]:
     """The causes of each layer of A that gives something else for the same input.
 
@@ -121,6 +134,7 @@ def mistakes(
         share: Of a layer's largest output, that rounding may make.
         names: Of A and B.
         training: Whether the passes are in training.
+        unjudged: Layers of B of which not all is known that they are fed.
     """
     found: dict[str, list[Cause]] = {}
     for segment in cut:
@@ -134,25 +148,41 @@ def mistakes(
             alone = len(segment.b) == 1
             steps = [steps[0], (*ends, steps[0][2] if alone else sides[1].get(segment.b[0]))]
         for a, b, x in steps:
-            if a not in sides[0] or x is None or found.get(b):
+            if a not in sides[0] or x is None or found.get(b) or b in unjudged:
                 continue
             pair = sides[0][a], sides[1][b]
-            gap = worst(*pair)
-            if gap <= share * magnitude(pair[1]):
+            if worst(*pair) <= share * magnitude(pair[1]):
                 found[b] = []
                 continue
             given = {**weights, of_layers.INPUT: x}
             case = Case(names, given, {b: pair[0]}, {b: pair[1]}, b, training)
-            found[b] = of_layers.explain(case) or [_unexplained(b, gap, names)]
+            found[b] = of_layers.explain(case) or [_unexplained(b, pair, names)]
             if not segment.alike:
                 break
     return found
 
 
-def _unexplained(layer: str, gap: float, names: Names) -> Cause:
+def several_inputs(fed: tuple[Table, Table], share: float) -> set[str]:
+    """Layers that are fed several tensors, of which the first alone is known.
+
+    Layers that merge always; attention where the first is not the same on both sides already.
+    """
+    merging = {name for name in fed[1] if name.startswith(wiring.MERGES)}
+    attending = (name for name in fed[1] if name.startswith(ATTENTION))
+    return merging | {
+        name
+        for name in attending
+        if name not in fed[0] or worst(fed[0][name], fed[1][name]) > share * magnitude(fed[1][name])
+    }
+
+
+def _unexplained(layer: str, pair: tuple[Array, Array], names: Names) -> Cause:
+    a, b = pair
+    gap = worst(a, b)
+    how = f"by up to {gap:.1e}" if a.shape == b.shape else f"{a.shape[1:]} and {b.shape[1:]} a row"
     text = (
-        f"{layer}: {names[0]} and {names[1]} give something else for the same input, by up to "
-        f"{gap:.1e}; look at its settings"
+        f"{layer}: {names[0]} and {names[1]} give something else for the same input, {how}; "
+        "look at its settings"
     )
     return Cause(UNEXPLAINED, gap, text)
 

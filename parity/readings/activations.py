@@ -78,6 +78,8 @@ ROWS: dict[str, Function] = {"softmax": softmax, "log-softmax": log_softmax}
 """Functions of whole rows."""
 
 
+NEAR_ONE = 1e-6
+"""Of a slope: what is nearer to 1 is no function of its own."""
 FIGURES = (0.1, 0.2, 0.25, 0.5, 2.0, 3.0, 4.0, 5.0, 10.0)
 """Round figures of functions that cannot be solved for theirs."""
 
@@ -98,6 +100,14 @@ def activations(x: Floats, seen: Array) -> Iterator[tuple[str, Floats]]:
     yield from _solved(x, np.asarray(seen, np.float64))
 
 
+def _written(figure: float) -> str:
+    """In six digits; TensorFlow rounds some figures to float32, whatever the dtype."""
+    plain = float(f"{figure:.6g}")
+    rounded = plain != 0 and abs(figure / float(np.float32(plain)) - 1) < 1e-11
+    exact = abs(figure - plain) <= 1e-11 * abs(plain)
+    return f"{plain:g} rounded to float32" if rounded and not exact else f"{figure:.6g}"
+
+
 def _solved(x: Floats, seen: Floats) -> Iterator[tuple[str, Floats]]:
     """Functions whose negative side is a figure times something known."""
     negative = x < 0
@@ -108,7 +118,8 @@ def _solved(x: Floats, seen: Floats) -> Iterator[tuple[str, Floats]]:
         ("elu of alpha", np.expm1(np.minimum(x, 0))),
     ):
         figure = float((side * seen)[negative].sum() / (side[negative] ** 2).sum())
-        yield f"{name} {figure:.6g}", np.where(negative, figure * side, x)
+        if abs(figure - 1) > NEAR_ONE or "leaky" not in name:  # of a slope of 1 nothing is left
+            yield f"{name} {_written(figure)}", np.where(negative, figure * side, x)
     for figure in FIGURES:
         yield f"celu of alpha {figure:g}", np.where(negative, figure * np.expm1(x / figure), x)
         yield f"softplus of beta {figure:g}", np.logaddexp(0, figure * x) / figure

@@ -49,14 +49,14 @@ def readings(logits: Floats, labels: Ints, inputs: Table, gradients: Table) -> I
                 found = found.T
             if found.shape != (flat.shape[1], logits.shape[1]):
                 continue
-            weights = _solved(hard, flat, found)
+            weights = solve(hard, flat, found)
             if weights is not None:
                 yield _reading(logits, labels, classes, weights)
             else:
                 yield from _smoothed(logits, labels, hard, flat, found)
 
 
-def _solved(errors: list[Floats], inputs: Floats, gradient: Floats) -> Floats | None:
+def solve(errors: list[Floats], inputs: Floats, gradient: Floats) -> Floats | None:
     """By how much each error [B, C] counts in the gradient [I, C], if they explain it."""
     basis = np.stack([(inputs.T @ error).ravel() for error in errors], axis=1)
     if basis.shape[0] <= basis.shape[1]:
@@ -76,18 +76,18 @@ def _smoothed(
     classes, every = np.unique(labels), np.eye(logits.shape[1])
     count, logs = len(every), -log_softmax(logits)
     by_image = [(every[labels] - 1 / count) * (labels == c)[:, None] for c in classes]
-    solved = _solved(hard + by_image, inputs, gradient)
+    solved = solve(hard + by_image, inputs, gradient)
     if solved is not None and (figure := _figure(*np.split(solved, 2)[::-1])):
         # Once more with the round figure, for weights that are exact enough for the loss.
         errors = [h + figure * s for h, s in zip(hard, by_image, strict=True)]
-        weights = _solved(errors, inputs, gradient)
+        weights = solve(errors, inputs, gradient)
         if weights is not None:
             of_image = weights[np.searchsorted(classes, labels)]
             soft = float((of_image * logs.mean(axis=1)).sum())
             words = f"with label smoothing {figure:g}"
             yield _softened(_reading(logits, labels, classes, weights), figure, soft, words)
     by_logarithm = [softmax(logits) - one for one in every]
-    solved = _solved(hard + by_logarithm, inputs, gradient)
+    solved = solve(hard + by_logarithm, inputs, gradient)
     if solved is None:
         return
     harder, softer = np.split(solved, [len(classes)])
@@ -96,7 +96,7 @@ def _smoothed(
         errors = [figure / count * error for error in by_logarithm]
         for c, error in zip(classes, hard, strict=True):
             errors[c] = errors[c] + (1 - figure) * error
-        weights = _solved(errors, inputs, gradient)
+        weights = solve(errors, inputs, gradient)
         if weights is not None:
             soft = float((logs @ weights).sum() / count)
             words = f"with label smoothing {figure:g}, weighted too"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.readings import class_weights, losses, penalty, regression
+from parity.readings import binary, class_weights, losses, penalty, regression
 from parity.readings.case import Case
 from parity.readings.cause import Cause
 from parity.readings.change import Change
@@ -50,7 +50,7 @@ def explain(case: Case) -> list[Cause]:
     if truth.shape != scores.shape[:1] or not 0 <= truth.min() <= truth.max() < scores.shape[1]:
         return []
     allowed = _allowed(case)
-    layers = {name: x for name, x in case.given.items() if x.ndim > 1 and len(x) == len(truth)}
+    layers = _layers(case)
 
     of_a = np.asarray(case.given.get(LOGITS_OF_A, logits), np.float64)
     if of_a.shape != scores.shape or not usable(of_a):
@@ -101,10 +101,23 @@ def _of_numbers(case: Case) -> list[Cause]:
         return []
     sides = case.a[LOSS], case.b[LOSS]
 
-    def readings(seen: Array) -> Iterator[Reading]:
-        return regression.candidates(of_a if seen is sides[0] else of_b, targets)
+    layers = _layers(case)
 
-    return compare("loss", sides, readings, ADVICE, _allowed(case), case.names)
+    def readings(seen: Array) -> Iterator[Reading]:
+        own, table = (of_a, case.a) if seen is sides[0] else (of_b, case.b)
+        yield from regression.candidates(own, targets)
+        rows = own.reshape(len(own), -1)
+        truth = targets.reshape(rows.shape)
+        yield from binary.readings(rows, truth, layers, _gradients(table), float(seen))
+
+    advice = ADVICE | binary.ADVICE
+    return compare("loss", sides, readings, advice, _allowed(case), case.names)
+
+
+def _layers(case: Case) -> Table:
+    """What may enter the last layer."""
+    count = len(case.given[LABELS])
+    return {name: x for name, x in case.given.items() if x.ndim > 1 and len(x) == count}
 
 
 def _by_either_gradients(case: Case, allowed: float) -> list[Cause]:

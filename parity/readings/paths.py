@@ -83,10 +83,14 @@ def _ends(x: Floats) -> Floats:
     return ends
 
 
+BOTH_ENDS = "what both directions end with of"
 _PLACES: Mapping[str, Callable[[Floats], Floats]] = {
-    "the last place of": lambda x: x[:, -1] if x.ndim > 2 else x,
+    "the last place of": lambda x: x[:, -1],
     "the first place of": lambda x: x.reshape(len(x), -1, x.shape[-1])[:, 0] if _whole(x) else x,
-    "what both directions end with of": _ends,
+    BOTH_ENDS: _ends,
+    "what both directions end with, backwards first, of": lambda x: np.roll(
+        _ends(x), x.shape[-1] // 2, axis=-1
+    ),
     "the mean over the places of": lambda x: x.mean(axis=_whole(x)),
     "the largest over the places of": lambda x: x.max(axis=_whole(x)),
     "the sum over the places of": lambda x: x.sum(axis=_whole(x)),
@@ -99,11 +103,20 @@ _PLACES: Mapping[str, Callable[[Floats], Floats]] = {
 def _of_places(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
     for path in known:
         if path.of(given).ndim > 2:
+            both = path.words.startswith("bidirectional")
             for words, function in _PLACES.items():
-                yield Path(
-                    f"{words} {path.words}",
-                    lambda table, p=path, f=function: f(p.of(table)),  # type: ignore[misc]
-                )
+                ends = words == (BOTH_ENDS if both else "the last place of")
+                yield Path(f"{words} {path.words}", _taken(path, function, ends))
+
+
+def _taken(path: Path, function: Callable[[Floats], Floats], ends: bool) -> Callable[..., Floats]:
+    """Of outputs; a recurrent layer of the other side may give what it ends with already."""
+
+    def of(given: Table) -> Floats:
+        values = path.of(given)
+        return values if ends and values.ndim == 2 else function(values)
+
+    return of
 
 
 def _times(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:

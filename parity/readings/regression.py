@@ -18,6 +18,7 @@ ADVICE = {
     DELTA: "give both the same delta (beta in torch's SmoothL1Loss, which also divides by it)",
     BROADCAST: "give predictions and targets the same shape: [B] against [B, 1] becomes [B, B]",
 }
+ENTROPIES = "binary cross-entropies of logits"
 DELTAS = (0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 1.345, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0)
 SHARES = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95)
 FUZZ = 1e-7
@@ -117,8 +118,7 @@ def _kinds(x: Floats, y: Floats) -> Iterator[Kind]:
 
 def _of_shares(x: Floats, y: Floats) -> Iterator[Kind]:
     """Losses of targets between 0 and 1."""
-    words = "binary cross-entropies of logits"
-    yield {ERROR: words}, words, np.logaddexp(0, x) - y * x
+    yield {ERROR: ENTROPIES}, ENTROPIES, np.logaddexp(0, x) - y * x
     certain = np.clip(x, FUZZ, 1 - FUZZ)
     words = "binary cross-entropies of probabilities"
     yield {ERROR: words}, words, -(y * np.log(certain) + (1 - y) * np.log(1 - certain))

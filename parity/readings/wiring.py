@@ -92,11 +92,18 @@ def _paths(side: Wires, owners: list[str], *, alike: bool) -> dict[str, Path]:
         owned = layer in (*owners, ANSWER)
         if path is not None and owned:
             found[layer] = path
-        if owned or (alike and not layer.startswith(MERGES)) or not known:
+        if layer.startswith(MERGES) and not owned:
+            merged = path_to(side.given[layer], known, side.given)
+            known += [Path(_short(merged.words, layer), merged.of)] if merged else []
+        elif owned or alike or not known:
             known.append(named(layer))
         elif path is not None:
             known += _applied(layer, path, np.asarray(fed, np.float64), side.given[layer])
     return found
+
+
+def _short(words: str, layer: str) -> str:
+    return words if len(words) <= LONGEST else layer
 
 
 def _applied(layer: str, fed: Path, x: Floats, given: Array) -> Iterator[Path]:
@@ -107,6 +114,5 @@ def _applied(layer: str, fed: Path, x: Floats, given: Array) -> Iterator[Path]:
             made = function(x)
         if worst(made, given) <= noise(given, scale=magnitude(x, given)):
             words = f"{name.partition(',')[0]}({fed.words})" if name else fed.words
-            short = words if len(words) <= LONGEST else layer
-            yield Path(short, lambda table, f=function: f(fed.of(table)))  # type: ignore[misc]
+            yield Path(_short(words, layer), lambda table, f=function: f(fed.of(table)))  # type: ignore[misc]
             return

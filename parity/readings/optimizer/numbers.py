@@ -35,6 +35,8 @@ def _exp(x: float) -> float:
 
 
 _DECADES = Scale(tuple(10.0 ** np.arange(-16, 0.5, 0.5)), lambda x: math.log(max(x, TINY)), _exp)
+_ROUND = (*(n * 10.0**exponent for exponent in range(-7, 1) for n in (1, 2, 3, 5)), 10.0)
+"""Decays that people write: the first step of Adam tells them only from near."""
 _SHARE = Scale(
     (0.9, 0.0, 0.5, 0.8, 0.95, 0.99),
     lambda x: x,
@@ -55,7 +57,7 @@ SCALES = {
     "dampening": _SHARE,
     "average": replace(_LONG, usual=()),
     "epsilon": replace(_DECADES, usual=(1e-8, 1e-7, 1e-10)),
-    "decay": replace(_DECADES, grid=tuple(10.0 ** np.arange(-7, 1.1, 0.5))),
+    "decay": replace(_DECADES, grid=_ROUND),
     "accumulator": replace(_DECADES, grid=tuple(10.0 ** np.arange(-6, 2.1, 0.5))),
     "clip": replace(_DECADES, grid=()),  # it depends on the gradients
 }
