@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from http.client import HTTPConnection
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import torch
 from PIL import Image, ImageDraw
@@ -24,13 +26,14 @@ from lightning_mnist.calibration import Calibration
 from lightning_mnist.checkpoint import WholeCheckpointIO
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.own_images import read_picture
+from lightning_mnist.own_images import Picture, read_picture
 from lightning_mnist.reading import UNCALIBRATED, pixels_of, readings_of
-from lightning_mnist.serve import door, finding, patience, uploads
-from lightning_mnist.serve.app import app_of
+from lightning_mnist.serve import door, patience, reader, uploads
+from lightning_mnist.serve.app import _rows, app_of
 from lightning_mnist.serve.door import is_ours
-from lightning_mnist.serve.finding import look
+from lightning_mnist.serve.reader import look
 from lightning_mnist.serve.server import listen, server_of
+from lightning_mnist.serve.uploads import Upload
 from lightning_mnist.trained import Deployed, Trained
 from tests.conftest import Here
 from tests.hostile_requests import REQUESTS, Hostile, file_part, form, png
@@ -50,7 +53,7 @@ def model() -> Trained:
 def port(model: Trained) -> Iterator[int]:
     """Of a server in a thread of this process; however slow the machine, it waits for us."""
     with pytest.MonkeyPatch.context() as patch, listen("127.0.0.1", 0) as listening:
-        for module in (finding, patience, uploads):
+        for module in (reader, patience, uploads):
             patch.setattr(module, "SECONDS", 120.0)
         server = server_of(app_of(model, PAGE, "127.0.0.1", processes=1))
         thread = threading.Thread(target=server.run, args=([listening],))
@@ -236,8 +239,8 @@ def test_what_a_decoder_does_happens_elsewhere(
     work: bytes, seconds: float, words: str, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(finding, "look", exec)  # in its place, one that does what it is sent
-        patch.setattr(finding, "SECONDS", seconds)
+        patch.setattr(reader, "look", exec)  # in its place, one that does what it is sent
+        patch.setattr(reader, "SECONDS", seconds)
         status, _, rows = ask(port, "POST", "/predict", work)
     assert status == 422
     assert words in rows[0]["error"]
@@ -248,7 +251,7 @@ def test_whatever_a_decoder_raises_is_a_sentence(monkeypatch: pytest.MonkeyPatch
     def fails(content: bytes) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(finding, "grey_in", fails)
+    monkeypatch.setattr(reader, "grey_in", fails)
     assert look(b"") == "cannot be read as a picture (RecursionError)"
 
 
@@ -320,3 +323,37 @@ def test_digits_that_are_not_at_hand_are_asked_for(here: Here, checkpoint: Path)
     done = here("serve", "--ckpt_path", checkpoint)
     assert done.code == 1
     assert "expected --data.source" in done.err
+
+
+def test_pictures_that_wait_together_are_read_together_and_only_one_is_at_fault(
+    model: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process: it is handed a picture, then all that have come meanwhile; a crash is one's."""
+    handed: list[list[bytes]] = []
+
+    async def found(sent: list[Upload], seconds: float) -> list[Picture | str] | str:
+        handed.append([upload.content for upload in sent])
+        await anyio.sleep(0)  # so that the others come to wait
+        if b"ill" in handed[-1]:
+            return "crashed"
+        return [upload.content.decode() for upload in sent]
+
+    async def read_all(contents: list[bytes]) -> list[dict[str, Any]]:
+        reading = reader.Reader(1, partial(_rows, model))
+        rows: list[dict[str, Any]] = [{}] * len(contents)
+
+        async def read(place: int) -> None:
+            rows[place] = await reading.read(Upload(str(place), contents[place]))
+
+        async with anyio.create_task_group() as group:
+            for place in range(len(contents)):
+                group.start_soon(read, place)
+        return rows
+
+    monkeypatch.setattr(reader, "_found", found)
+    contents = [b"first", b"ill", *(b"%d" % number for number in range(12))]
+    rows = anyio.run(read_all, contents)
+    assert sum(len(together) > 1 for together in handed) >= 2
+    assert max(map(len, handed)) <= reader.MOST_TOGETHER
+    said = ["crashed" if content == b"ill" else content.decode() for content in contents]
+    assert rows == [{"file": str(place), "error": what} for place, what in enumerate(said)]

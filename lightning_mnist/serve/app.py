@@ -1,9 +1,9 @@
 """What is served: the page at ``/``, and readings of the pictures that are sent to ``/predict``."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from io import BytesIO
-from typing import Any
 
 import anyio
 from PIL import Image
@@ -18,7 +18,7 @@ from lightning_mnist.calibration import Calibration
 from lightning_mnist.own_images import Picture
 from lightning_mnist.reading import pixels_of, readings_of
 from lightning_mnist.serve.door import Door, refused
-from lightning_mnist.serve.finding import Finder
+from lightning_mnist.serve.reader import Reader, Row
 from lightning_mnist.serve.uploads import Upload, uploads
 from lightning_mnist.trained import Trained
 
@@ -35,21 +35,21 @@ def app_of(trained: Trained, page: str, host: str, processes: int) -> Starlette:
         host: The name under which it is reached, beside those of this machine.
         processes: In which pictures are decoded.
     """
-    finder = Finder(processes)
+    reader = Reader(processes, partial(_rows, trained))
 
     async def show_page(request: Request) -> Response:
         return HTMLResponse(page)
 
-    async def rows(sent: list[Upload]) -> list[dict[str, Any]]:
-        found: list[Picture | str] = [""] * len(sent)
+    async def rows(sent: list[Upload]) -> list[Row]:
+        said: list[Row] = [{}] * len(sent)
 
-        async def find(place: int) -> None:
-            found[place] = await finder.find(sent[place].content)
+        async def read(place: int) -> None:
+            said[place] = await reader.read(sent[place])
 
         async with anyio.create_task_group() as group:
             for place in range(len(sent)):
-                group.start_soon(find, place)
-        return _rows(trained, sent, found)
+                group.start_soon(read, place)
+        return said
 
     async def predict(request: Request) -> Response:
         said = await rows(await uploads(request))
@@ -57,9 +57,7 @@ def app_of(trained: Trained, page: str, host: str, processes: int) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        """Have each process, and the network, read a picture before the first one is sent."""
-        await finder.start(_a_one())
-        await rows([Upload("", _a_one())])
+        await reader.start(Upload("", _a_one()))
         yield
 
     app = Starlette(
@@ -72,7 +70,7 @@ def app_of(trained: Trained, page: str, host: str, processes: int) -> Starlette:
     return app
 
 
-def _rows(trained: Trained, sent: list[Upload], found: list[Picture | str]) -> list[dict[str, Any]]:
+def _rows(trained: Trained, sent: Sequence[Upload], found: Sequence[Picture | str]) -> list[Row]:
     """What ``predict --output`` says of each picture, or what is wrong with it."""
     rows = [{"file": upload.name, "error": what} for upload, what in zip(sent, found, strict=True)]
     places = [place for place, what in enumerate(found) if isinstance(what, Picture)]
