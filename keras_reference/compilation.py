@@ -19,7 +19,12 @@ def compile_(network: keras.Model, optimizer: OptimizerConfig, model: ModelConfi
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     if smoothing := model.label_smoothing:
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
-    network.compile(optimizer=_optimizer(optimizer), loss=loss, metrics=["accuracy"])
+    chosen = _optimizer(optimizer)
+    if optimizer.weight_decay_on == "matrices":
+        chosen.exclude_from_weight_decay(
+            var_list=[each for each in network.trainable_variables if len(each.shape) < 2]
+        )
+    network.compile(optimizer=chosen, loss=loss, metrics=["accuracy"])
 
 
 def targets(labels: NDArray[np.integer[Any]], model: ModelConfig) -> NDArray[Any]:

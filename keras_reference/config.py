@@ -135,6 +135,8 @@ class OptimizerConfig:
         name: A class of keras.optimizers.
         learning_rate: In the first epoch; by default that optimiser's own.
         decay: Factor by which it is multiplied after each epoch; 1 keeps it constant.
+        weight_decay_on: What weight decay shrinks: all that is learned, or matrices, which spares
+            biases and batch norm.
         settings: Its other arguments.
 
     Raises:
@@ -144,6 +146,7 @@ class OptimizerConfig:
     name: str = "Adam"
     learning_rate: float | None = None
     decay: float = 1.0
+    weight_decay_on: Literal["all", "matrices"] = "all"
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

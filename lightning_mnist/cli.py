@@ -5,11 +5,9 @@ from typing import Any
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser
-from lightning.pytorch.utilities.types import LRSchedulerTypeUnion
 from rich.console import Console
-from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
 from lightning_mnist import run_folder
@@ -28,6 +26,7 @@ from lightning_mnist.kept import find_named, kept_checkpoints
 from lightning_mnist.loggers import tensorboard
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import described, work_of_a_step
+from lightning_mnist.optimization import configured
 from lightning_mnist.own_flags import add_recipe
 from lightning_mnist.ranks import watch_ranks
 from lightning_mnist.resumable import check_resumable, restoring
@@ -107,6 +106,7 @@ class DigitsCLI(AskedCLI):
         """Build model, data, optimiser and trainer; what they refuse is the user's input."""
         try:
             super().instantiate_classes()
+            self._configure_optimizers()
         except InputError:
             raise
         except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
@@ -123,6 +123,17 @@ class DigitsCLI(AskedCLI):
                 super()._run_subcommand(subcommand)
         finally:
             torch.set_flush_denormal(False)
+
+    def _configure_optimizers(self) -> None:
+        """Lightning's own gives an optimiser all parameters as one group."""
+        config = self.config_init[self.subcommand]
+        if config.optimizer:
+            self.model.configure_optimizers = configured(  # type: ignore[method-assign]
+                self.model,
+                config.optimizer,
+                config.lr_scheduler,
+                config.get("weight_decay_on", "all"),
+            )
 
     def _choose_threads(self) -> None:
         ranks = self.trainer.num_devices * self.trainer.num_nodes
@@ -168,24 +179,15 @@ class DigitsCLI(AskedCLI):
             callbacks += kept_checkpoints(run_dir)
         return callbacks
 
-    @staticmethod
-    def configure_optimizers(
-        lightning_module: LightningModule,
-        optimizer: Optimizer,
-        lr_scheduler: LRSchedulerTypeUnion | None = None,
-    ) -> tuple[list[Optimizer], list[LRSchedulerTypeUnion]]:
-        """What the flags came to; `execution` asks a ``ReduceLROnPlateau`` what it monitors."""
-        return [optimizer], [] if lr_scheduler is None else [lr_scheduler]
-
     def after_instantiate_classes(self) -> None:
         """Load the weights, except where `fit` goes on from a checkpoint: Lightning does that."""
         if self.checkpoint is None:
             return
         if self.subcommand != "fit":
             self.model.load_state_dict(self.checkpoint["state_dict"])
-        elif optimizer := self._get(self.config_init, "optimizer"):
+        elif self.config.fit.optimizer:
             path = self.config.fit.ckpt_path
-            check_resumable(path, self.checkpoint, self.model, optimizer, self.trainer)
+            check_resumable(path, self.checkpoint, self.model, self.trainer)
 
     def before_fit(self) -> None:
         """Say what is trained."""

@@ -53,6 +53,7 @@ def open_cli(kind: Callable[..., Kind], args: ArgsType, *, exit_on_error: bool =
         DigitClassifier,
         DigitsDataModule,
         save_config_callback=None,
+        auto_configure_optimizers=False,
         trainer_defaults=TRAINER_DEFAULTS,
         parser_class=OneSentenceParser,
         parser_kwargs={"prog": "python -m lightning_mnist", **on_error, "fit": on_error},

@@ -4,6 +4,7 @@ from jsonargparse.typing import PositiveInt, restricted_number_type
 from lightning.pytorch.cli import LightningArgumentParser
 from torch.optim import Optimizer
 
+from lightning_mnist.optimization import DecayOn
 from parity.watch.alarm import Reaction
 
 ShareBelowOne = restricted_number_type("ShareBelowOne", float, [(">=", 0), ("<", 1)])
@@ -46,6 +47,12 @@ def add_flags(parser: LightningArgumentParser, subcommand: str) -> None:
             "--ema_decay",
             type=ShareBelowOne | None,
             help="Keep and test a moving average of the weights, such as 0.999 (default: none).",
+        )
+        parser.add_argument(
+            "--weight_decay_on",
+            type=DecayOn,
+            default="all",
+            help="What the optimiser's weight decay shrinks: matrices spare biases and batch norm.",
         )
         parser.add_argument(
             "--guard", type=Reaction, default="stop", help="What to do about a collapse."

@@ -31,6 +31,22 @@ def draw_curves(history: Sequence[dict[str, float]], path: Path, *, title: str) 
     _save(figure, path)
 
 
+def draw_rates(
+    rates: NDArray[np.float64], losses: NDArray[np.float64], chosen: float, path: Path
+) -> None:
+    """Mean loss [N] by learning rate [N], of which one is marked."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.semilogx(rates, losses)
+    axes.plot(
+        [chosen], [np.interp(chosen, rates, losses)], "o", label=f"falls fastest: {chosen:.2g}"
+    )
+    axes.set(xlabel="learning rate", ylabel="training loss, moving mean")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(figure, path)
+
+
 def draw_confusion(scores: Scores, path: Path, *, title: str) -> None:
     """True digit by predicted digit: counts, shaded by their share of the true digit."""
     figure = Figure(figsize=(7, 6.4), layout="constrained")

@@ -4,6 +4,7 @@ Lightning and torch load what they are given: moments of another shape are writt
 and missing ones are begun anew without a word.
 """
 
+import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +12,9 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.cli import instantiate_class
 from packaging.version import InvalidVersion, Version
 from torch import Tensor
+from torch.optim import Optimizer
 
 from lightning_mnist.errors import InputError
 
@@ -29,7 +30,6 @@ def check_resumable(
     path: str,
     checkpoint: dict[str, Any],
     model: LightningModule,
-    optimizer: dict[str, Any],
     trainer: Trainer,
 ) -> None:
     """Compare what a training would load with what it has at its first step.
@@ -38,14 +38,13 @@ def check_resumable(
         path: Of the checkpoint.
         checkpoint: Of a `DigitClassifier`, as read.
         model: With its ``configure_optimizers``.
-        optimizer: Class path and settings of its optimiser.
         trainer: That is to go on.
 
     Raises:
         InputError: something is missing, or of another kind, shape or length.
     """
     try:
-        _check(checkpoint, model, optimizer, trainer)
+        _check(checkpoint, model, trainer)
     except UnlikeError as error:
         raise InputError(
             f"--ckpt_path {path}: training cannot go on from it: {error}; take another checkpoint, "
@@ -53,12 +52,7 @@ def check_resumable(
         ) from None
 
 
-def _check(
-    checkpoint: dict[str, Any],
-    model: LightningModule,
-    optimizer: dict[str, Any],
-    trainer: Trainer,
-) -> None:
+def _check(checkpoint: dict[str, Any], model: LightningModule, trainer: Trainer) -> None:
     for name, kind in (("global_step", 0), ("epoch", 0), ("pytorch-lightning_version", "")):
         _alike(kind, checkpoint.get(name), name)
     try:
@@ -68,9 +62,9 @@ def _check(
     _alike({"fit_loop": trainer.fit_loop.state_dict()}, checkpoint.get("loops"), "loops")
     _check_callbacks(checkpoint.get("callbacks"))
     configured: Any = model.configure_optimizers()
-    _, schedulers = configured
+    (optimizer,), schedulers = configured
     _alike([s.state_dict() for s in schedulers], checkpoint.get("lr_schedulers"), "lr_schedulers")
-    expected = _after_a_step(model, optimizer)
+    expected = _after_a_step(optimizer)
     found = checkpoint.get("optimizer_states")
     _alike([{"param_groups": expected["param_groups"]}], found, "optimizer_states")
     state = found[0].get("state")  # type: ignore[index]
@@ -89,13 +83,13 @@ def _check_callbacks(callbacks: Any) -> None:
         _alike(dict.fromkeys(row, 0.0), row, "callbacks.RunRecorder.history", nan=True)
 
 
-def _after_a_step(model: LightningModule, optimizer: dict[str, Any]) -> dict[str, Any]:
-    """State of the same optimiser after a step of copies of the parameters."""
-    copies = [parameter.detach().clone().requires_grad_() for parameter in model.parameters()]
-    for copy in copies:
-        copy.grad = torch.ones_like(copy)
-    fresh = instantiate_class(copies, optimizer)
-    fresh.step(lambda: torch.zeros(()))
+def _after_a_step(optimizer: Optimizer) -> dict[str, Any]:
+    """State of a copy of an optimiser, and of its parameters, after a step."""
+    fresh = copy.deepcopy(optimizer)
+    for group in fresh.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.ones_like(parameter)
+    fresh.step(lambda: 0.0)
     state: dict[str, Any] = fresh.state_dict()
     return state
 

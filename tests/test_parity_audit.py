@@ -85,6 +85,7 @@ def test_a_matching_recipe_differs_by_design_only(
         {"optimizer": "sgd", "optimizer_settings": {"momentum": 0.9, "nesterov": True}},
         {"optimizer": "rmsprop", "optimizer_settings": {"momentum": 0.5, "centered": True}},
         {"optimizer": "adamw", "learning_rate": 0.03, "activation": "tanh"},
+        {"optimizer": "adamw", "weight_decay_on": "matrices", "batch_norm": True},
         {"input_dropout": 0.2, "label_smoothing": 0.1, "max_norm": 2.0, "dropout": 0.1},
     ],
     ids=str,
@@ -193,6 +194,15 @@ def test_a_planted_difference_is_unexplained(
 ) -> None:
     found = compared(said("lightning", **planted), said("keras"))
     assert of_status(found, "unexplained") == keys
+
+
+def test_decay_on_other_tensors_is_unexplained(said: Said) -> None:
+    both = {"optimizer": "adamw", "batch_norm": True}
+    found = compared(said("lightning", weight_decay_on="matrices", **both), said("keras", **both))
+    assert of_status(found, "unexplained") == {"optimizer.adamw.weight_decay_on"}
+    row = found["optimizer.adamw.weight_decay_on"]
+    spared = "dense_1.bias, batch_norm_1.scale, batch_norm_1.offset, dense_2.bias"
+    assert (row.a, row.b) == (f"all but {spared}", "all")
 
 
 def test_another_optimiser_is_unexplained_in_all_its_numbers(said: Said) -> None:

@@ -156,6 +156,7 @@ def test_a_sound_port_climbs_to_the_top(
     {"optimizer": "rmsprop", "optimizer_settings": {"momentum": 0.9, "centered": True}},
     {"optimizer": "adam", "optimizer_settings": {"amsgrad": True, "weight_decay": 0.01}},
     {"label_smoothing": 0.1, "max_norm": 0.5},
+    {"optimizer": "adamw", "weight_decay_on": "matrices", "batch_norm": True},
 ], ids=str)  # fmt: skip
 def test_so_does_every_other_setting(
     changed: dict[str, Any], data: Path, reference: Reference
@@ -164,6 +165,15 @@ def test_so_does_every_other_setting(
     rungs = climb(port(LockStep, recipe, data), reference(recipe), data)
     assert rungs[-1].name == "test images"
     assert rungs[-1].passed
+
+
+def test_decay_on_other_tensors_is_named(data: Path, reference: Reference) -> None:
+    # Biases and offsets begin at 0, so that the first steps shrink hardly any.
+    decays = replace(ADAMW, batch_norm=True, optimizer_settings={"weight_decay": 0.5})
+    matrices = replace(decays, weight_decay_on="matrices")
+    last = climb(port(LockStep, matrices, data), reference(decays), data)[-1]
+    assert (last.name, last.passed) == ("1 step", False), last
+    assert last.causes[0].name == "weight decay's tensors", last.causes
 
 
 def test_tensorflows_own_gelu_is_found_out(data: Path, reference: Reference) -> None:

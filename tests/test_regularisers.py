@@ -13,6 +13,7 @@ from lightning_mnist.averaging import StepwiseAveraging
 from lightning_mnist.errors import InputError
 from lightning_mnist.execution import StepCallback
 from lightning_mnist.module import DigitClassifier
+from lightning_mnist.optimization import configured
 from tests.conftest import Here
 from tests.test_lightning_mnist_execution import train
 
@@ -180,3 +181,72 @@ def test_the_reference_builds_what_the_flags_say() -> None:
     )
     assert loss == pytest.approx(expected.item(), rel=1e-6)
     assert isinstance(network, keras.Model)
+
+
+def spared(optimizer: torch.optim.Optimizer, module: DigitClassifier) -> set[str]:
+    """Parameters that two steps without a gradient leave as they are."""
+    before = {name: weight.detach().clone() for name, weight in module.named_parameters()}
+    for weight in module.parameters():
+        weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    return {name for name, weight in module.named_parameters() if torch.equal(weight, before[name])}
+
+
+@pytest.mark.parametrize("kind", ["torch.optim.AdamW", "lightning_mnist.optimizers.KerasNadam"])
+def test_decay_on_matrices_spares_all_else(kind: str) -> None:
+    chosen = {"class_path": kind, "init_args": {"lr": 0.1, "weight_decay": 0.1}}
+    module = DigitClassifier(hidden=[8, 8], batch_norm=True)
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.add_(1)  # what is 0 cannot shrink
+    for decay_on in ("all", "matrices"):
+        build: Any = configured(module, chosen, None, decay_on)
+        (optimizer,), schedulers = build()
+        assert schedulers == []
+        matrices = {name for name, weight in module.named_parameters() if weight.ndim == 2}
+        assert len(matrices) == 3
+        others = {name for name, _ in module.named_parameters()} - matrices
+        assert spared(optimizer, module) == (others if decay_on == "matrices" else set())
+
+
+def test_the_reference_spares_the_same() -> None:
+    pytest.importorskip("keras", reason="the extra keras is not installed")
+    from keras_reference.compilation import compile_
+    from keras_reference.config import ModelConfig, OptimizerConfig
+    from keras_reference.network import build
+
+    model = ModelConfig(hidden=(8, 8), batch_norm=True)
+    for decay_on in ("all", "matrices"):
+        network = build(model, np.zeros((1, 28, 28), np.uint8))
+        for weight in network.trainable_variables:
+            weight.assign(weight + 1)
+        settings = {"weight_decay": 0.1}
+        given = OptimizerConfig("SGD", 0.1, settings=settings, weight_decay_on=decay_on)
+        compile_(network, given, model)
+        before = [np.array(weight) for weight in network.trainable_variables]
+        network.optimizer.apply([0 * each for each in before], network.trainable_variables)
+        for weight, old in zip(network.trainable_variables, before, strict=True):
+            shrunk = decay_on == "all" or len(weight.shape) == 2
+            np.testing.assert_allclose(weight, old * (0.99 if shrunk else 1), rtol=1e-6)
+
+
+def test_an_optimiser_without_decay_is_refused(here: Here, tiny_npz: Path) -> None:
+    flags = ("--optimizer", "Rprop", "--lr_scheduler", "null", "--weight_decay_on", "matrices")
+    done = here("fit", "--data.source", tiny_npz, "--run_dir", "run", *flags)
+    assert done.code == 1
+    assert "--weight_decay_on matrices: Rprop has no weight decay" in done.err
+
+
+def test_a_training_with_decay_on_matrices_goes_on(here: Here, tiny_npz: Path) -> None:
+    flags = ("--data.source", tiny_npz, "--model.hidden", "[8]", "--weight_decay_on", "matrices",
+             "--optimizer", "torch.optim.AdamW")  # fmt: skip
+    for run, more in (("whole", 2), ("parts", 1)):
+        done = here("fit", *flags, "--run_dir", run, "--trainer.max_epochs", more)
+        assert done.code == 0, done.err
+    done = here("fit", "--resume", "parts", "--trainer.max_epochs", 2)
+    assert done.code == 0, done.err
+    one, other = (np.load(f"{run}/predictions.npz")["logits"] for run in ("whole", "parts"))
+    np.testing.assert_array_equal(one, other)
+    other_kind = here("fit", "--resume", "parts", "--weight_decay_on", "all")
+    assert other_kind.code == 1
+    assert "--weight_decay_on all" in other_kind.err

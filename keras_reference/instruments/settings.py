@@ -16,7 +16,7 @@ from keras_reference.data import Digits, load_digits
 from keras_reference.instruments.data_settings import data_settings
 from keras_reference.network import build
 from keras_reference.train import validation_size
-from parity.keras import fed
+from parity.keras import fed, variables
 from parity.keras.settings import layer_settings, optimizer_settings
 
 Settings = dict[str, Any]
@@ -39,7 +39,7 @@ def effective_settings(config: Namespace, network: keras.Sequential) -> Settings
         **layer_settings(network),
         "loss": _loss(network, config),
         **_metric(network, config),
-        **optimizer_settings(network.optimizer),
+        **optimizer_settings(network.optimizer, variables(network)),
         "schedule.learning_rate": _rates(network, config),
         **data_settings(config.data, digits, config.seed_everything),
         **_augmentation(config),

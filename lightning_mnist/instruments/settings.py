@@ -50,7 +50,7 @@ def effective_settings(
         **_pixels(cli),
         **layer_settings(layers),
         **_training_step(cli.model),
-        **optimizer_settings(optimizer),
+        **optimizer_settings(optimizer, layers),
         "optimizer.clip": _clip(cli.trainer),
         "optimizer.accumulated_batches": cli.trainer.accumulate_grad_batches,
         "schedule.learning_rate": _rates(cli.model, optimizer),

@@ -17,7 +17,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_mnist.callbacks import EpochClock
 from lightning_mnist.cli import DigitsCLI
-from lightning_mnist.command import BuiltCLI, leave_out_noise, open_cli
+from lightning_mnist.command import BuiltCLI, Kind, leave_out_noise, open_cli
 from lightning_mnist.divergence import WatchForNaN
 from lightning_mnist.errors import InputError
 from lightning_mnist.sources import RawDigits, obtain
@@ -162,9 +162,7 @@ def train(flags: Sequence[str], watch: Watch = lambda row: False, threads: int =
         InputError: the flags are at fault, or the training validates nothing.
         DivergedError: a loss or a weight is not finite.
     """
-    build = partial(UntestedCLI, watch=watch, threads=threads)
-    with _quietly(), _said_as_input():
-        cli = open_cli(build, ["fit", *flags], exit_on_error=False)
+    cli = quiet_cli(partial(UntestedCLI, watch=watch, threads=threads), flags)
     return Training(
         recipe=yaml.safe_load(cli.recipe),
         data=cli.datamodule.description,
@@ -181,8 +179,17 @@ def resolve(flags: Sequence[str]) -> BuiltCLI:
     Raises:
         InputError: they are at fault.
     """
+    return quiet_cli(BuiltCLI, flags)
+
+
+def quiet_cli(kind: Callable[..., Kind], flags: Sequence[str]) -> Kind:
+    """A command line of `fit`, run without Lightning's messages.
+
+    Raises:
+        InputError: the flags are at fault.
+    """
     with _quietly(), _said_as_input():
-        return open_cli(BuiltCLI, ["fit", *flags], exit_on_error=False)
+        return open_cli(kind, ["fit", *flags], exit_on_error=False)
 
 
 def describe_data(built: BuiltCLI) -> dict[str, Any]:

@@ -117,7 +117,8 @@ class LockStep:
 
     def settings(self) -> dict[str, Any]:
         """What layers and optimiser do, for `parity audit`."""
-        return {**layer_settings(self.model), **optimizer_settings(self.model.optimizer)}
+        optimizer = optimizer_settings(self.model.optimizer, self.variables)
+        return {**layer_settings(self.model), **optimizer}
 
     def _undone(self, last: Call, outputs: Any) -> bool:
         """Whether the loss goes back behind the softmax or sigmoid that the model ends in.

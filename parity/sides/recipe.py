@@ -51,6 +51,7 @@ class Recipe:
         optimizer: Of both sides.
         learning_rate: In the first epoch; by default the optimiser's own.
         optimizer_settings: Its other arguments, by the names that it has on both sides.
+        weight_decay_on: What its weight decay shrinks: all that is learned, or matrices only.
         decay: Factor by which it is multiplied after each epoch; 1 keeps it constant.
         batch_size: Images a step.
         epochs: Passes over the training images.
@@ -75,6 +76,7 @@ class Recipe:
     optimizer: Optimizer = "adam"
     learning_rate: float | None = None
     optimizer_settings: dict[str, float | bool] = field(default_factory=dict)
+    weight_decay_on: Literal["all", "matrices"] = "all"
     decay: float = 1.0
     batch_size: int = 128
     epochs: int = 5
@@ -148,6 +150,7 @@ class Recipe:
             "--model.init": "keras" if exact else "torch",
             "--optimizer": name if exact else f"torch.optim.{name}",
             **{f"--optimizer.{key}": json.dumps(v) for key, v in self.optimizer_settings.items()},
+            "--weight_decay_on": self.weight_decay_on,
         }
         if self.learning_rate is not None:
             flags["--optimizer.lr"] = self.learning_rate
@@ -161,6 +164,7 @@ class Recipe:
             "--model.batch_norm": json.dumps(self.batch_norm),
             "--optimizer.name": _CLASSES[self.optimizer][0],
             "--optimizer.settings": json.dumps(self.optimizer_settings),
+            "--optimizer.weight_decay_on": self.weight_decay_on,
             "--optimizer.decay": self.decay,
         }
         if self.learning_rate is not None:

@@ -164,7 +164,7 @@ class LockStep:
 
     def settings(self) -> dict[str, Any]:
         """What layers and optimiser do, for `parity audit`."""
-        return {**layer_settings(self.layers), **optimizer_settings(self.optimizer)}
+        return {**layer_settings(self.layers), **optimizer_settings(self.optimizer, self.layers)}
 
     def inputs(self, images: Any) -> Tensor:
         """What the module is fed, [B, ...]."""

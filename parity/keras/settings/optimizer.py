@@ -1,6 +1,6 @@
 """What an optimiser holds, and what it does with a single weight."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -20,8 +20,15 @@ OFF = {
 """What would hide what a measurement is after."""
 
 
-def optimizer_settings(optimizer: keras.optimizers.Optimizer) -> Settings:
-    """Numbers that the optimiser holds, and measurements on a weight of its own."""
+def optimizer_settings(
+    optimizer: keras.optimizers.Optimizer, variables: Mapping[str, keras.Variable]
+) -> Settings:
+    """Numbers that the optimiser holds, and measurements on a weight of its own.
+
+    Args:
+        optimizer: Of a model.
+        variables: Of that model, by canonical names.
+    """
     held = optimizer.get_config()
     kind = type(optimizer)
     values: Settings = {
@@ -36,6 +43,7 @@ def optimizer_settings(optimizer: keras.optimizers.Optimizer) -> Settings:
         },
         "weight_decay": held.get("weight_decay") or 0.0,
         "weight_decay_kind": _decay(optimizer),
+        "weight_decay_on": _decayed(optimizer, variables),
     }
     if "epsilon" in held:
         values["epsilon_place"] = {
@@ -88,6 +96,13 @@ def _decay(optimizer: keras.optimizers.Optimizer) -> Settings:
     rate, decay = 0.1, 0.2
     weights = _move(*_probe(optimizer, learning_rate=rate, weight_decay=decay), [0.0, 0.0])
     return {"rate": rate, "decay": decay, "weights": weights}
+
+
+def _decayed(optimizer: keras.optimizers.Optimizer, variables: Mapping[str, keras.Variable]) -> str:
+    """What weight decay shrinks, where there is any."""
+    learned = {name: variable for name, variable in variables.items() if variable.trainable}
+    spared = [name for name, each in learned.items() if not optimizer._use_weight_decay(each)]
+    return f"all but {', '.join(spared)}" if spared and optimizer.weight_decay else "all"
 
 
 def _coasts(optimizer: keras.optimizers.Optimizer) -> str:

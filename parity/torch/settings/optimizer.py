@@ -2,11 +2,13 @@
 
 import contextlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
+
+from parity.torch.network import Layer, named_weights
 
 Settings = dict[str, Any]
 NAMES = {"lr": "learning_rate", "alpha": "rho", "eps": "epsilon"}
@@ -24,14 +26,20 @@ OFF = {
 """What would hide what a measurement is after."""
 
 
-def optimizer_settings(optimizer: Optimizer) -> Settings:
-    """Numbers that the optimiser holds, and measurements on a weight of its own."""
+def optimizer_settings(optimizer: Optimizer, layers: Mapping[str, Layer]) -> Settings:
+    """Numbers that the optimiser holds, and measurements on a weight of its own.
+
+    Args:
+        optimizer: Of a module; its first group is what is told of.
+        layers: Of that module, by canonical names.
+    """
     group = optimizer.param_groups[0]
     kind = type(optimizer)
     values: Settings = {
         "family": kind.__name__.removeprefix("Keras").lower(),
         "implementation": f"{kind.__module__}.{kind.__qualname__}",
         **_numbers(group),
+        "weight_decay_on": _decayed(optimizer, layers),
     }
     # What asks for more than a gradient, like LBFGS for a closure, is not measured.
     with contextlib.suppress(TypeError, ValueError, RuntimeError):
@@ -98,6 +106,21 @@ def _decay(optimizer: Optimizer) -> Settings:
     rate, decay = 0.1, 0.2
     weights = _move(*_probe(optimizer, lr=rate, weight_decay=decay), [0.0, 0.0])
     return {"rate": rate, "decay": decay, "weights": weights}
+
+
+def _decayed(optimizer: Optimizer, layers: Mapping[str, Layer]) -> str:
+    """What weight decay shrinks, where there is any."""
+    decays = {
+        id(parameter): bool(group.get("weight_decay"))
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    spared = [
+        name
+        for name, weight in named_weights(layers).items()
+        if any(decays.get(id(tensor)) is False for tensor in weight.tensors)
+    ]
+    return f"all but {', '.join(spared)}" if spared and any(decays.values()) else "all"
 
 
 def _coasts(optimizer: Optimizer) -> str:
