@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from lightning_mnist.batches import Batch
 from lightning_mnist.datamodule import DigitsDataModule
-from lightning_mnist.execution import StepCallback
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.sources import CLASSES
+from lightning_mnist.step_callbacks import StepCallback
 from parity.torch.look import Look, look
 from parity.watch.alarm import Reaction
 from parity.watch.fingerprint import sample
@@ -78,12 +78,14 @@ class CollapseGuard(StepCallback):
             optimizer=type(trainer.optimizers[0]).__name__,
         )
 
+    def looks_before(self, trainer: Trainer, step: int) -> bool:
+        """After 1, 2, 4, 8, ... steps of the first epoch."""
+        return self.guard.looks_after(step) and trainer.current_epoch == 0
+
     def on_step_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Batch, step: int
     ) -> None:
         """Look at the probe in the first steps, and at the batch that is still to be learned."""
-        if not self.guard.looks_after(step) or trainer.current_epoch > 0:
-            return
         _, module = _of(trainer, pl_module)
         seen = self._probed(trainer, module)
         coming = _look(module, batch.images).outputs
