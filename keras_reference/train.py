@@ -71,7 +71,7 @@ def fit(
     begun = kept.restore(training) if resume else 0  # what it refuses leaves all as it was
     with filled(run_dir, record, resume=resume), says_why_it_stops(record, run_dir):
         learned = (digits.x_train, targets(digits.y_train, model))
-        those = (learned, how, range(begun, trainer.max_epochs), seed_everything)
+        those = (learned, how, range(begun, trainer.max_epochs), seed_everything, kept.batches)
         record.durations["fit"] = in_epochs(training, callbacks, *those)
         network = load_model(kept.best.path) if kept.best.path.exists() else network
         score(network, digits, record, run_dir, guard, names)
