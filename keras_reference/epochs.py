@@ -28,6 +28,7 @@ def in_epochs(
     loading: dict[str, Any],
     epochs: range,
     seed: int,
+    before: int = 0,
 ) -> float:
     """Train for some epochs; the seconds that it took.
 
@@ -38,6 +39,7 @@ def in_epochs(
         loading: How `fit` is told to deal them out.
         epochs: Which, counted from 0.
         seed: Of the run.
+        before: Batches of the first epoch that have been learned.
     """
     images, wanted = learned
     count = math.floor(len(images) * (1 - loading["validation_split"]))  # as Keras has it
@@ -49,19 +51,51 @@ def in_epochs(
     training.summary()
     started = time.perf_counter()
     for epoch in epochs:
+        given: dict[str, Any] = {"x": images, "y": wanted, **loading}
+        whole.before = before if epoch == epochs.start else 0
+        if whole.before:
+            batches = noted(loading, len(images), seed, epoch).batches[before:]
+            training.evaluate(images[:1], wanted[:1], verbose=0)  # makes what measures the epoch
+            given = _the_rest(images, wanted, batches, count, loading)
         keras.utils.set_random_seed(seed_of(seed, epoch))
-        training.fit(
-            images,
-            wanted,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            callbacks=whole,
-            **loading,
-        )
+        training.fit(**given, initial_epoch=epoch, epochs=epoch + 1, callbacks=whole)
         if training.stop_training:
             break
     whole.end()
     return time.perf_counter() - started
+
+
+def _the_rest(
+    images: NDArray[Any],
+    wanted: NDArray[Any],
+    batches: list[NDArray[np.int64]],
+    count: int,
+    loading: dict[str, Any],
+) -> dict[str, Any]:
+    """What `fit` is given to learn these batches of the first `count` images, in this order."""
+    return {
+        "x": Batches(images, wanted, batches),
+        "shuffle": False,
+        "validation_data": (images[count:], wanted[count:]),
+        "validation_batch_size": loading["batch_size"],
+    }
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Images and targets in batches that are named by their numbers."""
+
+    def __init__(
+        self, images: NDArray[Any], wanted: NDArray[Any], batches: list[NDArray[np.int64]]
+    ) -> None:
+        super().__init__()
+        self.images, self.wanted, self.batches = images, wanted, batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        ids = self.batches[number]
+        return self.images[ids], self.wanted[ids]
 
 
 def dealt(
@@ -105,6 +139,14 @@ class _OneTraining(keras.callbacks.CallbackList):
     """The callbacks of several calls of `fit`."""
 
     begun = False
+    before = 0
+    """Batches of this epoch that were learned before this `fit`."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        super().on_train_batch_begin(batch + self.before, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        super().on_train_batch_end(batch + self.before, logs)
 
     def on_train_begin(self, logs: Any = None) -> None:
         if not self.begun:

@@ -1,8 +1,9 @@
-"""The state of a training after each epoch, from which ``fit --resume`` goes on."""
+"""The state of a training, from which ``fit --resume`` goes on: after each epoch, and within."""
 
 import json
 import math
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from parity.writing import give_another_name, written_whole
 
 STATE, FORMER = "training.npz", "training.previous.npz"
 """The latest state in a run directory, and the one before it."""
+EVERY = 8.0
+"""Seconds of training after which the state is written anew within an epoch."""
 EXPECTED = {"values": Like("u", (None,), 1), "about": Like("u", (None,), 1)}
 State = dict[str, Any]
 
 
 class Kept(keras.callbacks.Callback):
-    """Keeps, after every epoch, all that the next one follows from; it comes last.
+    """Keeps all that what is still to be learned follows from; it comes last.
 
     Args:
         run_dir: Where to.
@@ -46,16 +49,49 @@ class Kept(keras.callbacks.Callback):
         super().__init__()
         self.run_dir, self.record, self.best = run_dir, record, best
         self.watcher, self.recipe = watcher, json.loads(json.dumps(recipe))
+        self.position: dict[str, Any] | None = None
+        """Where within an epoch the training goes on, until it does."""
+        self.measured: list[NDArray[Any]] = []
+        """What Keras has measured in that epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Go on within an epoch: Keras and the guard have just set back what they count in it."""
+        self.epoch = epoch
+        if self.position is None:
+            return
+        for variable, value in zip(self.model.metrics_variables, self.measured, strict=True):
+            variable.assign(value)
+        if self.watcher is not None:
+            self.watcher.steps = self.position["batches"]
+            self.watcher.mean_accuracy = self.position["mean_accuracy"]
+        self.position = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start the clock."""
+        self.saved = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the state if it is time to; the last batch ends the epoch."""
+        if batch + 1 < self.params["steps"] and time.monotonic() - self.saved >= EVERY:
+            mean = None if self.watcher is None else self.watcher.mean_accuracy
+            self._save(self.epoch, {"batches": batch + 1, "mean_accuracy": mean})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the state, and keep the one before, should this one come to harm."""
+        """Write the state."""
+        self._save(epoch + 1, None)
+
+    def _save(self, epochs: int, position: dict[str, Any] | None) -> None:
+        """Write the state after so many epochs, and keep the one before, should it come to harm."""
         if not is_finite(self.model):
             return
         watched = {} if self.watcher is None else self.watcher.guard.state()
         initial = watched.pop("initial", {})
-        arrays = [*map(keras.ops.convert_to_numpy, _variables(self.model)), *initial.values()]
+        measured = self.model.metrics_variables if position else []
+        variables = [*_variables(self.model), *measured]
+        arrays = [*map(keras.ops.convert_to_numpy, variables), *initial.values()]
         about = {
-            "epochs": epoch + 1,
+            "epochs": epochs,
+            "position": position,
             "history": self.record.history,
             "best": self.best.best if math.isfinite(self.best.best) else None,
             "recipe": self.recipe,
@@ -75,9 +111,17 @@ class Kept(keras.callbacks.Callback):
                 about=np.frombuffer(json.dumps(about).encode(), np.uint8),
             )
             seal(temporary)
+        self.saved = time.monotonic()
+
+    @property
+    def batches(self) -> int:
+        """How many of the epoch to go on with are learned."""
+        return 0 if self.position is None else int(self.position["batches"])
 
     def restore(self, training: keras.Model) -> int:
         """Have all of it go on from the latest state; the epochs that are done, 0 without one.
+
+        Keras begins an epoch anew; `on_epoch_begin` then goes on within it.
 
         Raises:
             InputError: the state is damaged, or of another recipe, other data, another network.
@@ -100,8 +144,10 @@ class Kept(keras.callbacks.Callback):
             variable.assign(value)
         self.record.history[:] = state["history"]
         self.best.best = math.inf if state["best"] is None else state["best"]
+        first = len(values) - len(state["initial"])
+        self.position, self.measured = state.get("position"), values[len(variables) : first]
         if self.watcher is not None and state["guard"]:
-            initial = dict(zip(state["initial"], values[len(variables) :], strict=True))
+            initial = dict(zip(state["initial"], values[first:], strict=True))
             self.watcher.guard.restore({**state["guard"], "initial": initial})
             self.watcher.goes_on = True
         return int(state["epochs"])

@@ -71,7 +71,8 @@ def fit(
     callbacks += [watcher, kept] if watcher else [kept]
     begun = kept.restore(training) if resume else 0  # what it refuses leaves all as it was
     with filled(run_dir, record, resume=resume), says_why_it_stops(record, run_dir):
-        those = ((digits.x_train, wanted), how, range(begun, trainer.max_epochs), seed_everything)
+        learned, epochs = (digits.x_train, wanted), range(begun, trainer.max_epochs)
+        those = (learned, how, epochs, seed_everything, kept.batches)
         record.durations["fit"] = in_epochs(training, callbacks, *those)
         network = load_model(kept.best.path) if kept.best.path.exists() else network
         score(network, digits, record, run_dir, guard, names)

@@ -8,7 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
 from lightning_mnist.batches import Batch
-from lightning_mnist.execution import StepCallback
+from lightning_mnist.step_callbacks import StepCallback
 from parity.watch.alarm import CollapsedError, Reaction
 
 MOST_IDS = 256
@@ -45,23 +45,24 @@ class WatchForNaN(StepCallback):
         """What was noticed first."""
         self._learned: dict[int, Tensor] = {}
 
-    def on_step_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Batch, step: int
-    ) -> None:
-        """Note which samples the step learns."""
-        self._learned[step + 1] = batch.sample_ids
-
     def on_block_end(
-        self, trainer: Trainer, pl_module: LightningModule, losses: list[Tensor], step: int
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batches: list[Batch],
+        losses: list[Tensor],
+        step: int,
     ) -> None:
-        """Look at the losses of the block."""
+        """Look at the losses of the block, and note which samples its last steps have learned."""
+        for old in list(self._learned)[:-1]:
+            del self._learned[old]
+        for number, batch in enumerate(batches, step + 1):
+            self._learned[number] = batch.sample_ids
         finite = torch.isfinite(torch.stack(losses))
         if not finite.all():
             first = int((~finite).int().argmax())
             at = step + first + 1
             self._notice(f"the loss of step {at:,} is {losses[first].item()}", at, trainer)
-        for old in list(self._learned)[:-1]:
-            del self._learned[old]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the weights, which the last step may have spoilt, before they are saved."""

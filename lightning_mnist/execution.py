@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Literal
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor
 from torch.optim import LBFGS
@@ -20,40 +20,12 @@ from lightning_mnist.blocks import Block
 from lightning_mnist.errors import InputError
 from lightning_mnist.fused_adam import fused_step
 from lightning_mnist.position import begin_epoch_again, can_be_saved, describe, restore
+from lightning_mnist.preprocessing import Preprocessing
 from lightning_mnist.scores import RunningScores
+from lightning_mnist.step_callbacks import StepCallback
 from lightning_mnist.steps_per_execution import overrides
+from lightning_mnist.whole_steps import WholeSteps, whole_steps
 from lightning_mnist.without_graph import WithoutGraph
-
-
-class StepCallback(Callback):
-    """A callback that is told of every optimiser step; Lightning's own hooks see blocks of them."""
-
-    def on_step_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Batch, step: int
-    ) -> None:
-        """Called before the optimiser step that learns `batch`, after `step` earlier ones."""
-
-    def on_block_end(
-        self, trainer: Trainer, pl_module: LightningModule, losses: list[Tensor], step: int
-    ) -> None:
-        """Called after a block of steps with the loss of each, a scalar, after `step` earlier ones.
-
-        A block may be the rest of one, but it has at least one step.
-        """
-
-
-class GradientClipping(Callback):
-    """Clips gradients before each step, as ``--trainer.gradient_clip_val`` asks."""
-
-    def __init__(self, value: float, algorithm: str | None) -> None:
-        self.value = value
-        self.algorithm = algorithm
-
-    def on_before_optimizer_step(
-        self, trainer: Trainer, pl_module: LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
-        """Clip what backward has left, unscaled."""
-        pl_module.clip_gradients(optimizer, self.value, self.algorithm)
 
 
 class Execution:
@@ -66,6 +38,7 @@ class Execution:
         resumed_at: What `save` has added to the checkpoint that the training goes on from.
         without_graph: Computes the gradients of what `loss` computes, where nothing of Lightning's
             looks on.
+        plain: All that `prepare` does, where it does nothing else.
 
     Raises:
         InputError: several ranks, and an optimiser that looks at the loss.
@@ -78,6 +51,7 @@ class Execution:
         loss: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
         resumed_at: dict[str, Any] | None = None,
         without_graph: WithoutGraph | None = None,
+        plain: Preprocessing | None = None,
     ) -> None:
         self.module = module
         self.trainer = module.trainer
@@ -100,6 +74,7 @@ class Execution:
             )
         self._backward = Tensor.backward if self._direct else module.manual_backward
         self._without_graph = without_graph if self._direct else None
+        self._plain = plain
         loop = self.trainer.fit_loop.epoch_loop
         self._loop, self._progress = loop, loop.manual_optimization.optim_step_progress
 
@@ -124,24 +99,63 @@ class Execution:
         """Take a step for each mini-batch of a block, but none after ``--trainer.max_steps``."""
         step, limit = self.trainer.global_step, self.trainer.max_steps
         count = block.steps if limit < 0 else min(block.steps, limit - step)
-        losses, logits, sizes = [], [], []
-        self._step = (self._without_graph and fused_step(self._optimizer)) or self._optimizer.step
-        for index, batch, weight in islice(block.batches(), count):
+        coming = list(islice(block.batches(), count))
+        learned = 0
+        while coming:  # a training that goes on passes over what it has learned
             for watcher in self._watchers:
-                watcher.on_step_start(self.trainer, self.module, batch, step)
-            loss, answers = self._learn(self.prepare(batch, index), batch.labels, weight)
-            self.update_schedules("step", index + 1)
-            losses.append(loss)
-            logits.append(answers)
-            sizes.append(len(answers))
-            step += 1
-        if sizes:  # a training that goes on passes over what it has learned
-            self.scores.add(losses, logits, block.labels[: sum(sizes)], sizes)
+                if watcher.looks_before(self.trainer, step):
+                    watcher.on_step_start(self.trainer, self.module, coming[0][1], step)
+            unseen = self._unseen(step, len(coming))
+            part, coming = coming[:unseen], coming[unseen:]
+            batches = [batch for _, batch, _ in part]
+            losses, logits = self._learn_all(part)
+            sizes = [answers.shape[0] for answers in logits]
+            labels = block.labels[learned : learned + sum(sizes)]
+            self.scores.add(losses, logits, labels, sizes)
             for watcher in self._watchers:
-                watcher.on_block_end(self.trainer, self.module, losses, step - len(sizes))
-        self.learned = block.first + len(sizes)
+                watcher.on_block_end(self.trainer, self.module, batches, losses, step)
+            step += len(part)
+            learned += sum(sizes)
+        self.learned = block.first + count
         self.finished_epoch = self.trainer.is_last_batch and count == block.steps
         self._loop._batches_that_stepped += count - 1  # the step that loggers are told
+
+    def _unseen(self, step: int, most: int) -> int:
+        """How many steps, of `most` to come, are taken before somebody looks again."""
+        count = 1
+        while count < most and not any(
+            watcher.looks_before(self.trainer, step + count) for watcher in self._watchers
+        ):
+            count += 1
+        return count
+
+    def _learn_all(self, part: list[tuple[int, Batch, float]]) -> tuple[list[Tensor], list[Tensor]]:
+        """Take a step for each mini-batch; the losses, scalars, and logits [B, C] of before it."""
+        if (whole := self._whole_steps(*part[0])) is not None:
+            losses, answers = whole([batch for _, batch, _ in part])
+            for _ in part:
+                self._count_step()
+            return losses, answers
+        self._step = (self._without_graph and fused_step(self._optimizer)) or self._optimizer.step
+        losses, answers = [], []
+        for index, batch, weight in part:
+            loss, logits = self._learn(self.prepare(batch, index), batch.labels, weight)
+            self.update_schedules("step", index + 1)
+            losses.append(loss)
+            answers.append(logits)
+        return losses, answers
+
+    def _whole_steps(self, index: int, batch: Batch, weight: float) -> WholeSteps | None:
+        """What takes all steps at once, the first of which learns `batch`, if they are plain."""
+        scheduled = any(c.interval == "step" for c in self.trainer.lr_scheduler_configs)
+        whole = whole_steps(self._without_graph, self._optimizer, self._plain)
+        if scheduled or whole is None:
+            return None
+        return whole if whole.feeds(self.prepare(batch, index), batch.images) else None
+
+    def _count_step(self) -> None:
+        self._progress.increment_ready()
+        self._progress.increment_completed()
 
     def _learn(self, pixels: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         """Take a step; the loss, a scalar, and the logits [B, C] from before it."""
@@ -162,8 +176,7 @@ class Execution:
 
         self._step(closure)
         if self._direct:  # otherwise Lightning has counted it
-            self._progress.increment_ready()
-            self._progress.increment_completed()
+            self._count_step()
         loss, logits = seen
         return loss, logits
 

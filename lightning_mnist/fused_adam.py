@@ -9,14 +9,15 @@ from functools import cache
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Adam, AdamW, Optimizer
 from torch.optim import optimizer as common
 
 Step = Callable[[Callable[[], Any]], None]
-_KERNELS = {Adam: "_fused_adam_", AdamW: "_fused_adamw_"}
+_KINDS = (Adam, AdamW)
 _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 _HOOKS_OF_ALL = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
-_MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+_STATE = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
 
 def fused_step(optimizer: Optimizer) -> Step | None:
@@ -29,37 +30,73 @@ def fused_step(optimizer: Optimizer) -> Step | None:
         Takes a closure, which puts gradients into all parameters. None where the optimiser is
         another, is changed or hooked, or its parameters are not all on the CPU and of one type.
     """
-    kind: Any = type(optimizer)
-    if _is_plain(optimizer) and _agrees(kind):
-        return _step_of(optimizer)
-    return None
+    return _step_of(optimizer) if is_plain(optimizer) else None
+
+
+def adam(
+    params: list[Tensor],
+    gradients: list[Tensor],
+    state: list[list[Tensor]],
+    settings: list[float],
+    decoupled: bool,
+    amsgrad: bool,
+    maximize: bool,
+) -> None:
+    """A step of Adam or, with weight decay `decoupled`, of AdamW, in what TorchScript knows.
+
+    Args:
+        params: All of one dtype, on the CPU.
+        gradients: Of each.
+        state: Steps so far, first and second moments and, with amsgrad, the largest; each a list
+            with one tensor for each parameter.
+        settings: Learning rate, both betas, weight decay, epsilon.
+        decoupled: Whether it is AdamW.
+        amsgrad: As of torch.
+        maximize: As of torch.
+    """
+    counts, first, second, largest = state
+    rate, beta1, beta2, decay, epsilon = settings
+    torch._foreach_add_(counts, 1)
+    if decoupled:
+        torch._fused_adamw_(
+            params, gradients, first, second, largest, counts, lr=rate, beta1=beta1, beta2=beta2,
+            weight_decay=decay, eps=epsilon, amsgrad=amsgrad, maximize=maximize,
+        )  # fmt: skip
+    else:
+        torch._fused_adam_(
+            params, gradients, first, second, largest, counts, lr=rate, beta1=beta1, beta2=beta2,
+            weight_decay=decay, eps=epsilon, amsgrad=amsgrad, maximize=maximize,
+        )  # fmt: skip
+
+
+def state_of(optimizer: Optimizer) -> list[list[Tensor]]:
+    """The `state` of `adam`, which an optimiser keeps."""
+    states = [optimizer.state[parameter] for parameter in optimizer.param_groups[0]["params"]]
+    return [[held[name] for held in states if name in held] for name in _STATE]
+
+
+def settings_of(optimizer: Optimizer) -> tuple[list[float], bool, bool, bool]:
+    """What `adam` is told besides, as a schedule has set it for the next step."""
+    (group,) = optimizer.param_groups
+    settings = [group["lr"], *group["betas"], group["weight_decay"], group["eps"]]
+    return settings, type(optimizer) is AdamW, group["amsgrad"], group["maximize"]
 
 
 def _step_of(optimizer: Optimizer) -> Step:
-    (group,) = optimizer.param_groups
-    params = group["params"]
-    states = [optimizer.state[parameter] for parameter in params]
-    moments = [[state[name] for state in states if name in state] for name in _MOMENTS]
-    counts = [state["step"] for state in states]
-    kernel: Any = getattr(torch, _KERNELS[type(optimizer)])
+    params, state = optimizer.param_groups[0]["params"], state_of(optimizer)
 
     def step(closure: Callable[[], Any]) -> None:
         closure()
         with torch.no_grad():
-            torch._foreach_add_(counts, 1)
-            beta1, beta2 = group["betas"]
-            kernel(
-                params, [parameter.grad for parameter in params], *moments, counts,
-                lr=group["lr"], beta1=beta1, beta2=beta2, weight_decay=group["weight_decay"],
-                eps=group["eps"], amsgrad=group["amsgrad"], maximize=group["maximize"],
-            )  # fmt: skip
+            gradients = [parameter.grad for parameter in params]
+            adam(params, gradients, state, *settings_of(optimizer))
 
     return step
 
 
-def _is_plain(optimizer: Optimizer) -> bool:
-    """Whether its step is the kernel's and nothing else: torch's class, unhooked, one group."""
-    if type(optimizer) not in _KERNELS or len(optimizer.param_groups) != 1:
+def is_plain(optimizer: Optimizer) -> bool:
+    """Whether its step is `adam` and nothing else: torch's class, unhooked, one group."""
+    if type(optimizer) not in _KINDS or len(optimizer.param_groups) != 1:
         return False
     (group,) = optimizer.param_groups
     params, numbers = group["params"], (group["lr"], *group["betas"])
@@ -75,6 +112,7 @@ def _is_plain(optimizer: Optimizer) -> bool:
         and all(isinstance(number, float) for number in numbers)
         and len({parameter.dtype for parameter in params}) == 1
         and all(p.device.type == "cpu" and optimizer.state.get(p) for p in params)
+        and _agrees(type(optimizer))
     )
 
 

@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 from lightning_mnist.batches import Batch
 from lightning_mnist.datamodule import DigitsDataModule
-from lightning_mnist.execution import StepCallback
 from lightning_mnist.first_step import checked
 from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.sources import CLASSES
+from lightning_mnist.step_callbacks import StepCallback
 from parity.torch.first_step import FirstStep
 from parity.torch.look import Look, look
 from parity.watch.alarm import Reaction
@@ -85,12 +85,15 @@ class CollapseGuard(StepCallback):
             those = loader.images, loader.labels, data.train_ids
             self.first = checked(module, trainer.optimizers[0], *those, data.batch_size)
 
+    def looks_before(self, trainer: Trainer, step: int) -> bool:
+        """After 1, 2, 4, 8, ... steps, in the first epoch at least."""
+        asked = trainer.current_epoch == 0 or self.first is not None
+        return asked and self.guard.looks_after(step)
+
     def on_step_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Batch, step: int
     ) -> None:
         """Look at the probe in the first steps, and at the batch that is still to be learned."""
-        if not self.guard.looks_after(step):
-            return
         if self.first is not None:
             self.first.look(step // 2, step)
         if trainer.current_epoch > 0:

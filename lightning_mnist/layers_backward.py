@@ -1,156 +1,168 @@
-"""The layers of an `MLP`, forward and backward, without autograd."""
+"""The layers of an `MLP`, forward and backward, without autograd.
 
-from collections.abc import Callable
-from typing import Protocol
+Written in the part of Python that TorchScript knows, so that a whole step is one call of it. Each
+layer is a kind, its tensors, its gradients, its numbers and a piece of memory that is kept:
+
+| kind | tensors | numbers |
+|---|---|---|
+| linear | weight [O, I], bias [O] | |
+| batch_norm, keras_batch_norm | and moving mean, variance, count | momentum, epsilon |
+| dropout | | share kept |
+| an activation | | |
+
+Weight and bias have gradients; a linear layer's memory is for its outputs [B, O] and, but for the
+first, for the gradient of its inputs [B, I].
+"""
 
 import torch
-from torch import Tensor, nn
-
-from lightning_mnist.network import KerasBatchNorm1d
-
-aten = torch.ops.aten
+from torch import Tensor
 
 
-class Layer(Protocol):
-    """One layer forward and backward; what it gives may be overwritten by its next call."""
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Inputs [B, I] to outputs [B, O]."""
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        """Gradient of the outputs [B, O] to that of the inputs [B, I]; parameters get theirs."""
-
-
-class Linear:
-    """Products into memory that is kept."""
-
-    is_first = False
-    """Whether nobody asks for the gradient of its inputs."""
-
-    def __init__(self, module: nn.Linear) -> None:
-        self._module = module
-        self._outputs = self._gradient = module.weight.new_empty(0, 0)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Inputs times weights, and the bias."""
-        self._inputs = inputs
-        if len(self._outputs) < len(inputs):
-            self._outputs = inputs.new_empty(len(inputs), self._module.out_features)
-            self._gradient = inputs.new_empty(len(inputs), self._module.in_features)
-        outputs = self._outputs[: len(inputs)]
-        return torch.addmm(self._module.bias, inputs, self._module.weight.t(), out=outputs)
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        """Products with what came in, and with the weights."""
-        assert self._module.weight.grad is not None
-        assert self._module.bias.grad is not None
-        torch.mm(gradient.t(), self._inputs, out=self._module.weight.grad)
-        torch.sum(gradient, 0, out=self._module.bias.grad)
-        if self.is_first:
-            return gradient
-        return torch.mm(gradient, self._module.weight, out=self._gradient[: len(gradient)])
+def step(
+    pixels: Tensor,
+    labels: Tensor,
+    kinds: list[str],
+    tensors: list[list[Tensor]],
+    gradients: list[list[Tensor]],
+    numbers: list[list[float]],
+    memory: list[list[Tensor]],
+) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy, a scalar, and logits [B, C]; parameters get their gradients."""
+    logits, kept = forward(pixels, kinds, tensors, gradients, numbers, memory)
+    loss, gradient = cross_entropy(logits, labels)
+    backward(gradient, kinds, tensors, gradients, numbers, memory, kept)
+    return loss, logits
 
 
-class BatchNorm:
-    """Batch normalisation in training, torch's own or with Keras' averages."""
-
-    def __init__(self, module: nn.BatchNorm1d) -> None:
-        self._module = module
-        self._keras = isinstance(module, KerasBatchNorm1d)
-        assert module.momentum is not None
-        self._momentum = module.momentum
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Normalise over the batch, and move the averages."""
-        module, self._inputs = self._module, inputs
-        averages = (None, None) if self._keras else (module.running_mean, module.running_var)
-        outputs, self._mean, self._scale = torch.native_batch_norm(
-            inputs, module.weight, module.bias, *averages, True, self._momentum, module.eps
-        )
-        if isinstance(module, KerasBatchNorm1d):
-            module.track(inputs)
-        elif module.num_batches_tracked is not None:
-            module.num_batches_tracked.add_(1)
-        return outputs
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        """Through mean and variance of the batch too."""
-        module = self._module
-        inputs, weight, bias = aten.native_batch_norm_backward(
-            gradient, self._inputs, module.weight, None, None, self._mean, self._scale,
-            True, module.eps, [True, True, True],
-        )  # fmt: skip
-        assert module.weight.grad is not None
-        assert module.bias.grad is not None
-        module.weight.grad.copy_(weight)
-        module.bias.grad.copy_(bias)
-        return inputs  # type: ignore[no-any-return]
-
-
-class Dropout:
-    """Zeros at random, drawn as `torch.nn.functional.dropout` draws them on the CPU."""
-
-    def __init__(self, module: nn.Dropout) -> None:
-        self._kept = 1 - module.p
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Inputs times 0 or 1 / share kept."""
-        self._mask = torch.empty_like(inputs).bernoulli_(self._kept).div_(self._kept)
-        return inputs * self._mask
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        """Times the same."""
-        return gradient * self._mask
+def forward(
+    pixels: Tensor,
+    kinds: list[str],
+    tensors: list[list[Tensor]],
+    gradients: list[list[Tensor]],
+    numbers: list[list[float]],
+    memory: list[list[Tensor]],
+) -> tuple[Tensor, list[list[Tensor]]]:
+    """Logits [B, C] of pixels [B, F], new ones, and what each layer keeps for `backward`."""
+    kept: list[list[Tensor]] = []
+    x = pixels
+    for i in range(len(kinds)):
+        kind = kinds[i]
+        if kind == "linear":
+            kept.append([x])
+            weight, bias = tensors[i][0], tensors[i][1]
+            if i == len(kinds) - 1:
+                x = torch.addmm(bias, x, weight.t())
+            else:
+                y = memory[i][0].narrow(0, 0, x.size(0))
+                x = torch.addmm(bias, x, weight.t(), out=y)
+        elif kind == "relu":  # in place, as in the network; what it overwrites, nobody looks at
+            x = torch.relu_(x)
+            kept.append([x])
+        elif kind == "dropout":  # drawn as `torch.nn.functional.dropout` draws on the CPU
+            share = numbers[i][0]
+            mask = torch.empty_like(x).bernoulli_(share).div_(share)
+            kept.append([mask])
+            x = x * mask
+        elif kind == "batch_norm" or kind == "keras_batch_norm":
+            y, mean, scale = batch_norm(x, kind == "batch_norm", tensors[i], numbers[i])
+            kept.append([x, mean, scale])
+            x = y
+        else:
+            y = activation(kind, x)
+            kept.append([x, y])
+            x = y
+    return x, kept
 
 
-class ReLU:
-    """In place, as in the network; what it overwrites, nobody looks at."""
-
-    def __init__(self, _: nn.ReLU) -> None:
-        pass
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Negative ones are 0."""
-        self._outputs = torch.relu_(inputs)
-        return self._outputs
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        """Where the output is above 0."""
-        return aten.threshold_backward.grad_input(  # type: ignore[no-any-return]
-            gradient, self._outputs, 0, grad_input=gradient
-        )
-
-
-class Activation:
-    """Any other activation."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self._module = module
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """The module's own."""
-        outputs: Tensor = self._module(inputs)
-        self._inputs, self._outputs = inputs, outputs
-        return outputs
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        """The kernel that autograd calls."""
-        kernel = _BACKWARD[type(self._module)]
-        return kernel(gradient, self._inputs, self._outputs)
+def batch_norm(
+    x: Tensor,
+    usual: bool,
+    tensors: list[Tensor],
+    numbers: list[float],
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Normalise over the batch, and move the averages, torch's way or Keras'."""
+    weight, bias, mean, variance, count = tensors
+    momentum, epsilon = numbers[0], numbers[1]
+    if usual:
+        y, m, s = torch.native_batch_norm(x, weight, bias, mean, variance, True, momentum, epsilon)
+    else:
+        y, m, s = torch.native_batch_norm(x, weight, bias, None, None, True, momentum, epsilon)
+        v, u = torch.var_mean(x, [0], correction=0)
+        mean.mul_(1 - momentum).add_(u, alpha=momentum)
+        variance.mul_(1 - momentum).add_(v, alpha=momentum)
+    count.add_(1)
+    return y, m, s
 
 
-_BACKWARD: dict[type[nn.Module], Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    nn.GELU: lambda gradient, x, y: aten.gelu_backward(gradient, x, approximate="none"),
-    nn.SiLU: lambda gradient, x, y: aten.silu_backward(gradient, x),
-    nn.ELU: lambda gradient, x, y: aten.elu_backward(gradient, 1.0, 1, 1, False, x),
-    nn.Tanh: lambda gradient, x, y: aten.tanh_backward(gradient, y),
-    nn.Sigmoid: lambda gradient, x, y: aten.sigmoid_backward(gradient, y),
-}
-KNOWN: dict[type[nn.Module], Callable[..., Layer]] = {
-    nn.Linear: Linear,
-    nn.BatchNorm1d: BatchNorm,
-    KerasBatchNorm1d: BatchNorm,
-    nn.Dropout: Dropout,
-    nn.ReLU: ReLU,
-    **dict.fromkeys(_BACKWARD, Activation),
-}
+def activation(kind: str, x: Tensor) -> Tensor:
+    """That of the kind, anew."""
+    if kind == "gelu":
+        return torch.ops.aten.gelu(x, approximate="none")
+    if kind == "silu":
+        return torch.ops.aten.silu(x)
+    if kind == "elu":
+        return torch.ops.aten.elu(x)
+    if kind == "tanh":
+        return torch.tanh(x)
+    return torch.sigmoid(x)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean loss, a scalar, and its gradient [B, C]."""
+    mean, no_class = 1, -100  # torch's numbers of a reduction, and of a class that is ignored
+    shares = torch.log_softmax(logits, 1)
+    loss, weight = torch.ops.aten.nll_loss_forward(shares, labels, None, mean, no_class)
+    of_shares = torch.ops.aten.nll_loss_backward(
+        torch.ones_like(loss), shares, labels, None, mean, no_class, weight
+    )
+    return loss, torch.ops.aten._log_softmax_backward_data(of_shares, shares, 1, logits.dtype)
+
+
+def backward(
+    gradient: Tensor,
+    kinds: list[str],
+    tensors: list[list[Tensor]],
+    gradients: list[list[Tensor]],
+    numbers: list[list[float]],
+    memory: list[list[Tensor]],
+    kept: list[list[Tensor]],
+) -> None:
+    """From the gradient of the logits [B, C] to those of the parameters."""
+    g = gradient
+    for j in range(len(kinds)):
+        i = len(kinds) - 1 - j
+        kind = kinds[i]
+        if kind == "linear":
+            torch.mm(g.t(), kept[i][0], out=gradients[i][0])
+            torch.sum(g, [0], out=gradients[i][1])
+            if len(memory[i]) < 2:  # the first one: nobody asks for that of its inputs
+                return
+            y = memory[i][1].narrow(0, 0, g.size(0))
+            g = torch.mm(g, tensors[i][0], out=y)
+        elif kind == "relu":
+            g = torch.ops.aten.threshold_backward(g, kept[i][0], 0, grad_input=g)
+        elif kind == "dropout":
+            g = g * kept[i][0]
+        elif kind == "batch_norm" or kind == "keras_batch_norm":
+            x, mean, scale = kept[i]
+            g, weight, bias = torch.ops.aten.native_batch_norm_backward(
+                g, x, tensors[i][0], None, None, mean, scale, True, numbers[i][1],
+                [True, True, True],
+            )  # fmt: skip
+            gradients[i][0].copy_(weight)
+            gradients[i][1].copy_(bias)
+        else:
+            g = activation_backward(kind, g, kept[i][0], kept[i][1])
+
+
+def activation_backward(kind: str, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The kernel that autograd calls, of what came in and went out."""
+    if kind == "gelu":
+        return torch.ops.aten.gelu_backward(g, x, approximate="none")
+    if kind == "silu":
+        return torch.ops.aten.silu_backward(g, x)
+    if kind == "elu":
+        return torch.ops.aten.elu_backward(g, 1.0, 1, 1, False, x)
+    if kind == "tanh":
+        return torch.ops.aten.tanh_backward(g, y)
+    return torch.ops.aten.sigmoid_backward(g, y)

@@ -154,7 +154,12 @@ class DigitClassifier(EvaluatedModule):
         for optimizer in self.trainer.optimizers:
             self.constrain(optimizer)
         self.execution = Execution(
-            self, self._augmented_pixels, self.loss, self._resumed_at, self._without_graph()
+            self,
+            self._augmented_pixels,
+            self.loss,
+            self._resumed_at,
+            self._without_graph(),
+            None if self.augmentation.transforms else self.preprocessing,
         )
         data.steps_per_execution = steps_per_execution(
             self.steps_per_execution,

@@ -56,16 +56,11 @@ class Preprocessing(nn.Module):
 
     def scale(self, images: Tensor) -> Tensor:
         """Images uint8 [N, H, W] to [0, 1] in the module's dtype: what augmentation works on."""
-        return images.to(self.mean.dtype, copy=True).div_(255)
+        return scaled(images, self.mean.dtype)
 
     def normalize(self, images: Tensor) -> Tensor:
         """Images [N, H, W] in [0, 1] to pixels [N, H * W], floating point as the images are."""
-        pixels = images.flatten(1)
-        if self.invert:
-            pixels = 1 - pixels
-        if self.standardize == "image":
-            return F.layer_norm(pixels, pixels.shape[1:], eps=VARIANCE_FLOOR)
-        return (pixels - self.mean) / self.std if self.standardize == "dataset" else pixels
+        return normalized(images, self.invert, self.standardize, self.mean, self.std)
 
     def describe(self) -> dict[str, Any]:
         """What a run record says of it."""
@@ -76,3 +71,30 @@ class Preprocessing(nn.Module):
             "mean": self.mean.item(),
             "std": self.std.item(),
         }
+
+
+def pixels_of(images: Tensor, invert: bool, standardize: str, mean: Tensor, std: Tensor) -> Tensor:
+    """What `Preprocessing` does with these settings, in what TorchScript knows of Python."""
+    return normalized(scaled(images, mean.dtype), invert, standardize, mean, std)
+
+
+def scaled(images: Tensor, dtype: torch.dtype) -> Tensor:
+    """Images uint8 to [0, 1]."""
+    return images.to(dtype, copy=True).div_(255)
+
+
+def normalized(
+    images: Tensor,
+    invert: bool,
+    standardize: str,
+    mean: Tensor,
+    std: Tensor,
+    floor: float = VARIANCE_FLOOR,
+) -> Tensor:
+    """Images [N, H, W] in [0, 1] to pixels [N, H * W]."""
+    pixels = images.flatten(1)
+    if invert:
+        pixels = 1 - pixels
+    if standardize == "image":
+        return F.layer_norm(pixels, pixels.shape[1:], eps=floor)
+    return (pixels - mean) / std if standardize == "dataset" else pixels

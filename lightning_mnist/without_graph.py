@@ -1,23 +1,36 @@
 """Gradients of an `MLP` without autograd: each layer's backward pass, written out.
 
 It computes what autograd would, by the same kernels in the same order, and so to the same bits;
-what it saves is the graph, and memory that is asked for and given back at every step.
+what it saves is the graph, memory that is asked for and given back at every step, and Python: after
+a product has pushed its code out of the processor's caches, each of its calls costs microseconds.
 """
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_mnist.layers_backward import KNOWN, Layer, Linear
-from lightning_mnist.network import MLP
+from lightning_mnist import layers_backward
+from lightning_mnist.network import MLP, KerasBatchNorm1d
+from lightning_mnist.torchscript import compiled
 
-aten = torch.ops.aten
 Criterion = Callable[[Tensor, Tensor], Tensor]
+KINDS: dict[type[nn.Module], str] = {
+    nn.Linear: "linear",
+    nn.BatchNorm1d: "batch_norm",
+    KerasBatchNorm1d: "keras_batch_norm",
+    nn.Dropout: "dropout",
+    nn.ReLU: "relu",
+    nn.GELU: "gelu",
+    nn.SiLU: "silu",
+    nn.ELU: "elu",
+    nn.Tanh: "tanh",
+    nn.Sigmoid: "sigmoid",
+}
 _WRITTEN_OUT = F.cross_entropy  # torch's own, should anybody put another in its place
-_MEAN, _NO_CLASS = 1, -100  # torch's numbers of a reduction, and of a class that is ignored
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -25,20 +38,27 @@ class WithoutGraph:
     """Takes the place of a forward and a backward pass through autograd.
 
     Args:
-        network: Its layers are of `KNOWN` kinds, without hooks, on the CPU.
+        network: Its layers are of `KINDS`, without hooks, on the CPU.
         criterion: Logits [B, C] and labels to a loss, a scalar. `F.cross_entropy` is written out
             too, anything else is differentiated by autograd.
     """
 
     def __init__(self, network: MLP, criterion: Criterion) -> None:
         self._criterion = criterion
-        self._loss = _cross_entropy if criterion is _WRITTEN_OUT else self._differentiated
-        self._parameters = list(network.parameters())
-        self._layers: list[Layer] = [KNOWN[type(module)](module) for module in network]
-        first = next(layer for layer in self._layers if isinstance(layer, Linear))
-        first.is_first = True
-        self._back = self._layers[self._layers.index(first) :][::-1]
+        modules = list(network)
+        self._kinds = [KINDS[type(module)] for module in modules]
+        self._parameters = [list(module.parameters()) for module in modules]
+        self._buffers = [list(module.buffers()) for module in modules]
+        self._numbers = [_numbers(module) for module in modules]
+        self._linear = [module if isinstance(module, nn.Linear) else None for module in modules]
+        self._rows = 0
 
+    @property
+    def is_written_out(self) -> bool:
+        """Whether nothing is left to autograd."""
+        return self._criterion is _WRITTEN_OUT
+
+    @torch.no_grad()
     def __call__(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Put the gradients of a batch into the parameters.
 
@@ -49,18 +69,47 @@ class WithoutGraph:
         Returns:
             The loss, a scalar, and the logits [B, C]; both are the caller's to keep.
         """
-        for parameter in self._parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.empty_like(parameter)
-        with torch.no_grad():
-            outputs = pixels
-            for layer in self._layers:
-                outputs = layer.forward(outputs)
-            logits = outputs.clone()
-            loss, gradient = self._loss(logits, labels)
-            for layer in self._back:
-                gradient = layer.backward(gradient)
+        layers = self.layers(len(pixels))
+        if self.is_written_out:
+            return compiled(layers_backward.step)(pixels, labels, *layers)  # type: ignore[no-any-return]
+        logits, kept = compiled(layers_backward.forward)(pixels, *layers)
+        loss, gradient = self._differentiated(logits, labels)
+        compiled(layers_backward.backward)(gradient, *layers, kept)
         return loss, logits
+
+    def layers(self, rows: int) -> tuple[Any, ...]:
+        """Kinds, tensors, gradients, numbers and memory as `layers_backward` has them.
+
+        Args:
+            rows: Images of a batch at most.
+        """
+        if rows > self._rows:
+            self._rows, self._memory = rows, self._kept_memory(rows)
+        gradients: list[list[Any]] = [[p.grad for p in layer] for layer in self._parameters]
+        for layer, found in zip(self._parameters, gradients, strict=True):
+            for number, parameter in enumerate(layer):
+                if found[number] is None:
+                    found[number] = parameter.grad = torch.empty_like(parameter)
+        tensors = [
+            [*(parameter.detach() for parameter in parameters), *buffers]
+            for parameters, buffers in zip(self._parameters, self._buffers, strict=True)
+        ]
+        return self._kinds, tensors, gradients, self._numbers, self._memory
+
+    def _kept_memory(self, rows: int) -> list[list[Tensor]]:
+        """For what linear layers answer, and but for the first one for what they were fed."""
+        memory: list[list[Tensor]] = []
+        for module in self._linear:
+            kept: list[Tensor] = []
+            if module is not None:
+                widths = (
+                    [module.out_features, module.in_features]
+                    if any(memory)
+                    else [module.out_features]
+                )
+                kept = [module.weight.new_empty(rows, width) for width in widths]
+            memory.append(kept)
+        return memory
 
     @torch.enable_grad()
     def _differentiated(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,13 +119,14 @@ class WithoutGraph:
         return loss.detach(), gradient
 
 
-def _cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean loss, a scalar, and its gradient [B, C]."""
-    shares = torch.log_softmax(logits, 1)
-    settings = (None, _MEAN, _NO_CLASS)
-    loss, weight = aten.nll_loss_forward(shares, labels, *settings)
-    of_shares = aten.nll_loss_backward(torch.ones_like(loss), shares, labels, *settings, weight)
-    return loss, aten._log_softmax_backward_data(of_shares, shares, 1, logits.dtype)
+def _numbers(module: nn.Module) -> list[float]:
+    """What a layer's kind needs of its settings."""
+    if isinstance(module, nn.Dropout):
+        return [1 - module.p]
+    if isinstance(module, nn.BatchNorm1d):
+        assert module.momentum is not None
+        return [module.momentum, module.eps]
+    return []
 
 
 def is_known(network: nn.Module) -> bool:
@@ -85,7 +135,7 @@ def is_known(network: nn.Module) -> bool:
         return False
     parameters = list(network.parameters())
     return (
-        all(type(module) in KNOWN for module in network)
+        all(type(module) in KINDS for module in network)
         and not any(getattr(m, name, None) for m in network.modules() for name in _HOOKS)
         and all(p.requires_grad and p.device.type == "cpu" for p in parameters)
         and _agrees(network)

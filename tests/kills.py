@@ -101,7 +101,7 @@ def program(kind: Kind, folder: Path, flags: list[str]) -> None:
     sys.argv = [kind.package, *flags]
     if kind.anew:
         os.execv(sys.executable, [sys.executable, "-m", *sys.argv])  # noqa: S606
-    kept.EVERY = kind.every
+    import_module(f"{kind.package}.kept").EVERY = kind.every  # type: ignore[attr-defined]
     sys.exit(import_module(f"{kind.package}.__main__").main())
 
 

@@ -17,6 +17,7 @@ from keras_reference.callbacks import Recorder, WatchForNaN
 from keras_reference.data import Digits
 from keras_reference.epochs import dealt, in_epochs
 from keras_reference.errors import DivergedError, InputError
+from keras_reference.kept import Kept, load_state
 from keras_reference.model_archive import check_model_file
 from parity.run_record import Predictions, RunRecord
 from tests.conftest import Here, make_digits, mostly_slow
@@ -84,6 +85,35 @@ def test_a_training_that_was_killed_goes_on_to_the_bit(
     done = keras_here("fit", "--resume", "nowhere")
     assert done.code == 1
     assert "--resume nowhere: no config.yaml in it; expected the folder of a training" in done.err
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_training_goes_on_within_an_epoch_to_the_bit(
+    keras_here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the first epoch, where the guard still looks after 8 steps, and in the last."""
+    done = keras_here("fit", "--data.source", tiny_npz, *FLAGS, "--run_dir", "whole", *EPOCHS)
+    assert done.code == 0, done.err
+    at, kept = [(0, 4), (2, 7)], Kept.on_train_batch_end
+
+    def killed(self: Kept, batch: int, logs: dict[str, float] | None = None) -> None:
+        kept(self, batch, logs)
+        if at and (self.epoch, batch) == at[0]:
+            at.pop(0)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Kept, "on_train_batch_end", killed)
+    monkeypatch.setattr("keras_reference.kept.EVERY", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        keras_here("fit", "--data.source", tiny_npz, *FLAGS, "--run_dir", "cut", *EPOCHS)
+    with pytest.raises(KeyboardInterrupt):
+        keras_here("fit", "--resume", "cut")
+    state = load_state(Path("cut"))
+    assert state is not None
+    assert (state["epochs"], state["position"]["batches"]) == (2, 8)
+    done = keras_here("fit", "--resume", "cut")
+    assert done.code == 0, done.err
+    assert_same_run("whole", "cut")
 
 
 @pytest.mark.filterwarnings("ignore")

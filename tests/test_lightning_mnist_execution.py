@@ -22,10 +22,10 @@ from lightning_mnist.averaging import StepwiseAveraging
 from lightning_mnist.batches import Batch
 from lightning_mnist.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
-from lightning_mnist.execution import GradientClipping, StepCallback
 from lightning_mnist.instruments.faults import FAULTS
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import MLP, work_of_a_step
+from lightning_mnist.step_callbacks import GradientClipping, StepCallback
 from lightning_mnist.steps_per_execution import MOST_STEPS, seconds_of_a_step, steps_per_execution
 from tests.conftest import SLOW, Command, Here, mostly_slow
 

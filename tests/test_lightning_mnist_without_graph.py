@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_mnist import layers_backward
+from lightning_mnist import layers_backward, whole_steps, without_graph
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import MLP, Activation
+from lightning_mnist.preprocessing import Preprocessing
+from lightning_mnist.torchscript import compiled
 from lightning_mnist.without_graph import WithoutGraph, is_known
 from tests.test_lightning_mnist_execution import assert_same, state, train
 
@@ -52,7 +54,7 @@ def test_gradients_are_autograds_to_the_bit(
     network = MLP(20, classes=5, **shape).to(dtype)
     assert is_known(network)
     twin = copy.deepcopy(network)
-    without_graph = WithoutGraph(twin, criterion)
+    direct = WithoutGraph(twin, criterion)
     for size in sizes:
         pixels, labels = torch.randn(size, 20, dtype=dtype), torch.randint(0, 5, (size,))
         before = torch.get_rng_state()
@@ -61,7 +63,7 @@ def test_gradients_are_autograds_to_the_bit(
         loss = criterion(logits, labels)
         torch.autograd.backward(loss)
         torch.set_rng_state(before)
-        found, answers = without_graph(pixels, labels)
+        found, answers = direct(pixels, labels)
         assert torch.equal(found, loss)
         assert torch.equal(answers, logits)
         for one, other in zip(network.parameters(), twin.parameters(), strict=True):
@@ -72,10 +74,10 @@ def test_gradients_are_autograds_to_the_bit(
 
 
 def test_what_it_gives_is_the_callers_to_keep() -> None:
-    without_graph = WithoutGraph(MLP(20, [8], 5), F.cross_entropy)
-    first = without_graph(torch.rand(4, 20), torch.zeros(4, dtype=torch.int64))
+    direct = WithoutGraph(MLP(20, [8], 5), F.cross_entropy)
+    first = direct(torch.rand(4, 20), torch.zeros(4, dtype=torch.int64))
     kept = [value.clone() for value in first]
-    without_graph(torch.rand(4, 20), torch.ones(4, dtype=torch.int64))
+    direct(torch.rand(4, 20), torch.ones(4, dtype=torch.int64))
     assert_same(list(first), kept)
 
 
@@ -113,17 +115,44 @@ def test_what_it_does_not_know_is_left_to_autograd(change: Callable[[MLP], None]
     assert not is_known(network)
 
 
-@pytest.mark.parametrize("kernel", [
-    lambda gradient, x, y: gradient,
-    lambda gradient, x, y: torch.ops.aten.no_such_kernel(gradient),
-])  # fmt: skip
+def without_activation(kind: str, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    return g
+
+
+def with_a_kernel_that_is_gone(kind: str, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    return torch.ops.aten.no_such_kernel(g)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("kernel", [without_activation, with_a_kernel_that_is_gone])
 def test_a_torch_with_other_kernels_is_noticed(
     kernel: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = MLP(20, [8], 5, activation="gelu")
     assert is_known(network)
-    monkeypatch.setitem(layers_backward._BACKWARD, nn.GELU, kernel)
+    monkeypatch.setattr(without_graph, "compiled", lambda function: function)
+    assert is_known(network)
+    monkeypatch.setattr(layers_backward, "activation_backward", kernel)
     assert not is_known(network)
+
+
+@pytest.mark.parametrize("function", [layers_backward.step, whole_steps.steps])
+def test_as_long_as_torch_has_torchscript_it_is_used(function: Any) -> None:
+    assert isinstance(compiled(function), torch.jit.ScriptFunction)
+
+
+def test_without_torchscript_a_function_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.jit, "script")
+    assert compiled.__wrapped__(layers_backward.step) is layers_backward.step
+
+
+@pytest.mark.parametrize("model", [{"standardize": "dataset"}, {"invert": True}, {}], ids=str)
+def test_a_training_is_the_same_in_plain_python(
+    model: dict[str, Any], tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = state(train(tiny_npz, 4, model=model, max_epochs=2))
+    for module in (without_graph, whole_steps):
+        monkeypatch.setattr(module, "compiled", lambda function: function)
+    assert_same(usual, state(train(tiny_npz, 4, model=model, max_epochs=2)))
 
 
 @pytest.mark.parametrize(
@@ -138,6 +167,18 @@ def test_a_training_is_the_same_without_a_graph(model: dict[str, Any], tiny_npz:
         return state(trainer)
 
     assert_same(trained("graph"), trained("auto"))
+
+
+def test_pixels_of_ones_own_are_learned(tiny_npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that are taken together would not ask for them."""
+    blank = state(train(tiny_npz, 4, max_epochs=1))
+    monkeypatch.setattr(Preprocessing, "normalize", lambda self, images: 0 * images.flatten(1))
+    trainer = train(tiny_npz, 4, max_epochs=1)
+    first = trainer.lightning_module.network[0].weight  # type: ignore[index, union-attr]
+    torch.manual_seed(0)
+    assert torch.equal(first, DigitClassifier(hidden=[16]).network[0].weight)
+    with pytest.raises(AssertionError):
+        assert_same(blank, state(trainer))
 
 
 def test_a_loss_of_ones_own_is_used(tiny_npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ from torch.optim import SGD
 
 from lightning_mnist.averaging import StepwiseAveraging
 from lightning_mnist.errors import InputError
-from lightning_mnist.execution import StepCallback
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.optimization import configured
+from lightning_mnist.step_callbacks import StepCallback
 from tests.conftest import Here
 from tests.test_lightning_mnist_execution import train
 

@@ -117,7 +117,8 @@ def _start(change: Callable[[nn.Linear], object]) -> Fault:
     return lambda: mock.patch.object(network, "_keras_init", init)
 
 
-def _no_update() -> AbstractContextManager[Any]:
+@contextlib.contextmanager
+def _no_update() -> Iterator[None]:
     """Gradients are computed, and left at that."""
     right = Execution._learn
 
@@ -125,7 +126,11 @@ def _no_update() -> AbstractContextManager[Any]:
         with mock.patch.object(self, "_step", lambda closure: closure()):
             return right(self, *batch)
 
-    return mock.patch.object(Execution, "_learn", learn)
+    with (
+        mock.patch.object(Execution, "_whole_steps", return_value=None),
+        mock.patch.object(Execution, "_learn", learn),
+    ):
+        yield
 
 
 def _uphill(self: DigitClassifier) -> None:

@@ -1,0 +1,114 @@
+"""Several optimiser steps as one call: pixels, forward, backward, Adam, and no Python in between.
+
+To the bits of the same steps one by one.
+"""
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from lightning_mnist import layers_backward
+from lightning_mnist.batches import Batch
+from lightning_mnist.fused_adam import adam, is_plain, settings_of, state_of
+from lightning_mnist.preprocessing import Preprocessing, pixels_of
+from lightning_mnist.torchscript import compiled
+from lightning_mnist.without_graph import WithoutGraph
+
+
+class WholeSteps:
+    """Takes the steps of an optimiser that `whole_steps` has found fit for it."""
+
+    def __init__(
+        self, without_graph: WithoutGraph, optimizer: Optimizer, preprocessing: Preprocessing
+    ) -> None:
+        self._without_graph = without_graph
+        self._optimizer = optimizer
+        self._preprocessing = preprocessing
+        self._state = state_of(optimizer)
+
+    def feeds(self, pixels: Tensor, images: Tensor) -> bool:
+        """Whether these raw images are fed as these pixels: nobody has put another way in place."""
+        how = self._preprocessing
+        return torch.equal(
+            pixels, pixels_of(images, how.invert, how.standardize, how.mean, how.std)
+        )
+
+    @torch.no_grad()
+    def __call__(self, batches: list[Batch]) -> tuple[list[Tensor], list[Tensor]]:
+        """Learn some batches; the loss of each, a scalar, and its logits [B, C]."""
+        params = self._optimizer.param_groups[0]["params"]
+        layers = self._without_graph.layers(max(len(batch.images) for batch in batches))
+        how = self._preprocessing
+        answered: tuple[list[Tensor], list[Tensor]] = compiled(steps)(
+            [batch.images for batch in batches],
+            [batch.labels for batch in batches],
+            (how.invert, how.standardize, how.mean, how.std),
+            layers,
+            [parameter.detach() for parameter in params],
+            [parameter.grad for parameter in params],
+            self._state,
+            settings_of(self._optimizer),
+        )
+        return answered
+
+
+def whole_steps(
+    without_graph: WithoutGraph | None, optimizer: Optimizer, preprocessing: Preprocessing | None
+) -> WholeSteps | None:
+    """What takes the steps of `optimizer`, for as long as its state is not replaced.
+
+    Args:
+        without_graph: Computes the gradients.
+        optimizer: Has taken a step of its own, which has made its state.
+        preprocessing: Of raw images, where nothing else is done to them.
+
+    Returns:
+        None where a step is more than this, or other.
+    """
+    if without_graph is None or preprocessing is None:
+        return None
+    if not (without_graph.is_written_out and is_plain(optimizer)):
+        return None
+    return WholeSteps(without_graph, optimizer, preprocessing)
+
+
+def steps(
+    images: list[Tensor],
+    labels: list[Tensor],
+    pixels: tuple[bool, str, Tensor, Tensor],
+    layers: tuple[
+        list[str],
+        list[list[Tensor]],
+        list[list[Tensor]],
+        list[list[float]],
+        list[list[Tensor]],
+    ],
+    params: list[Tensor],
+    gradients: list[Tensor],
+    state: list[list[Tensor]],
+    settings: tuple[list[float], bool, bool, bool],
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Losses, scalars, and logits [B, C] of batches, in what TorchScript knows of Python.
+
+    Args:
+        images: uint8 [B, H, W] of each batch.
+        labels: int64 [B] of each.
+        pixels: What `pixels_of` needs.
+        layers: What `layers_backward.step` needs.
+        params: What `adam` needs, with the next three.
+        gradients: The tensors into which `layers_backward.step` puts them.
+        state: As above.
+        settings: As above.
+    """
+    losses: list[Tensor] = []
+    answers: list[Tensor] = []
+    invert, standardize, mean, std = pixels
+    kinds, tensors, slopes, numbers, memory = layers
+    rates, decoupled, amsgrad, maximize = settings
+    for i in range(len(images)):
+        fed = pixels_of(images[i], invert, standardize, mean, std)
+        loss, logits = layers_backward.step(fed, labels[i], kinds, tensors, slopes, numbers, memory)
+        losses.append(loss)
+        answers.append(logits)
+        adam(params, gradients, state, rates, decoupled, amsgrad, maximize)
+    return losses, answers
