@@ -71,9 +71,8 @@ def fit(
     callbacks += [watcher, kept] if watcher else [kept]
     begun = kept.restore(training) if resume else 0  # what it refuses leaves all as it was
     with filled(run_dir, record, resume=resume), says_why_it_stops(record, run_dir):
-        learned, epochs = (digits.x_train, wanted), range(begun, trainer.max_epochs)
-        those = (learned, how, epochs, seed_everything, kept.batches)
-        record.durations["fit"] = in_epochs(training, callbacks, *those)
+        those = (digits.x_train, wanted), how, range(begun, trainer.max_epochs), seed_everything
+        record.durations["fit"] = in_epochs(training, callbacks, *those, kept.batches)
         network = load_model(kept.best.path) if kept.best.path.exists() else network
         score(network, digits, record, run_dir, guard, names)
     nan.end()
