@@ -165,3 +165,30 @@ def test_an_answer_that_differs_by_rounding_has_no_relu() -> None:
     x, y = plants()
     found = check(Rounds(), x, y, loss=F.cross_entropy)
     assert not any("relu" in each.cause for each in found)
+
+
+def test_a_cross_validation_in_one_guard_gets_no_word() -> None:
+    model = mlp(4, 16, 3)
+
+    def again(step: int) -> None:
+        if step and step % 24 == 0:  # five epochs
+            model[0].reset_parameters()
+
+    assert "drawn anew" not in said(model, sgd(model), steps=60, between=again)
+
+
+def test_targets_that_a_loss_of_ones_own_need_not_use_are_not_blamed() -> None:
+    x, _ = plants()
+    model, ones = mlp(4, 16, 1), torch.ones(len(x), 1)
+    optimizer = sgd(model)
+    with (
+        redirect_stderr(io.StringIO()) as printed,
+        CollapseGuard(model, optimizer, x, ones, reaction="warn"),
+    ):
+        for step in range(4):  # a critic
+            optimizer.zero_grad()
+            (
+                model(torch.randn(16, 4)).mean() - model(x[16 * step : 16 * step + 16]).mean()
+            ).backward()
+            optimizer.step()
+    assert "warning" not in printed.getvalue()
