@@ -31,11 +31,14 @@ class Loop:
         # Those of another network get no gradients, and that is not for want of backward().
         self.gradients = Gradients([weight for weight in weights if id(weight) in own])
         self.mode = TrainingMode(module)
-        kernels = [w for w in weights if w.ndim > 1 and w.requires_grad and not w.is_complex()]
+        kernels = [w for w in weights if w.ndim > 1 and w.requires_grad and _plain(w)]
         self.kernel: Tensor | None = max(kernels, key=lambda w: w.numel(), default=None)
         self.left: Tensor | None = None
         """What the last step has left of some of its weights."""
         self.version = 0
+        self._view: Tensor | None = None
+        self._place = -1
+        """Where in memory the kernel was when the view was made."""
         self.anew = Anew(_array(self._some()))
         self.steps = 0
         self._handle = optimizer.register_step_post_hook(self._stepped)
@@ -77,7 +80,16 @@ class Loop:
 
     def _some(self) -> Tensor | None:
         """Some of the weights of the largest kernel, [N]; they change as it does."""
-        return None if self.kernel is None else self.kernel.detach().flatten()[:WEIGHTS]
+        if self.kernel is not None and self.kernel.data_ptr() != self._place:
+            self._place = self.kernel.data_ptr()
+            self._view = self.kernel.detach().view(-1)[:WEIGHTS]
+        return self._view
+
+
+def _plain(weight: Tensor) -> bool:
+    """Whether its numbers lie in memory one after the other."""
+    strided = weight.layout == torch.strided and weight.is_contiguous()
+    return strided and weight.is_floating_point()
 
 
 def _array(values: Tensor | None) -> Array:
