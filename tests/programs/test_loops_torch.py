@@ -137,13 +137,14 @@ def test_the_odder_kernel_of_a_recurrent_layer_is_the_one_that_is_looked_at() ->
     class Reads(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.cell, self.head = nn.RNN(1, 16, batch_first=True), nn.Linear(16, 1)
+            self.cell = nn.RNN(1, 16, batch_first=True)
+            self.head = nn.Linear(16, 1)
 
         def forward(self, x: Any) -> Any:
             return self.head(self.cell(x)[0][:, -1])
 
     x, y = map(torch.as_tensor, data.waves())
-    model = Reads()
+    model: Any = Reads()
     target = y.float().reshape(-1, 1)
     assert check(model, x.float(), target, loss=F.mse_loss) == []
     with torch.no_grad():
@@ -156,7 +157,8 @@ def test_an_answer_that_differs_by_rounding_has_no_relu() -> None:
     class Rounds(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.layers, self.calls = mlp(4, 16, 3), 0
+            self.layers: Any = mlp(4, 16, 3)
+            self.calls = 0
 
         def forward(self, x: Any) -> Any:
             self.calls += 1

@@ -27,7 +27,7 @@ def trained(folder: Path | None, x: Any, y: Any, model: nn.Module, **given: Any)
     """What is printed while a loop of 20 steps is watched."""
     loss, rate = given.pop("loss", F.cross_entropy), given.pop("rate", 0.01)
     optimizer = torch.optim.SGD(model.parameters(), rate)
-    known = {"reaction": "warn", "trials": False} | given
+    known: dict[str, Any] = {"reaction": "warn", "trials": False} | given
     if folder is not None:
         known["report"] = folder
     with redirect_stderr(io.StringIO()) as printed, CollapseGuard(model, optimizer, x, y, **known):
