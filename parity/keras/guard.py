@@ -16,6 +16,7 @@ from parity.keras.probe import probe_of
 from parity.watch.alarm import Reaction
 from parity.watch.check.words import beyond, say
 from parity.watch.guard import ENOUGH, PROBE, Guard
+from parity.watch.story import Story
 
 EPOCH_PROBE = 500
 """Samples, at most, that are looked at after each epoch: Keras keeps no answers."""
@@ -41,6 +42,10 @@ class CollapseGuard(keras.callbacks.Callback):
         run_dir: Folder for evidence.
         guard: Decides instead of one for `reaction` and `run_dir`, by a diagnosis of its own.
         trials: Whether remedies of what looks wrong are tried on a copy, for ten seconds at most.
+        report: Folder for ``training.html``: what was fed, answered and said, in pictures.
+
+    Raises:
+        OSError: the folder for the report cannot be made.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class CollapseGuard(keras.callbacks.Callback):
         run_dir: Path | None = None,
         guard: Guard | None = None,
         trials: bool = True,
+        report: Path | str | None = None,
     ) -> None:
         super().__init__()
         self.guard = guard or Guard(run_dir, reaction, go_on='CollapseGuard(..., reaction="warn")')
@@ -61,6 +67,7 @@ class CollapseGuard(keras.callbacks.Callback):
         self.first = FirstStep(x, y, trials)
         if guard is None:
             self.guard.alarm.prove = self.first.proved
+        self.story = None if report is None else Story(Path(report), self.guard, self.first)
         self.trained = probe_of(x, y, EPOCH_PROBE)
         self.probe = self.trained if validation is None else probe_of(*validation, EPOCH_PROBE)
         self.subject: Subject | None = None
@@ -162,6 +169,8 @@ class CollapseGuard(keras.callbacks.Callback):
     def on_train_end(self, logs: Logs = None) -> None:
         """Say what would have helped, where nothing was learned."""
         self.first.look(self.done, self.done, ended=True)
+        if self.story is not None:
+            self.story.write()
 
     def _learning_rate(self) -> float:
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))

@@ -158,7 +158,7 @@ def draw_dead(steps: Sequence[int], dead: dict[str, list[float]]) -> bytes | Non
     return png(figure, *([axes] if len(dead) <= 8 else []))
 
 
-def _plain(value: float, place: int | None = None) -> str:
+def _plain(value: float, place: float) -> str:
     return f"{value:g}"
 
 

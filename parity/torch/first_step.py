@@ -14,7 +14,7 @@ from parity.torch.compiled import eager, plain
 from parity.torch.facts import Facts, facts_of, highest_rate
 from parity.torch.facts import stuck as why_stuck
 from parity.torch.layouts import as_array
-from parity.torch.losses import Use, ascends, following, noticed, swapped
+from parity.torch.losses import Use, ascends, asked, following, noticed, swapped
 from parity.torch.network import passed
 from parity.torch.samples import BATCHES, Samples
 from parity.torch.trace import first_tensor
@@ -190,7 +190,7 @@ class FirstStep(Prover):
             stuck="",
             clipped=self.clipped,
             swapped=use is not None and self._answers is not None and swapped(self._answers, use),
-            **({} if _alike(self._uses) else {"targets": None}),
+            **({} if asked(self._uses, self.samples.y) else {"targets": None}),
             ascends=use is not None
             and ascends(use, self._gradient, bool(self.optimizer.param_groups[0].get("maximize"))),
         )
@@ -224,16 +224,6 @@ class FirstStep(Prover):
 
 def _finite(*tensors: Tensor) -> bool:
     return all(bool(torch.isfinite(each.detach()).all()) for each in tensors)
-
-
-def _alike(uses: list[Use]) -> bool:
-    """Whether losses are given one number for all targets, as far as they are constant."""
-    constant = [u.targets.flatten()[:1] for u in uses if u.targets.numel() and _constant(u.targets)]
-    return all(torch.equal(each, constant[0]) for each in constant)
-
-
-def _constant(values: Tensor) -> bool:
-    return bool((values == values.flatten()[0]).all())
 
 
 def _may_be(program: Program) -> list[Any]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -30,9 +31,15 @@ class Loop:
         # Those of another network get no gradients, and that is not for want of backward().
         self.gradients = Gradients([weight for weight in weights if id(weight) in own])
         self.mode = TrainingMode(module)
-        kernels = [w for w in weights if w.ndim > 1 and w.requires_grad and not w.is_complex()]
+        kernels = [w for w in weights if w.ndim > 1 and w.requires_grad and _plain(w)]
         self.kernel: Tensor | None = max(kernels, key=lambda w: w.numel(), default=None)
-        self.anew = Anew(self._values())
+        self.left: Tensor | None = None
+        """What the last step has left of some of its weights."""
+        self.version = 0
+        self._view: Tensor | None = None
+        self._place = -1
+        """Where in memory the kernel was when the view was made."""
+        self.anew = Anew(_array(self._some()))
         self.steps = 0
         self._handle = optimizer.register_step_post_hook(self._stepped)
 
@@ -42,7 +49,7 @@ class Loop:
         found = (
             self.gradients.before_step(self.steps),
             self.mode.step(),
-            self.anew.found(self._values(), self.steps),
+            self._drawn_anew(),
         )
         return [match for match in found if match is not None]
 
@@ -57,10 +64,33 @@ class Loop:
         self._handle.remove()
 
     def _stepped(self, *_: Any) -> None:
-        self.anew.left = self._values()
+        some = self._some()
+        if some is not None and self.kernel is not None:
+            self.left, self.version = some.clone(), self.kernel._version
 
-    def _values(self) -> Array:
-        """Some of the weights of the largest kernel, [N]."""
-        if self.kernel is None:
-            return np.empty(0)
-        return as_array(self.kernel.detach().flatten()[:WEIGHTS]).copy()
+    def _drawn_anew(self) -> Match | None:
+        some, left = self._some(), self.left
+        if some is None or left is None or self.kernel is None:
+            return None
+        # To look at values of an accelerator is to wait for it.
+        waits = some.device.type != "cpu"
+        if self.kernel._version == self.version if waits else torch.equal(some, left):
+            return None
+        return self.anew.found(_array(left), _array(some), self.steps)
+
+    def _some(self) -> Tensor | None:
+        """Some of the weights of the largest kernel, [N]; they change as it does."""
+        if self.kernel is not None and self.kernel.data_ptr() != self._place:
+            self._place = self.kernel.data_ptr()
+            self._view = self.kernel.detach().view(-1)[:WEIGHTS]
+        return self._view
+
+
+def _plain(weight: Tensor) -> bool:
+    """Whether its numbers lie in memory one after the other."""
+    strided = weight.layout == torch.strided and weight.is_contiguous()
+    return strided and weight.is_floating_point()
+
+
+def _array(values: Tensor | None) -> Array:
+    return np.empty(0) if values is None else as_array(values).copy()

@@ -1,7 +1,7 @@
 """Notices which loss functions of torch a program calls, and with what."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from parity.torch.layouts import Array
 from parity.watch.check import Loss
 
 LOSSES = {
@@ -161,6 +162,23 @@ def ascends(use: Use, gradient: Tensor | None, maximize: bool) -> bool:
         (own,) = torch.autograd.grad(use.of(given, use.targets.detach()), given)
     alike = F.cosine_similarity(own.flatten().float(), gradient.flatten().float(), dim=0)
     return bool((alike if maximize else -alike) > OPPOSITE)
+
+
+def asked(uses: Sequence[Use], targets: Array) -> bool:
+    """Whether targets may be what losses ask for.
+
+    An adversary's are given one number and then another for all samples; and a program whose loss
+    is its own may not use targets that are all alike.
+
+    Args:
+        uses: Of losses, as far as they were heard.
+        targets: That the guard was given, [N, ...].
+    """
+    if not uses:
+        return not targets.size or bool((targets != targets.flat[0]).any())
+    given = [use.targets.flatten() for use in uses if use.targets.numel()]
+    constant = [values[:1] for values in given if bool((values == values[0]).all())]
+    return all(torch.equal(each, constant[0]) for each in constant)
 
 
 def swapped(answers: Tensor, use: Use) -> bool:

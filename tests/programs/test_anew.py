@@ -15,14 +15,13 @@ FIRST = RNG.normal(size=64)
 
 def said(between: Callable[[Array, int], Array], *, count: int = 64) -> list[tuple[int, Match]]:
     """What is said in 12 steps of a training that does this to the weights before each."""
-    weights = FIRST[:count].copy()
-    anew, found = Anew(weights.copy()), []
+    left = FIRST[:count].copy()
+    anew, found = Anew(left.copy()), []
     for step in range(1, 13):
-        weights = between(weights, step)
-        if match := anew.found(weights, step):
+        weights = between(left.copy(), step)
+        if match := anew.found(left, weights, step):
             found.append((step, match))
-        weights = weights - 0.1 * RNG.normal(size=count)
-        anew.left = weights.copy()
+        left = weights - 0.1 * RNG.normal(size=count)
     return found
 
 
@@ -41,6 +40,7 @@ def test_weights_that_are_drawn_anew_are_named_once() -> None:
 
 def test_weights_that_are_set_back_are_named_as_such() -> None:
     ((_, match),) = said(every_fourth(lambda weights: FIRST.copy()))
+    assert match.cause == "the weights are set back during the training"
     assert "those of before the first step again" in match.figures
 
 

@@ -137,13 +137,14 @@ def test_the_odder_kernel_of_a_recurrent_layer_is_the_one_that_is_looked_at() ->
     class Reads(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.cell, self.head = nn.RNN(1, 16, batch_first=True), nn.Linear(16, 1)
+            self.cell = nn.RNN(1, 16, batch_first=True)
+            self.head = nn.Linear(16, 1)
 
         def forward(self, x: Any) -> Any:
             return self.head(self.cell(x)[0][:, -1])
 
     x, y = map(torch.as_tensor, data.waves())
-    model = Reads()
+    model: Any = Reads()
     target = y.float().reshape(-1, 1)
     assert check(model, x.float(), target, loss=F.mse_loss) == []
     with torch.no_grad():
@@ -156,7 +157,8 @@ def test_an_answer_that_differs_by_rounding_has_no_relu() -> None:
     class Rounds(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.layers, self.calls = mlp(4, 16, 3), 0
+            self.layers: Any = mlp(4, 16, 3)
+            self.calls = 0
 
         def forward(self, x: Any) -> Any:
             self.calls += 1
@@ -165,3 +167,30 @@ def test_an_answer_that_differs_by_rounding_has_no_relu() -> None:
     x, y = plants()
     found = check(Rounds(), x, y, loss=F.cross_entropy)
     assert not any("relu" in each.cause for each in found)
+
+
+def test_a_cross_validation_in_one_guard_gets_no_word() -> None:
+    model = mlp(4, 16, 3)
+
+    def again(step: int) -> None:
+        if step and step % 24 == 0:  # five epochs
+            model[0].reset_parameters()
+
+    assert "drawn anew" not in said(model, sgd(model), steps=60, between=again)
+
+
+def test_targets_that_a_loss_of_ones_own_need_not_use_are_not_blamed() -> None:
+    x, _ = plants()
+    model, ones = mlp(4, 16, 1), torch.ones(len(x), 1)
+    optimizer = sgd(model)
+    with (
+        redirect_stderr(io.StringIO()) as printed,
+        CollapseGuard(model, optimizer, x, ones, reaction="warn"),
+    ):
+        for step in range(4):  # a critic
+            optimizer.zero_grad()
+            (
+                model(torch.randn(16, 4)).mean() - model(x[16 * step : 16 * step + 16]).mean()
+            ).backward()
+            optimizer.step()
+    assert "warning" not in printed.getvalue()

@@ -27,7 +27,7 @@ def trained(folder: Path | None, x: Any, y: Any, model: nn.Module, **given: Any)
     """What is printed while a loop of 20 steps is watched."""
     loss, rate = given.pop("loss", F.cross_entropy), given.pop("rate", 0.01)
     optimizer = torch.optim.SGD(model.parameters(), rate)
-    known = {"reaction": "warn", "trials": False} | given
+    known: dict[str, Any] = {"reaction": "warn", "trials": False} | given
     if folder is not None:
         known["report"] = folder
     with redirect_stderr(io.StringIO()) as printed, CollapseGuard(model, optimizer, x, y, **known):
@@ -137,6 +137,23 @@ class Module(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         return torch.optim.SGD(self.parameters(), 0.01)
+
+
+def test_keras_writes_it_too(tmp_path: Path) -> None:
+    import keras
+
+    from parity.keras import CollapseGuard as KerasGuard
+
+    x, y = (values.numpy() for values in images(scale=1))
+    model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(16, "relu")])
+    model.add(keras.layers.Dense(10))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x = x.reshape(len(x), -1)[:200]
+    guard = KerasGuard(x, y[:200], reaction="warn", trials=False, report=tmp_path)
+    model.fit(x, y[:200], verbose=0, callbacks=[guard])
+    text = (tmp_path / FILE).read_text(encoding="utf-8")
+    assert "are not scaled</b>" in text
+    assert "Answers over time" in text
 
 
 @pytest.mark.filterwarnings("ignore")

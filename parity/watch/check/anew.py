@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.watch.check.cause import Match, Remedy
+from parity.watch.check.cause import Belief, Match, Remedy
 from parity.watch.check.program import Array
 
 LEAST = 16
@@ -22,8 +22,6 @@ class Anew:
 
     def __init__(self, initial: Array) -> None:
         self.initial = initial
-        self.left: Array | None = None
-        """What the last step has left."""
         self.places: list[int] = []
         """Steps before which they were drawn anew."""
 
@@ -32,15 +30,15 @@ class Anew:
         """Steps from one time to the next."""
         return self.places[-1] - self.places[-2] if len(self.places) > 1 else 0
 
-    def found(self, values: Array, step: int) -> Match | None:
+    def found(self, left: Array, values: Array, step: int) -> Match | None:
         """Say, the second time, that they were drawn anew; asked before each step.
 
         Args:
-            values: The same weights now, [N].
+            left: What the step before has left of the same weights, [N].
+            values: What they are now, [N].
             step: Of the optimiser, from 1.
         """
-        left = self.left
-        if left is None or np.array_equal(left, values) or len(values) < LEAST:
+        if np.array_equal(left, values) or len(values) < LEAST:
             return None
         back = np.array_equal(values, self.initial)
         if not back and not _unlike(left, values):
@@ -54,10 +52,11 @@ class Anew:
             else "had nothing to do with what the step before had left"
         )
         return Match(
-            "the weights are drawn anew during the training",
+            f"the weights are {'set back' if back else 'drawn anew'} during the training",
             f"before step {self.places[0]:,}, and again before step {step:,}, they {what}",
             "Make the network and draw its weights once, before the loop over the epochs",
-            remedy=KEPT,
+            Belief.LIKELY,
+            KEPT,
         )
 
 

@@ -22,6 +22,9 @@ from parity.watch.trials.usual import fallen, fell, usual
 
 LARGEST = 20_000_000
 """Weights of which a copy is kept for trials, at most."""
+EPOCHS = 1.5
+"""Epochs from which on what happens again and again may be a training of its own, of a
+cross-validation, say."""
 FALLEN_AFTER = 32
 """Steps from which on it is looked whether the learning rate has fallen to nothing."""
 
@@ -37,6 +40,12 @@ def shrunk(program: Program) -> float:
     with np.errstate(all="ignore"):  # features may be anything
         ratio = float(fed.astype(np.float64).std() / given.std())
     return ratio if np.isfinite(ratio) and not 0.5 < ratio < 2 and ratio > 0 else 1.0
+
+
+def _epoch(program: Program) -> float:
+    """Steps of an epoch; endless where that is not known."""
+    targets = program.targets if program.whole else None
+    return np.inf if targets is None or not program.batch else len(targets) / program.batch
 
 
 class Prover(ABC):
@@ -155,6 +164,8 @@ class Prover(ABC):
             step: After so many steps.
             every: Steps from one time to the next, where it happens again and again.
         """
+        if self.program is not None and every > EPOCHS * _epoch(self.program):
+            return
         what = f"after {step:,} steps something looks wrong in the loop"
         found, remedy = Tried([match]), match.remedy
         with suppress(Exception):
