@@ -11,7 +11,7 @@ from parity.keras.facts import Facts, facts_of
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
 from parity.keras.trial import Trial, state_of
-from parity.keras.updates import plan_of
+from parity.keras.updates import plan_of, rate_of
 from parity.watch.check import Belief, causes_of
 from parity.watch.trials import SAMPLES
 from parity.watch.trials.proving import LARGEST, Prover
@@ -61,7 +61,11 @@ class FirstStep(Prover):
         return Trial(self.traced, self._initial, material, program)
 
     def _plan(self) -> tuple[float, float] | None:
-        return plan_of(self.traced.model.optimizer)
+        optimizer = self.traced.model.optimizer
+        if (plan := plan_of(optimizer)) is not None or self.program is None:
+            return plan
+        began, now = self.program.rate, rate_of(optimizer)  # a callback may have changed it
+        return None if began is None or now is None or now == began else (began, now)
 
     def _now(self) -> tuple[Any, Any]:
         return as_array(self.traced(self.probe.x)[0]), self.probe.y

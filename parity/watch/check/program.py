@@ -46,6 +46,7 @@ class Program:
             ``test``.
         other_inputs: These samples as the program has them.
         penalties: On large weights.
+        held: Share of the length of initial kernels that constraints leave of the shortest.
         mixes: Whether an answer depends on the other samples of its batch, in inference.
         summed: Whether the loss adds up over the samples of a batch, and is not their mean.
         unregistered: Weights that work in the network and are not among its own, nor learned.
@@ -81,6 +82,7 @@ class Program:
     others: dict[str, Array] = field(default_factory=dict)
     other_inputs: dict[str, Array] = field(default_factory=dict)
     penalties: tuple[Penalty, ...] = ()
+    held: float = 1.0
     mixes: bool = False
     summed: bool = False
     unregistered: int = 0

@@ -115,10 +115,24 @@ def hidden_softmax(program: Program) -> Match | None:
     )
 
 
+def softmax_of_softmax(program: Program) -> Match | None:
+    """Shares of shares: the largest of ten is 0.23 at most."""
+    pairs = zip(program.layers, program.layers[1:], strict=False)
+    if not any(a.function == b.function == "softmax" and b.follows for a, b in pairs):
+        return None
+    return Match(
+        "softmax is applied twice, both times in the network",
+        f"its answers are {program.answers.min():.2g} to {program.answers.max():.2g}",
+        "Leave one of them out",
+        remedy=Remedy("with ReLU in the place of the first", hidden="relu"),
+    )
+
+
 CAUSES = (
     Cause("one unit softmax", one_unit_softmax, explains=("fewer outputs", "distance for classes")),
     Cause("softmax over batch", softmax_over_batch, explains=("softmax twice", "mixes")),
     Cause("one output", one_output, explains=("fewer outputs", "sigmoid for classes")),
     Cause("several labels", several_labels),
+    Cause("softmax of softmax", softmax_of_softmax),
     Cause("hidden softmax", hidden_softmax, explains=("saturating",)),
 )
