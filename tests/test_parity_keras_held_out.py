@@ -64,3 +64,17 @@ def test_sorted_samples_and_a_validation_split(
     )  # fmt: skip
     said = capsys.readouterr().err
     assert said.count("of classes that the training never sees") == (not shuffled)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.1])
+def test_samples_that_weigh_nothing_are_noticed(
+    weight: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = data.flowers()
+    x = (x - x.mean(0)) / x.std(0)
+    model = keras.Sequential([keras.Input((4,)), kl.Dense(3, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    weights = np.full(150, weight)
+    guard = CollapseGuard(x, y, trials=False)
+    model.fit(x, y, sample_weight=weights, epochs=2, verbose=0, callbacks=[guard])
+    assert capsys.readouterr().err.count("the samples weigh nothing") == (weight == 0)

@@ -112,6 +112,8 @@ class CollapseGuard(keras.callbacks.Callback):
         before, self.steps = self.steps, batch + 1
         done, self.done = self.done, self.done + self.steps - before
         self.first.look(done, self.done)
+        if done == 0:
+            self.first.weigh(_number(logs, "loss"), self.done)
         if self.epoch > 0 or self.subject is None:
             return
         accuracy = self._batch_accuracy(before, logs or {})
