@@ -5,11 +5,15 @@ from typing import Any
 from unittest import mock
 
 import keras
+import numpy as np
 
 from parity.arrays import Array, Ints
 from parity.keras.calls import as_array, unchanged
 from parity.keras.traced import Traced
 from parity.watch.check.mixed import mixed
+
+DIFFERENT = 10
+"""Targets from which on they are numbers, and not names or signs."""
 
 
 def beyond_table(model: keras.Model, x: Any) -> tuple[int, int] | None:
@@ -55,6 +59,30 @@ def mixes(traced: Traced, x: Any, outputs: Array) -> bool:
         return mixed(outputs, part, lambda: _answers(traced, x, drawn=True))
     except Exception:  # a model is anyone's code, and may take batches of one size only
         return False
+
+
+def ascends(model: keras.Model, outputs: Array, targets: Array | None) -> bool:
+    """Whether the model's own loss for numbers falls without end the further answers are off.
+
+    Args:
+        model: Compiled.
+        outputs: What it gives, [N, ...].
+        targets: Of the same samples.
+    """
+    if targets is None or targets.dtype.kind != "f" or outputs.size != targets.size:
+        return False
+    if len(np.unique(targets)) < DIFFERENT:
+        return False
+    wanted = targets.reshape(outputs.shape)
+    try:
+        with unchanged(model):
+            near, far, farther = (
+                float(model.compute_loss(y=targets, y_pred=wanted + n * (outputs - wanted)))
+                for n in (1, 10, 100)
+            )
+    except Exception:  # a loss is anyone's code
+        return False
+    return farther < 0 and far - farther > 5 * (near - far) > 0
 
 
 def _answers(traced: Traced, x: Any, drawn: bool = False) -> Array:

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.behaviour import beyond_table, mixes
+from parity.keras.behaviour import ascends, beyond_table, mixes
 from parity.keras.facts import Facts, facts_of, loss_of, trainable
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
-from parity.keras.updates import clipped_of, momentum_of, penalties_of, rate_of
+from parity.keras.updates import clipped_of, held_of, momentum_of, penalties_of, rate_of
 from parity.watch.check import Program, causes_of
 from parity.watch.check.words import beyond, findings_of, say
 from parity.watch.diagnosis import Finding
@@ -98,6 +98,7 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     targets = probe.y if probe.targets is None else probe.targets
+    loss = None if facts.several else loss_of(model, facts.last)
     order: list[Any] = []
     if probe.batch and targets is not None:
         order = [targets[n : n + probe.batch] for n in range(0, len(targets), probe.batch)]
@@ -110,7 +111,7 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         fair=probe.whole,
         last=facts.last,
         ends=facts.ends,
-        loss=None if facts.several else loss_of(model, facts.last),
+        loss=loss,
         optimizer="" if optimizer is None else type(optimizer).__name__,
         rate=rate_of(optimizer),
         trainable=trainable(model),
@@ -119,6 +120,8 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         clipped=clipped_of(optimizer),
         stuck=facts.stuck,
         masked=facts.masked,
+        held=held_of(model),
+        ascends=loss is None and not facts.several and ascends(model, facts.outputs, probe.y),
         mixes=not facts.several and mixes(traced, probe.x, facts.outputs),
         **({"batch": probe.batch, "order": tuple(order[:BATCHES])} | known),
     )

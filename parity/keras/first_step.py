@@ -5,16 +5,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from parity.keras.calls import as_array
+from parity.keras.calls import as_array, unchanged
 from parity.keras.checking import array_of, program_of
 from parity.keras.facts import Facts, facts_of
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
 from parity.keras.trial import Trial, state_of
-from parity.keras.updates import plan_of
-from parity.watch.check import Belief, causes_of
+from parity.keras.updates import plan_of, rate_of
+from parity.watch.check import Belief, Match, causes_of
 from parity.watch.trials import SAMPLES
 from parity.watch.trials.proving import LARGEST, Prover
+
+WEIGHTLESS = "the samples weigh nothing, and nothing is learned of them"
 
 
 class FirstStep(Prover):
@@ -50,6 +52,21 @@ class FirstStep(Prover):
                 all_of_them = causes_of(program, Belief.MAYBE)
                 self._say(self._tried(all_of_them))
 
+    def weigh(self, loss: float, step: int) -> None:
+        """Say so where the first loss is 0 and that of the samples is not: all weights are 0."""
+        program = self.program
+        if loss != 0 or program is None or program.loss is None or not program.loss.kind:
+            return
+        with suppress(Exception):
+            model, outputs = self.traced.model, self.traced(self.probe.x)[0]
+            with unchanged(model):
+                own = float(model.compute_loss(y=self.probe.y, y_pred=outputs))
+            if own > 0:
+                what = (
+                    f"fit tells a loss of 0, and without weights that of its samples is {own:.3g}"
+                )
+                self.remark(Match(WEIGHTLESS, what, "Look at sample_weight and class_weight"), step)
+
     def _trial(self) -> Trial | None:
         program = self.program
         if program is None or program.task is None or self._initial is None:
@@ -61,7 +78,11 @@ class FirstStep(Prover):
         return Trial(self.traced, self._initial, material, program)
 
     def _plan(self) -> tuple[float, float] | None:
-        return plan_of(self.traced.model.optimizer)
+        optimizer = self.traced.model.optimizer
+        if (plan := plan_of(optimizer)) is not None or self.program is None:
+            return plan
+        began, now = self.program.rate, rate_of(optimizer)  # a callback may have changed it
+        return None if began is None or now is None or now == began else (began, now)
 
     def _now(self) -> tuple[Any, Any]:
         return as_array(self.traced(self.probe.x)[0]), self.probe.y

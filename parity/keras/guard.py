@@ -11,6 +11,7 @@ import numpy as np
 from parity.keras.behaviour import beyond_table
 from parity.keras.budget import SHARE, Budget
 from parity.keras.first_step import FirstStep
+from parity.keras.held_out import never_trained
 from parity.keras.look import Subject
 from parity.keras.probe import probe_of
 from parity.watch.alarm import Reaction
@@ -79,6 +80,9 @@ class CollapseGuard(keras.callbacks.Callback):
         self.budget = Budget(SHARE if guard is None else math.inf)
         self.due = False
         """Whether a look has been put off."""
+        self.held_batches = 0
+        """Batches of the last validation."""
+        self.said_split = False
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Measure what is there before the first step."""
@@ -115,6 +119,8 @@ class CollapseGuard(keras.callbacks.Callback):
         before, self.steps = self.steps, batch + 1
         done, self.done = self.done, self.done + self.steps - before
         self.first.look(done, self.done)
+        if done == 0:
+            self.first.weigh(_number(logs, "loss"), self.done)
         if self.epoch > 0 or self.subject is None:
             return
         accuracy = self._batch_accuracy(before, logs or {})
@@ -149,22 +155,47 @@ class CollapseGuard(keras.callbacks.Callback):
                 weights=self.subject.weights,
             )
 
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Count what is held out."""
+        self.held_batches = 0
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Count what is held out."""
+        self.held_batches = batch + 1
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Look at more samples."""
         ends = epoch + 1 == self.params.get("epochs")
         if self.subject is None or not (ends or self.budget.allows):
             return
         with self.budget.taken():
+            seen = self.subject.now(self.subject.probe)
+            self._look_at_split(seen, logs or {})
             self.guard.after_epoch(
                 epoch + 1,
                 int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)),
-                **self.subject.now(self.subject.probe),
+                **seen,
                 sample_ids=self.subject.probe.ids,
                 weights=self.subject.weights(),
                 learning_rate=self._learning_rate(),
                 train_loss=_number(logs, "loss"),
                 train_accuracy=_accuracy(logs or {}),
             )
+
+    def _look_at_split(self, seen: dict[str, Any], logs: dict[str, Any]) -> None:
+        """Say so once where Keras holds out classes that it never trains on."""
+        accuracy, probe = _accuracy(logs), self.trained
+        if self.said_split or accuracy is None or probe is None or self.probe is not probe:
+            return
+        if not self.held_batches or seen["labels"] is None or probe.batch is not None:
+            return
+        batches = self.held_batches + (self.params.get("steps") or 0)
+        shares = self.held_batches / batches, 1 / batches
+        labels, predicted = self.subject.labels, seen["logits"].argmax(axis=1)
+        found = never_trained(labels, probe.ids, predicted, accuracy, *shares)
+        if found is not None:
+            self.said_split = True
+            say([found], what=f"in epoch {self.epoch + 1} the validation part looks wrong")
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Say what would have helped, where nothing was learned."""

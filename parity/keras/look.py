@@ -51,8 +51,8 @@ class Subject:
         found = as_array(outputs)
         self.columns = 2 if self.unit else int(found.shape[-1])
         several = len(keras.tree.flatten(outputs)) > 1
-        asked = [self._labels(targets) for targets in (probe.y, trained.targets)]
-        known = logits_of(found, self.unit), *asked
+        self.labels = self._labels(trained.targets)
+        known = logits_of(found, self.unit), self._labels(probe.y), self.labels
         self.tells_classes = not several and all(part is not None for part in known)
 
     def before(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Subject:
         fed = None if raw is None or raw.size != look.fed.size else look.fed.reshape(raw.shape)
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         return {
-            "labels": self._labels(self.trained.targets) if self.tells_classes else None,
+            "labels": self.labels if self.tells_classes else None,
             "classes": self.columns,
             "raw": raw,
             "fed": fed,

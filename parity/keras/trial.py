@@ -99,7 +99,9 @@ class Trial:
                 values = drawn.astype(values.dtype)
             elif variable.name == "bias":
                 values = np.zeros_like(values)
-        return keras.Variable(values, dtype=variable.dtype, trainable=variable.trainable)
+        copy = keras.Variable(values, dtype=variable.dtype, trainable=variable.trainable)
+        copy.constraint = None if remedy.unpenalised else variable.constraint
+        return copy
 
     def _head(self, remedy: Remedy) -> "_Head | None":
         """A last layer with an output for each class, where it has another number."""
@@ -161,7 +163,8 @@ class Trial:
     def _loss(self, remedy: Remedy, given: Any, y: Any) -> Any:
         """That of the remedy's head, or the program's own."""
         if not remedy.head:
-            return self.model.compute_loss(x=None, y=y, y_pred=given)
+            own = self.model.compute_loss(x=None, y=y, y_pred=given)
+            return -own if remedy.descends else own
         given = tf.cast(given, tf.float32)
         if remedy.head == "classes" or (remedy.head == "binary" and given.shape[-1] != 1):
             rows = y.shape.rank == 2 and y.shape[-1] != 1

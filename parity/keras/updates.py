@@ -38,6 +38,20 @@ def clipped_of(optimizer: Any) -> float | None:
     return min((float(each) for each in lengths if each), default=None)
 
 
+def held_of(model: keras.Model) -> float:
+    """Share of its length that constraints leave a kernel at least, as it is now."""
+    shares = [1.0]
+    for variable in model.trainable_variables:
+        values = keras.ops.convert_to_tensor(variable)
+        if variable.constraint is None or len(values.shape) < 2:
+            continue
+        before, after = (
+            float(keras.ops.norm(each)) for each in (values, variable.constraint(values))
+        )
+        shares += [after / before] if before else []
+    return min(shares)
+
+
 def penalties_of(model: keras.Model, optimizer: Any) -> tuple[Penalty, ...]:
     """Of the optimiser, where it is one of Keras' own, and of the layers."""
     found: list[Penalty] = []

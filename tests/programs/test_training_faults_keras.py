@@ -9,6 +9,7 @@ pytest.importorskip("tensorflow", reason="the extra keras is not installed")
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers as kl
 
 from parity.keras import check
@@ -24,6 +25,7 @@ from tests.programs.keras_programs import (
     digits,
     digits_net,
     net,
+    table,
     table_net,
 )
 
@@ -121,3 +123,52 @@ def test_the_plan_of_a_schedule_is_its_rate_at_first_and_now() -> None:
     assert plan_of(optimizer) == pytest.approx((0.1, 0.1 / 1024))
     assert plan_of(keras.optimizers.SGD(0.1)) is None
     assert np.isfinite(plan_of(keras.optimizers.Adam(schedule)) or 0).all()
+
+
+def test_a_constraint_near_0_a_wrong_sign_and_two_softmaxes_are_named() -> None:
+    def wrong(y: Any, given: Any) -> Any:
+        return -keras.ops.mean(keras.ops.square(y[:, None] - given))
+
+    held = keras.constraints.MaxNorm(1e-3)
+    houses, prices = data.houses()
+    programs = {
+        "a constraint holds the weights next to 0": Program(
+            net((4,), kl.Dense(3, activation="softmax", kernel_constraint=held), loss=SPARSE),
+            *table(data.flowers),
+        ),
+        "its sign is wrong": Program(
+            net((5,), kl.Dense(8, activation="relu"), kl.Dense(1), loss=wrong),
+            (houses - houses.mean(0)) / houses.std(0),
+            ((prices - prices.mean()) / prices.std()).astype(np.float32),
+        ),
+        "softmax is applied twice in the network": Program(
+            net((4,), kl.Dense(3, activation="softmax"), kl.Softmax(), loss=SPARSE),
+            *table(data.flowers),
+        ),
+    }
+    for cause, program in programs.items():
+        found = check(*program)
+        assert found, cause
+        assert cause in found[0].cause
+
+
+def test_a_loss_of_its_own_and_a_usual_constraint_get_no_word() -> None:
+    def own(y: Any, given: Any) -> Any:
+        return keras.ops.mean(keras.ops.log(keras.ops.cosh(y[:, None] - given)))
+
+    usual = keras.constraints.MaxNorm(1.0)
+    houses, prices = data.houses()
+    x = (houses - houses.mean(0)) / houses.std(0)
+    y = ((prices - prices.mean()) / prices.std()).astype(np.float32)
+    hidden = kl.Dense(8, activation="relu", kernel_constraint=usual)
+    assert not check(*Program(net((5,), hidden, kl.Dense(1), loss=own), x, y))
+
+
+@pytest.mark.parametrize("sorted_", [True, False])
+def test_targets_in_batches_that_begin_alike_are_read_on(sorted_: bool) -> None:
+    x, y = table(data.flowers)
+    x, y = np.tile(x, (12, 1)).astype(np.float32), np.sort(np.tile(y, 12)) * sorted_
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(32)
+    found = check(net((4,), kl.Dense(3, activation="softmax"), loss=SPARSE), batches)
+    wanted = "the samples come sorted by class" if sorted_ else "all targets are alike"
+    assert wanted in found[0].cause

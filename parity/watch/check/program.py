@@ -46,6 +46,7 @@ class Program:
             ``test``.
         other_inputs: These samples as the program has them.
         penalties: On large weights.
+        held: Share of the length of initial kernels that constraints leave of the shortest.
         mixes: Whether an answer depends on the other samples of its batch, in inference.
         time_first: Whether recurrent or attention layers take the first axis for time.
         summed: Whether the loss adds up over the samples of a batch, and is not their mean.
@@ -83,6 +84,7 @@ class Program:
     others: dict[str, Array] = field(default_factory=dict)
     other_inputs: dict[str, Array] = field(default_factory=dict)
     penalties: tuple[Penalty, ...] = ()
+    held: float = 1.0
     mixes: bool = False
     time_first: bool = False
     summed: bool = False

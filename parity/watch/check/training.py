@@ -165,8 +165,16 @@ def uphill(program: Program) -> Match | None:
     name = "the loss" if program.loss is None else program.loss.name
     return Match(
         "the loss is made larger, not smaller: its sign is wrong",
-        f"the gradient that reaches the network's answers is the opposite of that of {name}",
-        "Call loss.backward() on the loss itself, without a minus, and leave maximize=True out",
+        program.words(
+            torch="the gradient that reaches the network's answers is the opposite of that of "
+            + name,
+            keras="the further answers are from the targets the smaller it is, without end",
+        ),
+        program.words(
+            torch="Call loss.backward() on the loss itself, without a minus, and leave "
+            "maximize=True out",
+            keras="Return the mean of the errors, without a minus",
+        ),
         remedy=Remedy("with the sign turned", descends=True),
     )
 

@@ -128,7 +128,7 @@ def score(task: Task, answers: Array, targets: Array, middle: float) -> float:
 
     For classes the mean of their recalls, so that a frequent one does not hide the others; for
     several labels the share that is right, each counted so; for numbers the share of their variance
-    that is explained, 0 where the mean explains more.
+    that is explained, -1 at least.
 
     Args:
         task: What is to be told.
@@ -137,14 +137,14 @@ def score(task: Task, answers: Array, targets: Array, middle: float) -> float:
         middle: Between no and yes, for a single answer.
     """
     if not np.isfinite(answers).all():
-        return 0.0
+        return -1.0 if task == "values" else 0.0
     rows = answers.reshape(len(answers), -1).astype(np.float64)
     if task == "values":
         wanted = targets.reshape(len(targets), -1).astype(np.float64)
         if wanted.shape != rows.shape:
-            return 0.0
+            return -1.0
         rest = ((rows - wanted) ** 2).mean() / max(float(wanted.var()), 1e-12)
-        return max(0.0, 1 - float(rest))
+        return max(-1.0, 1 - float(rest))
     if task == "several":
         right = (rows > middle) == (targets.reshape(rows.shape) > 0.5)
         yes = targets.reshape(rows.shape) > 0.5

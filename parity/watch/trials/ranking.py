@@ -74,9 +74,12 @@ class Scores:
     least: float
 
     def gain(self, match: Match) -> float | None:
-        """What the remedy of a cause brings; None where it was not tried."""
+        """What the remedy of a cause brings; None where it was not tried.
+
+        Answers that explain less than the mean are worth nothing, however bad they are.
+        """
         score = None if match.remedy is None else self.found.get(match.remedy)
-        return None if score is None else score - (self.base or 0.0)
+        return None if score is None else max(score, 0.0) - max(self.base or 0.0, 0.0)
 
     def helps(self, match: Match) -> bool:
         """Whether that is no chance."""
