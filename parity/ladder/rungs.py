@@ -180,12 +180,19 @@ def _takes_outputs(loss_: Rung) -> bool:
     return not any(word in cause.name for cause in loss_.causes[:1] for word in wrong)
 
 
-def loss(start: Start, pass_: Table, logits_a: Array, logits_: Array, a: Table, b: Table) -> Rung:
+def loss(
+    start: Start,
+    passes: tuple[Table, Table],
+    logits_a: Array,
+    logits_: Array,
+    a: Table,
+    b: Table,
+) -> Rung:
     """The training loss of the first batch.
 
     Args:
         start: What both sides start from.
-        pass_: What the layers of B give in training.
+        passes: What the layers of A and of B give in training.
         logits_a: What A's loss is computed from, float [B, C].
         logits_: What B's is: `outputs.scores` of both sides.
         a: Side A's ``loss`` and its gradients.
@@ -195,7 +202,8 @@ def loss(start: Start, pass_: Table, logits_a: Array, logits_: Array, a: Table, 
     pair = a["loss"], b["loss"]
     found = difference("loss", *pair, share * max(1.0, abs(float(pair[1]))))
     rung = Rung("loss", "of the first batch, in training", (found,), reason)
-    given = {**start.given, **pass_, LOGITS: logits_, of_loss.LOGITS_OF_A: logits_a}
+    of_a = {f"{name}{of_loss.OF_A}": values for name, values in passes[0].items()}
+    given = {**start.given, **of_a, **passes[1], LOGITS: logits_, of_loss.LOGITS_OF_A: logits_a}
     return rung.explained(of_loss.explain, Case(start.names, given, a, b))
 
 
