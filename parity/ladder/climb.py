@@ -120,9 +120,7 @@ class Climb:
             yield pixels
         initial = replace(rungs.initial_weights(start, *held), note=tried)
         tables = self._ask("gradients", {"ids": self._ids(0, 1)})[:2]
-        ends = training[0][LOGITS], training[1][LOGITS]
-        scores = [rungs.scores(start, *pair) for pair in (ends[::-1], ends)]
-        loss = rungs.loss(start, training[1], scores[0], scores[1], *tables)
+        loss = rungs.loss(start, training, *tables)
         gradients = rungs.gradients(start, *tables)
         passes = {"inference": inference, "training": training}
         logits = rungs.logits(start, passes, (loss, gradients))

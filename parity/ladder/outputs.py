@@ -21,12 +21,13 @@ RECURRENT = re.compile(r"(lstm|gru|rnn|bidirectional)_")
 """How the names of such layers begin."""
 
 
-def scores(a: Array, b: Array, near: float) -> Array:
-    """What losses of both sides are computed from, float [B, C], of their last layers' outputs.
+def scores(outputs: Array) -> Array:
+    """What a side's loss is computed from, float [B, C], of what its last layer gives.
 
-    B's outputs, where they are logits and A's are the same; else B's log-probabilities.
+    Probabilities become their logarithms; numbers and scores of all other kinds stay as they are.
     """
-    return b if worst(a, b) <= near and not _distribution(b) else log_probabilities(b)
+    several = outputs.ndim == 2 and outputs.shape[1] > 1
+    return log_probabilities(outputs) if several and _distribution(outputs) else outputs
 
 
 def log_probabilities(outputs: Array) -> Array:

@@ -76,12 +76,6 @@ def begun(pixels: Rung, behind: Sequence[Rung]) -> Rung:
     return replace(pixels, tensors=behind[0].tensors[-1:], note=note, causes=())
 
 
-def scores(start: Start, a: Array, b: Array) -> Array:
-    """What the losses are computed from, float [B, C], of the outputs of both sides."""
-    share, _ = start.tolerance.sums
-    return outputs.scores(a, b, share * magnitude(b))
-
-
 Passes = Mapping[str, Sequence[Table]]
 """Forward passes of A and B, in ``inference`` and in ``training``."""
 
@@ -180,14 +174,17 @@ def _takes_outputs(loss_: Rung) -> bool:
     return not any(word in cause.name for cause in loss_.causes[:1] for word in wrong)
 
 
-def loss(start: Start, pass_: Table, logits_a: Array, logits_: Array, a: Table, b: Table) -> Rung:
+def loss(
+    start: Start,
+    passes: tuple[Table, Table],
+    a: Table,
+    b: Table,
+) -> Rung:
     """The training loss of the first batch.
 
     Args:
         start: What both sides start from.
-        pass_: What the layers of B give in training.
-        logits_a: What A's loss is computed from, float [B, C].
-        logits_: What B's is: `outputs.scores` of both sides.
+        passes: What the layers of A and of B give in training.
         a: Side A's ``loss`` and its gradients.
         b: Side B's.
     """
@@ -195,7 +192,9 @@ def loss(start: Start, pass_: Table, logits_a: Array, logits_: Array, a: Table, 
     pair = a["loss"], b["loss"]
     found = difference("loss", *pair, share * max(1.0, abs(float(pair[1]))))
     rung = Rung("loss", "of the first batch, in training", (found,), reason)
-    given = {**start.given, **pass_, LOGITS: logits_, of_loss.LOGITS_OF_A: logits_a}
+    of_a = {f"{name}{of_loss.OF_A}": values for name, values in passes[0].items()}
+    logits_a, logits_b = (outputs.scores(table[LOGITS]) for table in passes)
+    given = {**start.given, **of_a, **passes[1], LOGITS: logits_b, of_loss.LOGITS_OF_A: logits_a}
     return rung.explained(of_loss.explain, Case(start.names, given, a, b))
 
 

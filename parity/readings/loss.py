@@ -15,7 +15,8 @@ from parity.readings.readings import Reading, compare, parted
 from parity.readings.rounding import epsilon, usable
 
 LABELS, LOGITS, LOSS = "labels", "logits", "loss"
-LOGITS_OF_A = "logits of A"
+OF_A = " of A"
+LOGITS_OF_A = LOGITS + OF_A
 """Where A's are others than B's: a layer before the loss differs, and yet the loss may be one."""
 ROUNDING = 8
 """Units of the last place that a loss may be off by."""
@@ -35,7 +36,8 @@ def explain(case: Case) -> list[Cause]:
     Args:
         case: `given` has ``labels``, integers [B], ``logits`` of both sides, float [B, C], or of B
             where there are `LOGITS_OF_A`, and, as
-            far as they are known, the outputs [B, ...] of layers and the weights; `a` and `b` have
+            far as they are known, the outputs [B, ...] of layers (of A by names that end in `OF_A`,
+            where they are others) and the weights; `a` and `b` have
             the ``loss`` and, where they are known, its gradients by name.
     """
     logits, labels = case.given[LOGITS], case.given[LABELS]
@@ -50,15 +52,15 @@ def explain(case: Case) -> list[Cause]:
     if truth.shape != scores.shape[:1] or not 0 <= truth.min() <= truth.max() < scores.shape[1]:
         return []
     allowed = _allowed(case)
-    layers = _layers(case)
-
+    inputs = _layers(case)
     of_a = np.asarray(case.given.get(LOGITS_OF_A, logits), np.float64)
     if of_a.shape != scores.shape or not usable(of_a):
         return []
 
     def readings(seen: Array) -> Iterator[Reading]:
-        own, table = (of_a, case.a) if seen is sides[0] else (scores, case.b)
-        gradients = _gradients(table)
+        first = seen is sides[0]
+        own, table = (of_a, case.a) if first else (scores, case.b)
+        gradients, layers = _gradients(table), inputs[not first]
         yield from losses.candidates(own, truth, float(seen))
         yield from class_weights.readings(own, truth, layers, gradients)
         for terms in penalty.penalties(gradients, case.given, own.shape[1]):
@@ -101,23 +103,27 @@ def _of_numbers(case: Case) -> list[Cause]:
         return []
     sides = case.a[LOSS], case.b[LOSS]
 
-    layers = _layers(case)
+    inputs = _layers(case)
 
     def readings(seen: Array) -> Iterator[Reading]:
-        own, table = (of_a, case.a) if seen is sides[0] else (of_b, case.b)
+        first = seen is sides[0]
+        own, table = (of_a, case.a) if first else (of_b, case.b)
         yield from regression.candidates(own, targets)
         rows = own.reshape(len(own), -1)
         truth = targets.reshape(rows.shape)
-        yield from binary.readings(rows, truth, layers, _gradients(table), float(seen))
+        yield from binary.readings(rows, truth, inputs[not first], _gradients(table), float(seen))
 
     advice = ADVICE | binary.ADVICE
     return compare("loss", sides, readings, advice, _allowed(case), case.names)
 
 
-def _layers(case: Case) -> Table:
-    """What may enter the last layer."""
+def _layers(case: Case) -> tuple[Table, Table]:
+    """What may enter the last layer, of A and of B: A's own outputs where they are known."""
     count = len(case.given[LABELS])
-    return {name: x for name, x in case.given.items() if x.ndim > 1 and len(x) == count}
+    every = {name: x for name, x in case.given.items() if x.ndim > 1 and len(x) == count}
+    of_a = {name: x for name, x in every.items() if name.endswith(OF_A) and name != LOGITS_OF_A}
+    of_b = {name: x for name, x in every.items() if not name.endswith(OF_A)}
+    return of_a or of_b, of_b
 
 
 def _by_either_gradients(case: Case, allowed: float) -> list[Cause]:
