@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import lzma
+import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -212,7 +213,48 @@ def test_text_in_an_archive_names_classes_or_is_left_out(tmp_path: Path) -> None
         load_run(path)
 
 
+def test_the_classes_of_scikit_learn_order_the_columns(tmp_path: Path) -> None:
+    order = np.random.default_rng(0).permutation(10)
+    for classes, shares in ((np.arange(10), SHARES), (order, SHARES[:, order])):
+        np.savez(tmp_path / "theirs.npz", y_test=LABELS, y_proba=shares, classes_=classes)
+        run = load_run(tmp_path / "theirs.npz")
+        np.testing.assert_array_equal(run.predicted, SHARES.argmax(axis=1))
+
+
+def test_whole_per_cents_are_probabilities(tmp_path: Path) -> None:
+    whole = (100 * SHARES).round().astype(np.int64)
+    np.savez(tmp_path / "theirs.npz", labels=LABELS, probabilities=whole)
+    run = load_run(tmp_path / "theirs.npz")
+    assert run.logits is None
+    np.testing.assert_array_equal(run.predicted, whole.argmax(axis=1))
+
+
+def of_records(head: bytes) -> bytes:
+    """As TensorFlow begins a file of records: the length of the first, in eight bytes."""
+    return head + bytes(8 - len(head)) + b"\x9c\x01\xf3\xee" + b"\n\x0c\xff" * 20
+
+
+def packed_array(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
 REFUSED: dict[str, tuple[bytes, str]] = {
+    "TFRecord": (of_records(b"\x28\x03"), "TFRecord"),
+    "events of TensorBoard": (of_records(b"\x18"), "log of TensorBoard"),
+    "pickle of the first protocol": (pickle.dumps({"loss": [1.0]}, protocol=0), "a pickle"),
+    "pipeline of classes by rank": (
+        json.dumps([[{"label": "LABEL_3", "score": 0.9}, {"label": "LABEL_1", "score": 0.1}]] * 9)
+        .encode(), "JSON of objects within lists",
+    ),
+    "batches in JSON": (
+        json.dumps(SHARES[:8].reshape(2, 4, 10).tolist()).encode(), "JSON of lists within lists"
+    ),
+    "transposed, without labels": (packed_array(SHARES.T), "transpose them"),
+    "file names and no line of names": (
+        table("0.png 3 0.9", lambda n: f"{n}.png {LABELS[n]} 0.8").encode(), "no line of names"
+    ),
     "cut": (gzip.compress(PAIRS.encode())[:-40], "damaged: cannot be unpacked"),
     "bzip2, damaged": (b"BZh9" + bytes(40), "damaged: cannot be unpacked"),
     "zip, damaged": (

@@ -94,7 +94,7 @@ def test_sides_that_are_right_as_often_on_other_images_are_different() -> None:
     [
         ({"labels": (LABELS + 1) % 10}, "other labels"),
         ({"labels": None}, "has labels, seed0 has none"),
-        ({"sample_ids": np.arange(10_000)[::-1]}, "other sample_ids or another order"),
+        ({"sample_ids": np.arange(10_000)[::-1]}, "same sample_ids in another order; sort both"),
     ],
     ids=["labels", "no labels", "order"],
 )
@@ -216,3 +216,18 @@ def test_a_hard_or_rare_class_is_not_a_collapse() -> None:
     rare = np.where(np.arange(10_000) < 40, 1, 0) + np.where(np.arange(10_000) > 5000, 2, 0)
     never = np.where(rare == 1, 0, rare)
     assert signs_of_collapse(never, 3, labels=rare) == []
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (np.delete(np.arange(102), [40, 41]), "expected .* lacks sample_id 40, the first of 2"),
+        (np.delete(np.arange(100), 40), "100 images, seed0 99; .*: seed0 lacks sample_id 40$"),
+    ],
+)
+def test_an_image_that_only_one_side_has_is_named(ids: np.ndarray, said: str) -> None:
+    answers = np.arange(100) % 10
+    first = Side("A", [Run("a", answers, answers, np.arange(100))])
+    some = ids % 10
+    with pytest.raises(CannotCompareError, match=said):
+        parity.compare(first, Side("B", [Run("seed0", some, some, ids)]))

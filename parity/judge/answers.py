@@ -72,7 +72,8 @@ def answers(name: str, given: Given, *, watched: bool = False) -> Run:
     given = _of_two(replace(given, outputs=_flat(given.outputs)))
     outputs = given.outputs
     if given.called != "predictions" and outputs.ndim == 2 and outputs.dtype.kind not in "f":
-        if not one_hot(outputs):
+        counted = outputs.dtype.kind in "iu" and adds_up(outputs) is not None  # whole per cents
+        if not counted and not one_hot(outputs):
             raise ValueError(f"{given.called} of type {outputs.dtype}; expected floating point")
         outputs = outputs.astype(np.float64)
     count = len(outputs) if outputs.ndim else 0
@@ -94,6 +95,11 @@ def answers(name: str, given: Given, *, watched: bool = False) -> Run:
         raise ValueError(
             f"{given.called} of shape {outputs.shape} and {outputs.shape[1]} labels; expected "
             f"[{outputs.shape[1]}, C]: transpose them"
+        )
+    if 2 * count < outputs.shape[1] and adds_up(outputs) is None and adds_up(outputs.T) is not None:
+        raise ValueError(
+            f"{given.called} of shape {outputs.shape}, whose columns add up to 1; expected [N, C], "
+            "a row an image: transpose them"
         )
     labels, ids = _labels(given, count, outputs.shape[1]), _ids(given, count)
     broken = int((~np.isfinite(outputs)).any(axis=1).sum())

@@ -37,12 +37,17 @@ def check_comparable(a: Side, b: Side) -> None:
         if len(run.predicted) != len(first.predicted):
             raise CannotCompareError(
                 f"{first.name} has {len(first.predicted):,} images, {run.name} "
-                f"{len(run.predicted):,}; expected the same test set"
+                f"{len(run.predicted):,}; expected the same test set" + _missing(first, run)
             )
         if not np.array_equal(run.sample_ids, first.sample_ids):
+            if (missing := _missing(first, run)) == "":
+                raise CannotCompareError(
+                    f"{first.name} and {run.name} have the same sample_ids in another order; sort "
+                    "both by them"
+                )
             raise CannotCompareError(
-                f"{first.name} and {run.name} have other sample_ids or another order of them; "
-                "expected the same test images in the same order"
+                f"{first.name} and {run.name} have other sample_ids; expected the same test images "
+                f"in the same order{missing}"
             )
         _check_labels(first, run)
         if None not in (run.columns, first.columns) and run.columns != first.columns:
@@ -57,6 +62,18 @@ def check_comparable(a: Side, b: Side) -> None:
                 "arrays differs); train both on the same"
             )
     _check_order(a, b)
+
+
+def _missing(first: Run, run: Run) -> str:
+    """An image that only one has, in words that follow; empty where none is, or none is named."""
+    if all(np.array_equal(r.sample_ids, np.arange(len(r.sample_ids))) for r in (first, run)):
+        return ""  # rows, counted
+    for one, other in ((first, run), (run, first)):
+        lacking = np.setdiff1d(one.sample_ids, other.sample_ids)
+        if len(lacking):
+            count = f", the first of {len(lacking):,}" if len(lacking) > 1 else ""
+            return f": {other.name} lacks sample_id {lacking[0]}{count}"
+    return ""
 
 
 def _check_labels(first: Run, run: Run) -> None:

@@ -106,6 +106,12 @@ def _array(name: str, cells: list[Any]) -> NDArray[np.float64]:
 def _row(cell: Any) -> list[float]:
     while isinstance(cell, list) and len(cell) == 1:
         cell = cell[0]
+    if isinstance(cell, list) and any(isinstance(each, list | dict) for each in cell):
+        what = "objects" if any(isinstance(each, dict) for each in cell) else "lists"
+        raise ValueError(
+            f"JSON of {what} within lists, as of batches, or of classes by rank; expected one list "
+            "of numbers an image, in the order of the classes"
+        )
     return [_number(each) for each in cell] if isinstance(cell, list) else [_number(cell)]
 
 

@@ -15,7 +15,10 @@ INSTEAD = (
 )
 HEADS = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras writes models and weights",
-    b"\x80": "a pickle, which is never opened here, since it could run code",
+    **dict.fromkeys(
+        (b"\x80", b"(dp", b"(lp", b"cnumpy"),  # of every protocol
+        "a pickle, which is never opened here, since it could run code",
+    ),
     b"PAR1": "a Parquet file",
     b"\xd0\xcf\x11\xe0": "a workbook or document of Microsoft Office",
     b"\x89PNG": "a picture",
@@ -68,6 +71,8 @@ def kind_of(path: Path) -> Kind:
     for start, what in HEADS.items():
         if head.startswith(start):
             raise ValueError(f"{what}; {INSTEAD}")
+    if head[3:8] == bytes(5) and head[:3] != bytes(3) and head[8:9] != b"{":
+        raise ValueError(f"records of TensorFlow (TFRecord) or a log of TensorBoard; {INSTEAD}")
     if head[8:9] == b"{" and head[5:8] == b"\0\0\0":
         raise ValueError(f"weights in safetensors; {INSTEAD}")
     begin = head.removeprefix(codecs.BOM_UTF8).lstrip()

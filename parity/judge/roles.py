@@ -107,7 +107,7 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
     Raises:
         ValueError: no answers, or more than one way to read them.
     """
-    arrays = {name: array for name, array in arrays.items() if array.ndim}  # a number is no answer
+    arrays = _in_order({n: a for n, a in arrays.items() if a.ndim})  # a number is no answer
     roles = {name: role_of(name) for name in arrays}
     if list(arrays) == [""] or (len(arrays) == 1 and None in roles.values()):
         (only,) = arrays.values()
@@ -139,6 +139,20 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
         )
     name, array = _answers(outputs)
     return Given(array, _called(name, array), _only(labels), _only(_own(by_role.get("ids", {}))))
+
+
+def _in_order(arrays: Arrays) -> Arrays:
+    """Without ``classes_``, by which scikit-learn orders the columns: they follow the classes."""
+    for name, array in arrays.items():
+        if words_of(name) == {"classes"} and sorted(array.reshape(-1)) == [*range(array.size)]:
+            order = array.reshape(-1).argsort()
+            others = {n: a for n, a in arrays.items() if n != name}
+            if any(wide(a) and a.shape[1] == len(order) != len(a) for a in others.values()):
+                return {
+                    n: a[:, order] if wide(a) and role_of(n) != "labels" else a
+                    for n, a in others.items()
+                }
+    return arrays
 
 
 def _by_shape(labels: Arrays, odd: Arrays) -> tuple[Arrays, Arrays, Arrays]:

@@ -38,7 +38,12 @@ def read_table(path: Path) -> Table:
     separator = separator_of(lines[:SAMPLE])
     lines = _as_wide(lines, separator)
     first = [name.strip("'") for name in split(lines[0].removeprefix("#").strip(" "), separator)]
-    has_names = not all(is_number(field) for field in first) or _counts(first, lines, separator)
+    has_names = _counts(first, lines, separator) or not _is_row(first, lines, separator)
+    if not has_names and not all(is_number(field) for field in first):
+        raise ValueError(
+            f"no line of names above {lines[0][:80]!r}; name the columns in a first line: label, "
+            "then prediction or p0, p1, ..."
+        )
     body = lines[1:] if has_names else lines
     if not body:
         raise ValueError(f"a line of names ({', '.join(first)[:200]}) and no numbers")
@@ -102,6 +107,17 @@ def _of_numbers(sample: list[list[str]], column: int) -> bool:
     said = [value(field) for field in fields]
     there = [number for number in said if number is not None and not np.isnan(number)]
     return bool(there) and said[0] is not None
+
+
+def _is_row(first: list[str], lines: list[str], separator: str | None) -> bool:
+    """Whether a first line is one of numbers, like the others; text may stand among them."""
+    kinds = [is_number(field) for field in first]
+    numbers = [field for field in first if is_number(field)]
+    if all(kinds) or not numbers:
+        return all(kinds)
+    others = [[is_number(x) for x in split(line, separator)] for line in lines[1:SAMPLE]]
+    counted = numbers == [str(n + int(numbers[0] == "1")) for n in range(len(numbers))]
+    return not counted and len(others) > 1 and all(other == kinds for other in others)
 
 
 def _counts(first: list[str], lines: list[str], separator: str | None) -> bool:

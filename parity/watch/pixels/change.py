@@ -13,6 +13,7 @@ import numpy as np
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.cover import framed
 from parity.watch.pixels.levels import CLOSE, level_words
+from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.order import shuffled
 from parity.watch.pixels.search import Found, search
@@ -78,7 +79,7 @@ def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
     covers = () if frame is None else (frame[1],)
     then = Look.of(before, expected.levels)
     now = Look.of(after if frame is None else frame[0], seen.levels)
-    start = Trial.of(then, now, *covers, every=True)
+    start = Trial.of(then, now, *covers, images=None)
     order = shuffled(start.look, now)
     if order is not None:
         said = (level_words(then, now, expected, seen), *start.words, order)
@@ -96,7 +97,18 @@ def _told(found: Found, now: Look, expected: Fingerprint, seen: Fingerprint) -> 
         if found.rival:
             rest = (f"it would also be explained if they {_joined(found.rival)}",)
         return Change(said, False, best.worst, rest)
+    if (most := _levels_left(best)) is not None and seen.levels > most:
+        rest = (f"there are {seen.levels} grey levels, of which that leaves {most}",)
+        return Change(said, False, best.worst, rest)
     return Change(said, left=best.worst) if said else None
+
+
+def _levels_left(trial: Trial) -> int | None:
+    """How many of 256 grey levels are left after arithmetic in integers and nothing else."""
+    if len(trial.taken) != 1 or not trial.words[0].startswith(WRAPPED):
+        return None
+    levels = np.arange(256).reshape(1, 16, 16) / 255
+    return len(np.unique(np.round(trial.taken[0].do(levels) * 255)))
 
 
 def levels_alone(expected: Fingerprint, seen: Fingerprint) -> Change | None:

@@ -13,6 +13,7 @@ from parity.watch.pixels.light import (
     OVEREXPOSED,
     TWO_LEVELS,
     UNDEREXPOSED,
+    WRAPPED,
     cut,
     few_levels,
     fewer_bits,
@@ -68,7 +69,7 @@ def _standardised(now: Look) -> Iterator[Step]:
 
     yield _step(INTEGERS, whole)
     yield _step(
-        "wrapped around in uint8: standardised values",
+        f"{WRAPPED} uint8: standardised values",
         wrapped(lambda levels: np.trunc((levels - 255 * mean) / deviation)),
     )
     yield _step("had the mean image subtracted", lambda ink: ink - ink.mean(axis=0))

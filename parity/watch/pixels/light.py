@@ -12,6 +12,10 @@ TWO_LEVELS, FEW_LEVELS = "were cut to two levels", "were cut to a few grey level
 INTEGERS = "were cut to integers: a few values are left"
 OVEREXPOSED = "were overexposed: much of the ink is cut off at the top"
 UNDEREXPOSED = "were underexposed: faint ink is cut off"
+SOLARISED = "were solarised: their grey levels rise and fall from paper to full ink"
+DITHERED = "were dithered: grey became a mixture of paper and full ink"
+WRAPPED = "wrapped around in"
+"""How arithmetic in integers is told."""
 FEWEST, MOST = 3, 40
 """Grey levels that are few, and can be counted."""
 
@@ -76,6 +80,32 @@ def _times(levels: Floats, factor: float) -> Floats:
     return result
 
 
+def solarised(ink: Floats, turn: float) -> Floats:
+    """Rising up to `turn`, as in Sabattier's darkroom, and falling beyond."""
+    ink = ink.clip(0, 1)
+    result: Floats = np.minimum(ink / turn, (1 - ink) / (1 - turn))
+    return result
+
+
+def _dithered(ink: Floats) -> Floats:
+    """Full ink or paper by chance, the more often full the darker it was."""
+    return (ink > np.random.default_rng(0).random(ink.shape)).astype(np.float64)
+
+
+def _dithered_in_order(ink: Floats) -> Floats:
+    """The same by the places of an ordered mask of 4 x 4 (Bayer 1973)."""
+    mask = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16 + 1 / 32
+    height, width = ink.shape[1:]
+    whole = np.tile(mask, (height // 4 + 1, width // 4 + 1))[:height, :width]
+    return (ink > whole).astype(np.float64)
+
+
+def _waves(ink: Floats, half: int) -> Floats:
+    """So many half waves of a sine, from paper to full ink, without their sign."""
+    result: Floats = np.abs(np.sin(half * np.pi * ink))
+    return result
+
+
 def gamma_words(power: float) -> str:
     """What is said of a gamma."""
     return f"were {'darkened' if power > 1 else 'brightened'} by a gamma of about {power:.1g}"
@@ -94,22 +124,26 @@ LIGHT = (
     ),
     *(Step("light", OVEREXPOSED, partial(overexposed, gain=gain)) for gain in (1.5, 2.0, 4.0)),
     *(Step("light", UNDEREXPOSED, partial(underexposed, lost=lost)) for lost in (0.2, 0.4, 0.6)),
+    *(Step("light", DITHERED, dither) for dither in (_dithered, _dithered_in_order)),
+    *(Step("light", SOLARISED, partial(solarised, turn=turn)) for turn in (0.35, 0.5, 0.65, 0.8)),
+    *(Step("light", SOLARISED, partial(_waves, half=half)) for half in (1, 2)),
+    Step("light", SOLARISED, lambda ink: solarised(ink, 0.5) ** 2),
     Step(
         "light",
-        "wrapped around in uint8: ink and grey have changed places",
+        f"{WRAPPED} uint8: ink and grey have changed places",
         wrapped(lambda levels: 1 - levels),
     ),
     *(
         Step(
             "light",
-            f"wrapped around in uint8: multiplied by {factor:g}",
+            f"{WRAPPED} uint8: multiplied by {factor:g}",
             wrapped(partial(_times, factor=factor)),
         )
         for factor in (1.5, 2, 3, 4, 5, 8, 10, 16)
     ),
     Step(
         "light",
-        "wrapped around in int8: everything from 128 on is negative",
+        f"{WRAPPED} int8: everything from 128 on is negative",
         lambda ink: ((np.round(ink * 255) + 128) % 256 - 128) / 255,
     ),
 )

@@ -1,10 +1,13 @@
 """Which images are like which, whatever their ink, and which way up they are (NumPy only)."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from parity.watch.pixels.levels import inverts
-from parity.watch.pixels.look import Floats, Look, neighbours
+from parity.watch.pixels.look import Floats, Look
+from parity.watch.pixels.near import neighbours
 from parity.watch.pixels.turns import TURNED, Step
 from parity.watch.pixels.warp import sampled
 
@@ -41,9 +44,10 @@ def centred(look: Look, finer: int = 1) -> Floats:
     return _of_one_length(ink)
 
 
-def softened(ink: Floats) -> Floats:
-    """So that a thin stroke is near to a thick one."""
-    return _of_one_length(np.asarray(np.mean(neighbours(ink), axis=0)))
+@lru_cache(maxsize=8)
+def softened(look: Look) -> Floats:
+    """The same, so that a thin stroke is near to a thick one."""
+    return _of_one_length(np.asarray(np.mean(neighbours(centred(look)), axis=0)))
 
 
 def _of_one_length(ink: Floats) -> Floats:

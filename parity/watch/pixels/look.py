@@ -4,10 +4,13 @@ All are taken of ink on paper: each pixel's way from the paper, 0, to full ink, 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from parity.watch.pixels.near import smoothed
 
 Floats = NDArray[np.float64]
 
@@ -70,7 +73,7 @@ FEATURES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Look:
     """Images, seen as ink on paper.
 
@@ -105,10 +108,8 @@ class Look:
         edge[1:-1, 1:-1] = False
         papers = np.median(images[:, edge], axis=1)
         paper = float(np.median(papers))
-        ends = [
-            float(np.median(np.percentile(images, quantile, axis=(1, 2)))) - paper
-            for quantile in (INK_QUANTILE, 100 - INK_QUANTILE)
-        ]
+        both = np.percentile(images, (INK_QUANTILE, 100 - INK_QUANTILE), axis=(1, 2))
+        ends = [float(end) - paper for end in np.median(both, axis=1)]
         if not any(ends):  # hardly any ink at all
             ends = [float(images.max()) - paper, float(images.min()) - paper]
         near, far = sorted(map(abs, ends))
@@ -117,7 +118,8 @@ class Look:
         ink = (images - paper) / depth
         contrast = float((images.mean() - paper) / images.std())
         if levels is None:
-            levels = len(np.unique(np.round(ink[:SOME] * 1e4)))
+            places = np.round(ink[:SOME].clip(-4, 4) * 1e4).astype(np.int64) + 40_000
+            levels = int(np.count_nonzero(np.bincount(places.ravel())))
         uneven = np.abs(papers - paper) / abs(depth)
         figures = _figures(ink, uneven, min(levels, MOST_LEVELS))
         return cls(paper, depth, contrast, ink, figures, _tones(ink), _texture(ink))
@@ -125,6 +127,24 @@ class Look:
     def mean(self, name: str) -> float:
         """Of one of the `FEATURES`, over all images."""
         return float(self.figures[:, list(FEATURES).index(name)].mean())
+
+    @cached_property
+    def values(self) -> Floats:
+        """All there is of each image side by side, [N, F + 24 + H * W]: ink comes last."""
+        parts = (self.figures, self.tones, self.texture, self.ink.reshape(len(self.ink), -1))
+        return np.concatenate(parts, axis=1)
+
+    @cached_property
+    def means(self) -> Floats:
+        """Of `values`, over the images, [F + 24 + H * W]."""
+        result: Floats = self.values.mean(axis=0)
+        return result
+
+    @cached_property
+    def deviations(self) -> Floats:
+        """Of `values`, between the images, [F + 24 + H * W]."""
+        result: Floats = self.values.std(axis=0)
+        return result
 
 
 def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
@@ -182,7 +202,7 @@ def _slope(ink: Floats) -> Floats:
     """Length of the gradient at the corners between pixels, [N, H - 1, W - 1]."""
     down = ink[:, 1:, :-1] - ink[:, :-1, :-1], ink[:, 1:, 1:] - ink[:, :-1, 1:]
     right = ink[:, :-1, 1:] - ink[:, :-1, :-1], ink[:, 1:, 1:] - ink[:, 1:, :-1]
-    result: Floats = np.hypot((down[0] + down[1]) / 2, (right[0] + right[1]) / 2)
+    result: Floats = np.sqrt((down[0] + down[1]) ** 2 + (right[0] + right[1]) ** 2) / 2
     return result
 
 
@@ -219,7 +239,7 @@ def _texture(ink: Floats) -> Floats:
 
     Whichever of the two is the darker; but for paper beside paper.
     """
-    shade = np.searchsorted(SHADES, ink.ravel()).reshape(ink.shape)
+    shade = np.sum([ink > least for least in SHADES], axis=0, dtype=np.int64)
     count, kinds = len(ink), [4, 5, 8, 9, 10, 12, 13, 14, 15]
     result = []
     for first, second in ((shade[:, 1:], shade[:, :-1]), (shade[:, :, 1:], shade[:, :, :-1])):
@@ -228,22 +248,3 @@ def _texture(ink: Floats) -> Floats:
         found = np.bincount(each.ravel(), minlength=16 * count).reshape(count, 16)[:, kinds]
         result.append(found / np.maximum(found.sum(axis=1, keepdims=True), 1))
     return np.concatenate(result, axis=1)
-
-
-def neighbours(images: Floats) -> list[Floats]:
-    """Each pixel's nine, itself included, edges repeated: nine arrays [N, H, W]."""
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    height, width = images.shape[1:]
-    return [padded[:, r : r + height, c : c + width] for r in range(3) for c in range(3)]
-
-
-def smoothed(images: Floats) -> Floats:
-    """Without specks: the median of the medians of three neighbouring rows, [N, H, W]."""
-    nine = neighbours(images)
-    return _median(*(_median(*nine[row : row + 3]) for row in (0, 3, 6)))
-
-
-def _median(first: Floats, second: Floats, third: Floats) -> Floats:
-    low, high = np.minimum(first, second), np.maximum(first, second)
-    result: Floats = np.maximum(low, np.minimum(high, third))
-    return result

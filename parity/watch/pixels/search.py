@@ -1,7 +1,9 @@
 """The fewest steps after which images look like those that are seen (NumPy only)."""
 
+from collections import Counter
 from dataclasses import dataclass
 
+from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.likeness import turned
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.transforms import steps
@@ -20,6 +22,12 @@ LEAVES = 0.4
 """Share of the largest difference that an explanation leaves at most."""
 CLEARLY = 1.5
 """Ratio of the costs by which an explanation must be better than one of another kind."""
+EXACT = 1.2
+"""Largest difference after arithmetic in integers, which has no dose that might be a little off."""
+GLANCE = 8
+"""Images on which every step is tried, to try those of some promise on more."""
+PROMISING = 24
+"""Steps of most promise."""
 ALONE = {"mix"}
 """Kinds of steps that are put together with no other: they resemble too much."""
 
@@ -54,7 +62,7 @@ def search(start: Trial, then: Look, now: Look) -> Found:
     if turn is None:
         return upright
     ways = [turn, *closer(turn)]
-    tried = [Trial.of(then, now, *start.taken, way, every=True) for way in ways]
+    tried = [Trial.of(then, now, *start.taken, way, images=None) for way in ways]
     other = _search(min(tried, key=lambda trial: trial.cost), then, now)
     if turned(upright.trial.look, now) is not None:
         return other
@@ -69,21 +77,24 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
     best, beam = start, [start]
     worth: set[Step] | None = None
     for depth in range(DEEPEST):
-        tried = [
-            Trial.of(then, now, *trial.taken, step)
+        ways = [
+            (*trial.taken, step)
             for trial in beam
             for step in steps(trial.look, now)
             if step.kind not in trial.kinds
             and not (depth > 0 and ALONE & {step.kind, *trial.kinds})
             and (worth is None or step in worth or step.measured)
         ]
+        if worth is None:
+            ways = _promising(ways, then, now)
+        tried = [Trial.of(then, now, *way) for way in ways]
         tried.sort(key=lambda trial: trial.cost)
         if worth is None:
             worth = _best_of_each_kind(tried, start)
-        final = [Trial.of(then, now, *trial.taken, every=True) for trial in tried[:FINAL]]
+        final = [Trial.of(then, now, *trial.taken, images=None) for trial in tried[:FINAL]]
         final.sort(key=lambda trial: trial.cost)
         limit = min(FITS if depth == 0 else STRICT, LEAVES * start.worst)
-        fits = [trial for trial in final if trial.worst < limit]
+        fits = [t for t in final if t.worst < (min(limit, EXACT) if _wraps(t) else limit)]
         if fits:
             # Each step must earn its place: what is a little off invites another to mend it.
             simpler = [t for t in beam if set(t.taken) < set(fits[0].taken) and t.taken]
@@ -96,6 +107,21 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
         beam = sorted([*final, *beam], key=lambda trial: trial.cost)[:BEAM]
         best = beam[0]
     return Found(best, explains=False)
+
+
+def _promising(ways: list[tuple[Step, ...]], then: Look, now: Look) -> list[tuple[Step, ...]]:
+    """Those that do well on a few images, of each kind some; what is measured needs more images."""
+    costs = {
+        way: Trial.of(then, now, *way, images=GLANCE).cost for way in ways if not way[-1].measured
+    }
+    left = sorted(costs, key=lambda way: costs[way])
+    of_a_kind = Counter[str]()
+    chosen = []
+    for place, way in enumerate(left):
+        of_a_kind[way[-1].kind] += 1
+        if place < PROMISING or of_a_kind[way[-1].kind] <= SHORTLIST:
+            chosen.append(way)
+    return [*chosen, *(way for way in ways if way[-1].measured)]
 
 
 def _best_of_each_kind(tried: list[Trial], start: Trial) -> set[Step]:
@@ -113,6 +139,13 @@ def _rival(best: Trial, others: list[Trial]) -> tuple[str, ...]:
     return ()
 
 
+def _wraps(trial: Trial) -> bool:
+    return any(words.startswith(WRAPPED) for words in trial.words)
+
+
 def _name(trial: Trial) -> set[str]:
-    """What was done, but for how much."""
-    return {words.partition(":")[0].partition(" by ")[0] for words in trial.words}
+    """What was done, but for how much; arithmetic in integers is another with another factor."""
+    return {
+        words if words.startswith(WRAPPED) else words.partition(":")[0].partition(" by ")[0]
+        for words in trial.words
+    }

@@ -5,7 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from parity.watch.pixels.look import Floats, neighbours, smoothed
+from parity.watch.pixels.look import Floats
+from parity.watch.pixels.near import neighbours, smoothed
 from parity.watch.pixels.turns import Step
 from parity.watch.pixels.warp import blurred, thicker, thinner
 

@@ -8,7 +8,7 @@ import numpy as np
 from parity.watch.pixels.cover import blank_strips
 from parity.watch.pixels.exposure import exposures, matching, paleness
 from parity.watch.pixels.layout import LAYOUTS
-from parity.watch.pixels.light import LIGHT, wrapped
+from parity.watch.pixels.light import LIGHT, WRAPPED, wrapped
 from parity.watch.pixels.likeness import FEW
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.lossy import LOSSY
@@ -36,7 +36,7 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
     yield from rolled(now, seen)
     added = round((seen.paper - now.paper) / now.depth * 255)
     if 5 < abs(added) < 250:
-        yield Step("light", f"wrapped around in uint8: {added} added", wrapped(lambda x: x + added))
+        yield Step("light", f"{WRAPPED} uint8: {added} added", wrapped(lambda x: x + added))
     down, right = (seen.mean(name) - now.mean(name) for name in ("down", "right"))
     if max(abs(down), abs(right)) > 0.5:
         yield Step(

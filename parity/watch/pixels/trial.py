@@ -1,11 +1,12 @@
 """Images as they would be after some steps, held against those that are seen (NumPy only)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.pixels.likeness import centred, nearest, softened
+from parity.watch.pixels.likeness import nearest, softened
 from parity.watch.pixels.look import FEATURES, Floats, Look
 from parity.watch.pixels.turns import Step
 
@@ -31,6 +32,8 @@ TRIED = 32
 """Images, about, that are changed on trial."""
 ORDER = ("turn", "mix", "size", "place", "pen", "cover", "blur", "light", "noise", "order")
 """In which a picture comes about: what is drawn where, with what, in which light."""
+_COLUMNS = (len(FEATURES), 6, 18)
+"""Of `Look.values`, before the ink: figures, tones, texture."""
 TOLD = (
     *(feature.words for feature in FEATURES.values()),
     "tones are distributed differently",
@@ -57,13 +60,13 @@ class Trial:
     differences: Floats
 
     @classmethod
-    def of(cls, then: Look, now: Look, *taken: Step, every: bool = False) -> "Trial":
-        """Take the steps and compare; with every image, or with some."""
+    def of(cls, then: Look, now: Look, *taken: Step, images: int | None = TRIED) -> "Trial":
+        """Take the steps and compare; with so many images, about, or with all."""
         top = float(then.ink.max())
         if not 0 < top < 1.2:  # images that are standardised one by one have no highest level
             top = 1.0
-        some = taken and not every
-        ink = then.ink[:: max(1, len(then.ink) // TRIED) if some else 1] / top
+        every = images is None or not taken
+        ink = then.ink[:: 1 if every else max(1, len(then.ink) // images)] / top
         taken = tuple(sorted(taken, key=lambda step: ORDER.index(step.kind)))
         for step in taken:
             ink = step.do(ink)
@@ -71,7 +74,8 @@ class Trial:
             return cls(taken, then, np.full(len(TOLD), np.inf))
         levels = None if taken else 2 ** round(then.mean("levels"))
         look = Look.of(then.paper + then.depth * top * ink, levels, now.depth)
-        return cls(taken, look, apart(look, now))
+        turned = any(step.kind == "turn" for step in taken)
+        return cls(taken, look, apart(look, now, turned=turned))
 
     @property
     def worst(self) -> float:
@@ -107,12 +111,13 @@ def _cost(differences: Floats) -> float:
     return float((differences.clip(0, TOP) ** 2).sum())
 
 
-def apart(look: Look, now: Look) -> Floats:
+def apart(look: Look, now: Look, *, turned: bool = False) -> Floats:
     """Compared as they are, and as if the nearest of each image were all there is.
 
-    The second makes up for other shares of the classes; the better one counts.
+    The second makes up for other shares of the classes; the better one counts. Where all were
+    turned alike, they still lean as differently as they did.
     """
-    before, after = (softened(centred(side)) for side in (look, now))
+    before, after = softened(look), softened(now)
     away, closest = nearest(after, before)
     among, _ = nearest(before, before, itself=False)
     # Some kinds of digits are less like each other than others: also against where they are.
@@ -120,7 +125,8 @@ def apart(look: Look, now: Look) -> Floats:
     uneven = max(UNEVEN, float(away.std() / max(float(away.mean()), 1e-9)))
     unlike = max(0.0, far) / np.hypot(UNLIKE, uneven / np.sqrt(len(away)))
     best = min((means_apart(look, now, which) for which in (None, closest)), key=_cost)
-    result: Floats = np.concatenate([best, [_varied(look, now), unlike]])
+    varied = max(_varied(look, now), _upright(look, now, closest) if turned else 0.0)
+    result: Floats = np.concatenate([best, [varied, unlike]])
     return result
 
 
@@ -137,43 +143,53 @@ def means_apart(look: Look, now: Look, closest: NDArray[np.int64] | None = None)
         closest: Of each of the M, the one of the N to compare it with, [M]; None compares all.
     """
     few = np.sqrt(1 + 3 / len(now.figures))
-    least = np.array([feature.least for feature in FEATURES.values()]) * few
-    kin = np.array([feature.kin for feature in FEATURES.values()])
-    figures = _off(look.figures, now.figures, closest, kin, least)
-    groups = [
-        _length(_off(look.tones, now.tones, closest, GROUP_KIN, TONE * few)) / GROUP,
-        _length(_off(look.texture, now.texture, closest, GROUP_KIN, TEXTURE * few)) / GROUP,
-        _length(_off(look.ink, now.ink, closest, PIXEL_KIN, PIXEL)) / (PICTURE * few**2),
-    ]
-    result: Floats = np.append(figures, groups)
-    return result
-
-
-def _off(
-    before: Floats,
-    after: Floats,
-    closest: NDArray[np.int64] | None,
-    kin: Floats | float,
-    least: Floats | float,
-) -> Floats:
-    """By how much means differ, of N and of M images, in units of what may be."""
+    pixels = look.ink[0].size
+    least, kin = _units(pixels)
+    least = least * np.repeat([few, 1.0], [sum(_COLUMNS), pixels])
     if closest is None:
-        off = np.abs(before.mean(axis=0) - after.mean(axis=0))
-        deviation = np.maximum(before.std(axis=0), after.std(axis=0))
-        single, repeated = deviation, 1 / len(before)
+        off = np.abs(look.means - now.means)
+        deviation = np.maximum(look.deviations, now.deviations)
+        single, repeated = deviation, 1 / len(look.figures)
     else:
-        pairs = after - before[closest]
+        before = look.values[closest]
+        pairs = now.values - before
         off = np.abs(pairs.mean(axis=0))
-        deviation = np.maximum(before[closest].std(axis=0), after.std(axis=0))
+        deviation = np.maximum(before.std(axis=0), now.deviations)
         single = pairs.std(axis=0)
         repeated = float((np.bincount(closest) ** 2).sum()) / len(closest) ** 2
-    by_chance = single**2 * (repeated + 2 / len(after))  # tails are heavy
-    result: Floats = off / np.sqrt(np.square(least) + (kin * deviation) ** 2 + by_chance)
+    by_chance = single**2 * (repeated + 2 / len(now.figures))  # tails are heavy
+    off /= np.sqrt(least**2 + (kin * deviation) ** 2 + by_chance)
+    figures, *groups = np.split(off, np.cumsum(_COLUMNS))
+    units = (GROUP, GROUP, PICTURE * few**2)
+    lengths = [_length(group) / unit for group, unit in zip(groups, units, strict=True)]
+    result: Floats = np.append(figures, lengths)
     return result
+
+
+@lru_cache
+def _units(pixels: int) -> tuple[Floats, Floats]:
+    """Of `Look.values`: what is no difference, and the share of the deviation that is none."""
+    counts = np.array([*[1] * len(FEATURES), *_COLUMNS[1:], pixels])
+    least = [*(feature.least for feature in FEATURES.values()), TONE, TEXTURE, PIXEL]
+    kin = [*(feature.kin for feature in FEATURES.values()), GROUP_KIN, GROUP_KIN, PIXEL_KIN]
+    return np.repeat(least, counts), np.repeat(kin, counts)
 
 
 def _length(values: Floats) -> float:
     return float(np.sqrt((values**2).mean()))
+
+
+def _upright(look: Look, now: Look, closest: NDArray[np.int64]) -> float:
+    """How much less the images seen differ in how far they lean: each was set upright."""
+    column, least = list(FEATURES).index("slant"), VARIETY["slant"]
+    before = np.std(look.figures[closest, column]) + least
+    after = np.std(now.figures[:, column]) + least
+    return float(np.log(before / after).clip(0) / _chance(now))
+
+
+def _chance(now: Look) -> float:
+    """Of the logarithm of a ratio of deviations."""
+    return float(np.hypot(0.15, 1.3 / np.sqrt(len(now.figures))))
 
 
 def _varied(look: Look, now: Look) -> float:
@@ -181,5 +197,4 @@ def _varied(look: Look, now: Look) -> float:
     columns = [list(FEATURES).index(name) for name in VARIETY]
     least = np.array(list(VARIETY.values()))
     before, after = (np.std(side.figures[:, columns], axis=0) + least for side in (look, now))
-    chance = np.hypot(0.15, 1.3 / np.sqrt(len(now.figures)))
-    return float(np.log(after / before).max().clip(0) / chance)
+    return float(np.log(after / before).max().clip(0) / _chance(now))

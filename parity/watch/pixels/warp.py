@@ -4,7 +4,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from parity.watch.pixels.look import Floats, neighbours
+from parity.watch.pixels.look import Floats
+from parity.watch.pixels.near import neighbours
 
 Sampling = Literal["nearest", "linear", "cubic"]
 """How a value between pixels is made of those around it."""
