@@ -14,12 +14,14 @@ import pytest
 import torch
 from torch import nn
 
+from lightning_mnist import sources
 from lightning_mnist.errors import InputError
 from lightning_mnist.export.page import write_page
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.page import build as building
 from lightning_mnist.page.build import LARGEST, build
-from lightning_mnist.page.weights import Dense, deflated, folded
+from lightning_mnist.page.rounding import Dense, Inputs, Rounded
+from lightning_mnist.page.weights import deflated, folded, inputs_of
 from lightning_mnist.page.words import training_words
 from lightning_mnist.sources import RawDigits
 from lightning_mnist.trained import Deployed, Trained
@@ -56,9 +58,10 @@ def test_the_finest_that_fits_is_found(
     tiny_digits: RawDigits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = a_model(32)
+    fed = [(model, inputs_of(model, torch.from_numpy(tiny_digits.train_images)))]
 
     def size(steps: int) -> int:
-        page = building._page([model], tiny_digits, steps, building.FOUR_LEVELS)
+        page = building._page(fed, tiny_digits, steps, building.FOUR_LEVELS)
         return len(page.html.encode())
 
     limit = (size(building.COARSEST) + size(building.FINEST)) // 2
@@ -70,11 +73,55 @@ def test_the_finest_that_fits_is_found(
     assert build([model], tiny_digits).steps == building.FINEST
 
 
-def test_rounding_is_by_row_and_half_a_step_at_most() -> None:
+def test_rounding_is_by_row_and_half_a_step_at_most_where_inputs_vary_alone() -> None:
     weights = np.array([[1.0, -0.5, 0.0], [0.01, 0.002, -0.01], [0, 0, 0]], np.float32)
-    whole, size = Dense(weights, np.zeros(3, np.float32)).rounded(7)
-    assert np.abs(whole).max(axis=1).tolist() == [7, 7, 0]
-    assert (np.abs(whole * size[:, None] - weights) <= size[:, None] / 2 + 1e-9).all()
+    alone = torch.tensor(np.concatenate([np.eye(3), -np.eye(3)]), dtype=torch.float32)
+    rounded = Rounded.of(Dense(weights, np.ones(3, np.float32)), 7, Inputs.of(alone))
+    assert np.abs(rounded.whole).max(axis=1).tolist() == [7, 7, 0]
+    off = np.abs(rounded.layer.weights - weights)
+    assert (off <= rounded.size[:, None] / 2 + 1e-9).all()
+    assert rounded.biases.tolist() == [1, 1, 1]  # their mean is 0
+
+
+def test_what_rounding_takes_from_an_output_other_weights_and_the_bias_give_back() -> None:
+    """Inputs that go together, as pixels do: less than half the error of the nearest levels."""
+    random = np.random.default_rng(0)
+    fed = 1 + random.normal(size=(500, 6)) @ random.normal(size=(6, 40))
+    layer = Dense(random.normal(size=(20, 40)).astype(np.float32), np.zeros(20, np.float32))
+    values = torch.tensor(fed, dtype=torch.float32)
+    rounded = Rounded.of(layer, 7, Inputs.of(values))
+    nearest = Dense(
+        np.round(layer.weights / rounded.size[:, None]) * rounded.size[:, None], layer.biases
+    )
+    errors = [(one(values) - layer(values)).square().mean() for one in (rounded.layer, nearest)]
+    assert errors[0] < errors[1] / 4
+    assert (rounded.layer(values) - layer(values)).mean().abs() < 1e-3
+
+
+def test_inputs_that_are_one_or_always_0_are_rounded_too() -> None:
+    for fed in (torch.randn(9, 1), torch.zeros(9, 4)):
+        layer = Dense(np.full((2, fed.shape[1]), 0.3, np.float32), np.zeros(2, np.float32))
+        np.testing.assert_allclose(
+            Rounded.of(layer, 7, Inputs.of(fed)).layer(fed), layer(fed), atol=1e-6
+        )
+
+
+@pytest.mark.slow
+def test_a_trained_page_of_500_kb_answers_nearly_as_its_network_does(
+    mnist_run: Path, mnist_root: Path
+) -> None:
+    digits = sources.load("mnist", mnist_root)
+    trained = Trained.read(mnist_run / "checkpoints" / "best.ckpt")
+    page = build([trained], digits)
+    assert page.steps is not None
+    assert len(page.html.encode()) <= LARGEST
+    images, labels = torch.from_numpy(digits.test_images), torch.from_numpy(digits.test_labels)
+    exact, rounded = trained.logits(images), page.network.logits(trained, images)
+    assert (rounded - exact).square().mean().sqrt() < 0.12  # to the nearest level: 0.26
+    right = [(said.argmax(dim=1) == labels).double().mean() for said in (exact, rounded)]
+    changed = (exact.argmax(dim=1) != rounded.argmax(dim=1)).sum()
+    assert changed <= 20
+    assert right[0] - right[1] <= 0.0003
 
 
 def test_a_layer_that_a_page_cannot_compute_is_named() -> None:

@@ -18,7 +18,7 @@ from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import find_picture
 from lightning_mnist.page.build import _packed, build
-from lightning_mnist.page.weights import PageNetwork
+from lightning_mnist.page.weights import PageNetwork, inputs_of
 from lightning_mnist.sources import RawDigits
 from lightning_mnist.trained import Deployed, Trained
 from tests.chromium import Chromium, chromium, installed
@@ -92,7 +92,9 @@ def test_the_page_answers_as_the_model(
     flags: dict[str, Any], steps: int | None, page: Chromium, digits: RawDigits
 ) -> None:
     model = a_model(**flags)
-    network = PageNetwork.of(model, steps)
+    network = PageNetwork.of(
+        model, steps, inputs_of(model, torch.from_numpy(digits.train_images[:200]))
+    )
     said = page.run(
         f"(() => {{ const network = {unpacked(network)};"
         "return page.images.slice(0, 50).map((image) => Array.from(logitsOf(network, image))); })()"
@@ -319,7 +321,7 @@ def test_the_policy_lets_nothing_in(browser: Chromium, file: Path) -> None:
 def test_the_page_answers_as_the_model_on_all_of_mnist(page: Chromium, mnist_root: Path) -> None:
     images = sources.load("mnist", mnist_root).test_images
     model = a_model(hidden=[512, 512])
-    network = PageNetwork.of(model, None)
+    network = PageNetwork.of(model, None, [])
     page.run(f"page.head = {json.dumps(network.head)}")
     for name, content in (("body", network.body), ("all", images.tobytes())):
         text = base64.b64encode(content).decode()
@@ -365,7 +367,7 @@ def test_the_saliency_is_the_gradient(
 ) -> None:
     model = a_model(**flags)
     said = page.run(f"""(() => {{
-        const network = {unpacked(PageNetwork.of(model, None))};
+        const network = {unpacked(PageNetwork.of(model, None, []))};
         return page.images.slice(0, 5).map((image) => {{
             const layers = layersOf(network, image, 255), digit = largest(layers.at(-1).values);
             return Array.from(saliencyOf(network, image, 255, layers, digit));
@@ -415,6 +417,6 @@ def test_one_looks_inside(page: Chromium, digits: RawDigits) -> None:
 def test_a_unit_looks_for_ink_where_digits_differ(page: Chromium, digits: RawDigits) -> None:
     page.wait_for("page.inside")
     said = page.run("Array.from(page.inside.lookedFor(5))")
-    weights = PageNetwork.of(a_model(), None).layers[0].weights[5]
+    weights = PageNetwork.of(a_model(), None, []).layers[0].weights[5]
     deviations = digits.test_images.reshape(-1, SIDE * SIDE).std(axis=0)
     np.testing.assert_allclose(array(said), weights * deviations, rtol=1e-5, atol=1e-6)

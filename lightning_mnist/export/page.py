@@ -30,7 +30,7 @@ def write_page(
     if page.steps is not None:
         remarks.append(
             f"Weights are rounded to {2 * page.steps + 1} levels in each row, as many as fit into "
-            f"{LARGEST:,} bytes, 255 at most and 9 at least."
+            f"{LARGEST:,} bytes, 255 at most and 9 at least; those of the last layer to 255."
         )
     remarks.append(
         "The page marks as unsure what is stranger than the images that the network was validated "

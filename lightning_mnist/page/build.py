@@ -9,10 +9,12 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from lightning_mnist.mnist_form import SIDE
-from lightning_mnist.page.weights import PageNetwork, deflated
+from lightning_mnist.page.rounding import FINEST, Inputs
+from lightning_mnist.page.weights import PageNetwork, deflated, inputs_of
 from lightning_mnist.page.words import training_words
 from lightning_mnist.runs.recipe import in_short
 from lightning_mnist.sources import RawDigits
@@ -22,8 +24,10 @@ LARGEST = 500_000
 """Bytes of a page, where that is possible."""
 SHOWN = 1_000
 """Test digits in a page."""
-FINEST, COARSEST = 127, 4
-"""Steps on either side of 0: one byte a weight, and the fewest that still cost hardly anything."""
+COARSEST = 4
+"""Steps on either side of 0: the fewest that still cost hardly anything."""
+WEIGHED = 5_000
+"""Training images whose answers rounded weights are to change least."""
 ALL_LEVELS, FOUR_LEVELS = 255, 3
 """The highest grey level of the digits in a page: all that they have, or four to save room."""
 SHARED = ("random.js", "signs.js")
@@ -34,6 +38,10 @@ SCRIPTS = (
     "network.js", "saliency.js", "form.js", "parts.js", "changes.js", "canvas.js", "show.js",
     "inside.js", "app.js",
 )  # fmt: skip
+
+
+Fed = tuple[Trained, list[Inputs]]
+"""A model, and what each of its layers is fed."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +67,19 @@ def build(models: Sequence[Trained], digits: RawDigits) -> Page:
 
     Args:
         models: One or two.
-        digits: Their test part gives the thousand digits.
+        digits: Their test part gives the thousand digits, and weights are rounded so that their
+            training part is answered as before.
     """
+    weighed = torch.from_numpy(digits.train_images[:WEIGHED])
+    fed = [(trained, inputs_of(trained, weighed)) for trained in models]
     for steps, grey in ((None, ALL_LEVELS), (FINEST, ALL_LEVELS), (FINEST, FOUR_LEVELS)):
-        page = _page(models, digits, steps, grey)
+        page = _page(fed, digits, steps, grey)
         if len(page.html.encode()) <= LARGEST:
             return page
     too_large, fits, best = FINEST, COARSEST - 1, page
     while too_large - fits > 1:
         steps = (too_large + fits) // 2
-        page = _page(models, digits, steps, FOUR_LEVELS)
+        page = _page(fed, digits, steps, FOUR_LEVELS)
         if len(page.html.encode()) <= LARGEST:
             fits, best = steps, page
         else:
@@ -76,13 +87,13 @@ def build(models: Sequence[Trained], digits: RawDigits) -> Page:
     return best
 
 
-def _page(models: Sequence[Trained], digits: RawDigits, steps: int | None, grey: int) -> Page:
-    networks = [PageNetwork.of(trained, steps) for trained in models]
+def _page(models: Sequence[Fed], digits: RawDigits, steps: int | None, grey: int) -> Page:
+    networks = [PageNetwork.of(trained, steps, fed) for trained, fed in models]
     images, labels = digits.test_images[:SHOWN], digits.test_labels[:SHOWN]
     data = {
         "networks": [
             network.head | {"name": name, "about": _about(trained), "body": _packed(network.body)}
-            for network, trained, name in zip(networks, models, _names(models), strict=True)
+            for network, (trained, _), name in zip(networks, models, _names(models), strict=True)
         ],
         "digits": {
             "name": digits.name,
@@ -145,10 +156,10 @@ def _digits(images: NDArray[np.uint8], grey: int) -> bytes:
     return bytes(np.bitwise_or.reduce(squares << np.array([0, 2, 4, 6], np.uint8), axis=1))
 
 
-def _names(models: Sequence[Trained]) -> list[str]:
+def _names(models: Sequence[Fed]) -> list[str]:
     """What tells the models apart: the folders of their runs, or their files."""
-    runs = [trained.path.resolve().parent.parent.name for trained in models]
-    files = [trained.path.name for trained in models]
+    runs = [trained.path.resolve().parent.parent.name for trained, _ in models]
+    files = [trained.path.name for trained, _ in models]
     if len(models) == 1 or runs[0] != runs[1]:
         return runs
     return files if files[0] != files[1] else ["first", "second"]

@@ -1,16 +1,16 @@
 """The network of a page: batch norm folded in, weights rounded to as many levels as fit."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lightning_mnist.calibration import Calibration
 from lightning_mnist.errors import InputError
+from lightning_mnist.page.rounding import FINEST, Dense, Inputs, Rounded
 from lightning_mnist.trained import Trained
 
 ACTIVATIONS: dict[type[nn.Module], str] = {
@@ -21,24 +21,6 @@ ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.Tanh: "tanh",
     nn.Sigmoid: "sigmoid",
 }
-Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Dense:
-    """A layer: weights float32 [out, in] and biases float32 [out]."""
-
-    weights: Floats
-    biases: Floats
-
-    def rounded(self, steps: int) -> tuple[NDArray[np.int8], Floats]:
-        """Whole steps int8 [out, in] and the size of a step in each row, float32 [out].
-
-        A row's largest weight is `steps` steps, so that it has 2 * steps + 1 levels.
-        """
-        size = np.abs(self.weights).max(axis=1) / steps
-        size = np.where(size > 0, size, 1).astype(np.float32)
-        return np.round(self.weights / size[:, None]).astype(np.int8), size
 
 
 def folded(network: nn.Module) -> tuple[list[Dense], str]:
@@ -85,19 +67,25 @@ class PageNetwork:
     layers: list[Dense]
 
     @classmethod
-    def of(cls, trained: Trained, steps: int | None) -> "PageNetwork":
-        """Round to `steps` steps on either side of 0; None keeps float32."""
+    def of(cls, trained: Trained, steps: int | None, inputs: Sequence[Inputs]) -> "PageNetwork":
+        """Round to `steps` steps on either side of 0; None keeps float32.
+
+        Args:
+            trained: The model.
+            steps: Of all layers but the last, which is so small that it keeps the finest.
+            inputs: Of each layer, as `inputs_of` measures them; of none where nothing is rounded.
+        """
         exact, activation = folded(trained.model.network)
         body, layers = b"", []
-        for layer in exact:
-            body += layer.biases.astype("<f4").tobytes()
-            if steps is None:
-                body += layer.weights.astype("<f4").tobytes()
-                layers.append(layer)
-                continue
-            whole, size = layer.rounded(steps)
-            body += size.astype("<f4").tobytes() + whole.tobytes()
-            layers.append(Dense(whole * size[:, None], layer.biases))
+        if steps is None:
+            layers = exact
+            for layer in exact:
+                body += layer.biases.astype("<f4").tobytes() + layer.weights.astype("<f4").tobytes()
+        else:
+            for layer, fed in zip(exact, inputs, strict=True):
+                rounded = Rounded.of(layer, FINEST if layer is exact[-1] else steps, fed)
+                body += rounded.content
+                layers.append(rounded.layer)
         preprocessing: Any = trained.model.preprocessing
         calibration = trained.calibration or Calibration()
         head = {
@@ -115,17 +103,31 @@ class PageNetwork:
 
     def logits(self, trained: Trained, images: Tensor) -> Tensor:
         """What the page answers to images uint8 [N, 28, 28]: float32 [N, 10]."""
-        activation = next(
-            (m for m in trained.model.network.children() if type(m) in ACTIVATIONS), nn.ReLU()
-        )
+        activation = _activation(trained)
         with torch.inference_mode():
             values = trained.model.preprocessing(images)
             for place, layer in enumerate(self.layers):
-                weights, biases = torch.from_numpy(layer.weights), torch.from_numpy(layer.biases)
-                values = values @ weights.T + biases
+                values = layer(values)
                 values = activation(values) if place < len(self.layers) - 1 else values
         logits: Tensor = values
         return logits
+
+
+def inputs_of(trained: Trained, images: Tensor) -> list[Inputs]:
+    """What each linear layer is fed of images uint8 [N, 28, 28]."""
+    layers, _ = folded(trained.model.network)
+    inputs = []
+    with torch.inference_mode():
+        values = trained.model.preprocessing(images)
+        for layer in layers:
+            inputs.append(Inputs.of(values))
+            values = _activation(trained)(layer(values))
+    return inputs
+
+
+def _activation(trained: Trained) -> nn.Module:
+    found = (m for m in trained.model.network.children() if type(m) in ACTIVATIONS)
+    return next(found, nn.ReLU())
 
 
 def deflated(content: bytes) -> bytes:
