@@ -13,7 +13,9 @@ def test_the_default_recipe_is_what_fit_runs(here: Here) -> None:
     assert yaml.safe_load(plain.out) == yaml.safe_load(recipe.out)
 
 
-@pytest.mark.parametrize("name", ["default", "keras_match", "augmented", "strong", "permutation_invariant"])
+@pytest.mark.parametrize(
+    "name", ["default", "keras_match", "augmented", "strong", "permutation_invariant"]
+)
 def test_every_recipe_is_valid_and_says_only_what_it_means(name: str, here: Here) -> None:
     recipe = ROOT / "configs" / f"{name}.yaml"
     resolved = yaml.safe_load(here("fit", "-c", recipe, "--print_config").out)
