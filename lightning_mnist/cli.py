@@ -176,7 +176,7 @@ class DigitsCLI(AskedCLI):
             self.nan = WatchForNaN(config.guard, guard[0].look if guard else None)
             callbacks += [self.nan, *guard]
         if self.subcommand == "fit" and config.trainer.enable_checkpointing is not False:
-            callbacks += kept_checkpoints(run_dir)
+            callbacks += kept_checkpoints(run_dir, config.keep)
         return callbacks
 
     def after_instantiate_classes(self) -> None:

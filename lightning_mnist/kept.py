@@ -5,7 +5,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
@@ -19,16 +19,23 @@ from parity.seal import damage
 from parity.signals import StoppedError, handled_by
 from parity.writing import give_another_name, written_whole
 
+Keep = Literal["best", "last"]
 EVERY = 10.0
 """Seconds of training after which the latest checkpoint is written anew within an epoch."""
 
 
-def kept_checkpoints(run_dir: Path) -> list[Checkpoint]:
-    """The callbacks that keep the epoch where ``val_loss`` is lowest, and the latest moment."""
+def kept_checkpoints(run_dir: Path, keep: Keep) -> list[Checkpoint]:
+    """The callbacks that keep the epoch to test, and the latest moment.
+
+    Args:
+        run_dir: Of the training.
+        keep: The epoch where ``val_loss`` is lowest (best), or the last one, which is that of a
+            schedule that ends at a rate of 0: few validation images choose an earlier one by luck.
+    """
     best = BestCheckpoint(
         dirpath=run_dir / "checkpoints",
         filename="best",
-        monitor="val_loss",
+        monitor="val_loss" if keep == "best" else None,
         save_on_train_epoch_end=True,  # after the recorder has added the epoch
         enable_version_counter=False,
     )

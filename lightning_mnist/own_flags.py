@@ -4,6 +4,7 @@ from jsonargparse.typing import PositiveInt, restricted_number_type
 from lightning.pytorch.cli import LightningArgumentParser
 from torch.optim import Optimizer
 
+from lightning_mnist.kept import Keep
 from lightning_mnist.optimization import DecayOn
 from parity.watch.alarm import Reaction
 
@@ -47,6 +48,12 @@ def add_flags(parser: LightningArgumentParser, subcommand: str) -> None:
             "--ema_decay",
             type=ShareBelowOne | None,
             help="Keep and test a moving average of the weights, such as 0.999 (default: none).",
+        )
+        parser.add_argument(
+            "--keep",
+            type=Keep,
+            default="best",
+            help="The epoch to keep as best.ckpt and to test: of the lowest val_loss, or the last.",
         )
         parser.add_argument(
             "--weight_decay_on",

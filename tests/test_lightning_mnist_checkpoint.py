@@ -17,6 +17,7 @@ from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.errors import InputError
 from lightning_mnist.kept import find_named
 from lightning_mnist.module import DigitClassifier
+from parity.run_record import RunRecord
 from tests.conftest import Here
 
 
@@ -211,3 +212,32 @@ def test_a_named_checkpoint_is_tested(saved: Path, here: Here, tiny_npz: Path) -
     done = here("test", "--ckpt_path", "best", "--run_dir", "mine", "--data.source", tiny_npz)
     assert "--ckpt_path best: mine/checkpoints/best.ckpt" in done.err
     assert (done.code, "run directory: runs/" in done.out) == (0, True), done.err
+
+
+def test_the_last_epoch_is_kept_and_tested_where_that_is_asked(here: Here, tiny_npz: Path) -> None:
+    """The rate grows by 300 after the first epoch, which spoils what was learned."""
+    schedule = (
+        "--lr_scheduler",
+        "torch.optim.lr_scheduler.ExponentialLR",
+        "--lr_scheduler.gamma",
+        300,
+    )
+    flags = ("--data.source", tiny_npz, "--model.hidden", "[8]", "--optimizer", "SGD",
+             "--optimizer.lr", 0.1, *schedule, "--guard", "off")  # fmt: skip
+    for keep in ("best", "last"):
+        for more in ((), ("--resume", keep, "--trainer.max_epochs", 3)):
+            run = ("--run_dir", keep, "--trainer.max_epochs", 2, "--keep", keep, *flags)
+            done = here("fit", *(more or run))
+            assert done.code == 0, done.err
+    steps = {
+        (run, name): torch.load(f"{run}/checkpoints/{name}.ckpt", weights_only=True)["global_step"]
+        for run in ("best", "last")
+        for name in ("best", "last")
+    }
+    assert steps["best", "best"] * 3 == steps["best", "last"]
+    assert steps["last", "best"] == steps["last", "last"] == steps["best", "last"]
+    read = {
+        run: RunRecord.load(Path(run, "record.json")).metrics["accuracy"]
+        for run in ("best", "last")
+    }
+    assert read["last"] < read["best"]
