@@ -81,7 +81,7 @@ def _the_rest(
     }
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+class Batches(keras.utils.PyDataset):
     """Images and targets in batches that are named by their numbers."""
 
     def __init__(

@@ -40,8 +40,8 @@ class Calibration:
         """Measure both on logits float [N, C] and labels int64 [N] of validation images.
 
         The temperature has the least negative log-likelihood (Guo et al., On Calibration of Modern
-        Neural Networks, 2017). What it maximises is concave in the inverse temperature, so
-        halving the interval where the slope changes its sign finds it. A label counts
+        Neural Networks, 2017). What it maximises is concave in the inverse temperature: Newton's
+        method finds where the slope is 0, within the interval that holds it. A label counts
         (N + 1) / (N + 2) and the other classes the rest (Platt, Probabilistic Outputs for Support
         Vector Machines, 1999): a network that has made no mistake yet is not infallible.
         """
@@ -51,16 +51,7 @@ class Calibration:
         count, classes = logits.shape
         targets = torch.full_like(logits, 1 / ((count + 2) * (classes - 1)))
         targets.scatter_(1, labels[:, None], (count + 1) / (count + 2))
-        wanted = (targets * logits).sum()
-        coldest, hottest = 1 / HOTTEST, HOTTEST
-        by_class = logits.t().contiguous()  # a softmax over few columns takes ten times as long
-        for _ in range(40):
-            temperature = (coldest * hottest) ** 0.5
-            expected = ((by_class / temperature).softmax(dim=0) * by_class).sum()
-            if expected > wanted:  # too sure
-                coldest = temperature
-            else:
-                hottest = temperature
+        temperature = 1 / _root_of_the_slope(logits, (targets * logits).sum().item())
         strangest = torch.quantile(strangeness(logits), 1 - STRANGE)
         return cls(temperature, strangest.item())
 
@@ -106,3 +97,28 @@ def strangeness(logits: Tensor) -> Tensor:
     Liu et al., Energy-based Out-of-distribution Detection, 2020.
     """
     return -logits.logsumexp(dim=1)
+
+
+def _root_of_the_slope(logits: Tensor, wanted: float) -> float:
+    """The factor of logits double [N, C] at which their expectations add up to `wanted`.
+
+    It lies between `HOTTEST` and its inverse; the sum grows with it.
+    """
+    by_class = logits.t().contiguous()  # a softmax over few columns takes ten times as long
+    lowest, highest, factor = 1 / HOTTEST, HOTTEST, 1.0
+    for _ in range(60):
+        shares = (by_class * factor).softmax(dim=0)
+        expected = (shares * by_class).sum(dim=0)
+        slope = ((shares * by_class**2).sum() - (expected**2).sum()).item()
+        excess = expected.sum().item() - wanted
+        if excess > 0:
+            highest = factor
+        else:
+            lowest = factor
+        following = factor - excess / slope if slope > 0 else highest
+        if not lowest < following < highest:
+            following = (lowest * highest) ** 0.5
+        if abs(following - factor) < 1e-12 * factor:
+            break
+        factor = following
+    return factor

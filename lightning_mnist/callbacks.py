@@ -10,6 +10,7 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_mnist.errors import InputError
+from lightning_mnist.lean_imports import import_matplotlib
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.runs.index import write_index
 from lightning_mnist.scores import Scores
@@ -164,9 +165,10 @@ class RunRecorder(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the curves, of a training too that had ended before it was resumed."""
-        from lightning_mnist.plots import draw_curves  # slow to import
-
         if trainer.is_global_zero and self.history:
+            import_matplotlib()
+            from lightning_mnist.plots import draw_curves  # slow to import
+
             draw_curves(self.history, self.run_dir / "curves.png", title=self._title("training on"))
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -100,7 +100,7 @@ class CollapseGuard(StepCallback):
             return
         _, module = _of(trainer, pl_module)
         seen = self._probed(trainer, module)
-        coming = _look(module, batch.images).outputs
+        coming = _answers(module, batch.images)
         right = (coming.argmax(dim=1) == batch.labels).sum()
         loss = F.cross_entropy(coming, batch.labels, reduction="sum")
         own = torch.stack([right.double(), loss.double(), loss.new_tensor(len(coming)).double()])
@@ -201,3 +201,16 @@ def _fed(module: DigitClassifier, images: Tensor) -> Any:
 def _look(module: DigitClassifier, images: Tensor) -> Look:
     """What the network makes of raw images, as in evaluation."""
     return look(module.network, module.preprocessing(images))
+
+
+@torch.no_grad()
+def _answers(module: DigitClassifier, images: Tensor) -> Tensor:
+    """Logits [N, C] of raw images, as in evaluation, and nothing else about them."""
+    network = module.network
+    training = network.training
+    network.eval()
+    try:
+        logits: Tensor = module(images)
+        return logits
+    finally:
+        network.train(training)

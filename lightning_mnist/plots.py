@@ -17,7 +17,8 @@ DPI = 110
 
 def draw_curves(history: Sequence[dict[str, float]], path: Path, *, title: str) -> None:
     """Loss and accuracy of each epoch, training beside validation."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4))
+    figure.subplots_adjust(left=0.08, right=0.98, bottom=0.13, top=0.88, wspace=0.22)
     figure.suptitle(title, parse_math=False)
     epochs = [row["epoch"] for row in history]
     for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -49,7 +50,8 @@ def draw_rates(
 
 def draw_confusion(scores: Scores, path: Path, *, title: str) -> None:
     """True digit by predicted digit: counts, shaded by their share of the true digit."""
-    figure = Figure(figsize=(7, 6.4), layout="constrained")
+    figure = Figure(figsize=(7, 6.4))
+    figure.subplots_adjust(left=0.09, right=0.99, bottom=0.08, top=0.9)
     axes = figure.subplots()
     axes.set_title(f"{title}\naccuracy {scores.accuracy:.2%}", parse_math=False)
     share = scores.confusion / np.maximum(scores.support, 1)[:, None]
