@@ -41,5 +41,5 @@ def test_a_separable_convolution_is_two_layers_of_torch() -> None:
     module = Separable()
     trained = module, torch.optim.SGD(module.parameters(), 0.1), nn.CrossEntropyLoss()
     for sides in ((trained, model), (model, trained)):
-        done = parity.ladder(*sides, x, y, batch_size=8)  # type: ignore[operator]
+        done = parity.ladder(*sides, x, y, batch_size=8)
         assert done.passed, str(done)
