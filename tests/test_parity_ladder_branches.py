@@ -55,7 +55,7 @@ def names(a: nn.Module, b: nn.Module) -> list[str]:
         (module, torch.optim.SGD(module.parameters(), 0.1), nn.CrossEntropyLoss())
         for module in (a, b)
     ]
-    done = parity.ladder(*sides, X, Y, batch_size=8)  # type: ignore[operator]
+    done = parity.ladder(*sides, X, Y, batch_size=8)
     broken = next(rung for rung in done.rungs if not rung.passed)
     assert broken.name == "logits"
     return [cause.name for cause in broken.causes if cause.name != UNEXPLAINED]

@@ -23,7 +23,9 @@ class Aligned:
         self.side = side
         self.ties = [tie for pair in pairs for tie in pair.ties]
         self.ends = {pair.a.ends: pair.b.ends for pair in pairs if pair.a.ends and pair.b.ends}
-        self.begins = {pair.b.name: pair.a.name for pair in pairs}
+        self.begins = {_whole(p.b.name): _whole(p.a.name) for p in pairs if _begins(p)}
+        self.within = {pair.a.ends for pair in pairs if not pair.b.ends} - {""}
+        """Layers of A that are the beginning of one of B: what they give, B does not show."""
         self.fed = {own: name for name, own in self.begins.items()}
         self.call = ""
 
@@ -61,4 +63,14 @@ class Aligned:
         return {
             names.get(name, f"{name} of {self.name}" if name in taken else name): values
             for name, values in given.items()
+            if name not in self.within
         }
+
+
+def _whole(layer: str) -> str:
+    return layer.partition("/")[0]
+
+
+def _begins(pair: Pair) -> bool:
+    """Whether both are fed what the layers are fed of which they may be parts."""
+    return not any("/" in name and not name.endswith("/1") for name in (pair.a.name, pair.b.name))

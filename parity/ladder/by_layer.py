@@ -48,13 +48,12 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
                 training=training, unjudged=unjudged,
             )  # fmt: skip
             found |= {layer: causes for layer, causes in more.items() if not found.get(layer)}
-        differ = {layer: causes for layer, causes in found.items() if causes}
+        differ = {layer for layer, causes in found.items() if causes}
         partners = exchange.exchanged(
             (a, b), cut, differ, (start.images, start.weights), (given[1], fed[1]), share
         )
         if partners:
-            blamed = [n for s in cut if s.b[0] in partners for n in s.b]
-            found |= {layer: [] for layer in blamed}
+            found |= {layer: [] for s in cut if s.b[0] in partners for layer in s.b}
             wired = [*wired, exchange.cause(partners, start.names)]
     except NotRecordedError:
         pass  # what only repeats itself cannot be fed

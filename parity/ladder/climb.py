@@ -121,7 +121,7 @@ class Climb:
         initial = replace(rungs.initial_weights(start, *held), note=tried)
         tables = self._ask("gradients", {"ids": self._ids(0, 1)})[:2]
         loss = rungs.loss(start, training, *tables)
-        gradients = rungs.gradients(start, *tables)
+        gradients = rungs.gradients(start, training[1], *tables)
         passes = {"inference": inference, "training": training}
         logits = rungs.logits(start, passes, (loss, gradients))
         if not pixels.passed:

@@ -1,7 +1,7 @@
 """Branches in another order: layers of one shape, each doing what another of the others does."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import numpy as np
 
@@ -21,7 +21,7 @@ MOVED = 0.1
 def exchanged(
     sides: tuple[Climber, Climber],
     cut: list[Segment],
-    differ: Mapping[str, object],
+    differ: Set[str],
     start: tuple[Array, Table],
     of_b: tuple[Table, Table],
     share: float,

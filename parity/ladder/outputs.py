@@ -26,17 +26,16 @@ def scores(outputs: Array) -> Array:
 
     Probabilities become their logarithms; numbers and scores of all other kinds stay as they are.
     """
-    several = outputs.ndim == 2 and outputs.shape[1] > 1
-    return log_probabilities(outputs) if several and _distribution(outputs) else outputs
+    return log_probabilities(outputs) if _distribution(outputs) else outputs
 
 
 def log_probabilities(outputs: Array) -> Array:
     """Of logits, log-probabilities or probabilities [B, C], as a softmax cross-entropy sees them.
 
     Logits of one softmax differ by a constant a row; what they have in common is the logarithm of
-    the softmax, which that of log-probabilities is too.
+    the softmax, which that of log-probabilities is too. Of one score there is no softmax.
     """
-    if outputs.ndim != 2:
+    if outputs.ndim != 2 or outputs.shape[1] == 1:
         return outputs
     tiny = np.finfo(outputs.dtype).tiny
     if _distribution(outputs):

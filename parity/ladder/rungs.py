@@ -198,9 +198,17 @@ def loss(
     return rung.explained(of_loss.explain, Case(start.names, given, a, b))
 
 
-def gradients(start: Start, a: Table, b: Table) -> Rung:
-    """The gradients of that loss; limits are relative to the largest of all, since some are 0."""
-    share, reason = start.tolerance.sums
+def gradients(start: Start, pass_: Table, a: Table, b: Table) -> Rung:
+    """The gradients of that loss; limits are relative to the largest of all, since some are 0.
+
+    Args:
+        start: What both sides start from.
+        pass_: What the layers of B give in training, channels last.
+        a: Side A's gradients, and its ``loss``.
+        b: Side B's.
+    """
+    places = max(values.size // max(values.shape[-1], 1) for values in pass_.values())
+    share, reason = start.tolerance.gradients(places)
     a, b = ({n: g for n, g in table.items() if n != "loss"} for table in (a, b))
     limits = dict.fromkeys([*a, *b], share * magnitude(*b.values()))
     rung = Rung("gradients", "of that loss, for each weight", differences(a, b, limits), reason)

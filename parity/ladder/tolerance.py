@@ -52,6 +52,11 @@ class Tolerance:
         """Relative to the largest value: the worst case of a sum (Higham 2002, section 3.1)."""
         return self.terms * self.epsilon, f"sums of {self.terms:,} terms, each rounded once"
 
+    def gradients(self, places: int) -> tuple[float, str]:
+        """Relative to the largest: a gradient adds up over samples and places, too."""
+        terms = self.terms + places
+        return terms * self.epsilon, f"sums of {terms:,} terms, each rounded once"
+
     @property
     def steps(self) -> tuple[float, str]:
         """Between weights in float64, after any number of steps."""

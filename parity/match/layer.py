@@ -9,6 +9,9 @@ from parity.arrays import Table
 _STACKED = re.compile(r"_l([1-9]\d*)(_reverse)?$")
 """How torch ends the names of what belongs to a later layer of several that are stacked."""
 
+_SEPARABLE, _STEPS = "separable_conv", ("depthwise", "pointwise")
+"""A layer of Keras that is two of torch's."""
+
 _KEPT_WHOLE = r"(lstm|gru|rnn|multi_head_attention|separable_conv|bidirectional)_\d"
 """Kinds that have several kernels."""
 
@@ -41,12 +44,15 @@ class Layer:
 def layers_of(weights: Table) -> list[Layer]:
     """The layers that a table of weights by canonical name tells of, in its order.
 
-    Recurrent layers that torch stacks in one are several; a vector that is added right behind a
-    kernel without a bias is its bias.
+    Recurrent layers that torch stacks in one are several, and so is a separable convolution; a
+    vector that is added right behind a kernel without a bias is its bias.
     """
     grouped: dict[str, dict[str, str]] = {}
     for name in weights:
         layer, _, part = name.partition(".")
+        if layer.startswith(_SEPARABLE):
+            step = part.split("_")[0] if "_" in part else "pointwise"
+            layer, part = f"{layer}/{_STEPS.index(step) + 1}", part.removeprefix(f"{step}_")
         stacked = _STACKED.search(part)
         if stacked:
             layer += f"/{int(stacked[1]) + 1}"
@@ -56,7 +62,7 @@ def layers_of(weights: Table) -> list[Layer]:
     found = [
         Layer(
             name,
-            re.sub(r"_\d+(/\d+)?$", "", name),
+            _kind(name),
             parts,
             {part: weights[tensor].shape for part, tensor in parts.items()},
             _ends(name, list(grouped)),
@@ -64,6 +70,12 @@ def layers_of(weights: Table) -> list[Layer]:
         for name, parts in grouped.items()
     ]
     return list(_with_biases(found))
+
+
+def _kind(name: str) -> str:
+    if name.startswith(_SEPARABLE):
+        return "depthwise_conv" if name.endswith("/1") else "conv"
+    return re.sub(r"_\d+(/\d+)?$", "", name)
 
 
 def _of_one_kernel(

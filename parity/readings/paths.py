@@ -41,7 +41,10 @@ def path_to(fed: Array, known: list[Path], given: Table) -> Path | None:
     if x.ndim < 2 or not x.size or not np.isfinite(x).all():
         return None
     known = [path for path in known if np.isfinite(values := path.of(given)).all() and values.ndim]
-    for find in (_itself, _of_places, _times, _joined, _sum, _function, _product, _attention):
+    finders = (
+        _itself, _of_places, _times, _joined, _sum, _sum_of_places, _function, _product, _attention,
+    )  # fmt: skip
+    for find in finders:
         for path in find(x, known[::-1], given):
             if makes(path, given, x, noise(fed)):
                 return path
@@ -84,7 +87,7 @@ def _ends(x: Floats) -> Floats:
 
 
 BOTH_ENDS = "what both directions end with of"
-_PLACES: Mapping[str, Callable[[Floats], Floats]] = {
+PLACES: Mapping[str, Callable[[Floats], Floats]] = {
     "the last place of": lambda x: x[:, -1],
     "the first place of": lambda x: x.reshape(len(x), -1, x.shape[-1])[:, 0] if _whole(x) else x,
     BOTH_ENDS: _ends,
@@ -98,13 +101,15 @@ _PLACES: Mapping[str, Callable[[Floats], Floats]] = {
     "the transpose of": lambda x: x.swapaxes(_whole(x)[0], 2),
 }
 """What becomes of outputs [B, ..., C]."""
+LINEAR = ("the mean over the places of", "the last place of", "the first place of")
+"""Of which that of a sum is the sum of those of its terms."""
 
 
 def _of_places(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
     for path in known:
         if path.of(given).ndim > 2:
             both = path.words.startswith("bidirectional")
-            for words, function in _PLACES.items():
+            for words, function in PLACES.items():
                 ends = words == (BOTH_ENDS if both else "the last place of")
                 yield Path(f"{words} {path.words}", _taken(path, function, ends))
 
@@ -192,6 +197,14 @@ def _sum(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
         enough = rank == len(chosen) and 1 < len(taken) <= MOST_SUMMED
         if enough and left <= SMALLEST * magnitude(seen):
             yield _weighted(taken[::-1])
+
+
+def _sum_of_places(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
+    """A sum of outputs, of which one place is taken or all are pooled."""
+    deep = [path for path in known if path.of(given).ndim > 2]
+    for words in LINEAR:
+        taken = [Path(f"{words} {p.words}", _taken(p, PLACES[words], ends=False)) for p in deep]
+        yield from _sum(x, taken, given)
 
 
 def _function(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:

@@ -9,7 +9,7 @@ import numpy as np
 from parity.arrays import Array, Floats, Names, Table
 from parity.readings.activations import FIXED
 from parity.readings.cause import Cause
-from parity.readings.paths import Path, makes, named, path_to
+from parity.readings.paths import PLACES, Path, makes, named, path_to
 from parity.readings.rounding import magnitude, noise, worst
 
 CONNECTIONS, ANSWER = "connections", "answer"
@@ -109,10 +109,14 @@ def _short(words: str, layer: str) -> str:
 def _applied(layer: str, fed: Path, x: Floats, given: Array) -> Iterator[Path]:
     """A layer without weights: a function of what it is fed, where one is known that it is."""
     same = {"": lambda values: values, **FIXED}
-    for name, function in same.items():
+    pooled = PLACES if x.ndim > 2 else {}
+    for name, function in (*same.items(), *pooled.items()):
         with np.errstate(all="ignore"):
             made = function(x)
         if worst(made, given) <= noise(given, scale=magnitude(x, given)):
-            words = f"{name.partition(',')[0]}({fed.words})" if name else fed.words
+            if name in pooled:
+                words = f"{name} {fed.words}"
+            else:
+                words = f"{name.partition(',')[0]}({fed.words})" if name else fed.words
             yield Path(_short(words, layer), lambda table, f=function: f(fed.of(table)))  # type: ignore[misc]
             return

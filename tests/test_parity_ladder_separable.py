@@ -1,0 +1,45 @@
+"""A layer of Keras that is two of torch's."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+pytest.importorskip("keras", reason="the extra keras is not installed")
+
+import keras
+from keras import layers as kl
+
+import parity
+
+
+class Separable(nn.Module):
+    """A depthwise and a pointwise convolution, and a dense head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(4, 4, 3, padding=1, groups=4, bias=False)
+        self.pointwise = nn.Conv2d(4, 6, 1)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pointwise(self.depthwise(x.movedim(-1, 1)))
+        given: Tensor = self.head(x.relu().mean((-1, -2)))
+        return given
+
+
+def test_a_separable_convolution_is_two_layers_of_torch() -> None:
+    keras.config.set_floatx("float64")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(16, 6, 6, 4)), rng.integers(0, 3, 16)
+    inputs = keras.Input((6, 6, 4))
+    hidden = kl.SeparableConv2D(6, 3, padding="same", activation="relu")(inputs)
+    pooled = kl.GlobalAveragePooling2D(dtype="float64")(hidden)
+    model = keras.Model(inputs, kl.Dense(3)(pooled))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss=loss)
+    module = Separable()
+    trained = module, torch.optim.SGD(module.parameters(), 0.1), nn.CrossEntropyLoss()
+    for sides in ((trained, model), (model, trained)):
+        done = parity.ladder(*sides, x, y, batch_size=8)
+        assert done.passed, str(done)
