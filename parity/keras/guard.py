@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from parity.arrays import Ints
 from parity.keras.behaviour import beyond_table
 from parity.keras.budget import SHARE, Budget
 from parity.keras.first_step import FirstStep
@@ -170,7 +171,7 @@ class CollapseGuard(keras.callbacks.Callback):
             return
         with self.budget.taken():
             seen = self.subject.now(self.subject.probe)
-            self._look_at_split(seen, logs or {})
+            self._look_at_split(self.subject.labels, seen, logs or {})
             self.guard.after_epoch(
                 epoch + 1,
                 int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)),
@@ -182,16 +183,18 @@ class CollapseGuard(keras.callbacks.Callback):
                 train_accuracy=_accuracy(logs or {}),
             )
 
-    def _look_at_split(self, seen: dict[str, Any], logs: dict[str, Any]) -> None:
+    def _look_at_split(
+        self, labels: Ints | None, seen: dict[str, Any], logs: dict[str, Any]
+    ) -> None:
         """Say so once where Keras holds out classes that it never trains on."""
         accuracy, probe = _accuracy(logs), self.trained
         if self.said_split or accuracy is None or probe is None or self.probe is not probe:
             return
-        if not self.held_batches or seen["labels"] is None or probe.batch is not None:
+        if not self.held_batches or labels is None or seen["labels"] is None or probe.batch:
             return
         batches = self.held_batches + (self.params.get("steps") or 0)
         shares = self.held_batches / batches, 1 / batches
-        labels, predicted = self.subject.labels, seen["logits"].argmax(axis=1)
+        predicted = seen["logits"].argmax(axis=1)
         found = never_trained(labels, probe.ids, predicted, accuracy, *shares)
         if found is not None:
             self.said_split = True
