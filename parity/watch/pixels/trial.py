@@ -65,8 +65,8 @@ class Trial:
         top = float(then.ink.max())
         if not 0 < top < 1.2:  # images that are standardised one by one have no highest level
             top = 1.0
-        every = images is None or not taken
-        ink = then.ink[:: 1 if every else max(1, len(then.ink) // images)] / top
+        apart_by = 1 if images is None or not taken else max(1, len(then.ink) // images)
+        ink = then.ink[::apart_by] / top
         taken = tuple(sorted(taken, key=lambda step: ORDER.index(step.kind)))
         for step in taken:
             ink = step.do(ink)
