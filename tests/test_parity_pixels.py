@@ -15,7 +15,7 @@ from lightning_mnist.sources import RawDigits
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.change import Change, change
 from tests.conftest import mostly_slow
-from tests.pixel_changes import Images
+from tests.pixel_changes import Images, each_set_upright
 from tests.pixel_kinds import COMPOSED, KINDS, SINGLE, tells_what_is_untrue, told_wrongly
 
 DIGITS = sources.load("digits", Path("nowhere"))
@@ -136,6 +136,15 @@ def test_shuffled_pixels_of_few_images_are_no_composition() -> None:
     for count in (3, 8):
         said = told("one permutation", DIGITS, 0, count)
         assert said is None or not said.known, str(said)
+
+
+@pytest.mark.slow
+def test_digits_that_were_each_set_upright_are_not_slanted(mnist_root: Path) -> None:
+    data = mnist(mnist_root)
+    fed = each_set_upright(data.test_images[:300] / 255)
+    said = change(trained(data, 0), Fingerprint.of(fed))
+    assert said is not None
+    assert not said.known, str(said)
 
 
 def test_there_are_as_many_kinds_as_people_have() -> None:

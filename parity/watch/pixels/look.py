@@ -239,7 +239,7 @@ def _texture(ink: Floats) -> Floats:
 
     Whichever of the two is the darker; but for paper beside paper.
     """
-    shade = np.sum([ink > least for least in SHADES], axis=0, dtype=np.int64)
+    shade = np.add.reduce([ink > least for least in SHADES], dtype=np.int64)
     count, kinds = len(ink), [4, 5, 8, 9, 10, 12, 13, 14, 15]
     result = []
     for first, second in ((shade[:, 1:], shade[:, :-1]), (shade[:, :, 1:], shade[:, :, :-1])):

@@ -65,8 +65,8 @@ class Trial:
         top = float(then.ink.max())
         if not 0 < top < 1.2:  # images that are standardised one by one have no highest level
             top = 1.0
-        every = images is None or not taken
-        ink = then.ink[:: 1 if every else max(1, len(then.ink) // images)] / top
+        apart_by = 1 if images is None or not taken else max(1, len(then.ink) // images)
+        ink = then.ink[::apart_by] / top
         taken = tuple(sorted(taken, key=lambda step: ORDER.index(step.kind)))
         for step in taken:
             ink = step.do(ink)
@@ -74,8 +74,8 @@ class Trial:
             return cls(taken, then, np.full(len(TOLD), np.inf))
         levels = None if taken else 2 ** round(then.mean("levels"))
         look = Look.of(then.paper + then.depth * top * ink, levels, now.depth)
-        turned = any(step.kind == "turn" for step in taken)
-        return cls(taken, look, apart(look, now, turned=turned))
+        shaped = any(step.kind in ("turn", "size") for step in taken)
+        return cls(taken, look, apart(look, now, shaped=shaped))
 
     @property
     def worst(self) -> float:
@@ -111,11 +111,11 @@ def _cost(differences: Floats) -> float:
     return float((differences.clip(0, TOP) ** 2).sum())
 
 
-def apart(look: Look, now: Look, *, turned: bool = False) -> Floats:
+def apart(look: Look, now: Look, *, shaped: bool = False) -> Floats:
     """Compared as they are, and as if the nearest of each image were all there is.
 
     The second makes up for other shares of the classes; the better one counts. Where all were
-    turned alike, they still lean as differently as they did.
+    turned or stretched alike, they still lean as differently as they did.
     """
     before, after = softened(look), softened(now)
     away, closest = nearest(after, before)
@@ -125,7 +125,7 @@ def apart(look: Look, now: Look, *, turned: bool = False) -> Floats:
     uneven = max(UNEVEN, float(away.std() / max(float(away.mean()), 1e-9)))
     unlike = max(0.0, far) / np.hypot(UNLIKE, uneven / np.sqrt(len(away)))
     best = min((means_apart(look, now, which) for which in (None, closest)), key=_cost)
-    varied = max(_varied(look, now), _upright(look, now, closest) if turned else 0.0)
+    varied = max(_varied(look, now), _upright(look, now, closest) if shaped else 0.0)
     result: Floats = np.concatenate([best, [varied, unlike]])
     return result
 
