@@ -96,15 +96,18 @@ def batch_norm(
 
 def activation(kind: str, x: Tensor) -> Tensor:
     """That of the kind, anew."""
+    y = x
     if kind == "gelu":
-        return torch.ops.aten.gelu(x, approximate="none")
-    if kind == "silu":
-        return torch.ops.aten.silu(x)
-    if kind == "elu":
-        return torch.ops.aten.elu(x)
-    if kind == "tanh":
-        return torch.tanh(x)
-    return torch.sigmoid(x)
+        y = torch.ops.aten.gelu(x, approximate="none")
+    elif kind == "silu":
+        y = torch.ops.aten.silu(x)
+    elif kind == "elu":
+        y = torch.ops.aten.elu(x)
+    elif kind == "tanh":
+        y = torch.tanh(x)
+    else:
+        y = torch.sigmoid(x)
+    return y
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,12 +160,15 @@ def backward(
 
 def activation_backward(kind: str, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """The kernel that autograd calls, of what came in and went out."""
+    of_inputs: Tensor = g
     if kind == "gelu":
-        return torch.ops.aten.gelu_backward(g, x, approximate="none")
-    if kind == "silu":
-        return torch.ops.aten.silu_backward(g, x)
-    if kind == "elu":
-        return torch.ops.aten.elu_backward(g, 1.0, 1, 1, False, x)
-    if kind == "tanh":
-        return torch.ops.aten.tanh_backward(g, y)
-    return torch.ops.aten.sigmoid_backward(g, y)
+        of_inputs = torch.ops.aten.gelu_backward(g, x, approximate="none")
+    elif kind == "silu":
+        of_inputs = torch.ops.aten.silu_backward(g, x)
+    elif kind == "elu":
+        of_inputs = torch.ops.aten.elu_backward(g, 1.0, 1, 1, False, x)
+    elif kind == "tanh":
+        of_inputs = torch.ops.aten.tanh_backward(g, y)
+    else:
+        of_inputs = torch.ops.aten.sigmoid_backward(g, y)
+    return of_inputs

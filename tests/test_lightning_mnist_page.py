@@ -20,7 +20,7 @@ from lightning_mnist.export.page import write_page
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.page import build as building
 from lightning_mnist.page.build import LARGEST, build
-from lightning_mnist.page.rounding import Dense, Inputs, Rounded
+from lightning_mnist.page.rounding import FINEST, Dense, Inputs, Rounded
 from lightning_mnist.page.weights import deflated, folded, inputs_of
 from lightning_mnist.page.words import training_words
 from lightning_mnist.sources import RawDigits
@@ -64,13 +64,13 @@ def test_the_finest_that_fits_is_found(
         page = building._page(fed, tiny_digits, steps, building.FOUR_LEVELS)
         return len(page.html.encode())
 
-    limit = (size(building.COARSEST) + size(building.FINEST)) // 2
+    limit = (size(building.COARSEST) + size(FINEST)) // 2
     monkeypatch.setattr(building, "LARGEST", limit)
     page = build([model], tiny_digits)
     assert page.steps is not None
     assert len(page.html.encode()) <= limit < size(page.steps + 1)
     monkeypatch.setattr(building, "LARGEST", 1_000)
-    assert build([model], tiny_digits).steps == building.FINEST
+    assert build([model], tiny_digits).steps == FINEST
 
 
 def test_rounding_is_by_row_and_half_a_step_at_most_where_inputs_vary_alone() -> None:

@@ -20,8 +20,7 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
     """
     found: dict[str, list[Cause]] = {}
     wired: list[Cause] = []
-    images = {"images": start.images}
-    share, _ = start.tolerance.sums
+    images, share = {"images": start.images}, start.tolerance.sums[0]
     owners = list(dict.fromkeys(name.partition(".")[0] for name in start.weights))
     try:
         given, fed = (
