@@ -1,5 +1,6 @@
 """The pages: each is reached from the first, and the tutorial's commands do what it says."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -41,3 +42,24 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
         assert done.returncode == expected, f"{command}\n{done.stdout}\n{done.stderr}"
     folders = re.findall(r"runs/\w+", (DOCS / "tutorial.md").read_text(encoding="utf-8"))
     assert {tmp_path / folder for folder in folders} <= set((tmp_path / "runs").iterdir())
+
+
+RESULTS = sorted((DOCS / "results").glob("*.json"))
+
+
+def test_there_are_results() -> None:
+    assert RESULTS
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_results_say_what_they_are_and_the_page_says_the_same(path: Path) -> None:
+    result = json.loads(path.read_text(encoding="utf-8"))
+    for key in ("about", "command", "data", "units", "versions", "processor", "runs"):
+        assert result[key], key
+    page = (DOCS / "beyond-98.md").read_text(encoding="utf-8")
+    assert f"results/{path.name}" in page
+    for run in result["runs"]:
+        assert isinstance(run["seed"], int)
+        for name in ("test_accuracy", "test_accuracy_of_the_last_epoch"):
+            if name in run:
+                assert f"{run[name]:.2f}" in page
