@@ -2,6 +2,7 @@
 
 import gc
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -92,7 +93,7 @@ def test_layers_within_a_loop_of_the_graph_are_left_out() -> None:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     now = [100.0]
-    monkeypatch.setattr("parity.keras.budget.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
 
     def passes(seconds: float) -> None:
         now[0] += seconds
