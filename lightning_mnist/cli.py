@@ -98,9 +98,11 @@ class DigitsCLI(AskedCLI):
         # The recipe says what to run; where it ran, and from where it went on, is not a part.
         for key in ("run_dir", "ckpt_path", "config", "resume"):
             recipe.pop(key, None)
-        self.recipe = self._parser(self.subcommand).dump(recipe, skip_check=True, skip_none=False)
+        parser = self._parser(self.subcommand)
+        self.recipe = parser.dump(recipe, skip_check=True, skip_none=False)
         if self.subcommand == "fit" and (config.resume or config.ckpt_path):
-            self.data_so_far = compare(self.checkpoint, config, self.recipe)
+            usual = parser.dump(parser.get_defaults(), skip_check=True, skip_none=False)
+            self.data_so_far = compare(self.checkpoint, config, self.recipe, usual)
 
     def instantiate_classes(self) -> None:
         """Build model, data, optimiser and trainer; what they refuse is the user's input."""

@@ -141,13 +141,16 @@ def trained_so_far(
     return recipe, data
 
 
-def compare(checkpoint: dict[str, Any] | None, config: Namespace, recipe: str) -> Any:
+def compare(
+    checkpoint: dict[str, Any] | None, config: Namespace, recipe: str, defaults: str
+) -> Any:
     """Check that a training may go on, and say from where, and what is new.
 
     Args:
         checkpoint: From which to go on; without one the run starts from its beginning.
         config: Flags of `fit`.
         recipe: What they come to, as YAML.
+        defaults: What no flags at all come to, likewise.
 
     Returns:
         What the run record says of the data that it was trained on, None if nothing.
@@ -158,7 +161,7 @@ def compare(checkpoint: dict[str, Any] | None, config: Namespace, recipe: str) -
     run = Path(config.resume) if config.resume else None
     try:
         former, data = trained_so_far(checkpoint, run)
-        new = changes(former, load(recipe))
+        new = changes(former, load(recipe), load(defaults))
     except InputError as error:
         asked = f"--resume {config.resume}" if config.resume else f"--ckpt_path {config.ckpt_path}"
         raise InputError(f"{asked}: {error}") from None
@@ -176,13 +179,16 @@ def resume_command(run: Path) -> str:
     return f"python -m lightning_mnist fit --resume {shlex.quote(str(run))}"
 
 
-def changes(former: dict[str, Any], recipe: dict[str, Any]) -> list[str]:
+def changes(former: dict[str, Any], recipe: dict[str, Any], defaults: dict[str, Any]) -> list[str]:
     """What is to be done otherwise from now on, a flag each.
+
+    A flag that is younger than the former recipe changes nothing while it has its default.
 
     Raises:
         InputError: something that cannot change on the way is to.
     """
-    before, now = _flags(former), _flags(recipe)
+    before, now, usual = _flags(former), _flags(recipe), _flags(defaults)
+    before |= {name: usual[name] for name in now if name not in before and name in usual}
     differ = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     # Another class has other settings.
     differ = [name for name in differ if name.rpartition(".")[0] not in differ]

@@ -18,9 +18,11 @@ import torch
 import yaml
 from lightning.pytorch import Trainer
 
+from lightning_mnist.errors import InputError
 from lightning_mnist.execution import Execution
 from lightning_mnist.kept import BestCheckpoint
 from lightning_mnist.module import DigitClassifier
+from lightning_mnist.resume import changes
 from lightning_mnist.sources import RawDigits
 from parity.claims import claimed
 from parity.run_record import Predictions, RunRecord
@@ -493,3 +495,15 @@ def test_a_second_training_in_the_same_folder_is_refused(
         done = here("fit", "--data.source", tiny_npz, "--run_dir", "run", *FLAGS)
     assert done.code == 1
     assert f"process {os.getpid()} is filling it; wait for it, or choose a new folder" in done.err
+
+
+def test_a_recipe_that_is_older_than_a_flag_goes_on_with_its_default() -> None:
+    former = {"model": {"hidden": [8]}, "optimizer": {"class_path": "A", "init_args": {"lr": 1}}}
+    usual = {"class_path": "B", "init_args": {"lr": 2, "betas": [0.9, 0.999]}}
+    defaults = {"keep": "best", "model": {"hidden": [9], "dropout": 0.3}, "optimizer": usual}
+    recipe = {**former, "keep": "best", "model": {"hidden": [8], "dropout": 0.3}}
+    assert changes(former, recipe, defaults) == []
+    with pytest.raises(InputError, match="--keep last, and it was trained with best: cannot"):
+        changes(former, {**recipe, "keep": "last"}, defaults)
+    with pytest.raises(InputError, match=r"--model.hidden \[9\], and it was trained with \[8\]"):
+        changes(former, {**recipe, "model": {"hidden": [9], "dropout": 0.3}}, defaults)
