@@ -87,6 +87,7 @@ def test_a_training_that_was_killed_goes_on_to_the_bit(
     assert "--resume nowhere: no config.yaml in it; expected the folder of a training" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_training_goes_on_within_an_epoch_to_the_bit(
     keras_here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
@@ -153,6 +154,7 @@ def test_a_reference_that_a_signal_ends_says_how_to_go_on(
     assert len(RunRecord.load(Path("a b/record.json")).history) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_full_disk_leaves_what_was_there_and_says_how_to_go_on(
     keras_here: Here, tiny_npz: Path
