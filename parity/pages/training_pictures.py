@@ -108,9 +108,13 @@ def draw_answers(
         colors = [cycle[n % len(cycle)] for n in range(len(values))]
         axes.stackplot(places, values, colors=colors, alpha=0.85, edgecolor="white", linewidth=0.4)
         for name, band, top in zip(range(len(values)), values, values.cumsum(axis=0), strict=True):
+            widest = int(band.argmax())
             if band[-1] >= 4:
                 end = (places[-1] + 0.05, top[-1] - band[-1] / 2)
                 axes.annotate(str(name), end, color=INK, va="center", size=8, annotation_clip=False)
+            elif band[widest] >= 15:
+                place = (min(max(widest, 0.1), places[-1] - 0.1), top[widest] - band[widest] / 2)
+                axes.annotate(str(name), place, color="white", ha="center", va="center", size=9)
         axes.set(ylabel="share of the answers, %", ylim=(0, 100))
     else:
         low, lower, middle, upper, high = np.array(quantiles, float).T
