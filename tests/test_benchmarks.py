@@ -171,6 +171,7 @@ def test_torchvision_displaces_as_far_as_we_do() -> None:
     assert pixels == pytest.approx(AUGMENTATION["elastic"], rel=0.1)
 
 
+@pytest.mark.slow
 def test_kornia_displaces_as_far_as_we_do() -> None:
     pytest.importorskip("kornia")
     ramp = torch.arange(28.0).expand(100, 1, 28, 28)  # tells each pixel's column
@@ -447,6 +448,7 @@ def test_time_to_an_accuracy_is_looked_for_with_both(
     assert [group["target"] for group in targets] == list(accuracy.TARGETS)
 
 
+@pytest.mark.slow
 def test_jax_learns_what_the_bare_loop_learns(work: Work) -> None:
     """From the same weights, in the same order, the smaller last batch too, over two epochs."""
     jnp = pytest.importorskip("jax.numpy")

@@ -93,6 +93,7 @@ def test_numbers_beyond_reason(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_archive_is_believed_by_its_headers_alone(
     in_process: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:

@@ -44,7 +44,13 @@ def a_model(*hidden: int, **flags: Any) -> Trained:
 
 
 @pytest.mark.parametrize(
-    ("hidden", "steps"), [((16,), [None]), ((128, 64), [127]), ((512, 512), range(4, 127))], ids=str
+    ("hidden", "steps"),
+    [
+        ((16,), [None]),
+        ((128, 64), [127]),
+        pytest.param((512, 512), range(4, 127), marks=pytest.mark.slow),
+    ],
+    ids=str,
 )
 def test_weights_are_as_fine_as_fits(
     hidden: tuple[int, ...], steps: Any, tiny_digits: RawDigits

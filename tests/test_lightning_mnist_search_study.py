@@ -73,7 +73,9 @@ def test_recipes_that_differ_are_all_tried(tmp_path: Path) -> None:
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 6
 
 
-@pytest.mark.parametrize("storage", ["journal.log", "sqlite:///{}/search.db"])
+@pytest.mark.parametrize(
+    "storage", ["journal.log", pytest.param("sqlite:///{}/search.db", marks=pytest.mark.slow)]
+)
 def test_workers_at_the_same_moment_share_the_work(
     storage: str, spec: Spec, tmp_path: Path
 ) -> None:

@@ -46,7 +46,7 @@ def test_what_looks_like_it_is_left_alone(
     assert not told(labels, predicted, accuracy)
 
 
-@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("shuffled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_sorted_samples_and_a_validation_split(
     shuffled: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:

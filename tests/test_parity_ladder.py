@@ -167,6 +167,7 @@ def test_so_does_every_other_setting(
     assert rungs[-1].passed
 
 
+@pytest.mark.slow
 def test_decay_on_other_tensors_is_named(data: Path, reference: Reference) -> None:
     # Biases and offsets begin at 0, so that the first steps shrink hardly any.
     decays = replace(ADAMW, batch_norm=True, optimizer_settings={"weight_decay": 0.5})
