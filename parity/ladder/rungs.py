@@ -120,14 +120,16 @@ def logits(start: Start, passes: Passes, trained: Sequence[Rung]) -> Rung:
 def with_single_steps(rung: Rung, found: Mapping[str, list[Cause]], wired: Sequence[Cause]) -> Rung:
     """The logits' rung with the causes of layers that differ by themselves, in their order.
 
-    What a layer does, fed the same, is known better than what was guessed of the first one. A layer
-    of which nothing is known is told last, and only where all are connected alike: `wired` tells of
-    those that are not.
+    What a layer does, fed the same, is known better than what was guessed of the first one; what was
+    found of a layer before it stays. A layer of which nothing is known is told last, and only where
+    all are connected alike: `wired` tells of those that are not.
     """
     first = rung.worst.tensor.rpartition(", ")[0]
     alone = found.get(first)
-    known_alone = alone is not None and not any(cause.name == UNEXPLAINED for cause in alone)
-    own = list(alone or []) if known_alone else list(rung.causes) or list(alone or [])
+    own = list(rung.causes) or list(alone or [])
+    if alone is not None and not any(cause.name == UNEXPLAINED for cause in alone):
+        others = [cause for cause in rung.causes if not cause.text.startswith(f"{first}:")]
+        own = list(alone) or ([] if wired else others)
     said = {cause.name for cause in own}
     more = [cause for layer, causes in found.items() if layer != first for cause in causes]
     texts = {cause.text for cause in own}

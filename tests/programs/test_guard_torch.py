@@ -156,7 +156,7 @@ def test_what_only_a_trial_shows_is_said_where_nothing_was_learned() -> None:
     printed = said(Program(deep, *images(), nn.CrossEntropyLoss(), sgd(0.1)), 300)
     assert "after 300 steps the network has learned nothing" in printed
     assert "gradients vanish" in printed.partition("  1. ")[2].partition("\n")[0]
-    assert "with ReLU in the hidden layers the same network reads" in printed
+    assert "with ReLU in the hidden layers and He's weights the same network reads" in printed
 
 
 @pytest.mark.slow
