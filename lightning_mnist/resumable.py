@@ -85,11 +85,15 @@ def _check_callbacks(callbacks: Any) -> None:
 
 def _after_a_step(optimizer: Optimizer) -> dict[str, Any]:
     """State of a copy of an optimiser, and of its parameters, after a step."""
-    fresh = copy.deepcopy(optimizer)
+    copies: dict[int, Any] = {}
+    fresh: Any = copy.deepcopy(optimizer, copies)
+    for name, value in vars(optimizer).items():  # torch copies what all optimisers have, and LBFGS
+        if not hasattr(fresh, name):  # keeps its parameters in a list of its own
+            setattr(fresh, name, copy.deepcopy(value, copies))
     for group in fresh.param_groups:
         for parameter in group["params"]:
             parameter.grad = torch.ones_like(parameter)
-    fresh.step(lambda: 0.0)
+    fresh.step(lambda: torch.zeros(()))  # LBFGS asks for a tensor
     state: dict[str, Any] = fresh.state_dict()
     return state
 

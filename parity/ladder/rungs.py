@@ -120,9 +120,9 @@ def logits(start: Start, passes: Passes, trained: Sequence[Rung]) -> Rung:
 def with_single_steps(rung: Rung, found: Mapping[str, list[Cause]], wired: Sequence[Cause]) -> Rung:
     """The logits' rung with the causes of layers that differ by themselves, in their order.
 
-    What a layer does, fed the same, is known better than what was guessed of the first one; what was
-    found of a layer before it stays. A layer of which nothing is known is told last, and only where
-    all are connected alike: `wired` tells of those that are not.
+    What a layer does, fed the same, is known better than what was guessed of the first one; what
+    was found of a layer before it stays. A layer of which nothing is known is told last, and only
+    where all are connected alike: `wired` tells of those that are not.
     """
     first = rung.worst.tensor.rpartition(", ")[0]
     alone = found.get(first)
