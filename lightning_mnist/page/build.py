@@ -41,7 +41,7 @@ SCRIPTS = (
 
 
 Fed = tuple[Trained, list[Inputs]]
-"""A model, and what each of its layers is fed."""
+"""A model, and what each of its layers is fed; nothing where no weight is rounded."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,13 @@ def build(models: Sequence[Trained], digits: RawDigits) -> Page:
         digits: Their test part gives the thousand digits, and weights are rounded so that their
             training part is answered as before.
     """
+    page = _page([(trained, []) for trained in models], digits, None, ALL_LEVELS)
+    if len(page.html.encode()) <= LARGEST:
+        return page
     weighed = torch.from_numpy(digits.train_images[:WEIGHED])
     fed = [(trained, inputs_of(trained, weighed)) for trained in models]
-    for steps, grey in ((None, ALL_LEVELS), (FINEST, ALL_LEVELS), (FINEST, FOUR_LEVELS)):
-        page = _page(fed, digits, steps, grey)
+    for grey in (ALL_LEVELS, FOUR_LEVELS):
+        page = _page(fed, digits, FINEST, grey)
         if len(page.html.encode()) <= LARGEST:
             return page
     too_large, fits, best = FINEST, COARSEST - 1, page
