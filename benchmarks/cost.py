@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 from scipy.optimize import nnls
 
-from lightning_mnist.batches import Batch
+from lightning_mnist.data.batches import Batch
 from lightning_mnist.network import MLP
 from lightning_mnist.preprocessing import Preprocessing
-from lightning_mnist.whole_steps import whole_steps
-from lightning_mnist.without_graph import WithoutGraph
+from lightning_mnist.steps.whole_steps import whole_steps
+from lightning_mnist.steps.without_graph import WithoutGraph
 
 PIXELS, CLASSES, FLOAT = 784, 10, 4
 """Of an image, of the data, and bytes of a number."""

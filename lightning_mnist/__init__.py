@@ -12,7 +12,7 @@ import parity  # noqa: F401 - it sees to it that Lightning can be imported
 
 if TYPE_CHECKING:
     from lightning_mnist.api import predict
-    from lightning_mnist.datamodule import DigitsDataModule
+    from lightning_mnist.data.datamodule import DigitsDataModule
     from lightning_mnist.errors import InputError
     from lightning_mnist.module import DigitClassifier
     from lightning_mnist.ranks import RankLostError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "CollapsedError": "parity.watch.alarm",
     "DigitClassifier": "lightning_mnist.module",
-    "DigitsDataModule": "lightning_mnist.datamodule",
+    "DigitsDataModule": "lightning_mnist.data.datamodule",
     "InputError": "lightning_mnist.errors",
     "RankLostError": "lightning_mnist.ranks",
     "predict": "lightning_mnist.api",

@@ -73,7 +73,7 @@ def main() -> int:
     with handled_by(signal.SIG_DFL):  # while there is nothing to save, it simply ends
         with lean_imports.without_garbage():
             lean_imports.import_torchmetrics()
-            from lightning_mnist.command import main as run
+            from lightning_mnist.command_line.command import main as run
             from lightning_mnist.ranks import leave
         return leave(run())
 

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lightning_mnist.batches import EVALUATION_BATCH
 from lightning_mnist.checkpoint import read_model
+from lightning_mnist.data.batches import EVALUATION_BATCH
+from lightning_mnist.data.mnist_form import SIDE
+from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.errors import InputError
-from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.own_images import read_digit
-from lightning_mnist.sources import CLASSES
 
 Images = NDArray[np.uint8] | Sequence[str | Path]
 

@@ -14,10 +14,10 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 
 from lightning_mnist.calibration import Calibration
+from lightning_mnist.data.mnist_form import SIDE
+from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.errors import InputError
-from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.sources import CLASSES
 from parity.files import opened
 from parity.seal import check_seal, seal
 from parity.writing import written_whole

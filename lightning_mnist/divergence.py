@@ -7,8 +7,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
-from lightning_mnist.batches import Batch
-from lightning_mnist.step_callbacks import StepCallback
+from lightning_mnist.data.batches import Batch
+from lightning_mnist.steps.step_callbacks import StepCallback
 from parity.watch.alarm import CollapsedError, Reaction
 
 MOST_IDS = 256

@@ -3,10 +3,10 @@
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from lightning_mnist.batches import Batch
+from lightning_mnist.data.batches import Batch
+from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.preprocessing import Preprocessing
 from lightning_mnist.scores import RunningScores, SampleLogits, count, counters
-from lightning_mnist.sources import CLASSES
 
 
 class EvaluatedModule(LightningModule):

@@ -9,13 +9,13 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_mnist.batches import Batch
-from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.data.batches import Batch
+from lightning_mnist.data.datamodule import DigitsDataModule
+from lightning_mnist.data.mnist_form import SIDE
+from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.first_step import checked
-from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.sources import CLASSES
-from lightning_mnist.step_callbacks import StepCallback
+from lightning_mnist.steps.step_callbacks import StepCallback
 from parity.torch.first_step import FirstStep
 from parity.torch.look import Look, look
 from parity.watch.alarm import Reaction

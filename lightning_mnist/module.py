@@ -10,26 +10,26 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from lightning_mnist.augmentation import Augmentation, AugmentationConfig
-from lightning_mnist.batches import Batch
-from lightning_mnist.blocks import Block, check_sizes
-from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.data.batches import Batch
+from lightning_mnist.data.blocks import Block, check_sizes
+from lightning_mnist.data.datamodule import DigitsDataModule
+from lightning_mnist.data.mnist_form import SIDE
+from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.draws import generator_at, seed_at
 from lightning_mnist.errors import InputError
 from lightning_mnist.evaluation import EvaluatedModule
-from lightning_mnist.execution import Execution
-from lightning_mnist.max_norm import keep_short
-from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.network import MLP, Activation, BatchNorm, Init
 from lightning_mnist.preprocessing import Preprocessing, Standardize
 from lightning_mnist.ranks import check_batch_norm
-from lightning_mnist.sources import CLASSES
-from lightning_mnist.steps_per_execution import (
+from lightning_mnist.steps.execution import Execution
+from lightning_mnist.steps.max_norm import keep_short
+from lightning_mnist.steps.steps_per_execution import (
     StepsPerExecution,
     overrides,
     seconds_of_a_step,
     steps_per_execution,
 )
-from lightning_mnist.without_graph import WithoutGraph, is_known
+from lightning_mnist.steps.without_graph import WithoutGraph, is_known
 
 Steps = Literal["auto", "graph"]
 PLAIN_PRECISIONS = ("32-true", "64-true")

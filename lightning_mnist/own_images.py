@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_mnist.data.mnist_form import fit_like_mnist
 from lightning_mnist.errors import InputError
-from lightning_mnist.mnist_form import fit_like_mnist
 from lightning_mnist.pictures.digit import CROWDED, HIDDEN, SECOND, Found, find_digit
 from lightning_mnist.pictures.file import read_grey
 from lightning_mnist.pictures.page import Place, find_page

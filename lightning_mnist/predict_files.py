@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lightning_mnist.batches import EVALUATION_BATCH, BatchLoader
 from lightning_mnist.calibration import Calibration
+from lightning_mnist.data.batches import EVALUATION_BATCH, BatchLoader
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import Picture, read_pictures

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from lightning_mnist import sources
 from lightning_mnist.augmentation import Augmentation, AugmentationConfig
+from lightning_mnist.data import sources
 from lightning_mnist.errors import InputError
 from lightning_mnist.plots import draw_digits
 from parity.streams import print_anything

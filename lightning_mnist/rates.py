@@ -16,12 +16,12 @@ from lightning.pytorch import LightningModule, Trainer
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightning_mnist.batches import Batch
+from lightning_mnist.data.batches import Batch
 from lightning_mnist.divergence import DivergedError
 from lightning_mnist.errors import InputError
 from lightning_mnist.plots import draw_rates
 from lightning_mnist.sentences import in_a_sentence
-from lightning_mnist.step_callbacks import StepCallback
+from lightning_mnist.steps.step_callbacks import StepCallback
 from lightning_mnist.trainings.flags import refuse
 from lightning_mnist.trainings.training import UntestedCLI, quiet_cli
 from parity.signals import handled_by

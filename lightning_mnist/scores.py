@@ -17,7 +17,7 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from lightning_mnist.batches import Batch
+from lightning_mnist.data.batches import Batch
 from lightning_mnist.terminal import show
 
 NOT_COUNTED = -1

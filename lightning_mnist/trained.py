@@ -9,13 +9,13 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from lightning_mnist import sources
-from lightning_mnist.batches import EVALUATION_BATCH
 from lightning_mnist.calibration import Calibration
 from lightning_mnist.checkpoint import model_of, read_checkpoint
+from lightning_mnist.data import sources
+from lightning_mnist.data.batches import EVALUATION_BATCH
+from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.errors import InputError
 from lightning_mnist.runs.recipe import in_short
-from lightning_mnist.sources import RawDigits
 from parity.run_record import RECORD_FILE, RunRecord, RunRecordError
 
 

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
-from lightning_mnist.batches import EVALUATION_BATCH
-from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.data.batches import EVALUATION_BATCH
+from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.terminal import show

@@ -6,8 +6,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from lightning_mnist.data.mnist_form import SIDE
 from lightning_mnist.draws import uniform
-from lightning_mnist.mnist_form import SIDE
 
 HALF = 16
 """Of the side of a padded image: a power of two keeps whole pixels exact, so that a shift by them

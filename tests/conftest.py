@@ -25,8 +25,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightning_mnist import sources
-from lightning_mnist.sources import RawDigits
+from lightning_mnist.data import sources
+from lightning_mnist.data.sources import RawDigits
 from parity.watch.trials import proving
 from parity.watch.trials.ranking import tried
 
@@ -185,7 +185,7 @@ def in_process(
         with capsys.disabled():  # Lightning's log handlers must outlive a test's capture
             main = importlib.import_module(f"{package}.__main__").main
             if package == "lightning_mnist":
-                importlib.import_module("lightning_mnist.command")
+                importlib.import_module("lightning_mnist.command_line.command")
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", [package, *map(str, flags)])
         capsys.readouterr()

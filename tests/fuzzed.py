@@ -17,8 +17,8 @@ from keras_reference.errors import InputError as KerasError
 from keras_reference.instruments import mlp_file as keras_mlp_file
 from keras_reference.kept import EXPECTED
 from keras_reference.model_archive import check_model_file
-from lightning_mnist import idx, sources
 from lightning_mnist.checkpoint import read_checkpoint
+from lightning_mnist.data import idx, sources
 from lightning_mnist.errors import InputError
 from lightning_mnist.instruments import mlp_file
 from lightning_mnist.own_images import read_picture

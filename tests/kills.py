@@ -23,13 +23,22 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lightning_mnist import kept, sources
+from lightning_mnist.data import sources
+from lightning_mnist.resuming import kept
 from tests.conftest import write_npz
 from tests.harm import Running, disk_filled, killed_while_it_writes, rank_killed, sent, small_disk
 from tests.killed import outcome
 
-SLOW = {"lightning_mnist": "lightning_mnist.command", "keras_reference": "keras_reference.train"}
+SLOW = {
+    "lightning_mnist": "lightning_mnist.command_line.command",
+    "keras_reference": "keras_reference.train",
+}
 """What takes seconds to import."""
+KEPT = {
+    "lightning_mnist": "lightning_mnist.resuming.kept",
+    "keras_reference": "keras_reference.kept",
+}
+"""How often a training keeps its state: ``EVERY`` seconds."""
 EPOCHS = 3
 """Of each training."""
 
@@ -101,7 +110,7 @@ def program(kind: Kind, folder: Path, flags: list[str]) -> None:
     sys.argv = [kind.package, *flags]
     if kind.anew:
         os.execv(sys.executable, [sys.executable, "-m", *sys.argv])  # noqa: S606
-    import_module(f"{kind.package}.kept").EVERY = kind.every  # type: ignore[attr-defined]
+    import_module(KEPT[kind.package]).EVERY = kind.every  # type: ignore[attr-defined]
     sys.exit(import_module(f"{kind.package}.__main__").main())
 
 

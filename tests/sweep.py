@@ -107,7 +107,7 @@ def main() -> int:
     """The number of command lines that ended wrongly."""
     few = "--few" in sys.argv
     words = [word for word in sys.argv[1:] if word != "--few"]
-    for name in ("lightning_mnist.command", "keras_reference.cli", "parity.__main__"):
+    for name in ("lightning_mnist.command_line.command", "keras_reference.cli", "parity.__main__"):
         importlib.import_module(name)  # once for all children
     number = bad = 0
     with tempfile.TemporaryDirectory() as temporary:

@@ -12,8 +12,8 @@ import pytest
 import torch
 from lightning.pytorch import Trainer, seed_everything
 
-from lightning_mnist import sources
-from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.data import sources
+from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.guard import CollapseGuard
 from lightning_mnist.module import DigitClassifier
 from parity.watch.diagnosis import Case, diagnose

@@ -19,8 +19,8 @@ from keras_reference.errors import InputError
 from keras_reference.model_file import load_model
 from keras_reference.network import build
 from lightning_mnist import augmentation as torch_side
-from lightning_mnist import sources
 from lightning_mnist import warp as torch_warp
+from lightning_mnist.data import sources
 from parity.run_record import Predictions, RunRecord
 from parity.sides.recipe import AUGMENTATIONS
 from tests.conftest import Here

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("keras", reason="the extra keras is not installed")
 
 from keras_reference.instruments.faults import FAULTS
-from lightning_mnist.sources import RawDigits
+from lightning_mnist.data.sources import RawDigits
 from parity.run_record import RunRecord
 from parity.watch.symptoms import Symptoms
 from tests.conftest import Done, Here, write_npz

@@ -11,8 +11,8 @@ from PIL import Image
 
 from keras_reference.errors import InputError
 from keras_reference.views import VIEWS, chosen, seen_as
-from lightning_mnist import sources
 from lightning_mnist import views as torch_side
+from lightning_mnist.data import sources
 from parity.run_record import Predictions, RunRecord, view_files
 from parity.sides import recipe
 from tests.conftest import Here

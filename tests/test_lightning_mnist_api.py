@@ -11,7 +11,7 @@ from PIL import Image
 
 import lightning_mnist
 from lightning_mnist import InputError, predict
-from lightning_mnist.batches import EVALUATION_BATCH
+from lightning_mnist.data.batches import EVALUATION_BATCH
 from lightning_mnist.own_images import read_digit
 from tests.mlp_files import random_module, save_checkpoint
 

@@ -14,7 +14,6 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_mnist import sources
 from lightning_mnist.augmentation import (
     Augmentation,
     AugmentationConfig,
@@ -23,6 +22,7 @@ from lightning_mnist.augmentation import (
     Thickness,
     largest_around,
 )
+from lightning_mnist.data import sources
 from lightning_mnist.draws import uniform
 from lightning_mnist.warp import HALF, Warp, resample
 from tests.conftest import Here

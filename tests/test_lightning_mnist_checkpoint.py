@@ -15,8 +15,8 @@ from lightning.pytorch import Trainer
 
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.errors import InputError
-from lightning_mnist.kept import find_named
 from lightning_mnist.module import DigitClassifier
+from lightning_mnist.resuming.kept import find_named
 from parity.run_record import RunRecord
 from tests.conftest import Here
 

@@ -21,7 +21,7 @@ from statsmodels.stats.multitest import multipletests
 from lightning_mnist.compare.report import settings, summarise
 from lightning_mnist.compare.runs import Run, kept
 from lightning_mnist.compare.statistics import differences, holm
-from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.data.datamodule import DigitsDataModule
 from tests.conftest import ROOT, SLOW, Here, assert_part_of, mostly_slow
 
 IMAGES = 5000

@@ -15,12 +15,12 @@ import tests.picture_light
 import tests.picture_marks
 import tests.picture_paper
 import tests.picture_pens  # noqa: F401 - they enter their kinds
-from lightning_mnist import sources
 from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.checkpoint import read_checkpoint
+from lightning_mnist.data import sources
+from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.own_images import Picture, find_picture
 from lightning_mnist.pictures.strangers import strangers
-from lightning_mnist.sources import RawDigits
 from tests import nothing
 from tests import strangers as training
 from tests.conftest import Here

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_mnist.batches import BatchLoader
-from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.data.batches import BatchLoader
+from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 
 

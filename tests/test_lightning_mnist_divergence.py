@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_mnist.batches import Batch
-from lightning_mnist.blocks import Block
-from lightning_mnist.execution import Execution
+from lightning_mnist.data.batches import Batch
+from lightning_mnist.data.blocks import Block
+from lightning_mnist.steps.execution import Execution
 from parity.run_record import RunRecord
 from tests.conftest import Here, mostly_slow
 

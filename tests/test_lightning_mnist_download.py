@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lightning_mnist import download, sources
+from lightning_mnist.data import download, sources
+from lightning_mnist.data.idx import MNIST_SHA256
+from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.errors import InputError
-from lightning_mnist.idx import MNIST_SHA256
-from lightning_mnist.sources import RawDigits
 from tests.test_lightning_mnist_sources import write_idx_folder
 
 

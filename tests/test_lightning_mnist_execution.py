@@ -19,14 +19,18 @@ from torch.optim.lr_scheduler import ExponentialLR, OneCycleLR, ReduceLROnPlatea
 
 from lightning_mnist.augmentation import AugmentationConfig
 from lightning_mnist.averaging import StepwiseAveraging
-from lightning_mnist.batches import Batch
-from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.data.batches import Batch
+from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.instruments.faults import FAULTS
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import MLP, work_of_a_step
-from lightning_mnist.step_callbacks import GradientClipping, StepCallback
-from lightning_mnist.steps_per_execution import MOST_STEPS, seconds_of_a_step, steps_per_execution
+from lightning_mnist.steps.step_callbacks import GradientClipping, StepCallback
+from lightning_mnist.steps.steps_per_execution import (
+    MOST_STEPS,
+    seconds_of_a_step,
+    steps_per_execution,
+)
 from tests.conftest import SLOW, Command, Here, mostly_slow
 
 BLOCKS = (5, 8, 32, "auto")

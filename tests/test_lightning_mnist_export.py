@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from lightning_mnist.__main__ import main as start
 from lightning_mnist.checkpoint import read_model
+from lightning_mnist.data.sources import RawDigits, load
 from lightning_mnist.export import model as exporting
 from lightning_mnist.export.agreement import Written
-from lightning_mnist.sources import RawDigits, load
 from lightning_mnist.trained import Trained
 from parity.run_record import RECORD_FILE, RunRecord
 from tests.conftest import Here, make_digits, write_npz
@@ -26,7 +26,7 @@ FORMS = {"onnx": ".onnx", "torchscript": ".pt", "safetensors": ".safetensors"}
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run directory, the network as odd as it can be: inverted, standardised, batch norm."""
-    from lightning_mnist.command import main
+    from lightning_mnist.command_line.command import main
 
     folder = tmp_path_factory.mktemp("export")
     source = write_npz(make_digits(train_per_class=40, test_per_class=8), folder / "tiny.npz")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.first_step import checked
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.sources import RawDigits
 from tests.conftest import ROOT, SLOW, Here
 
 

@@ -12,9 +12,9 @@ from jsonargparse import Namespace
 from torch.optim import Optimizer
 
 from lightning_mnist import optimizers
-from lightning_mnist.command import BuiltCLI, open_cli
+from lightning_mnist.command_line.command import BuiltCLI, open_cli
+from lightning_mnist.command_line.parser import own_defaults
 from lightning_mnist.errors import InputError
-from lightning_mnist.parser import own_defaults
 from tests.conftest import ROOT
 
 Build = Callable[..., BuiltCLI]

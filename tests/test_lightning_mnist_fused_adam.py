@@ -13,8 +13,8 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import ExponentialLR
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from lightning_mnist import fused_adam
-from lightning_mnist.fused_adam import fused_step
+from lightning_mnist.steps import fused_adam
+from lightning_mnist.steps.fused_adam import fused_step
 from tests.test_lightning_mnist_execution import adam, assert_same, decay, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 from torch.nn import functional as F
 
-from lightning_mnist.batches import Batch
+from lightning_mnist.data.batches import Batch
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import BatchNorm
 from lightning_mnist.scores import SampleLogits, Scores

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from lightning_mnist import sources
+from lightning_mnist.data import sources
+from lightning_mnist.data.mnist_form import fit_like_mnist
 from lightning_mnist.errors import InputError
-from lightning_mnist.mnist_form import fit_like_mnist
 from lightning_mnist.own_images import read_digit
 from lightning_mnist.pictures.paper import ink_of
 

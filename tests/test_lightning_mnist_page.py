@@ -14,7 +14,8 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_mnist import sources
+from lightning_mnist.data import sources
+from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.errors import InputError
 from lightning_mnist.export.page import write_page
 from lightning_mnist.module import DigitClassifier
@@ -23,7 +24,6 @@ from lightning_mnist.page.build import LARGEST, build
 from lightning_mnist.page.rounding import FINEST, Dense, Inputs, Rounded
 from lightning_mnist.page.weights import deflated, folded, inputs_of
 from lightning_mnist.page.words import training_words
-from lightning_mnist.sources import RawDigits
 from lightning_mnist.trained import Deployed, Trained
 from parity.run_record import RECORD_FILE, RunRecord
 from tests.conftest import ROOT, Command, make_digits

@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from lightning_mnist import sources
-from lightning_mnist.mnist_form import SIDE
+from lightning_mnist.data import sources
+from lightning_mnist.data.mnist_form import SIDE
+from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import find_picture
 from lightning_mnist.page.build import _packed, build
 from lightning_mnist.page.weights import PageNetwork, inputs_of
-from lightning_mnist.sources import RawDigits
 from lightning_mnist.trained import Deployed, Trained
 from tests.chromium import Chromium, chromium, installed
 

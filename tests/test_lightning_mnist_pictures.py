@@ -11,9 +11,9 @@ import tests.picture_light
 import tests.picture_marks
 import tests.picture_paper
 import tests.picture_pens  # noqa: F401 - they enter their kinds
-from lightning_mnist import sources
+from lightning_mnist.data import sources
+from lightning_mnist.data.mnist_form import fit_like_mnist
 from lightning_mnist.errors import InputError
-from lightning_mnist.mnist_form import fit_like_mnist
 from lightning_mnist.own_images import Picture, find_picture, read_picture
 from lightning_mnist.pictures import file as picture_file
 from lightning_mnist.pictures.digit import (

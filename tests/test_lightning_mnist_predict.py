@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightning_mnist import predict, sources
+from lightning_mnist import predict
 from lightning_mnist.checkpoint import read_model
+from lightning_mnist.data import sources
 from lightning_mnist.own_images import read_digit
 from tests.conftest import Here, start
 

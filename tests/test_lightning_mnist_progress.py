@@ -8,7 +8,7 @@ import pytest
 import rich
 from rich.progress import Progress
 
-from lightning_mnist.progress import SpeedColumn
+from lightning_mnist.command_line.progress import SpeedColumn
 from parity.run_record import RECORD_FILE, RunRecord
 from tests.conftest import Here
 

@@ -17,12 +17,12 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.nn import functional as F
 
-from lightning_mnist.batches import Batch
-from lightning_mnist.blocks import BlockLoader
+from lightning_mnist.data.batches import Batch
+from lightning_mnist.data.blocks import BlockLoader
 from lightning_mnist.errors import InputError
 from lightning_mnist.network import MLP
 from lightning_mnist.ranks import _how, check_batch_norm
-from lightning_mnist.step_callbacks import StepCallback
+from lightning_mnist.steps.step_callbacks import StepCallback
 from parity.run_record import Predictions, RunRecord
 from parity.watch.symptoms import Symptoms
 from tests.conftest import ROOT, Command, Here

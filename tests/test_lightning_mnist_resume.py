@@ -18,12 +18,12 @@ import torch
 import yaml
 from lightning.pytorch import Trainer
 
+from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.errors import InputError
-from lightning_mnist.execution import Execution
-from lightning_mnist.kept import BestCheckpoint
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.resume import changes
-from lightning_mnist.sources import RawDigits
+from lightning_mnist.resuming.kept import BestCheckpoint
+from lightning_mnist.resuming.resume import changes
+from lightning_mnist.steps.execution import Execution
 from parity.claims import claimed
 from parity.run_record import Predictions, RunRecord
 from parity.watch.symptoms import Symptoms
@@ -374,11 +374,11 @@ def test_the_latest_checkpoint_is_written_every_few_seconds(
         save(self, path, *args, **kwargs)
 
     monkeypatch.setattr(Trainer, "save_checkpoint", noted)
-    monkeypatch.setattr("lightning_mnist.kept.EVERY", 0.0)
+    monkeypatch.setattr("lightning_mnist.resuming.kept.EVERY", 0.0)
     flags = ("--trainer.max_epochs", 1, "--model.steps_per_execution", 5)
     fit(here, tiny_npz, "often", *flags)
     assert saved == [5, 10, 15, 20, 23]
-    monkeypatch.setattr("lightning_mnist.kept.EVERY", 1e9)
+    monkeypatch.setattr("lightning_mnist.resuming.kept.EVERY", 1e9)
     fit(here, tiny_npz, "seldom", *flags)
     assert saved == [5, 10, 15, 20, 23, 23]
     assert_same_run("often", "seldom")
@@ -395,8 +395,8 @@ def test_every_promise_names_a_test_that_is_there() -> None:
 
 SCRIPT = """
 import sys
-from lightning_mnist import kept
-from lightning_mnist.command import main
+from lightning_mnist.resuming import kept
+from lightning_mnist.command_line.command import main
 kept.EVERY = 0.02
 sys.exit(main())
 """

@@ -14,7 +14,7 @@ import optuna
 import pytest
 import yaml
 
-from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.data.datamodule import DigitsDataModule
 from parity.run_record import RunRecord
 from tests.conftest import ROOT, SLOW, Command, Here, make_digits, start, write_npz
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightning_mnist import sources
+from lightning_mnist.data import sources
+from lightning_mnist.data.idx import MNIST_SHA256
+from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.errors import InputError
-from lightning_mnist.idx import MNIST_SHA256
-from lightning_mnist.sources import RawDigits
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = MNIST_SHA256
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lightning_mnist.data.split import stratified_split
 from lightning_mnist.errors import InputError
-from lightning_mnist.split import stratified_split
 
 
 @given(

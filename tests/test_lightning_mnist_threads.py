@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lightning_mnist import threads
-from lightning_mnist.command import BuiltCLI, open_cli
+from lightning_mnist.command_line.command import BuiltCLI, open_cli
 from lightning_mnist.threads import allowed_cpus, threads_for, wait_passively
 from tests.conftest import Command, Here
 

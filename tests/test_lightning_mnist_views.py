@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lightning_mnist import sources
+from lightning_mnist.data import sources
 from lightning_mnist.errors import InputError
 from lightning_mnist.views import VIEWS, chosen, seen_as
 from parity.run_record import Predictions, RunRecord, view_files

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_mnist import layers_backward, whole_steps, without_graph
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import MLP, Activation
 from lightning_mnist.preprocessing import Preprocessing
-from lightning_mnist.torchscript import compiled
-from lightning_mnist.without_graph import WithoutGraph, is_known
+from lightning_mnist.steps import layers_backward, whole_steps, without_graph
+from lightning_mnist.steps.torchscript import compiled
+from lightning_mnist.steps.without_graph import WithoutGraph, is_known
 from tests.test_lightning_mnist_execution import assert_same, state, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")

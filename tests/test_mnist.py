@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightning_mnist import sources
+from lightning_mnist.data import sources
 from parity.run_record import Predictions, RunRecord
 from tests.conftest import ROOT, Command, Here, write_npz
 

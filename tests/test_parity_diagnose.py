@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightning_mnist import sources
+from lightning_mnist.data import sources
 from lightning_mnist.own_images import read_picture
 from parity.json_text import finite
 from parity.judge.pictures import load_images

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightning_mnist import sources
+from lightning_mnist.data import sources
 from parity.run_record import RunRecordError
 from parity.watch.diagnosis import RULES, Case, diagnose, unexplained
 from parity.watch.diagnosis.rule import EVIDENCE, SCORES

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightning_mnist import sources
+from lightning_mnist.data import sources
 from parity.watch.diagnosis import Case, diagnose, unexplained
 from parity.watch.fingerprint import Fingerprint, intended
 from parity.watch.reading import Reading

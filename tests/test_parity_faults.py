@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lightning_mnist import sources
+from lightning_mnist.data import sources
 from parity.faults import catalogue as faults
 from parity.faults import runner as fault_runner
 from parity.faults.catalogue import CATALOGUE, Fault, Outcome

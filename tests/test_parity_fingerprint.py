@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_mnist import sources
+from lightning_mnist.data import sources
 from lightning_mnist.preprocessing import Preprocessing
 from parity.watch.fingerprint import GRID, SAMPLE, Fingerprint, intended, sample
 from parity.watch.pixels.change import change

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_mnist.command import BuiltCLI, open_cli
+from lightning_mnist.command_line.command import BuiltCLI, open_cli
 from lightning_mnist.instruments.lockstep import LockStep
 from parity.arrays import Table
 from parity.ladder.climb import Climb, Plan

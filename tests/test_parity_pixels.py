@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lightning_mnist import sources
-from lightning_mnist.sources import RawDigits
+from lightning_mnist.data import sources
+from lightning_mnist.data.sources import RawDigits
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.change import Change, change
 from tests.conftest import mostly_slow

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 import parity
-from lightning_mnist import sources
+from lightning_mnist.data import sources
 from parity.judge.answers import Run, Side
 from parity.judge.loading import load_run
 from parity.run_record import RunRecordError

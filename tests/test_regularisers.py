@@ -13,7 +13,7 @@ from lightning_mnist.averaging import StepwiseAveraging
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.optimization import configured
-from lightning_mnist.step_callbacks import StepCallback
+from lightning_mnist.steps.step_callbacks import StepCallback
 from tests.conftest import Here
 from tests.test_lightning_mnist_execution import train
 

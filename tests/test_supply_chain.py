@@ -23,7 +23,11 @@ for name in sys.argv[1:]:
     "modules",
     [
         pytest.param(
-            ("lightning_mnist", "lightning_mnist.command", "lightning_mnist.predict_files"),
+            (
+                "lightning_mnist",
+                "lightning_mnist.command_line.command",
+                "lightning_mnist.predict_files",
+            ),
             marks=pytest.mark.slow,
         ),
         pytest.param(("keras_reference.__main__", "keras_reference.train"), marks=pytest.mark.slow),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lightning_mnist.batches import EVALUATION_BATCH
-from lightning_mnist.mnist_form import SIDE
-from lightning_mnist.sources import RawDigits
+from lightning_mnist.data.batches import EVALUATION_BATCH
+from lightning_mnist.data.mnist_form import SIDE
+from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.trained import Trained
 
 Answers = Callable[[Tensor], Tensor]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lightning_mnist import sources
+from lightning_mnist.data import sources
 from lightning_mnist.errors import InputError
 from parity.writing import written_whole
 

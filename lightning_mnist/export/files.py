@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lightning_mnist.data.mnist_form import SIDE
 from lightning_mnist.errors import InputError
 from lightning_mnist.export.agreement import Written
 from lightning_mnist.instruments import interchange, mlp_file
-from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.trained import Trained
 
 

@@ -3,10 +3,10 @@
 from functools import partial
 from pathlib import Path
 
+from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.errors import InputError
 from lightning_mnist.export.agreement import Written
 from lightning_mnist.page.build import LARGEST, build
-from lightning_mnist.sources import RawDigits
 from lightning_mnist.trained import Trained
 
 

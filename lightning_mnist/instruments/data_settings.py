@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.data.datamodule import DigitsDataModule
 
 Settings = dict[str, Any]
 

@@ -15,12 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_mnist import command, network
-from lightning_mnist.batches import BatchLoader
-from lightning_mnist.datamodule import DigitsDataModule
-from lightning_mnist.execution import Execution
+from lightning_mnist import network
+from lightning_mnist.command_line import command
+from lightning_mnist.data.batches import BatchLoader
+from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.preprocessing import Preprocessing
+from lightning_mnist.steps.execution import Execution
 
 Fault = Callable[[], AbstractContextManager[Any]]
 
@@ -161,7 +162,9 @@ def _stale() -> Iterator[None]:
 
     with (
         mock.patch.object(DigitClassifier, "on_fit_start", on_fit_start),
-        mock.patch("lightning_mnist.cli.read_checkpoint", return_value={"state_dict": initial}),
+        mock.patch(
+            "lightning_mnist.command_line.cli.read_checkpoint", return_value={"state_dict": initial}
+        ),
     ):
         yield
 

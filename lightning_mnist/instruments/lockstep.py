@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_mnist import sources
-from lightning_mnist.cli import DigitsCLI
-from lightning_mnist.command import BuiltCLI, open_cli
+from lightning_mnist.command_line.cli import DigitsCLI
+from lightning_mnist.command_line.command import BuiltCLI, open_cli
+from lightning_mnist.data import sources
 from lightning_mnist.instruments.settings import effective_settings, loss_of_logits
 from parity.torch import Table, lockstep
 

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
+from lightning_mnist.data.mnist_form import SIDE
+from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.errors import InputError
-from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.network import MOST_LAYERS, Activation
 from lightning_mnist.preprocessing import Standardize
-from lightning_mnist.sources import CLASSES
 from parity.files import opened
 from parity.writing import written_whole
 

@@ -13,13 +13,13 @@ from lightning.pytorch import Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lightning_mnist.cli import DigitsCLI
+from lightning_mnist.command_line.cli import DigitsCLI
+from lightning_mnist.data.mnist_form import SIDE
+from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.instruments.data_settings import data_settings
-from lightning_mnist.mnist_form import SIDE
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.scores import RunningScores
-from lightning_mnist.sources import CLASSES
-from lightning_mnist.step_callbacks import GradientClipping
+from lightning_mnist.steps.step_callbacks import GradientClipping
 from parity.torch import Layer
 from parity.torch.settings import layer_settings, optimizer_settings
 

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lightning_mnist.mnist_form import SIDE
+from lightning_mnist.data.mnist_form import SIDE
+from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.page.rounding import FINEST, Inputs
 from lightning_mnist.page.weights import PageNetwork, deflated, inputs_of
 from lightning_mnist.page.words import training_words
 from lightning_mnist.runs.recipe import in_short
-from lightning_mnist.sources import RawDigits
 from lightning_mnist.trained import Trained
 
 LARGEST = 500_000

@@ -1,5 +1,5 @@
 // MNIST's form of a digit: cropped to the ink, fitted into 20 x 20, centred by mass in 28 x 28.
-// It does what lightning_mnist/mnist_form.py does; a test holds the two within one grey level.
+// It does what lightning_mnist/data/mnist_form.py does; a test holds the two within one grey level.
 
 const SIDE = 28, BOX = 20, EDGE_OF_INK = 0.1;
 

@@ -16,11 +16,11 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_mnist.callbacks import EpochClock
-from lightning_mnist.cli import DigitsCLI
-from lightning_mnist.command import BuiltCLI, Kind, leave_out_noise, open_cli
+from lightning_mnist.command_line.cli import DigitsCLI
+from lightning_mnist.command_line.command import BuiltCLI, Kind, leave_out_noise, open_cli
+from lightning_mnist.data.sources import RawDigits, obtain
 from lightning_mnist.divergence import WatchForNaN
 from lightning_mnist.errors import InputError
-from lightning_mnist.sources import RawDigits, obtain
 
 Row = dict[str, float]
 Watch = Callable[[Row], bool]
@@ -145,7 +145,7 @@ def read_once(source: str, root: Path) -> RawDigits:
     """The digits that `source` names, in this process read and checked once.
 
     Raises:
-        InputError: see `lightning_mnist.sources.obtain`.
+        InputError: see `lightning_mnist.data.sources.obtain`.
     """
     return obtain(source, str(root))
 

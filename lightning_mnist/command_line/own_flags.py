@@ -4,8 +4,8 @@ from jsonargparse.typing import PositiveInt, restricted_number_type
 from lightning.pytorch.cli import LightningArgumentParser
 from torch.optim import Optimizer
 
-from lightning_mnist.kept import Keep
 from lightning_mnist.optimization import DecayOn
+from lightning_mnist.resuming.kept import Keep
 from parity.watch.alarm import Reaction
 
 ShareBelowOne = restricted_number_type("ShareBelowOne", float, [(">=", 0), ("<", 1)])

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_mnist import layers_backward
 from lightning_mnist.network import MLP, KerasBatchNorm1d
-from lightning_mnist.torchscript import compiled
+from lightning_mnist.steps import layers_backward
+from lightning_mnist.steps.torchscript import compiled
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 KINDS: dict[type[nn.Module], str] = {

@@ -9,8 +9,8 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
+from lightning_mnist.data.idx import MNIST_SHA256, MOST_BYTES, unpacked
 from lightning_mnist.errors import InputError
-from lightning_mnist.idx import MNIST_SHA256, MOST_BYTES, unpacked
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",

@@ -8,11 +8,11 @@ from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightning_mnist import sources
-from lightning_mnist.batches import EVALUATION_BATCH, BatchLoader
-from lightning_mnist.blocks import BlockLoader
+from lightning_mnist.data import sources
+from lightning_mnist.data.batches import EVALUATION_BATCH, BatchLoader
+from lightning_mnist.data.blocks import BlockLoader
+from lightning_mnist.data.split import stratified_split
 from lightning_mnist.errors import InputError
-from lightning_mnist.split import stratified_split
 
 
 class DigitsDataModule(LightningDataModule):

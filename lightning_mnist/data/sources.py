@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lightning_mnist.download import download_mnist
+from lightning_mnist.data.download import download_mnist
+from lightning_mnist.data.idx import MNIST_SHA256, parse_idx, unpacked
+from lightning_mnist.data.mnist_form import SIDE, fit_like_mnist
 from lightning_mnist.errors import InputError
-from lightning_mnist.idx import MNIST_SHA256, parse_idx, unpacked
-from lightning_mnist.mnist_form import SIDE, fit_like_mnist
 from parity.files import Like, read_npz
 from parity.run_record import sha256_of_digits
 

@@ -10,27 +10,27 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser
 from rich.console import Console
 from torchmetrics import MetricCollection
 
-from lightning_mnist import run_folder
-from lightning_mnist.asked import AskedCLI
 from lightning_mnist.averaging import StepwiseAveraging
 from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint, split_of
-from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.command_line.asked import AskedCLI
+from lightning_mnist.command_line.flags import as_list, fuse_optimizer, step_callbacks
+from lightning_mnist.command_line.loggers import tensorboard
+from lightning_mnist.command_line.own_flags import add_recipe
+from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.divergence import WatchForNaN
-from lightning_mnist.ending import Ending
 from lightning_mnist.errors import InputError
-from lightning_mnist.flags import as_list, fuse_optimizer, step_callbacks
 from lightning_mnist.guard import CollapseGuard
-from lightning_mnist.kept import find_named, kept_checkpoints
-from lightning_mnist.loggers import tensorboard
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import described, work_of_a_step
 from lightning_mnist.optimization import configured
-from lightning_mnist.own_flags import add_recipe
 from lightning_mnist.ranks import watch_ranks
-from lightning_mnist.resumable import check_resumable, restoring
-from lightning_mnist.resume import compare
+from lightning_mnist.resuming import run_folder
+from lightning_mnist.resuming.ending import Ending
+from lightning_mnist.resuming.kept import find_named, kept_checkpoints
+from lightning_mnist.resuming.resumable import check_resumable, restoring
+from lightning_mnist.resuming.resume import compare
 from lightning_mnist.scores import Scores
 from lightning_mnist.threads import chosen_threads
 from lightning_mnist.views import chosen, report_views

@@ -6,7 +6,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
-from lightning_mnist.own_flags import add_flags
+from lightning_mnist.command_line.own_flags import add_flags
 
 
 class AskedCLI(LightningCLI):

@@ -4,8 +4,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from lightning_mnist.batches import Batch
-from lightning_mnist.steps_per_execution import overrides
+from lightning_mnist.data.batches import Batch
+from lightning_mnist.steps.steps_per_execution import overrides
 
 
 class StepCallback(Callback):

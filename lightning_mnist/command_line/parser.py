@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
-from lightning_mnist.resume import expand
+from lightning_mnist.resuming.resume import expand
 from parity.flags import OneSentence, load, read_text
 
 CHOICES = ("optimizer", "lr_scheduler")

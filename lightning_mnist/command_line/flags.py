@@ -7,10 +7,10 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 
-from lightning_mnist.epoch_lines import EpochLines
+from lightning_mnist.command_line.epoch_lines import EpochLines
+from lightning_mnist.command_line.progress import BlockProgressBar
 from lightning_mnist.errors import InputError
-from lightning_mnist.progress import BlockProgressBar
-from lightning_mnist.step_callbacks import GradientClipping
+from lightning_mnist.steps.step_callbacks import GradientClipping
 
 SCALED = ("16-mixed", "16", 16)
 """Values of ``--trainer.precision`` with which the loss is scaled."""

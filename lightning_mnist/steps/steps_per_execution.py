@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_mnist.batches import Batch
+from lightning_mnist.data.batches import Batch
 from lightning_mnist.errors import InputError
 
 StepsPerExecution = int | Literal["auto"]

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lightning_mnist import layers_backward
-from lightning_mnist.batches import Batch
-from lightning_mnist.fused_adam import adam, is_plain, settings_of, state_of
+from lightning_mnist.data.batches import Batch
 from lightning_mnist.preprocessing import Preprocessing, pixels_of
-from lightning_mnist.torchscript import compiled
-from lightning_mnist.without_graph import WithoutGraph
+from lightning_mnist.steps import layers_backward
+from lightning_mnist.steps.fused_adam import adam, is_plain, settings_of, state_of
+from lightning_mnist.steps.torchscript import compiled
+from lightning_mnist.steps.without_graph import WithoutGraph
 
 
 class WholeSteps:

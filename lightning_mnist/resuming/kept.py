@@ -13,8 +13,8 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from lightning_mnist.divergence import not_finite
 from lightning_mnist.errors import InputError
-from lightning_mnist.position import can_be_saved
-from lightning_mnist.resume import FORMER, LATEST
+from lightning_mnist.resuming.resume import FORMER, LATEST
+from lightning_mnist.steps.position import can_be_saved
 from parity.seal import damage
 from parity.signals import StoppedError, handled_by
 from parity.writing import give_another_name, written_whole

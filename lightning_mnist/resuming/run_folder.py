@@ -9,7 +9,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.utilities import rank_zero_only
 
 from lightning_mnist.errors import InputError
-from lightning_mnist.resume import RUNS, resume_command
+from lightning_mnist.resuming.resume import RUNS, resume_command
 from parity.claims import Claim
 from parity.files import said_of
 from parity.run_record import CONFIG_FILE, RECORD_FILE

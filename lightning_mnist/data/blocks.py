@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_mnist.batches import Batch, BatchLoader
+from lightning_mnist.data.batches import Batch, BatchLoader
 from lightning_mnist.errors import InputError
 
 

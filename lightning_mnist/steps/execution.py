@@ -15,17 +15,17 @@ from torch import Tensor
 from torch.optim import LBFGS
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lightning_mnist.batches import Batch
-from lightning_mnist.blocks import Block
+from lightning_mnist.data.batches import Batch
+from lightning_mnist.data.blocks import Block
 from lightning_mnist.errors import InputError
-from lightning_mnist.fused_adam import fused_step
-from lightning_mnist.position import begin_epoch_again, can_be_saved, describe, restore
 from lightning_mnist.preprocessing import Preprocessing
 from lightning_mnist.scores import RunningScores
-from lightning_mnist.step_callbacks import StepCallback
-from lightning_mnist.steps_per_execution import overrides
-from lightning_mnist.whole_steps import WholeSteps, whole_steps
-from lightning_mnist.without_graph import WithoutGraph
+from lightning_mnist.steps.fused_adam import fused_step
+from lightning_mnist.steps.position import begin_epoch_again, can_be_saved, describe, restore
+from lightning_mnist.steps.step_callbacks import StepCallback
+from lightning_mnist.steps.steps_per_execution import overrides
+from lightning_mnist.steps.whole_steps import WholeSteps, whole_steps
+from lightning_mnist.steps.without_graph import WithoutGraph
 
 
 class Execution:

@@ -11,12 +11,12 @@ from lightning.pytorch.cli import ArgsType
 from lightning.pytorch.utilities import rank_zero_only
 
 import lightning_mnist.optimizers  # noqa: F401 - so that --optimizer KerasAdam is found
-from lightning_mnist.cli import DigitsCLI
-from lightning_mnist.datamodule import DigitsDataModule
+from lightning_mnist.command_line.cli import DigitsCLI
+from lightning_mnist.command_line.parser import OneSentenceParser
+from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.divergence import DivergedError
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.parser import OneSentenceParser
 from lightning_mnist.ranks import RankLostError, leave_it_to_the_first
 from parity.files import said_of
 from parity.signals import StoppedError, handled_by, stop

@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import RichProgressBar
 from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
-from lightning_mnist.blocks import Block
+from lightning_mnist.data.blocks import Block
 from lightning_mnist.module import DigitClassifier
 
 DRAWN = 4  # times a second

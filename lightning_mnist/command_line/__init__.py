@@ -1,0 +1,1 @@
+"""A command line of the product: its flags, what they come to, and what is shown meanwhile."""
