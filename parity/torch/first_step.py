@@ -14,7 +14,7 @@ from parity.torch.compiled import eager, plain
 from parity.torch.facts import Facts, facts_of, highest_rate
 from parity.torch.facts import stuck as why_stuck
 from parity.torch.layouts import as_array
-from parity.torch.losses import Use, ascends, asked, following, noticed, swapped
+from parity.torch.losses import Use, ascends, asked, following, misread, noticed, swapped
 from parity.torch.network import passed
 from parity.torch.samples import BATCHES, Samples
 from parity.torch.trace import first_tensor
@@ -189,6 +189,7 @@ class FirstStep(Prover):
             order=self.samples.order or order,
             stuck="",
             clipped=self.clipped,
+            misread=use is not None and self._answers is not None and misread(self._answers, use),
             swapped=use is not None and self._answers is not None and swapped(self._answers, use),
             **({} if asked(self._uses, self.samples.y) else {"targets": None}),
             ascends=use is not None

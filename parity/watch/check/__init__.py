@@ -7,6 +7,7 @@ knows a remedy that can be tried.
 import numpy as np
 
 from parity.watch.check import (
+    axes,
     data,
     fit,
     head,
@@ -43,6 +44,7 @@ CAUSES: tuple[Cause, ...] = (
     *signals.CAUSES,
     *regularising.CAUSES,
     *data.CAUSES,
+    *axes.CAUSES,
     *sets.CAUSES,
 )
 
