@@ -13,6 +13,7 @@ from parity.watch.check import (
     head,
     initial,
     places,
+    prepared,
     ranges,
     regularising,
     sets,
@@ -46,6 +47,7 @@ CAUSES: tuple[Cause, ...] = (
     *data.CAUSES,
     *axes.CAUSES,
     *sets.CAUSES,
+    *prepared.CAUSES,
 )
 
 
