@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.overrides import TorchFunctionMode
 
@@ -17,6 +19,9 @@ from parity.torch.network import passed
 from parity.torch.samples import taken
 from parity.torch.state import undrawn
 from parity.watch.check.mixed import mixed
+
+_DROPS_UNTOLD = ("dropout", "dropout1d", "dropout2d", "dropout3d")
+"""Functions of torch that leave values out unless they are told that nothing is trained."""
 
 
 class _Weights(TorchFunctionMode):
@@ -50,6 +55,7 @@ def behaviour_of(
         "mixes": mixes(module, x, outputs),
         "time_first": time_first(module),
         "unregistered": unregistered(module, x, optimizer),
+        "always_drops": always_drops(module, x),
     }
 
 
@@ -61,6 +67,35 @@ def unregistered(module: nn.Module, x: Any, optimizer: Optimizer | None) -> int:
     with _Weights() as noted, suppress(Exception):  # a model is anyone's code
         passed(plain(module), taken(x, np.arange(2)), lambda *_: None)
     return sum(w.numel() for key, w in noted.seen.items() if key not in known and w.requires_grad)
+
+
+def always_drops(module: nn.Module, x: Any) -> int:
+    """Calls of functional dropouts that are not told whether the network is trained.
+
+    Those that are told to work in inference too are meant to.
+    """
+    functions = {name: getattr(F, name) for name in _DROPS_UNTOLD}
+    count = 0
+
+    def listening(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        @wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Tensor:
+            nonlocal count
+            share = args[1] if len(args) > 1 else kwargs.get("p", 0.5)
+            count += len(args) < 3 and "training" not in kwargs and share > 0
+            return function(*args, **kwargs)
+
+        return called
+
+    try:
+        for name, function in functions.items():
+            setattr(F, name, listening(function))
+        with suppress(Exception):  # a model is anyone's code
+            passed(plain(module), taken(x, np.arange(2)), lambda *_: None)
+    finally:
+        for name, function in functions.items():
+            setattr(F, name, function)
+    return count
 
 
 def beyond_table(module: nn.Module, x: Any) -> tuple[int, int] | None:

@@ -20,7 +20,7 @@ from parity.torch.facts import (
     trainable,
 )
 from parity.torch.layouts import Array
-from parity.torch.losses import Use, following, noticed, swapped
+from parity.torch.losses import Use, following, misread, noticed, swapped
 from parity.torch.network import inputs
 from parity.torch.samples import Samples, samples_of
 from parity.torch.state import unchanged
@@ -90,6 +90,7 @@ def _look(
         facts,
         use,
         "" if use is None else following(facts.outputs, use.given),
+        misread=use is not None and misread(facts.outputs, use),
         swapped=use is not None and swapped(facts.outputs, use),
         others={name: values for name, values in fed.items() if values is not None},
         other_inputs={n: s.inputs for n, s in others.items() if s.inputs is not None},

@@ -13,8 +13,9 @@ from parity.torch.checking import program_of, refused_by
 from parity.torch.compiled import eager, plain
 from parity.torch.facts import Facts, facts_of, highest_rate
 from parity.torch.facts import stuck as why_stuck
+from parity.torch.judged import Judged
 from parity.torch.layouts import as_array
-from parity.torch.losses import Use, ascends, asked, following, noticed, swapped
+from parity.torch.losses import Use, ascends, asked, following, misread, noticed, swapped
 from parity.torch.network import passed
 from parity.torch.samples import BATCHES, Samples
 from parity.torch.trace import first_tensor
@@ -54,6 +55,7 @@ class FirstStep(Prover):
         """Why the network cannot take its samples."""
         self._head: Tensor | None = None
         """The last kernel before the first step."""
+        self.judged: Judged | None = None
         self.clipped: float | None = None
         """Length that clipping leaves to the gradients, where that is known."""
 
@@ -73,6 +75,7 @@ class FirstStep(Prover):
                 self._initial = state_of(plain(module))
         self._stack.enter_context(noticed(self._noticed))
         if eager(module):
+            self.judged = Judged(module)
             self._stack.callback(module.register_forward_hook(self._answered).remove)
 
     def check(self) -> None:
@@ -82,7 +85,9 @@ class FirstStep(Prover):
         with suppress(Exception), self._apart():
             self.program = replace(self._known(), broken=self._broken())
             likely = causes_of(self.program)
-            self._say(self._tried(likely + _may_be(self.program)) if likely else Tried([]))
+            all_causes = causes_of(self.program, Belief.MAYBE)
+            may_be = [match for match in all_causes if match.belief is Belief.MAYBE]
+            self._say(self._tried(likely + may_be) if likely else Tried([]))
 
     def after(self, steps: int) -> None:
         """Look at the order of the samples, once a few batches have been seen."""
@@ -116,6 +121,15 @@ class FirstStep(Prover):
                 say([self._refused])
             self.check()
         self._stack.close()
+        if self.judged is not None:
+            self.judged.close()
+
+    def look(self, before: int, step: int, *, ended: bool = False) -> None:
+        """As `Prover.look`, and at the samples that the program judges its network on."""
+        judged, program = self.judged, self.program
+        if judged is not None and program is not None and (match := judged.compared(program)):
+            self._say(Tried([match]), f"after {step:,} steps one thing looks wrong")
+        super().look(before, step, ended=ended)
 
     def remark(self, match: Match, step: int, every: int = 0) -> None:
         """As `Prover.remark`."""
@@ -189,6 +203,7 @@ class FirstStep(Prover):
             order=self.samples.order or order,
             stuck="",
             clipped=self.clipped,
+            misread=use is not None and self._answers is not None and misread(self._answers, use),
             swapped=use is not None and self._answers is not None and swapped(self._answers, use),
             **({} if asked(self._uses, self.samples.y) else {"targets": None}),
             ascends=use is not None
@@ -224,10 +239,6 @@ class FirstStep(Prover):
 
 def _finite(*tensors: Tensor) -> bool:
     return all(bool(torch.isfinite(each.detach()).all()) for each in tensors)
-
-
-def _may_be(program: Program) -> list[Any]:
-    return [m for m in causes_of(program, Belief.MAYBE) if m.belief is Belief.MAYBE]
 
 
 def _arrays(x: Any) -> Any:

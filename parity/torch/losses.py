@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -72,13 +73,17 @@ class Use(NamedTuple):
         weights, ignored = self.settings.get("weight"), self.settings.get("ignore_index")
         positive = self.settings.get("pos_weight")
         known: tuple[float, ...] = ()
+        of_yes: tuple[float, ...] = ()
         if isinstance(weights, Tensor) and self.loss.kind == "categorical":
             known = tuple(weights.detach().flatten().tolist())
         elif isinstance(positive, Tensor) and positive.numel() == 1:
             known = 1.0, float(positive)
+        elif isinstance(positive, Tensor):
+            of_yes = tuple(positive.detach().flatten().tolist())
         return replace(
             self.loss,
             weights=known,
+            of_yes=of_yes,
             ignored=ignored if isinstance(ignored, int) else _USUAL_IGNORED.get(self.loss.name),
             smoothing=float(self.settings.get("label_smoothing") or 0.0),
         )
@@ -168,22 +173,46 @@ def asked(uses: Sequence[Use], targets: Array) -> bool:
     """Whether targets may be what losses ask for.
 
     An adversary's are given one number and then another for all samples; and a program whose loss
-    is its own may not use targets that are all alike.
+    is its own, or that computes its targets, may not use targets that are all alike.
 
     Args:
         uses: Of losses, as far as they were heard.
         targets: That the guard was given, [N, ...].
     """
+    alike = targets.size > 0 and not bool((targets != targets[:1]).any())
     if not uses:
-        return not targets.size or bool((targets != targets.flat[0]).any())
-    given = [use.targets.flatten() for use in uses if use.targets.numel()]
-    constant = [values[:1] for values in given if bool((values == values[0]).all())]
+        return not alike
+    given = [use.targets for use in uses if use.targets.numel()]
+    constant = [values.flatten()[:1] for values in given if bool((values == values[:1]).all())]
+    if alike and len(constant) < len(given):
+        return False
     return all(torch.equal(each, constant[0]) for each in constant)
 
 
 def swapped(answers: Tensor, use: Use) -> bool:
     """Whether the loss got the network's answers for targets."""
     return following(answers, use.given) is None and following(answers, use.targets) is not None
+
+
+def misread(answers: Tensor, use: Use) -> bool:
+    """Whether the loss takes for classes what the network's answers have as places.
+
+    So it is after ``view`` or ``reshape`` where axes had to be moved: [B, C, H, W] to [-1, C], or
+    [B, T, C] to [B, C, T]. The values are the same, and those of one class lie otherwise apart.
+
+    Args:
+        answers: Of the network, [B, ...].
+        use: Of a loss that takes its second axis for classes.
+    """
+    given = use.given.detach()
+    if use.loss.kind != "categorical" or answers.ndim < 3 or given.ndim < 2:
+        return False
+    classes, shape = given.shape[1], list(answers.shape[1:])
+    if answers.numel() != given.numel() or shape.count(classes) != 1:
+        return False
+    apart = prod(shape[shape.index(classes) + 1 :]), prod(given.shape[2:])
+    same = torch.allclose(answers.flatten().float(), given.flatten().float(), rtol=1e-5, atol=1e-7)
+    return apart[0] != apart[1] and same
 
 
 def following(answers: Tensor, given: Tensor) -> str | None:
@@ -194,17 +223,20 @@ def following(answers: Tensor, given: Tensor) -> str | None:
     """
     if answers.numel() != given.numel() or not answers.numel():
         return None
-    arranged = given.detach()
+    arranged, values = [given.detach()], answers.detach().float()
     if given.ndim == 3 and answers.shape == (given.shape[0], given.shape[2], given.shape[1]):
-        arranged = arranged.transpose(1, 2)
-    wanted = arranged.reshape(-1).float()
-    values = answers.detach()
-    # What is computed twice may differ by rounding.
-    if torch.allclose(values.reshape(-1).float(), wanted, rtol=1e-5, atol=1e-7, equal_nan=True):
+        arranged.append(given.detach().transpose(1, 2))
+    flat = [each.reshape(-1).float() for each in arranged]
+
+    def same(own: Tensor, wanted: Tensor) -> bool:
+        # What is computed twice may differ by rounding.
+        return torch.allclose(own.reshape(-1), wanted, rtol=1e-5, atol=1e-7, equal_nan=True)
+
+    if any(same(values, each) for each in flat):
         return ""
     if values.ndim == 0:
         return None
     for name, function in FOLLOWING.items():
-        if torch.allclose(function(values.float()).reshape(-1), wanted, atol=1e-5):
+        if torch.allclose(function(values).reshape(-1), flat[-1], atol=1e-5):
             return name
     return None

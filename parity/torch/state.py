@@ -24,7 +24,7 @@ def unchanged(module: nn.Module, training: bool = False) -> Iterator[None]:
         for part in module.modules()
         for name, buffer in part.named_buffers(recurse=False)
     ]
-    with undrawn(module):
+    with undrawn(module), _at_work(module):
         if training:
             module.train()  # as the program does: some keep parts in inference
         else:
@@ -43,6 +43,23 @@ def unchanged(module: nn.Module, training: bool = False) -> Iterator[None]:
                 if not torch.equal(buffer, kept):  # backward may still need what was not touched
                     with torch.no_grad():
                         buffer.copy_(kept)
+
+
+_LOOKED_AT: list[nn.Module] = []
+
+
+def looking() -> bool:
+    """Whether a module works within `unchanged`, and not for its program."""
+    return bool(_LOOKED_AT)
+
+
+@contextmanager
+def _at_work(module: nn.Module) -> Iterator[None]:
+    _LOOKED_AT.append(module)
+    try:
+        yield
+    finally:
+        _LOOKED_AT.pop()
 
 
 @contextmanager

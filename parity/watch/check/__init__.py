@@ -7,11 +7,13 @@ knows a remedy that can be tried.
 import numpy as np
 
 from parity.watch.check import (
+    axes,
     data,
     fit,
     head,
     initial,
     places,
+    prepared,
     ranges,
     regularising,
     sets,
@@ -43,7 +45,9 @@ CAUSES: tuple[Cause, ...] = (
     *signals.CAUSES,
     *regularising.CAUSES,
     *data.CAUSES,
+    *axes.CAUSES,
     *sets.CAUSES,
+    *prepared.CAUSES,
 )
 
 

@@ -51,7 +51,7 @@ class Remedy:
     """
 
     words: str
-    features: Literal["", "bytes", "standardised", "filled", "padded before"] = ""
+    features: Literal["", "bytes", "standardised", "filled", "padded before", "axes moved"] = ""
     targets: Literal["", "standardised", "from 0"] = ""
     head: Literal["", "classes", "binary", "several", "values"] = ""
     hidden: Literal["", "relu"] = ""

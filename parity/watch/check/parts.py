@@ -50,6 +50,7 @@ class Loss:
             takes either, or what has the outputs' shape.
         undoes: Whether it goes back behind a softmax or sigmoid that it should not have been given.
         weights: Of each class, as many as there are; empty where it has none.
+        of_yes: Of each label where it applies, for several labels; empty where it has none.
         ignored: The class number that it leaves out.
         smoothing: Share of each label that is spread over all classes.
     """
@@ -60,6 +61,7 @@ class Loss:
     targets: Literal["numbers", "rows", ""] = ""
     undoes: bool = False
     weights: tuple[float, ...] = ()
+    of_yes: tuple[float, ...] = ()
     ignored: int | None = None
     smoothing: float = 0.0
 

@@ -1,5 +1,7 @@
 """Causes in how many answers there are: for each sample, or for each of its places."""
 
+import numpy as np
+
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.head import fitting
 from parity.watch.check.program import ROWS, Program
@@ -31,6 +33,39 @@ def for_each_place(program: Program) -> Match | None:
             torch="Put nn.Flatten() before the first nn.Linear",
             keras="Put Flatten() before the first Dense",
         ),
+    )
+
+
+def misread(program: Program) -> Match | None:
+    """Answers whose shape was changed where their axes had to be moved."""
+    if not program.misread or program.loss is None:
+        return None
+    return Match(
+        "the classes and the places of the answers are mixed up before the loss",
+        f"{program.loss.name} takes axis 1 for the classes; answers of shape [B, "
+        f"{', '.join(map(str, program.outputs.shape[1:]))}] were given another shape, and their "
+        "axes not moved: view() and reshape() leave all values where they are in memory",
+        "Move the axes: nn.CrossEntropyLoss() takes [B, C, H, W] with targets [B, H, W] as they "
+        "are, and [B, T, C] after .transpose(1, 2)",
+    )
+
+
+def softmax_over_places(program: Program) -> Match | None:
+    """Shares that add up to 1 over the places of a sample, and not over the classes."""
+    loss, outputs = program.loss, program.outputs
+    if program.last not in ("softmax", "log_softmax") or outputs.ndim < 3 or loss is None:
+        return None
+    if loss.kind != "categorical" or min(outputs.shape[-1], outputs.shape[1]) < 2:
+        return None
+    shares = np.exp(outputs) if program.last == "log_softmax" else outputs
+    sums = [np.abs(shares.sum(axis=axis) - 1).max() for axis in (-1, *range(1, outputs.ndim - 1))]
+    if not np.isfinite(shares).all() or sums[0] < 1e-3 or min(sums[1:]) > 1e-3:
+        return None
+    return Match(
+        "the softmax is taken over the places of a sample instead of over the classes",
+        f"the answers to a sample are {list(outputs.shape[1:])}, and add up to 1 along axis "
+        f"{int(np.argmin(sums[1:]))}, not along the last",
+        program.words(torch="Use dim=-1, or none with nn.CrossEntropyLoss()", keras="Use axis=-1"),
     )
 
 
@@ -96,6 +131,8 @@ def padded_behind(program: Program) -> Match | None:
 
 CAUSES = (
     Cause("each place", for_each_place, explains=("all alike", "distance for classes")),
+    Cause("misread", misread),
+    Cause("softmax over places", softmax_over_places, explains=("softmax twice",)),
     Cause("last of batch", last_of_batch, explains=("mixes", "broadcast")),
     Cause("broadcast", broadcast),
     Cause("padded behind", padded_behind),

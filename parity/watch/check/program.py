@@ -62,6 +62,8 @@ class Program:
             does.
         masked: Whether steps of padding are left out by the layers, or are not what is read last.
         swapped: Whether the loss is given the targets for answers, and the answers for targets.
+        misread: Whether the loss takes for classes what the answers have as places.
+        always_drops: Dropouts that leave values out in inference too: nobody tells them the mode.
     """
 
     framework: Literal["torch", "keras"]
@@ -99,6 +101,8 @@ class Program:
     stuck: str = ""
     masked: bool = False
     swapped: bool = False
+    misread: bool = False
+    always_drops: int = 0
 
     def words(self, *, torch: str, keras: str) -> str:
         """Those of the framework."""

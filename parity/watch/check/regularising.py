@@ -104,7 +104,21 @@ def dropout_at_end(program: Program) -> Match | None:
     )
 
 
+def always_drops(program: Program) -> Match | None:
+    """Functional dropouts, which eval() does not reach."""
+    count = program.always_drops
+    if not count:
+        return None
+    calls = "one call" if count == 1 else f"{count} calls"
+    return Match(
+        "dropout goes on in inference: answers are drawn at random, and eval() changes nothing",
+        f"{calls} of F.dropout() in forward() do not say training=, which is True then",
+        "Write F.dropout(x, p, training=self.training), or use nn.Dropout(p)",
+    )
+
+
 CAUSES = (
+    Cause("always drops", always_drops),
     Cause("dropout at end", dropout_at_end, explains=("dropout",)),
     Cause("penalty", penalty),
     Cause("constraint", constraint),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.watch.check import Remedy
+from parity.watch.check.axes import COLOURS, as_axes_moved
 from parity.watch.check.program import Task
 
 Array = NDArray[Any]
@@ -62,6 +63,8 @@ class Material:
             return x
         if remedy.features == "padded before":
             return _padded_before(x)
+        if remedy.features == "axes moved":
+            return as_axes_moved(np.ascontiguousarray(x), x.shape[1] in COLOURS)
         values = x.astype(np.float32)
         if remedy.features == "bytes":
             return values / 255
