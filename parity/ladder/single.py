@@ -156,7 +156,9 @@ def mistakes(
                 continue
             given = {**weights, of_layers.INPUT: x}
             case = Case(names, given, {b: pair[0]}, {b: pair[1]}, b, training)
-            found[b] = of_layers.explain(case) or [_unexplained(b, pair, names)]
+            causes = of_layers.explain(case)
+            if causes or segment.alike or pair[0].shape == pair[1].shape:
+                found[b] = causes or [_unexplained(b, pair, names)]
             if not segment.alike:
                 break
     return found
