@@ -5,6 +5,7 @@ from typing import Any
 from parity.arrays import Table
 from parity.ladder.climber import Climber
 from parity.match.pairs import Pair
+from parity.sides.lockstep import LOGITS, PIXELS
 
 TENSORS = ("weights", "set_weights", "gradients")
 """Calls whose answers are tensors by name."""
@@ -16,9 +17,11 @@ class Aligned:
     Args:
         side: Side A.
         pairs: Its layers and those of B; each tensor of either is in one of them.
+        order: B's layers by name, as they work. Where A's work in another order, the numbers of
+            those between them, which have no weights, do not say which is which.
     """
 
-    def __init__(self, side: Climber, pairs: list[Pair]) -> None:
+    def __init__(self, side: Climber, pairs: list[Pair], order: list[str]) -> None:
         self.name = side.name
         self.side = side
         self.ties = [tie for pair in pairs for tie in pair.ties]
@@ -27,6 +30,7 @@ class Aligned:
         self.within = {pair.a.ends for pair in pairs if not pair.b.ends} - {""}
         """Layers of A that are the beginning of one of B: what they give, B does not show."""
         self.fed = {own: name for name, own in self.begins.items()}
+        self.reordered = [pair.b.name for pair in pairs] != order
         self.call = ""
 
     def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
@@ -60,11 +64,13 @@ class Aligned:
     def _renamed(self, given: Table, names: dict[str, str]) -> Table:
         """Layers of a pair by B's name; what has that name by chance says whose it is."""
         taken = set(names.values())
-        return {
-            names.get(name, f"{name} of {self.name}" if name in taken else name): values
-            for name, values in given.items()
-            if name not in self.within
-        }
+        shared = (PIXELS, LOGITS)
+
+        def called(name: str) -> str:
+            chance = name in taken or (self.reordered and name not in shared)
+            return names.get(name, f"{name} of {self.name}" if chance else name)
+
+        return {called(name): v for name, v in given.items() if name not in self.within}
 
 
 def _whole(layer: str) -> str:

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.ladder import by_layer, matching, outputs, rungs, steps
+from parity.ladder import by_layer, matching, outputs, rungs, spare, steps
 from parity.ladder.climber import Climber
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
 from parity.ladder.steps import Stretch
 from parity.ladder.tolerance import Tolerance
-from parity.readings.losses import classes_of
 from parity.readings.trace import Trace
 from parity.sides.entries import Precision
 from parity.sides.lockstep import LOGITS
@@ -89,7 +88,7 @@ class Climb:
         yield rungs.raw(a, b)
         self.digits = b
         self.order = np.random.default_rng(self.plan.seed).permutation(len(b["y_train"]))
-        own = self._ask("weights")[:2]
+        self.sides, own, self.spare = spare.without(self.sides, self._ask("weights")[:2])
         start = self._start(own[1])
         match = matching.matched(
             self.sides[0], self.sides[1], (own[0], own[1]), start.images, self.plan.told
@@ -108,7 +107,7 @@ class Climb:
         yield from self._first_batch(start, held, (inference, training), match.tried)
         yield from self._steps(start, training)
         answers = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
-        yield steps.metrics(start, classes_of(self.digits["y_test"]), *answers)
+        yield steps.metrics(start, self.digits["y_test"], *answers)
 
     def _first_batch(
         self, start: Start, held: list[Table], both: tuple[Pass, Pass], tried: str
@@ -118,7 +117,7 @@ class Climb:
         pixels = rungs.pixels(start, *inference)
         if pixels.passed:
             yield pixels
-        initial = replace(rungs.initial_weights(start, *held), note=tried)
+        initial = spare.initial_weights(start, held, self.spare, tried)
         tables = self._ask("gradients", {"ids": self._ids(0, 1)})[:2]
         loss = rungs.loss(start, training, *tables)
         gradients = rungs.gradients(start, training[1], *tables)

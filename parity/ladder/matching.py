@@ -11,7 +11,7 @@ from parity.ladder.aligned import Aligned
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.match.by_data import ANSWER, search, unlike
 from parity.match.layer import Layer, layers_of
-from parity.match.pairs import Pair, in_order, pairs
+from parity.match.pairs import Pair, by_shape, in_order, pairs
 from parity.readings.rounding import magnitude, worst
 from parity.sides.lockstep import LOGITS
 
@@ -50,28 +50,31 @@ def matched(
     by_name = _shapes(own[0]) == _shapes(own[1])
     if by_name and not told:
         return Match(a, True)
+    order = [layer.name for layer in layers[1]]
     straight = _told(*layers, own[0], told) if told else in_order(*layers, own[0])
+    straight = straight or (None if told else by_shape(*layers, own[0]))
     if straight is not None and not all(pair.exact() for pair in straight):
         straight = None
     if told:
-        side = a if straight is None else Aligned(a, straight)
+        side = a if straight is None else Aligned(a, straight, order)
         said = "the layers that --map names are not there, or of other kinds or shapes: " + _both(
             *layers
         )
         as_told = "layers were matched as --map says"
         return Match(side, straight is not None, said if straight is None else as_told)
-    by_shape = "layers were matched by order, kind and shape"
+    tried = "layers were matched by order, kind and shape"
     try:
         found = by_outputs(a, b, own, images, straight)
     except NotRecordedError:
         found = straight  # what only repeats itself cannot be asked
     else:
-        by_shape += "" if found is straight else "; with the same weights they give something else"
+        tried += "" if found is straight else "; with the same weights they give something else"
     if found is not None and found is not straight:
         names = ", ".join(f"{p.a.name} = {p.b.name}" for p in found if p.a.name != p.b.name)
-        return Match(Aligned(a, found), True, f"layers were matched by what they give: {names}")
+        said = f"layers were matched by what they give: {names}"
+        return Match(Aligned(a, found, order), True, said)
     if straight is not None:
-        return Match(Aligned(a, straight), True, by_shape)
+        return Match(Aligned(a, straight, order), True, tried)
     return Match(
         a, False,
         f"tried were the layers' order, kinds, shapes and outputs: {_both(*layers)}; --map A=B "
@@ -100,7 +103,7 @@ def rematched(
         return Match(a, True)
     names = ", ".join(f"{pair.a.name} = {pair.b.name}" for pair in moved)
     said = f"layers that work side by side were matched by what they give: {names}"
-    return Match(Aligned(a, found), True, said)
+    return Match(Aligned(a, found, [layer.name for layer in layers]), True, said)
 
 
 def by_outputs(

@@ -134,8 +134,9 @@ def causes(
     inputs = {before.b[-1]: ends[1], before.name: b[before.name]}
     if worst(*ends) > 0:  # a layer that only one side has, where the other has nothing
         x, y = a[before.name], b[before.name]
-        tries += [(extra, y, a[extra], y) for extra in before.a[1:]]
-        tries += [(extra, x, x, b[extra]) for extra in before.b[1:]]
+        kinds = [{_kind(name) for name in chain[1:]} for chain in (before.a, before.b)]
+        tries += [(n, y, a[n], y) for n in before.a[1:] if _kind(n) not in kinds[1]]
+        tries += [(n, x, x, b[n]) for n in before.b[1:] if _kind(n) not in kinds[0]]
         inputs["of A"] = ends[0]
     whole = dict.fromkeys([(stage.a[-1], stage.b[-1]), (layer, layer)])
     tries += [(layer, x, a[n], b[m]) for x, (n, m) in product(inputs.values(), whole)]
@@ -145,3 +146,7 @@ def causes(
         if named:
             return named
     return []
+
+
+def _kind(layer: str) -> str:
+    return re.sub(r"_\d.*", "", layer)

@@ -155,8 +155,9 @@ def mistakes(
                 found[b] = []
                 continue
             given = {**weights, of_layers.INPUT: x}
-            case = Case(names, given, {b: pair[0]}, {b: pair[1]}, b, training)
-            found[b] = of_layers.explain(case) or [_unexplained(b, pair, names)]
+            causes = of_layers.explain(Case(names, given, {b: pair[0]}, {b: pair[1]}, b, training))
+            if causes or segment.alike or pair[0].shape == pair[1].shape:
+                found[b] = causes or [_unexplained(b, pair, names)]
             if not segment.alike:
                 break
     return found

@@ -12,6 +12,7 @@ from parity.ladder.rungs import Start
 from parity.readings import batches, moving, optimizer, weights
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
+from parity.readings.losses import classes_of
 from parity.readings.trace import Trace
 
 
@@ -117,7 +118,15 @@ def _parted_before(stretch: Stretch, limit: float) -> bool:
 
 
 def metrics(start: Start, labels: Array, a: Array, b: Array, echo: Array | None = None) -> Rung:
-    """What the trained networks say of the test images: logits float [N, C] of either side."""
+    """What the trained networks say of the test images.
+
+    Args:
+        start: What both sides start from.
+        labels: Of the test images, [N, ...].
+        a: Logits of A, float [N, C] or of another shape.
+        b: Those of B.
+        echo: Those of B's echo, where there is one.
+    """
     limit, reason = start.tolerance.steps
     if echo is not None:
         limit, reason = start.tolerance.echo(float(np.abs(echo - b).max()))
@@ -128,10 +137,19 @@ def metrics(start: Start, labels: Array, a: Array, b: Array, echo: Array | None 
     for view in outputs.VIEWS if not found.passed else ():
         as_probabilities = difference("test probabilities", view(a), view(b), limit)
         found = as_probabilities if as_probabilities.passed else found
-    right = [(side.argmax(axis=1) == labels) for side in (a, b)]
+    note = _accuracies(labels, a, b)
+    return Rung("test images", "logits of the trained networks", (found,), reason, note=note)
+
+
+def _accuracies(labels: Array, a: Array, b: Array) -> str:
+    """What follows for the answers, where they are classes; empty elsewhere."""
+    rows = labels.reshape(len(labels), -1)
+    one_hot = a.shape == rows.shape and bool((rows.sum(axis=1) == 1).all())
+    if a.ndim != 2 or a.shape[1] < 2 or not (one_hot or rows.shape[1] == 1):
+        return ""
+    right = [(side.argmax(axis=1) == classes_of(labels)) for side in (a, b)]
     changed = int((a.argmax(axis=1) != b.argmax(axis=1)).sum())
-    note = (
+    return (
         f"accuracy {right[0].mean():.2%} and {right[1].mean():.2%}, "
         f"{changed:,} of {len(labels):,} predictions differ"
     )
-    return Rung("test images", "logits of the trained networks", (found,), reason, note=note)

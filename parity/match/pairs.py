@@ -148,6 +148,23 @@ def in_order(a: list[Layer], b: list[Layer], weights: Table) -> list[Pair] | Non
     return None
 
 
+def by_shape(a: list[Layer], b: list[Layer], weights: Table) -> list[Pair] | None:
+    """Layers paired by kind and shape, those of one shape in their order; None where one is left.
+
+    Nothing says that those of one shape come in one order: what follows from it has to be tried.
+    """
+    found: list[Pair] = []
+    left = list(b)
+    for layer in a:
+        ways = ((other, pairs(layer, other, weights)) for other in left)
+        other, fitting = next(((o, f) for o, f in ways if f), (None, []))
+        if other is None:
+            return None
+        left.remove(other)
+        found.append(fitting[0])
+    return None if left else found
+
+
 def without_partner(a: list[Layer], b: list[Layer], weights: Table) -> tuple[list[Layer], ...]:
     """Layers of A and of B that fit no layer of the other."""
     lonely_a = [layer for layer in a if not any(pairs(layer, other, weights) for other in b)]

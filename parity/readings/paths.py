@@ -149,8 +149,9 @@ def _weighted(terms: list[tuple[float, Path]]) -> Path:
 
 
 def _joined(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
-    """Several outputs side by side."""
+    """Several outputs side by side, or what is made of their places."""
     parts: list[Path] = []
+    known = [*known, *(_of_places(x, known, given) if x.ndim == 2 else ())]
     place = 0
     while place < x.shape[-1]:
         for path in known:

@@ -16,7 +16,7 @@ CONNECTIONS, ANSWER = "connections", "answer"
 ADVICE = "connect the layers alike: look at what is added, skipped, taken or pooled between them"
 MERGES = ("add_", "subtract_", "multiply_", "average_", "concatenate_", "dot_")
 """How Keras' layers begin that have several inputs: which ones is what is looked for."""
-LONGEST = 70
+LONGEST = 160
 """Letters of a path, after which its layer's name stands for it."""
 
 

@@ -56,7 +56,7 @@ class LockStep:
         """The part of it that answers, layer by layer."""
         self.optimizer = optimizer
         self.optimizer.load_state_dict(optimizer.state_dict())  # in the weights' new dtype
-        self.criterion = loss
+        self.criterion = loss.to(self.dtype) if isinstance(loss, nn.Module) else loss
 
     def see(self, images: Any) -> None:
         """Find the layers, in the order in which they work on a batch."""
