@@ -133,8 +133,8 @@ def test_torchs_second_bias_learns_beside_the_first() -> None:
 def test_every_place_where_mobilenets_differ_is_named_in_one_climb() -> None:
     models = pytest.importorskip("torchvision.models")
     network = models.mobilenet_v2(weights=None, num_classes=10)
-    x, y = RNG.normal(size=(4, 32, 32, 3)), RNG.integers(0, 10, 4)
-    done = climbed(trained(ChannelsLast(network)), of_keras("MobileNetV2", 32), x, y)
+    x, y = RNG.normal(size=(4, 64, 64, 3)), RNG.integers(0, 10, 4)
+    done = climbed(trained(ChannelsLast(network)), of_keras("MobileNetV2", 64), x, y)
     said = {cause.name: cause.text for cause in rung(done, "logits").causes}
     assert set(said) == {"padding", "batch-norm epsilon"}
     assert "conv_1" in said["padding"]
