@@ -4,7 +4,7 @@ import signal
 import sys
 from importlib import import_module
 
-from lightning_mnist import lean_imports, threads
+from lightning_mnist import late_compiler, lean_imports, threads
 from parity.signals import handled_by
 
 HELP = """\
@@ -67,6 +67,7 @@ def main() -> int:
         )
         return 2
     threads.wait_passively()
+    late_compiler.install()
     if command in OTHERS:
         code: int = import_module(OTHERS[command]).main(sys.argv[2:])
         return code

@@ -35,22 +35,36 @@ def put_gradients(weights: list[nn.Parameter]) -> None:
         weight.grad = torch.sin(100 * weight.detach())
 
 
+GROUP = {"lr": 0.5, "betas": (0.5, 0.6), "weight_decay": 0.2, "eps": 1e-3, "amsgrad": True}
+
+
 @pytest.mark.parametrize("kind", [Adam, AdamW])
+@pytest.mark.parametrize("second", [None, {}, GROUP], ids=str)
 @pytest.mark.parametrize(
     "settings", [{}, {"amsgrad": True, "weight_decay": 0.1}, {"maximize": True, "eps": 1e-4}],
     ids=str,
 )  # fmt: skip
-def test_steps_are_the_optimisers_to_the_bit(kind: Any, settings: dict[str, Any]) -> None:
-    weights, optimizer = begun(partial(kind, lr=0.1, betas=(0.8, 0.9), fused=True, **settings))
+def test_steps_are_the_optimisers_to_the_bit(
+    kind: Any, settings: dict[str, Any], second: dict[str, Any] | None
+) -> None:
+    """Of one group of parameters or two, each with settings of its own."""
+
+    def build(weights: list[nn.Parameter]) -> Optimizer:
+        parts: Any = weights
+        if second is not None:
+            parts = [{"params": weights[:1]}, {"params": weights[1:]} | second]
+        return kind(parts, lr=0.1, betas=(0.8, 0.9), fused=True, **settings)  # type: ignore[no-any-return]
+
+    weights, optimizer = begun(build)
     twins, other = copy.deepcopy((weights, optimizer))
     other_step = fused_step(other)
     assert other_step is not None
-    for count in range(5):
+    for _ in range(5):
         put_gradients(weights)
         optimizer.step()
         other_step(partial(put_gradients, twins))
         for group in (*optimizer.param_groups, *other.param_groups):
-            group["lr"] = 0.1 / (2 + count)  # as a schedule does
+            group["lr"] *= 0.8  # as a schedule does
     assert_same([w.detach() for w in weights], [w.detach() for w in twins])
     assert_same(optimizer.state_dict()["state"], other.state_dict()["state"])
 
@@ -59,8 +73,8 @@ class Own(Adam):
     pass
 
 
-def two_groups(weights: list[nn.Parameter]) -> Optimizer:
-    groups: list[dict[str, Any]] = [{"params": weights[:1]}, {"params": weights[1:], "lr": 0.5}]
+def one_group_fused(weights: list[nn.Parameter]) -> Optimizer:
+    groups: list[dict[str, Any]] = [{"params": weights[:1]}, {"params": weights[1:], "fused": None}]
     return Adam(groups, fused=True)
 
 
@@ -77,8 +91,8 @@ def wrapped(weights: list[nn.Parameter]) -> Optimizer:
 
 
 @pytest.mark.parametrize("build", [
-    SGD, Adam, partial(Adam, foreach=True), partial(Own, fused=True), two_groups, hooked, wrapped,
-    partial(Adam, lr=torch.tensor(0.1), fused=True),
+    SGD, Adam, partial(Adam, foreach=True), partial(Own, fused=True), one_group_fused, hooked,
+    wrapped, partial(Adam, lr=torch.tensor(0.1), fused=True),
 ])  # fmt: skip
 def test_what_else_there_is_takes_its_own_step(build: Build) -> None:
     assert fused_step(begun(partial(Adam, fused=True))[1]) is not None

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from lightning_mnist.data import sources
 from lightning_mnist.data.idx import MNIST_SHA256
@@ -224,3 +226,15 @@ def test_the_real_mnist(mnist_root: Path) -> None:
     assert digits.train_images.shape == (60000, 28, 28)
     assert digits.test_images.shape == (10000, 28, 28)
     assert np.bincount(digits.test_labels)[1] == 1135  # the most frequent class: 11.35 %
+
+
+def test_the_embedded_digits_are_those_of_scikit_learn() -> None:
+    """All of them, and its split with ``random_state=0``, by which the file was made."""
+    theirs = load_digits()
+    parts = train_test_split(
+        theirs.images, theirs.target, test_size=0.3, stratify=theirs.target, random_state=0
+    )
+    with np.load(Path(sources.__file__).with_name("digits.npz")) as file:
+        np.testing.assert_array_equal(file["images"], np.concatenate(parts[:2]))
+        np.testing.assert_array_equal(file["labels"], np.concatenate(parts[2:]))
+    assert len(parts[1]) == sources.TESTED

@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import AdamW
 
+from lightning_mnist.data.batches import Batch
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import MLP, Activation
+from lightning_mnist.optimization import parameter_groups
 from lightning_mnist.preprocessing import Preprocessing
 from lightning_mnist.steps import layers_backward, whole_steps, without_graph
 from lightning_mnist.steps.torchscript import compiled
@@ -167,6 +170,29 @@ def test_a_training_is_the_same_without_a_graph(model: dict[str, Any], tiny_npz:
         return state(trainer)
 
     assert_same(trained("graph"), trained("auto"))
+
+
+def two_groups(model: DigitClassifier) -> Any:
+    groups = parameter_groups(model, "matrices")
+    return AdamW(groups, lr=2e-3, weight_decay=0.1, fused=True)
+
+
+def test_whole_steps_spare_what_weight_decay_is_to_spare(
+    tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    own = whole_steps.WholeSteps.__call__
+
+    def counted(self: Any, batches: list[Batch]) -> Any:
+        taken.append(len(batches))
+        return own(self, batches)
+
+    monkeypatch.setattr(whole_steps.WholeSteps, "__call__", counted)
+    flags: dict[str, Any] = {"configure": two_groups, "max_epochs": 2}
+    by_autograd = state(train(tiny_npz, 4, model={"steps": "graph"}, **flags))
+    assert not taken
+    assert_same(by_autograd, state(train(tiny_npz, 4, **flags)))
+    assert max(taken) == 4
 
 
 def test_pixels_of_ones_own_are_learned(tiny_npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,11 @@ _KINDS = (Adam, AdamW)
 _HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 _HOOKS_OF_ALL = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
 _STATE = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+State = list[list[Tensor]]
+"""Steps so far, first and second moments and, with amsgrad, the largest: one for each parameter."""
+Group = tuple[list[Tensor], list[Tensor], State, list[float], bool, bool, bool]
+"""Parameters of a group of one dtype, on the CPU, their gradients and state; learning rate, both
+betas, weight decay and epsilon; whether it is AdamW, with amsgrad, and maximises."""
 
 
 def fused_step(optimizer: Optimizer) -> Step | None:
@@ -33,80 +38,77 @@ def fused_step(optimizer: Optimizer) -> Step | None:
     return _step_of(optimizer) if is_plain(optimizer) else None
 
 
-def adam(
-    params: list[Tensor],
-    gradients: list[Tensor],
-    state: list[list[Tensor]],
-    settings: list[float],
-    decoupled: bool,
-    amsgrad: bool,
-    maximize: bool,
-) -> None:
-    """A step of Adam or, with weight decay `decoupled`, of AdamW, in what TorchScript knows.
+def adam(groups: list[Group]) -> None:
+    """A step of Adam or, with weight decay decoupled, of AdamW, in what TorchScript knows."""
+    for params, gradients, state, settings, decoupled, amsgrad, maximize in groups:
+        counts, first, second, largest = state
+        rate, beta1, beta2, decay, epsilon = settings
+        torch._foreach_add_(counts, 1)
+        if decoupled:
+            torch._fused_adamw_(
+                params, gradients, first, second, largest, counts, lr=rate, beta1=beta1,
+                beta2=beta2, weight_decay=decay, eps=epsilon, amsgrad=amsgrad, maximize=maximize,
+            )  # fmt: skip
+        else:
+            torch._fused_adam_(
+                params, gradients, first, second, largest, counts, lr=rate, beta1=beta1,
+                beta2=beta2, weight_decay=decay, eps=epsilon, amsgrad=amsgrad, maximize=maximize,
+            )  # fmt: skip
+
+
+def groups_of(optimizer: Optimizer, states: list[State]) -> list[Group]:
+    """What `adam` is told, as a schedule has set it for the next step.
 
     Args:
-        params: All of one dtype, on the CPU.
-        gradients: Of each.
-        state: Steps so far, first and second moments and, with amsgrad, the largest; each a list
-            with one tensor for each parameter.
-        settings: Learning rate, both betas, weight decay, epsilon.
-        decoupled: Whether it is AdamW.
-        amsgrad: As of torch.
-        maximize: As of torch.
+        optimizer: All its parameters have gradients.
+        states: Of `states_of`.
     """
-    counts, first, second, largest = state
-    rate, beta1, beta2, decay, epsilon = settings
-    torch._foreach_add_(counts, 1)
-    if decoupled:
-        torch._fused_adamw_(
-            params, gradients, first, second, largest, counts, lr=rate, beta1=beta1, beta2=beta2,
-            weight_decay=decay, eps=epsilon, amsgrad=amsgrad, maximize=maximize,
-        )  # fmt: skip
-    else:
-        torch._fused_adam_(
-            params, gradients, first, second, largest, counts, lr=rate, beta1=beta1, beta2=beta2,
-            weight_decay=decay, eps=epsilon, amsgrad=amsgrad, maximize=maximize,
-        )  # fmt: skip
+    decoupled = type(optimizer) is AdamW
+    return [
+        (
+            [parameter.detach() for parameter in group["params"]],
+            [parameter.grad for parameter in group["params"]],
+            state,
+            [group["lr"], *group["betas"], group["weight_decay"], group["eps"]],
+            decoupled,
+            group["amsgrad"],
+            group["maximize"],
+        )
+        for group, state in zip(optimizer.param_groups, states, strict=True)
+    ]
 
 
-def state_of(optimizer: Optimizer) -> list[list[Tensor]]:
-    """The `state` of `adam`, which an optimiser keeps."""
-    states = [optimizer.state[parameter] for parameter in optimizer.param_groups[0]["params"]]
-    return [[held[name] for held in states if name in held] for name in _STATE]
-
-
-def settings_of(optimizer: Optimizer) -> tuple[list[float], bool, bool, bool]:
-    """What `adam` is told besides, as a schedule has set it for the next step."""
-    (group,) = optimizer.param_groups
-    settings = [group["lr"], *group["betas"], group["weight_decay"], group["eps"]]
-    return settings, type(optimizer) is AdamW, group["amsgrad"], group["maximize"]
+def states_of(optimizer: Optimizer) -> list[State]:
+    """What an optimiser keeps for each of its groups."""
+    states = [[optimizer.state[p] for p in group["params"]] for group in optimizer.param_groups]
+    return [[[held[name] for held in group if name in held] for name in _STATE] for group in states]
 
 
 def _step_of(optimizer: Optimizer) -> Step:
-    params, state = optimizer.param_groups[0]["params"], state_of(optimizer)
+    states = states_of(optimizer)
 
     def step(closure: Callable[[], Any]) -> None:
         closure()
         with torch.no_grad():
-            gradients = [parameter.grad for parameter in params]
-            adam(params, gradients, state, *settings_of(optimizer))
+            adam(groups_of(optimizer, states))
 
     return step
 
 
 def is_plain(optimizer: Optimizer) -> bool:
-    """Whether its step is `adam` and nothing else: torch's class, unhooked, one group."""
-    if type(optimizer) not in _KINDS or len(optimizer.param_groups) != 1:
+    """Whether its step is `adam` and nothing else: torch's class, unhooked."""
+    if type(optimizer) not in _KINDS:
         return False
-    (group,) = optimizer.param_groups
-    params, numbers = group["params"], (group["lr"], *group["betas"])
+    groups = optimizer.param_groups
+    params = [parameter for group in groups for parameter in group["params"]]
+    numbers = [number for group in groups for number in (group["lr"], *group["betas"])]
     hooked = any(getattr(optimizer, name) for name in _HOOKS)
     hooked = hooked or any(getattr(common, name) for name in _HOOKS_OF_ALL)
     # A schedule wraps `step` to be told of the first one; anything else may change what it does.
     wrapped = hasattr(optimizer.step, "_wrapped_by_lr_sched")
     told = wrapped and getattr(optimizer, "_opt_called", False)
     return (
-        group["fused"] is True
+        all(group["fused"] is True for group in groups)
         and not hooked
         and ("step" not in vars(optimizer) or told)
         and all(isinstance(number, float) for number in numbers)

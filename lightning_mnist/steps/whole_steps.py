@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from lightning_mnist.data.batches import Batch
 from lightning_mnist.preprocessing import Preprocessing, pixels_of
 from lightning_mnist.steps import layers_backward
-from lightning_mnist.steps.fused_adam import adam, is_plain, settings_of, state_of
+from lightning_mnist.steps.fused_adam import Group, adam, groups_of, is_plain, states_of
 from lightning_mnist.steps.torchscript import compiled
 from lightning_mnist.steps.without_graph import WithoutGraph
 
@@ -24,7 +24,7 @@ class WholeSteps:
         self._without_graph = without_graph
         self._optimizer = optimizer
         self._preprocessing = preprocessing
-        self._state = state_of(optimizer)
+        self._states = states_of(optimizer)
 
     def feeds(self, pixels: Tensor, images: Tensor) -> bool:
         """Whether these raw images are fed as these pixels: nobody has put another way in place."""
@@ -36,7 +36,6 @@ class WholeSteps:
     @torch.no_grad()
     def __call__(self, batches: list[Batch]) -> tuple[list[Tensor], list[Tensor]]:
         """Learn some batches; the loss of each, a scalar, and its logits [B, C]."""
-        params = self._optimizer.param_groups[0]["params"]
         layers = self._without_graph.layers(max(len(batch.images) for batch in batches))
         how = self._preprocessing
         answered: tuple[list[Tensor], list[Tensor]] = compiled(steps)(
@@ -44,10 +43,7 @@ class WholeSteps:
             [batch.labels for batch in batches],
             (how.invert, how.standardize, how.mean, how.std),
             layers,
-            [parameter.detach() for parameter in params],
-            [parameter.grad for parameter in params],
-            self._state,
-            settings_of(self._optimizer),
+            groups_of(self._optimizer, self._states),
         )
         return answered
 
@@ -83,10 +79,7 @@ def steps(
         list[list[float]],
         list[list[Tensor]],
     ],
-    params: list[Tensor],
-    gradients: list[Tensor],
-    state: list[list[Tensor]],
-    settings: tuple[list[float], bool, bool, bool],
+    groups: list[Group],
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Losses, scalars, and logits [B, C] of batches, in what TorchScript knows of Python.
 
@@ -95,20 +88,16 @@ def steps(
         labels: int64 [B] of each.
         pixels: What `pixels_of` needs.
         layers: What `layers_backward.step` needs.
-        params: What `adam` needs, with the next three.
-        gradients: The tensors into which `layers_backward.step` puts them.
-        state: As above.
-        settings: As above.
+        groups: What `adam` needs; its gradients are where `layers_backward.step` puts them.
     """
     losses: list[Tensor] = []
     answers: list[Tensor] = []
     invert, standardize, mean, std = pixels
     kinds, tensors, slopes, numbers, memory = layers
-    rates, decoupled, amsgrad, maximize = settings
     for i in range(len(images)):
         fed = pixels_of(images[i], invert, standardize, mean, std)
         loss, logits = layers_backward.step(fed, labels[i], kinds, tensors, slopes, numbers, memory)
         losses.append(loss)
         answers.append(logits)
-        adam(params, gradients, state, rates, decoupled, amsgrad, maximize)
+        adam(groups)
     return losses, answers
