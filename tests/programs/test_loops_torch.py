@@ -247,3 +247,11 @@ def test_a_head_that_is_not_trained_cuts_nothing_off() -> None:
 
     model = Two()
     assert "  1. " not in said(model, sgd(model, 0.3))
+
+
+def test_an_alarm_about_a_table_does_not_speak_of_images() -> None:
+    model = mlp(4, 16, 3)
+    printed = said(model, sgd(model, 1e12), steps=20)
+    assert "samples are not finite" in printed
+    assert "image" not in printed
+    assert "pixel" not in printed
