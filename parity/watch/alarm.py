@@ -104,5 +104,5 @@ def _of_samples(text: str) -> str:
 
 
 def _without_images(found: Finding) -> Finding:
-    said = (_of_samples(text) for text in (found.cause, found.figures, found.advice))
-    return Finding(*said, tuple(map(_without_images, found.consequences)))
+    cause, figures, advice = map(_of_samples, (found.cause, found.figures, found.advice))
+    return Finding(cause, figures, advice, tuple(map(_without_images, found.consequences)))
