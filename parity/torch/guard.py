@@ -105,6 +105,7 @@ class CollapseGuard:
             self.first.check()
             self._remark(NO_STEP)
         if error is None:
+            self._compare()
             self.first.look(self.steps, self.steps, ended=True)
         try:
             if error is None and self.steps:
@@ -124,12 +125,16 @@ class CollapseGuard:
         if not self.watcher.looking:
             self.first.remark(match, self.steps, every)
 
+    def _compare(self) -> None:
+        if (match := self.kept.changed()) is not None:
+            self._remark(match)
+
     def _after_step(self, *_: Any) -> None:
         self.steps += 1
         self.first.after(self.steps)
         self.first.sway(self.steps)
         self.first.look(self.steps - 1, self.steps)
-        if Guard.looks_after(self.steps) and (match := self.kept.changed()) is not None:
-            self._remark(match)
+        if Guard.looks_after(self.steps):
+            self._compare()
         if Guard.looks_after(self.steps) or self.steps % LIMITS.patience == 0:
             self.watcher.after(self.steps, self.optimizer)
