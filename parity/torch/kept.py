@@ -10,7 +10,7 @@ from parity.watch.fingerprint import sample
 
 TIMES = 3
 """Looks in a row in which samples were others, from which on it is no preparation."""
-NEARLY_ALL = 0.9
+MOST = 0.75
 """Share of the samples that must have changed; a buffer replaces some."""
 ALIKE = 0.5
 """Correlation with what they were at the look before, at least: they are the same ones."""
@@ -43,7 +43,7 @@ class Kept:
         if before is None or now is None or self.first is None:
             return None
         others = float((before != now).any(axis=1).mean())
-        same = others >= NEARLY_ALL and float(np.corrcoef(before.flat, now.flat)[0, 1]) >= ALIKE
+        same = others >= MOST and float(np.corrcoef(before.flat, now.flat)[0, 1]) >= ALIKE
         self.times = self.times + 1 if same else 0
         sizes = [float(np.sqrt((values**2).mean())) for values in (self.first, now)]
         if self.times < TIMES or not max(sizes) >= GROWN * min(sizes):
@@ -51,7 +51,7 @@ class Kept:
         self.x = None
         return Match(
             "the samples themselves are changed while the network is trained",
-            f"{TIMES} times in a row {others:.0%} of them or more were not what they had been; "
+            f"{TIMES} times in a row {MOST:.0%} of them or more were not what they had been; "
             f"their size was {sizes[0]:.3g} at first and is {sizes[1]:.3g}",
             "Work on a copy where samples are read, x[i].clone(), without +=, *= or /=",
         )
