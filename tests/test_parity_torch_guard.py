@@ -173,7 +173,7 @@ def test_so_are_relus_that_are_functions(digits: tuple[Tensor, Tensor]) -> None:
 
 def test_so_are_answers_that_are_not_finite(digits: tuple[Tensor, Tensor]) -> None:
     x, y = digits
-    with pytest.raises(CollapsedError, match="logits of 128 of 128 images are not finite"):
+    with pytest.raises(CollapsedError, match="logits of 128 of 128 samples are not finite"):
         train(network(nn.Tanh()), x / 255, y, rate=1e38)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from parity.watch.check import Match, Remedy
+from parity.watch.check import Belief, Match, Remedy
 
 STEPS = 4
 """Steps that are watched."""
@@ -46,6 +46,8 @@ class Gradients:
         """What backward has made since the last step."""
         self._all: Tensor | None = None
         """What it has made in all."""
+        self._reached: set[int] = set()
+        """Weights that have got a gradient, by identity."""
         self._kept = self._none = 0
         self._lengths: list[float] = []
         """Of all gradients together, where they are shorter than backward has made them."""
@@ -68,7 +70,9 @@ class Gradients:
         if step == STEPS:
             self.close()
         made = fresh is not None and not bool(fresh.any())  # and 0: the cause lies elsewhere
-        self._none += not made and all(w.grad is None or not w.grad.any() for w in self.learned)
+        reached = {id(w) for w in self.learned if w.grad is not None and bool(w.grad.any())}
+        self._reached |= reached
+        self._none += not made and not reached
         if used is not None and fresh is not None and used.norm() < SHORTER * fresh.norm():
             self._lengths.append(_length(self.learned))
             self._cut += _each_cut(used)
@@ -79,13 +83,28 @@ class Gradients:
         if self._none == STEPS:
             return NO_GRADIENTS
         if self._kept < LEAST:
-            return None
+            return self._cut_off()
         return Match(
             "gradients are never set to zero: each step adds those of all steps before",
             f"in {self._kept} of the first {step} steps the optimiser was given the sum of all "
             "gradients so far",
             "Call optimizer.zero_grad() in each step, before loss.backward()",
             remedy=Remedy("with gradients set to zero", zeroed=True),
+        )
+
+    def _cut_off(self) -> Match | None:
+        """Layers that no gradient reaches, while it does others; it may be meant so."""
+        missed = [w for w in self.learned if w.ndim > 1 and id(w) not in self._reached]
+        if not missed or not self._reached:
+            return None
+        kernels = sum(w.ndim > 1 for w in self.learned)
+        return Match(
+            "no gradient reaches some of the layers: the network cuts them off",
+            f"in each of the first {STEPS} steps the gradients of {len(missed)} of {kernels} "
+            "kernels were missing or 0",
+            "Leave detach() and torch.no_grad() out of forward()",
+            Belief.MAYBE,
+            Remedy("with gradients through detach() and no_grad()", attached=True),
         )
 
     @property

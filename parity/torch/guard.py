@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from parity.torch.compiled import eager
 from parity.torch.evaluation import Evaluation
 from parity.torch.first_step import FirstStep
+from parity.torch.kept import Kept
 from parity.torch.loop import Loop
 from parity.torch.samples import samples_of
 from parity.torch.watcher import Watcher
@@ -79,6 +80,7 @@ class CollapseGuard:
             self.model, self.samples.x, self.samples.y, self.optimizer, self.samples.targets
         )
         self.first.begin(self.model, self.optimizer, self.samples)
+        self.kept = Kept(self.samples)
         self.loop = Loop(self.model, self.optimizer)
         self.evaluation = Evaluation(self.model, self._remark) if eager(self.model) else None
         self.handles = [
@@ -103,6 +105,7 @@ class CollapseGuard:
             self.first.check()
             self._remark(NO_STEP)
         if error is None:
+            self._compare()
             self.first.look(self.steps, self.steps, ended=True)
         try:
             if error is None and self.steps:
@@ -122,10 +125,16 @@ class CollapseGuard:
         if not self.watcher.looking:
             self.first.remark(match, self.steps, every)
 
+    def _compare(self) -> None:
+        if (match := self.kept.changed()) is not None:
+            self._remark(match)
+
     def _after_step(self, *_: Any) -> None:
         self.steps += 1
         self.first.after(self.steps)
         self.first.sway(self.steps)
         self.first.look(self.steps - 1, self.steps)
+        if Guard.looks_after(self.steps):
+            self._compare()
         if Guard.looks_after(self.steps) or self.steps % LIMITS.patience == 0:
             self.watcher.after(self.steps, self.optimizer)

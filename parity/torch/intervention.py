@@ -39,6 +39,8 @@ def adjusted(module: nn.Module, remedy: Remedy) -> Iterator[None]:
 class Intervention(TorchFunctionMode):
     """Leaves out the last activations, or puts ReLUs in the place of others, or between layers.
 
+    Or it lets gradients pass where the network would cut them off.
+
     Args:
         remedy: What to change.
         activations: How many activations a pass has; the last ones make room for a new head.
@@ -67,6 +69,10 @@ class Intervention(TorchFunctionMode):
     ) -> Any:
         """Count, and change."""
         name = name_of(func)
+        if self.remedy.attached and name == "detach":
+            return args[0]
+        if self.remedy.attached and name == "_set_grad_enabled":
+            return None
         if kind_of_function(func) == "activation" and args:
             self.seen_activations += 1
             self.seen_tail = self.seen_tail + 1 if args[0] is self._before else 1

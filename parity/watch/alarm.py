@@ -1,5 +1,6 @@
 """What a guard does once it has seen a collapse: keep the evidence, say why, stop (numpy)."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Alarm:
     reaction: Reaction
     go_on: str
     writes: bool = True
+    pictures: bool = True
+    """Whether it is known that samples are images; tables, words and sounds are not called so."""
     prove: Prove | None = None
     """Tries what may help: causes that are proved so, and what was tried, in sentences."""
     told: Told | None = None
@@ -77,6 +80,9 @@ class Alarm:
         proved, tried = self.prove() if self.prove is not None else ([], [])
         known = {finding.cause for finding in proved}
         findings = [*proved, *(finding for finding in findings if finding.cause not in known)]
+        if not self.pictures:
+            signs = [_of_samples(sign) for sign in signs]
+            findings = [_without_images(finding) for finding in findings]
         lines = [f"the network has collapsed {when}: {'; '.join(signs)}"]
         lines += [f"  {n}. {finding}" for n, finding in enumerate(findings, 1)]
         if not findings:
@@ -90,3 +96,13 @@ class Alarm:
             raise CollapsedError("\n".join(lines))
         if self.writes:
             print("\n".join(["warning: " + lines[0], *lines[1:]]), file=sys.stderr)
+
+
+def _of_samples(text: str) -> str:
+    """The same without a word of images."""
+    return re.sub(r"\bimage(s?)\b", r"sample\1", text).replace("pixels", "features")
+
+
+def _without_images(found: Finding) -> Finding:
+    cause, figures, advice = map(_of_samples, (found.cause, found.figures, found.advice))
+    return Finding(cause, figures, advice, tuple(map(_without_images, found.consequences)))

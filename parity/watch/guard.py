@@ -82,6 +82,7 @@ class Guard:
         symptoms = self.symptoms
         if labels is not None:
             symptoms.class_counts = np.bincount(labels, minlength=classes).tolist()
+        self.alarm.pictures = raw is not None or fed is not None
         symptoms.see_training(raw, preprocessing, fed)
         symptoms.optimizer = optimizer
         symptoms.layers = Layer.before_training(weights, dead)
@@ -238,8 +239,7 @@ class Guard:
             return
         self._said = True
         symptoms = self.symptoms
-        symptoms.collapsed_at = (symptoms.epoch, symptoms.step)
-        symptoms.signs = signs
+        symptoms.collapsed_at, symptoms.signs = (symptoms.epoch, symptoms.step), signs
         # What is known of causes is about classes.
         findings = [] if labels is None else diagnose(Case(logits, labels, symptoms))
         symptoms.causes = [finding.cause for finding in findings]

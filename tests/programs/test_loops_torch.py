@@ -194,3 +194,83 @@ def test_targets_that_a_loss_of_ones_own_need_not_use_are_not_blamed() -> None:
             ).backward()
             optimizer.step()
     assert "warning" not in printed.getvalue()
+
+
+class Cut(nn.Module):
+    """Hands its features on as `through` makes them."""
+
+    def __init__(self, through: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.body, self.head, self.through = nn.Linear(4, 2), nn.Linear(2, 3), through
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.head(self.through(lambda: torch.tanh(self.body(x))))
+
+
+def without_gradients(features: Callable[[], Any]) -> Any:
+    with torch.no_grad():
+        return features()
+
+
+@pytest.mark.parametrize("through", [lambda made: made().detach(), without_gradients])
+def test_features_that_are_cut_off_are_named_where_gradients_bring_much(through: Any) -> None:
+    model = Cut(through)
+    with torch.no_grad():  # features that hardly differ
+        model.body.weight.mul_(0.01)
+    printed = said(model, sgd(model, 0.3))
+    assert "  1. no gradient reaches some of the layers" in printed
+    assert "tried: with gradients through detach() and no_grad() the same network" in printed
+
+
+def test_features_that_are_good_as_they_are_may_be_cut_off() -> None:
+    x, y = plants()
+    model = Cut(lambda made: made().detach())
+    whole = Cut(lambda made: made())
+    optimizer = sgd(whole, 0.3)
+    for _ in range(300):
+        optimizer.zero_grad()
+        F.cross_entropy(whole(x), y).backward()
+        optimizer.step()
+    model.body.load_state_dict(whole.body.state_dict())
+    assert "  1. " not in said(model, sgd(model, 0.3))
+
+
+def test_a_head_that_is_not_trained_cuts_nothing_off() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.head, self.other = mlp(4, 8, 8), nn.Linear(8, 3), nn.Linear(8, 3)
+
+        def forward(self, x: torch.Tensor) -> Any:
+            features = self.body(x)
+            return self.head(features) + 0 * self.other(features).detach()
+
+    model = Two()
+    assert "  1. " not in said(model, sgd(model, 0.3))
+
+
+def test_an_alarm_about_a_table_does_not_speak_of_images() -> None:
+    model = mlp(4, 16, 3)
+    printed = said(model, sgd(model, 1e12), steps=20)
+    assert "samples are not finite" in printed
+    assert "image" not in printed
+    assert "pixel" not in printed
+
+
+def test_samples_that_are_changed_in_place_are_named() -> None:
+    def trained(change: Callable[[torch.Tensor], object]) -> str:
+        model, (x, y) = mlp(4, 16, 3), plants()
+
+        def between(step: int) -> None:
+            picked = torch.arange(16 * step, 16 * step + 32) % len(y)
+            part = x[picked]
+            change(part)
+            x[picked] = part
+
+        return said(model, sgd(model), steps=140, between=between, pair=(x, y))
+
+    cause = "  1. the samples themselves are changed while the network is trained"
+    assert cause in trained(lambda part: part.mul_(1.1).add_(0.1))
+    assert cause not in trained(lambda part: part.mul(1.1).add(0.1))
+    assert cause not in trained(lambda part: part.add_(0.001))  # hardly
+    assert cause not in trained(lambda part: part.normal_(0, 5))  # others, as a buffer's

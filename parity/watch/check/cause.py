@@ -48,6 +48,7 @@ class Remedy:
         kept: Whether weights are drawn once where the program draws them again and again.
         batch_first: Whether recurrent and attention layers of torch take samples along the first
             axis.
+        attached: Whether gradients pass where a network of torch cuts them off.
     """
 
     words: str
@@ -71,6 +72,7 @@ class Remedy:
     descends: bool = False
     kept: bool = False
     batch_first: bool = False
+    attached: bool = False
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ class Prover(ABC):
         if self.program is not None and every > EPOCHS * _epoch(self.program):
             return
         what = f"after {step:,} steps something looks wrong in the loop"
-        found, remedy = Tried([match]), match.remedy
+        found, remedy = Tried([match] if match.belief else []), match.remedy
         with suppress(Exception):
             if self.program is not None and remedy is not None:
                 still = 0 if remedy.thawed else self.program.trainable
@@ -175,7 +175,8 @@ class Prover(ABC):
                     self.program, trainable=still, gathers=remedy.zeroed, redrawn=every
                 )
                 found = self._tried([match])
-        self._say(found, what)
+        if match.belief or found.gain >= MUCH:  # what may be meant so must bring much
+            self._say(found, what)
 
     def _material(self, program: Program, x: Any, y: Array) -> Material:
         """Samples to train copies on."""
