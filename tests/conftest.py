@@ -16,7 +16,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -183,7 +183,10 @@ def in_process(
 
     def run(package: str, *flags: object) -> Done:
         with capsys.disabled():  # Lightning's log handlers must outlive a test's capture
-            main = importlib.import_module(f"{package}.__main__").main
+            module = importlib.import_module(package)
+            if hasattr(module, "__path__"):
+                module = importlib.import_module(f"{package}.__main__")
+            main = module.main
             if package == "lightning_mnist":
                 importlib.import_module("lightning_mnist.command_line.command")
         monkeypatch.chdir(tmp_path)
@@ -255,6 +258,12 @@ def write_npz(digits: RawDigits, path: Path) -> Path:
         y_test=digits.test_labels,
     )
     return path
+
+
+@cache
+def embedded_digits() -> RawDigits:
+    """scikit-learn's, read and enlarged once for all files of a process; none changes them."""
+    return sources.load("digits", Path("nowhere"))
 
 
 def make_digits(train_per_class: int, test_per_class: int) -> RawDigits:

@@ -3,13 +3,11 @@
 import json
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Here
 
 DOCS = ROOT / "docs"
 COLLAPSED, DIFFERENT = 3, 1
@@ -29,17 +27,15 @@ def commands(page: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
+def test_the_tutorial_does_what_it_says(in_process: Here, tmp_path: Path) -> None:
     pytest.importorskip("keras", reason="the extra keras is not installed")
     codes = {folder: iter(expected) for folder, expected in ENDS.items()}
     for command in commands(DOCS / "tutorial.md"):
-        python, *words = shlex.split(command)
-        assert python == "python"
-        done = subprocess.run(
-            [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
+        python, dash_m, module, *words = shlex.split(command)
+        assert (python, dash_m) == ("python", "-m")
+        done = in_process(module, *words)
         expected = next((next(codes[word]) for word in words if word in codes), 0)
-        assert done.returncode == expected, f"{command}\n{done.stdout}\n{done.stderr}"
+        assert done.code == expected, f"{command}\n{done.out}\n{done.err}"
     folders = re.findall(r"runs/\w+", (DOCS / "tutorial.md").read_text(encoding="utf-8"))
     assert {tmp_path / folder for folder in folders} <= set((tmp_path / "runs").iterdir())
 

@@ -20,10 +20,9 @@ from keras_reference.model_file import load_model
 from keras_reference.network import build
 from lightning_mnist import augmentation as torch_side
 from lightning_mnist import warp as torch_warp
-from lightning_mnist.data import sources
 from parity.run_record import Predictions, RunRecord
 from parity.sides.recipe import AUGMENTATIONS
-from tests.conftest import Here
+from tests.conftest import Here, embedded_digits
 
 Images = np.ndarray
 STRONG: dict[str, float] = {
@@ -44,7 +43,7 @@ STRONG: dict[str, float] = {
 @pytest.fixture(scope="module")
 def images() -> Images:
     """Sixty-four digits, float32 [64, 28, 28, 1] in [0, 1]."""
-    digits = sources.load("digits", Path("nowhere"))
+    digits = embedded_digits()
     return (digits.test_images[:64, :, :, None] / 255).astype(np.float32)
 
 

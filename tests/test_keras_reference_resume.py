@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import warnings
 from pathlib import Path
 
 import h5py
@@ -20,7 +21,7 @@ from keras_reference.errors import DivergedError, InputError
 from keras_reference.kept import Kept, load_state
 from keras_reference.model_archive import check_model_file
 from parity.run_record import Predictions, RunRecord
-from tests.conftest import Here, make_digits, mostly_slow
+from tests.conftest import Here, make_digits, mostly_slow, start
 from tests.full_disk import room_for
 
 FLAGS = (
@@ -49,7 +50,7 @@ SMALL = ("--model.hidden", "[8]", "--data.batch_size", 32)
 """Where a training is not compared with another."""
 
 
-def assert_same_run(first: str, second: str) -> None:
+def assert_same_run(first: Path | str, second: Path | str) -> None:
     one, other = (Predictions.load(Path(run, "predictions.npz")).logits for run in (first, second))
     np.testing.assert_array_equal(one, other)
     records = [RunRecord.load(Path(run, "record.json")) for run in (first, second)]
@@ -63,12 +64,19 @@ def assert_same_run(first: str, second: str) -> None:
     assert symptoms[0] == symptoms[1]
 
 
+@pytest.fixture(scope="module")
+def whole(source: Path) -> Path:
+    """A training that nothing has interrupted."""
+    flags = ("--data.source", source, *FLAGS, "--run_dir", "whole", *EPOCHS)
+    with warnings.catch_warnings(action="ignore"):
+        assert start("keras_reference", "fit", *flags, cwd=source.parent) == 0
+    return source.parent / "whole"
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_training_that_was_killed_goes_on_to_the_bit(
-    keras_here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+    keras_here: Here, tiny_npz: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = keras_here("fit", "--data.source", tiny_npz, *FLAGS, "--run_dir", "whole", *EPOCHS)
-    assert done.code == 0, done.err
     cut_off(keras_here, tiny_npz, 2, monkeypatch)
     state = Path("cut/training.npz")
     content = bytearray(state.read_bytes())
@@ -81,7 +89,7 @@ def test_a_training_that_was_killed_goes_on_to_the_bit(
     done = keras_here("fit", "--resume", "cut")
     assert done.code == 0, done.err
     assert "SHA-256 is another); going on from training.previous.npz" in done.err
-    assert_same_run("whole", "cut")
+    assert_same_run(whole, "cut")
     done = keras_here("fit", "--resume", "nowhere")
     assert done.code == 1
     assert "--resume nowhere: no config.yaml in it; expected the folder of a training" in done.err
@@ -90,11 +98,9 @@ def test_a_training_that_was_killed_goes_on_to_the_bit(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_training_goes_on_within_an_epoch_to_the_bit(
-    keras_here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+    keras_here: Here, tiny_npz: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed in the first epoch, where the guard still looks after 8 steps, and in the last."""
-    done = keras_here("fit", "--data.source", tiny_npz, *FLAGS, "--run_dir", "whole", *EPOCHS)
-    assert done.code == 0, done.err
     at, kept = [(0, 4), (2, 7)], Kept.on_train_batch_end
 
     def killed(self: Kept, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -114,7 +120,7 @@ def test_a_training_goes_on_within_an_epoch_to_the_bit(
     assert (state["epochs"], state["position"]["batches"]) == (2, 8)
     done = keras_here("fit", "--resume", "cut")
     assert done.code == 0, done.err
-    assert_same_run("whole", "cut")
+    assert_same_run(whole, "cut")
 
 
 @pytest.mark.filterwarnings("ignore")

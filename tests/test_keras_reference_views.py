@@ -12,17 +12,16 @@ from PIL import Image
 from keras_reference.errors import InputError
 from keras_reference.views import VIEWS, chosen, seen_as
 from lightning_mnist import views as torch_side
-from lightning_mnist.data import sources
 from parity.run_record import Predictions, RunRecord, view_files
 from parity.sides import recipe
-from tests.conftest import Here
+from tests.conftest import Here, embedded_digits
 
 SHORT = ("--trainer.max_epochs", 1, "--model.hidden", "[8]", "--guard", "off")
 
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
-    return sources.load("digits", Path("nowhere")).test_images[:200]
+    return embedded_digits().test_images[:200]
 
 
 def test_both_sides_and_the_recipe_have_the_same_views() -> None:

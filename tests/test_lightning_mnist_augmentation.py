@@ -22,10 +22,9 @@ from lightning_mnist.augmentation import (
     Thickness,
     largest_around,
 )
-from lightning_mnist.data import sources
 from lightning_mnist.draws import uniform
 from lightning_mnist.warp import HALF, Warp, resample
-from tests.conftest import Here
+from tests.conftest import Here, embedded_digits
 
 STRONG: dict[str, float] = {
     "rotation": 30,
@@ -50,7 +49,7 @@ def generator(seed: int = 0) -> torch.Generator:
 @pytest.fixture(scope="module")
 def images() -> Tensor:
     """Sixty-four digits, float32 [64, 28, 28] in [0, 1]."""
-    digits = sources.load("digits", Path("nowhere"))
+    digits = embedded_digits()
     return torch.from_numpy(digits.test_images[:64]).float() / 255
 
 

@@ -145,7 +145,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.filterwarnings("ignore:You requested to overfit")
-@pytest.mark.parametrize("blocks", [(8, "auto"), pytest.param((5, 32), marks=SLOW)], ids=str)
+@pytest.mark.parametrize("blocks", [(8,), pytest.param((5, 32, "auto"), marks=SLOW)], ids=str)
 @pytest.mark.parametrize("flags", TRAININGS.values(), ids=TRAININGS)
 def test_every_number_of_steps_comes_to_the_same(
     flags: dict[str, Any], blocks: tuple[object, ...], tiny_npz: Path

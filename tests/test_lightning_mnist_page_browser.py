@@ -22,6 +22,7 @@ from lightning_mnist.page.build import _packed, build
 from lightning_mnist.page.weights import PageNetwork, inputs_of
 from lightning_mnist.trained import Deployed, Trained
 from tests.chromium import Chromium, chromium, installed
+from tests.conftest import embedded_digits
 
 pytestmark = pytest.mark.skipif(installed() is None, reason="needs Chromium")
 
@@ -40,7 +41,7 @@ def a_model(**flags: Any) -> Trained:
 
 @pytest.fixture(scope="module")
 def digits() -> RawDigits:
-    return sources.load("digits", Path())
+    return embedded_digits()
 
 
 @pytest.fixture(scope="module")

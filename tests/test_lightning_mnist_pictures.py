@@ -11,7 +11,6 @@ import tests.picture_light
 import tests.picture_marks
 import tests.picture_paper
 import tests.picture_pens  # noqa: F401 - they enter their kinds
-from lightning_mnist.data import sources
 from lightning_mnist.data.mnist_form import fit_like_mnist
 from lightning_mnist.errors import InputError
 from lightning_mnist.own_images import Picture, find_picture, read_picture
@@ -26,6 +25,7 @@ from lightning_mnist.pictures.digit import (
     UNDERLINE,
 )
 from lightning_mnist.pictures.pen import filled, joined
+from tests.conftest import embedded_digits
 from tests.pictures import KINDS, Levels, grey, hand_drawn, noise, page
 
 WARNED = {
@@ -193,7 +193,7 @@ def test_what_is_in_mnists_form_keeps_every_bit(mnist_like: np.ndarray) -> None:
 @pytest.fixture(scope="module")
 def mnist_like() -> np.ndarray:
     """Embedded digits, 28 by 28."""
-    return sources.load("digits", Path("nowhere")).test_images[:60]
+    return embedded_digits().test_images[:60]
 
 
 @pytest.mark.parametrize("shape", ["zero", "ring", "squares", "crossing"])

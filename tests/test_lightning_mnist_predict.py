@@ -10,16 +10,15 @@ from PIL import Image
 
 from lightning_mnist import predict
 from lightning_mnist.checkpoint import read_model
-from lightning_mnist.data import sources
 from lightning_mnist.own_images import read_digit
-from tests.conftest import Here, start
+from tests.conftest import Here, embedded_digits, start
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve of the embedded test digits, drawn large in black on white, off-centre."""
     folder = tmp_path_factory.mktemp("pictures")
-    digits = sources.load("digits", Path("nowhere"))
+    digits = embedded_digits()
     for number in range(12):
         large = Image.fromarray(255 - digits.test_images[number]).resize((112, 112))
         canvas = Image.new("RGB", (300, 240), "white")

@@ -8,16 +8,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lightning_mnist.data import sources
 from lightning_mnist.errors import InputError
 from lightning_mnist.views import VIEWS, chosen, seen_as
 from parity.run_record import Predictions, RunRecord, view_files
-from tests.conftest import Here
+from tests.conftest import Here, embedded_digits
 
 
 @pytest.fixture(scope="module")
 def images() -> Tensor:
-    return torch.from_numpy(sources.load("digits", Path("nowhere")).test_images[:50])
+    return torch.from_numpy(embedded_digits().test_images[:50])
 
 
 def centre(images: Tensor) -> tuple[float, float]:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightning_mnist.data import sources
 from lightning_mnist.own_images import read_picture
 from parity.json_text import finite
 from parity.judge.pictures import load_images
@@ -18,10 +17,10 @@ from parity.run_record import Predictions
 from parity.watch.alarm import COLLAPSE_FILE
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.symptoms import SYMPTOMS_FILE, Layer, Symptoms
-from tests.conftest import Done, Here
+from tests.conftest import Done, Here, embedded_digits
 from tests.pictures import grey, hand_drawn, page, ruled
 
-DIGITS = sources.load("digits", Path("nowhere"))
+DIGITS = embedded_digits()
 LABELS = DIGITS.test_labels
 GOOD = (8 * np.eye(10)[LABELS] + np.random.default_rng(0).normal(0, 1, (540, 10)) - 3).astype("f4")
 CONSTANT = np.tile(np.array([0, 9, *[0] * 8], np.float32), (540, 1))

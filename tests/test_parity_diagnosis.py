@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightning_mnist.data import sources
 from parity.run_record import RunRecordError
 from parity.watch.diagnosis import RULES, Case, diagnose, unexplained
 from parity.watch.diagnosis.rule import EVIDENCE, SCORES
 from parity.watch.diagnosis.rule import LABELS as LABELS_KNOWN
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.symptoms import SYMPTOMS_FILE, Layer, Symptoms
-from tests.conftest import ROOT
+from tests.conftest import ROOT, embedded_digits
 
-DIGITS = sources.load("digits", Path("nowhere"))
+DIGITS = embedded_digits()
 EXPECTED = (DIGITS.train_images / 255).astype(np.float32)
 OTHERS = (DIGITS.test_images / 255).astype(np.float32)
 RNG = np.random.default_rng(0)

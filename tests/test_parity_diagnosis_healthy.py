@@ -5,19 +5,18 @@ Their answers and what was measured of them are simulated: real trainings are in
 """
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lightning_mnist.data import sources
 from parity.watch.diagnosis import Case, diagnose, unexplained
 from parity.watch.fingerprint import Fingerprint, intended
 from parity.watch.reading import Reading
 from parity.watch.symptoms import Layer, Symptoms
+from tests.conftest import embedded_digits
 
-DIGITS = sources.load("digits", Path("nowhere"))
+DIGITS = embedded_digits()
 RECIPES: dict[str, dict[str, Any]] = {
     "plain": {"invert": False, "standardize": "none", "mean": 0.0, "std": 1.0},
     "inverted": {"invert": True, "standardize": "none", "mean": 0.0, "std": 1.0},

@@ -3,21 +3,19 @@
 import re
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
 import torch
 
-from lightning_mnist.data import sources
 from lightning_mnist.preprocessing import Preprocessing
 from parity.watch.fingerprint import GRID, SAMPLE, Fingerprint, intended, sample
 from parity.watch.pixels.change import change
 from parity.watch.pixels.warp import blurred
-from tests.conftest import mostly_slow
+from tests.conftest import embedded_digits, mostly_slow
 
-DIGITS = sources.load("digits", Path("nowhere"))
+DIGITS = embedded_digits()
 EXPECTED = (DIGITS.train_images / 255).astype(np.float32)
 OTHERS = (DIGITS.test_images / 255).astype(np.float32)
 """Images of the same kind that are no training images."""

@@ -14,11 +14,11 @@ from lightning_mnist.data import sources
 from lightning_mnist.data.sources import RawDigits
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.change import Change, change
-from tests.conftest import mostly_slow
+from tests.conftest import embedded_digits, mostly_slow
 from tests.pixel_changes import Images, each_set_upright
 from tests.pixel_kinds import COMPOSED, KINDS, SINGLE, tells_what_is_untrue, told_wrongly
 
-DIGITS = sources.load("digits", Path("nowhere"))
+DIGITS = embedded_digits()
 FAST = (
     "inverted", "gamma 0.5", "thicker", "moved", "frame", "one permutation", "a permutation each",
     "rows shuffled", "inverted, noisy", "inverted, shuffled",
