@@ -31,7 +31,7 @@ def fit_like_mnist(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     small = small * (255 / small.max())  # thin strokes lose ink in shrinking
     image = np.zeros((SIDE, SIDE), np.uint8)
     top, left = (
-        int(np.clip(round(SIDE // 2 - centre), 0, SIDE - side))
+        min(max(round(SIDE // 2 - centre), 0), SIDE - side)
         for centre, side in zip(_centre_of_mass(small), small.shape, strict=True)
     )
     image[top : top + height, left : left + width] = np.round(small)
