@@ -152,3 +152,37 @@ def test_answers_may_be_images() -> None:
     done = ladder(side(nn.ReLU()), side(nn.ReLU()), PICTURES, y, batch_size=8)
     assert done.passed
     assert "accuracy" not in done.rungs[-1].note
+
+
+def gated(gate: Callable[[Tensor], Tensor]) -> nn.Module:
+    """A gate between two layers."""
+
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two, self.head = nn.Linear(6, 5), nn.Linear(6, 5), nn.Linear(5, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            answer: Tensor = self.head(self.one(x) * gate(self.two(x)))
+            return answer
+
+    return Gated()
+
+
+def test_a_factor_that_is_rounded_on_the_way_back_is_told() -> None:
+    found = known(climbed(gated(F.hardsigmoid), gated(lambda x: F.relu6(x + 3) / 6)))
+    assert found["gradients"] == ["rounded factor"]
+
+
+def test_a_factor_that_is_no_rounding_is_not() -> None:
+    class Off(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: object, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: object, *gradients: Tensor) -> Tensor:
+            return gradients[0] * (1 + 1e-6)
+
+    found = known(climbed(gated(lambda x: Off.apply(torch.tanh(x))), gated(torch.tanh)))
+    assert "rounded factor" not in found["gradients"]
