@@ -74,7 +74,7 @@ def _weighted(
                 _of_label(errors[:, [n]], targets[:, [n]], flat, columns[:, [n]])
                 for n in range(labels)
             ]
-            found = np.stack([solved for solved in each if solved is not None] or [[0.0, 0.0]])
+            found = np.stack([solved for solved in each if solved is not None] or [np.zeros(2)])
             if len(found) < labels or (found <= 0).any():
                 continue
             value = float((plain * np.where(targets > 0.5, found[:, 1], found[:, 0])).sum())
