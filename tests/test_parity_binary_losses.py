@@ -59,6 +59,8 @@ def causes(done: Climbed) -> list[tuple[str, str]]:
 
 WEIGHTED = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(3.0))
 
+EACH = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([3.0, 0.5, 2.0]))
+
 
 @pytest.mark.parametrize("act", [torch.tanh, torch.sigmoid], ids=["alone", "behind a mistake"])
 @pytest.mark.parametrize(
@@ -69,6 +71,8 @@ WEIGHTED = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(3.0))
         (focal, ONE, "focal loss", "gamma 2 and alpha 0.25"),
         (focal, SEVERAL, "focal loss", "gamma 2 and alpha 0.25"),
         (WEIGHTED, ONE, "class weights", "3 (target 1)"),
+        (WEIGHTED, SEVERAL, "class weights", "weights 1 (target 0) and 3 (target 1)"),
+        (EACH, SEVERAL, "class weights", "weights 1 (target 0) and 3, 0.5, 2 (target 1)"),
     ],
 )
 def test_another_binary_loss_is_named(

@@ -30,11 +30,11 @@ def climbed(
     optimizers: tuple[Optimizer, Optimizer] = (PAIR[0], PAIR[0]),
 ) -> Climbed:
     """All rungs."""
-    sides = [
+    first, second = (
         (module, of(module), nn.CrossEntropyLoss())
         for module, of in zip((a, b), optimizers, strict=True)
-    ]
-    return ladder(*sides, x, y, batch_size=8, keep_going=True)
+    )
+    return ladder(first, second, x, y, batch_size=8, keep_going=True)
 
 
 def known(done: Climbed) -> dict[str, list[str]]:
@@ -138,8 +138,8 @@ def test_a_block_of_another_order_is_the_same() -> None:
 def test_weights_of_a_loss_follow_the_arithmetic() -> None:
     sides = [dense(), dense()]
     losses = [nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2, w])) for w in (3, 4)]
-    both = [(side, PAIR[0](side), loss) for side, loss in zip(sides, losses, strict=True)]
-    found = known(ladder(*both, X, Y, batch_size=8))
+    a, b = ((side, PAIR[0](side), loss) for side, loss in zip(sides, losses, strict=True))
+    found = known(ladder(a, b, X, Y, batch_size=8))
     assert found == {"loss": ["class weights"]}
 
 
@@ -152,3 +152,69 @@ def test_answers_may_be_images() -> None:
     done = ladder(side(nn.ReLU()), side(nn.ReLU()), PICTURES, y, batch_size=8)
     assert done.passed
     assert "accuracy" not in done.rungs[-1].note
+
+
+def gated(gate: Callable[[Tensor], Tensor]) -> nn.Module:
+    """A gate between two layers."""
+
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two, self.head = nn.Linear(6, 5), nn.Linear(6, 5), nn.Linear(5, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            answer: Tensor = self.head(self.one(x) * gate(self.two(x)))
+            return answer
+
+    return Gated()
+
+
+def test_a_factor_that_is_rounded_on_the_way_back_is_told() -> None:
+    found = known(climbed(gated(F.hardsigmoid), gated(lambda x: F.relu6(x + 3) / 6)))
+    assert found["gradients"] == ["rounded factor"]
+
+
+def test_a_factor_that_is_no_rounding_is_not() -> None:
+    class Off(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: object, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: object, *gradients: Tensor) -> Tensor:
+            return gradients[0] * (1 + 1e-6)
+
+    found = known(climbed(gated(lambda x: Off.apply(torch.tanh(x))), gated(torch.tanh)))
+    assert "rounded factor" not in found["gradients"]
+
+
+class Inception(nn.Module):
+    """Branches of one shape, of which one has no bias, pooled once they are joined."""
+
+    def __init__(self, third: Callable[[Tensor], Tensor], *, reverse: bool) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(nn.Conv2d(2, 3, 3, bias=bias) for bias in (True, False))
+        self.third, self.function = nn.Conv2d(2, 4, 3), third
+        self.head = nn.Linear(10, 3)
+        self.reverse = reverse
+
+    def forward(self, x: Tensor) -> Tensor:
+        works = [
+            lambda: torch.tanh(self.branches[0](x)),
+            lambda: F.relu(self.branches[1](x)),
+            lambda: self.function(self.third(x)),
+        ]
+        given = [work() for work in (works[::-1] if self.reverse else works)]
+        joined = torch.cat(given[::-1] if self.reverse else given, 1)
+        answer: Tensor = self.head(joined.mean((2, 3)))
+        return answer
+
+
+def test_layers_that_all_have_a_partner_have_nothing_to_spare() -> None:
+    pair = Inception(F.elu, reverse=True), Inception(F.elu, reverse=False)
+    assert climbed(*pair, PICTURES, Y[:16]).passed
+
+
+def test_a_mistake_among_layers_that_all_have_a_partner_is_the_one_cause() -> None:
+    pair = Inception(F.selu, reverse=True), Inception(F.elu, reverse=False)
+    assert known(climbed(*pair, PICTURES, Y[:16]))["logits"] == ["activation"]

@@ -79,10 +79,13 @@ def without(sides: list[Climber], own: Sequence[Table]) -> tuple[list[Climber], 
     same: tuple[list[Climber], list[Table], Spare] = sides, list(own), ({}, {})
     layers = layers_of(own[0]), layers_of(own[1])
     still = {name: _nothing(name, values) for name, values in own[0].items()}
+    exact = by_shape(*layers, own[0])
+    if exact is not None and all(pair.exact() for pair in exact):
+        return same
     idle = [_idle(one, {other.kind for other in two}) for one, two in (layers, layers[::-1])]
     busy = [[x for x in one if x not in rest] for one, rest in zip(layers, idle, strict=True)]
     found = in_order(busy[0], busy[1], still) or by_shape(busy[0], busy[1], still)
-    if found is None or not any([*idle, *(not pair.exact() for pair in found)]):
+    if found is None:
         return same
     of_a = [(p.b.name, t.source) for p in found for t in p.ties if not t.target]
     of_a += [(layer.name, name) for layer in idle[0] for name in layer.parts.values()]

@@ -151,17 +151,18 @@ def in_order(a: list[Layer], b: list[Layer], weights: Table) -> list[Pair] | Non
 def by_shape(a: list[Layer], b: list[Layer], weights: Table) -> list[Pair] | None:
     """Layers paired by kind and shape, those of one shape in their order; None where one is left.
 
-    Nothing says that those of one shape come in one order: what follows from it has to be tried.
+    Layers that have the same parts go before those of which one lacks a part. Nothing says that
+    those of one shape come in one order: what follows from it has to be tried.
     """
     found: list[Pair] = []
-    left = list(b)
+    left = {layer.name: layer for layer in b}
     for layer in a:
-        ways = ((other, pairs(layer, other, weights)) for other in left)
-        other, fitting = next(((o, f) for o, f in ways if f), (None, []))
-        if other is None:
+        ways = [pair for other in left.values() for pair in pairs(layer, other, weights)[:1]]
+        ways.sort(key=lambda pair: not pair.exact())
+        if not ways:
             return None
-        left.remove(other)
-        found.append(fitting[0])
+        del left[ways[0].b.name]
+        found.append(ways[0])
     return None if left else found
 
 

@@ -54,28 +54,46 @@ def readings(
             words = f"focal with gamma {gamma:g}" + (f" and alpha {alpha:g}" if alpha else "")
             for reduction, divisor in sums.items():
                 yield _reading({FOCAL: words}, words, reduction, total / divisor)
-    if logits.shape[1:] == (1,) and set(np.unique(targets)) == {0.0, 1.0}:
+    if set(np.unique(targets)) == {0.0, 1.0}:
         yield from _weighted(logits, targets, plain, inputs, gradients)
 
 
 def _weighted(
     logits: Floats, targets: Floats, plain: Floats, inputs: Table, gradients: Table
 ) -> Iterator[Reading]:
-    """A weight for either class, solved from the gradient of the last kernel, [I, 1]."""
+    """A weight for either target of each label, solved from the gradient of the last kernel."""
+    labels = logits.shape[1]
     errors = 1 / (1 + np.exp(-logits)) - targets
-    of_class = [errors * (targets == value) for value in (0.0, 1.0)]
     for x in inputs.values():
         flat = np.asarray(x, np.float64).reshape(len(x), -1)
         for gradient in gradients.values():
-            if gradient.size != flat.shape[1] or gradient.ndim < 2:
+            if gradient.size != flat.shape[1] * labels or gradient.ndim < 2:
                 continue
-            found = solve(of_class, flat, np.asarray(gradient, np.float64).reshape(-1, 1))
-            if found is None or (found <= 0).any():
+            columns = np.asarray(gradient, np.float64).reshape(-1, labels)
+            each = [
+                _of_label(errors[:, [n]], targets[:, [n]], flat, columns[:, [n]])
+                for n in range(labels)
+            ]
+            found = np.stack([solved for solved in each if solved is not None] or [np.zeros(2)])
+            if len(found) < labels or (found <= 0).any():
                 continue
-            value = float((plain * np.where(targets > 0.5, found[1], found[0])).sum())
-            negative, positive = found * len(logits)
-            words = f"with weights {negative:.6g} (target 0) and {positive:.6g} (target 1)"
+            value = float((plain * np.where(targets > 0.5, found[:, 1], found[:, 0])).sum())
+            negative, positive = (_listed(share) for share in (found * logits.size).T)
+            words = f"with weights {negative} (target 0) and {positive} (target 1)"
             yield _reading({WEIGHTS: words}, words, MEAN, value)
+
+
+def _of_label(errors: Floats, targets: Floats, x: Floats, gradient: Floats) -> Floats | None:
+    """How much its targets 0 and 1 weigh, [2]: one that is not in the batch as the other."""
+    seen = [value for value in (0.0, 1.0) if (targets == value).any()]
+    found = solve([errors * (targets == value) for value in seen], x, gradient)
+    return None if found is None else np.resize(found, 2)
+
+
+def _listed(weights: Floats) -> str:
+    """Of the labels in turn; one figure where all are the same."""
+    figures = [f"{weight:.6g}" for weight in weights]
+    return figures[0] if len(set(figures)) == 1 else ", ".join(figures)
 
 
 def _reading(traits: dict[str, str], words: str, reduction: str, value: float) -> Reading:

@@ -8,9 +8,9 @@ from parity.arrays import Table
 from parity.readings import penalty, scaling
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause, listed
-from parity.readings.change import Change, flat
+from parity.readings.change import Change, factor, flat
 from parity.readings.readings import Reading, parted
-from parity.readings.rounding import noise, usable, worst
+from parity.readings.rounding import magnitude, noise, usable, worst
 
 ADVICE = scaling.ADVICE | penalty.ADVICE
 
@@ -39,6 +39,8 @@ def explain(case: Case) -> list[Cause]:
     change = Change.of(case)
     if not change.parted:
         return []
+    if rounded := _rounded_factor(change, case):
+        return rounded
     for readings in (_changes, scaling.by_tensor):
         for side in (case, case.swapped):
             of = Change.of(side)
@@ -103,6 +105,31 @@ def _transposed(case: Case) -> Cause | None:
 def _other_shape(table: Table, weights: Table, faulty: list[str]) -> bool:
     """Whether gradients do not have the shape of their weights."""
     return any(name in weights and table[name].shape != weights[name].shape for name in faulty)
+
+
+def _rounded_factor(change: Change, case: Case) -> list[Cause]:
+    """One side multiplies by a figure that is rounded to float32, at the last layer that differs.
+
+    The gradients there are then a multiple, and all before it no further apart than that rounding.
+    """
+    parted_ = [name for name in change.telling if name in change.parted]
+    if not parted_ or len(parted_) == len(change.telling):
+        return []
+    name = parted_[-1]
+    a, b = change.a[name], change.b[name]
+    gap, off = worst(flat(change.a), flat(change.b)), factor(a, b) - 1
+    half = float(np.finfo(np.float32).eps) / 2
+    if not abs(off) <= half or a.size < 2 or worst((1 + off) * a, b) > change.allowed:
+        return []
+    if gap > half * magnitude(*change.b.values()):
+        return []
+    text = (
+        f"gradients: {case.names[1]}'s of {name} are {case.names[0]}'s times 1 {off:+.3g}, and "
+        f"none before it is off by more than {gap:.1e}: one side rounds a factor to float32, as "
+        "torch's hard sigmoid does with its sixth on the way back, in float64, too; no flag aligns "
+        "it"
+    )
+    return [Cause("rounded factor", gap, text)]
 
 
 def _located(change: Change, case: Case) -> list[Cause]:

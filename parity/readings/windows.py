@@ -106,7 +106,7 @@ def pooling(case: Case, x: Floats) -> tuple[Readings, float] | None:
 
     def of(seen: Array) -> Iterator[Reading]:
         places = tuple(range(1, x.ndim - 1))
-        if seen.ndim == 2 or (seen.ndim == x.ndim and set(seen.shape[1:-1]) == {1}):
+        if seen.size == len(x) * x.shape[-1] and seen.shape[-1] == x.shape[-1]:
             whole = {"largest": x.max(axis=places), "mean": x.mean(axis=places)}
             for word, values in whole.items():
                 said = {POOLING: f"takes the {word}", WINDOW: "of all places"}

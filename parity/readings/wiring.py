@@ -46,16 +46,20 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
     """
     alike = [*sides[0].given] == [*sides[1].given]
     known = [_paths(side, owners, alike=alike) for side in sides]
-    causes = []
+    parted: dict[str, tuple[str, str]] = {}
     for layer in known[1]:
         paths = tuple(found[layer] for found in known if layer in found)
         alike_but_for_functions = len({_form(path.words) for path in paths}) == 1
         if len(paths) < len(sides) or alike_but_for_functions or _one(layer, sides, paths):
             continue
+        parted[layer] = paths[0].words, paths[1].words
+    norms = {both for layer, both in parted.items() if "norm" in layer}
+    causes = []
+    for layer, (of_a, of_b) in parted.items():
+        if "norm" in layer and (of_b, of_a) in norms:
+            continue  # two norms, each with the name of the other: the same network
         verb = "gives" if layer == ANSWER else "feeds it"
-        said = ", ".join(
-            f"{name} {verb} {path.words}" for name, path in zip(names, paths, strict=True)
-        )
+        said = f"{names[0]} {verb} {of_a}, {names[1]} {verb} {of_b}"
         causes.append(Cause(CONNECTIONS, 0.0, f"{layer}: {said}; {ADVICE}"))
     return causes
 
