@@ -103,14 +103,13 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
     )
 
 
-def loss_of(model: keras.Model, last: str) -> Loss | None:
+def loss_of(given: Any, last: str) -> Loss | None:
     """The loss that a model was compiled with; None where it is none of Keras', or several.
 
     Args:
-        model: Compiled or not.
-        last: What it ends in.
+        given: As to `compile`.
+        last: What the model ends in.
     """
-    given = getattr(model, "loss", None)
     given = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
     if isinstance(given, str):
         given = keras.losses.get(given)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from parity.keras.calls import as_array, unchanged
 from parity.keras.checking import array_of, program_of
 from parity.keras.facts import Facts, facts_of
+from parity.keras.heads import causes_of_heads
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
 from parity.keras.trial import Trial, state_of
@@ -54,7 +55,8 @@ class FirstStep(Prover):
         self.traced, self.probe = traced, probe
         model = traced.model
         with suppress(Exception):  # a model is anyone's code, and must train all the same
-            facts: Facts = facts_of(*traced(probe.x))
+            seen = traced(probe.x)
+            facts: Facts = facts_of(*seen)
             known: dict[str, Any] = {} if batch is None else {"batch": batch}
             if validation is not None and (fed := facts_of(*traced(validation.x)).fed) is not None:
                 known["others"] = {"validation": fed}
@@ -66,6 +68,8 @@ class FirstStep(Prover):
             if likely:
                 all_of_them = causes_of(program, Belief.MAYBE)
                 self._say(self._tried(all_of_them))
+            elif facts.several:
+                self._say(Tried(causes_of_heads(model, *seen, self.y)))
 
     def begin(self) -> None:
         """Look at a learning rate that a callback has raised since the check."""

@@ -17,7 +17,9 @@ from keras import layers as kl
 from tensorflow.python.eager import context
 
 from parity.keras import CollapseGuard, check
+from parity.keras.budget import Budget
 from parity.keras.calls import unchanged, undrawn
+from parity.keras.first_step import FirstStep
 from parity.keras.left_out import left_out
 from tests.programs.keras_programs import SPARSE, net
 
@@ -119,8 +121,14 @@ def test_a_train_step_that_takes_no_step_is_named(capsys: pytest.CaptureFixture[
     assert "tried: with steps along the gradients the same network reads" in said
 
 
-def test_a_train_step_that_takes_it_gets_no_word(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_train_step_that_takes_it_gets_no_word(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(Budget, "allows", True)
+    monkeypatch.setattr(FirstStep, "sway", lambda _, step: asked.append(step))
     assert "warning:" not in printed(capsys, Own(step=True), batch=16)
+    assert asked == [64]  # whether the loss oscillates
 
 
 @pytest.mark.slow
