@@ -9,9 +9,12 @@ from unittest import mock
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers as kl
 from keras.src.backend.common import global_state
 from numpy.typing import NDArray
+from tensorflow.python.eager import context
+from tensorflow.python.ops import stateful_random_ops
 
 SEEDS = "global_seed_generator"
 """What Keras keeps for operations that are given no seed; it has no public name."""
@@ -101,18 +104,45 @@ def watch(
 def unchanged(model: keras.Model) -> Iterator[None]:
     """Afterwards moving statistics, seeds, states and metrics are what they were before."""
     seeds = global_state.get_global_attribute(SEEDS)
-    variables = [*model.non_trainable_variables, *model.metrics_variables]
-    variables += [] if seeds is None else [seeds.state]
-    kept = [(variable, keras.ops.convert_to_numpy(variable).copy()) for variable in variables]
+    kept = [(variable, variable.read_value()) for variable in _state(model, seeds)]
     drawn = random.getstate()
+    operations = getattr(context.context(), "_rng", None)
+    drawn_by_operations = None if operations is None else operations.getstate()
     try:
         yield
     finally:
         for variable, value in kept:
             variable.assign(value)
+        if operations is not None:
+            operations.setstate(drawn_by_operations)
         if seeds is None and global_state.get_global_attribute(SEEDS) is not None:
             global_state.set_global_attribute(SEEDS, None)  # it has drawn its seed from Python
             random.setstate(drawn)
+
+
+@contextlib.contextmanager
+def undrawn() -> Iterator[None]:
+    """Afterwards Python and NumPy draw at random what they would have drawn before.
+
+    Not while a training reads its data in other threads, which draw too.
+    """
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+
+
+def _state(model: keras.Model, seeds: Any) -> list[Any]:
+    """Variables of TensorFlow that a call may change: Keras' own, and those that Keras ignores."""
+    kept = [*model.non_trainable_variables, *model.metrics_variables]
+    kept += [] if seeds is None else [seeds.state]
+    parts = [part for layer in model._flatten_layers() for part in vars(layer).values()]
+    parts.append(stateful_random_ops.global_generator)
+    generators = [part.state for part in parts if isinstance(part, tf.random.Generator)]
+    others = [part for part in parts if isinstance(part, tf.Variable)]
+    return [variable.value for variable in kept] + generators + others
 
 
 def example(model: keras.Model) -> Any:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from parity.keras.behaviour import ascends, beyond_table, mixes
 from parity.keras.facts import Facts, facts_of, loss_of, trainable
+from parity.keras.heads import causes_of_heads
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
 from parity.keras.updates import clipped_of, held_of, momentum_of, penalties_of, rate_of
@@ -55,7 +56,7 @@ def check(
         )
     held = {"validation": validation, "test": test}
     others = {n: found for n, pair in held.items() if pair and (found := probe_of(*pair, MOST))}
-    findings = _look(model, x, probe, others, held)
+    findings = _look(model, x, y, probe, others, held)
     say(findings)
     return findings
 
@@ -63,13 +64,15 @@ def check(
 def _look(
     model: keras.Model,
     x: Any,
+    y: Any,
     probe: Probe,
     others: dict[str, Probe],
     held: dict[str, tuple[Any, Any] | None],
 ) -> list[Finding]:
     try:
         traced = Traced(model)
-        facts = facts_of(*traced(probe.x))
+        seen = traced(probe.x)
+        facts = facts_of(*seen)
         fed = {name: facts_of(*traced(other.x)).fed for name, other in others.items()}
     except Exception as error:  # a model is anyone's code
         return [refused_by(model, error, probe)]
@@ -82,7 +85,8 @@ def _look(
         others={name: values for name, values in fed.items() if values is not None},
         other_inputs={name: values for name, values in whole.items() if values is not None},
     )
-    return findings_of(causes_of(program))
+    heads = causes_of_heads(model, *seen, y) if facts.several else []
+    return findings_of([*heads, *causes_of(program)])
 
 
 def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Program:
@@ -98,7 +102,7 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     targets = probe.y if probe.targets is None else probe.targets
-    loss = None if facts.several else loss_of(model, facts.last)
+    loss = None if facts.several else loss_of(getattr(model, "loss", None), facts.last)
     order: list[Any] = []
     if probe.batch and targets is not None:
         order = [targets[n : n + probe.batch] for n in range(0, len(targets), probe.batch)]

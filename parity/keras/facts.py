@@ -84,6 +84,7 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
                 dead_share(call) if is_relu(call) else 0.0,
                 _spread(call),
                 _flat(call),
+                _still(call),
             )
         )
         before = call.outputs
@@ -102,14 +103,13 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
     )
 
 
-def loss_of(model: keras.Model, last: str) -> Loss | None:
+def loss_of(given: Any, last: str) -> Loss | None:
     """The loss that a model was compiled with; None where it is none of Keras', or several.
 
     Args:
-        model: Compiled or not.
-        last: What it ends in.
+        given: As to `compile`.
+        last: What the model ends in.
     """
-    given = getattr(model, "loss", None)
     given = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
     if isinstance(given, str):
         given = keras.losses.get(given)
@@ -168,6 +168,11 @@ def _flat(call: Call) -> float:
     units, near = values.reshape(-1, values.shape[-1]), AT_END * (high - low)
     at_end = (units < low + near) | (units > high - near)
     return float((at_end.mean(axis=0) >= NEARLY_ALL).mean())
+
+
+def _still(call: Call) -> bool:
+    own = call.layer
+    return isinstance(own, keras.layers.BatchNormalization) and own.trainable and own.momentum >= 1
 
 
 def _stuck(calls: list[Call]) -> str:

@@ -1,22 +1,38 @@
 """What the guard does before the first step: it checks the program, and tries what looks wrong."""
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from parity.keras.calls import as_array, unchanged
 from parity.keras.checking import array_of, program_of
 from parity.keras.facts import Facts, facts_of
+from parity.keras.heads import causes_of_heads
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
 from parity.keras.trial import Trial, state_of
 from parity.keras.updates import plan_of, rate_of
-from parity.watch.check import Belief, Match, causes_of
-from parity.watch.trials import SAMPLES
+from parity.watch.check import Belief, Match, Remedy, causes_of
+from parity.watch.check.training import rate as too_high
+from parity.watch.trials import AS_IT_IS, SAMPLES, Tried
 from parity.watch.trials.proving import LARGEST, Prover
+from parity.watch.trials.ranking import HELPS, SECONDS, STEPS
+from parity.watch.trials.stall import reads
 
 WEIGHTLESS = "the samples weigh nothing, and nothing is learned of them"
+NO_STEP = Match(
+    "the optimiser takes no step",
+    "fit has called train_step, no weight has changed, and optimizer.iterations is 0",
+    "Call self.optimizer.apply_gradients(zip(gradients, self.trainable_variables)) in train_step",
+    remedy=Remedy("with steps along the gradients", thawed=True),
+)
+UNMOVED, SOME = 64, 16
+"""Steps after which it is asked, at the latest and at the end: gradients may be gathered first."""
+UNTOLD = 0.5
+"""Part of the samples' own loss below which that of `fit` shows that some of them weigh less."""
 
 
 class FirstStep(Prover):
@@ -39,7 +55,8 @@ class FirstStep(Prover):
         self.traced, self.probe = traced, probe
         model = traced.model
         with suppress(Exception):  # a model is anyone's code, and must train all the same
-            facts: Facts = facts_of(*traced(probe.x))
+            seen = traced(probe.x)
+            facts: Facts = facts_of(*seen)
             known: dict[str, Any] = {} if batch is None else {"batch": batch}
             if validation is not None and (fed := facts_of(*traced(validation.x)).fed) is not None:
                 known["others"] = {"validation": fed}
@@ -51,21 +68,90 @@ class FirstStep(Prover):
             if likely:
                 all_of_them = causes_of(program, Belief.MAYBE)
                 self._say(self._tried(all_of_them))
+            elif facts.several:
+                self._say(Tried(causes_of_heads(model, *seen, self.y)))
+
+    def begin(self) -> None:
+        """Look at a learning rate that a callback has raised since the check."""
+        program = self.program
+        rate = None if program is None else rate_of(self.traced.model.optimizer)
+        if program is None or rate is None or program.rate is None or rate <= program.rate:
+            return
+        self.program = program = replace(program, rate=rate)
+        match = too_high(program)
+        if match is not None and match.belief >= Belief.LIKELY and not self._found.matches:
+            with suppress(Exception):
+                self._say(self._tried([match]))
 
     def weigh(self, loss: float, step: int) -> None:
         """Say so where the first loss is 0 and that of the samples is not: all weights are 0."""
-        program = self.program
-        if loss != 0 or program is None or program.loss is None or not program.loss.kind:
+        if loss == 0 and (own := self._unweighted()) is not None and own > 0:
+            what = f"fit tells a loss of 0, and without weights that of its samples is {own:.3g}"
+            self.remark(Match(WEIGHTLESS, what, "Look at sample_weight and class_weight"), step)
+
+    def leave_out(self, names: list[int], loss: float, step: int) -> None:
+        """Say so where these classes count for nothing: without weights, they are learned.
+
+        Args:
+            names: Classes that the network takes for all but impossible.
+            loss: That `fit` tells.
+            step: After so many steps.
+        """
+        program, own = self.program, self._unweighted() if names else None
+        if program is None or own is None or not loss < UNTOLD * own or self._found.matches:
             return
+        with suppress(Exception):
+            outputs, targets = self._now()
+            trial = self._trial()
+            now = None if targets is None else reads(program, outputs, targets)
+            if trial is None or now is None:
+                return
+            score, steps = trial.run(AS_IT_IS, STEPS, SECONDS)
+            if score < now + HELPS:
+                return
+            classes = ", ".join(map(str, names))
+            match = Match(
+                f"the loss leaves out class {classes}: its samples weigh nothing",
+                f"they are trained on, and the network takes them for all but impossible; fit "
+                f"tells a loss of {loss:.3g}, and without weights that of its samples is {own:.3g}",
+                "Look at class_weight and sample_weight",
+            )
+            line = (
+                f"tried: with all samples weighted alike the same network reads {score:.0%} after "
+                f"{steps} steps; as it is, {now:.0%}"
+            )
+            what = f"after {step:,} steps something looks wrong in the loop"
+            self._say(Tried([match], [line], score - now, now), what)
+
+    def look(self, before: int, step: int, *, ended: bool = False) -> None:
+        """See `Prover.look`; and say so where the optimiser has never been asked for a step."""
+        super().look(before, step, ended=ended)
+        if (before < UNMOVED <= step or (ended and step >= SOME)) and self._unasked():
+            self.remark(NO_STEP, step)
+
+    def _unasked(self) -> bool:
+        """Whether no weight is other than it was, and the optimiser has counted no step."""
+        if self._initial is None or self.program is None or self.program.trainable == 0:
+            return False
+        model = self.traced.model
+        counted = getattr(model.optimizer, "_iterations", None)  # also those that are gathered
+        if counted is None or int(as_array(counted)) or hasattr(model.optimizer, "dynamic_scale"):
+            return False
+        return all(
+            id(v) in self._initial and np.array_equal(as_array(v), self._initial[id(v)])
+            for v in model.trainable_variables
+        )
+
+    def _unweighted(self) -> float | None:
+        """The loss of the samples, each counted once; None where it is none of Keras'."""
+        program, found = self.program, None
+        if program is None or program.loss is None or not program.loss.kind:
+            return None
         with suppress(Exception):
             model, outputs = self.traced.model, self.traced(self.probe.x)[0]
             with unchanged(model):
-                own = float(model.compute_loss(y=self.probe.y, y_pred=outputs))
-            if own > 0:
-                what = (
-                    f"fit tells a loss of 0, and without weights that of its samples is {own:.3g}"
-                )
-                self.remark(Match(WEIGHTLESS, what, "Look at sample_weight and class_weight"), step)
+                found = float(model.compute_loss(y=self.probe.y, y_pred=outputs))
+        return found
 
     def _trial(self) -> Trial | None:
         program = self.program

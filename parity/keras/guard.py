@@ -8,21 +8,23 @@ from typing import Any
 import keras
 import numpy as np
 
-from parity.arrays import Ints
 from parity.keras.behaviour import beyond_table
 from parity.keras.budget import SHARE, Budget
+from parity.keras.calls import undrawn
 from parity.keras.first_step import FirstStep
-from parity.keras.held_out import never_trained
+from parity.keras.held_out import HeldOut
+from parity.keras.left_out import left_out
+from parity.keras.logs import Logs, accuracy_of, number
 from parity.keras.look import Subject
-from parity.keras.probe import probe_of
+from parity.keras.probe import Probe, probe_of
 from parity.watch.alarm import Reaction
 from parity.watch.check.words import beyond, say
 from parity.watch.guard import ENOUGH, PROBE, Guard
 from parity.watch.story import Story
+from parity.watch.trials.swings import BEGINS
 
 EPOCH_PROBE = 500
 """Samples, at most, that are looked at after each epoch: Keras keeps no answers."""
-Logs = dict[str, Any] | None
 
 
 class CollapseGuard(keras.callbacks.Callback):
@@ -81,9 +83,7 @@ class CollapseGuard(keras.callbacks.Callback):
         self.budget = Budget(SHARE if guard is None else math.inf)
         self.due = False
         """Whether a look has been put off."""
-        self.held_batches = 0
-        """Batches of the last validation."""
-        self.said_split = False
+        self.held_out = HeldOut()
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Measure what is there before the first step."""
@@ -92,11 +92,8 @@ class CollapseGuard(keras.callbacks.Callback):
             _say("looks at nothing: these samples can be read only once; give it arrays")
             return
         try:
-            subject = Subject(self.model, self.trained, self.probe)
-            if not self.goes_on:
-                self.guard.start(**subject.before(), preprocessing=self.preprocessing)
-                held = None if self.probe is self.trained else self.probe
-                self.first.check(subject.traced, self.trained, self._known_batch(), held)
+            with undrawn():
+                subject = self._begin(self.trained, self.probe)
         except Exception as error:  # a model is anyone's code, and must train all the same
             reason = " ".join(str(error).split())[:200]
             _say(f"looks at nothing: the model cannot be asked for these samples ({reason})")
@@ -111,9 +108,22 @@ class CollapseGuard(keras.callbacks.Callback):
                 "outputs and targets are no classes that exclude each other"
             )
 
+    def _begin(self, trained: Probe, probe: Probe) -> Subject:
+        subject = Subject(self.model, trained, probe)
+        if not self.goes_on:
+            self.guard.start(**subject.before(), preprocessing=self.preprocessing)
+            held = None if probe is trained else probe
+            self.first.check(subject.traced, trained, self._known_batch(), held)
+        return subject
+
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Note which epoch it is."""
         self.epoch, self.steps, self.mean_accuracy = epoch, 0, 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Look at what other callbacks have set before the first step."""
+        if self.done == 0:
+            self.first.begin()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Look at a few samples in the first steps."""
@@ -121,14 +131,17 @@ class CollapseGuard(keras.callbacks.Callback):
         done, self.done = self.done, self.done + self.steps - before
         self.first.look(done, self.done)
         if done == 0:
-            self.first.weigh(_number(logs, "loss"), self.done)
+            self.first.weigh(number(logs, "loss"), self.done)
+        if self.first.swaying or (self.done in BEGINS and self.budget.allows):
+            with self.budget.taken():
+                self.first.sway(self.done)
         if self.epoch > 0 or self.subject is None:
             return
         accuracy = self._batch_accuracy(before, logs or {})
         # Several steps may be taken at a time.
         self.due |= any(map(self.guard.looks_after, range(before + 1, self.steps + 1)))
         if self.due and self.budget.allows:
-            self.look(self.steps, accuracy, _number(logs, "loss"))
+            self.look(self.steps, accuracy, number(logs, "loss"))
 
     def look(
         self, step: int, batch_accuracy: float | None = None, train_loss: float = np.nan
@@ -158,11 +171,11 @@ class CollapseGuard(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: Logs = None) -> None:
         """Count what is held out."""
-        self.held_batches = 0
+        self.held_out.batches = 0
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Count what is held out."""
-        self.held_batches = batch + 1
+        self.held_out.batches = batch + 1
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Look at more samples."""
@@ -171,7 +184,7 @@ class CollapseGuard(keras.callbacks.Callback):
             return
         with self.budget.taken():
             seen = self.subject.now(self.subject.probe)
-            self._look_at_split(self.subject.labels, seen, logs or {})
+            self._look_at_classes(seen, logs or {})
             self.guard.after_epoch(
                 epoch + 1,
                 int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)),
@@ -179,26 +192,24 @@ class CollapseGuard(keras.callbacks.Callback):
                 sample_ids=self.subject.probe.ids,
                 weights=self.subject.weights(),
                 learning_rate=self._learning_rate(),
-                train_loss=_number(logs, "loss"),
-                train_accuracy=_accuracy(logs or {}),
+                train_loss=number(logs, "loss"),
+                train_accuracy=accuracy_of(logs or {}),
             )
 
-    def _look_at_split(
-        self, labels: Ints | None, seen: dict[str, Any], logs: dict[str, Any]
-    ) -> None:
-        """Say so once where Keras holds out classes that it never trains on."""
-        accuracy, probe = _accuracy(logs), self.trained
-        if self.said_split or accuracy is None or probe is None or self.probe is not probe:
+    def _look_at_classes(self, seen: dict[str, Any], logs: dict[str, Any]) -> None:
+        """Say so where Keras holds out whole classes, or its loss leaves them out."""
+        labels = None if self.subject is None else self.subject.labels
+        accuracy, steps, probe = accuracy_of(logs), self.params.get("steps") or 0, self.trained
+        if labels is None or accuracy is None or probe is None or self.probe is not probe:
             return
-        if not self.held_batches or labels is None or seen["labels"] is None or probe.batch:
+        if seen["labels"] is None:
             return
-        batches = self.held_batches + (self.params.get("steps") or 0)
-        shares = self.held_batches / batches, 1 / batches
-        predicted = seen["logits"].argmax(axis=1)
-        found = never_trained(labels, probe.ids, predicted, accuracy, *shares)
-        if found is not None:
-            self.said_split = True
-            say([found], what=f"in epoch {self.epoch + 1} the validation part looks wrong")
+        if not probe.batch:
+            found = self.held_out.look(labels, probe.ids, seen["logits"], accuracy, steps)
+            if found is not None:
+                say([found], what=f"in epoch {self.epoch + 1} the validation part looks wrong")
+        names = left_out(seen["labels"], seen["logits"], accuracy)
+        self.first.leave_out(names, number(logs, "loss"), self.done)
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Say what would have helped, where nothing was learned."""
@@ -211,7 +222,7 @@ class CollapseGuard(keras.callbacks.Callback):
 
     def _batch_accuracy(self, before: int, logs: dict[str, Any]) -> float | None:
         """That of the last batch, where Keras tells it and the batch is large enough."""
-        mean, last, self.mean_accuracy = _accuracy(logs), self.mean_accuracy, _accuracy(logs)
+        mean, last, self.mean_accuracy = accuracy_of(logs), self.mean_accuracy, accuracy_of(logs)
         steps = self.params.get("steps") or 0
         # Keras hands out the mean over the batches so far; the last batch may be a small one.
         if mean is None or last is None or self.steps != before + 1 or not self.steps < steps:
@@ -229,16 +240,6 @@ class CollapseGuard(keras.callbacks.Callback):
         if self.trained is None or self.trained.targets is None:
             return 0.0
         return self.trained.batch or len(self.trained.targets) / (steps - 1)
-
-
-def _number(logs: Logs, name: str) -> float:
-    return float((logs or {}).get(name, np.nan))
-
-
-def _accuracy(logs: dict[str, Any]) -> float | None:
-    """The accuracy that the program has compiled, under one of Keras' names for it."""
-    names = (n for n in logs if n.endswith(("accuracy", "acc")) and not n.startswith("val_"))
-    return next((float(logs[name]) for name in names), None)
 
 
 def _say(what: str) -> None:

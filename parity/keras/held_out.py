@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.arrays import Ints
+from parity.arrays import Array, Ints
 from parity.watch.diagnosis import Finding
 
 FEW = 5
@@ -11,6 +11,35 @@ MOST = 0.45
 """Share of the samples that is held out at most."""
 BELOW = 0.1
 """By how much samples that are trained on may be read worse than the training says."""
+
+
+class HeldOut:
+    """The validation of a training.
+
+    Attributes:
+        batches: Of the last one.
+    """
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self._said = False
+
+    def look(
+        self, labels: Ints, ids: Ints, logits: Array, accuracy: float, steps: int
+    ) -> Finding | None:
+        """What `never_trained` finds, once.
+
+        Args: as there, but for
+            logits: Of the network, [N, C].
+            steps: Batches of an epoch of training.
+        """
+        if self._said or not self.batches:
+            return None
+        whole = self.batches + steps
+        predicted = logits.argmax(axis=1)
+        found = never_trained(labels, ids, predicted, accuracy, self.batches / whole, 1 / whole)
+        self._said = found is not None
+        return found
 
 
 def never_trained(

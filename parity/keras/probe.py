@@ -1,6 +1,5 @@
 """A few samples of what a Keras training is given, taken so that it notices nothing."""
 
-import random
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from parity.keras.calls import undrawn
 from parity.keras.dataset_copy import copy_of
 from parity.watch.fingerprint import sample
 
@@ -128,10 +128,6 @@ def _batches(x: Any) -> Iterator[Any] | None:
 
 def _read(batches: keras.utils.PyDataset) -> Iterator[Any]:
     """One after the other; what they draw at random, the training draws again."""
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    try:
+    with undrawn():
         for place in range(len(batches)):
             yield keras.tree.map_structure(_array, batches[place])
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002

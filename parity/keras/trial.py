@@ -64,9 +64,10 @@ class Trial:
         """
         features, targets = self.material.features(remedy), self.material.targets(remedy)
         learned = [self._copy(v, remedy) for v in self.model.trainable_variables]
-        kept = [self._copy(v, remedy) for v in self.model.non_trainable_variables]
+        thaws = self._frozen() if remedy.thawed else set()
+        kept = [self._copy(v, remedy, id(v) in thaws) for v in self.model.non_trainable_variables]
         head = self._head(remedy)
-        added = [] if head is None else head.variables
+        added = [copy for copy in kept if copy.trainable] + ([] if head is None else head.variables)
         optimizer = self._optimizer(remedy)
         optimizer.build([*learned, *added])
         end, taken = time.monotonic() + seconds, 0
@@ -74,6 +75,8 @@ class Trial:
         with _quietly(), warnings.catch_warnings(), unchanged(self.model), self._with(remedy, head):
             warnings.simplefilter("ignore")  # of what is wrong on purpose
             step = self._step(remedy, optimizer, learned, kept, added)
+            if self.program.trainable == 0 and not remedy.thawed:
+                taken = steps
             while taken < steps and (taken < 2 or time.monotonic() < end):
                 chosen = next(batches)
                 x, y = _take(features, chosen), targets[chosen]
@@ -86,7 +89,14 @@ class Trial:
             found = self._score(remedy, learned, kept, features, targets)
         return found, taken
 
-    def _copy(self, variable: keras.Variable, remedy: Remedy) -> keras.Variable:
+    def _frozen(self) -> set[int]:
+        """Weights that could be trained, and are not, by identity."""
+        layers = self.model._flatten_layers()
+        return {id(v) for layer in layers for v in layer._trainable_variables if not v.trainable}
+
+    def _copy(
+        self, variable: keras.Variable, remedy: Remedy, thawed: bool = False
+    ) -> keras.Variable:
         """Of a weight as it was before the first step, or drawn anew."""
         values = self.initial[id(variable)]
         if remedy.initial and variable.trainable and "embedding" not in variable.path:
@@ -99,7 +109,8 @@ class Trial:
                 values = drawn.astype(values.dtype)
             elif variable.name == "bias":
                 values = np.zeros_like(values)
-        copy = keras.Variable(values, dtype=variable.dtype, trainable=variable.trainable)
+        trained = thawed or variable.trainable
+        copy = keras.Variable(values, dtype=variable.dtype, trainable=trained)
         copy.constraint = None if remedy.unpenalised else variable.constraint
         return copy
 
@@ -153,9 +164,9 @@ class Trial:
             weights = [*learned, *added]
             gradients = tape.gradient(loss, [weight.value for weight in weights])
             pairs = [(g, w) for g, w in zip(gradients, weights, strict=True) if g is not None]
-            optimizer.apply_gradients(pairs)
             for variable, value in zip(kept, state, strict=True):
                 variable.assign(value)
+            optimizer.apply_gradients(pairs)
             return loss
 
         return tf.function(step, autograph=False)  # type: ignore[no-any-return]

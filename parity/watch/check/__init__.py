@@ -28,8 +28,8 @@ from parity.watch.check.parts import Layer, Loss, Penalty
 from parity.watch.check.program import Program
 
 __all__ = [
-    "CAUSES", "Belief", "Cause", "Layer", "Loss", "Match", "Penalty", "Program", "Remedy",
-    "causes_of",
+    "AT_HEADS", "CAUSES", "Belief", "Cause", "Layer", "Loss", "Match", "Penalty", "Program",
+    "Remedy", "causes_of",
 ]  # fmt: skip
 
 CAUSES: tuple[Cause, ...] = (
@@ -50,8 +50,13 @@ CAUSES: tuple[Cause, ...] = (
     *prepared.CAUSES,
 )
 
+AT_HEADS: tuple[Cause, ...] = (*fit.CAUSES, *softmax.CAUSES, *head.CAUSES, *ranges.CAUSES)
+"""Those of one of several outputs, its loss and its targets."""
 
-def causes_of(program: Program, least: Belief = Belief.LIKELY) -> list[Match]:
+
+def causes_of(
+    program: Program, least: Belief = Belief.LIKELY, causes: tuple[Cause, ...] = CAUSES
+) -> list[Match]:
     """Every cause that the facts bear out, the surest first; none where all looks well.
 
     What follows from one of them is not among them.
@@ -59,9 +64,10 @@ def causes_of(program: Program, least: Belief = Belief.LIKELY) -> list[Match]:
     Args:
         program: Before its first step.
         least: How sure a cause must be.
+        causes: That are looked at.
     """
     with np.errstate(all="ignore"):  # outputs that are not finite are a finding, not an error
-        seen = {cause: cause.look(program) for cause in CAUSES}
+        seen = {cause: cause.look(program) for cause in causes}
     found = {cause: match for cause, match in seen.items() if match and match.belief >= least}
     explained = {name for cause in found for name in cause.explains}
     matches = [match for cause, match in found.items() if cause.name not in explained]

@@ -121,6 +121,11 @@ class Prover(ABC):
             if found is not None and proves(program, targets, found):
                 self._say(found, f"after {step:,} steps the network has learned nothing")
 
+    @property
+    def swaying(self) -> bool:
+        """Whether the loss is looked at after each step just now."""
+        return bool(self._losses)
+
     def sway(self, step: int) -> None:
         """Say so where the loss goes up and down, and shorter steps help; asked after each step."""
         losses, self._losses = self._losses, []

@@ -34,7 +34,13 @@ def proves(program: Program, targets: Array, found: Tried) -> bool:
 
 
 def learned_nothing(program: Program, outputs: Array, targets: Array) -> bool:
-    """Whether answers are no better than chance.
+    """Whether answers are no better than chance; arguments as of `reads`."""
+    found = reads(program, outputs, targets)
+    return found is not None and found < _chance(program, targets) + NOTHING
+
+
+def reads(program: Program, outputs: Array, targets: Array) -> float | None:
+    """The score of a network's answers; None where it has none.
 
     Args:
         program: That trains.
@@ -43,11 +49,11 @@ def learned_nothing(program: Program, outputs: Array, targets: Array) -> bool:
     """
     task = program.task
     if task is None or len(targets) < FEW or not np.isfinite(outputs).all():
-        return False
+        return None
     names = targets.argmax(axis=1) if program.one_hot else targets
     names = names.ravel() if task in ("classes", "binary") else names
     middle = 0.0 if program.loss is not None and program.loss.takes == "logits" else 0.5
-    return score(task, outputs, names, middle) < _chance(program, targets) + NOTHING
+    return score(task, outputs, names, middle)
 
 
 def _chance(program: Program, targets: Array) -> float:
