@@ -80,6 +80,11 @@ def answers(name: str, given: Given, *, watched: bool = False) -> Run:
     if given.called == "predictions":
         predicted = _classes(outputs, "predictions", count)
         labels, ids = _labels(given, count, MOST_CLASSES), _ids(given, count)
+        if labels is None and count > 2 and np.array_equal(predicted, np.arange(count)):
+            raise ValueError(
+                f"predictions that count from 0 to {count - 1}: a row a class? expected a row "
+                "an image"
+            )
         return Run(name, predicted, labels, ids)
     if outputs.ndim != 2 or count == 0 or not 2 <= outputs.shape[1] <= MOST_CLASSES:
         raise ValueError(
@@ -96,10 +101,10 @@ def answers(name: str, given: Given, *, watched: bool = False) -> Run:
             f"{given.called} of shape {outputs.shape} and {outputs.shape[1]} labels; expected "
             f"[{outputs.shape[1]}, C]: transpose them"
         )
-    if 2 * count < outputs.shape[1] and adds_up(outputs) is None and adds_up(outputs.T) is not None:
+    if given.labels is None and 2 * count < outputs.shape[1]:
         raise ValueError(
-            f"{given.called} of shape {outputs.shape}, whose columns add up to 1; expected [N, C], "
-            "a row an image: transpose them"
+            f"{given.called} of shape {outputs.shape} without labels: {count} images, or as many "
+            "classes? expected [N, C]: transpose them, or give labels"
         )
     labels, ids = _labels(given, count, outputs.shape[1]), _ids(given, count)
     broken = int((~np.isfinite(outputs)).any(axis=1).sum())
