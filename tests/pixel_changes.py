@@ -40,6 +40,33 @@ def shifted(x: Images, down: float, right: float) -> Images:
     return np.asarray(ndimage.shift(x, (0, down, right), order=1))
 
 
+def _from(x: Images, row: Images, column: Images) -> Images:
+    """Each pixel from a place of its own, counted from the middle."""
+    places = (row + 13.5, column + 13.5)
+    return np.stack([ndimage.map_coordinates(image, places, order=1) for image in x])
+
+
+def swirled(x: Images, angle: float, reach: float) -> Images:
+    """By an angle that falls off from the middle."""
+    row, column = ROWS - 13.5, COLUMNS - 13.5
+    turn = angle * np.exp(-np.hypot(row, column) / reach)
+    sine, cosine = np.sin(turn), np.cos(turn)
+    return _from(x, cosine * row - sine * column, sine * row + cosine * column)
+
+
+def bulged(x: Images, strength: float) -> Images:
+    """The further from the middle, the smaller."""
+    row, column = ROWS - 13.5, COLUMNS - 13.5
+    factor = 1 + strength * (row**2 + column**2) / 13.5**2
+    return _from(x, row * factor, column * factor)
+
+
+def trapezoid(x: Images, strength: float) -> Images:
+    """Narrower towards the bottom."""
+    row, column = ROWS - 13.5, COLUMNS - 13.5
+    return _from(x, row + 0 * column, column * (1 + strength * row / 13.5))
+
+
 def blurry(x: Images, deviation: float) -> Images:
     return np.asarray(ndimage.gaussian_filter(x, (0, deviation, deviation)))
 

@@ -12,6 +12,7 @@ from tests.pixel_changes import (
     ROWS,
     Images,
     blurry,
+    bulged,
     compressed,
     each_elsewhere,
     each_turned,
@@ -36,8 +37,10 @@ from tests.pixel_changes import (
     sobel,
     speckled,
     strided,
+    swirled,
     thick,
     thin,
+    trapezoid,
     zoomed,
 )
 
@@ -129,6 +132,12 @@ SINGLE: dict[str, Kind] = {
     # places
     "moved": (lambda x, _: shifted(x, 3, -2), [MOVED]),
     "moved far": (lambda x, _: shifted(x, -5, 4), [MOVED]),
+    "moved by half a pixel": (lambda x, _: shifted(x, 0.5, 0.5), [MOVED]),
+    "moved by parts of a pixel": (lambda x, _: shifted(x, -2.5, 0.4), [MOVED]),
+    "swirled": (lambda x, _: swirled(x, 2.0, 5.0), ["were swirled.*"]),
+    "swirled wide": (lambda x, _: swirled(x, -1.2, 8.0), ["were swirled.*"]),
+    "lens": (lambda x, _: bulged(x, 0.4), ["were bent as by a lens"]),
+    "perspective": (lambda x, _: trapezoid(x, 0.4), ["are seen in perspective"]),
     "rotated": (lambda x, _: rotated(x, 25), ["were rotated clockwise.*"]),
     "rotated back": (lambda x, _: rotated(x, -45), ["were rotated anticlockwise.*"]),
     "upside down": (lambda x, _: x[UP], ["were turned upside down"]),

@@ -162,6 +162,24 @@ FILES: dict[str, str | bytes] = {
         "label " + numbered("p{}", separator=" "),
         lambda n: f"{LABELS[n]} " + joined(SHARES[n], " ").replace(".", ","),
     ),
+    "scores as Azure calls them": table(
+        "label," + numbered("Scored Probabilities for Class {}") + ",Scored Labels",
+        lambda n: f"{LABELS[n]},{joined(SHARES[n])},{ANSWERS[n]}",
+    ),
+    "vectors of Spark": table(
+        "label,rawPrediction,probability,prediction",
+        lambda n: f'{LABELS[n]}.0,"[{joined(LOGITS[n])}]","[{joined(SHARES[n])}]",{ANSWERS[n]}.0',
+    ),
+    "targets of fastai": pair("targs,preds", str),
+    "tensors on a device": pair("label,prediction", "\"tensor({}, device='cuda:0')\"".format),
+    "bytes": pair("label,prediction", "b'{}'".format),
+    # a row for each class
+    "by image": "image,label,class,probability\n" + "".join(
+        f"{n}.png,{LABELS[n]},{c},{SHARES[n, c]:.6f}\n" for n in range(N) for c in RANKED[n]
+    ),
+    "by class": "id,label,class,logit\n" + "".join(
+        f"{n},{LABELS[n]},{c},{LOGITS[n, c]:.6f}\n" for c in range(C) for n in range(N)
+    ),
     # by rank
     "top 3, classes and shares": table(
         "label,top1_class,top1_prob,top2_class,top2_prob,top3_class,top3_prob",
@@ -252,6 +270,12 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         json.dumps(SHARES[:8].reshape(2, 4, 10).tolist()).encode(), "JSON of lists within lists"
     ),
     "transposed, without labels": (packed_array(SHARES.T), "transpose them"),
+    "transposed logits, without labels": (packed_array(LOGITS.T), "10 images, or as many classes"),
+    "a row a class": (
+        ("class," + ",".join(f"image{n}" for n in range(N)) + "\n" + "".join(
+            f"{c},{joined(SHARES[:, c])}\n" for c in range(C)
+        )).encode(), "a row a class",
+    ),
     "file names and no line of names": (
         table("0.png 3 0.9", lambda n: f"{n}.png {LABELS[n]} 0.8").encode(), "no line of names"
     ),
@@ -317,3 +341,14 @@ def test_what_unpacks_to_more_than_is_allowed_is_refused(
     (tmp_path / "theirs.csv").write_bytes(bomb)
     with pytest.raises(RunRecordError, match="packed, of more than 1,000 bytes"):
         load_run(tmp_path / "theirs.csv")
+
+
+def test_answers_with_a_likelihood_are_no_rows_of_classes(tmp_path: Path) -> None:
+    """Each class may follow the one before by chance; the label of a row is then its own."""
+    path = tmp_path / "theirs.csv"
+    path.write_text(
+        "label,class,probability\n"
+        + "".join(f"{LABELS[n]},{n % C},{SHARES[n].max():.6f}\n" for n in range(N))
+    )
+    run = load_run(path)
+    np.testing.assert_array_equal(run.predicted, np.arange(N) % C)

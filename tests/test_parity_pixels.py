@@ -21,13 +21,13 @@ from tests.pixel_kinds import COMPOSED, KINDS, SINGLE, tells_what_is_untrue, tol
 DIGITS = embedded_digits()
 FAST = (
     "inverted", "gamma 0.5", "thicker", "moved", "frame", "one permutation", "a permutation each",
-    "rows shuffled", "inverted, noisy", "inverted, shuffled",
+    "rows shuffled", "moved by half a pixel", "inverted, noisy", "inverted, shuffled",
 )  # fmt: skip
 NAMED = (
     *FAST[:-2], "noise", "mirrored", "twice x in uint8", "sharpened", "sobel", "smaller",
     "left half blank", "a header in front", "-1 to 1", "16 bits", "int8", "two levels", "gamma 2",
     "blur", "thinner", "transposed", "top half blank", "averaged", "inverted, blurred",
-    "inverted, smaller",
+    "inverted, smaller", "moved by parts of a pixel", "lens", "perspective",
 )  # fmt: skip
 """Of which "I do not know" would be too little."""
 

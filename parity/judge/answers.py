@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from parity.judge.shapes import Given, adds_up, fractional, one_hot, whole, wide
+from parity.judge.shapes import Given, adds_up, fractional, one_hot, rows_are_images, whole, wide
 from parity.run_record import RunRecord
 from parity.watch.classes import softmaxed_batches
 
@@ -80,27 +80,18 @@ def answers(name: str, given: Given, *, watched: bool = False) -> Run:
     if given.called == "predictions":
         predicted = _classes(outputs, "predictions", count)
         labels, ids = _labels(given, count, MOST_CLASSES), _ids(given, count)
+        if labels is None and count > 2 and np.array_equal(predicted, np.arange(count)):
+            raise ValueError(
+                f"predictions that count from 0 to {count - 1}: a row a class? expected a row "
+                "an image"
+            )
         return Run(name, predicted, labels, ids)
     if outputs.ndim != 2 or count == 0 or not 2 <= outputs.shape[1] <= MOST_CLASSES:
         raise ValueError(
             f"{given.called} of shape {outputs.shape}; expected [N, C] with at least 1 image and "
             f"2 classes, at most {MOST_CLASSES:,}"
         )
-    if given.labels is None and _counts(outputs):
-        raise ValueError(
-            f"{count} times {count} whole numbers, as in a confusion matrix; expected one row an "
-            "image"
-        )
-    if count != len(given.labels if given.labels is not None else outputs) == outputs.shape[1]:
-        raise ValueError(
-            f"{given.called} of shape {outputs.shape} and {outputs.shape[1]} labels; expected "
-            f"[{outputs.shape[1]}, C]: transpose them"
-        )
-    if 2 * count < outputs.shape[1] and adds_up(outputs) is None and adds_up(outputs.T) is not None:
-        raise ValueError(
-            f"{given.called} of shape {outputs.shape}, whose columns add up to 1; expected [N, C], "
-            "a row an image: transpose them"
-        )
+    rows_are_images(replace(given, outputs=outputs))
     labels, ids = _labels(given, count, outputs.shape[1]), _ids(given, count)
     broken = int((~np.isfinite(outputs)).any(axis=1).sum())
     predicted = np.where(np.isnan(outputs), -np.inf, outputs).argmax(axis=1).astype(np.int64)
@@ -141,11 +132,6 @@ def _of_two(given: Given) -> Given:
         f"{given.called} of shape {outputs.shape}, one an image, such as {known[0]:.6g}: of which "
         "class? expected [N, C] of at least 2 classes, or labels 0 and 1 beside those of class 1"
     )
-
-
-def _counts(outputs: NDArray[Any]) -> bool:
-    square = outputs.shape[0] == outputs.shape[1] > 2
-    return bool(square and whole(outputs) and outputs.min() >= 0 and outputs.max() > 1)
 
 
 def _scores(

@@ -11,10 +11,12 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-TRUTH = _words("true truth target targets actual real gold obs observed reference ground expected")
+TRUTH = _words(
+    "true truth target targets targ targs actual real gold obs observed reference ground expected"
+)
 PREDICTED = _words(
     "pred preds predict prediction predictions predicted hat guess response argmax estimate "
-    "estimated"
+    "estimated scored"
 )
 SHARES = _words("prob probs probability probabilities proba probas p softmax")
 LOGITS = _words("logit logits")
@@ -24,7 +26,7 @@ CLASSES = _words("class classes cls c digit digits")
 IDS = _words("id ids idx index unnamed level number no nr rownames inst instance")
 THINGS = _words(
     "image images img sample samples row rows file item x test eval val all model value of for is "
-    "pixel pixels px"
+    "raw pixel pixels px"
 )
 """Of what something is; alone they say nothing of it."""
 BESIDES = _words(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.judge.cells import BOTH, DIGITS
+from parity.judge.long_form import a_row_each
 from parity.judge.names import CLASSES, role_of, words_of
 from parity.judge.ranked import by_place, first_of
 from parity.judge.shapes import (
@@ -43,9 +44,10 @@ def of_table(table: Table) -> Given:
         return nameless(table.values)
     if twice := {name for name in table.names if table.names.count(name) > 1}:
         raise ValueError(f"column {', '.join(sorted(twice))[:200]} occurs more than once")
+    names, rows = a_row_each(table.names, table.values)
     columns: dict[str, Array] = {}
     groups: dict[str, dict[int, Array]] = {}
-    for name, values in zip(table.names, table.values.T, strict=True):
+    for name, values in zip(names, rows.T, strict=True):
         plain = BOTH.sub(r"\2", name)
         matched = NUMBERED.fullmatch(NAMED.sub(lambda m: str(DIGITS.index(m[0].lower())), plain))
         role = role_of(name)
@@ -61,7 +63,7 @@ def of_table(table: Table) -> Given:
         elif by_place(name):
             continue  # how likely the first few are
         elif role_of(name) or _are_shares(members):
-            columns[name] = _together(members, table.names)
+            columns[name] = _together(members, names)
         else:
             columns[name] = members.popitem()[1]
     return of_arrays(columns, "columns")

@@ -151,3 +151,32 @@ def unit_of(values: Array) -> float:
         if abs(scaled - np.round(scaled)).max() < 1e-3:
             return float(10.0**-decimals)
     return 0.0
+
+
+def rows_are_images(given: Given) -> None:
+    """Refuse scores [N, C] that are a confusion matrix, or have a row for each class.
+
+    Raises:
+        ValueError: they are, or nothing tells which.
+    """
+    count, classes = given.outputs.shape
+    if given.labels is None and _counts(given.outputs):
+        raise ValueError(
+            f"{count} times {count} whole numbers, as in a confusion matrix; expected one row an "
+            "image"
+        )
+    if count != len(given.labels if given.labels is not None else given.outputs) == classes:
+        raise ValueError(
+            f"{given.called} of shape {(count, classes)} and {classes} labels; expected "
+            f"[{classes}, C]: transpose them"
+        )
+    if given.labels is None and 2 * count < classes:
+        raise ValueError(
+            f"{given.called} of shape {(count, classes)} without labels: {count} images, or as "
+            "many classes? expected [N, C]: transpose them, or give labels"
+        )
+
+
+def _counts(outputs: Array) -> bool:
+    square = outputs.shape[0] == outputs.shape[1] > 2
+    return bool(square and whole(outputs) and outputs.min() >= 0 and outputs.max() > 1)

@@ -50,7 +50,7 @@ class Found:
 def search(start: Trial, then: Look, now: Look) -> Found:
     """Explain what is seen: upright first, then turned, if there is a turn that surely helps.
 
-    Steps that leave the images turned are none. Of as many steps, a turn has evidence of its own.
+    Steps that leave the images turned are none.
 
     Args:
         start: What is certain already.
@@ -66,7 +66,13 @@ def search(start: Trial, then: Look, now: Look) -> Found:
     other = _search(min(tried, key=lambda trial: trial.cost), then, now)
     if turned(upright.trial.look, now) is not None:
         return other
-    return min(upright, other, key=lambda f: (not f.explains, len(f.trial.taken), f is upright))
+    best, rest = sorted(
+        (upright, other), key=lambda f: (not f.explains, len(f.trial.taken), f.trial.cost)
+    )
+    if len(rest.trial.taken) <= len(best.trial.taken):
+        rival = best.rival or _rival(best.trial, [rest.trial])
+        return Found(best.trial, best.explains and not rival, rival)
+    return best
 
 
 def _search(start: Trial, then: Look, now: Look) -> Found:

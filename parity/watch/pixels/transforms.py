@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from parity.watch.pixels.bent import BENT
 from parity.watch.pixels.cover import blank_strips
 from parity.watch.pixels.exposure import exposures, matching, paleness
 from parity.watch.pixels.layout import LAYOUTS
@@ -16,6 +17,9 @@ from parity.watch.pixels.order import rolled
 from parity.watch.pixels.textures import PENS, TEXTURES
 from parity.watch.pixels.turns import TILTED, Step
 from parity.watch.pixels.warp import blurred, moved, resized
+
+PART = 0.25
+"""Of a pixel by which images are moved, at least, where it is no whole number of pixels."""
 
 
 def steps(now: Look, seen: Look) -> Iterator[Step]:
@@ -32,23 +36,27 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
     yield from _blurs(now, seen)
     if len(seen.ink) >= FEW:
         yield from TILTED
+        yield from BENT
     yield from blank_strips(now, seen)
     yield from rolled(now, seen)
     added = round((seen.paper - now.paper) / now.depth * 255)
     if 5 < abs(added) < 250:
         yield Step("light", f"{WRAPPED} uint8: {added} added", wrapped(lambda x: x + added))
     down, right = (seen.mean(name) - now.mean(name) for name in ("down", "right"))
-    if max(abs(down), abs(right)) > 0.5:
-        yield Step(
-            "place",
-            f"were moved by {right:+.1f} pixels to the right and {down:+.1f} down",
-            partial(moved, down=down, right=right),
-            measured=True,
-        )
+    yield from _moves(down, right)
     before, after = _extent(now), _extent(seen)
     if min(*before, *after) > 0:
         high, wide = after[0] / before[0], after[1] / before[1]
         yield from _sizes(high, wide)
+
+
+def _moves(down: float, right: float) -> Iterator[Step]:
+    """By whole pixels, as most moves are, and by what is measured."""
+    words = f"were moved by {right:+.1f} pixels to the right and {down:+.1f} down"
+    whole = (float(round(down)), float(round(right)))
+    exact = (down, right) if max(abs(down - whole[0]), abs(right - whole[1])) > PART else whole
+    for way in sorted({whole, exact} - {(0.0, 0.0)}):
+        yield Step("place", words, partial(moved, down=way[0], right=way[1]), measured=True)
 
 
 def _blurs(now: Look, seen: Look) -> Iterator[Step]:

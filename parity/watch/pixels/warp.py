@@ -25,10 +25,10 @@ def sampled(ink: Floats, rows: Floats, columns: Floats) -> Floats:
 
 
 def moved(ink: Floats, down: float, right: float) -> Floats:
-    """Moved by so many pixels; what leaves the image is lost."""
+    """Moved by so many pixels, or by parts of one; what leaves the image is lost."""
     height, width = ink.shape[1:]
     rows, columns = np.arange(height, dtype=np.float64), np.arange(width, dtype=np.float64)
-    return sampled(ink, rows - round(down), columns - round(right))
+    return sampled(ink, rows - down, columns - right)
 
 
 def resized(ink: Floats, high: float, wide: float, *, area: bool = False) -> Floats:
@@ -65,7 +65,12 @@ def warped(ink: Floats, matrix: Floats, how: Sampling = "linear") -> Floats:
     height, width = ink.shape[1:]
     middle = np.array([(height - 1) / 2, (width - 1) / 2])
     grid = np.moveaxis(np.indices((height, width)), 0, -1) - middle
-    places = grid @ matrix.T + middle
+    return taken(ink, grid @ matrix.T + middle, how)
+
+
+def taken(ink: Floats, places: Floats, how: Sampling = "linear") -> Floats:
+    """Each pixel is taken from a place (row, column) of its own, [H, W, 2]; paper outside."""
+    height, width = ink.shape[1:]
     low = np.floor(places).astype(np.int64)
     part = places - low
     result = np.zeros_like(ink)
