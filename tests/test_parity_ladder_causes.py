@@ -11,6 +11,7 @@ from parity.arrays import Array, Table
 from parity.readings import batches, gradients, layers, loss, pixels, weights
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
+from parity.readings.precisions import PRECISIONS
 from tests.conftest import mostly_slow
 
 NAMES = ("ours", "theirs")
@@ -922,3 +923,8 @@ def test_a_factor_is_no_dropout_but_in_a_layer_of_that_name() -> None:
     found = layer_causes("logits", LOGITS, LOGITS * 2, LOGITS, {}, False)
     only(found, "temperature", "ours divides by 0.5, theirs divides by 1")
     assert not layer_causes("dense_9", INPUT, INPUT * 2, RNG.normal(size=INPUT.shape), {}, False)
+
+
+def test_what_is_too_large_for_float16_is_rounded_in_silence() -> None:
+    rounded = PRECISIONS["float16"].round(np.array([1.0, 1e6, -1e6]))
+    np.testing.assert_array_equal(rounded, [1.0, np.inf, -np.inf])

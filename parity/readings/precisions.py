@@ -1,7 +1,8 @@
 """Kinds of floating-point numbers that weights and layers are rounded to (NumPy)."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,12 @@ def _bfloat16(x: Array) -> Array:
     return even.astype(np.uint32).view(np.float32)
 
 
+def _nearest(dtype: type[np.floating[Any]], x: Array) -> Array:
+    """To the nearest number of a dtype; what is too large for it becomes infinite, in silence."""
+    with np.errstate(over="ignore"):
+        return x.astype(dtype)
+
+
 class Precision(NamedTuple):
     """A kind of number: the distance from 1 to the next one, and rounding to the nearest."""
 
@@ -24,7 +31,7 @@ class Precision(NamedTuple):
 
 PRECISIONS = {
     "bfloat16": Precision(2.0**-7, _bfloat16),
-    "float16": Precision(2.0**-10, lambda x: x.astype(np.float16)),
-    "float32": Precision(2.0**-23, lambda x: x.astype(np.float32)),
+    "float16": Precision(2.0**-10, partial(_nearest, np.float16)),
+    "float32": Precision(2.0**-23, partial(_nearest, np.float32)),
 }
 """The coarsest first: its numbers are, most of them, numbers of the others too."""
