@@ -68,11 +68,11 @@ def test_every_mistake_has_a_healthy_training_to_be_made_in(digits: bool) -> Non
 PATCHED = {
     "lightning": {
         "preprocessing": ["Preprocessing"],
-        "datamodule": ["DigitsDataModule"],
+        "data.datamodule": ["DigitsDataModule"],
         "network": ["", "MLP"],
         "module": ["DigitClassifier"],
-        "execution": ["Execution"],
-        "cli": [""],
+        "steps.execution": ["Execution"],
+        "command_line.cli": [""],
     },
     "keras": {"train": [""]},
 }
