@@ -95,5 +95,5 @@ def _raw(own: Array, other: Array) -> bool:
 
 CAUSES = (
     Cause("inverted", inverted, explains=("scaled unlike", "prepared")),
-    Cause("prepared", prepared, explains=("scaled unlike",)),
+    Cause("prepared", prepared),
 )

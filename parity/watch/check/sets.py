@@ -81,6 +81,6 @@ def duplicates(program: Program) -> Match | None:
 
 CAUSES = (
     Cause("imbalance", imbalance),
-    Cause("scaled unlike", scaled_unlike),
+    Cause("scaled unlike", scaled_unlike, explains=("prepared",)),
     Cause("duplicates", duplicates),
 )
