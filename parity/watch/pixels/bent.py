@@ -43,20 +43,18 @@ def _perspective(axis: int, grid: Floats, strength: float) -> Floats:
 
 
 def _ways() -> Iterator[tuple[str, str, Places, float]]:
+    """Each with the way that it goes: where the other way does as well, neither was gone."""
     for reach in (0.25, 0.6):
         for angle in (0.5, 0.8, 1.25, 2.0, 3.0):
-            for way in (-angle, angle):
-                yield (
-                    "turn",
-                    "were swirled: turned more in the middle",
-                    partial(_swirled, reach),
-                    way,
-                )
-    for strength in (-0.3, 0.15, 0.4):
-        yield "size", "were bent as by a lens", _lens, strength
-    for axis in (0, 1):
-        for strength in (-0.4, 0.4):
-            yield "size", "are seen in perspective", partial(_perspective, axis), strength
+            for way, turn in ((-angle, "anticlockwise"), (angle, "clockwise")):
+                words = f"were swirled {turn}: turned more in the middle"
+                yield "turn", words, partial(_swirled, reach), way
+    for strength, way_bent in ((-0.3, "pinched"), (0.15, "bulged"), (0.4, "bulged")):
+        yield "size", f"were {way_bent} as by a lens", _lens, strength
+    for axis, ends in enumerate((("top", "bottom"), ("left", "right"))):
+        for strength, end in zip((-0.4, 0.4), ends, strict=True):
+            words = f"are seen in perspective, narrower at the {end}"
+            yield "size", words, partial(_perspective, axis), strength
 
 
 BENT = tuple(
