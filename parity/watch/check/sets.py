@@ -3,6 +3,7 @@
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.prepared import ADVICE
 from parity.watch.check.program import ROWS, Program
 
 RARE, SCARCE = 0.03, 0.15
@@ -53,7 +54,7 @@ def scaled_unlike(program: Program) -> Match | None:
             f"{name} samples are scaled unlike those of training",
             f"training is {own.min():.3g} to {own.max():.3g}, {name} {its.min():.3g} to "
             f"{its.max():.3g}",
-            "Prepare both in one function, with the training samples' mean and deviation",
+            ADVICE,
         )
     return None
 
