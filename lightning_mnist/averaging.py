@@ -1,14 +1,11 @@
 """An average of the weights: what is validated, kept and tested instead of the latest ones."""
 
-from collections.abc import Callable
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
-
-Move = Callable[[list[Tensor], list[Tensor], Tensor], None]
 
 
 class StepwiseAveraging(WeightAveraging):
@@ -27,10 +24,13 @@ class StepwiseAveraging(WeightAveraging):
     on_train_batch_end = Callback.on_train_batch_end  # steps are told of one by one
 
     def __init__(self, decay: float) -> None:
-        super().__init__(multi_avg_fn=_warming_up(decay))
+        super().__init__(multi_avg_fn=self._move)
+        self.decay = decay
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Have each optimiser tell of its steps."""
+        """Have each optimiser tell of its steps; the count of them waits for no device."""
+        assert self._average_model is not None
+        self._average_model.n_averaged = self._average_model.n_averaged.cpu()
 
         def move(*_: Any) -> None:
             assert self._average_model is not None
@@ -39,15 +39,12 @@ class StepwiseAveraging(WeightAveraging):
         for optimizer in trainer.optimizers:
             optimizer.register_step_post_hook(move)
 
+    def _move(self, averages: list[Tensor], weights: list[Tensor], _: Tensor) -> None:
+        """Move averages towards weights; `decay` holds once (1 + steps) / (10 + steps) is above it.
 
-def _warming_up(decay: float) -> Move:
-    """Move averages towards weights; `decay` holds once (1 + steps) / (10 + steps) is above it.
-
-    The rule is that of ``tf.train.ExponentialMovingAverage`` with ``num_updates``.
-    """
-
-    def move(averages: list[Tensor], weights: list[Tensor], steps: Tensor) -> None:
-        share = min(decay, (1 + steps.item()) / (10 + steps.item()))
+        The rule is that of ``tf.train.ExponentialMovingAverage`` with ``num_updates``.
+        """
+        assert self._average_model is not None
+        steps = int(self._average_model.n_averaged)
+        share = min(self.decay, (1 + steps) / (10 + steps))
         get_ema_multi_avg_fn(share)(averages, weights, steps)  # type: ignore[no-untyped-call]
-
-    return move
