@@ -1,7 +1,7 @@
 """The LightningModule: raw digits to logits, one shared step, metrics over all ranks."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -116,6 +116,8 @@ class DigitClassifier(EvaluatedModule):
             init=init,
         )
         self._resumed_at: dict[str, Any] | None = None
+        self.teacher: Callable[[Tensor], Tensor] | None = None
+        """Images [B, 28, 28] in [0, 1] to probabilities [B, 10], learned in place of labels."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [N, 28, 28], ink 255 on paper 0, to logits [N, 10], float32 or float64."""
@@ -155,7 +157,7 @@ class DigitClassifier(EvaluatedModule):
             self.constrain(optimizer)
         self.execution = Execution(
             self,
-            self._augmented_pixels,
+            self._lesson,
             self.loss,
             self._resumed_at,
             self._without_graph(),
@@ -174,13 +176,14 @@ class DigitClassifier(EvaluatedModule):
         own = not overrides(self, DigitClassifier, ("loss",))
         if self.steps == "graph" or not (plain and own and is_known(self.network)):
             return None
-        smoothed = self.label_smoothing > 0 or overrides(self, DigitClassifier, ("criterion",))
-        return WithoutGraph(self.network, self.criterion if smoothed else F.cross_entropy)
+        soft = self.label_smoothing > 0 or self.teacher is not None
+        soft = soft or overrides(self, DigitClassifier, ("criterion",))
+        return WithoutGraph(self.network, self.criterion if soft else F.cross_entropy)
 
     def _seconds_of_a_step(self) -> float:
         _, batch, _ = next(next(iter(self.trainer.datamodule.train_dataloader())).batches())  # type: ignore[attr-defined]
         with self.trainer.precision_plugin.train_step_context():
-            return seconds_of_a_step(self.network, self._augmented_pixels, batch)
+            return seconds_of_a_step(self.network, self._lesson, batch)
 
     def on_train_epoch_start(self) -> None:
         """Forget the last epoch; what dropout draws is a function of seed, epoch and rank."""
@@ -226,20 +229,20 @@ class DigitClassifier(EvaluatedModule):
         logits: Tensor = self(batch.images)
         return logits
 
-    def _augmented_pixels(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Network input [B, 784]; the draw is a function of seed, epoch, step and rank."""
+    def _lesson(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
+        """Augmented pixels [B, 784], by seed, epoch, step and rank, and targets as of `loss`."""
         images = self.preprocessing.scale(batch.images)
-        if not self.augmentation.transforms or not len(images):
-            return self.preprocessing.normalize(images)
-        place = (self._seed, self.current_epoch, batch_idx, self.global_rank)
-        generator = generator_at(*place, device=self.device)
-        return self.preprocessing.normalize(self.augmentation(images, generator))
+        if self.augmentation.transforms and len(images):
+            place = (self._seed, self.current_epoch, batch_idx, self.global_rank)
+            images = self.augmentation(images, generator_at(*place, device=self.device))
+        targets = batch.labels if self.teacher is None else self.teacher(images)
+        return self.preprocessing.normalize(images), targets
 
-    def loss(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss, a scalar, and logits [B, 10] of pixels [B, 784]."""
+    def loss(self, pixels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss, a scalar, and logits [B, 10]: of labels int64 [B] or of probabilities [B, 10]."""
         logits = self.network(pixels)
-        return self.criterion(logits, labels), logits
+        return self.criterion(logits, targets), logits
 
-    def criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Loss, a scalar, of logits [B, 10]."""
-        return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+    def criterion(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Loss, a scalar, of logits [B, 10]; targets are as of `loss`."""
+        return F.cross_entropy(logits, targets, label_smoothing=self.label_smoothing)
