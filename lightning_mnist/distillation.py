@@ -32,11 +32,11 @@ class Distillation(Callback):
         paths = [Path(name) for name in teachers]
         found = [path / BEST if path.is_dir() else path for path in paths]
         self.teachers = [Trained.read(path, "--teachers") for path in found]
+        self.digests = {str(teacher.path): teacher.sha256 for teacher in self.teachers}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Have the run record say whose answers are learned, with digests of their weights."""
-        digests = {str(teacher.path): teacher.sha256 for teacher in self.teachers}
-        trainer.datamodule.description["teachers"] = digests  # type: ignore[attr-defined]
+        trainer.datamodule.description["teachers"] = self.digests  # type: ignore[attr-defined]
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Teach; not before, since an average of the weights begins as a copy of the student."""
