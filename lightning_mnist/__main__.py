@@ -19,6 +19,7 @@ commands:
   predict    read your own pictures of digits with a checkpoint
   search     find a better recipe on the validation images, many trainings long
   compare    train several recipes with several seeds; which differences are real?
+  committee  average the test probabilities of several runs
   rates      draw the loss while the learning rate grows: which one to begin with?
   augment    draw what each augmentation does, to look at
   export     write a model as onnx, torchscript, safetensors or a page; or the digits
@@ -43,6 +44,7 @@ TRAINER = ("fit", "validate", "test", "predict")
 OTHERS = {
     "search": "lightning_mnist.search.command",
     "compare": "lightning_mnist.compare.command",
+    "committee": "lightning_mnist.committee",
     "rates": "lightning_mnist.rates",
     "augment": "lightning_mnist.preview",
     "export": "lightning_mnist.export.command",

@@ -96,6 +96,12 @@ class RunRecorder(Callback):
                 f"--data.source: {data['name']} has other images than {former.get('name')}, which "
                 "this training has had so far; give the same data set, or train anew"
             )
+        digests = [list(known.get("teachers", {}).values()) for known in (former, data)]
+        if digests[0] != digests[1]:
+            raise InputError(
+                "--teachers: not the networks that this training has learned from so far; give "
+                "the same, or train anew"
+            )
         self.record = RunRecord(
             framework="lightning",
             command=stage,

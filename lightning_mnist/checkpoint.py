@@ -60,15 +60,15 @@ class WholeCheckpointIO(TorchCheckpointIO):
         return read_checkpoint(Path(path))
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint of a `DigitClassifier` onto the CPU.
+def read_checkpoint(path: Path, flag: str = "--ckpt_path") -> dict[str, Any]:
+    """Read a checkpoint of a `DigitClassifier` onto the CPU, which `flag` has named.
 
     Raises:
         InputError: the file is missing, cut off, damaged (``torch.load`` checks no CRC, so this
             does), holds more than weights and plain values, or is of another model.
     """
     if not path.is_file():
-        raise InputError(f"--ckpt_path {path}: no such file; expected a .ckpt written by fit")
+        raise InputError(f"{flag} {path}: no such file; expected a .ckpt written by fit")
     try:
         with opened(path, MOST_BYTES) as file:
             check_seal(file)
@@ -77,17 +77,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # zipfile, zlib and pickle raise a dozen kinds on damaged files
         raise InputError(
-            f"--ckpt_path {path}: not a whole checkpoint of weights and plain values "
+            f"{flag} {path}: not a whole checkpoint of weights and plain values "
             f"({_first_sentence(error)}); train again, or take another checkpoint"
         ) from error
     if damaged is not None:
-        raise InputError(f"--ckpt_path {path}: damaged ({damaged} fails its CRC); train again")
+        raise InputError(f"{flag} {path}: damaged ({damaged} fails its CRC); train again")
     try:
         _check_size(checkpoint, path.stat().st_size)
         model_of(checkpoint)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
-            f"--ckpt_path {path}: a checkpoint of another model ({_first_sentence(error)}); "
+            f"{flag} {path}: a checkpoint of another model ({_first_sentence(error)}); "
             "expected one written by python -m lightning_mnist fit"
         ) from error
     return dict(checkpoint)

@@ -24,8 +24,8 @@ class EvaluatedModule(LightningModule):
         self.val_logits, self.test_logits = SampleLogits(), SampleLogits()
         self.evaluated = RunningScores()
 
-    def loss(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss, a scalar, and logits [B, 10] of pixels [B, 784]."""
+    def loss(self, pixels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss, a scalar, and logits [B, 10]: of labels int64 [B] or of probabilities [B, 10]."""
         raise NotImplementedError
 
     def over_ranks(self, scores: RunningScores) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """The LightningModule: raw digits to logits, one shared step, metrics over all ranks."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -21,6 +21,7 @@ from lightning_mnist.evaluation import EvaluatedModule
 from lightning_mnist.network import MLP, Activation, BatchNorm, Init
 from lightning_mnist.preprocessing import Preprocessing, Standardize
 from lightning_mnist.ranks import check_batch_norm
+from lightning_mnist.regularization import check_regularizers, mixed
 from lightning_mnist.steps.execution import Execution
 from lightning_mnist.steps.max_norm import keep_short
 from lightning_mnist.steps.steps_per_execution import (
@@ -51,6 +52,8 @@ class DigitClassifier(EvaluatedModule):
             (Szegedy et al., Rethinking the Inception Architecture, 2016).
         max_norm: What the norm of each hidden unit's incoming weights is cut back to after every
             step (Srivastava et al., Dropout, 2014); no limit by default.
+        mixup: How much each image is mixed with another one, and its label: alpha of Zhang et al.
+            (mixup: Beyond Empirical Risk Minimization, 2018), who took 0.1 to 1; 0 is off.
         batch_norm: Normalise each hidden layer over the batch: true as torch does it, keras with
             Keras' epsilon, momentum and variance.
         init: Initial weights: keras (Glorot uniform, zero biases) or torch (uniform within
@@ -78,6 +81,7 @@ class DigitClassifier(EvaluatedModule):
         input_dropout: float = 0.0,
         label_smoothing: float = 0.0,
         max_norm: float | None = None,
+        mixup: float = 0.0,
         invert: bool = False,
         standardize: Standardize = "none",
         augmentation: AugmentationConfig = AugmentationConfig(),  # noqa: B008 - frozen
@@ -89,12 +93,7 @@ class DigitClassifier(EvaluatedModule):
             raise InputError(
                 f"--model.steps_per_execution is {steps_per_execution}; expected auto or at least 1"
             )
-        if not 0 <= label_smoothing <= 1:
-            raise InputError(
-                f"--model.label_smoothing is {label_smoothing}; expected a share, 0 to 1"
-            )
-        if max_norm is not None and not max_norm > 0:
-            raise InputError(f"--model.max_norm is {max_norm}; expected a norm above 0, or null")
+        check_regularizers(label_smoothing, max_norm, mixup)
         self.save_hyperparameters(ignore=["augmentation", "steps", "steps_per_execution"])
         self.automatic_optimization = False
         self.steps, self.steps_per_execution = steps, steps_per_execution
@@ -102,6 +101,7 @@ class DigitClassifier(EvaluatedModule):
         self.batch_norm = batch_norm
         self.label_smoothing = label_smoothing
         self.max_norm = max_norm
+        self.mixup = mixup
         self.example_input_array = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
         self.preprocessing = Preprocessing(invert=invert, standardize=standardize)
         self.augmentation = Augmentation(augmentation)
@@ -116,6 +116,8 @@ class DigitClassifier(EvaluatedModule):
             init=init,
         )
         self._resumed_at: dict[str, Any] | None = None
+        self.teacher: Callable[[Tensor], Tensor] | None = None
+        """Images [B, 28, 28] in [0, 1] to probabilities [B, 10], learned in place of labels."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [N, 28, 28], ink 255 on paper 0, to logits [N, 10], float32 or float64."""
@@ -155,7 +157,7 @@ class DigitClassifier(EvaluatedModule):
             self.constrain(optimizer)
         self.execution = Execution(
             self,
-            self._augmented_pixels,
+            self._lesson,
             self.loss,
             self._resumed_at,
             self._without_graph(),
@@ -174,13 +176,14 @@ class DigitClassifier(EvaluatedModule):
         own = not overrides(self, DigitClassifier, ("loss",))
         if self.steps == "graph" or not (plain and own and is_known(self.network)):
             return None
-        smoothed = self.label_smoothing > 0 or overrides(self, DigitClassifier, ("criterion",))
-        return WithoutGraph(self.network, self.criterion if smoothed else F.cross_entropy)
+        soft = self.label_smoothing > 0 or self.mixup > 0 or self.teacher is not None
+        soft = soft or overrides(self, DigitClassifier, ("criterion",))
+        return WithoutGraph(self.network, self.criterion if soft else F.cross_entropy)
 
     def _seconds_of_a_step(self) -> float:
         _, batch, _ = next(next(iter(self.trainer.datamodule.train_dataloader())).batches())  # type: ignore[attr-defined]
         with self.trainer.precision_plugin.train_step_context():
-            return seconds_of_a_step(self.network, self._augmented_pixels, batch)
+            return seconds_of_a_step(self.network, self._lesson, batch)
 
     def on_train_epoch_start(self) -> None:
         """Forget the last epoch; what dropout draws is a function of seed, epoch and rank."""
@@ -226,20 +229,22 @@ class DigitClassifier(EvaluatedModule):
         logits: Tensor = self(batch.images)
         return logits
 
-    def _augmented_pixels(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Network input [B, 784]; the draw is a function of seed, epoch, step and rank."""
-        images = self.preprocessing.scale(batch.images)
-        if not self.augmentation.transforms or not len(images):
-            return self.preprocessing.normalize(images)
+    def _lesson(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
+        """Augmented pixels [B, 784], by seed, epoch, step and rank, and targets as of `loss`."""
+        images, targets = self.preprocessing.scale(batch.images), batch.labels
         place = (self._seed, self.current_epoch, batch_idx, self.global_rank)
-        generator = generator_at(*place, device=self.device)
-        return self.preprocessing.normalize(self.augmentation(images, generator))
+        if self.augmentation.transforms and len(images):
+            images = self.augmentation(images, generator_at(*place, device=self.device))
+        if self.mixup:
+            images, targets = mixed(images, targets, self.mixup, place)
+        targets = targets if self.teacher is None else self.teacher(images)
+        return self.preprocessing.normalize(images), targets
 
-    def loss(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss, a scalar, and logits [B, 10] of pixels [B, 784]."""
+    def loss(self, pixels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss, a scalar, and logits [B, 10]: of labels int64 [B] or of probabilities [B, 10]."""
         logits = self.network(pixels)
-        return self.criterion(logits, labels), logits
+        return self.criterion(logits, targets), logits
 
-    def criterion(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Loss, a scalar, of logits [B, 10]."""
-        return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+    def criterion(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Loss, a scalar, of logits [B, 10]; targets are as of `loss`."""
+        return F.cross_entropy(logits, targets, label_smoothing=self.label_smoothing)

@@ -13,6 +13,8 @@ from lightning_mnist.errors import InputError
 
 DecayOn = Literal["all", "matrices"]
 Configured = tuple[list[Optimizer], list[LRSchedulerTypeUnion]]
+DECAYS = ("weight_decay", "adam_weight_decay")
+"""Settings of optimisers; the second one of those that treat vectors otherwise."""
 Chosen = dict[str, Any]
 """``class_path`` and ``init_args``."""
 
@@ -37,6 +39,8 @@ def configured(
             f"--weight_decay_on {decay_on}: {type(built).__name__} has no weight decay; expected "
             "an --optimizer that has, or all"
         )
+    if decay_on != "all":
+        built.param_groups[-1].update((name, 0.0) for name in DECAYS if name in built.defaults)
     schedulers = [instantiate_class(built, scheduler)] if scheduler else []
     return partial(_as_lightning_wants, [built], schedulers)
 
@@ -50,14 +54,14 @@ def parameter_groups(module: nn.Module, decay_on: DecayOn) -> Iterable[Any]:
 
     Args:
         module: What is trained.
-        decay_on: All parameters, in one group; or matrices, and the rest in a group without decay.
+        decay_on: All parameters, in one group; or matrices, and the rest in a group of its own.
     """
     parameters = list(module.parameters())
     if decay_on == "all":
         return parameters
     matrices = [parameter for parameter in parameters if parameter.ndim > 1]
     rest = [parameter for parameter in parameters if parameter.ndim < 2]
-    return [{"params": matrices}, {"params": rest, "weight_decay": 0.0}]
+    return [{"params": matrices}, {"params": rest}]
 
 
 def _as_lightning_wants(

@@ -15,6 +15,7 @@ from lightning_mnist.data import sources
 from lightning_mnist.data.batches import EVALUATION_BATCH
 from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.errors import InputError
+from lightning_mnist.preprocessing import Preprocessing
 from lightning_mnist.runs.recipe import in_short
 from parity.run_record import RECORD_FILE, RunRecord, RunRecordError
 
@@ -22,7 +23,7 @@ from parity.run_record import RECORD_FILE, RunRecord, RunRecordError
 class Deployed(nn.Module):
     """Preprocessing and network, and nothing that only training needs."""
 
-    def __init__(self, preprocessing: nn.Module, network: nn.Module) -> None:
+    def __init__(self, preprocessing: Preprocessing, network: nn.Module) -> None:
         super().__init__()
         self.preprocessing = preprocessing
         self.network = network
@@ -56,13 +57,13 @@ class Trained:
     record: RunRecord | None
 
     @classmethod
-    def read(cls, path: Path) -> "Trained":
-        """Read a checkpoint, and the record of its run.
+    def read(cls, path: Path, flag: str = "--ckpt_path") -> "Trained":
+        """Read a checkpoint, which `flag` has named, and the record of its run.
 
         Raises:
             InputError: as of `read_checkpoint`.
         """
-        checkpoint = read_checkpoint(path)
+        checkpoint = read_checkpoint(path, flag)
         module = model_of(checkpoint).float().eval()
         recipe, data = _kept(checkpoint)
         return cls(

@@ -69,12 +69,13 @@ def train(
     configure: Callable[[DigitClassifier], Any] = adam,
     batch_size: int = 32,
     resume: Path | None = None,
+    kind: type[DigitClassifier] = DigitClassifier,
     **flags: Any,
 ) -> Trainer:
     """A training of three epochs, by default of a small network with batch norm and dropout."""
     torch.manual_seed(0)
     settings: dict[str, Any] = {"hidden": [16], "steps_per_execution": steps}
-    module = DigitClassifier(**settings | (model or {}))
+    module = kind(**settings | (model or {}))
     module.configure_optimizers = partial(configure, module)  # type: ignore[method-assign]
     quiet: dict[str, Any] = {"enable_checkpointing": False, "num_sanity_val_steps": 0}
     quiet |= {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
@@ -353,9 +354,9 @@ def test_a_step_is_timed_and_leaves_nothing_behind() -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     images, labels = torch.zeros(4, 28, 28, dtype=torch.uint8), torch.arange(4)
 
-    def prepare(batch: Batch, index: int) -> Tensor:
+    def prepare(batch: Batch, index: int) -> tuple[Tensor, Tensor]:
         time.sleep(0.02)
-        return batch.images.flatten(1) / 255
+        return batch.images.flatten(1) / 255, batch.labels
 
     assert seconds_of_a_step(network, prepare, Batch(images, labels, labels)) >= 0.02
     assert_same(before, network.state_dict())

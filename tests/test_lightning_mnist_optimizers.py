@@ -22,7 +22,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.optimizers.base import KerasOptimizer
 from tests.conftest import SLOW, Here
 
-NAMES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Nadam"]
+NAMES = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Nadam", "Muon"]
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in NAMES),
     ("SGD", {"momentum": 0.9}),
@@ -39,6 +39,8 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("Adagrad", {"weight_decay": 0.1, "epsilon": 1e-3}),
     ("Nadam", {"lr": 0.1}),
     ("Nadam", {"beta_1": 0.8, "beta_2": 0.95, "weight_decay": 0.01}),
+    ("Muon", {"nesterov": False, "rms_rate": None, "adam_lr_ratio": 0.5, "weight_decay": 0.1}),
+    ("Muon", {"adam_beta_1": 0.8, "adam_weight_decay": None, "ns_steps": 3, "lr": 0.1}),
 ]
 SHAPES = [(37, 5), (5,)]
 Arrays = list[NDArray[Any]]
@@ -173,6 +175,8 @@ def test_the_defaults_are_those_of_keras(name: str) -> None:
         "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor",
         "gradient_accumulation_steps",
     }  # fmt: skip
+    if name == "Muon":  # what they name goes to Adam, as whatever is no matrix does
+        shared |= {"exclude_layers", "exclude_embeddings"}
     assert config.keys() - mine.keys() == shared
 
 
@@ -385,3 +389,24 @@ def test_the_command_line_says_in_one_sentence_what_is_wrong(here: Here, tiny_np
     assert done.code == 1
     assert "error: KerasAdam: beta_1 is 1.0; expected" in done.err
     assert "Traceback" not in done.err
+
+
+def test_muon_moves_matrices_by_orthogonal_steps_as_torch_s_does() -> None:
+    """Torch's iterates in bfloat16, of which three digits are left."""
+    torch.manual_seed(0)
+    matrix = torch.randn(12, 30)
+    mine, other = (nn.Parameter(matrix.clone()) for _ in range(2))
+    shared: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.0}
+    both = (
+        ours("Muon", [mine], **shared),
+        torch.optim.Muon([other], adjust_lr_fn="match_rms_adamw", **shared),
+    )
+    for _ in range(3):
+        before = mine.detach().clone()
+        mine.grad = torch.randn(12, 30) * torch.logspace(-0.5, 0.5, 12)[:, None]
+        other.grad = mine.grad.clone()
+        for optimizer in both:
+            optimizer.step()
+        stretched = torch.linalg.svdvals(mine.detach() - before) / (0.1 * 0.2 * 30**0.5)
+        assert 0.5 < stretched.min() < stretched.max() < 1.3
+        torch.testing.assert_close(mine, other, atol=2e-3, rtol=0)

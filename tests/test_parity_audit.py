@@ -63,7 +63,7 @@ BY_DESIGN = {
 @pytest.mark.parametrize(
     "batch_norm", [pytest.param(False, id="plain", marks=SLOW), pytest.param(True, id="batch norm")]
 )
-@pytest.mark.parametrize("optimizer", mostly_slow(OPTIMIZERS, "adam"))
+@pytest.mark.parametrize("optimizer", mostly_slow([*OPTIMIZERS, "muon"], "adam"))
 def test_a_matching_recipe_differs_by_design_only(
     said: Said, optimizer: str, batch_norm: bool
 ) -> None:
@@ -86,6 +86,7 @@ def test_a_matching_recipe_differs_by_design_only(
         {"optimizer": "rmsprop", "optimizer_settings": {"momentum": 0.5, "centered": True}},
         {"optimizer": "adamw", "learning_rate": 0.03, "activation": "tanh"},
         {"optimizer": "adamw", "weight_decay_on": "matrices", "batch_norm": True},
+        {"optimizer": "muon", "weight_decay_on": "matrices", "optimizer_settings": {"ns_steps": 3}},
         {"input_dropout": 0.2, "label_smoothing": 0.1, "max_norm": 2.0, "dropout": 0.1},
     ],
     ids=str,

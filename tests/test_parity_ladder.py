@@ -125,7 +125,9 @@ def climb(a: InProcess, b: InProcess, data: Path) -> list[Rung]:
     return rungs
 
 
-OPTIMIZERS: tuple[Optimizer, ...] = ("adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam")
+OPTIMIZERS: tuple[Optimizer, ...] = (
+    "adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam", "muon",
+)  # fmt: skip
 PLAIN = Recipe(hidden=(16, 16), batch_size=BATCH)
 NORM = replace(PLAIN, batch_norm=True)
 GELU = replace(PLAIN, activation="gelu")

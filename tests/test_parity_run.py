@@ -184,6 +184,8 @@ def test_what_neither_side_knows_is_refused_before_anything_is_trained() -> None
         Recipe(augmentation={"shift": 1.0, "wobble": 1.0})
     with pytest.raises(ValueError, match="views sideways; expected clean, inverted"):
         Recipe(views=("dim", "sideways"))
+    with pytest.raises(ValueError, match="torch's Muon takes no biases; expected port exact"):
+        Recipe(optimizer="muon", port="torch")
 
 
 def test_export_writes_what_both_sides_read(here: Here, tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ def test_the_average_is_kept_and_tested(here: Here, tiny_npz: Path) -> None:
     [
         ("--model.label_smoothing", "1.5"),
         ("--model.max_norm", "0"),
+        ("--model.mixup", "-0.1"),
         ("--model.input_dropout", "1"),
         ("--ema_decay", "1"),
     ],
@@ -192,7 +193,14 @@ def spared(optimizer: torch.optim.Optimizer, module: DigitClassifier) -> set[str
     return {name for name, weight in module.named_parameters() if torch.equal(weight, before[name])}
 
 
-@pytest.mark.parametrize("kind", ["torch.optim.AdamW", "lightning_mnist.optimizers.KerasNadam"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "torch.optim.AdamW",
+        "lightning_mnist.optimizers.KerasNadam",
+        "lightning_mnist.optimizers.KerasMuon",
+    ],
+)
 def test_decay_on_matrices_spares_all_else(kind: str) -> None:
     chosen = {"class_path": kind, "init_args": {"lr": 0.1, "weight_decay": 0.1}}
     module = DigitClassifier(hidden=[8, 8], batch_norm=True)
@@ -237,9 +245,10 @@ def test_an_optimiser_without_decay_is_refused(here: Here, tiny_npz: Path) -> No
     assert "--weight_decay_on matrices: Rprop has no weight decay" in done.err
 
 
-def test_a_training_with_decay_on_matrices_goes_on(here: Here, tiny_npz: Path) -> None:
+@pytest.mark.parametrize("kind", ["torch.optim.AdamW", "lightning_mnist.optimizers.KerasMuon"])
+def test_a_training_with_decay_on_matrices_goes_on(kind: str, here: Here, tiny_npz: Path) -> None:
     flags = ("--data.source", tiny_npz, "--model.hidden", "[8]", "--weight_decay_on", "matrices",
-             "--optimizer", "torch.optim.AdamW")  # fmt: skip
+             "--optimizer", kind, "--trainer.precision", "bf16-mixed")  # fmt: skip
     for run, more in (("whole", 2), ("parts", 1)):
         done = here("fit", *flags, "--run_dir", run, "--trainer.max_epochs", more)
         assert done.code == 0, done.err

@@ -10,14 +10,13 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser
 from rich.console import Console
 from torchmetrics import MetricCollection
 
-from lightning_mnist.averaging import StepwiseAveraging
 from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint, split_of
 from lightning_mnist.command_line.asked import AskedCLI
 from lightning_mnist.command_line.flags import as_list, fuse_optimizer, step_callbacks
 from lightning_mnist.command_line.loggers import tensorboard
-from lightning_mnist.command_line.own_flags import add_recipe
+from lightning_mnist.command_line.own_flags import add_recipe, learning_callbacks
 from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.divergence import WatchForNaN
 from lightning_mnist.errors import InputError
@@ -149,8 +148,7 @@ class DigitsCLI(AskedCLI):
         config = self.config_init[self.subcommand].trainer
         kwargs["plugins"] = [*as_list(config.plugins), WholeCheckpointIO()]
         callbacks = as_list(config.callbacks) + step_callbacks(config)
-        if decay := self.config[self.subcommand].get("ema_decay"):
-            callbacks.append(StepwiseAveraging(decay))
+        callbacks += learning_callbacks(self.config[self.subcommand])
         kwargs["gradient_clip_val"] = None  # one of those does it
         if self.run_dir is not None:
             kwargs["default_root_dir"] = str(self.run_dir)

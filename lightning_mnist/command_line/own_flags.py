@@ -1,9 +1,13 @@
 """Flags of the commands that Lightning does not have."""
 
+from jsonargparse import Namespace
 from jsonargparse.typing import PositiveInt, restricted_number_type
+from lightning.pytorch import Callback
 from lightning.pytorch.cli import LightningArgumentParser
 from torch.optim import Optimizer
 
+from lightning_mnist.averaging import StepwiseAveraging
+from lightning_mnist.distillation import Distillation
 from lightning_mnist.optimization import DecayOn
 from lightning_mnist.resuming.kept import Keep
 from parity.watch.alarm import Reaction
@@ -44,23 +48,7 @@ def add_flags(parser: LightningArgumentParser, subcommand: str) -> None:
             type=str | None,
             help="Go on with a run: its folder, or the newest in runs/.",
         )
-        parser.add_argument(
-            "--ema_decay",
-            type=ShareBelowOne | None,
-            help="Keep and test a moving average of the weights, such as 0.999 (default: none).",
-        )
-        parser.add_argument(
-            "--keep",
-            type=Keep,
-            default="best",
-            help="The epoch to keep as best.ckpt and to test: of the lowest val_loss, or the last.",
-        )
-        parser.add_argument(
-            "--weight_decay_on",
-            type=DecayOn,
-            default="all",
-            help="What the optimiser's weight decay shrinks: matrices spare biases and batch norm.",
-        )
+        _add_learning(parser)
         parser.add_argument(
             "--guard", type=Reaction, default="stop", help="What to do about a collapse."
         )
@@ -74,3 +62,44 @@ def add_flags(parser: LightningArgumentParser, subcommand: str) -> None:
         parser.add_argument(
             "--preview", type=str | None, help="Draw what the network saw, as a .png."
         )
+
+
+def _add_learning(parser: LightningArgumentParser) -> None:
+    """What belongs to how `fit` learns."""
+    parser.add_argument(
+        "--ema_decay",
+        type=ShareBelowOne | None,
+        help="Keep and test a moving average of the weights, such as 0.999 (default: none).",
+    )
+    parser.add_argument(
+        "--teachers",
+        nargs="+",
+        default=[],
+        help="Runs or checkpoints whose mean probabilities are learned in place of labels.",
+    )
+    parser.add_argument(
+        "--keep",
+        type=Keep,
+        default="best",
+        help="The epoch to keep as best.ckpt and to test: of the lowest val_loss, or the last.",
+    )
+    parser.add_argument(
+        "--weight_decay_on",
+        type=DecayOn,
+        default="all",
+        help="What the optimiser's weight decay shrinks: matrices spare biases and batch norm.",
+    )
+
+
+def learning_callbacks(config: Namespace) -> list[Callback]:
+    """What the flags change of how `fit` learns; other commands have none of them.
+
+    Raises:
+        InputError: a teacher cannot be read.
+    """
+    callbacks: list[Callback] = []
+    if decay := config.get("ema_decay"):
+        callbacks.append(StepwiseAveraging(decay))
+    if teachers := config.get("teachers"):
+        callbacks.append(Distillation(teachers))
+    return callbacks

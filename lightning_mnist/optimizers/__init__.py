@@ -11,8 +11,17 @@ square root, which is not correctly rounded, was used. RMSprop and Adagrad fuse 
 
 from lightning_mnist.optimizers.adagrad import KerasAdagrad
 from lightning_mnist.optimizers.adam import KerasAdam, KerasAdamW
+from lightning_mnist.optimizers.muon import KerasMuon
 from lightning_mnist.optimizers.nadam import KerasNadam
 from lightning_mnist.optimizers.rmsprop import KerasRMSprop
 from lightning_mnist.optimizers.sgd import KerasSGD
 
-__all__ = ["KerasAdagrad", "KerasAdam", "KerasAdamW", "KerasNadam", "KerasRMSprop", "KerasSGD"]
+__all__ = [
+    "KerasAdagrad",
+    "KerasAdam",
+    "KerasAdamW",
+    "KerasMuon",
+    "KerasNadam",
+    "KerasRMSprop",
+    "KerasSGD",
+]

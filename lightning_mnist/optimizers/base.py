@@ -17,8 +17,11 @@ Settings = dict[str, Any]
 Tensors = list[Tensor]
 Slots = dict[str, Tensors]
 
-FRACTIONS = ("beta_1", "beta_2", "rho")
-NOT_NEGATIVE = ("lr", "epsilon", "momentum", "initial_accumulator_value", "weight_decay")
+FRACTIONS = ("beta_1", "beta_2", "rho", "adam_beta_1", "adam_beta_2")
+NOT_NEGATIVE = (
+    "lr", "epsilon", "momentum", "initial_accumulator_value", "weight_decay", "adam_weight_decay",
+    "adam_lr_ratio", "rms_rate", "ns_steps",
+)  # fmt: skip
 
 
 class KerasOptimizer(Optimizer, ABC):

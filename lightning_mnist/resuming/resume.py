@@ -22,7 +22,7 @@ LATEST, FORMER = Path("checkpoints", "last.ckpt"), Path("checkpoints", "previous
 GIVEN_BY_THE_RUN = ("-c", "--config", "--ckpt_path", "--run_dir")
 APPLIED = ("trainer", "threads", "guard", "views", "model.steps", "model.steps_per_execution")
 """Flags that may change on the way, with all below them."""
-SAME_DATA = ("data.source", "data.root")
+SAME_DATA = ("data.source", "data.root", "teachers")
 """Flags that may change where the data themselves, which the recorder checks, do not."""
 COMPUTED_WITH = (
     "trainer.precision", "trainer.limit_train_batches", "trainer.overfit_batches",

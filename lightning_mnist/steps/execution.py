@@ -33,8 +33,8 @@ class Execution:
 
     Args:
         module: Its trainer has been set up.
-        prepare: A batch and its index in the epoch to the network's input [B, F].
-        loss: Input and labels to the loss, a scalar, and the logits [B, C].
+        prepare: A batch and its index in the epoch to the network's input [B, F] and targets.
+        loss: Input and targets to the loss, a scalar, and the logits [B, C].
         resumed_at: What `save` has added to the checkpoint that the training goes on from.
         without_graph: Computes the gradients of what `loss` computes, where nothing of Lightning's
             looks on.
@@ -47,7 +47,7 @@ class Execution:
     def __init__(
         self,
         module: LightningModule,
-        prepare: Callable[[Batch, int], Tensor],
+        prepare: Callable[[Batch, int], tuple[Tensor, Tensor]],
         loss: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
         resumed_at: dict[str, Any] | None = None,
         without_graph: WithoutGraph | None = None,
@@ -139,7 +139,7 @@ class Execution:
         self._step = (self._without_graph and fused_step(self._optimizer)) or self._optimizer.step
         losses, answers = [], []
         for index, batch, weight in part:
-            loss, logits = self._learn(self.prepare(batch, index), batch.labels, weight)
+            loss, logits = self._learn(*self.prepare(batch, index), weight)
             self.update_schedules("step", index + 1)
             losses.append(loss)
             answers.append(logits)
@@ -151,23 +151,23 @@ class Execution:
         whole = whole_steps(self._without_graph, self._optimizer, self._plain)
         if scheduled or whole is None or type(self)._learn is not _LEARN:
             return None
-        return whole if whole.feeds(self.prepare(batch, index), batch.images) else None
+        return whole if whole.feeds(self.prepare(batch, index)[0], batch.images) else None
 
     def _count_step(self) -> None:
         self._progress.increment_ready()
         self._progress.increment_completed()
 
-    def _learn(self, pixels: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    def _learn(self, pixels: Tensor, targets: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         """Take a step; the loss, a scalar, and the logits [B, C] from before it."""
         seen: list[Tensor] = []
 
         def closure() -> Tensor:
             if self._without_graph is not None:
-                seen[:] = self._without_graph(pixels, labels)
+                seen[:] = self._without_graph(pixels, targets)
                 return seen[0]
             for parameter in self._parameters:
                 parameter.grad = None
-            loss, logits = self.loss(pixels, labels)
+            loss, logits = self.loss(pixels, targets)
             if weight == 0:  # no samples: the mean is not a number, the sum a zero with gradients
                 loss = logits.sum()
             self._backward(loss if weight == 1 else loss * weight)

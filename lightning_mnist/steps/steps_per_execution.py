@@ -64,13 +64,13 @@ def steps_per_execution(
 
 
 def seconds_of_a_step(
-    network: nn.Module, prepare: Callable[[Batch, int], Tensor], batch: Batch
+    network: nn.Module, prepare: Callable[[Batch, int], tuple[Tensor, Tensor]], batch: Batch
 ) -> float:
     """Of preparing a batch, forward and backward, on a copy that is thrown away.
 
     Args:
         network: Pixels to logits.
-        prepare: A batch and its index in the epoch to pixels.
+        prepare: A batch and its index in the epoch to pixels and targets.
         batch: To learn.
     """
     network = copy.deepcopy(network)
@@ -78,7 +78,8 @@ def seconds_of_a_step(
     seconds = []
     for _ in range(3):  # whatever else the machine does makes them longer, never shorter
         started = time.perf_counter()
-        loss = F.cross_entropy(network(prepare(batch, 0)), batch.labels)
+        pixels, targets = prepare(batch, 0)
+        loss = F.cross_entropy(network(pixels), targets)
         loss.backward()  # type: ignore[no-untyped-call]
         assert first.grad is not None
         first.grad.sum().item()  # waits for the device

@@ -18,9 +18,10 @@ Settings = dict[str, Any]
 PREFIX = "optimizer."
 TOLERANCE = 1e-6
 """Relative; the rounding of beta_2 that is to be seen is 6e-6."""
-FIELDS = {"beta_1": "beta_1", "beta_2": "beta_2", "rho": "beta_2"} | {
-    "initial_accumulator_value": "accumulator"
-}
+FIELDS = {
+    "beta_1": "beta_1", "beta_2": "beta_2", "adam_beta_1": "beta_1", "adam_beta_2": "beta_2",
+    "rho": "beta_2", "initial_accumulator_value": "accumulator",
+}  # fmt: skip
 """Keras' names of numbers, and the fields of a rule."""
 
 
@@ -33,8 +34,9 @@ def read_optimizer(settings: Settings) -> Settings:
         return values
     del own["family"]
     first = own.pop("first_step", None)
-    # Keras' AdamW is its Adam in all that is measured.
-    known = next((name for name in FAMILIES if name.lower() == family.removesuffix("w")), None)
+    # Keras' AdamW is its Adam in all that is measured, and so is Muon on what is no matrix.
+    kind = "adam" if family == "muon" else family.removesuffix("w")
+    known = next((name for name in FAMILIES if name.lower() == kind), None)
     if known is not None:
         numbers = {FIELDS[name]: value for name, value in own.items() if name in FIELDS}
         own |= _measured(Rule(known, rates=(1.0,)).having(numbers), own, first)

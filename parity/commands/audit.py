@@ -20,7 +20,7 @@ from parity.provenance import versions_of
 from parity.report.audit import document, show
 from parity.sides.entries import Precision
 from parity.sides.jobs import ENTRIES, SIDES
-from parity.sides.recipe import Optimizer, Recipe
+from parity.sides.recipe import Recipe
 from parity.sides.remote import Remote
 from parity.sides.runner import SOFTWARE, export_data
 from parity.writing import written_whole
@@ -86,7 +86,8 @@ def audited(recipe: Recipe, defaults: Defaults) -> list[Recipe]:
     plain = dataclasses.replace(
         recipe, port="torch", learning_rate=None, optimizer_settings={}, batch_norm=True
     )
-    names: Iterable[Any] = get_args(Optimizer) if defaults == "all" else (defaults,)
+    both = [name for name in get_args(Defaults) if name not in ("none", "all")]
+    names: Iterable[Any] = both if defaults == "all" else (defaults,)
     return [dataclasses.replace(plain, optimizer=name) for name in names]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from parity.judge.verdict import Thresholds
 
-Optimizer = Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam"]
+Optimizer = Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam", "muon"]
 Activation = Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"]
 AUGMENTATIONS = (
     "rotation", "shear", "scale", "shift", "elastic", "smoothness", "thickness", "erase", "dim",
@@ -30,6 +30,7 @@ _CLASSES = {
     "rmsprop": ("RMSprop", "RMSprop"),
     "adagrad": ("Adagrad", "Adagrad"),
     "nadam": ("Nadam", "NAdam"),
+    "muon": ("Muon", "Muon"),
 }
 """What Keras and torch call them; the Keras-exact ones of the port are called Keras<name>."""
 
@@ -93,6 +94,10 @@ class Recipe:
             value = getattr(self, name)
             if value != "auto" and value < least:
                 raise ValueError(f"{name} is {value}; expected at least {least}")
+        if self.optimizer == "muon" and self.port == "torch":
+            raise ValueError(
+                "optimizer muon, port torch: torch's Muon takes no biases; expected port exact"
+            )
         weights = sum(a * b for a, b in pairwise([28 * 28, *self.hidden, 10]))
         layers = len(self.hidden)
         if min(self.hidden, default=1) < 1 or layers > MOST_LAYERS or weights > MOST_WEIGHTS:

@@ -12,7 +12,9 @@ NOT_ARITHMETIC = {
     "ema_momentum", "ema_overwrite_frequency",
 }  # fmt: skip
 """What is told otherwise, or says nothing by itself."""
-NEUTRAL = {"use_ema": False, "loss_scale_factor": None}
+NEUTRAL: Settings = {
+    "use_ema": False, "loss_scale_factor": None, "exclude_layers": [], "exclude_embeddings": True,
+}  # fmt: skip
 """What torch does not have, and what means that Keras does not either."""
 OFF = {
     "weight_decay": 0.0, "momentum": 0.0, "nesterov": False, "centered": False, "amsgrad": False,
