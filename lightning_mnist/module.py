@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from lightning_mnist.adversarial import loss_against
 from lightning_mnist.augmentation import Augmentation, AugmentationConfig
 from lightning_mnist.data.batches import Batch
 from lightning_mnist.data.blocks import Block, check_sizes
@@ -16,7 +17,6 @@ from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.data.mnist_form import SIDE
 from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.draws import generator_at, seed_at
-from lightning_mnist.errors import InputError
 from lightning_mnist.evaluation import EvaluatedModule
 from lightning_mnist.network import MLP, Activation, BatchNorm, Init
 from lightning_mnist.preprocessing import Preprocessing, Standardize
@@ -26,6 +26,7 @@ from lightning_mnist.steps.execution import Execution
 from lightning_mnist.steps.max_norm import keep_short
 from lightning_mnist.steps.steps_per_execution import (
     StepsPerExecution,
+    check_asked,
     overrides,
     seconds_of_a_step,
     steps_per_execution,
@@ -54,6 +55,8 @@ class DigitClassifier(EvaluatedModule):
             step (Srivastava et al., Dropout, 2014); no limit by default.
         mixup: How much each image is mixed with another one, and its label: alpha of Zhang et al.
             (mixup: Beyond Empirical Risk Minimization, 2018), who took 0.1 to 1; 0 is off.
+        adversarial: How far pixels, as they are fed, are moved against the network, which learns
+            them too (Goodfellow et al., Explaining and Harnessing Adversarial Examples, 2015).
         batch_norm: Normalise each hidden layer over the batch: true as torch does it, keras with
             Keras' epsilon, momentum and variance.
         init: Initial weights: keras (Glorot uniform, zero biases) or torch (uniform within
@@ -82,6 +85,7 @@ class DigitClassifier(EvaluatedModule):
         label_smoothing: float = 0.0,
         max_norm: float | None = None,
         mixup: float = 0.0,
+        adversarial: float = 0.0,
         invert: bool = False,
         standardize: Standardize = "none",
         augmentation: AugmentationConfig = AugmentationConfig(),  # noqa: B008 - frozen
@@ -89,19 +93,15 @@ class DigitClassifier(EvaluatedModule):
         steps_per_execution: StepsPerExecution = "auto",
     ) -> None:
         super().__init__()
-        if steps_per_execution != "auto" and steps_per_execution < 1:
-            raise InputError(
-                f"--model.steps_per_execution is {steps_per_execution}; expected auto or at least 1"
-            )
-        check_regularizers(label_smoothing, max_norm, mixup)
+        check_asked(steps_per_execution)
+        check_regularizers(label_smoothing, max_norm, mixup=mixup, adversarial=adversarial)
         self.save_hyperparameters(ignore=["augmentation", "steps", "steps_per_execution"])
         self.automatic_optimization = False
         self.steps, self.steps_per_execution = steps, steps_per_execution
         self.hparams.update(augmentation=dataclasses.asdict(augmentation))  # plain, to be loadable
-        self.batch_norm = batch_norm
+        self.batch_norm, self.max_norm = batch_norm, max_norm
         self.label_smoothing = label_smoothing
-        self.max_norm = max_norm
-        self.mixup = mixup
+        self.mixup, self.adversarial = mixup, adversarial
         self.example_input_array = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
         self.preprocessing = Preprocessing(invert=invert, standardize=standardize)
         self.augmentation = Augmentation(augmentation)
@@ -173,7 +173,7 @@ class DigitClassifier(EvaluatedModule):
     def _without_graph(self) -> WithoutGraph | None:
         """What computes the gradients where autograd is not needed for it."""
         plain = self.trainer.precision in PLAIN_PRECISIONS and self.trainer.world_size == 1
-        own = not overrides(self, DigitClassifier, ("loss",))
+        own = not (self.adversarial or overrides(self, DigitClassifier, ("loss",)))
         if self.steps == "graph" or not (plain and own and is_known(self.network)):
             return None
         soft = self.label_smoothing > 0 or self.mixup > 0 or self.teacher is not None
@@ -242,8 +242,8 @@ class DigitClassifier(EvaluatedModule):
 
     def loss(self, pixels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Loss, a scalar, and logits [B, 10]: of labels int64 [B] or of probabilities [B, 10]."""
-        logits = self.network(pixels)
-        return self.criterion(logits, targets), logits
+        step = self.adversarial if self.training else 0.0
+        return loss_against(self.network, self.criterion, step, pixels, targets)
 
     def criterion(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Loss, a scalar, of logits [B, 10]; targets are as of `loss`."""

@@ -10,8 +10,8 @@ from lightning_mnist.draws import seed_at
 from lightning_mnist.errors import InputError
 
 
-def check_regularizers(label_smoothing: float, max_norm: float | None, mixup: float) -> None:
-    """Refuse values outside their range.
+def check_regularizers(label_smoothing: float, max_norm: float | None, **others: float) -> None:
+    """Refuse values outside their range; `others` are 0, which is off, or more.
 
     Raises:
         InputError: there is one.
@@ -20,8 +20,9 @@ def check_regularizers(label_smoothing: float, max_norm: float | None, mixup: fl
         raise InputError(f"--model.label_smoothing is {label_smoothing}; expected a share, 0 to 1")
     if max_norm is not None and not max_norm > 0:
         raise InputError(f"--model.max_norm is {max_norm}; expected a norm above 0, or null")
-    if not 0 <= mixup < float("inf"):
-        raise InputError(f"--model.mixup is {mixup}; expected 0, which is off, or more")
+    for name, value in others.items():
+        if not 0 <= value < float("inf"):
+            raise InputError(f"--model.{name} is {value}; expected 0, which is off, or more")
 
 
 def mixed(

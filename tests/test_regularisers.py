@@ -127,6 +127,7 @@ def test_the_average_is_kept_and_tested(here: Here, tiny_npz: Path) -> None:
         ("--model.label_smoothing", "1.5"),
         ("--model.max_norm", "0"),
         ("--model.mixup", "-0.1"),
+        ("--model.adversarial", "-0.1"),
         ("--model.input_dropout", "1"),
         ("--ema_decay", "1"),
     ],

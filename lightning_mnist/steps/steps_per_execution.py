@@ -21,6 +21,16 @@ BLOCK_SECONDS = 0.25
 end of training are seen between blocks."""
 
 
+def check_asked(asked: StepsPerExecution) -> None:
+    """Refuse what is no number of steps.
+
+    Raises:
+        InputError: it is below 1.
+    """
+    if asked != "auto" and asked < 1:
+        raise InputError(f"--model.steps_per_execution is {asked}; expected auto or at least 1")
+
+
 def steps_per_execution(
     asked: StepsPerExecution, trainer: Trainer, step: Callable[[], float], mini_batches: int
 ) -> int:
