@@ -53,6 +53,8 @@ class Setting:
             def advance(what: str) -> None:
                 nonlocal begun
                 bar.update(task, advance=int(begun), what=what)
+                if silent:
+                    self.console.print(f"{label}: {what}", highlight=False)
                 begun = True
 
             yield advance

@@ -518,9 +518,14 @@ def test_the_command_says_what_was_skipped(
     assert written["measures"]["gpu"]["found"] == {}
 
 
-def test_what_there_is_no_time_for_is_skipped_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = gpu.Measured()
+def test_what_there_is_no_time_for_is_skipped_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    measured = gpu.Measured(tmp_path / gpu.PARTS_FILE)
     measured.add("first", lambda: {"seconds": 1.0})
+    kept = json.loads((tmp_path / gpu.PARTS_FILE).read_text(encoding="utf-8"))
+    assert kept["found"] == {"first": {"seconds": 1.0}}  # whatever comes after
+    assert list(kept["seconds"]) == ["first"]
     monkeypatch.setattr(gpu, "SECONDS", -1)
     measured.add("second", lambda: {"seconds": 1.0})
     assert measured.found == {"first": {"seconds": 1.0}}

@@ -1,8 +1,10 @@
 """What is to be known of one GPU, in four minutes: speed by precision, launches, and the same bits.
 
-What the machine has not, or what there was no time for, is skipped by name.
+What the machine has not, or what there was no time for, is skipped by name. What has been found is
+kept after every part, in ``gpu.json``: a lent machine may be gone before the last one.
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -27,9 +29,11 @@ from benchmarks.rounds import rounds
 from benchmarks.setting import Setting
 from benchmarks.work import NETWORKS, Network, Work
 from parity.run_record import PREDICTIONS_FILE, Predictions
+from parity.writing import written_whole
 
 SECONDS = 240
 """For all parts; one that has begun is ended."""
+PARTS_FILE = "gpu.json"
 PRECISIONS = ("32-true", "tf32", "bf16-mixed", "16-mixed")
 ON_ANY = ("32-true", "bf16-mixed")
 """What a CPU has of them."""
@@ -52,29 +56,39 @@ class SkippedError(Exception):
 
 @dataclass
 class Measured:
-    """What parts have found, and why others were skipped, both by name."""
+    """What parts have found, why others were skipped, and seconds that parts took, all by name."""
 
+    file: Path
     missing: str | None = None
     started: float = field(default_factory=time.monotonic)
     found: dict[str, Any] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=lambda: dict(NOT_BUILT))
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, name: str, part: Part) -> None:
-        """Measure a part, if it can be had and there is time."""
-        if self.missing or time.monotonic() - self.started > SECONDS:
+        """Measure a part, if it can be had and there is time, and keep what was found so far."""
+        begun = time.monotonic()
+        if self.missing or begun - self.started > SECONDS:
             self.skipped[name] = self.missing or f"{SECONDS} seconds were over"
             return
         try:
             self.found[name] = part()
         except (SkippedError, WorkerFailedError) as error:
             self.skipped[name] = str(error)
+        self.seconds[name] = round(time.monotonic() - begun, 1)
+        with written_whole(self.file) as path:
+            path.write_text(json.dumps(self.results()), encoding="utf-8")
+
+    def results(self) -> dict[str, Any]:
+        """Of all parts so far."""
+        return {"found": self.found, "skipped": self.skipped, "seconds": self.seconds}
 
 
 def measure(setting: Setting) -> dict[str, Any]:
-    """Results of all parts, and why others were skipped, by name."""
+    """Results of all parts, why others were skipped, and how long each took, by name."""
     small = setting.work.on(NETWORKS["small"])
     names = [name for name in COUNTED if find_spec(PLAIN[name].needs)]
-    measured = Measured()
+    measured = Measured(setting.out / PARTS_FILE)
     if setting.work.accelerator == "gpu":
         if not _holds(TORCH_HAS_ONE):
             measured.missing = "torch finds no CUDA device"
@@ -104,7 +118,7 @@ def measure(setting: Setting) -> dict[str, Any]:
             advance(f"{network.name}, {precision}")
             part = partial(_epoch, setting, workers, network, precision)
             measured.add(f"seconds an epoch, {network.name}, {precision}", part)
-    return {"found": measured.found, "skipped": measured.skipped}
+    return measured.results()
 
 
 def _epoch(
