@@ -47,8 +47,8 @@ class Distillation(Callback):
 
     @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
-        """Mean over the teachers, [B, 10], of images float [B, 28, 28] in [0, 1]."""
+        """Mean over the teachers, float32 [B, 10], of images float [B, 28, 28] in [0, 1]."""
         models = [teacher.model for teacher in self.teachers]
         pixels = [model.preprocessing.normalize(images.to(torch.float32)) for model in models]
         answers = [model.network(fed) for model, fed in zip(models, pixels, strict=True)]
-        return torch.stack(answers).softmax(dim=2).mean(dim=0).to(images.dtype)
+        return torch.stack(answers).softmax(dim=2).mean(dim=0)
