@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from parity.torch.checking import program_of, refused_by
 from parity.torch.compiled import eager, plain
-from parity.torch.facts import Facts, facts_of, highest_rate
+from parity.torch.facts import Facts, facts_of, first_rate, highest_rate
 from parity.torch.facts import stuck as why_stuck
 from parity.torch.judged import Judged
 from parity.torch.layouts import as_array
@@ -46,7 +46,9 @@ class FirstStep(Prover):
         self._uses: list[Use] = []
         self._answers: Tensor | None = None
         self._gradient: Tensor | None = None
-        self._rate = 0.0
+        self._rates = 0.0, 0.0
+        """The learning rate that the optimiser was given, and that before the first step."""
+        self._ended = False
         self._facts: Facts | None = None
         self._runs = True
         self._own = False
@@ -62,7 +64,7 @@ class FirstStep(Prover):
     def begin(self, module: nn.Module, optimizer: Optimizer, samples: Samples) -> None:
         """Keep what is there before the first step, and listen until it comes."""
         self.module, self.optimizer, self.samples = module, optimizer, samples
-        self._rate = highest_rate(optimizer)
+        self._rates = first_rate(optimizer), highest_rate(optimizer)
         try:
             self._facts = facts_of(module, samples.x)
         except Exception as error:  # a model is anyone's code, and must train all the same
@@ -126,7 +128,7 @@ class FirstStep(Prover):
 
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """As `Prover.look`, and at the samples that the program judges its network on."""
-        judged, program = self.judged, self.program
+        judged, program, self._ended = self.judged, self.program, ended
         if judged is not None and program is not None and (match := judged.compared(program)):
             self._say(Tried([match]), f"after {step:,} steps one thing looks wrong")
         super().look(before, step, ended=ended)
@@ -230,7 +232,9 @@ class FirstStep(Prover):
 
     def _plan(self) -> tuple[float, float] | None:
         now = highest_rate(self.optimizer)
-        return None if now == self._rate else (self._rate, now)
+        # What begins low may be about to rise.
+        first = max(self._rates) if self._ended else self._rates[1]
+        return None if now == first else (first, now)
 
     def _now(self) -> tuple[Any, Any]:
         outputs = passed(self.module, self.samples.x, lambda *_: None)

@@ -157,7 +157,7 @@ class Prover(ABC):
         if not (before and self._fell) or plan is None or self._found.matches:
             return
         with suppress(Exception):
-            found = self._tried([fallen(program, *plan)])
+            found = self._tried(fallen(program, *plan)[:1])
             if found.gain > 0:
                 self._say(found, f"after {step:,} steps the learning rate is next to nothing")
 

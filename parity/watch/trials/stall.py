@@ -24,7 +24,7 @@ def asks(before: int, step: int, *, ended: bool) -> bool:
         step: Steps now.
         ended: Whether there will be no more.
     """
-    return before < STALLED <= step or (ended and SHORT <= step < STALLED)
+    return before < STALLED <= step or (ended and step >= SHORT)
 
 
 def proves(program: Program, targets: Array, found: Tried) -> bool:
