@@ -8,13 +8,19 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.torch.evaluation import TrainingMode
-from parity.torch.gradients import STEPS, Gradients
+from parity.torch.gradients import SEVERAL, STEPS, Gradients
 from parity.torch.layouts import Array, as_array
-from parity.watch.check import Match
+from parity.watch.check import Match, Remedy
 from parity.watch.check.anew import Anew
 
 WEIGHTS = 256
 """Weights of which it is looked whether something else than the optimiser changes them."""
+NO_STEP = Match(
+    "the optimiser takes no step",
+    "a loss was computed, and this optimiser's step() was not called",
+    "Call step() of the optimiser that holds the network's weights, after loss.backward()",
+    remedy=Remedy("with steps along the gradients", thawed=True),
+)
 
 
 class Loop:
@@ -63,7 +69,13 @@ class Loop:
         self.gradients.close()
         self._handle.remove()
 
+    @property
+    def batches(self) -> int:
+        """Of which gradients are made for one step; two or three have other reasons, too."""
+        return self.gradients.batches if self.gradients.batches >= SEVERAL else 1
+
     def _stepped(self, *_: Any) -> None:
+        self.gradients.stepped()
         some = self._some()
         if some is not None and self.kernel is not None:
             self.left, self.version = some.clone(), self.kernel._version

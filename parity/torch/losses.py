@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from parity.torch.layouts import Array
 from parity.watch.check import Loss
@@ -152,13 +153,13 @@ def _telling(
     return telling
 
 
-def ascends(use: Use, gradient: Tensor | None, maximize: bool) -> bool:
+def ascends(use: Use, gradient: Tensor | None, optimizer: Optimizer) -> bool:
     """Whether steps make a loss larger.
 
     Args:
         use: The loss at work.
         gradient: That backward has brought to what the loss was given; None where it has not.
-        maximize: Whether the optimiser goes up.
+        optimizer: Takes the steps, and may go up.
     """
     if gradient is None:
         return False
@@ -166,7 +167,7 @@ def ascends(use: Use, gradient: Tensor | None, maximize: bool) -> bool:
         given = use.given.detach().clone().requires_grad_()
         (own,) = torch.autograd.grad(use.of(given, use.targets.detach()), given)
     alike = F.cosine_similarity(own.flatten().float(), gradient.flatten().float(), dim=0)
-    return bool((alike if maximize else -alike) > OPPOSITE)
+    return bool((alike if optimizer.param_groups[0].get("maximize") else -alike) > OPPOSITE)
 
 
 def asked(uses: Sequence[Use], targets: Array) -> bool:

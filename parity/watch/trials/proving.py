@@ -107,9 +107,11 @@ class Prover(ABC):
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """Say what would help, where nothing has been learned until now and something does help."""
         program = self.program
-        if program is not None and step >= FALLEN_AFTER and step & (step - 1) == 0:
+        if program is None:
+            return
+        if step >= FALLEN_AFTER and step & (step - 1) == 0:
             self._look_at_plan(program, step)
-        if not asks(before, step, ended=ended) or program is None:
+        if not asks(before, step, ended=ended, gathered=program.gathered):
             return
         if self._found.matches or self._initial is None:
             return

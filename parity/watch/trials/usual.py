@@ -28,6 +28,8 @@ def usual(program: Program, known: Sequence[Match]) -> list[Match]:
 
 def _candidates(program: Program) -> list[Match]:
     found = [*_rates(program), _weights()]
+    if program.gathered > 1:
+        found.append(_seldom(program.gathered))
     fed = numeric(program)
     if fed is not None and not _usual_scale(scale_of(fed)):
         figures = "the same features, each with mean 0 and deviation 1, are learned"
@@ -99,6 +101,16 @@ def fallen(program: Program, first: float, now: float) -> list[Match]:
         )
         for remedy in remedies
     ]
+
+
+def _seldom(batches: int) -> Match:
+    return Match(
+        "the optimiser takes too few steps: gradients are gathered for too long",
+        f"one step for every {batches} batches or more",
+        "Gather fewer batches for a step, as accumulate_grad_batches=4, or train for longer",
+        Belief.MAYBE,
+        Remedy("with a step after each batch", each=True),
+    )
 
 
 def _weights() -> Match:
