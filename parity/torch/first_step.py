@@ -13,6 +13,7 @@ from parity.torch.compiled import eager, plain
 from parity.torch.facts import Facts, facts_of, first_rate, highest_rate
 from parity.torch.facts import stuck as why_stuck
 from parity.torch.gradients import STEPS, broken
+from parity.torch.heads import causes_of_losses
 from parity.torch.heard import Heard
 from parity.torch.judged import Judged
 from parity.torch.layouts import as_array
@@ -85,7 +86,7 @@ class FirstStep(Prover):
             seen = () if use is None else (use.given, use.targets)
             not_finite = broken(self.module, self._heard.answers, *seen)
             self.program = replace(self._known(), broken=not_finite)
-            likely = causes_of(self.program)
+            likely = causes_of(self.program) + causes_of_losses(self._heard)
             all_causes = causes_of(self.program, Belief.MAYBE)
             may_be = [match for match in all_causes if match.belief is Belief.MAYBE]
             self._say(self._tried(likely + may_be) if likely else Tried([]))

@@ -89,6 +89,13 @@ class Use(NamedTuple):
             smoothing=float(self.settings.get("label_smoothing") or 0.0),
         )
 
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """Of answers and targets, for losses that broadcast what they are given."""
+        if self.loss.kind != "distance":
+            return None
+        return tuple(self.given.shape), tuple(self.targets.shape)
+
     def of(self, given: Tensor, targets: Tensor) -> Tensor:
         """The loss of another batch, a scalar."""
         value = self.function(given, targets, **self.settings)

@@ -198,3 +198,51 @@ def test_a_schedule_that_begins_and_stays_low_is_named_at_the_end(
 
     printed = said(model, optimizer, step, 220)
     assert ("brings it to nothing: SGD was given 0.2 and is at 2e-05" in printed) == named
+
+
+def last_of_two(loss: Callable[[Tensor, Tensor], Tensor], scale: float = 1.0) -> str:
+    """What is said of a second loss, of a number that is `scale` times as large."""
+    model = Heads()
+    optimizer = sgd(model, 1e-3)
+
+    def step(_: int, x: Tensor, y: Tensor) -> None:
+        optimizer.zero_grad()
+        name, size = model(x)
+        (F.cross_entropy(name, y) + loss(size, scale * x[:, :1])).backward()
+        optimizer.step()
+
+    return first(said(model, optimizer, step, 4))
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize(
+    ("loss", "scale", "cause"),
+    [
+        (F.mse_loss, 1e6, "MSELoss swamps CrossEntropyLoss"),
+        (lambda size, x: F.mse_loss(size, x[:, 0]), 1, "MSELoss: the loss compares each answer"),
+        (
+            lambda size, x: F.binary_cross_entropy_with_logits(size.sigmoid(), (x > 0).float()),
+            1,
+            "BCEWithLogitsLoss: sigmoid is applied twice",
+        ),
+    ],
+)
+def test_a_mistake_at_the_second_of_two_losses_is_named(
+    loss: Any, scale: float, cause: str
+) -> None:
+    assert last_of_two(loss, scale).startswith(cause)
+
+
+@pytest.mark.parametrize(
+    ("loss", "scale"),
+    [
+        (F.mse_loss, 1),
+        (F.l1_loss, 100),
+        (lambda size, x: 1e-9 * F.mse_loss(size, x), 1e6),
+        (lambda size, x: F.mse_loss(size, size.detach() + 1e-9 * x), 1),
+        (lambda size, x: F.binary_cross_entropy_with_logits(size, (x > 0).float()), 1),
+    ],
+    ids=["alike", "ages", "weighted", "met", "yes or no"],
+)
+def test_two_losses_that_fit_are_left_alone(loss: Any, scale: float) -> None:
+    assert last_of_two(loss, scale) == ""
