@@ -87,13 +87,13 @@ class FirstStep(Prover):
             not_finite = broken(self.module, self._heard.answers, *seen)
             self.program = replace(self._known(), broken=not_finite)
             likely = causes_of(self.program) + causes_of_losses(self._heard)
-            all_causes = causes_of(self.program, Belief.MAYBE)
+            all_causes = causes_of(self.program, Belief.MAYBE) if likely else []
             may_be = [match for match in all_causes if match.belief is Belief.MAYBE]
             self._say(self._tried(likely + may_be) if likely else Tried([]))
 
     def after(self, steps: int) -> None:
         """Look at the order of the samples, once a few batches have been seen."""
-        if steps < BATCHES:
+        if steps < BATCHES or self._heard.closed:
             return
         program = self.program
         self._heard.close()
@@ -101,7 +101,10 @@ class FirstStep(Prover):
             return
         with suppress(Exception), self._heard.apart():
             before = in_order(program)
-            self.program = replace(self._known(), stuck=self._stuck(), gathered=program.gathered)
+            known = self._known() if program.loss is None and self.heard else program
+            self.program = replace(
+                known, stuck=self._stuck(), gathered=program.gathered, **self._asked()
+            )
             if before is None and (match := in_order(self.program)) is not None:
                 self._say(self._tried([match]))
             if (match := stuck(self.program)) is not None:
@@ -168,8 +171,6 @@ class FirstStep(Prover):
         heard, use, given = self._heard, self._heard.use, self._heard.answers
         between = following(given, use.given) if use is not None and given is not None else ""
         self._between = between
-        alike = [other for other in heard.uses if use is not None and other.loss is use.loss]
-        order = tuple(as_array(other.targets) for other in alike if other.targets.ndim <= 2)
         return program_of(
             self.module,
             self.optimizer,
@@ -177,15 +178,22 @@ class FirstStep(Prover):
             self._facts,
             use,
             between,
-            order=self.samples.order or order,
             stuck="",
             clipped=self.clipped,
             misread=use is not None and given is not None and misread(given, use),
             swapped=use is not None and given is not None and swapped(given, use),
-            **({} if asked(heard.uses, self.samples.y) else {"targets": None}),
+            **self._asked(),
             ascends=use is not None
             and ascends(use, heard.gradients.get(heard.trained), self.optimizer),
         )
+
+    def _asked(self) -> dict[str, Any]:
+        """What more of the losses tells: the order of the targets, and whether they are used."""
+        use, uses = self._heard.use, self._heard.uses
+        alike = [other for other in uses if use is not None and other.loss is use.loss]
+        order = tuple(as_array(other.targets) for other in alike if other.targets.ndim <= 2)
+        known = {} if asked(uses, self.samples.y) else {"targets": None}
+        return {"order": self.samples.order or order, **known}
 
     def _trial(self) -> Trial | None:
         program = self.program

@@ -72,10 +72,10 @@ class Gradients:
         Args:
             step: Of the optimiser, from 1.
         """
-        used = None if self.weight is None else self.weight.grad
-        fresh, self._fresh = self._fresh, None
-        if self._handle is None:
+        if self._handle is None or self.weight is None:
             return None
+        used = self.weight.grad
+        fresh, self._fresh = self._fresh, None
         passes, self._passes = self._passes, 0
         # A first step may come after the first batch, and the next ones after many.
         self.batches = passes if step <= 2 else min(self.batches, passes)

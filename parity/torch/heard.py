@@ -28,6 +28,7 @@ class Heard:
         """What the network gave before the first of them."""
         self.gradients: dict[int, Tensor] = {}
         """That backward has brought to what the losses were given, by their places."""
+        self.closed = False
         self._own = False
         self._stack = ExitStack()
 
@@ -40,6 +41,7 @@ class Heard:
     def close(self) -> None:
         """Listen no more."""
         self._stack.close()
+        self.closed = True
 
     @contextmanager
     def apart(self) -> Iterator[None]:
