@@ -13,7 +13,7 @@ from parity.lightning.samples import samples_of_batch
 from parity.torch.first_step import FirstStep
 from parity.torch.kinds import learns
 from parity.torch.layouts import Array, as_array
-from parity.torch.loop import Loop
+from parity.torch.loop import NO_STEP, Loop
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
 from parity.watch.guard import PROBE, Guard
@@ -122,7 +122,9 @@ class CollapseGuard(Callback):
         """Say what looks wrong, before the weights change for the first time."""
         self.first.check()
         if self.loop is not None and optimizer is trainer.optimizers[0]:
-            for match in self.loop.before_step():
+            found = self.loop.before_step()
+            self.first.follow(self.loop, self._steps)
+            for match in found:
                 self.first.remark(match, self._steps, self.loop.anew.every)
 
     def on_train_batch_end(
@@ -153,6 +155,9 @@ class CollapseGuard(Callback):
         self._stop_waiting()
         if self.loop is not None:
             self.loop.close()
+        if not self._steps and self.first.heard:
+            self.first.check()
+            self.first.remark(NO_STEP, 0)
         self.first.look(self._steps, self._steps, ended=True)
         self.first.close(failed=False)
         self._tell()

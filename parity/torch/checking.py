@@ -139,7 +139,7 @@ def program_of(
         last=last,
         ends=facts.ends and not between,
         loss=None if use is None else use.described,
-        shapes=_shapes(use),
+        shapes=None if use is None else use.shapes,
         optimizer="" if optimizer is None else type(optimizer).__name__,
         rate=rate_of(optimizer),
         trainable=trainable(model, optimizer),
@@ -149,13 +149,6 @@ def program_of(
         momentum=momentum_of(optimizer),
         **(data | known),
     )
-
-
-def _shapes(use: Use | None) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """Of losses that broadcast what they are given."""
-    if use is None or use.loss.kind != "distance":
-        return None
-    return tuple(use.given.shape), tuple(use.targets.shape)
 
 
 def _tried(

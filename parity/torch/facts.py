@@ -169,6 +169,11 @@ def highest_rate(optimizer: Optimizer) -> float:
     return max(float(group["lr"]) for group in optimizer.param_groups)
 
 
+def first_rate(optimizer: Optimizer) -> float:
+    """The highest that the groups were given; a schedule may have lowered it before any step."""
+    return max(float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups)
+
+
 def trainable(module: nn.Module, optimizer: Optimizer | None) -> int:
     """How many weights of the module may change, by the optimiser if there is one."""
     own = {id(weight): weight for weight in module.parameters() if weight.requires_grad}

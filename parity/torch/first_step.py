@@ -1,7 +1,6 @@
 """What a guard does before the first step: it checks the program, and tries what looks wrong."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +10,19 @@ from torch.optim import Optimizer
 
 from parity.torch.checking import program_of, refused_by
 from parity.torch.compiled import eager, plain
-from parity.torch.facts import Facts, facts_of, highest_rate
+from parity.torch.facts import Facts, facts_of, first_rate, highest_rate
 from parity.torch.facts import stuck as why_stuck
+from parity.torch.gradients import STEPS, broken
+from parity.torch.heads import causes_of_losses
+from parity.torch.heard import Heard
 from parity.torch.judged import Judged
 from parity.torch.layouts import as_array
-from parity.torch.losses import Use, ascends, asked, following, misread, noticed, swapped
+from parity.torch.loop import Loop
+from parity.torch.losses import ascends, asked, following, misread, swapped
 from parity.torch.network import passed
-from parity.torch.samples import BATCHES, Samples
-from parity.torch.trace import first_tensor
+from parity.torch.samples import BATCHES, Samples, arrays
 from parity.torch.trial import Trial, state_of
+from parity.torch.untouched import Untouched
 from parity.watch.check import Belief, Match, Program, causes_of
 from parity.watch.check.steps import clipped, stuck
 from parity.watch.check.training import in_order
@@ -40,17 +43,13 @@ class FirstStep(Prover):
 
     def __init__(self, trials: bool, speaks: bool = True, *, graded: bool = True) -> None:
         super().__init__()
-        self.graded = graded
         self.trials, self.speaks = trials, speaks
-        self._stack = ExitStack()
-        self._uses: list[Use] = []
-        self._answers: Tensor | None = None
-        self._gradient: Tensor | None = None
-        self._rate = 0.0
+        self._heard = Heard(graded)
+        self._rates = 0.0, 0.0
+        """The learning rate that the optimiser was given, and that before the first step."""
+        self._ended = False
         self._facts: Facts | None = None
         self._runs = True
-        self._own = False
-        """Whether losses are computed here, and not by the program."""
         self._refused: Finding | None = None
         """Why the network cannot take its samples."""
         self._head: Tensor | None = None
@@ -62,7 +61,7 @@ class FirstStep(Prover):
     def begin(self, module: nn.Module, optimizer: Optimizer, samples: Samples) -> None:
         """Keep what is there before the first step, and listen until it comes."""
         self.module, self.optimizer, self.samples = module, optimizer, samples
-        self._rate = highest_rate(optimizer)
+        self._rates = first_rate(optimizer), highest_rate(optimizer)
         try:
             self._facts = facts_of(module, samples.x)
         except Exception as error:  # a model is anyone's code, and must train all the same
@@ -73,45 +72,54 @@ class FirstStep(Prover):
             self._head = next((w.detach().clone() for w in self._facts.kernels[:-2:-1]), None)
             if self.trials and sum(w.numel() for w in module.parameters()) <= LARGEST:
                 self._initial = state_of(plain(module))
-        self._stack.enter_context(noticed(self._noticed))
+        self._untouched = Untouched(module, optimizer)
+        self._heard.listen(module)
         if eager(module):
             self.judged = Judged(module)
-            self._stack.callback(module.register_forward_hook(self._answered).remove)
 
     def check(self) -> None:
         """Say what looks wrong; called once, before the weights change for the first time."""
         if self._facts is None or self.program is not None:
             return
-        with suppress(Exception), self._apart():
-            self.program = replace(self._known(), broken=self._broken())
-            likely = causes_of(self.program)
-            all_causes = causes_of(self.program, Belief.MAYBE)
+        with suppress(Exception), self._heard.apart():
+            use = self._heard.use
+            seen = () if use is None else (use.given, use.targets)
+            not_finite = broken(self.module, self._heard.answers, *seen)
+            self.program = replace(self._known(), broken=not_finite)
+            likely = causes_of(self.program) + causes_of_losses(self._heard)
+            all_causes = causes_of(self.program, Belief.MAYBE) if likely else []
             may_be = [match for match in all_causes if match.belief is Belief.MAYBE]
             self._say(self._tried(likely + may_be) if likely else Tried([]))
 
     def after(self, steps: int) -> None:
         """Look at the order of the samples, once a few batches have been seen."""
-        if steps < BATCHES:
+        if steps < BATCHES or self._heard.closed:
             return
-        self._stack.close()
-        program, self._answers = self.program, None
+        program = self.program
+        self._heard.close()
         if steps != BATCHES or program is None:
             return
-        with suppress(Exception), self._apart():
+        with suppress(Exception), self._heard.apart():
             before = in_order(program)
-            self.program = replace(self._known(), stuck=self._stuck())
+            known = self._known() if program.loss is None and self.heard else program
+            self.program = replace(
+                known, stuck=self._stuck(), gathered=program.gathered, **self._asked()
+            )
             if before is None and (match := in_order(self.program)) is not None:
                 self._say(self._tried([match]))
             if (match := stuck(self.program)) is not None:
                 self._say(self._tried([match]), f"after {steps} steps one thing looks wrong")
 
-    def cut(self, length: float | None, step: int) -> None:
-        """Say so where clipping leaves next to nothing of the gradients."""
-        if length is None or self.program is None:
+    def follow(self, loop: Loop, step: int) -> None:
+        """Note how gradients are gathered, and say so where clipping leaves next to nothing."""
+        if self.program is None or loop.steps > STEPS:
             return
-        self.program = replace(self.program, clipped=length)
-        if (match := clipped(self.program)) is not None and match.belief >= Belief.LIKELY:
-            self.remark(match, step)
+        self.program = replace(self.program, gathered=loop.batches)
+        if loop.clipped is not None:
+            self.program = replace(self.program, clipped=loop.clipped)
+            match = clipped(self.program)
+            if match is not None and match.belief >= Belief.LIKELY:
+                self.remark(match, step)
 
     def close(self, failed: bool) -> None:
         """Listen no more; a program that has failed in its first step is checked all the same."""
@@ -120,54 +128,36 @@ class FirstStep(Prover):
             if self._refused is not None and self.speaks:
                 say([self._refused])
             self.check()
-        self._stack.close()
+        self._heard.close()
         if self.judged is not None:
             self.judged.close()
 
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """As `Prover.look`, and at the samples that the program judges its network on."""
-        judged, program = self.judged, self.program
+        judged, program, self._ended = self.judged, self.program, ended
         if judged is not None and program is not None and (match := judged.compared(program)):
             self._say(Tried([match]), f"after {step:,} steps one thing looks wrong")
+        if ended and program is not None:
+            with suppress(Exception), self._heard.apart():
+                self._forgotten(program, step)
         super().look(before, step, ended=ended)
+
+    def _forgotten(self, program: Program, step: int) -> None:
+        """Say so where an optimiser, or a loss, was left out all along."""
+        match = self._untouched.found(self._heard.unreached)
+        if match is not None and step and not self._found.matches:
+            self.program = replace(program, stuck=match.figures)
+            self._say(self._tried([match]), f"after {step:,} steps one thing looks wrong")
 
     def remark(self, match: Match, step: int, every: int = 0) -> None:
         """As `Prover.remark`."""
-        with self._apart():
+        with self._heard.apart():
             super().remark(match, step, every)
-
-    @contextmanager
-    def _apart(self) -> Iterator[None]:
-        """Within, losses are not the program's."""
-        self._own = True
-        try:
-            yield
-        finally:
-            self._own = False
 
     @property
     def heard(self) -> bool:
         """Whether a loss was computed."""
-        return bool(self._uses)
-
-    @property
-    def _counts(self) -> bool:
-        return torch.is_grad_enabled() or not self.graded
-
-    def _noticed(self, use: Use) -> None:
-        if len(self._uses) >= BATCHES or not self._counts or self._own:
-            return
-        self._uses.append(use)
-        if len(self._uses) == 1 and use.given.requires_grad:
-            use.given.register_hook(self._reached)  # type: ignore[no-untyped-call]
-
-    def _reached(self, gradient: Tensor) -> None:
-        self._gradient = gradient.detach().clone()
-
-    def _answered(self, module: nn.Module, args: Any, outputs: Any) -> None:
-        if not self._uses and self._counts:
-            found = first_tensor(outputs)
-            self._answers = None if found is None else found.detach().clone()
+        return bool(self._heard.uses)
 
     def _stuck(self) -> str:
         """Why the last kernel is what it was before the first step; another optimiser may do it."""
@@ -175,24 +165,12 @@ class FirstStep(Prover):
         changed = self._head is None or not torch.equal(self._facts.kernels[-1], self._head)
         return "" if changed else why_stuck(self._facts, self.optimizer)
 
-    def _broken(self) -> tuple[str, ...]:
-        """Weights whose gradients are not finite, though the answers of the batch are."""
-        seen = [use.given for use in self._uses[:1]] + [use.targets for use in self._uses[:1]]
-        if self._answers is None or not _finite(self._answers, *seen):
-            return ()
-        named = self.module.named_parameters()
-        return tuple(n for n, w in named if w.grad is not None and not _finite(w.grad))
-
     def _known(self) -> Program:
         """All facts."""
         assert self._facts is not None
-        use = self._uses[0] if self._uses else None
-        between: str | None = ""
-        if use is not None and self._answers is not None:
-            between = following(self._answers, use.given)
+        heard, use, given = self._heard, self._heard.use, self._heard.answers
+        between = following(given, use.given) if use is not None and given is not None else ""
         self._between = between
-        alike = [other for other in self._uses if use is not None and other.loss is use.loss]
-        order = tuple(as_array(other.targets) for other in alike if other.targets.ndim <= 2)
         return program_of(
             self.module,
             self.optimizer,
@@ -200,23 +178,30 @@ class FirstStep(Prover):
             self._facts,
             use,
             between,
-            order=self.samples.order or order,
             stuck="",
             clipped=self.clipped,
-            misread=use is not None and self._answers is not None and misread(self._answers, use),
-            swapped=use is not None and self._answers is not None and swapped(self._answers, use),
-            **({} if asked(self._uses, self.samples.y) else {"targets": None}),
+            misread=use is not None and given is not None and misread(given, use),
+            swapped=use is not None and given is not None and swapped(given, use),
+            **self._asked(),
             ascends=use is not None
-            and ascends(use, self._gradient, bool(self.optimizer.param_groups[0].get("maximize"))),
+            and ascends(use, heard.gradients.get(heard.trained), self.optimizer),
         )
+
+    def _asked(self) -> dict[str, Any]:
+        """What more of the losses tells: the order of the targets, and whether they are used."""
+        use, uses = self._heard.use, self._heard.uses
+        alike = [other for other in uses if use is not None and other.loss is use.loss]
+        order = tuple(as_array(other.targets) for other in alike if other.targets.ndim <= 2)
+        known = {} if asked(uses, self.samples.y) else {"targets": None}
+        return {"order": self.samples.order or order, **known}
 
     def _trial(self) -> Trial | None:
         program = self.program
-        use = self._uses[0] if self._uses and self._between is not None else None
+        use = self._heard.use if self._between is not None else None
         if program is None or program.task is None or self._initial is None or use is None:
             return None
         x, y = self.samples.more(SAMPLES)
-        material = self._material(program, _arrays(x), y)
+        material = self._material(program, arrays(x), y)
         return Trial(
             plain(self.module),
             self._initial,
@@ -230,21 +215,10 @@ class FirstStep(Prover):
 
     def _plan(self) -> tuple[float, float] | None:
         now = highest_rate(self.optimizer)
-        return None if now == self._rate else (self._rate, now)
+        # What begins low may be about to rise.
+        first = max(self._rates) if self._ended else self._rates[1]
+        return None if now == first else (first, now)
 
     def _now(self) -> tuple[Any, Any]:
         outputs = passed(self.module, self.samples.x, lambda *_: None)
         return as_array(outputs.float()), self.samples.y
-
-
-def _finite(*tensors: Tensor) -> bool:
-    return all(bool(torch.isfinite(each.detach()).all()) for each in tensors)
-
-
-def _arrays(x: Any) -> Any:
-    """Tensors as arrays, in any structure."""
-    if isinstance(x, Tensor):
-        return as_array(x)
-    if isinstance(x, tuple | list):
-        return tuple(map(_arrays, x))
-    return {name: _arrays(part) for name, part in x.items()} if isinstance(x, dict) else x

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from parity.watch.check import Belief, Match, Remedy
 
 STEPS = 4
 """Steps that are watched."""
+SEVERAL = 4
+"""Batches for one step from which on gradients are gathered; adversaries and sharpness-aware steps
+take two or three."""
 LEAST = 2
 """Of these, how many must have been taken with all gradients so far."""
 
@@ -46,6 +49,12 @@ class Gradients:
         """What backward has made since the last step."""
         self._all: Tensor | None = None
         """What it has made in all."""
+        self.batches = 0
+        """Of which gradients were made for one step, the fewest so far."""
+        self._passes = self._wasted = 0
+        """Backward passes since the last step; steps given the gradients of the last of several."""
+        self._last: Tensor | None = None
+        """What backward has made last."""
         self._reached: set[int] = set()
         """Weights that have got a gradient, by identity."""
         self._kept = self._none = 0
@@ -63,10 +72,15 @@ class Gradients:
         Args:
             step: Of the optimiser, from 1.
         """
-        used = None if self.weight is None else self.weight.grad
-        fresh, self._fresh = self._fresh, None
-        if self._handle is None:
+        if self._handle is None or self.weight is None:
             return None
+        used = self.weight.grad
+        fresh, self._fresh = self._fresh, None
+        passes, self._passes = self._passes, 0
+        # A first step may come after the first batch, and the next ones after many.
+        self.batches = passes if step <= 2 else min(self.batches, passes)
+        if used is not None and fresh is not None and self._last is not None:
+            self._wasted += _same(used, self._last) and not _same(used, fresh)
         if step == STEPS:
             self.close()
         made = fresh is not None and not bool(fresh.any())  # and 0: the cause lies elsewhere
@@ -82,6 +96,8 @@ class Gradients:
             return None
         if self._none == STEPS:
             return NO_GRADIENTS
+        if self._wasted == STEPS and self.batches >= SEVERAL:
+            return self._thrown_away()
         if self._kept < LEAST:
             return self._cut_off()
         return Match(
@@ -90,6 +106,17 @@ class Gradients:
             "gradients so far",
             "Call optimizer.zero_grad() in each step, before loss.backward()",
             remedy=Remedy("with gradients set to zero", zeroed=True),
+        )
+
+    def _thrown_away(self) -> Match:
+        """Gradients that are set to zero before a step could use them; it may be meant so."""
+        return Match(
+            "gradients are set to zero before a step has used them",
+            f"of {self.batches} batches or more that gradients were made of, each of the first "
+            f"{STEPS} steps was given those of the last one",
+            "Call optimizer.zero_grad() after optimizer.step(), as often as it",
+            Belief.MAYBE,
+            Remedy("with a step after each batch", each=True),
         )
 
     def _cut_off(self) -> Match | None:
@@ -107,6 +134,10 @@ class Gradients:
             Remedy("with gradients through detach() and no_grad()", attached=True),
         )
 
+    def stepped(self) -> None:
+        """What backward makes within a step, as a closure does, is no batch of the next one."""
+        self._passes = 0
+
     @property
     def clipped(self) -> float | None:
         """The length that clipping leaves to all gradients together, of each or of their norm."""
@@ -122,9 +153,28 @@ class Gradients:
             self._handle = None
 
     def _made(self, gradient: Tensor) -> Any:
+        self._passes += 1
         made = gradient.detach().to_dense() if gradient.is_sparse else gradient.detach().clone()
+        self._last = made
         self._fresh = made if self._fresh is None else self._fresh + made
         self._all = made if self._all is None else self._all + made
+
+
+def broken(module: nn.Module, *seen: Tensor | None) -> tuple[str, ...]:
+    """Names of weights whose gradients are not finite, though all that was seen is.
+
+    Args:
+        module: After backward.
+        seen: Answers and targets of the batch; None for what is not known.
+    """
+    if any(each is None or not _finite(each) for each in seen):
+        return ()
+    named = module.named_parameters()
+    return tuple(n for n, w in named if w.grad is not None and not _finite(w.grad))
+
+
+def _finite(values: Tensor) -> bool:
+    return bool(torch.isfinite(values.detach()).all())
 
 
 def _each_cut(used: Tensor) -> bool:

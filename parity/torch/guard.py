@@ -11,20 +11,13 @@ from parity.torch.compiled import eager
 from parity.torch.evaluation import Evaluation
 from parity.torch.first_step import FirstStep
 from parity.torch.kept import Kept
-from parity.torch.loop import Loop
+from parity.torch.loop import NO_STEP, Loop
 from parity.torch.samples import samples_of
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
-from parity.watch.check import Match, Remedy
+from parity.watch.check import Match
 from parity.watch.guard import LIMITS, PROBE, Guard
 from parity.watch.story import Story
-
-NO_STEP = Match(
-    "the optimiser takes no step",
-    "a loss was computed, and this optimiser's step() was not called",
-    "Call optimizer.step() after loss.backward(), of the optimiser that the guard was given",
-    remedy=Remedy("with steps along the gradients", thawed=True),
-)
 
 
 class CollapseGuard:
@@ -117,9 +110,10 @@ class CollapseGuard:
     def _before_step(self, *_: Any) -> None:
         if self.steps == 0:
             self.first.check()
-        for match in self.loop.before_step():
+        found = self.loop.before_step()
+        self.first.follow(self.loop, self.steps)
+        for match in found:
             self._remark(match, self.loop.anew.every)
-        self.first.cut(self.loop.clipped, self.steps)
 
     def _remark(self, match: Match, every: int = 0) -> None:
         if not self.watcher.looking:

@@ -8,13 +8,19 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.torch.evaluation import TrainingMode
-from parity.torch.gradients import STEPS, Gradients
+from parity.torch.gradients import SEVERAL, STEPS, Gradients
 from parity.torch.layouts import Array, as_array
-from parity.watch.check import Match
+from parity.watch.check import Match, Remedy
 from parity.watch.check.anew import Anew
 
 WEIGHTS = 256
 """Weights of which it is looked whether something else than the optimiser changes them."""
+NO_STEP = Match(
+    "the optimiser takes no step",
+    "a loss was computed, and this optimiser's step() was not called",
+    "Call step() of the optimiser that holds the network's weights, after loss.backward()",
+    remedy=Remedy("with steps along the gradients", thawed=True),
+)
 
 
 class Loop:
@@ -33,10 +39,12 @@ class Loop:
         self.mode = TrainingMode(module)
         kernels = [w for w in weights if w.ndim > 1 and w.requires_grad and _plain(w)]
         self.kernel: Tensor | None = max(kernels, key=lambda w: w.numel(), default=None)
-        self.left: Tensor | None = None
+        self.left: bytes | Tensor | None = None
         """What the last step has left of some of its weights."""
         self.version = 0
         self._view: Tensor | None = None
+        self._bytes: Array = np.empty(0, np.uint8)
+        """The same memory as the view, where it is that of the processor."""
         self._place = -1
         """Where in memory the kernel was when the view was made."""
         self.anew = Anew(_array(self._some()))
@@ -63,19 +71,31 @@ class Loop:
         self.gradients.close()
         self._handle.remove()
 
+    @property
+    def batches(self) -> int:
+        """Of which gradients are made for one step; two or three have other reasons, too."""
+        return self.gradients.batches if self.gradients.batches >= SEVERAL else 1
+
     def _stepped(self, *_: Any) -> None:
+        self.gradients.stepped()
         some = self._some()
         if some is not None and self.kernel is not None:
-            self.left, self.version = some.clone(), self.kernel._version
+            # A loop of a small network has a thousand steps a second: bytes are the quickest.
+            self.left = self._bytes.tobytes() if self._bytes.size else some.clone()
+            self.version = self.kernel._version
 
     def _drawn_anew(self) -> Match | None:
         some, left = self._some(), self.left
         if some is None or left is None or self.kernel is None:
             return None
         # To look at values of an accelerator is to wait for it.
-        waits = some.device.type != "cpu"
-        if self.kernel._version == self.version if waits else torch.equal(some, left):
+        if isinstance(left, Tensor):
+            if self.kernel._version == self.version:
+                return None
+        elif self._bytes.tobytes() == left:
             return None
+        else:
+            left = torch.frombuffer(bytearray(left), dtype=some.dtype)
         return self.anew.found(_array(left), _array(some), self.steps)
 
     def _some(self) -> Tensor | None:
@@ -83,6 +103,8 @@ class Loop:
         if self.kernel is not None and self.kernel.data_ptr() != self._place:
             self._place = self.kernel.data_ptr()
             self._view = self.kernel.detach().view(-1)[:WEIGHTS]
+            here = self._view.device.type == "cpu"
+            self._bytes = self._view.view(torch.uint8).numpy() if here else self._bytes[:0]
         return self._view
 
 

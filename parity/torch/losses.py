@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from parity.torch.layouts import Array
 from parity.watch.check import Loss
@@ -88,6 +89,13 @@ class Use(NamedTuple):
             smoothing=float(self.settings.get("label_smoothing") or 0.0),
         )
 
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """Of answers and targets, for losses that broadcast what they are given."""
+        if self.loss.kind != "distance":
+            return None
+        return tuple(self.given.shape), tuple(self.targets.shape)
+
     def of(self, given: Tensor, targets: Tensor) -> Tensor:
         """The loss of another batch, a scalar."""
         value = self.function(given, targets, **self.settings)
@@ -152,13 +160,13 @@ def _telling(
     return telling
 
 
-def ascends(use: Use, gradient: Tensor | None, maximize: bool) -> bool:
+def ascends(use: Use, gradient: Tensor | None, optimizer: Optimizer) -> bool:
     """Whether steps make a loss larger.
 
     Args:
         use: The loss at work.
         gradient: That backward has brought to what the loss was given; None where it has not.
-        maximize: Whether the optimiser goes up.
+        optimizer: Takes the steps, and may go up.
     """
     if gradient is None:
         return False
@@ -166,7 +174,7 @@ def ascends(use: Use, gradient: Tensor | None, maximize: bool) -> bool:
         given = use.given.detach().clone().requires_grad_()
         (own,) = torch.autograd.grad(use.of(given, use.targets.detach()), given)
     alike = F.cosine_similarity(own.flatten().float(), gradient.flatten().float(), dim=0)
-    return bool((alike if maximize else -alike) > OPPOSITE)
+    return bool((alike if optimizer.param_groups[0].get("maximize") else -alike) > OPPOSITE)
 
 
 def asked(uses: Sequence[Use], targets: Array) -> bool:

@@ -123,3 +123,12 @@ def taken(x: Any, chosen: Array) -> Any:
     if isinstance(x, dict):
         return {name: taken(part, chosen) for name, part in x.items()}
     return x[torch.from_numpy(chosen)].clone() if isinstance(x, Tensor) else np.asarray(x)[chosen]
+
+
+def arrays(x: Any) -> Any:
+    """Tensors as arrays, in any structure."""
+    if isinstance(x, Tensor):
+        return as_array(x)
+    if isinstance(x, tuple | list):
+        return tuple(map(arrays, x))
+    return {name: arrays(part) for name, part in x.items()} if isinstance(x, dict) else x

@@ -82,23 +82,26 @@ class Trial:
             learned = [state[name] for name in self._learned(remedy)]
             optimizer = self._optimizer(remedy, learned)
             batches, end, taken = self.material.batches(remedy), time.monotonic() + seconds, 0
+            every = 1 if remedy.each else self.program.gathered
             while taken < steps and (taken < 2 or time.monotonic() < end):
                 chosen = next(batches)
                 if taken and self.program.redrawn and not remedy.kept:
                     self._redraw(state, taken)
-                if remedy.zeroed or not self.program.gathers:
+                if taken % every == 0 and (remedy.zeroed or not self.program.gathers):
                     optimizer.zero_grad()
                 given = self._answers(remedy, state, _take(features, chosen))
                 loss = self._loss(remedy, given, targets[chosen])
                 if not torch.isfinite(loss):
                     taken = steps  # it can get no better
                     break
-                loss.backward()  # type: ignore[no-untyped-call]
+                (loss / every).backward()  # type: ignore[no-untyped-call]
+                taken += 1
+                if taken % every:
+                    continue
                 if self.program.clipped and not remedy.unclipped:
                     nn.utils.clip_grad_norm_(learned, self.program.clipped)
                 if remedy.thawed or self.program.trainable != 0:
                     optimizer.step()
-                taken += 1
             return self._score(remedy, state, features, targets), taken
 
     def _redraw(self, state: State, taken: int) -> None:

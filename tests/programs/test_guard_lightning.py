@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from parity.lightning import CollapseGuard
 from parity.watch.alarm import CollapsedError
 from tests.conftest import mostly_slow
+from tests.programs import data
 from tests.programs.torch_programs import (
     FAULTY,
     HEALTHY,
@@ -25,6 +26,7 @@ from tests.programs.torch_programs import (
     images,
     mlp,
     sgd,
+    table,
 )
 
 QUICK = ("digits, dense", "waves, lstm")
@@ -174,3 +176,53 @@ def test_what_goes_wrong_between_the_steps_is_named(
         ).fit(kind(program), DataLoader(TensorDataset(x, y), 64, shuffle=True))  # fmt: skip
     assert cause in printed.getvalue().partition("  1. ")[2].partition("\n")[0]
     assert bool(cause) == ("warning" in printed.getvalue())
+
+
+class Manual(LightningModule):
+    """Takes its steps itself, with an optimiser for each layer; those named are taken."""
+
+    def __init__(self, stepped: tuple[int, ...]) -> None:
+        super().__init__()
+        self.net, self.stepped = mlp(4, 16, 3), stepped
+        self.automatic_optimization = False
+
+    def forward(self, x: Tensor) -> Any:
+        return self.net(x)
+
+    def configure_optimizers(self) -> Any:
+        return [torch.optim.SGD(self.net[place].parameters(), 0.3) for place in (2, 0)]
+
+    def training_step(self, batch: Any, _: int) -> None:
+        self.zero_grad()
+        self.manual_backward(torch.nn.functional.cross_entropy(self(batch[0]), batch[1]))
+        for place in self.stepped:
+            self.optimizers()[place].step()
+
+
+@pytest.mark.parametrize(
+    ("stepped", "cause"),
+    [
+        ((), "the optimiser takes no step"),
+        ((0, 0), "a second optimiser takes no step, and its weights stay as they are"),
+        ((0, 1), ""),
+    ],
+)
+def test_steps_that_a_module_forgets_to_take_are_named(stepped: Any, cause: str) -> None:
+    x, y = table(data.flowers)
+    module = Manual(stepped)
+    with torch.no_grad():
+        module.net[0].weight.mul_(0.01)  # as it is drawn, it tells too little
+    loader = DataLoader(TensorDataset(x, y), 32, shuffle=True)
+    with redirect_stderr(io.StringIO()) as printed:
+        Trainer(
+            max_epochs=3,
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[CollapseGuard(reaction="warn")],
+        ).fit(module, loader)
+    named = printed.getvalue().partition("  1. ")[2]
+    assert named.startswith(cause)
+    assert bool(named) == bool(cause)

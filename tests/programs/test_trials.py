@@ -182,7 +182,7 @@ def test_a_plan_is_named_where_training_goes_on_at_next_to_no_rate(
         proving.look(step - 1, step)
     printed = capsys.readouterr().err
     assert ("the schedule of the learning rate brings it to nothing" in printed) == expected
-    assert ("with the learning rate of the first step, 0.1, the same" in printed) == expected
+    assert ("with the learning rate that it was given, 0.1, the same" in printed) == expected
 
 
 def test_what_the_facts_bear_out_is_tried_before_what_is_usual(

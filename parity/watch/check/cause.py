@@ -49,6 +49,7 @@ class Remedy:
         batch_first: Whether recurrent and attention layers of torch take samples along the first
             axis.
         attached: Whether gradients pass where a network of torch cuts them off.
+        each: Whether a step follows each batch where the program takes one after several.
     """
 
     words: str
@@ -73,6 +74,7 @@ class Remedy:
     kept: bool = False
     batch_first: bool = False
     attached: bool = False
+    each: bool = False
 
 
 @dataclass(frozen=True)

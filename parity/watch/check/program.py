@@ -42,8 +42,7 @@ class Program:
         trainable: Weights that the optimiser is given and may change; None where not known.
         batch: Samples of a batch; None where it is not known.
         order: Targets of the first batches, one array each, as the training gets them.
-        others: What the first layer that learns is given of other samples, by ``validation``,
-            ``test``.
+        others: Like `fed`, of other samples, by ``validation``, ``test``.
         other_inputs: These samples as the program has them.
         penalties: On large weights.
         held: Share of the length of initial kernels that constraints leave of the shortest.
@@ -58,12 +57,12 @@ class Program:
         momentum: Of the optimiser, also as Adam's first beta; None where it has none.
         clipped: Length that clipping leaves to the gradients; None where they are not clipped.
         broken: Weights whose gradients in the first step are not finite, though the answers are.
-        stuck: Why the last layer with a kernel never changes, though others do; empty where it
-            does.
+        stuck: Why kernels never change, though others do; empty where they all do.
         masked: Whether steps of padding are left out by the layers, or are not what is read last.
         swapped: Whether the loss is given the targets for answers, and the answers for targets.
         misread: Whether the loss takes for classes what the answers have as places.
         always_drops: Dropouts that leave values out in inference too: nobody tells them the mode.
+        gathered: Batches of which gradients are made for one step.
     """
 
     framework: Literal["torch", "keras"]
@@ -103,6 +102,7 @@ class Program:
     swapped: bool = False
     misread: bool = False
     always_drops: int = 0
+    gathered: int = 1
 
     def words(self, *, torch: str, keras: str) -> str:
         """Those of the framework."""

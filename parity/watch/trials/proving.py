@@ -107,9 +107,11 @@ class Prover(ABC):
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """Say what would help, where nothing has been learned until now and something does help."""
         program = self.program
-        if program is not None and step >= FALLEN_AFTER and step & (step - 1) == 0:
+        if program is None:
+            return
+        if step >= FALLEN_AFTER and step & (step - 1) == 0:
             self._look_at_plan(program, step)
-        if not asks(before, step, ended=ended) or program is None:
+        if not asks(before, step, ended=ended, gathered=program.gathered):
             return
         if self._found.matches or self._initial is None:
             return
@@ -157,7 +159,7 @@ class Prover(ABC):
         if not (before and self._fell) or plan is None or self._found.matches:
             return
         with suppress(Exception):
-            found = self._tried([fallen(program, *plan)])
+            found = self._tried(fallen(program, *plan)[:1])
             if found.gain > 0:
                 self._say(found, f"after {step:,} steps the learning rate is next to nothing")
 

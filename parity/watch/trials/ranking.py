@@ -179,7 +179,10 @@ def _ranked(task: Task, matches: Sequence[Match], scores: Scores) -> Tried:
     ]
     if not any(map(scores.helps, named)):
         may_be = [match for match in matches if not match.belief and scores.helps(match)]
-        named += sorted(may_be, key=place)[:BEST]
+        best: dict[str, Match] = {}
+        for match in sorted(may_be, key=place):
+            best.setdefault(match.cause, match)
+        named += list(best.values())[:BEST]
     named.sort(key=place)
     helping = [match.remedy for match in named if match.remedy and scores.helps(match)]
     lines = [_line(task, remedy, scores) for remedy in dict.fromkeys(helping)]

@@ -8,23 +8,26 @@ from parity.watch.trials.ranking import Tried
 
 STALLED = 1024
 """Steps after which it is asked; some healthy networks stay on a plateau for hundreds."""
-SHORT = 200
-"""Steps from which on it is asked at the end of a training, too."""
+SHORT, FEW_STEPS = 200, 64
+"""Batches from which on it is asked at the end of a training, too, and where gradients of several
+are gathered for each step."""
 MUCH = 0.3
 """Of a score, that a remedy must bring before it is said of a training that may merely be slow."""
 NOTHING = 0.05
 """Of a score above chance, up to which nothing has been learned."""
 
 
-def asks(before: int, step: int, *, ended: bool) -> bool:
+def asks(before: int, step: int, *, ended: bool, gathered: int = 1) -> bool:
     """Whether it is to be asked.
 
     Args:
         before: Steps when it was last thought of.
         step: Steps now.
         ended: Whether there will be no more.
+        gathered: Batches for each step.
     """
-    return before < STALLED <= step or (ended and SHORT <= step < STALLED)
+    least = SHORT if gathered == 1 else FEW_STEPS
+    return before * gathered < STALLED <= step * gathered or (ended and step * gathered >= least)
 
 
 def proves(program: Program, targets: Array, found: Tried) -> bool:

@@ -7,8 +7,10 @@ from parity.watch.check.data import STANDARDISE, STANDARDISED, Scale, numeric, s
 from parity.watch.check.head import fitting, line
 from parity.watch.check.training import SATURATING
 
-FALLEN = 1e-3
-"""Part of the first learning rate at which next to nothing is learned any more."""
+FALLEN, LOW = 1e-3, 0.03
+"""Parts of the first learning rate at which next to nothing is learned, and at which it may be."""
+LONGER = 10.0
+"""Times the first rate that are tried too: two hundred steps are few for a low one."""
 USUAL_SIZE, USUAL_DEVIATION = 3.0, 0.1
 """Root mean square up to which, and deviation from which on, features need no scaling."""
 
@@ -26,6 +28,8 @@ def usual(program: Program, known: Sequence[Match]) -> list[Match]:
 
 def _candidates(program: Program) -> list[Match]:
     found = [*_rates(program), _weights()]
+    if program.gathered > 1:
+        found.append(_seldom(program.gathered))
     fed = numeric(program)
     if fed is not None and not _usual_scale(scale_of(fed)):
         figures = "the same features, each with mean 0 and deviation 1, are learned"
@@ -54,7 +58,7 @@ def _usual_scale(scale: Scale) -> bool:
 
 def _rates(program: Program) -> list[Match]:
     if program.plan is not None:
-        return [fallen(program, *program.plan)] if fell(program.plan) else []
+        return fallen(program, *program.plan) if fell(program.plan, LOW) else []
     rate = program.rate
     if not rate or rate < 0:
         return []
@@ -72,23 +76,40 @@ def _rates(program: Program) -> list[Match]:
     ]
 
 
-def fell(plan: tuple[float, float] | None) -> bool:
-    """Whether a plan has brought the learning rate to next to nothing."""
-    return plan is not None and plan[1] <= FALLEN * plan[0]
+def fell(plan: tuple[float, float] | None, part: float = FALLEN) -> bool:
+    """Whether a plan has brought the learning rate to a part of what it was given, or less."""
+    return plan is not None and plan[1] <= part * plan[0] * (1 + 1e-6)
 
 
-def fallen(program: Program, first: float, now: float) -> Match:
-    """A plan that does so, with the rate of the first step for a remedy."""
+def fallen(program: Program, first: float, now: float) -> list[Match]:
+    """A plan that does so, with the rate that it was given for a remedy, and with a higher one."""
+    remedies = (
+        Remedy(f"with the learning rate that it was given, {first:g},", rate=first),
+        Remedy(f"with a learning rate that stays at {LONGER * first:g}", rate=LONGER * first),
+    )
+    return [
+        Match(
+            "the schedule of the learning rate brings it to nothing",
+            f"{program.optimizer} was given {first:g} and is at {now:.2g}",
+            program.words(
+                torch="Call scheduler.step() as often as its numbers mean, once an epoch or once a "
+                "batch; LambdaLR takes a factor of the rate, not a rate",
+                keras="Let it fall more slowly: its decay_steps are steps, not epochs",
+            ),
+            Belief.MAYBE,
+            remedy,
+        )
+        for remedy in remedies
+    ]
+
+
+def _seldom(batches: int) -> Match:
     return Match(
-        "the schedule of the learning rate brings it to nothing",
-        f"{program.optimizer} began at {first:g} and is at {now:.2g}",
-        program.words(
-            torch="Call scheduler.step() once an epoch, not once a batch, or let it fall "
-            "more slowly",
-            keras="Let it fall more slowly: its decay_steps are steps, not epochs",
-        ),
+        "the optimiser takes too few steps: gradients are gathered for too long",
+        f"one step for every {batches} batches or more",
+        "Gather fewer batches for a step, as accumulate_grad_batches=4, or train for longer",
         Belief.MAYBE,
-        Remedy(f"with the learning rate of the first step, {first:g},", rate=first),
+        Remedy("with a step after each batch", each=True),
     )
 
 

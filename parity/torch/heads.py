@@ -1,0 +1,85 @@
+"""A network with several losses: each of them is looked at as that of a program of its own."""
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from parity.torch.heard import Heard
+from parity.torch.layouts import as_array
+from parity.torch.losses import Use
+from parity.watch.check import AT_HEADS, Belief, Match, Program, causes_of
+from parity.watch.check.places import CAUSES
+
+SWAMPS, LONG = 1e4, 1e3
+"""Times that the gradient of a loss must be as long as that of another for that to be lost in it,
+and its least length: tasks that are learned together differ by a few hundred, and one that is met
+from the start has none."""
+LAST = {
+    "SigmoidBackward0": "sigmoid",
+    "SoftmaxBackward0": "softmax",
+    "LogSoftmaxBackward0": "log_softmax",
+    "ReluBackward0": "relu",
+    "TanhBackward0": "tanh",
+    "AddmmBackward0": "linear",
+    "ConvolutionBackward0": "linear",
+}
+"""Activations by what torch calls their way back."""
+
+
+def causes_of_losses(heard: Heard) -> list[Match]:
+    """Mistakes in further losses that are trained on; of the first one others know more.
+
+    Args:
+        heard: After the first backward.
+    """
+    first = heard.use
+    if first is None:
+        return []
+    others = [heard.uses[place] for place in sorted(heard.gradients) if place != heard.trained]
+    apart = [use for use in others if _kind(use) != _kind(first) and not _constant(use.targets)]
+    found: list[Match] = []
+    for use in apart:
+        program = Program(
+            "torch",
+            (),
+            None,
+            as_array(use.given.detach().float()),
+            as_array(use.targets),
+            fair=False,
+            whole=False,
+            last=LAST.get(type(use.given.grad_fn).__name__, ""),
+            loss=use.described,
+            shapes=use.shapes,
+        )
+        matches = causes_of(program, Belief.SURE, (*AT_HEADS, *CAUSES))
+        found += [replace(m, cause=f"{use.loss.name}: {m.cause}", remedy=None) for m in matches]
+    return found or _swamped(heard)
+
+
+def _swamped(heard: Heard) -> list[Match]:
+    """A loss whose gradients are lost in those of another."""
+    norms = {heard.uses[n].loss.name: float(g.norm()) for n, g in heard.gradients.items()}
+    if len(norms) < 2 or min(norms.values()) * SWAMPS > max(norms.values()):
+        return []
+    low, *_, high = sorted(norms, key=lambda name: norms[name])
+    if not 0 < norms[low] < LONG < norms[high] < float("inf"):
+        return []
+    return [
+        Match(
+            f"{high} swamps {low}: what both share learns the one alone",
+            f"the gradients that they bring to the answers are {norms[high]:.2g} and "
+            f"{norms[low]:.2g} long",
+            "Standardise the targets of each, y = (y - y_train.mean()) / y_train.std(), or weight "
+            "the losses so that they are about as large",
+            Belief.LIKELY,
+        )
+    ]
+
+
+def _kind(use: Use) -> tuple[str, tuple[int, ...]]:
+    return use.loss.name, tuple(use.given.shape[1:])
+
+
+def _constant(targets: Tensor) -> bool:
+    """As an adversary's are."""
+    return not targets.numel() or bool((targets == targets.flatten()[0]).all())
