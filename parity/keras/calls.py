@@ -11,13 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers as kl
-from keras.src.backend.common import global_state
 from numpy.typing import NDArray
-from tensorflow.python.eager import context
-from tensorflow.python.ops import stateful_random_ops
 
-SEEDS = "global_seed_generator"
-"""What Keras keeps for operations that are given no seed; it has no public name."""
+from parity.keras import private
+
 FUSING = (
     kl.Dense, kl.EinsumDense, kl.Conv1D, kl.Conv2D, kl.Conv3D,
     kl.Conv1DTranspose, kl.Conv2DTranspose, kl.Conv3DTranspose,
@@ -103,20 +100,20 @@ def watch(
 @contextlib.contextmanager
 def unchanged(model: keras.Model) -> Iterator[None]:
     """Afterwards moving statistics, seeds, states and metrics are what they were before."""
-    seeds = global_state.get_global_attribute(SEEDS)
+    seeds = private.global_seeds()
     kept = [(variable, variable.read_value()) for variable in _state(model, seeds)]
     drawn = random.getstate()
-    operations = getattr(context.context(), "_rng", None)
-    drawn_by_operations = None if operations is None else operations.getstate()
+    operations = private.operation_seeds()
+    operations_drawn = None if operations is None else operations.getstate()
     try:
         yield
     finally:
         for variable, value in kept:
             variable.assign(value)
-        if operations is not None:
-            operations.setstate(drawn_by_operations)
-        if seeds is None and global_state.get_global_attribute(SEEDS) is not None:
-            global_state.set_global_attribute(SEEDS, None)  # it has drawn its seed from Python
+        if operations is not None and operations_drawn is not None:
+            operations.setstate(operations_drawn)
+        if seeds is None and private.global_seeds() is not None:
+            private.forget_global_seeds()
             random.setstate(drawn)
 
 
@@ -139,7 +136,7 @@ def _state(model: keras.Model, seeds: Any) -> list[Any]:
     kept = [*model.non_trainable_variables, *model.metrics_variables]
     kept += [] if seeds is None else [seeds.state]
     parts = [part for layer in model._flatten_layers() for part in vars(layer).values()]
-    parts.append(stateful_random_ops.global_generator)
+    parts.append(private.global_generator())
     generators = [part.state for part in parts if isinstance(part, tf.random.Generator)]
     others = [part for part in parts if isinstance(part, tf.Variable)]
     return [variable.value for variable in kept] + generators + others

@@ -14,9 +14,8 @@ pytest.importorskip("tensorflow", reason="the extra keras is not installed")
 import keras
 import tensorflow as tf
 from keras import layers as kl
-from tensorflow.python.eager import context
 
-from parity.keras import CollapseGuard, check
+from parity.keras import CollapseGuard, check, private
 from parity.keras.budget import Budget
 from parity.keras.calls import unchanged, undrawn
 from parity.keras.first_step import FirstStep
@@ -199,7 +198,7 @@ def moved(model: Any) -> list[Any]:
     values += [variable.numpy() for variable in others]
     state: Any = np.random.get_state()  # noqa: NPY002
     drawn = np.array(random.getstate()[1]), state[1], np.array(state[2])
-    return [*values, *drawn, np.array(context.context()._rng.getstate()[1])]
+    return [*values, *drawn, np.array(private.operation_seeds().getstate()[1])]
 
 
 @pytest.mark.parametrize(
