@@ -65,8 +65,7 @@ def watch(
     Returns:
         What the model gives, as its tensors, and the calls.
     """
-    if not model.built:
-        model(x)  # building calls layers too
+    build(model, x)  # which calls layers too
     calls: list[Call] = []
     closed = False
     call_layer = keras.Layer.__call__
@@ -97,9 +96,32 @@ def watch(
         return model(x, **training_mode(model, training)), calls
 
 
+def build(model: keras.Model, x: Any) -> None:
+    """Make a model's weights as `fit` does: what runs through it moves no statistics.
+
+    Args:
+        model: Any Keras model; one that has its weights stays as it is.
+        x: A batch for it, [B, ...].
+    """
+    if model.built:
+        return
+    try:
+        model(keras.tree.map_structure(lambda part: keras.KerasTensor(part.shape, part.dtype), x))
+    except Exception:  # a layer may want values
+        model(x)
+
+
 @contextlib.contextmanager
-def unchanged(model: keras.Model) -> Iterator[None]:
-    """Afterwards moving statistics, seeds, states and metrics are what they were before."""
+def unchanged(model: keras.Model, x: Any = None) -> Iterator[None]:
+    """Afterwards moving statistics, seeds, states and metrics are what they were before.
+
+    Args:
+        model: Any Keras model.
+        x: A batch for one that may not have any of these yet.
+    """
+    if x is not None and not model.built:
+        with unchanged(model):
+            build(model, x)
     seeds = private.global_seeds()
     kept = [(variable, variable.read_value()) for variable in _state(model, seeds)]
     drawn = random.getstate()

@@ -244,3 +244,28 @@ def test_what_a_call_moves_is_brought_back_after_a_failure() -> None:
         model(np.ones((2, 4), np.float32), training=True)
         raise ZeroDivisionError
     assert np.array_equal(model.layers[0].moving_mean.numpy(), np.zeros(4))
+
+
+class Normalising(keras.Model):  # type: ignore[misc]
+    """A subclass that has no weights yet, and normalises by the batch at all times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.last = kl.BatchNormalization(), kl.Dense(3, activation="softmax")
+
+    def call(self, x: Any) -> Any:
+        return self.last(self.norm(x, training=True))
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_a_look_moves_no_statistics_that_it_has_made(eagerly: bool) -> None:
+    x, y = blobs(96)
+    found = []
+    for watched in (False, True):
+        keras.utils.set_random_seed(0)
+        model = Normalising()
+        model.compile("sgd", SPARSE, run_eagerly=eagerly)
+        guard = [CollapseGuard(x, y, trials=False, reaction="warn")] if watched else []
+        model.fit(x, y, verbose=0, shuffle=False, callbacks=guard)
+        found.append(model.norm.moving_mean.numpy())
+    assert np.array_equal(*found)
