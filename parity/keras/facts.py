@@ -126,11 +126,6 @@ def loss_of(given: Any, last: str) -> Loss | None:
     return Loss(name, kind, takes, targets, undoes, smoothing=smoothing)
 
 
-def trainable(model: keras.Model) -> int:
-    """How many weights may change."""
-    return sum(math.prod(variable.shape) for variable in model.trainable_variables)
-
-
 def _function(call: Call) -> str:
     """What an activation computes; that of a layer which works as one is its own name."""
     name = function_name(call)

@@ -89,6 +89,10 @@ FAULTY: dict[str, tuple[str, Callable[[], Program]]] = {
         "gradients are clipped",
         lambda: Program(flowers(optimizer=clipping(clipnorm=1e-6)), *table(data.flowers)),
     ),
+    "clipvalue of 1e-6": (
+        "gradients are clipped",
+        lambda: Program(flowers(optimizer=clipping(clipvalue=1e-6)), *table(data.flowers)),
+    ),
     "a momentum of 1": (
         "momentum is too high",
         lambda: Program(flowers(optimizer=clipping(momentum=1.0)), *table(data.flowers)),
@@ -166,6 +170,9 @@ HEALTHY: dict[str, Callable[[], Program]] = {
     ),
     "clipped to 1": lambda: Program(
         flowers(optimizer=clipping(global_clipnorm=1.0)), *table(data.flowers)
+    ),
+    "each value clipped to 0.5": lambda: Program(
+        flowers(optimizer=clipping(clipvalue=0.5)), *table(data.flowers)
     ),
     "dropout before the head": lambda: Program(
         net((4,), kl.Dense(16), kl.ReLU(), kl.Dropout(0.5), kl.Dense(3, "softmax"), loss=SPARSE),
