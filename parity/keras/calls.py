@@ -96,7 +96,7 @@ def watch(
         return model(x, **training_mode(model, training)), calls
 
 
-def build(model: keras.Model, x: Any) -> None:
+def build(model: keras.Layer, x: Any) -> None:
     """Make a model's weights as `fit` does: what runs through it moves no statistics.
 
     Args:
@@ -112,11 +112,11 @@ def build(model: keras.Model, x: Any) -> None:
 
 
 @contextlib.contextmanager
-def unchanged(model: keras.Model, x: Any = None) -> Iterator[None]:
+def unchanged(model: keras.Layer, x: Any = None) -> Iterator[None]:
     """Afterwards moving statistics, seeds, states and metrics are what they were before.
 
     Args:
-        model: Any Keras model.
+        model: Any Keras model, or a layer.
         x: A batch for one that may not have any of these yet.
     """
     if x is not None and not model.built:
@@ -153,7 +153,7 @@ def undrawn() -> Iterator[None]:
         np.random.set_state(states[1])  # noqa: NPY002
 
 
-def _state(model: keras.Model, seeds: Any) -> list[Any]:
+def _state(model: keras.Layer, seeds: Any) -> list[Any]:
     """Variables of TensorFlow that a call may change: Keras' own, and those that Keras ignores."""
     kept = [*model.non_trainable_variables, *model.metrics_variables]
     kept += [] if seeds is None else [seeds.state]
@@ -188,7 +188,7 @@ def as_array(values: Any) -> NDArray[Any]:
     values = keras.tree.flatten(values)[0]
     if keras.backend.standardize_dtype(getattr(values, "dtype", "float32")) == "bfloat16":
         values = keras.ops.cast(values, "float32")
-    array: NDArray[Any] = np.array(keras.ops.convert_to_numpy(values))
+    array: NDArray[Any] = np.asarray(keras.ops.convert_to_numpy(values))
     return array
 
 

@@ -4,8 +4,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import keras
+import numpy as np
 import tensorflow as tf
 
+from parity.arrays import Array
 from parity.keras.calls import as_array, unchanged
 from parity.keras.checking import array_of, program_of
 from parity.keras.facts import Facts, facts_of
@@ -16,6 +19,7 @@ from parity.keras.trial import Trial, state_of
 from parity.keras.unmoved import still, unmoved
 from parity.keras.updates import optimizer_of, plan_of, rate_of
 from parity.watch.check import Belief, Match, causes_of
+from parity.watch.check.anew import Anew
 from parity.watch.check.training import rate as too_high
 from parity.watch.trials import AS_IT_IS, SAMPLES, Tried
 from parity.watch.trials.proving import LARGEST, Prover
@@ -26,6 +30,8 @@ WEIGHTLESS = "the samples weigh nothing, and nothing is learned of them"
 NEGATIVE = "sample weights are below 0: the loss drives the answers away from the targets"
 UNMOVED, SOME = 64, 16
 """Steps after which it is asked what has changed, and at the end: gradients may be gathered."""
+KERNEL, NOTHING = 1000, np.empty(0)
+"""Weights of the first kernel that are watched from epoch to epoch, and none."""
 UNTOLD = 0.5
 """Part of the samples' own loss below which that of `fit` shows that some of them weigh less."""
 
@@ -43,6 +49,9 @@ class FirstStep(Prover):
         super().__init__()
         self.x, self.y, self.trials = x, y, trials
         self._weighed = False
+        self._kernel: keras.Variable | None = None
+        self._left: Array = NOTHING
+        self._anew = Anew(NOTHING)
 
     def check(
         self,
@@ -72,6 +81,9 @@ class FirstStep(Prover):
             self.program = program
             if self.trials and model.count_params() <= LARGEST and not tf.distribute.has_strategy():
                 self._initial = state_of(model)
+            weights = model.trainable_variables
+            self._kernel = next((v for v in weights if len(v.shape) > 1), None)
+            self._anew = Anew(_some(self._kernel))
             likely = causes_of(program)
             if likely:
                 all_of_them = causes_of(program, Belief.MAYBE)
@@ -79,8 +91,25 @@ class FirstStep(Prover):
             elif facts.several:
                 self._say(Tried(causes_of_heads(model, *seen, probe)))
 
-    def begin(self) -> None:
-        """Look at a learning rate that a callback has raised since the check."""
+    def leave(self) -> None:
+        """Note some weights at the end of an epoch."""
+        self._left = _some(self._kernel)
+
+    def begin(self, step: int) -> None:
+        """Look at what callbacks have done since the check, or since the epoch before.
+
+        Args:
+            step: The first of the epoch.
+        """
+        if step == 1:
+            self._raised()
+        else:
+            match = self._anew.found(self._left, _some(self._kernel), step)
+            if match is not None and not self._found.matches:
+                self.remark(replace(match, remedy=None), step)
+
+    def _raised(self) -> None:
+        """Look at a learning rate that a callback has raised."""
         program = self.program
         rate = None if program is None else rate_of(optimizer_of(self.traced.model))
         if program is None or rate is None or program.rate is None or rate <= program.rate:
@@ -180,3 +209,8 @@ class FirstStep(Prover):
 
     def _now(self) -> tuple[Any, Any]:
         return as_array(self.traced(self.probe.x)[0]), self.probe.y
+
+
+def _some(kernel: keras.Variable | None) -> Array:
+    """Of its weights."""
+    return NOTHING if kernel is None else as_array(kernel).ravel()[:KERNEL]

@@ -125,9 +125,9 @@ class CollapseGuard(keras.callbacks.Callback):
         self.epoch, self.steps, self.mean_accuracy = epoch, 0, 0.0
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Look at what other callbacks have set before the first step."""
-        if self.done == 0:
-            self.first.begin()
+        """Look at what other callbacks have set before the first step of an epoch."""
+        if batch == 0:
+            self.first.begin(self.done + 1)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Look at a few samples in the first steps."""
@@ -183,6 +183,7 @@ class CollapseGuard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Look at more samples."""
+        self.first.leave()
         ends = epoch + 1 == self.params.get("epochs")
         if self.subject is None or not (ends or self.budget.allows):
             return

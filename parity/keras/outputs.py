@@ -67,7 +67,7 @@ def dead_share(call: Call) -> float:
     values = as_array(call.outputs)
     first = getattr(call.layer, "data_format", "") == "channels_first"
     units = np.moveaxis(values, 1 if first else -1, -1)
-    return float((units <= 0).reshape(-1, units.shape[-1]).all(axis=0).mean())
+    return float((units.reshape(-1, units.shape[-1]).max(axis=0) <= 0).mean())
 
 
 def kernels(model: keras.Model, x: Any) -> Table:

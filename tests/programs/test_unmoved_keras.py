@@ -133,6 +133,25 @@ def test_weights_below_0_are_named(low: float, capsys: pytest.CaptureFixture[str
     assert printed.count("warning:") == (low < 0)
 
 
+@pytest.mark.parametrize("back", [True, False])
+def test_weights_that_a_callback_sets_back_are_named(
+    back: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = net((4,), kl.Dense(8), kl.ReLU(), kl.Dense(3, activation="softmax"), loss=SPARSE)
+    first = model.get_weights()
+
+    def change(epoch: int, logs: Any = None) -> None:
+        now = model.get_weights()
+        model.set_weights(first if back else [0.9 * each for each in now])  # as decay would
+
+    each = keras.callbacks.LambdaCallback(on_epoch_begin=change)
+    guard = CollapseGuard(X, KIND, reaction="warn", trials=False)
+    model.fit(X, KIND, 16, epochs=4, verbose=0, callbacks=[each, guard])
+    printed = capsys.readouterr().err
+    assert ("  1. the weights are set back during the training: before step 9" in printed) == back
+    assert printed.count("warning:") == back
+
+
 def test_a_loop_of_ones_own_is_watched(capsys: pytest.CaptureFixture[str]) -> None:
     model = keras.Sequential([keras.Input((4,)), kl.Dense(3), kl.Softmax()])
     guard = CollapseGuard(X, KIND, reaction="warn")
