@@ -11,13 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers as kl
-from keras.src.backend.common import global_state
 from numpy.typing import NDArray
-from tensorflow.python.eager import context
-from tensorflow.python.ops import stateful_random_ops
 
-SEEDS = "global_seed_generator"
-"""What Keras keeps for operations that are given no seed; it has no public name."""
+from parity.keras import private
+
 FUSING = (
     kl.Dense, kl.EinsumDense, kl.Conv1D, kl.Conv2D, kl.Conv3D,
     kl.Conv1DTranspose, kl.Conv2DTranspose, kl.Conv3DTranspose,
@@ -68,8 +65,7 @@ def watch(
     Returns:
         What the model gives, as its tensors, and the calls.
     """
-    if not model.built:
-        model(x)  # building calls layers too
+    build(model, x)  # which calls layers too
     calls: list[Call] = []
     closed = False
     call_layer = keras.Layer.__call__
@@ -100,23 +96,46 @@ def watch(
         return model(x, **training_mode(model, training)), calls
 
 
+def build(model: keras.Layer, x: Any) -> None:
+    """Make a model's weights as `fit` does: what runs through it moves no statistics.
+
+    Args:
+        model: Any Keras model; one that has its weights stays as it is.
+        x: A batch for it, [B, ...].
+    """
+    if model.built:
+        return
+    try:
+        model(keras.tree.map_structure(lambda part: keras.KerasTensor(part.shape, part.dtype), x))
+    except Exception:  # a layer may want values
+        model(x)
+
+
 @contextlib.contextmanager
-def unchanged(model: keras.Model) -> Iterator[None]:
-    """Afterwards moving statistics, seeds, states and metrics are what they were before."""
-    seeds = global_state.get_global_attribute(SEEDS)
+def unchanged(model: keras.Layer, x: Any = None) -> Iterator[None]:
+    """Afterwards moving statistics, seeds, states and metrics are what they were before.
+
+    Args:
+        model: Any Keras model, or a layer.
+        x: A batch for one that may not have any of these yet.
+    """
+    if x is not None and not model.built:
+        with unchanged(model):
+            build(model, x)
+    seeds = private.global_seeds()
     kept = [(variable, variable.read_value()) for variable in _state(model, seeds)]
     drawn = random.getstate()
-    operations = getattr(context.context(), "_rng", None)
-    drawn_by_operations = None if operations is None else operations.getstate()
+    operations = private.operation_seeds()
+    operations_drawn = None if operations is None else operations.getstate()
     try:
         yield
     finally:
         for variable, value in kept:
             variable.assign(value)
-        if operations is not None:
-            operations.setstate(drawn_by_operations)
-        if seeds is None and global_state.get_global_attribute(SEEDS) is not None:
-            global_state.set_global_attribute(SEEDS, None)  # it has drawn its seed from Python
+        if operations is not None and operations_drawn is not None:
+            operations.setstate(operations_drawn)
+        if seeds is None and private.global_seeds() is not None:
+            private.forget_global_seeds()
             random.setstate(drawn)
 
 
@@ -134,12 +153,12 @@ def undrawn() -> Iterator[None]:
         np.random.set_state(states[1])  # noqa: NPY002
 
 
-def _state(model: keras.Model, seeds: Any) -> list[Any]:
+def _state(model: keras.Layer, seeds: Any) -> list[Any]:
     """Variables of TensorFlow that a call may change: Keras' own, and those that Keras ignores."""
     kept = [*model.non_trainable_variables, *model.metrics_variables]
     kept += [] if seeds is None else [seeds.state]
     parts = [part for layer in model._flatten_layers() for part in vars(layer).values()]
-    parts.append(stateful_random_ops.global_generator)
+    parts.append(private.global_generator())
     generators = [part.state for part in parts if isinstance(part, tf.random.Generator)]
     others = [part for part in parts if isinstance(part, tf.Variable)]
     return [variable.value for variable in kept] + generators + others
@@ -169,7 +188,7 @@ def as_array(values: Any) -> NDArray[Any]:
     values = keras.tree.flatten(values)[0]
     if keras.backend.standardize_dtype(getattr(values, "dtype", "float32")) == "bfloat16":
         values = keras.ops.cast(values, "float32")
-    array: NDArray[Any] = np.array(keras.ops.convert_to_numpy(values))
+    array: NDArray[Any] = np.asarray(keras.ops.convert_to_numpy(values))
     return array
 
 

@@ -7,11 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.keras.behaviour import ascends, beyond_table, mixes
-from parity.keras.facts import Facts, facts_of, loss_of, trainable
+from parity.keras.facts import Facts, facts_of, loss_of
 from parity.keras.heads import causes_of_heads
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
-from parity.keras.updates import clipped_of, held_of, momentum_of, penalties_of, rate_of
+from parity.keras.updates import (
+    clipped_of,
+    held_of,
+    momentum_of,
+    name_of,
+    optimizer_of,
+    penalties_of,
+    rate_of,
+    trainable,
+)  # fmt: skip
 from parity.watch.check import Program, causes_of
 from parity.watch.check.words import beyond, findings_of, say
 from parity.watch.diagnosis import Finding
@@ -56,7 +65,7 @@ def check(
         )
     held = {"validation": validation, "test": test}
     others = {n: found for n, pair in held.items() if pair and (found := probe_of(*pair, MOST))}
-    findings = _look(model, x, y, probe, others, held)
+    findings = _look(model, x, probe, others, held)
     say(findings)
     return findings
 
@@ -64,7 +73,6 @@ def check(
 def _look(
     model: keras.Model,
     x: Any,
-    y: Any,
     probe: Probe,
     others: dict[str, Probe],
     held: dict[str, tuple[Any, Any] | None],
@@ -85,7 +93,7 @@ def _look(
         others={name: values for name, values in fed.items() if values is not None},
         other_inputs={name: values for name, values in whole.items() if values is not None},
     )
-    heads = causes_of_heads(model, *seen, y) if facts.several else []
+    heads = causes_of_heads(model, *seen, probe) if facts.several else []
     return findings_of([*heads, *causes_of(program)])
 
 
@@ -99,8 +107,7 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         known: More of `Program`.
     """
     model = traced.model
-    optimizer = getattr(model, "optimizer", None)
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = optimizer_of(model)
     targets = probe.y if probe.targets is None else probe.targets
     loss = None if facts.several else loss_of(getattr(model, "loss", None), facts.last)
     order: list[Any] = []
@@ -116,12 +123,12 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         last=facts.last,
         ends=facts.ends,
         loss=loss,
-        optimizer="" if optimizer is None else type(optimizer).__name__,
+        optimizer=name_of(optimizer),
         rate=rate_of(optimizer),
         trainable=trainable(model),
         penalties=penalties_of(model, optimizer),
         momentum=momentum_of(optimizer),
-        clipped=clipped_of(optimizer),
+        clipped=clipped_of(model, optimizer),
         stuck=facts.stuck,
         masked=facts.masked,
         held=held_of(model),

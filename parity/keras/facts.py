@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from parity.arrays import Array
-from parity.keras.calls import Call, as_array
+from parity.keras.calls import Call, as_array, unchanged
 from parity.keras.names import function_name, kind_of, learns, snake_case
 from parity.keras.outputs import dead_share, is_relu, kernel
 from parity.watch.check import Layer, Loss
@@ -36,6 +36,8 @@ DROPOUTS = (
 
 ENOUGH = 100
 """Samples between which a deviation is read."""
+DRAWN, FAR = 16, 10
+"""Samples that are augmented, and times by which they vary more or less then, and are ruined."""
 
 
 class Facts(NamedTuple):
@@ -85,6 +87,7 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
                 _spread(call),
                 _flat(call),
                 _still(call),
+                _overdone(call),
             )
         )
         before = call.outputs
@@ -126,11 +129,6 @@ def loss_of(given: Any, last: str) -> Loss | None:
     return Loss(name, kind, takes, targets, undoes, smoothing=smoothing)
 
 
-def trainable(model: keras.Model) -> int:
-    """How many weights may change."""
-    return sum(math.prod(variable.shape) for variable in model.trainable_variables)
-
-
 def _function(call: Call) -> str:
     """What an activation computes; that of a layer which works as one is its own name."""
     name = function_name(call)
@@ -152,17 +150,18 @@ def _dropped(call: Call) -> float:
 
 def _spread(call: Call) -> float | None:
     """Deviation between some of the samples, the mean of all units."""
-    values = as_array(call.outputs)
-    values = values[:: max(1, len(values) // ENOUGH)] if values.ndim else values
-    if values.ndim < 2 or values.dtype.kind != "f":
+    given = keras.tree.flatten(call.outputs)[0]
+    if len(getattr(given, "shape", ())) < 2:
+        return None
+    values = as_array(given[:: max(1, given.shape[0] // ENOUGH)])
+    if values.dtype.kind != "f":
         return None
     return float(values.std(axis=0, dtype=np.float64).mean())
 
 
 def _flat(call: Call) -> float:
     """Share of the units of a sigmoid or tanh that are at their ends for nearly all samples."""
-    values = as_array(call.outputs)
-    if _function(call) not in ENDS or values.ndim < 2:
+    if _function(call) not in ENDS or (values := as_array(call.outputs)).ndim < 2:
         return 0.0
     low, high = ENDS[_function(call)]
     units, near = values.reshape(-1, values.shape[-1]), AT_END * (high - low)
@@ -173,6 +172,22 @@ def _flat(call: Call) -> float:
 def _still(call: Call) -> bool:
     own = call.layer
     return isinstance(own, keras.layers.BatchNormalization) and own.trainable and own.momentum >= 1
+
+
+def _overdone(call: Call) -> str:
+    """Of an augmentation that is told a range, as it works in training."""
+    if call.fused or not hasattr(call.layer, "value_range"):
+        return ""
+    try:
+        with unchanged(call.layer):
+            given = call.inputs[:DRAWN]
+            before, after = as_array(given), as_array(call.layer(given, training=True))
+    except Exception:  # it may take more than pictures
+        return ""
+    if not 0 < before.std() < np.inf or 1 / FAR < after.std() / before.std() < FAR:
+        return ""
+    ends = (f"{values.min():.3g} to {values.max():.3g}" for values in (after, before))
+    return f"{type(call.layer).__name__} makes {' of '.join(ends)}"
 
 
 def _stuck(calls: list[Call]) -> str:

@@ -4,33 +4,34 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from parity.arrays import Array
 from parity.keras.calls import as_array, unchanged
 from parity.keras.checking import array_of, program_of
 from parity.keras.facts import Facts, facts_of
 from parity.keras.heads import causes_of_heads
-from parity.keras.probe import Probe, probe_of
-from parity.keras.traced import Traced
+from parity.keras.probe import LEAST, Probe, probe_of
+from parity.keras.traced import Traced, Watched
 from parity.keras.trial import Trial, state_of
-from parity.keras.updates import plan_of, rate_of
-from parity.watch.check import Belief, Match, Remedy, causes_of
+from parity.keras.unmoved import still, unmoved
+from parity.keras.updates import optimizer_of, plan_of, rate_of
+from parity.watch.check import Belief, Match, causes_of
+from parity.watch.check.anew import Anew
 from parity.watch.check.training import rate as too_high
 from parity.watch.trials import AS_IT_IS, SAMPLES, Tried
 from parity.watch.trials.proving import LARGEST, Prover
 from parity.watch.trials.ranking import HELPS, SECONDS, STEPS
-from parity.watch.trials.stall import reads
+from parity.watch.trials.stall import STALLED, reads
 
 WEIGHTLESS = "the samples weigh nothing, and nothing is learned of them"
-NO_STEP = Match(
-    "the optimiser takes no step",
-    "fit has called train_step, no weight has changed, and optimizer.iterations is 0",
-    "Call self.optimizer.apply_gradients(zip(gradients, self.trainable_variables)) in train_step",
-    remedy=Remedy("with steps along the gradients", thawed=True),
-)
+NEGATIVE = "sample weights are below 0: the loss drives the answers away from the targets"
 UNMOVED, SOME = 64, 16
-"""Steps after which it is asked, at the latest and at the end: gradients may be gathered first."""
+"""Steps after which it is asked what has changed, and at the end: gradients may be gathered."""
+KERNEL, NOTHING = 1000, np.empty(0)
+"""Weights of the first kernel that are watched from epoch to epoch, and none."""
 UNTOLD = 0.5
 """Part of the samples' own loss below which that of `fit` shows that some of them weigh less."""
 
@@ -47,15 +48,31 @@ class FirstStep(Prover):
     def __init__(self, x: Any, y: Any, trials: bool) -> None:
         super().__init__()
         self.x, self.y, self.trials = x, y, trials
+        self._weighed = False
+        self._kernel: keras.Variable | None = None
+        self._left: Array = NOTHING
+        self._anew = Anew(NOTHING)
 
     def check(
-        self, traced: Traced, probe: Probe, batch: int | None, validation: Probe | None
+        self,
+        traced: Traced,
+        seen: Watched,
+        probe: Probe,
+        batch: int | None,
+        validation: Probe | None,
     ) -> None:
-        """Say what looks wrong; called once, before the weights change for the first time."""
+        """Say what looks wrong; called once, before the weights change for the first time.
+
+        Args:
+            traced: The model.
+            seen: What it and its layers give for `probe`.
+            probe: Samples that it is trained on.
+            batch: Samples of a batch, where that is known.
+            validation: Samples that are held out.
+        """
         self.traced, self.probe = traced, probe
         model = traced.model
         with suppress(Exception):  # a model is anyone's code, and must train all the same
-            seen = traced(probe.x)
             facts: Facts = facts_of(*seen)
             known: dict[str, Any] = {} if batch is None else {"batch": batch}
             if validation is not None and (fed := facts_of(*traced(validation.x)).fed) is not None:
@@ -64,17 +81,37 @@ class FirstStep(Prover):
             self.program = program
             if self.trials and model.count_params() <= LARGEST and not tf.distribute.has_strategy():
                 self._initial = state_of(model)
+            weights = model.trainable_variables
+            self._kernel = next((v for v in weights if len(v.shape) > 1), None)
+            self._anew = Anew(_some(self._kernel))
             likely = causes_of(program)
             if likely:
                 all_of_them = causes_of(program, Belief.MAYBE)
                 self._say(self._tried(all_of_them))
             elif facts.several:
-                self._say(Tried(causes_of_heads(model, *seen, self.y)))
+                self._say(Tried(causes_of_heads(model, *seen, probe)))
 
-    def begin(self) -> None:
-        """Look at a learning rate that a callback has raised since the check."""
+    def leave(self) -> None:
+        """Note some weights at the end of an epoch."""
+        self._left = _some(self._kernel)
+
+    def begin(self, step: int) -> None:
+        """Look at what callbacks have done since the check, or since the epoch before.
+
+        Args:
+            step: The first of the epoch.
+        """
+        if step == 1:
+            self._raised()
+        else:
+            match = self._anew.found(self._left, _some(self._kernel), step)
+            if match is not None and not self._found.matches:
+                self.remark(replace(match, remedy=None), step)
+
+    def _raised(self) -> None:
+        """Look at a learning rate that a callback has raised."""
         program = self.program
-        rate = None if program is None else rate_of(self.traced.model.optimizer)
+        rate = None if program is None else rate_of(optimizer_of(self.traced.model))
         if program is None or rate is None or program.rate is None or rate <= program.rate:
             return
         self.program = program = replace(program, rate=rate)
@@ -84,10 +121,15 @@ class FirstStep(Prover):
                 self._say(self._tried([match]))
 
     def weigh(self, loss: float, step: int) -> None:
-        """Say so where the first loss is 0 and that of the samples is not: all weights are 0."""
-        if loss == 0 and (own := self._unweighted()) is not None and own > 0:
-            what = f"fit tells a loss of 0, and without weights that of its samples is {own:.3g}"
-            self.remark(Match(WEIGHTLESS, what, "Look at sample_weight and class_weight"), step)
+        """Say so where weights make a loss of 0, or below 0, of samples whose own is above."""
+        if loss > 0 or self._weighed or (own := self._unweighted()) is None or own <= 0:
+            return
+        self._weighed = True
+        what = (
+            f"fit tells a loss of {loss:.3g}, and without weights that of its samples is {own:.3g}"
+        )
+        cause = NEGATIVE if loss < 0 else WEIGHTLESS
+        self.remark(Match(cause, what, "Look at sample_weight and class_weight"), step)
 
     def leave_out(self, names: list[int], loss: float, step: int) -> None:
         """Say so where these classes count for nothing: without weights, they are learned.
@@ -124,23 +166,18 @@ class FirstStep(Prover):
             self._say(Tried([match], [line], score - now, now), what)
 
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
-        """See `Prover.look`; and say so where the optimiser has never been asked for a step."""
+        """See `Prover.look`; and say so where something that is trained stays as it was."""
         super().look(before, step, ended=ended)
-        if (before < UNMOVED <= step or (ended and step >= SOME)) and self._unasked():
-            self.remark(NO_STEP, step)
-
-    def _unasked(self) -> bool:
-        """Whether no weight is other than it was, and the optimiser has counted no step."""
-        if self._initial is None or self.program is None or self.program.trainable == 0:
-            return False
-        model = self.traced.model
-        counted = getattr(model.optimizer, "_iterations", None)  # also those that are gathered
-        if counted is None or int(as_array(counted)) or hasattr(model.optimizer, "dynamic_scale"):
-            return False
-        return all(
-            id(v) in self._initial and np.array_equal(as_array(v), self._initial[id(v)])
-            for v in model.trainable_variables
-        )
+        late = before < STALLED <= step or (ended and step >= UNMOVED)
+        if not (late or before < UNMOVED <= step or (ended and step >= SOME)):
+            return
+        if self._initial is None or self._found.matches:
+            return
+        with suppress(Exception):  # a model is anyone's code
+            calls = self.traced(self.probe.first(LEAST).x)[1]
+            match = unmoved(self.traced.model, self._initial, calls, late=late) or still(calls)
+            if match is not None:
+                self.remark(match, step)
 
     def _unweighted(self) -> float | None:
         """The loss of the samples, each counted once; None where it is none of Keras'."""
@@ -164,7 +201,7 @@ class FirstStep(Prover):
         return Trial(self.traced, self._initial, material, program)
 
     def _plan(self) -> tuple[float, float] | None:
-        optimizer = self.traced.model.optimizer
+        optimizer = optimizer_of(self.traced.model)
         if (plan := plan_of(optimizer)) is not None or self.program is None:
             return plan
         began, now = self.program.rate, rate_of(optimizer)  # a callback may have changed it
@@ -172,3 +209,8 @@ class FirstStep(Prover):
 
     def _now(self) -> tuple[Any, Any]:
         return as_array(self.traced(self.probe.x)[0]), self.probe.y
+
+
+def _some(kernel: keras.Variable | None) -> Array:
+    """Of its weights."""
+    return NOTHING if kernel is None else as_array(kernel).ravel()[:KERNEL]

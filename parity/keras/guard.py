@@ -10,13 +10,15 @@ import numpy as np
 
 from parity.keras.behaviour import beyond_table
 from parity.keras.budget import SHARE, Budget
-from parity.keras.calls import undrawn
+from parity.keras.calls import as_array, undrawn
 from parity.keras.first_step import FirstStep
 from parity.keras.held_out import HeldOut
 from parity.keras.left_out import left_out
 from parity.keras.logs import Logs, accuracy_of, number
 from parity.keras.look import Subject
 from parity.keras.probe import Probe, probe_of
+from parity.keras.traced import Traced
+from parity.keras.updates import optimizer_of, rate_now
 from parity.watch.alarm import Reaction
 from parity.watch.check.words import beyond, say
 from parity.watch.guard import ENOUGH, PROBE, Guard
@@ -109,11 +111,13 @@ class CollapseGuard(keras.callbacks.Callback):
             )
 
     def _begin(self, trained: Probe, probe: Probe) -> Subject:
-        subject = Subject(self.model, trained, probe)
+        traced = Traced(self.model)
+        seen = traced(trained.x)
+        subject = Subject(traced, seen, trained, probe)
         if not self.goes_on:
-            self.guard.start(**subject.before(), preprocessing=self.preprocessing)
+            self.guard.start(**subject.before(seen), preprocessing=self.preprocessing)
             held = None if probe is trained else probe
-            self.first.check(subject.traced, trained, self._known_batch(), held)
+            self.first.check(traced, seen, trained, self._known_batch(), held)
         return subject
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -121,16 +125,16 @@ class CollapseGuard(keras.callbacks.Callback):
         self.epoch, self.steps, self.mean_accuracy = epoch, 0, 0.0
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Look at what other callbacks have set before the first step."""
-        if self.done == 0:
-            self.first.begin()
+        """Look at what other callbacks have set before the first step of an epoch."""
+        if batch == 0:
+            self.first.begin(self.done + 1)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Look at a few samples in the first steps."""
         before, self.steps = self.steps, batch + 1
         done, self.done = self.done, self.done + self.steps - before
         self.first.look(done, self.done)
-        if done == 0:
+        if done == 0 or number(logs, "loss") < 0:
             self.first.weigh(number(logs, "loss"), self.done)
         if self.first.swaying or (self.done in BEGINS and self.budget.allows):
             with self.budget.taken():
@@ -165,7 +169,7 @@ class CollapseGuard(keras.callbacks.Callback):
                 **self.subject.now(self.subject.probe.first(PROBE)),
                 batch_accuracy=batch_accuracy,
                 train_loss=train_loss,
-                learning_rate=self._learning_rate(),
+                learning_rate=rate_now(optimizer_of(self.model)),
                 weights=self.subject.weights,
             )
 
@@ -179,19 +183,21 @@ class CollapseGuard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Look at more samples."""
+        self.first.leave()
         ends = epoch + 1 == self.params.get("epochs")
         if self.subject is None or not (ends or self.budget.allows):
             return
+        optimizer = optimizer_of(self.model)
         with self.budget.taken():
             seen = self.subject.now(self.subject.probe)
             self._look_at_classes(seen, logs or {})
             self.guard.after_epoch(
                 epoch + 1,
-                int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)),
+                self.done if optimizer is None else int(as_array(optimizer.iterations)),
                 **seen,
                 sample_ids=self.subject.probe.ids,
                 weights=self.subject.weights(),
-                learning_rate=self._learning_rate(),
+                learning_rate=rate_now(optimizer),
                 train_loss=number(logs, "loss"),
                 train_accuracy=accuracy_of(logs or {}),
             )
@@ -216,9 +222,6 @@ class CollapseGuard(keras.callbacks.Callback):
         self.first.look(self.done, self.done, ended=True)
         if self.story is not None:
             self.story.write()
-
-    def _learning_rate(self) -> float:
-        return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def _batch_accuracy(self, before: int, logs: dict[str, Any]) -> float | None:
         """That of the last batch, where Keras tells it and the batch is large enough."""

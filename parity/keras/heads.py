@@ -8,17 +8,20 @@ import numpy as np
 
 from parity.keras.calls import Call
 from parity.keras.facts import facts_of, loss_of
+from parity.keras.probe import Probe
 from parity.watch.check import AT_HEADS, Belief, Match, Program, causes_of
 
 
-def causes_of_heads(model: keras.Model, outputs: Any, calls: list[Call], y: Any) -> list[Match]:
+def causes_of_heads(
+    model: keras.Model, outputs: Any, calls: list[Call], probe: Probe
+) -> list[Match]:
     """Mistakes in what single outputs end in and are compared with; those of no other kind.
 
     Args:
         model: Compiled, with a name for each output, as functional ones have.
         outputs: That it gives for some samples.
         calls: Of its layers.
-        y: Targets of all samples, in a list or by name.
+        probe: These samples, with targets in a list or by name.
     """
     names: list[str] = list(getattr(model, "output_names", None) or [])
     parts = keras.tree.flatten(outputs)
@@ -28,7 +31,7 @@ def causes_of_heads(model: keras.Model, outputs: Any, calls: list[Call], y: Any)
         return []
     found: list[Match] = []
     for place, (name, given) in enumerate(zip(names, parts, strict=True)):
-        wanted, loss = (_of(each, name, place, len(names)) for each in (y, model.loss))
+        wanted, loss = (_of(each, name, place, len(names)) for each in (probe.heads, model.loss))
         last = next((n for n, call in enumerate(calls, 1) if call.outputs is given), None)
         if last is None or wanted is None or not hasattr(wanted, "shape"):
             continue
@@ -39,6 +42,7 @@ def causes_of_heads(model: keras.Model, outputs: Any, calls: list[Call], y: Any)
             facts.fed,
             facts.outputs,
             targets,
+            fair=probe.whole,
             last=facts.last,
             ends=facts.ends,
             loss=loss_of(loss, facts.last),

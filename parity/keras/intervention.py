@@ -35,6 +35,8 @@ def intervention(
             changes.append((call.layer, "activation", keras.activations.relu))
         if remedy.undropped and isinstance(call.layer, DROPOUTS):
             changes.append((call.layer, "rate", 0.0))
+        if remedy.undropped and hasattr(call.layer, "value_range"):
+            changes.append(_passing(call))
     for call in multiplying[:-1]:
         bare = getattr(call.layer, "activation", None) in (None, keras.activations.linear)
         if remedy.between and bare and isinstance(call.layer, FUSING):

@@ -10,9 +10,10 @@ from parity.keras.calls import Call, as_array
 from parity.keras.names import function_name
 from parity.keras.outputs import beginning, dead_share, is_relu, kernel, kernels_of
 from parity.keras.probe import Probe
-from parity.keras.traced import Traced
+from parity.keras.traced import Traced, Watched
+from parity.keras.updates import name_of, optimizer_of
 from parity.watch.classes import Ints, Unit, labels_of, logits_of
-from parity.watch.fingerprint import GRID, SAMPLE
+from parity.watch.fingerprint import GRID
 
 Array = NDArray[Any]
 
@@ -35,17 +36,16 @@ class Subject:
     """A model in training, and the samples that it is asked for.
 
     Args:
-        model: Built.
+        traced: The model.
+        seen: What it and its layers give for `trained`.
         trained: Samples that it is trained on.
         probe: Samples that it is asked for.
     """
 
-    def __init__(self, model: keras.Model, trained: Probe, probe: Probe) -> None:
-        self.model = model
-        self.trained = trained.first(SAMPLE)
-        self.probe = probe
-        self.traced = Traced(model)
-        outputs, calls = self.traced(self.trained.x)
+    def __init__(self, traced: Traced, seen: Watched, trained: Probe, probe: Probe) -> None:
+        self.traced, self.model = traced, (model := traced.model)
+        self.trained, self.probe = trained, probe
+        outputs, calls = seen
         self.kernels = kernels_of(calls)
         self.unit = _unit(model, calls[-1], outputs)
         found = as_array(outputs)
@@ -55,20 +55,20 @@ class Subject:
         known = logits_of(found, self.unit), self._labels(probe.y), self.labels
         self.tells_classes = not several and all(part is not None for part in known)
 
-    def before(self) -> dict[str, Any]:
+    def before(self, seen: Watched) -> dict[str, Any]:
         """What `Guard.start` takes, but for what was intended."""
-        look = _look(*self.traced(self.trained.x))
+        look = _look(*seen)
+        dead = look if self.probe is self.trained else _look(*self.traced(self.probe.x))
         raw = images(self.trained.x)
         fed = None if raw is None or raw.size != look.fed.size else look.fed.reshape(raw.shape)
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         return {
             "labels": self.labels if self.tells_classes else None,
             "classes": self.columns,
             "raw": raw,
             "fed": fed,
             "weights": self.weights(),
-            "dead": _look(*self.traced(self.probe.x)).dead,
-            "optimizer": type(optimizer).__name__,
+            "dead": dead.dead,
+            "optimizer": name_of(optimizer_of(self.model)),
         }
 
     def now(self, probe: Probe) -> dict[str, Any]:
@@ -117,6 +117,7 @@ def _unit(model: keras.Model, last: Call, outputs: Any) -> Unit | None:
         return None
     if last.outputs is outputs and function_name(last) == "sigmoid":
         return "probability"
-    from_logits = getattr(model.loss, "from_logits", False)
-    binary = isinstance(model.loss, keras.losses.BinaryCrossentropy)
+    loss = getattr(model, "loss", None)
+    from_logits = getattr(loss, "from_logits", False)
+    binary = isinstance(loss, keras.losses.BinaryCrossentropy)
     return "logit" if binary and from_logits else None

@@ -138,7 +138,7 @@ def accepts(model: keras.Model, x: Array) -> bool:
 
 def answer(model: keras.Model, x: Array) -> dict[str, Array]:
     """What each layer gives, and last what the model gives, as ``answer``."""
-    with unchanged(model):
+    with unchanged(model, x):
         outputs, calls = watch(model, x)
     named = {name: as_array(call.outputs) for name, call in named_calls(calls)}
     return named | {"answer": as_array(outputs)}

@@ -71,7 +71,7 @@ def variables(model: keras.Model, x: Any = None) -> dict[str, keras.Variable]:
 def first_calls(model: keras.Model, x: Any = None) -> list[tuple[str, Call]]:
     """Each layer with its canonical name, and with the first thing that it does."""
     batch = example(model) if x is None else x
-    with unchanged(model):
+    with unchanged(model, batch):
         _, calls = watch(model, batch)
     return [(name, call) for name, call in named_calls(calls) if "@" not in name]
 

@@ -25,7 +25,7 @@ def answers(model: keras.Model, x: Any, training: bool = False) -> Table:
         x: A batch for it, [B, ...].
         training: As in training (batch statistics, dropout) or as in inference.
     """
-    with unchanged(model):
+    with unchanged(model, x):
         _, calls = watch(model, x, training)
     return {name: as_array(call.outputs) for name, call in named_calls(calls)}
 
@@ -36,7 +36,7 @@ def dead_units(model: keras.Model, x: Any) -> dict[str, float]:
     A unit of a convolution is a channel, 0 everywhere. A ReLU that is no layer and not the
     activation of one, as in ``keras.ops.relu(x)``, is not seen.
     """
-    with unchanged(model):
+    with unchanged(model, x):
         _, calls = watch(model, x)
     return {name: dead_share(call) for name, call in named_calls(calls) if is_relu(call)}
 
@@ -46,7 +46,7 @@ def fed(model: keras.Model, x: Any) -> NDArray[Any]:
 
     The network begins with the first layer that learns, activates or drops out.
     """
-    with unchanged(model):
+    with unchanged(model, x):
         _, calls = watch(model, x)
     return as_array(calls[beginning(calls)].inputs)
 
@@ -67,7 +67,7 @@ def dead_share(call: Call) -> float:
     values = as_array(call.outputs)
     first = getattr(call.layer, "data_format", "") == "channels_first"
     units = np.moveaxis(values, 1 if first else -1, -1)
-    return float((units <= 0).reshape(-1, units.shape[-1]).all(axis=0).mean())
+    return float((units.reshape(-1, units.shape[-1]).max(axis=0) <= 0).mean())
 
 
 def kernels(model: keras.Model, x: Any) -> Table:
@@ -76,7 +76,7 @@ def kernels(model: keras.Model, x: Any) -> Table:
     They are counted over all layers that have one, and are the first weights of a layer that are no
     vector.
     """
-    with unchanged(model):
+    with unchanged(model, x):
         _, calls = watch(model, x)
     return {name: as_array(variable) for name, variable in kernels_of(calls).items()}
 

@@ -29,7 +29,8 @@ class Probe(NamedTuple):
         ids: int64 [N], their places among all that were given.
         targets: Those of all samples that are known, [M, ...].
         batch: Samples of a batch, where they were given in batches.
-        whole: Whether `targets` are all that there are.
+        whole: Whether `targets`, or `heads`, are all that there are.
+        heads: Targets of several outputs, as they are given: in a list or by name.
     """
 
     x: Any
@@ -38,6 +39,7 @@ class Probe(NamedTuple):
     targets: NDArray[Any] | None
     batch: int | None
     whole: bool = True
+    heads: Any = None
 
     def first(self, most: int) -> "Probe":
         """At most that many of the samples, evenly spaced."""
@@ -103,7 +105,8 @@ def _from_arrays(x: Any, y: Any, most: int) -> Probe | None:
     known = y is not None and not isinstance(y, tuple | list | dict)
     targets = _array(y) if known else None
     own = None if targets is None else targets[chosen]
-    return Probe(_take(x, chosen), own, chosen, targets, None)
+    heads = y if isinstance(y, tuple | list | dict) else None
+    return Probe(_take(x, chosen), own, chosen, targets, None, heads=heads)
 
 
 def _take(x: Any, chosen: NDArray[np.int64]) -> Any:

@@ -32,14 +32,12 @@ class Traced:
         Args:
             x: Samples for it, [N, ...], or several in the structure that the model takes.
         """
-        with unchanged(self.model), warnings.catch_warnings():
+        with unchanged(self.model, x), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the program's own, which it has given before
             if getattr(self.model, "run_eagerly", False):
                 return watch(self.model, x)
             given = keras.tree.map_structure(tf.convert_to_tensor, x)
             if self._function is None:
-                if not self.model.built:
-                    self.model(given)
                 self._function = _compiled(self._trace, given)
             tensors, place = self._function(given)
             return self._noted[int(place)](tensors)

@@ -16,6 +16,7 @@ from parity.keras.calls import as_array, training_mode, unchanged
 from parity.keras.intervention import intervention
 from parity.keras.names import kind_of
 from parity.keras.traced import Traced
+from parity.keras.updates import optimizer_of
 from parity.watch.check import Program, Remedy
 from parity.watch.check.program import Task
 from parity.watch.check.training import MULTIPLIES
@@ -130,14 +131,14 @@ class Trial:
         return intervention(self.calls, remedy, self.ends, head)
 
     def _optimizer(self, remedy: Remedy) -> Any:
-        own = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        own = optimizer_of(self.model)
         if remedy.adam:
             return keras.optimizers.Adam(remedy.rate or 0.001)
         settings = own.get_config()
         if remedy.unpenalised:
             settings["weight_decay"] = None
         if remedy.unclipped:
-            settings |= {"clipnorm": None, "global_clipnorm": None}
+            settings |= {"clipnorm": None, "global_clipnorm": None, "clipvalue": None}
         if remedy.damped:
             name = "beta_1" if "beta_1" in settings else "momentum"
             settings[name] = 0.9

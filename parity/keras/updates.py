@@ -1,29 +1,49 @@
 """What a Keras model's optimiser and penalties do to its weights."""
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
 
+from parity.keras.calls import as_array
 from parity.watch.check import Penalty
+
+
+def optimizer_of(model: keras.Model) -> Any:
+    """Without what scales its loss; None where the model is not compiled, as in a loop of its own.
+
+    Args:
+        model: Any Keras model.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def name_of(optimizer: Any) -> str:
+    """Of its class; empty without any."""
+    return "" if optimizer is None else type(optimizer).__name__
+
+
+def rate_now(optimizer: Any) -> float:
+    """The learning rate of the next step; NaN without an optimiser."""
+    return float(np.nan if optimizer is None else as_array(optimizer.learning_rate))
 
 
 def rate_of(optimizer: Any) -> float | None:
     """The learning rate; None where a schedule changes it."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if optimizer is None or isinstance(optimizer.get_config().get("learning_rate"), dict):
         return None
-    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    return rate_now(optimizer)
 
 
 def plan_of(optimizer: Any) -> tuple[float, float] | None:
     """Learning rate at first and now, where a schedule has changed it."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    plan = optimizer.get_config().get("learning_rate")
+    plan = None if optimizer is None else optimizer.get_config().get("learning_rate")
     if not isinstance(plan, dict):
         return None
     schedule = keras.optimizers.schedules.deserialize(plan)
-    now = keras.ops.convert_to_numpy(optimizer.learning_rate)
-    return float(keras.ops.convert_to_numpy(schedule(0))), float(now)
+    return float(as_array(schedule(0))), rate_now(optimizer)
 
 
 def momentum_of(optimizer: Any) -> float | None:
@@ -32,10 +52,17 @@ def momentum_of(optimizer: Any) -> float | None:
     return float(given) if isinstance(given, int | float) else None
 
 
-def clipped_of(optimizer: Any) -> float | None:
-    """Length that clipping leaves to the gradients, of all weights or of each."""
+def clipped_of(model: keras.Model, optimizer: Any) -> float | None:
+    """Length that clipping leaves to gradients: of all weights, of each, or value by value."""
     lengths = [getattr(optimizer, name, None) for name in ("clipnorm", "global_clipnorm")]
-    return min((float(each) for each in lengths if each), default=None)
+    if each := getattr(optimizer, "clipvalue", None):
+        lengths.append(each * math.sqrt(trainable(model)))
+    return min((float(length) for length in lengths if length), default=None)
+
+
+def trainable(model: keras.Model) -> int:
+    """How many weights may change."""
+    return sum(math.prod(variable.shape) for variable in model.trainable_variables)
 
 
 def held_of(model: keras.Model) -> float:

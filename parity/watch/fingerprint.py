@@ -92,7 +92,7 @@ class Fingerprint:
             deviation=float(values.std()),
             border=float(border),
             ink=float((np.abs(values - border) > (high - low) / 2).mean()) if high > low else 0.0,
-            levels=len(np.unique(values)) if levels is None else levels,
+            levels=len(np.unique(values.astype(seen.dtype))) if levels is None else levels,
             finite=share,
             layout=tuple(float(block.mean()) for block in blocks),
             kept=_packed(values[sample(len(values), EXAMPLES)], low, high),

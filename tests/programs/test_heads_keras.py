@@ -9,6 +9,7 @@ pytest.importorskip("keras", reason="the extra keras is not installed")
 pytest.importorskip("tensorflow", reason="the extra keras is not installed")
 
 import keras
+import tensorflow as tf
 from keras import layers as kl
 
 from parity.keras import check
@@ -61,3 +62,19 @@ def test_a_mistake_at_one_output_is_named(cause: str, named: bool) -> None:
 )
 def test_outputs_that_fit_get_no_word(other: Any, named: bool) -> None:
     assert causes(*other, named=named) == []
+
+
+def test_targets_of_several_outputs_are_read_from_a_pipeline_too() -> None:
+    given = keras.Input((4,))
+    kind = kl.Dense(3, activation="softmax", name="kind")(given)
+    other = kl.Dense(1, activation="softmax", name="other")(given)
+    for outputs, y in (
+        ([kind, other], (KIND, YES)),
+        ({"a": kind, "b": other}, {"a": KIND, "b": YES}),
+    ):
+        model = keras.Model(given, outputs)
+        model.compile(
+            "adam", [SPARSE, BINARY] if isinstance(outputs, list) else {"a": SPARSE, "b": BINARY}
+        )
+        found = check(model, tf.data.Dataset.from_tensor_slices((X, y)).batch(32))
+        assert [": a softmax over a single unit" in each.cause for each in found] == [True]

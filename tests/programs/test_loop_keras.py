@@ -14,9 +14,8 @@ pytest.importorskip("tensorflow", reason="the extra keras is not installed")
 import keras
 import tensorflow as tf
 from keras import layers as kl
-from tensorflow.python.eager import context
 
-from parity.keras import CollapseGuard, check
+from parity.keras import CollapseGuard, check, private
 from parity.keras.budget import Budget
 from parity.keras.calls import unchanged, undrawn
 from parity.keras.first_step import FirstStep
@@ -199,7 +198,7 @@ def moved(model: Any) -> list[Any]:
     values += [variable.numpy() for variable in others]
     state: Any = np.random.get_state()  # noqa: NPY002
     drawn = np.array(random.getstate()[1]), state[1], np.array(state[2])
-    return [*values, *drawn, np.array(context.context()._rng.getstate()[1])]
+    return [*values, *drawn, np.array(private.operation_seeds().getstate()[1])]
 
 
 @pytest.mark.parametrize(
@@ -245,3 +244,28 @@ def test_what_a_call_moves_is_brought_back_after_a_failure() -> None:
         model(np.ones((2, 4), np.float32), training=True)
         raise ZeroDivisionError
     assert np.array_equal(model.layers[0].moving_mean.numpy(), np.zeros(4))
+
+
+class Normalising(keras.Model):  # type: ignore[misc]
+    """A subclass that has no weights yet, and normalises by the batch at all times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.last = kl.BatchNormalization(), kl.Dense(3, activation="softmax")
+
+    def call(self, x: Any) -> Any:
+        return self.last(self.norm(x, training=True))
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_a_look_moves_no_statistics_that_it_has_made(eagerly: bool) -> None:
+    x, y = blobs(96)
+    found = []
+    for watched in (False, True):
+        keras.utils.set_random_seed(0)
+        model = Normalising()
+        model.compile("sgd", SPARSE, run_eagerly=eagerly)
+        guard = [CollapseGuard(x, y, trials=False, reaction="warn")] if watched else []
+        model.fit(x, y, verbose=0, shuffle=False, callbacks=guard)
+        found.append(model.norm.moving_mean.numpy())
+    assert np.array_equal(*found)

@@ -10,6 +10,8 @@ from parity.watch.check import Belief, Match, Program, Remedy
 from parity.watch.check.program import Task
 from parity.watch.trials import AS_IT_IS, Material, proving, score, tried
 from parity.watch.trials.proving import Prover
+from parity.watch.trials.ranking import Tried
+from parity.watch.trials.stall import explains
 
 SCALE = Remedy("with scaled features", features="standardised")
 RATE = Remedy("with another rate", rate=0.1)
@@ -215,3 +217,12 @@ def test_features_that_the_network_shrinks_itself_are_scaled_for_its_first_layer
     scaled = Material(features, np.zeros(400), "values", shrunk=1 / 255)
     fed = scaled.features(Remedy("", features="standardised")) / 255
     assert fed.std() == pytest.approx(1, abs=0.1)
+
+
+def test_a_rate_explains_no_collapse_that_the_copy_does_not_share() -> None:
+    program = Program("keras", (), None, np.zeros((30, 3)), np.arange(30) % 3)
+    for base, gain, belief, expected in (
+        (0.6, 0.13, MAYBE, False), (0.4, 0.5, MAYBE, True), (0.6, 0.13, LIKELY, True),
+    ):  # fmt: skip
+        assert explains(program, Tried([cause("rate", belief)], [], gain, base)) == expected
+    assert explains(program, Tried([cause("rate", MAYBE)], [], 0.1, None))

@@ -65,6 +65,12 @@ def clipping(**given: Any) -> Any:
     return keras.optimizers.SGD(0.01, **given)
 
 
+def brighter(*layers: Any, scale: float = 1 / 255) -> Program:
+    last = kl.Flatten(), kl.Dense(10, activation="softmax")
+    x, y = digits(scale)
+    return Program(net((28, 28, 1), *layers, *last, loss=SPARSE), x[..., None], y)
+
+
 SMOOTH = keras.losses.CategoricalCrossentropy
 FAULTY: dict[str, tuple[str, Callable[[], Program]]] = {
     "no Flatten": (
@@ -88,6 +94,20 @@ FAULTY: dict[str, tuple[str, Callable[[], Program]]] = {
     "clipnorm of 1e-6": (
         "gradients are clipped",
         lambda: Program(flowers(optimizer=clipping(clipnorm=1e-6)), *table(data.flowers)),
+    ),
+    "brightness of bytes over fractions": (
+        "an augmentation is set for values of another range",
+        lambda: brighter(kl.RandomBrightness(0.3)),
+    ),
+    "brightness of fractions over bytes": (
+        "an augmentation is set for values of another range",
+        lambda: brighter(
+            kl.RandomBrightness(0.3, value_range=(0, 1)), kl.Rescaling(1 / 255), scale=1.0
+        ),
+    ),
+    "clipvalue of 1e-6": (
+        "gradients are clipped",
+        lambda: Program(flowers(optimizer=clipping(clipvalue=1e-6)), *table(data.flowers)),
     ),
     "a momentum of 1": (
         "momentum is too high",
@@ -166,6 +186,14 @@ HEALTHY: dict[str, Callable[[], Program]] = {
     ),
     "clipped to 1": lambda: Program(
         flowers(optimizer=clipping(global_clipnorm=1.0)), *table(data.flowers)
+    ),
+    "brightness of fractions": lambda: brighter(kl.RandomBrightness(0.3, value_range=(0, 1))),
+    "brightness of bytes": lambda: brighter(
+        kl.RandomBrightness(0.3), kl.RandomContrast(0.3), kl.Rescaling(1 / 255), scale=1.0
+    ),
+    "contrast of bytes over fractions": lambda: brighter(kl.RandomContrast(0.3)),
+    "each value clipped to 0.5": lambda: Program(
+        flowers(optimizer=clipping(clipvalue=0.5)), *table(data.flowers)
     ),
     "dropout before the head": lambda: Program(
         net((4,), kl.Dense(16), kl.ReLU(), kl.Dropout(0.5), kl.Dense(3, "softmax"), loss=SPARSE),

@@ -22,6 +22,7 @@ class Layer:
         still: Whether it is a batch normalisation whose running mean and variance are those that
             it was made with, and stay so.
         flat: Share of its units that a sigmoid or tanh holds at its ends, for nearly all samples.
+        overdone: What an augmentation makes of values for which it is not set, in words.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Layer:
     spread: float | None = None
     flat: float = 0.0
     still: bool = False
+    overdone: str = ""
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,20 @@ def dropout_at_end(program: Program) -> Match | None:
     )
 
 
+def augmentation(program: Program) -> Match | None:
+    """Pictures of which an augmentation leaves nothing, as it takes them for others."""
+    found = [layer.overdone for layer in program.layers if layer.overdone]
+    if not found:
+        return None
+    return Match(
+        "an augmentation is set for values of another range than it is fed",
+        f"in training {found[0]}",
+        "Tell it the range of what it is fed, value_range=(0, 1) say, or scale behind it: it is "
+        "for 0 to 255 unless told",
+        remedy=Remedy("without the augmentation", undropped=True),
+    )
+
+
 def always_drops(program: Program) -> Match | None:
     """Functional dropouts, which eval() does not reach."""
     count = program.always_drops
@@ -123,4 +137,5 @@ CAUSES = (
     Cause("penalty", penalty),
     Cause("constraint", constraint),
     Cause("dropout", dropout),
+    Cause("augmentation", augmentation),
 )

@@ -16,7 +16,7 @@ from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials.material import Material
 from parity.watch.trials.ranking import SECONDS, Trial, Tried, tried
-from parity.watch.trials.stall import MUCH, asks, learned_nothing, proves
+from parity.watch.trials.stall import MUCH, asks, explains, learned_nothing, proves
 from parity.watch.trials.swings import BEGINS, LOOKS, goes_on, loss_of, swings
 from parity.watch.trials.usual import fallen, fell, usual
 
@@ -102,7 +102,9 @@ class Prover(ABC):
     def proved(self) -> tuple[list[Finding], list[str]]:
         """What `prove` brings, for an alarm."""
         found = self.prove()
-        return ([], []) if found is None else (findings_of(found.matches), found.lines)
+        if found is None or self.program is None or not explains(self.program, found):
+            return [], []
+        return findings_of(found.matches), found.lines
 
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """Say what would help, where nothing has been learned until now and something does help."""

@@ -36,6 +36,18 @@ def proves(program: Program, targets: Array, found: Tried) -> bool:
     return base is not None and base < _chance(program, targets) + NOTHING and found.gain >= MUCH
 
 
+def explains(program: Program, found: Tried) -> bool:
+    """Whether what trials have brought explains a collapse.
+
+    A cause that only a trial shows does not, where the copy learns more as it is than its remedy
+    adds: then the program does what the copy does not.
+    """
+    if any(match.belief for match in found.matches) or found.base is None:
+        return True
+    targets = program.targets
+    return targets is None or found.base - _chance(program, targets) <= found.gain
+
+
 def learned_nothing(program: Program, outputs: Array, targets: Array) -> bool:
     """Whether answers are no better than chance; arguments as of `reads`."""
     found = reads(program, outputs, targets)

@@ -1,0 +1,113 @@
+"""What a training leaves as it was: an optimiser without steps, a layer that none reaches."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.keras.calls import Call, as_array
+from parity.keras.updates import name_of
+from parity.watch.check import Belief, Match, Remedy
+
+NO_STEP = Match(
+    "the optimiser takes no step",
+    "fit has called train_step, no weight has changed, and optimizer.iterations is 0",
+    "Call self.optimizer.apply_gradients(zip(gradients, self.trainable_variables)) in train_step",
+    remedy=Remedy("with steps along the gradients", thawed=True),
+)
+
+
+def unmoved(
+    model: keras.Model, initial: dict[int, NDArray[Any]], calls: list[Call], *, late: bool
+) -> Match | None:
+    """Say which weights could change and have not, to the bit, and why.
+
+    A loss that is scaled for float16 may leave out steps. Weights that the model has and does not
+    call are its own affair: a teacher, a target network.
+
+    Args:
+        model: In training, or after it.
+        initial: Its weights before the first step, by identity.
+        calls: Of its layers.
+        late: Whether so many steps have been taken that no part waits for its turn.
+    """
+    own = getattr(model, "optimizer", None)
+    if hasattr(own, "dynamic_scale"):
+        return None
+    weights = [v for v in model.trainable_variables if id(v) in initial]
+    same = {id(v) for v in weights if np.array_equal(as_array(v), initial[id(v)])}
+    if not same:
+        return None
+    if len(same) == len(weights):
+        return NO_STEP if _steps(own) == 0 else None
+    return (_idle(model, weights, same) or _unreached(calls, same)) if late else None
+
+
+def still(calls: list[Call]) -> Match | None:
+    """A batch normalisation whose mean and variance are those that it was made with.
+
+    Args:
+        calls: Of the layers of a model in training, after many steps.
+    """
+    layers = {id(call.layer): call.layer for call in calls}.values()
+    found = [each for each in layers if isinstance(each, keras.layers.BatchNormalization)]
+    count = sum(
+        each.trainable and not as_array(each.moving_mean).any()
+        and bool((as_array(each.moving_variance) == 1).all())
+        for each in found
+    )  # fmt: skip
+    if not count:
+        return None
+    return Match(
+        "batch normalisation normalises nothing: it is trained as in inference",
+        f"in {count} layer{'s' * (count > 1)} the running mean and variance are still 0 and 1",
+        "Call the network with training=True while it trains: self(x, training=True)",
+    )
+
+
+def _idle(model: keras.Model, weights: list[keras.Variable], same: set[int]) -> Match | None:
+    """An optimiser of the program's own, beside another, that has taken no step."""
+    every = {n: o for n, o in vars(model).items() if isinstance(o, keras.optimizers.Optimizer)}
+    # The one that compile() makes where it is given none may be there for nothing.
+    name = next((n for n, o in every.items() if _steps(o) == 0 and n != "optimizer"), None)
+    if name is None or not any(map(_steps, every.values())):
+        return None
+    paths = dict.fromkeys(v.path.rsplit("/", 1)[0] for v in weights if id(v) in same)
+    return Match(
+        "one of the optimisers takes no step",
+        f"self.{name} ({name_of(every[name])}) has taken none, another has, and the weights of "
+        f"{_listed(list(paths))} are as they were before the first",
+        f"Call self.{name}.apply_gradients(zip(gradients, variables)) in train_step",
+        Belief.LIKELY,
+    )
+
+
+def _unreached(calls: list[Call], same: set[int]) -> Match | None:
+    """A layer whose weights no gradient changes."""
+    found = {}
+    for call in calls:
+        own = [weight for weight in call.weights if weight.trainable]
+        if own and all(id(weight) in same for weight in own):
+            found[call.layer.name] = call.layer
+    if not found:
+        return None
+    return Match(
+        f"no step changes the weights of {_listed(list(found))}",
+        "they may be trained and work in the network, and are to the bit what they were before the "
+        "first step, while others have changed",
+        "Look for an output whose loss is missing or weighs 0, for variables that the step leaves "
+        "out, and for what lets no gradient through: round, argmax, a comparison, stop_gradient",
+        Belief.LIKELY,
+    )
+
+
+def _steps(optimizer: Any) -> int | None:
+    """That it has counted, also those whose gradients are gathered; None without any count."""
+    counted = getattr(optimizer, "_iterations", None)
+    return None if counted is None else int(as_array(counted))
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

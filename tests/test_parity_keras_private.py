@@ -1,0 +1,51 @@
+"""What TensorFlow and Keras give no public name: it is where it is looked for, or is gone without.
+
+The first test fails where another version of either has moved it.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="the extra keras is not installed")
+pytest.importorskip("tensorflow", reason="the extra keras is not installed")
+
+import keras
+import tensorflow as tf
+from keras import layers as kl
+
+from parity.keras import CollapseGuard, private
+from tests.programs.keras_programs import SPARSE, net
+
+
+def test_it_is_what_is_drawn_from() -> None:
+    tf.random.set_seed(3)
+    seeds = private.operation_seeds()
+    assert seeds is not None
+    before = seeds.getstate()
+    tf.random.normal(())
+    assert seeds.getstate() != before
+    assert tf.random.get_global_generator() is private.global_generator()
+    keras.random.uniform((1,))
+    assert isinstance(private.global_seeds(), keras.random.SeedGenerator)
+    private.forget_global_seeds()
+    assert private.global_seeds() is None
+
+
+@pytest.mark.parametrize("error", [ImportError, None])
+def test_a_training_is_watched_without_it(
+    error: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def moved(name: str) -> Any:
+        if error is not None:
+            raise error(name)
+        return object()  # the module is there, and the name is not
+
+    monkeypatch.setattr(private, "import_module", moved)
+    assert private.operation_seeds() is private.global_generator() is private.global_seeds() is None
+    private.forget_global_seeds()
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+    model = net((4,), kl.Dropout(0.2), kl.Dense(3, activation="softmax"), loss=SPARSE)
+    model.fit(x, np.arange(64) % 3, verbose=0, callbacks=[CollapseGuard(x, np.arange(64) % 3)])
+    assert "looks at nothing" not in capsys.readouterr().err
