@@ -5,6 +5,7 @@ from parity.ladder import exchange, flow, outputs, rungs, single
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Passes, Start
+from parity.readings import otherwise, wiring
 from parity.readings.cause import Cause
 
 
@@ -27,7 +28,8 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
             (a.ask(call, images, training=False), b.ask(call, images, training=False))
             for call in ("forward", "fed")
         )
-        wired = single.wired(given, fed, start.weights, start.names) if all(fed) else []
+        at_work = single.wires(given, fed, owners)
+        wired = wiring.explain(at_work, owners, start.names) if all(fed) else []
         orders = [flow.by_flow(*side, owners) for side in zip(given, fed, strict=True)]
         orders[0] = flow.alike(orders[0], orders[1], owners)
         unjudged = single.several_inputs((fed[0], fed[1]), share)
@@ -54,6 +56,8 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
         if partners:
             found |= {layer: [] for s in cut if s.b[0] in partners for layer in s.b}
             wired = [*wired, exchange.cause(partners, start.names)]
+        if all(fed) and not (wired or rung.causes or any(found.values())):
+            wired = otherwise.explain(at_work, owners, start.names)
     except NotRecordedError:
         pass  # what only repeats itself cannot be fed
     return rungs.with_single_steps(rung, found, wired)

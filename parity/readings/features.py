@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from parity.arrays import Array, Floats
-from parity.readings.activations import FIXED
+from parity.readings.activations import FIXED, written
 from parity.readings.case import Case
 from parity.readings.cause import Cause
 from parity.readings.readings import Reading, compare
@@ -54,9 +54,8 @@ def _readings(x: Floats, seen: Floats) -> Iterator[Reading]:
         words = f"feeds x {place}" if place != AS_THEY_ARE else "feeds x"
         yield Reading(usual | {SCALE: "as they are"}, moved, words)
         factor, offset = line(moved, seen)
-        yield Reading(
-            usual | {SCALE: "scaled"}, factor * moved + offset, f"{words}, {_line(factor, offset)}"
-        )
+        said = _line(factor, offset)
+        yield Reading(usual | {SCALE: said}, factor * moved + offset, f"{words}, {said}")
         low, high = float(seen.min()), float(seen.max())
         for least, most in ((low, high), (low, np.inf), (-np.inf, high)):
             said = f"{words} clipped to {least:.6g} to {most:.6g}"
@@ -71,7 +70,7 @@ AS_THEY_ARE = "as they are"
 def _line(factor: float, offset: float) -> str:
     if abs(factor - 1) < 1e-9:
         return f"{offset:+.6g}"
-    return f"{factor:.6g} times" + (f" {offset:+.6g}" if abs(offset) > 1e-9 else "")
+    return f"{written(factor)} times" + (f" {offset:+.6g}" if abs(offset) > 1e-9 else "")
 
 
 def _arranged(x: Floats, seen: Floats) -> Iterator[tuple[str, Floats]]:
