@@ -9,6 +9,8 @@ from parity.sides.entries import Precision
 
 COARSER = float(np.finfo(np.float32).eps / np.finfo(np.float64).eps)
 """How many times as far apart float32 numbers are as float64 ones."""
+PROVEN = 16
+"""How many roundings more a rung may be off by of which the rounding itself has been found."""
 
 
 def forgiven(rung: Rung, precision: Precision, *, follows: bool) -> Rung:
@@ -25,7 +27,8 @@ def forgiven(rung: Rung, precision: Precision, *, follows: bool) -> Rung:
     real = tuple(cause for cause in rung.causes if not cause.rounds)
     if rung.passed or precision != "float64" or (not rung.causes and not follows):
         return rung
-    tensors = tuple(replace(t, limit=t.limit * COARSER) for t in rung.tensors)
+    times = COARSER * (PROVEN if rung.causes else 1)
+    tensors = tuple(replace(t, limit=t.limit * times) for t in rung.tensors)
     if real or not all(tensor.passed for tensor in tensors):
         return replace(rung, causes=real) if rung.ordered and real else rung
     said = [f"no mistake, {cause.text.partition(';')[0]}" for cause in rung.causes]

@@ -142,9 +142,8 @@ def mistakes(
         ]
         steps[0] = (segment.a[0], segment.b[0], fed.get(segment.enters[1]))
         if not segment.alike:
-            ends = segment.a[-1], segment.b[-1]
-            alone = len(segment.b) == 1
-            steps = [steps[0], (*ends, steps[0][2] if alone else sides[1].get(segment.b[0]))]
+            x = steps[0][2] if len(segment.b) == 1 else sides[1].get(segment.b[0])
+            steps = [steps[0], (segment.a[-1], segment.b[-1], x)]
         for a, b, x in steps:
             if a not in sides[0] or x is None or found.get(b) or b in unjudged:
                 continue
@@ -153,9 +152,9 @@ def mistakes(
                 found[b] = []
                 continue
             given = {**weights, of_layers.INPUT: x}
-            same = pair[0].shape == pair[1].shape
             causes = of_layers.explain(Case(names, given, {b: pair[0]}, {b: pair[1]}, b, training))
-            if causes or segment.alike or (same and (a, b) == (segment.a[0], segment.b[0])):
+            owner = (a, b) == (segment.a[0], segment.b[0]) and pair[0].shape == pair[1].shape
+            if causes or segment.alike or owner:
                 found[b] = causes or [_unexplained(b, pair, names)]
             if not segment.alike:
                 break

@@ -94,10 +94,18 @@ def activations(x: Floats, seen: Array) -> Iterator[tuple[str, Floats]]:
     yield NONE, x
     for name, function in FIXED.items():
         yield name, function(x)
-    if x.ndim == 2:
+    for axis in (2, 1) if x.ndim == 3 else (x.ndim - 1,) if x.ndim > 1 else ():
+        over = "" if axis == x.ndim - 1 else f" over axis {axis}"
         for name, function in ROWS.items():
-            yield name, function(x)
+            yield f"{name}{over}", _along(function, x, axis)
     yield from _solved(x, np.asarray(seen, np.float64))
+
+
+def _along(function: Function, x: Floats, axis: int) -> Floats:
+    """A function of rows along any axis."""
+    turned = np.moveaxis(x, axis, -1)
+    values = function(turned.reshape(-1, turned.shape[-1])).reshape(turned.shape)
+    return np.moveaxis(values, -1, axis)
 
 
 def written(figure: float) -> str:

@@ -28,7 +28,7 @@ class Cause:
 
 _ROUNDED = re.compile(
     "^exact$|^betas rounded to float32$|^the product of its momenta kept in float32$"
-    "|,? (its constant )?rounded to float32"
+    "|,? (its constant )?rounded to float32|, computed in float32"
 )
 
 

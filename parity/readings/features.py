@@ -1,10 +1,12 @@
 """What sides make of features that are no grey levels: tables, tokens, images of floats (NumPy)."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
 from parity.arrays import Array, Floats
+from parity.readings import up_sampling
 from parity.readings.activations import FIXED, written
 from parity.readings.case import Case
 from parity.readings.cause import Cause
@@ -36,6 +38,8 @@ def explain(case: Case, raw: Array, a: Array, b: Array) -> list[Cause]:
         a: What A's first layer is fed, [B, ...], as many numbers.
         b: What B's is.
     """
+    if a.size == b.size != raw.size and raw.ndim == a.ndim == b.ndim == 4:
+        return _resized(case, raw, a, b)
     if not raw.size == a.size == b.size or raw.ndim < 2:
         return []
     x = np.asarray(raw, np.float64)
@@ -46,6 +50,17 @@ def explain(case: Case, raw: Array, a: Array, b: Array) -> list[Cause]:
         return _readings(x, np.asarray(seen, np.float64))
 
     return compare("features", sides, readings, ADVICE, allowed, case.names)
+
+
+def _resized(case: Case, raw: Array, a: Array, b: Array) -> list[Cause]:
+    """The same of images [B, H, W, C], or with the channels first, brought to another size."""
+    x = np.asarray(raw, np.float64)
+    x = x if x.shape[-1] == a.shape[-1] else np.moveaxis(x, 1, -1)
+    if a.shape != b.shape or x.shape[-1] != a.shape[-1]:
+        return []
+    allowed = max(noise(side) for side in (x, a, b))
+    advice = {**ADVICE, **up_sampling.ADVICE}
+    return compare("images", (a, b), partial(up_sampling.resized, x), advice, allowed, case.names)
 
 
 def _readings(x: Floats, seen: Floats) -> Iterator[Reading]:

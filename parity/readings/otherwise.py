@@ -4,6 +4,7 @@ import numpy as np
 
 from parity.arrays import Array, Floats, Ints, Names
 from parity.readings.cause import UNEXPLAINED, Cause
+from parity.readings.pixels import PIXELS
 from parity.readings.rounding import noise, usable, worst
 from parity.readings.wiring import ANSWER, Wires
 
@@ -25,9 +26,11 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
 
     Returns:
         One cause; `UNEXPLAINED` where all that is known is the place. Empty where a layer itself
-        gives something else before that.
+        gives something else before that, or what the network is fed differs.
     """
     a, b = sides
+    if worst(a.given[PIXELS], b.given[PIXELS]) > noise(b.given[PIXELS]):
+        return []
     for layer in [name for name in (*b.given, ANSWER) if name in (*owners, ANSWER)]:
         if layer not in a.fed or layer not in b.fed:
             continue
