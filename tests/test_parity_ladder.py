@@ -182,10 +182,12 @@ def test_decay_on_other_tensors_is_named(data: Path, reference: Reference) -> No
 
 def test_tensorflows_own_gelu_is_found_out(data: Path, reference: Reference) -> None:
     """It rounds the root of two to float32, even in float64: 5e-9, and nobody's mistake."""
-    last = climb(port(LockStep, GELU, data), reference(GELU), data)[-1]
-    assert (last.name, last.worst.tensor) == ("logits", "activation_1, inference")
-    assert "gelu" in last.causes[0].text
-    assert last.causes[0].gap < 1e-14 < last.worst.absolute < 1e-8
+    rungs = climb(port(LockStep, GELU, data), reference(GELU), data)
+    logits = next(rung for rung in rungs if rung.name == "logits")
+    assert "no mistake, activation_1" in logits.note
+    assert "gelu" in logits.note
+    assert max(rung.worst.absolute for rung in rungs) < 1e-6
+    assert all(rung.passed for rung in rungs)
 
 
 PLANTED = [

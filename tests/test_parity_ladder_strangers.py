@@ -305,5 +305,6 @@ def test_attention_is_torchs() -> None:
     q, k, v = RNG.normal(size=(3, 2, 5, 8))
     one, two, three = (torch.tensor(part).view(2, 5, 2, 4).transpose(1, 2) for part in (q, k, v))
     given = F.scaled_dot_product_attention(one, two, three, is_causal=True)
+    habit = attention.Habit(2, 0.5, causal=True)
     given = given.transpose(1, 2).reshape(2, 5, 8)
-    assert np.allclose(attention.attention(q, k, v, (2, 0.5, -1, True)), given.numpy())
+    assert np.allclose(attention.attention(q, k, v, habit), given.numpy())

@@ -1,10 +1,13 @@
 """What either side is asked once their layers differ: each layer by itself, and what it is fed."""
 
+from collections.abc import Collection
+
 from parity.arrays import Table
 from parity.ladder import exchange, flow, outputs, rungs, single
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Passes, Start
+from parity.readings import otherwise, wiring
 from parity.readings.cause import Cause
 
 
@@ -27,26 +30,11 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
             (a.ask(call, images, training=False), b.ask(call, images, training=False))
             for call in ("forward", "fed")
         )
-        wired = single.wired(given, fed, start.weights, start.names) if all(fed) else []
+        at_work = single.wires(given, fed, owners)
+        wired = wiring.explain(at_work, owners, start.names) if all(fed) else []
         orders = [flow.by_flow(*side, owners) for side in zip(given, fed, strict=True)]
         orders[0] = flow.alike(orders[0], orders[1], owners)
-        unjudged = single.several_inputs((fed[0], fed[1]), share)
-        cut: list[single.Segment] = []
-        for mode, sides in passes.items():
-            training = mode == "training"
-            of_a, of_b = (
-                _ordered(table, order) for table, order in zip(sides, orders, strict=True)
-            )
-            cut = single.segments(of_a, of_b, start.weights)
-            inputs = b.ask("fed", images, training=training)
-            to_feed = {**images, **single.to_feed(cut, inputs)}
-            forced = a.ask("forced", to_feed, training=training) if inputs else {}
-            pair = outputs.of_one_length(forced, of_b)
-            more = single.mistakes(
-                cut, start.weights, pair, inputs, share, start.names,
-                training=training, unjudged=unjudged,
-            )  # fmt: skip
-            found |= {layer: causes for layer, causes in more.items() if not found.get(layer)}
+        found, cut = _alone((a, b), start, passes, orders, single.several_inputs(fed, share))
         differ = {layer for layer, causes in found.items() if causes}
         partners = exchange.exchanged(
             (a, b), cut, differ, (start.images, start.weights), (given[1], fed[1]), share
@@ -54,9 +42,39 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
         if partners:
             found |= {layer: [] for s in cut if s.b[0] in partners for layer in s.b}
             wired = [*wired, exchange.cause(partners, start.names)]
+        if all(fed) and not (wired or rung.causes or any(found.values())):
+            wired = otherwise.explain(at_work, owners, start.names)
     except NotRecordedError:
         pass  # what only repeats itself cannot be fed
     return rungs.with_single_steps(rung, found, wired)
+
+
+def _alone(
+    sides: tuple[Climber, Climber],
+    start: Start,
+    passes: Passes,
+    orders: list[list[str]],
+    unjudged: Collection[str],
+) -> tuple[dict[str, list[Cause]], list[single.Segment]]:
+    """What each layer of A does otherwise that is fed what B's is, and how the passes are cut."""
+    a, b = sides
+    images, share = {"images": start.images}, start.tolerance.sums[0]
+    found: dict[str, list[Cause]] = {}
+    cut: list[single.Segment] = []
+    for mode, tables in passes.items():
+        training = mode == "training"
+        of_a, of_b = (_ordered(table, order) for table, order in zip(tables, orders, strict=True))
+        cut = single.segments(of_a, of_b, start.weights)
+        inputs = b.ask("fed", images, training=training)
+        to_feed = {**images, **single.to_feed(cut, inputs)}
+        forced = a.ask("forced", to_feed, training=training) if inputs else {}
+        pair = outputs.of_one_length(forced, of_b)
+        more = single.mistakes(
+            cut, start.weights, pair, inputs, share, start.names,
+            training=training, unjudged=unjudged,
+        )  # fmt: skip
+        found |= {layer: causes for layer, causes in more.items() if not found.get(layer)}
+    return found, cut
 
 
 def _ordered(table: Table, order: list[str]) -> Table:

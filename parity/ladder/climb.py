@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.ladder import by_layer, matching, outputs, rungs, spare, steps
+from parity.ladder import by_layer, constants, matching, outputs, rungs, spare, steps
 from parity.ladder.climber import Climber
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
@@ -75,9 +75,11 @@ class Climb:
         Raises:
             SideFailedError: a side cannot do what it is asked.
         """
-        broken = ""
-        for rung in self._rungs():
+        broken, coarse = "", False
+        for strict in self._rungs():
+            rung = constants.forgiven(strict, self.plan.precision, follows=coarse)
             yield rung.after(broken)
+            coarse = coarse or rung.passed > strict.passed
             broken = broken or ("" if rung.passed else rung.name)
 
     def _rungs(self) -> Iterator[Rung]:

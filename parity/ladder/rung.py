@@ -37,6 +37,11 @@ class Rung:
         return all(tensor.passed for tensor in self.tensors)
 
     @property
+    def rounds(self) -> bool:
+        """Whether all that is known to break it is a constant that a side rounds to float32."""
+        return bool(self.causes) and all(cause.rounds for cause in self.causes)
+
+    @property
     def worst(self) -> Difference:
         """The tensor to look at."""
         if self.ordered and not self.passed:

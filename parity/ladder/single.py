@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from parity.arrays import Array, Names, Table
 from parity.readings import layers as of_layers
-from parity.readings import wiring
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.rounding import magnitude, worst
+from parity.readings.wiring import ANSWER, MERGES, Wires
 from parity.sides.lockstep import LOGITS, PIXELS
 
 ATTENTION = ("multi_head_attention", "attention", "additive_attention", "group_query_attention")
@@ -74,28 +74,26 @@ def segments(a: Table, b: Table, weights: Table) -> list[Segment]:
 
 def unmerged(chain: list[str]) -> list[str]:
     """The layers before the first one that has several inputs."""
-    return [*takewhile(lambda name: not name.startswith(wiring.MERGES), chain)]
+    return [*takewhile(lambda name: not name.startswith(MERGES), chain)]
 
 
-def wired(
-    passes: tuple[Table, Table], fed: tuple[Table, Table], weights: Table, names: Names
-) -> list[Cause]:
-    """Layers that are fed something else because they are connected otherwise.
+def wires(
+    passes: tuple[Table, Table], fed: tuple[Table, Table], owners: list[str]
+) -> tuple[Wires, Wires]:
+    """Both sides at work.
 
     Args:
         passes: What the layers of A and of B give.
         fed: What they are fed, by the same names.
-        weights: Of the network, by canonical names.
-        names: Of A and B.
+        owners: Layers with weights.
     """
-    owners = list(dict.fromkeys(name.partition(".")[0] for name in weights))
     sides = []
     for table, own in zip(passes, fed, strict=True):
         order = {name: owner for owner, name in _by_owner(table, owners).items()}
         layers = {PIXELS: table[PIXELS]} | {o: table[n] for n, o in order.items() if n in own}
         inputs = {order[name]: values for name, values in own.items() if name in order}
-        sides.append(wiring.Wires(layers, inputs | {wiring.ANSWER: table[LOGITS]}))
-    return wiring.explain((sides[0], sides[1]), owners, names)
+        sides.append(Wires(layers, inputs | {ANSWER: table[LOGITS]}))
+    return sides[0], sides[1]
 
 
 def _by_owner(table: Table, owners: list[str]) -> dict[str, str]:
@@ -144,9 +142,8 @@ def mistakes(
         ]
         steps[0] = (segment.a[0], segment.b[0], fed.get(segment.enters[1]))
         if not segment.alike:
-            ends = segment.a[-1], segment.b[-1]
-            alone = len(segment.b) == 1
-            steps = [steps[0], (*ends, steps[0][2] if alone else sides[1].get(segment.b[0]))]
+            x = steps[0][2] if len(segment.b) == 1 else sides[1].get(segment.b[0])
+            steps = [steps[0], (segment.a[-1], segment.b[-1], x)]
         for a, b, x in steps:
             if a not in sides[0] or x is None or found.get(b) or b in unjudged:
                 continue
@@ -156,7 +153,8 @@ def mistakes(
                 continue
             given = {**weights, of_layers.INPUT: x}
             causes = of_layers.explain(Case(names, given, {b: pair[0]}, {b: pair[1]}, b, training))
-            if causes or segment.alike or pair[0].shape == pair[1].shape:
+            owner = (a, b) == (segment.a[0], segment.b[0]) and pair[0].shape == pair[1].shape
+            if causes or segment.alike or owner:
                 found[b] = causes or [_unexplained(b, pair, names)]
             if not segment.alike:
                 break
@@ -168,7 +166,7 @@ def several_inputs(fed: tuple[Table, Table], share: float) -> set[str]:
 
     Layers that merge always; attention where the first is not the same on both sides already.
     """
-    merging = {name for name in fed[1] if name.startswith(wiring.MERGES)}
+    merging = {name for name in fed[1] if name.startswith(MERGES)}
     attending = (name for name in fed[1] if name.startswith(ATTENTION))
     return merging | {
         name

@@ -94,18 +94,26 @@ def activations(x: Floats, seen: Array) -> Iterator[tuple[str, Floats]]:
     yield NONE, x
     for name, function in FIXED.items():
         yield name, function(x)
-    if x.ndim == 2:
+    for axis in (2, 1) if x.ndim == 3 else (x.ndim - 1,) if x.ndim > 1 else ():
+        over = "" if axis == x.ndim - 1 else f" over axis {axis}"
         for name, function in ROWS.items():
-            yield name, function(x)
+            yield f"{name}{over}", _along(function, x, axis)
     yield from _solved(x, np.asarray(seen, np.float64))
 
 
-def _written(figure: float) -> str:
+def _along(function: Function, x: Floats, axis: int) -> Floats:
+    """A function of rows along any axis."""
+    turned = np.moveaxis(x, axis, -1)
+    values = function(turned.reshape(-1, turned.shape[-1])).reshape(turned.shape)
+    return np.moveaxis(values, -1, axis)
+
+
+def written(figure: float) -> str:
     """In six digits; TensorFlow rounds some figures to float32, whatever the dtype."""
-    plain = float(f"{figure:.6g}")
-    rounded = plain != 0 and abs(figure / float(np.float32(plain)) - 1) < 1e-11
-    exact = abs(figure - plain) <= 1e-11 * abs(plain)
-    return f"{plain:g} rounded to float32" if rounded and not exact else f"{figure:.6g}"
+    near = 1e-11 * abs(figure)
+    rounded = abs(figure - float(np.float32(figure))) <= near
+    exact = any(abs(figure - plain) <= near for plain in (float(f"{figure:.6g}"), round(figure, 9)))
+    return f"{figure:.6g} rounded to float32" if rounded and not exact else f"{figure:.6g}"
 
 
 def _solved(x: Floats, seen: Floats) -> Iterator[tuple[str, Floats]]:
@@ -119,7 +127,7 @@ def _solved(x: Floats, seen: Floats) -> Iterator[tuple[str, Floats]]:
     ):
         figure = float((side * seen)[negative].sum() / (side[negative] ** 2).sum())
         if abs(figure - 1) > NEAR_ONE or "leaky" not in name:  # of a slope of 1 nothing is left
-            yield f"{name} {_written(figure)}", np.where(negative, figure * side, x)
+            yield f"{name} {written(figure)}", np.where(negative, figure * side, x)
     for figure in FIGURES:
         yield f"celu of alpha {figure:g}", np.where(negative, figure * np.expm1(x / figure), x)
         yield f"softplus of beta {figure:g}", np.logaddexp(0, figure * x) / figure

@@ -1,21 +1,39 @@
-"""Attention that a program writes itself: heads, scale, mask, axis (NumPy).
+"""Attention that a program writes itself: heads, scale, masks, axis (NumPy).
 
 Scaled dot-product attention of several heads as in Vaswani et al. 2017, equation 1.
 """
 
 from collections.abc import Iterator
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
-from parity.arrays import Floats
+from parity.arrays import Array, Floats
 from parity.readings.rows import softmax
 
-Habit = tuple[int, float, int, bool]
-"""Heads, factor of the scores, axis of the softmax, whether no place sees later ones."""
+
+class Habit(NamedTuple):
+    """How attention is computed.
+
+    Attributes:
+        heads: How many.
+        scale: Factor of the scores.
+        axis: Of the softmax.
+        causal: Whether no place sees later ones.
+        blank: Whether no place sees those that are known to be blank.
+        apart: Whether a head has every n-th unit, and not a block of them.
+    """
+
+    heads: int
+    scale: float
+    axis: int = -1
+    causal: bool = False
+    blank: bool = False
+    apart: bool = False
 
 
-def habits(places: int, units: int) -> Iterator[tuple[str, Habit]]:
+def habits(places: int, units: int, *, blanks: bool) -> Iterator[tuple[str, Habit]]:
     """How attention over so many places and units may be computed, the usual first."""
     for heads in (n for n in range(1, units + 1) if units % n == 0):
         size = units // heads
@@ -25,27 +43,49 @@ def habits(places: int, units: int) -> Iterator[tuple[str, Habit]]:
             "over the root of all units": units**-0.5,
             "over a head's units": 1 / size,
         }
-        for scale, axis, causal in product(scales.items(), (-1, -2), (False, True)):
-            over = "" if axis == -1 else ", softmax over the queries"
-            mask = ", no place sees later ones" if causal else ""
-            if causal <= (places > 1):
-                words = f"{heads} heads, scores {scale[0]}{over}{mask}"
-                yield words, (heads, scale[1], axis, causal)
+        order = (False, True) if 1 < heads < units else (False,)
+        mask = (False, True) if places > 1 else (False,)
+        hide = (False, True) if blanks else (False,)
+        for apart, scale, axis, causal, blank in product(
+            order, scales.items(), (-1, -2), mask, hide
+        ):
+            words = (
+                f"{heads} heads{' of every n-th unit' * apart}, scores {scale[0]}"
+                + ", softmax over the queries" * (axis == -2)
+                + ", no place sees later ones" * causal
+                + ", places padded with 0 hidden" * blank
+            )
+            yield words, Habit(heads, scale[1], axis, causal, blank, apart)
 
 
-def attention(queries: Floats, keys: Floats, values: Floats, habit: Habit) -> Floats:
-    """Of three outputs [B, T, D]: softmax(scale q k') v for each head, side by side, [B, T, D]."""
-    heads, scale, axis, causal = habit
+def attention(
+    queries: Floats, keys: Floats, values: Floats, habit: Habit, blank: Array | None = None
+) -> Floats:
+    """Of three outputs [B, T, D]: softmax(scale q k') v for each head, side by side, [B, T, D].
+
+    Args:
+        queries: Of each place.
+        keys: Of each place.
+        values: Of each place.
+        habit: How it is computed.
+        blank: Places that are blank, bool [B, T].
+    """
     count, places, units = queries.shape
-    q, k, v = (
-        part.reshape(count, places, heads, units // heads).swapaxes(1, 2)
-        for part in (queries, keys, values)
-    )
-    scores = scale * q @ k.swapaxes(2, 3)
-    if causal:
+    split = (units // habit.heads, habit.heads) if habit.apart else (habit.heads, -1)
+
+    def heads_of(part: Floats) -> Floats:
+        each: Floats = part.reshape(count, places, *split)
+        return (each.swapaxes(2, 3) if habit.apart else each).swapaxes(1, 2)
+
+    q, k, v = (heads_of(part) for part in (queries, keys, values))
+    scores = habit.scale * q @ k.swapaxes(2, 3)
+    if habit.causal:
         scores = np.where(np.tri(places, dtype=bool), scores, -np.inf)
-    turned = scores if axis == -1 else scores.swapaxes(2, 3)
+    if habit.blank and blank is not None:
+        scores = np.where(blank[:, None, None, :], -np.inf, scores)
+    turned = scores if habit.axis == -1 else scores.swapaxes(2, 3)
     with np.errstate(all="ignore"):
         shares = softmax(turned.reshape(-1, places)).reshape(turned.shape)
-    shares = shares if axis == -1 else shares.swapaxes(2, 3)
-    return np.asarray((shares @ v).swapaxes(1, 2).reshape(count, places, units))
+    shares = shares if habit.axis == -1 else shares.swapaxes(2, 3)
+    given = (shares @ v).swapaxes(1, 2)
+    return np.asarray((given.swapaxes(2, 3) if habit.apart else given).reshape(queries.shape))

@@ -1,5 +1,6 @@
 """A named difference between two sides, and how much of the gap it explains."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,11 +17,24 @@ class Cause:
         gap: Largest absolute difference left between the sides once this cause is taken out.
         text: One sentence with figures: the tensor or layer, what either side does, and the flag
             or code that aligns them.
+        rounds: Whether it is no mistake: one side rounds a constant to float32 in any precision.
     """
 
     name: str
     gap: float
     text: str
+    rounds: bool = False
+
+
+_ROUNDED = re.compile(
+    "^exact$|^betas rounded to float32$|^the product of its momenta kept in float32$"
+    "|,? (its constant )?rounded to float32|, computed in float32"
+)
+
+
+def same_but_rounded(one: str, other: str) -> bool:
+    """Whether two sides are said to do the same but for a constant rounded to float32."""
+    return _ROUNDED.sub("", one) == _ROUNDED.sub("", other)
 
 
 def gathered(causes: Iterable[Cause]) -> list[Cause]:
@@ -36,6 +50,7 @@ def gathered(causes: Iterable[Cause]) -> list[Cause]:
             name,
             max(cause.gap for _, cause in same),
             f"{listed(list(dict.fromkeys(where for where, _ in same)))}: {rest}",
+            same[0][1].rounds,
         )
         for (name, rest), same in said.items()
     ]

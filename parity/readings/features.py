@@ -1,11 +1,13 @@
 """What sides make of features that are no grey levels: tables, tokens, images of floats (NumPy)."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
 from parity.arrays import Array, Floats
-from parity.readings.activations import FIXED
+from parity.readings import up_sampling
+from parity.readings.activations import FIXED, written
 from parity.readings.case import Case
 from parity.readings.cause import Cause
 from parity.readings.readings import Reading, compare
@@ -36,6 +38,8 @@ def explain(case: Case, raw: Array, a: Array, b: Array) -> list[Cause]:
         a: What A's first layer is fed, [B, ...], as many numbers.
         b: What B's is.
     """
+    if a.size == b.size != raw.size and raw.ndim == a.ndim == b.ndim == 4:
+        return _resized(case, raw, a, b)
     if not raw.size == a.size == b.size or raw.ndim < 2:
         return []
     x = np.asarray(raw, np.float64)
@@ -48,15 +52,25 @@ def explain(case: Case, raw: Array, a: Array, b: Array) -> list[Cause]:
     return compare("features", sides, readings, ADVICE, allowed, case.names)
 
 
+def _resized(case: Case, raw: Array, a: Array, b: Array) -> list[Cause]:
+    """The same of images [B, H, W, C], or with the channels first, brought to another size."""
+    x = np.asarray(raw, np.float64)
+    x = x if x.shape[-1] == a.shape[-1] else np.moveaxis(x, 1, -1)
+    if a.shape != b.shape or x.shape[-1] != a.shape[-1]:
+        return []
+    allowed = max(noise(side) for side in (x, a, b))
+    advice = {**ADVICE, **up_sampling.ADVICE}
+    return compare("images", (a, b), partial(up_sampling.resized, x), advice, allowed, case.names)
+
+
 def _readings(x: Floats, seen: Floats) -> Iterator[Reading]:
     for place, moved in _arranged(x, seen):
         usual = {ORDER: f"feeds them {place}"}
         words = f"feeds x {place}" if place != AS_THEY_ARE else "feeds x"
         yield Reading(usual | {SCALE: "as they are"}, moved, words)
         factor, offset = line(moved, seen)
-        yield Reading(
-            usual | {SCALE: "scaled"}, factor * moved + offset, f"{words}, {_line(factor, offset)}"
-        )
+        said = _line(factor, offset)
+        yield Reading(usual | {SCALE: said}, factor * moved + offset, f"{words}, {said}")
         low, high = float(seen.min()), float(seen.max())
         for least, most in ((low, high), (low, np.inf), (-np.inf, high)):
             said = f"{words} clipped to {least:.6g} to {most:.6g}"
@@ -71,7 +85,7 @@ AS_THEY_ARE = "as they are"
 def _line(factor: float, offset: float) -> str:
     if abs(factor - 1) < 1e-9:
         return f"{offset:+.6g}"
-    return f"{factor:.6g} times" + (f" {offset:+.6g}" if abs(offset) > 1e-9 else "")
+    return f"{written(factor)} times" + (f" {offset:+.6g}" if abs(offset) > 1e-9 else "")
 
 
 def _arranged(x: Floats, seen: Floats) -> Iterator[tuple[str, Floats]]:

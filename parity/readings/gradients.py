@@ -129,7 +129,7 @@ def _rounded_factor(change: Change, case: Case) -> list[Cause]:
         "torch's hard sigmoid does with its sixth on the way back, in float64, too; no flag aligns "
         "it"
     )
-    return [Cause("rounded factor", gap, text)]
+    return [Cause("rounded factor", gap, text, rounds=True)]
 
 
 def _located(change: Change, case: Case) -> list[Cause]:

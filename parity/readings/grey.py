@@ -59,6 +59,9 @@ def lines(x: Floats) -> Iterator[Reading]:
     """Those lines from raw pixels that have a meaning."""
     for factor, offset, words, kinds in _LINES:
         yield _rule(words, factor * x + offset, *kinds)
+    for factor, offset, words, kinds in _LINES:  # as Keras' Rescaling does in float64, too
+        said = f"{words}, its constant rounded to float32"
+        yield _rule(said, float(np.float32(factor)) * x + offset, *(kinds or (SCALE,)))
 
 
 def _rule(words: str, values: Floats, *kinds: str) -> Reading:

@@ -17,6 +17,7 @@ ADVICE = {
     MOMENTUM: "give both the same: torch's momentum is 1 minus Keras'",
     VARIANCE: "track the same variance: torch divides by B - 1, Keras by B",
 }
+FROZEN = "keeps its mean and variance as they are"
 KINDS = {"population": 0, "sample": 1}
 """Of variances, and what is taken from B where they divide by it."""
 
@@ -67,8 +68,15 @@ def explain(case: Case, outputs: tuple[Table, Table]) -> list[Cause]:
             continue
         allowed = max(of_a[1], of_b[1])
         read_as = of_a[0], of_b[0]
+        if any(reading.traits[MOMENTUM] == FROZEN for reading in read_as):
+            read_as = _of_momentum(of_a[0]), _of_momentum(of_b[0])
         causes += parted(layer, (a, b), read_as, ADVICE, allowed, case.names)
     return causes
+
+
+def _of_momentum(reading: Reading) -> Reading:
+    """Without the variance, of which nothing is known where nothing is tracked."""
+    return Reading({MOMENTUM: reading.traits[MOMENTUM]}, reading.values)
 
 
 def _moments(outputs: Table) -> dict[str, Moments]:
@@ -111,7 +119,9 @@ def _readings(seen: Floats, fed: Moments, start: Floats) -> Iterator[Reading]:
         batch = np.stack([fed.mean, fed.variance * (fed.size / (fed.size - ddof))])
         weight = float(np.median((seen - batch) / (start - batch)))
         traits = {
-            MOMENTUM: f"keeps {weight:.6g} of its old mean and variance each step",
+            MOMENTUM: FROZEN
+            if weight == 1
+            else f"keeps {weight:.6g} of its old mean and variance each step",
             VARIANCE: f"tracks the {kind} variance",
         }
         yield Reading(traits, weight * start + (1 - weight) * batch)

@@ -1,38 +1,23 @@
 """What a layer is fed, as it follows from what other layers give: found by trying (NumPy)."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations
 
 import numpy as np
 
 from parity.arrays import Array, Floats, Table
 from parity.readings.activations import FIXED
-from parity.readings.attention import Habit, attention, habits
+from parity.readings.attended import attended
+from parity.readings.path import Path, makes
 from parity.readings.rounding import magnitude, noise, worst
 
 FEWEST = 8
 """Numbers for each figure that is solved from them: so many cannot fit by chance."""
 SMALLEST = 1e-6
 """Figure in a sum, and share of it that may be left: float32's rounding."""
-MOST_ATTENDED = 2**15
-"""Numbers of which attention is looked for: hundreds of ways are tried."""
 MOST_SUMMED, MOST_LOOKED_AT, MOST_PAIRED, NEAREST = 6, 4096, 24, 4
 """Outputs in one sum; numbers of which a sum is solved; outputs of which all pairs are tried; those
 of which functions and products are."""
-
-
-@dataclass(frozen=True)
-class Path:
-    """What is fed, in words, and how it follows from what the layers of a side give."""
-
-    words: str
-    of: Callable[[Table], Floats]
-
-
-def named(layer: str) -> Path:
-    """What a layer gives, as it is."""
-    return Path(layer, lambda given: np.asarray(given[layer], np.float64))
 
 
 def path_to(fed: Array, known: list[Path], given: Table) -> Path | None:
@@ -41,26 +26,15 @@ def path_to(fed: Array, known: list[Path], given: Table) -> Path | None:
     if x.ndim < 2 or not x.size or not np.isfinite(x).all():
         return None
     known = [path for path in known if np.isfinite(values := path.of(given)).all() and values.ndim]
-    finders = (
-        _itself, _of_places, _times, _joined, _sum, _sum_of_places, _function, _product, _attention,
+    finders: tuple[Callable[..., Iterator[Path]], ...] = (
+        _itself, _of_places, _times, _joined, _sum, _sum_of_places, _function, _product, _moved,
+        attended,
     )  # fmt: skip
     for find in finders:
         for path in find(x, known[::-1], given):
             if makes(path, given, x, noise(fed)):
                 return path
     return None
-
-
-def makes(path: Path, given: Table, x: Floats, allowed: float) -> bool:
-    """Whether a path makes `x`, in any shape, of what the layers give."""
-    try:
-        with np.errstate(all="ignore"):
-            made = path.of(given)
-    except (KeyError, ValueError, IndexError):  # layers or axes that the other side has not
-        return False
-    if made.size != x.size or len(made) != len(x):
-        return False
-    return worst(made.reshape(x.shape), x) <= allowed
 
 
 def _itself(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
@@ -229,21 +203,24 @@ def _product(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
             )
 
 
-def _attention(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
-    """Attention of three outputs; several heads of it lie side by side."""
-    if x.ndim != 3 or x.size > MOST_ATTENDED:
-        return
-    near = [path for path in known if path.of(given).shape == x.shape][:NEAREST]
-    for queries, keys, values in permutations(near[::-1], 3):
-        for words, habit in habits(*x.shape[1:]):
-            names = f"{queries.words}, {keys.words} and {values.words}"
+def _moved(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
+    """A multiple of one output, and the same for every sample: positions, an offset."""
+    for path in known[:NEAREST]:
+        values = path.of(given)
+        if values.shape != x.shape or len(x) < FEWEST // 2:
+            continue
+        off, seen = values - values.mean(axis=0), x - x.mean(axis=0)
+        if not off.any():
+            continue
+        factor = float((off * seen).sum() / (off**2).sum())
+        added = (x - factor * values).mean(axis=0)
+        scaled = _weighted([(factor, path)])
+        shown = ", ".join(f"{value:.6g}" for value in _telling(added))
+        words = f"{scaled.words} + what is the same for all samples ({shown}, ...)"
+        yield Path(words, lambda table, p=scaled, c=added: p.of(table) + c)  # type: ignore[misc]
 
-            def of(
-                table: Table,
-                parts: tuple[Path, ...] = (queries, keys, values),
-                habit: Habit = habit,
-            ) -> Floats:
-                q, k, v = (part.of(table) for part in parts)
-                return attention(q, k, v, habit)
 
-            yield Path(f"attention of {names}, {words}", of)
+def _telling(added: Floats) -> Floats:
+    """A few numbers of what is added: of its second place, since positions begin with 0 and 1."""
+    rows: Floats = added.reshape(-1, added.shape[-1])
+    return rows[min(1, len(rows) - 1), :4]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.arrays import Array, Names
-from parity.readings.cause import Cause
+from parity.readings.cause import Cause, same_but_rounded
 from parity.readings.rounding import closes, epsilon, magnitude, worst
 
 Sides = tuple[Array, Array]
@@ -100,7 +100,9 @@ def parted(
         if not of and not read_as[side].words:
             said = [said[1 - side], f"{names[side]} does not"]
     align = " and ".join(dict.fromkeys(advice.get(trait, ALIKE) for trait in differ))
-    return [Cause(" and ".join(differ), gap, f"{where}: {', '.join(said)}; to align them, {align}")]
+    text = f"{where}: {', '.join(said)}; to align them, {align}"
+    rounds = all(same_but_rounded(of_a.get(t, ""), of_b.get(t, "")) for t in differ)
+    return [Cause(" and ".join(differ), gap, text, rounds)]
 
 
 def left(sides: Sides, read_as: tuple[Reading, Reading]) -> float:

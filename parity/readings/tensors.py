@@ -21,6 +21,10 @@ def fate(name: str, given: Table, held: Table) -> Reading | None:
     if same(told, has):
         return None
     shapes = f"{list(has.shape)} instead of {list(told.shape)}"
+    if name.startswith("multi_head") and told.size == has.size and told.shape != has.shape:
+        heads = [each.shape[0 if "output" in name else -2] for each in (has, told)]
+        said = f"gives {name.partition('.')[0]} {heads[0]} heads instead of {heads[1]}"
+        return Reading({"heads of attention": said}, has)
     if told.ndim == 2 and has.shape == told.shape[::-1] and same(told.T, has):
         return Reading({"transposed weight": f"holds {name} transposed, {shapes}"}, has)
     if name.startswith("gru") and {told.ndim, has.ndim} == {1, 2} and told.size != has.size:

@@ -1,12 +1,14 @@
 """What up-sampling does: copies of the nearest place, or a mean of neighbours."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
 from parity.arrays import Array, Floats
 from parity.readings.case import Case
 from parity.readings.readings import Reading, Readings
+from parity.readings.rounding import magnitude, noise, worst
 
 INTERPOLATION = "interpolation"
 ADVICE = {
@@ -25,41 +27,114 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
         x: Input, float64 [B, H, W, C] or [B, W, C].
     """
     shape = case.a[case.where].shape
-    places = range(1, x.ndim - 1)
-    whole = len(shape) == x.ndim > 2 and all(shape[n] % x.shape[n] == 0 for n in places)
-    if not case.where.startswith("up_sampling") or not whole:
+    if not case.where.startswith("up_sampling") or not len(shape) == x.ndim > 2:
         return None
+    return partial(resized, x), float(np.abs(x).max())
 
-    def of(seen: Array) -> Iterator[Reading]:
-        for words, weigh in _WAYS.items():
-            values = x
-            for axis in places:
-                matrix = weigh(x.shape[axis], seen.shape[axis])
-                values = np.moveaxis(np.tensordot(matrix, values, (1, axis)), 0, axis)
-            yield Reading({INTERPOLATION: words}, values)
 
-    return of, float(np.abs(x).max())
+def resized(x: Floats, seen: Array) -> Iterator[Reading]:
+    """Images [B, ..., C] brought to the places of what was seen, in each way that is known.
+
+    TensorFlow does it in float32, whatever the dtype; that all numbers are float32 ones proves it.
+    """
+    single = np.array_equal(seen.astype(np.float32), seen)
+    coarse = noise(np.zeros(0, np.float32), scale=magnitude(seen))
+    for words, weigh in _WAYS.items():
+        values = x
+        for axis in range(1, x.ndim - 1):
+            matrix = weigh(x.shape[axis], seen.shape[axis])
+            values = np.moveaxis(np.tensordot(matrix, values, (1, axis)), 0, axis)
+        yield Reading({INTERPOLATION: words}, values)
+        if single and worst(values, np.asarray(seen, np.float64)) <= coarse:
+            yield Reading({INTERPOLATION: f"{words}, computed in float32"}, seen)
+
+
+def _centres(size: int, target: int) -> Floats:
+    """Where the centres of the new places lie among the old ones."""
+    where: Floats = (np.arange(target) + 0.5) * size / target - 0.5
+    return where
+
+
+def _picked(where: Floats, size: int) -> Floats:
+    """Shares of the places in each new one, [target, size]: all of one."""
+    shares: Floats = np.eye(size)[np.clip(where.astype(int), 0, size - 1)]
+    return shares
+
+
+def _floor(size: int, target: int) -> Floats:
+    """The place in which a new one begins."""
+    return _picked(np.arange(target) * size / target, size)
 
 
 def _nearest(size: int, target: int) -> Floats:
-    """Shares of the places in each new one, [target, size]."""
-    return np.repeat(np.eye(size), target // size, axis=0)
+    """The place in which the centre of a new one lies."""
+    return _picked((np.arange(target) + 0.5) * size / target, size)
 
 
-def _linear(size: int, target: int, *, corners: bool = False) -> Floats:
-    """The same between the two nearest centres, or with the corners on each other."""
-    if corners:
-        where = np.linspace(0, size - 1, target)
-    else:
-        where = np.clip((np.arange(target) + 0.5) * size / target - 0.5, 0, size - 1)
-    shares: Floats = np.maximum(0, 1 - np.abs(where[:, None] - np.arange(size)))
+def _linear(where: Floats, size: int) -> Floats:
+    """Shares of the two nearest, [target, size]."""
+    inside = np.clip(where, 0, size - 1)
+    shares: Floats = np.maximum(0, 1 - np.abs(inside[:, None] - np.arange(size)))
+    return shares
+
+
+def _cubic(where: Floats, size: int) -> Floats:
+    """Shares of the four nearest (Keys 1981, a = -0.75); beyond the edge stand copies of it."""
+    return _of_four(where, size, _keys(where % 1, -0.75))
+
+
+def _tabled(where: Floats, size: int) -> Floats:
+    """As TensorFlow does it: a = -0.5, for 1,024 distances, and nothing beyond the edge."""
+    shares = _keys(np.round(where % 1 * 1024) / 1024, -0.5)
+    at = np.floor(where)[:, None] + np.arange(-1, 3)
+    shares = np.where((at < 0) | (at >= size), 0, shares)
+    return _of_four(where, size, shares / shares.sum(axis=1, keepdims=True))
+
+
+def _keys(part: Floats, a: float) -> Floats:
+    """Weights of the places before, at, behind and two behind a place and a part, [target, 4]."""
+    far = np.abs(part[:, None] - np.arange(-1, 3))
+    inner = (a + 2) * far**3 - (a + 3) * far**2 + 1
+    outer = a * (far**3 - 5 * far**2 + 8 * far - 4)
+    weights: Floats = np.where(far <= 1, inner, outer)
+    return weights
+
+
+def _of_four(where: Floats, size: int, weights: Floats) -> Floats:
+    shares = np.zeros((len(where), size))
+    at = np.floor(where).astype(int)[:, None] + np.arange(-1, 3)
+    np.add.at(shares, (np.arange(len(where))[:, None], np.clip(at, 0, size - 1)), weights)
+    return shares
+
+
+def _area(size: int, target: int) -> Floats:
+    """The mean of all places that a new one touches, as adaptive pooling takes it."""
+    shares = np.zeros((target, size))
+    for new in range(target):
+        reach = slice(new * size // target, -(-(new + 1) * size // target))
+        shares[new, reach] = 1 / (reach.stop - reach.start)
     return shares
 
 
 _WAYS: dict[str, Callable[[int, int], Floats]] = {
     "copies the nearest place": _nearest,
-    "takes the mean of neighbours, between their centres": _linear,
-    "takes the mean of neighbours, corners on corners": lambda size, target: _linear(
-        size, target, corners=True
+    "copies the place in which a new one begins": _floor,
+    "takes the mean of neighbours, between their centres": lambda size, target: _linear(
+        _centres(size, target), size
     ),
+    "takes the mean of neighbours, corners on corners": lambda size, target: _linear(
+        np.linspace(0, size - 1, target), size
+    ),
+    "takes the mean of neighbours, upper left corners on each other": lambda size, target: _linear(
+        np.arange(target) * size / target, size
+    ),
+    "takes a cubic of -0.75 between centres": lambda size, target: _cubic(
+        _centres(size, target), size
+    ),
+    "takes a cubic of -0.5 between centres": lambda size, target: _tabled(
+        _centres(size, target), size
+    ),
+    "takes the mean of all that a new place covers": _area,
 }
+"""The usual first. torch's bicubic has -0.75, TensorFlow's -0.5; torch's nearest copies where a new
+place begins, its nearest-exact and TensorFlow's the centre's."""

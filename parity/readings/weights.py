@@ -22,6 +22,7 @@ ADVICE = {
         "give both as many: input_dim (Keras) and num_embeddings (torch) are the largest number "
         "plus 1"
     ),
+    "heads of attention": "give both as many: num_heads",
     "extra weight": "leave out what the other side does not have: bias=False, affine=False",
     "shape of a weight": "build both networks of the same widths",
     "transposed weight": (
@@ -41,7 +42,7 @@ ADVICE = {
 
 STRUCTURE = (
     "missing weight", "extra weight", "shape of a weight", "transposed weight", "reset after",
-    "rows of an embedding",
+    "rows of an embedding", "heads of attention",
 )  # fmt: skip
 """Causes for which tensors have other names or shapes."""
 
@@ -113,5 +114,5 @@ def _cause(case: Case, kind: str, faults: dict[str, str]) -> Cause:
         ),
         default=0.0,
     )
-    what = ", ".join(faults.values())
+    what = ", ".join(dict.fromkeys(faults.values()))
     return Cause(kind, gap, f"weights: {case.names[0]} {what}; to align them, {ADVICE[kind]}")

@@ -46,7 +46,7 @@ def convolution(case: Case, x: Floats) -> tuple[Readings, float] | None:
         x: Input, float64 [B, H, W, I] or [B, W, I].
     """
     kernel = case.given.get(f"{case.where}.kernel")
-    if kernel is None or x.ndim not in (3, 4) or kernel.ndim != x.ndim:
+    if kernel is None or x.ndim not in (3, 4) or kernel.ndim != x.ndim or "transpose" in case.where:
         return None
     kernel = np.asarray(kernel, np.float64)
     if case.where.startswith("depthwise"):
@@ -58,10 +58,10 @@ def convolution(case: Case, x: Floats) -> tuple[Readings, float] | None:
     size = float(np.abs(x).max() * np.abs(kernel).sum(axis=tuple(range(x.ndim - 1))).max())
 
     def plain(seen: Array) -> Iterator[tuple[dict[str, str], Floats]]:
-        for (words, fill), (turned, held) in product(EDGES.items(), _turned(kernel)):
+        for (words, fill), (way, held) in product(EDGES.items(), turned(kernel)):
             for traits, windows in _windows(x, held.shape[:-2], seen.shape[1:-1], fill, words):
                 made = _product(windows, held, groups)
-                said = {**traits, KERNEL: turned}
+                said = {**traits, KERNEL: way}
                 yield said | {BIAS: "adds the bias"}, made + bias
                 yield said | {BIAS: "leaves out the bias"}, made
 
@@ -90,7 +90,7 @@ def _product(windows: Floats, kernel: Floats, groups: int) -> Floats:
     return made
 
 
-def _turned(kernel: Floats) -> Iterator[tuple[str, Floats]]:
+def turned(kernel: Floats) -> Iterator[tuple[str, Floats]]:
     """A kernel and what it becomes where its places are mistaken."""
     yield "takes its kernel upright", kernel
     places = tuple(range(kernel.ndim - 2))

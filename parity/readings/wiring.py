@@ -9,7 +9,8 @@ import numpy as np
 from parity.arrays import Array, Floats, Names, Table
 from parity.readings.activations import FIXED
 from parity.readings.cause import Cause
-from parity.readings.paths import PLACES, Path, makes, named, path_to
+from parity.readings.path import Path, makes, named
+from parity.readings.paths import PLACES, path_to
 from parity.readings.rounding import magnitude, noise, worst
 
 CONNECTIONS, ANSWER = "connections", "answer"

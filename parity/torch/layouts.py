@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from parity.torch.attention import has_own_sizes, parts_of
 from parity.torch.kinds import Unit, kind_of, multiplies
 from parity.torch.order import channels_first, channels_last
 
@@ -111,6 +112,8 @@ def _weights_of(unit: Unit) -> dict[str, Weight]:
         return {name: _plain(parameter) for name, parameter in module.named_parameters()}
     if kind in ("lstm", "gru", "rnn"):
         return _recurrent(module, kind)
+    if isinstance(module, nn.MultiheadAttention) and not has_own_sizes(module):
+        return {name: _weight(*part) for name, part in parts_of(module)}
     named: dict[str, Tensor] = dict(module.named_parameters(recurse=unit.whole))
     kept = module.state_dict()
     tracked = dict(module.named_buffers(recurse=unit.whole))

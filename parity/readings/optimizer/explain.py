@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from parity.arrays import Names
-from parity.readings.cause import UNEXPLAINED, Cause, listed
+from parity.readings.cause import UNEXPLAINED, Cause, listed, same_but_rounded
 from parity.readings.optimizer.differences import nearest_pair
 from parity.readings.optimizer.fit import LIMIT, explains
 from parity.readings.optimizer.record import Record, flat, sample
@@ -76,14 +76,15 @@ def _taken_out(rules: tuple[Rule, Rule], record: Record, some: Record, names: Na
         alone, _ = _gap(rules[0].having(new), record)
         rule = rule.having(new)
         gap, _ = _gap(rule, record)
-        said = [f"{_said(r, setting, rules)} ({n})" for n, r in zip(names, rules, strict=True)]
+        said = [_said(r, setting, rules) for r in rules]
         text = (
-            f"{name}: {said[0]}, {said[1]}; taken out alone it brings the largest difference of a "
-            f"step from {whole:.2g} (in {tensor}) to {alone:.2g}"
+            f"{name}: {said[0]} ({names[0]}), {said[1]} ({names[1]}); taken out alone it brings "
+            f"the largest difference of a step from {whole:.2g} (in {tensor}) to {alone:.2g}"
         )
         if causes:
             text += f", together with the former from {before:.2g} to {gap:.2g}"
-        causes.append(Cause(name, gap, f"{text}; {setting.advice}."))
+        rounds = same_but_rounded(said[0], said[1])
+        causes.append(Cause(name, gap, f"{text}; {setting.advice}.", rounds))
         before = gap
     return causes
 

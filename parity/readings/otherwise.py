@@ -1,0 +1,87 @@
+"""What a layer is fed on one side as a change of what it is on the other, where no way is known."""
+
+import numpy as np
+
+from parity.arrays import Array, Floats, Ints, Names
+from parity.readings.cause import UNEXPLAINED, Cause
+from parity.readings.pixels import PIXELS
+from parity.readings.rounding import noise, usable, worst
+from parity.readings.wiring import ANSWER, Wires
+
+SAME = "though all layers before it give the same"
+ORDER, SCALE = "order of values", "scale"
+ADVICE = "reshape, transpose, split and join alike: channels last against first, depth to space"
+FEWEST = 4
+"""Rows that two columns must have alike to be one."""
+MOST_SHOWN = 8
+
+
+def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list[Cause]:
+    """The first layer that is fed something else though every layer before it gives the same.
+
+    Args:
+        sides: A and B, by the same names.
+        owners: Layers with weights: they are one on both sides.
+        names: Of A and B.
+
+    Returns:
+        One cause; `UNEXPLAINED` where all that is known is the place. Empty where a layer itself
+        gives something else before that, or what the network is fed differs.
+    """
+    a, b = sides
+    if worst(a.given[PIXELS], b.given[PIXELS]) > noise(b.given[PIXELS]):
+        return []
+    for layer in [name for name in (*b.given, ANSWER) if name in (*owners, ANSWER)]:
+        if layer not in a.fed or layer not in b.fed:
+            continue
+        x, y = a.fed[layer], b.fed[layer]
+        if worst(x, y) > noise(x, y):
+            return [_named(layer, x, y, names)]
+        if layer != ANSWER and worst(a.given[layer], b.given[layer]) > noise(b.given[layer]):
+            return []
+    return []
+
+
+def _named(layer: str, a: Array, b: Array, names: Names) -> Cause:
+    """What B feeds it is what A does in another order, or a multiple, or something else."""
+    verb = "gives" if layer == ANSWER else "feeds it"
+    begins, one = f"{layer}: {names[1]} {verb}", names[0]
+    if a.shape == b.shape and a.ndim > 1 and usable(a, b):
+        x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
+        order = _order_words(x, y, one)
+        if order:
+            return Cause(ORDER, 0.0, f"{begins} {order}, {SAME}; to align them, {ADVICE}")
+        factor = float((x * y).sum() / max((x * x).sum(), np.finfo(np.float64).tiny))
+        left = worst(factor * x, y)
+        if factor and left <= noise(a, b):
+            said = f"{factor:.6g} times what {one} does"
+            return Cause(SCALE, left, f"{begins} {said}, {SAME}; to align them, scale alike")
+    gap = worst(a, b)
+    how = f"off by up to {gap:.1e}" if a.shape == b.shape else f"{b.shape[1:]} for {a.shape[1:]}"
+    text = f"{begins} something else, {how}, {SAME}: look at what the program does right before it"
+    return Cause(UNEXPLAINED, gap, text)
+
+
+def _order_words(x: Floats, y: Floats, name: str) -> str:
+    """Which values are elsewhere; empty where they are others."""
+    order = _order(x.reshape(-1, x.shape[-1]), y.reshape(-1, x.shape[-1]))
+    if order is not None:
+        more = ", ..." * (len(order) > MOST_SHOWN)
+        return f"{name}'s channels in the order {', '.join(map(str, order[:MOST_SHOWN]))}{more}"
+    if _order(x.reshape(len(x), -1), y.reshape(len(x), -1)) is None:
+        return ""
+    return f"what {name} does, the values of each sample in another order"
+
+
+def _order(x: Floats, y: Floats) -> Ints | None:
+    """Where each column of `y` stands in `x`, both [N, C]; None where it is none of them.
+
+    Columns are brought into one order by a sum of their rows with weights drawn at random.
+    """
+    draw = np.random.default_rng(0).normal(size=len(x))
+    ranks = (draw @ x).argsort(), (draw @ y).argsort()
+    if len(x) < FEWEST or worst(x[:, ranks[0]], y[:, ranks[1]]) > noise(x, y):
+        return None
+    order = np.empty_like(ranks[0])
+    order[ranks[1]] = ranks[0]
+    return order
