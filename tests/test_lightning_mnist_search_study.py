@@ -260,3 +260,29 @@ def test_a_storage_with_another_search_is_refused_and_more_trials_are_not(
     other = written(tmp_path, f"epochs: 3\n{FINITE.replace('gelu', 'elu')}\n")
     with pytest.raises(InputError, match="holds another search named mine, with another"):
         open_study(other, where)
+
+
+def test_a_journal_is_free_as_soon_as_its_writer_is_dead(
+    study: optuna.Study, tmp_path: Path
+) -> None:
+    """And not before: Optuna's own lock would be there for half a minute more."""
+    holding = """if True:
+        import sys
+        from pathlib import Path
+        from lightning_mnist.search.storage import _Lock
+        _Lock(Path(sys.argv[1])).acquire()
+        print("held", flush=True)
+        sys.stdin.read()
+    """
+    command = [sys.executable, "-c", holding, str(tmp_path / "journal.log")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"held\n"
+        thread = threading.Thread(target=study.ask)
+        thread.start()
+        thread.join(0.2)
+        assert thread.is_alive()
+        writer.kill()
+    thread.join(20)  # it takes milliseconds, and half a minute with such a lock
+    assert not thread.is_alive()
+    assert len(study.trials) == 1

@@ -139,11 +139,12 @@ def _replaced(ink: Ink, place: Place, part: Ink, limit: float) -> tuple[Ink, Par
 
 
 def _found(ink: Ink, parts: Parts, main: int, grain: float, notes: set[str]) -> Found:
-    strokes, second = parts.digit(main)
+    own_parts, second = parts.digit(main)
+    strokes = parts.mask(own_parts)
     place = extent(strokes)
     height, width = len(ink[place]), len(ink[place][0])
     notes |= {SECOND} if second else set()
-    own_weight = parts.weight[np.unique(parts.labels[strokes])].sum()
+    own_weight = parts.weight[sorted(own_parts)].sum()
     everywhere = sorted(parts.remaining)
     inside = [part for part in everywhere if not parts.on_border[part]]
     at_border = len(everywhere) - len(inside)

@@ -80,10 +80,12 @@ def _without_rows(ink: Ink, limit: float) -> tuple[Ink, list[float]]:
         (ink > limit).astype(np.uint8), 1, 1 / width, int(0.6 * width),
         min_theta=np.pi / 2 - TILT, max_theta=np.pi / 2 + TILT,
     )  # fmt: skip
+    if found is None:
+        return ink, []
     padded = np.pad(ink, ((reach, reach), (0, 0)))
     columns, offsets = np.arange(width), np.arange(2 * reach + 1)[:, None]
     lines: list[float] = []
-    for distance, angle in [] if found is None else found[:, 0]:
+    for distance, angle in found[:, 0]:
         middle = np.round((distance - columns * np.cos(angle)) / np.sin(angle)).astype(int)
         if middle.min() < 0 or middle.max() >= height:
             continue

@@ -63,17 +63,11 @@ def ink_of(grey: NDArray[np.uint8]) -> Ink:
 
     Paper that is even is one level, and then nothing else is changed.
     """
-    polarities = (grey, np.asarray(255 - grey))
-    papers = map(_one_level, polarities)
-    inks = [
-        np.asarray(paper - levels.astype(np.float32))
-        for levels, paper in zip(polarities, papers, strict=True)
-        if paper is not None
-    ]
+    inks = _on_one_level(grey)
     if inks:  # little ink leaves the paper even for those who look for the opposite
         return max(inks, key=lambda ink: float(ink[ink > EVEN].sum()))
     dark = dark_ink(grey)
-    return _local(polarities[0] if dark else polarities[1], shaded=dark)
+    return _local(grey if dark else np.asarray(255 - grey), shaded=dark)
 
 
 def dark_ink(grey: NDArray[np.uint8]) -> bool:
@@ -120,17 +114,25 @@ def _local(levels: NDArray[np.uint8], *, shaded: bool) -> Ink:
     return np.asarray(ink - Paper.of(ink).level, np.float32)
 
 
-def _one_level(levels: NDArray[np.uint8]) -> float | None:
-    """The level of paper that is even from border to border, ink darker; else None."""
-    border = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
+def _on_one_level(grey: NDArray[np.uint8]) -> list[Ink]:
+    """The ink on paper that is even from border to border, darker and paler, as far as either is.
+
+    Where more of the page than that lies on the other side, there is other paper.
+    """
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     paper = float(np.median(border))
-    grain = 1.4826 * float(np.median(np.abs(border - paper)))
+    away = np.abs(border - paper)
+    grain = 1.4826 * float(np.median(away))
     limit = EVEN + 3 * grain
-    even = (
-        _crossed(np.abs(border - paper) > limit)
-        and np.mean(levels > paper + limit) < 0.02  # brighter paper somewhere else
-    )
-    return paper if even and grain < EVEN else None
+    if grain >= EVEN or not _crossed(away > limit):
+        return []
+    levels, most = grey.astype(np.float32), 0.02 * grey.size
+    inks = []
+    if np.count_nonzero(grey > paper + limit) < most:
+        inks.append(np.asarray(paper - levels))
+    if np.count_nonzero(grey < paper - limit) < most:
+        inks.append(np.asarray(levels - paper))
+    return inks
 
 
 def _crossed(inked: NDArray[np.bool_]) -> bool:

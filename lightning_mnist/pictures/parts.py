@@ -45,7 +45,7 @@ class Parts:
         self.weight = np.bincount(
             self.labels.ravel(), weights=np.maximum(ink, 0).ravel(), minlength=count
         )
-        self.darkness = self.weight / np.bincount(self.labels.ravel(), minlength=count)
+        self.darkness = self.weight / stats[:, cv2.CC_STAT_AREA]
         self.remaining = set(range(1, count))
 
     def place(self, part: int) -> Place:
@@ -107,24 +107,28 @@ class Parts:
             return None
         return darkest * float(steps[gap].mean())
 
-    def digit(self, main: int) -> tuple[NDArray[np.bool_], bool]:
-        """The strokes that belong to the main part, bool [H, W], and whether another digit is seen.
+    def mask(self, parts: list[int]) -> NDArray[np.bool_]:
+        """Where parts are, bool [H, W]."""
+        among = np.zeros(len(self.weight), np.bool_)
+        among[parts] = True
+        return among[self.labels]
+
+    def digit(self, main: int) -> tuple[list[int], bool]:
+        """The parts that make up the digit with the main one, and whether another digit is seen.
 
         A stroke that belongs to it is near, as dark, and not below: no digit has one there.
         """
-        distance = cv2.distanceTransform(
-            (self.labels != main).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-        )
-        chosen, second = [main], False
-        for part in self.remaining - {main}:
-            if self.weight[part] < SPECK * self.weight[main]:
-                continue
-            near = distance[self.labels == part].min() < NEAR * self.size(main)
-            if self._is_another(part, main):
-                second = True
-            elif near and self._is_stroke_of(part, main):
-                chosen.append(part)
-        return np.isin(self.labels, chosen), second
+        large = self.weight >= SPECK * self.weight[main]
+        others = [part for part in sorted(self.remaining - {main}) if large[part]]
+        digits = [part for part in others if self._is_another(part, main)]
+        strokes = [part for part in others if part not in digits and self._is_stroke_of(part, main)]
+        if strokes:
+            distance = cv2.distanceTransform(
+                (self.labels != main).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+            )
+            reach = NEAR * self.size(main)
+            strokes = [part for part in strokes if distance[self.labels == part].min() < reach]
+        return [main, *strokes], bool(digits)
 
     def _is_stroke_of(self, part: int, main: int) -> bool:
         """Whether a part may be of the same pen as the main one, and is not below it."""

@@ -1,5 +1,6 @@
 """Where a search keeps its trials: a journal, or any database that Optuna knows."""
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -90,14 +91,36 @@ def _storage(where: str) -> BaseStorage:
     if "://" in where:
         waits = {"connect_args": {"timeout": PATIENCE}} if where.startswith("sqlite") else None
         return RDBStorage(where, engine_kwargs=waits)
-    # The lock is released by force where its owner was killed; a relative path would not do.
     path = Path(where).resolve()
     _check_journal(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = JournalFileOpenLock(str(path))
+    lock = _Lock(path)
     backend = JournalFileBackend(str(path), lock)
     _mend(path, lock)
     return JournalStorage(backend)
+
+
+class _Lock(JournalFileOpenLock):
+    """Lets one process write at a time, for as long as it lives.
+
+    Optuna's lock is a file, which outlives a process that is killed: the others then wait for half
+    a minute. The system's lock on the journal itself ends with its owner, on NFS too.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._path = path
+
+    def acquire(self) -> bool:
+        """Wait for the journal, which is made where there is none."""
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        self._held = file
+        return True
+
+    def release(self) -> None:
+        """Let the next one have it."""
+        os.close(self._held)
 
 
 def _check_journal(path: Path) -> None:
@@ -112,7 +135,7 @@ def _check_journal(path: Path) -> None:
                 raise ValueError("not a journal")
 
 
-def _mend(path: Path, lock: JournalFileOpenLock) -> None:
+def _mend(path: Path, lock: _Lock) -> None:
     """Take off half a line that a machine has left as it went down; Optuna would add to it."""
     lock.acquire()
     try:
