@@ -15,7 +15,15 @@ def test_the_default_recipe_is_what_fit_runs(here: Here) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["default", "keras_match", "augmented", "strong", "permutation_invariant", "committee"],
+    [
+        "default",
+        "keras_match",
+        "augmented",
+        "strong",
+        "permutation_invariant",
+        "record",
+        "committee",
+    ],
 )
 def test_every_recipe_is_valid_and_says_only_what_it_means(name: str, here: Here) -> None:
     recipe = ROOT / "configs" / f"{name}.yaml"
