@@ -132,11 +132,21 @@ class FirstStep(Prover):
         if self.judged is not None:
             self.judged.close()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether to look after each step just now."""
+        judged, program = self.judged, self.program
+        gathers = program is not None and program.gathered > 1
+        return self.swaying or gathers or (judged is not None and judged.enough)
+
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """As `Prover.look`, and at the samples that the program judges its network on."""
         judged, program, self._ended = self.judged, self.program, ended
-        if judged is not None and program is not None and (match := judged.compared(program)):
-            self._say(Tried([match]), f"after {step:,} steps one thing looks wrong")
+        if judged is not None and judged.enough and program is not None:
+            match = judged.compared(program)
+            self._say(
+                Tried([match] if match else []), f"after {step:,} steps one thing looks wrong"
+            )
         if ended and program is not None:
             with suppress(Exception), self._heard.apart():
                 self._forgotten(program, step)

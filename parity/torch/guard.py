@@ -10,9 +10,10 @@ from torch.optim import Optimizer
 from parity.torch.compiled import eager
 from parity.torch.evaluation import Evaluation
 from parity.torch.first_step import FirstStep
+from parity.torch.gradients import STEPS
 from parity.torch.kept import Kept
 from parity.torch.loop import NO_STEP, Loop
-from parity.torch.samples import samples_of
+from parity.torch.samples import BATCHES, samples_of
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
 from parity.watch.check import Match
@@ -67,6 +68,8 @@ class CollapseGuard:
         guard.alarm.prove = self.first.proved
         self.story = None if report is None else Story(Path(report), guard, self.first)
         self.steps = 0
+        self._due = 1
+        """The step after which there is something to do."""
 
     def __enter__(self) -> Self:
         self.watcher.start(
@@ -111,7 +114,8 @@ class CollapseGuard:
         if self.steps == 0:
             self.first.check()
         found = self.loop.before_step()
-        self.first.follow(self.loop, self.steps)
+        if self.steps < STEPS:
+            self.first.follow(self.loop, self.steps)
         for match in found:
             self._remark(match, self.loop.anew.every)
 
@@ -125,10 +129,16 @@ class CollapseGuard:
 
     def _after_step(self, *_: Any) -> None:
         self.steps += 1
-        self.first.after(self.steps)
-        self.first.sway(self.steps)
-        self.first.look(self.steps - 1, self.steps)
-        if Guard.looks_after(self.steps):
+        if self.steps < self._due and not self.first.waiting:
+            return  # most steps end here
+        step, looks = self.steps, Guard.looks_after(self.steps)
+        self._due = min(2 ** step.bit_length(), (step // LIMITS.patience + 1) * LIMITS.patience)
+        if step <= BATCHES:
+            self.first.after(step)
+            self._due = step + 1
+        self.first.sway(step)
+        self.first.look(step - 1, step)
+        if looks:
             self._compare()
-        if Guard.looks_after(self.steps) or self.steps % LIMITS.patience == 0:
-            self.watcher.after(self.steps, self.optimizer)
+        if looks or step % LIMITS.patience == 0:
+            self.watcher.after(step, self.optimizer)

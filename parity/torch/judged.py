@@ -26,14 +26,13 @@ class Judged:
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self._kept: list[Tensor] = []
-        self._enough = False
+        self.enough = False
+        """Whether there are as many samples as are compared."""
         self._handle = module.register_forward_pre_hook(self._called)
 
     def compared(self, program: Program) -> Match | None:
-        """How they are prepared unlike those of training; said once, when there are enough."""
-        if not self._enough:
-            return None
-        self._enough = False
+        """How they are prepared unlike those of training; asked once there are enough."""
+        self.enough = False
         samples, self._kept = torch.cat(self._kept)[:MOST], []
         self.close()
         with suppress(Exception):  # a model is anyone's code
@@ -53,4 +52,4 @@ class Judged:
         x = args[0] if len(args) == 1 else None
         if isinstance(x, Tensor) and x.ndim and x.shape[1:] == (self._kept or [x])[0].shape[1:]:
             self._kept.append(x[:MOST].detach().clone())
-            self._enough = sum(map(len, self._kept)) >= MOST
+            self.enough = sum(map(len, self._kept)) >= MOST

@@ -54,11 +54,11 @@ class Loop:
     def before_step(self) -> list[Match]:
         """What looks wrong; asked before each step."""
         self.steps += 1
-        found = (
-            self.gradients.before_step(self.steps),
-            self.mode.step(),
-            self._drawn_anew(),
-        )
+        found = [self._drawn_anew()]
+        if self.steps <= STEPS:
+            found.append(self.gradients.before_step(self.steps))
+        if self.mode.odd:
+            found.append(self.mode.step())
         return [match for match in found if match is not None]
 
     @property

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from parity.torch import CollapseGuard
+from parity.torch import CollapseGuard, check
 from tests.programs.test_loops_torch import plants, sgd
 from tests.programs.torch_programs import mlp
 
@@ -35,7 +35,7 @@ def first(printed: str) -> str:
     return printed.partition("  1. ")[2].partition("\n")[0]
 
 
-def biased() -> nn.Sequential:
+def biased() -> Any:
     """A network that answers the first class until it has learned for a while."""
     model = mlp(4, 16, 3)
     with torch.no_grad():
@@ -92,7 +92,7 @@ def test_two_passes_for_a_step_of_which_one_counts_are_left_alone() -> None:
 
 def parts(every: int | None) -> str:
     """Two optimisers of one network; that of its first layer takes a step at times, or never."""
-    model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3))
+    model: Any = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3))
     with torch.no_grad():
         model[0].weight.mul_(0.01)  # as it is drawn, it tells too little
     optimizer = sgd(model[2], 0.05)
@@ -246,3 +246,12 @@ def test_a_mistake_at_the_second_of_two_losses_is_named(
 )
 def test_two_losses_that_fit_are_left_alone(loss: Any, scale: float) -> None:
     assert last_of_two(loss, scale) == ""
+
+
+@pytest.mark.parametrize("low", [0, -1])
+def test_no_and_yes_for_a_loss_that_takes_signs_are_named(low: int) -> None:
+    x, y = plants()
+    targets = torch.where(y > 0, 1.0, float(low))[:, None]
+    model = mlp(4, 8, 1)
+    found = check(model, x, targets, loss=nn.SoftMarginLoss(), optimizer=sgd(model))
+    assert ["takes -1 for no" in each.cause for each in found] == [True] * (low == 0)

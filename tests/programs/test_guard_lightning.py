@@ -195,8 +195,9 @@ class Manual(LightningModule):
     def training_step(self, batch: Any, _: int) -> None:
         self.zero_grad()
         self.manual_backward(torch.nn.functional.cross_entropy(self(batch[0]), batch[1]))
+        optimizers: Any = self.optimizers()
         for place in self.stepped:
-            self.optimizers()[place].step()
+            optimizers[place].step()
 
 
 @pytest.mark.parametrize(

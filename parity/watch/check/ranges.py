@@ -8,6 +8,8 @@ from parity.watch.check.cause import Cause, Match, Remedy
 from parity.watch.check.head import fitting
 from parity.watch.check.program import Program
 
+SIGNED = ("SoftMarginLoss", "HingeEmbeddingLoss")
+"""Losses of torch whose targets are signs."""
 SOME = 0.01
 """Share of the targets from which on a few odd ones are not meant."""
 
@@ -36,6 +38,21 @@ def not_binary(program: Program) -> Match | None:
         else "Bring them to 0 to 1"
         + (", or use the squared error for numbers" if not two else ": (y > 0)"),
         remedy=remedy,
+    )
+
+
+def no_signs(program: Program) -> Match | None:
+    """No and yes as 0 and 1 for a margin loss, which multiplies by -1 and 1: 0 teaches nothing."""
+    loss, values = program.loss, program.numbers
+    if loss is None or loss.name not in SIGNED or values is None:
+        return None
+    if not np.array_equal(np.unique(values.ravel()), (0, 1)):
+        return None
+    return Match(
+        f"{loss.name} takes -1 for no and 1 for yes, and is given 0 and 1",
+        f"{float((values == 0).mean()):.0%} of the targets are 0",
+        "Give it 2 * y - 1",
+        remedy=fitting(program),
     )
 
 
@@ -83,6 +100,7 @@ def _values(program: Program) -> Remedy | None:
 
 CAUSES = (
     Cause("not binary", not_binary, explains=("no probabilities",)),
+    Cause("no signs", no_signs),
     Cause("rates below zero", rates_below_zero),
     Cause("ratios", ratios),
 )

@@ -132,11 +132,11 @@ class Prover(ABC):
 
     def sway(self, step: int) -> None:
         """Say so where the loss goes up and down, and shorter steps help; asked after each step."""
+        if step not in BEGINS and not self._losses:
+            return
         losses, self._losses = self._losses, []
         program = self.program
-        if (step not in BEGINS and not losses) or program is None or self._initial is None:
-            return
-        if self._found.matches:
+        if program is None or self._initial is None or self._found.matches:
             return
         with suppress(Exception):
             outputs, targets = self._now()
