@@ -263,3 +263,17 @@ def test_torchs_own_attention(other: nn.Module, rung: str, name: str, words: str
     ((found, text),) = said(climbed(Heads(), other, TOKENS))[rung]
     assert found == name
     assert words in text
+
+
+def test_gradients_of_a_root_follow_from_it() -> None:
+    def rooted(given: Tensor, wanted: Tensor) -> Tensor:
+        return F.mse_loss(given, wanted).sqrt()
+
+    modules = nn.Linear(4, 1), nn.Linear(4, 1)
+    sides = [
+        (module, torch.optim.SGD(module.parameters(), 0.1), loss)
+        for module, loss in zip(modules, (rooted, nn.MSELoss()), strict=True)
+    ]
+    x = RNG.normal(size=(24, 4))
+    found = said(ladder(sides[0], sides[1], x, x[:, :1], batch_size=8, keep_going=True))
+    assert [rung for rung in found if "step" not in rung] == ["loss"]
