@@ -19,10 +19,15 @@ RNG = np.random.default_rng(4)
 SERIES, PICTURES, Y = RNG.normal(size=(16, 5, 8)), RNG.random((16, 5, 5, 3)), RNG.integers(0, 3, 16)
 
 
-def climbed(module: nn.Module, layers: Any, x: np.ndarray) -> Climbed:
-    """All rungs in float64."""
+def in_double() -> None:
+    """Keras in float64."""
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
+
+
+def climbed(module: nn.Module, layers: Any, x: np.ndarray) -> Climbed:
+    """All rungs in float64."""
+    in_double()
     inputs = keras.Input(x.shape[1:])
     model = keras.Model(inputs, layers(inputs))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -112,3 +117,46 @@ def test_how_keras_brings_pictures_to_a_size(how: str) -> None:
     assert [name for _, name, _ in found] == ["interpolation"]
     words = {"nearest": "nearest place", "bilinear": "their centres", "bicubic": "cubic of -0.5"}
     assert words[how] in found[0][2]
+
+
+class Words(nn.Module):
+    """A table of words, and their mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.head = nn.Embedding(30, 4), nn.Linear(4, 3)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        answer: Tensor = self.head(self.table(tokens).mean(1))
+        return answer
+
+
+TOKENS = RNG.integers(0, 30, (16, 3))
+
+
+def test_tensorflow_squares_token_by_token() -> None:
+    in_double()
+    inputs = keras.Input((3,))
+    pooled = kl.GlobalAveragePooling1D()(kl.Embedding(30, 4)(inputs))
+    model = keras.Model(inputs, kl.Dense(3)(pooled))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss)
+    module = Words()
+    optimizer = torch.optim.Adam(module.parameters(), 0.01, (0.8, 0.999))
+    given = (module, optimizer, nn.CrossEntropyLoss())
+    done = ladder(given, model, TOKENS, Y, batch_size=8)
+    assert done.rungs[-1].name == "1 step"
+    names = {cause.name: cause.text for cause in done.rungs[-1].causes}
+    assert set(names) == {
+        "beta_1", "epsilon's value", "epsilon's place", "bias correction", "repeated tokens"
+    }  # fmt: skip
+    assert "B moves the rows of embedding_1.kernel" in names["repeated tokens"]
+
+
+def test_repeated_tokens_that_are_added_up_first_are_no_cause() -> None:
+    sides = [
+        (m, torch.optim.Adam(m.parameters(), 0.01, (beta, 0.999)), nn.CrossEntropyLoss())
+        for m, beta in ((Words(), 0.9), (Words(), 0.8))
+    ]
+    done = ladder(sides[0], sides[1], TOKENS, Y, batch_size=8)
+    assert [cause.name for cause in done.rungs[-1].causes] == ["beta_1"]

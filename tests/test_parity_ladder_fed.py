@@ -263,3 +263,38 @@ def test_torchs_own_attention(other: nn.Module, rung: str, name: str, words: str
     ((found, text),) = said(climbed(Heads(), other, TOKENS))[rung]
     assert found == name
     assert words in text
+
+
+def test_gradients_of_a_root_follow_from_it() -> None:
+    def rooted(given: Tensor, wanted: Tensor) -> Tensor:
+        return F.mse_loss(given, wanted).sqrt()
+
+    modules = nn.Linear(4, 1), nn.Linear(4, 1)
+    sides = [
+        (module, torch.optim.SGD(module.parameters(), 0.1), loss)
+        for module, loss in zip(modules, (rooted, nn.MSELoss()), strict=True)
+    ]
+    x = RNG.normal(size=(24, 4))
+    found = said(ladder(sides[0], sides[1], x, x[:, :1], batch_size=8, keep_going=True))
+    assert [rung for rung in found if "step" not in rung] == ["loss"]
+
+
+def test_a_rounded_constant_hides_no_other_place() -> None:
+    def leaky(x: Tensor) -> Tensor:
+        return F.leaky_relu(x, float(np.float32(0.2)))
+
+    class Two(Between):
+        def __init__(self, first: Callable[[Tensor], Tensor], between: Any) -> None:
+            super().__init__(between)
+            self.first = first
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.between(self.norm(self.one(self.first(x - 0.5))))
+            answer: Tensor = self.head(self.two(x).amax((2, 3)))
+            return answer
+
+    usual = Two(lambda x: F.leaky_relu(x, 0.2), torch.atan)
+    assert climbed(usual, Two(leaky, torch.atan), PICTURES).passed
+    ((name, text),) = said(climbed(usual, Two(leaky, torch.erf), PICTURES))["logits"]
+    assert name == UNEXPLAINED
+    assert text.startswith("conv_2: ")

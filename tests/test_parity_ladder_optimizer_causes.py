@@ -246,6 +246,11 @@ PLANTED: dict[str, tuple[Callable[[], Trace], Callable[[], Trace], set[str]]] = 
         lambda: ours(sgd(), clip=lambda p: clip_grad_norm_(p, 0.05)),
         {"gradient clipping"},
     ),
+    "each norm for the global one": (
+        lambda: theirs(keras.optimizers.SGD(0.1, clipnorm=0.05)),
+        lambda: theirs(keras.optimizers.SGD(0.1, global_clipnorm=0.05)),
+        {"gradient clipping"},
+    ),
     "clipped by norm": (
         lambda: theirs(keras.optimizers.SGD()),
         lambda: theirs(keras.optimizers.SGD(clipnorm=0.05)),

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from parity.arrays import Table
-from parity.ladder import exchange, flow, outputs, rungs, single
+from parity.ladder import constants, exchange, flow, outputs, rungs, single
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Passes, Start
@@ -42,8 +42,10 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
         if partners:
             found |= {layer: [] for s in cut if s.b[0] in partners for layer in s.b}
             wired = [*wired, exchange.cause(partners, start.names)]
-        if all(fed) and not (wired or rung.causes or any(found.values())):
-            wired = otherwise.explain(at_work, owners, start.names)
+        known = [*rung.causes, *(cause for causes in found.values() for cause in causes)]
+        if all(fed) and not wired and all(cause.rounds for cause in known):
+            times = constants.COARSER if known else 1.0
+            wired = otherwise.explain(at_work, owners, start.names, times)
     except NotRecordedError:
         pass  # what only repeats itself cannot be fed
     return rungs.with_single_steps(rung, found, wired)

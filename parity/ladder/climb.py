@@ -193,7 +193,8 @@ class Climb:
         """One step of which everything is kept."""
         known = [trace.after[-1] for trace in self.traces if trace.after]
         before = known or self._ask("weights")
-        gradients = self._ask("gradients", {"ids": self._ids(self.done, 1)})
+        ids = self._ids(self.done, 1)
+        gradients = self._ask("gradients", {"ids": ids})
         self._take(1)
         for number, after in enumerate(self._ask("weights")):
             trace = self.traces[number]
@@ -201,6 +202,7 @@ class Climb:
             trace.before.append(before[number])
             trace.gradients.append(gradients[number])
             trace.after.append(after)
+            trace.images.append(self.digits["x_train"][ids])
 
     def _advance(self, to: int, epoch: int) -> None:
         while self.done < to:
@@ -223,15 +225,14 @@ class Climb:
         passes: Pass,
         before_last: list[Table] | None,
     ) -> Stretch:
-        a, b, *echo = weights
         sizes = np.full(mark, self.plan.batch_size)
         if mark == epoch:
             sizes[-1] = len(self.order) - (epoch - 1) * self.plan.batch_size
         label = f"{mark:,} step" + ("s" if mark > 1 else "")
         return Stretch(
             label=f"epoch, {label}" if mark == epoch else label,
-            weights=(a, b),
-            echo=echo[0] if echo else None,
+            weights=(weights[0], weights[1]),
+            echo=weights[2] if len(weights) > 2 else None,
             traces=(self.traces[0], self.traces[1]),
             outputs=passes,
             losses=(self.losses[0][:mark], self.losses[1][:mark]),

@@ -30,7 +30,7 @@ def forgiven(rung: Rung, precision: Precision, *, follows: bool) -> Rung:
     times = COARSER * (PROVEN if rung.causes else 1)
     tensors = tuple(replace(t, limit=t.limit * times) for t in rung.tensors)
     if real or not all(tensor.passed for tensor in tensors):
-        return replace(rung, causes=real) if rung.ordered and real else rung
+        return replace(rung, causes=real) if rung.ordered else rung
     said = [f"no mistake, {cause.text.partition(';')[0]}" for cause in rung.causes]
     note = "; ".join([rung.note] * bool(rung.note) + (said or ["follows from those constants"]))
     reason = f"{rung.reason}, in float32, to which a constant is rounded"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isclose
 
 from parity.arrays import Array, Names, Table
 from parity.ladder import outputs
@@ -14,7 +15,7 @@ from parity.readings import pixels as of_pixels
 from parity.readings import weights as of_weights
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
-from parity.readings.rounding import magnitude
+from parity.readings.rounding import magnitude, noise, worst
 from parity.readings.wiring import ANSWER, MERGES
 from parity.sides.lockstep import DIGITS, LOGITS, PIXELS
 
@@ -211,7 +212,18 @@ def gradients(start: Start, pass_: Table, a: Table, b: Table) -> Rung:
     """
     places = max(values.size // max(values.shape[-1], 1) for values in pass_.values())
     share, reason = start.tolerance.gradients(places)
+    rooted = _rooted(a, b) or _rooted(b, a)
     a, b = ({n: g for n, g in table.items() if n != "loss"} for table in (a, b))
     limits = dict.fromkeys([*a, *b], share * magnitude(*b.values()))
     rung = Rung("gradients", "of that loss, for each weight", differences(a, b, limits), reason)
+    if rooted:
+        return rung  # all is 2 * loss times as large, which follows from the root
     return rung.explained(of_gradients.explain, Case(start.names, start.given, a, b))
+
+
+def _rooted(a: Table, b: Table) -> bool:
+    """Whether A's loss is the root of B's, and A's gradients are those of the root."""
+    root = float(a["loss"])
+    return isclose(root**2, float(b["loss"]), rel_tol=1e-9) and all(
+        n in b and worst(2 * root * a[n], b[n]) <= noise(a[n], b[n]) for n in a if n != "loss"
+    )

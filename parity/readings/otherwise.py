@@ -16,28 +16,33 @@ FEWEST = 4
 MOST_SHOWN = 8
 
 
-def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list[Cause]:
+def explain(
+    sides: tuple[Wires, Wires], owners: list[str], names: Names, times: float = 1.0
+) -> list[Cause]:
     """The first layer that is fed something else though every layer before it gives the same.
 
     Args:
         sides: A and B, by the same names.
         owners: Layers with weights: they are one on both sides.
         names: Of A and B.
+        times: How many times as much as rounding is none, where a side rounds constants.
 
     Returns:
         One cause; `UNEXPLAINED` where all that is known is the place. Empty where a layer itself
         gives something else before that, or what the network is fed differs.
     """
     a, b = sides
-    if worst(a.given[PIXELS], b.given[PIXELS]) > noise(b.given[PIXELS]):
+    if worst(a.given[PIXELS], b.given[PIXELS]) > times * noise(b.given[PIXELS]):
         return []
     for layer in [name for name in (*b.given, ANSWER) if name in (*owners, ANSWER)]:
         if layer not in a.fed or layer not in b.fed:
             continue
         x, y = a.fed[layer], b.fed[layer]
-        if worst(x, y) > noise(x, y):
+        if x.shape == y.shape and worst(x, y) > times * noise(x, y):  # one may pad beforehand
             return [_named(layer, x, y, names)]
-        if layer != ANSWER and worst(a.given[layer], b.given[layer]) > noise(b.given[layer]):
+        if layer != ANSWER and worst(a.given[layer], b.given[layer]) > times * noise(
+            b.given[layer]
+        ):
             return []
     return []
 
@@ -46,7 +51,7 @@ def _named(layer: str, a: Array, b: Array, names: Names) -> Cause:
     """What B feeds it is what A does in another order, or a multiple, or something else."""
     verb = "gives" if layer == ANSWER else "feeds it"
     begins, one = f"{layer}: {names[1]} {verb}", names[0]
-    if a.shape == b.shape and a.ndim > 1 and usable(a, b):
+    if a.ndim > 1 and usable(a, b):
         x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
         order = _order_words(x, y, one)
         if order:
@@ -57,8 +62,8 @@ def _named(layer: str, a: Array, b: Array, names: Names) -> Cause:
             said = f"{factor:.6g} times what {one} does"
             return Cause(SCALE, left, f"{begins} {said}, {SAME}; to align them, scale alike")
     gap = worst(a, b)
-    how = f"off by up to {gap:.1e}" if a.shape == b.shape else f"{b.shape[1:]} for {a.shape[1:]}"
-    text = f"{begins} something else, {how}, {SAME}: look at what the program does right before it"
+    how = f"something else, off by up to {gap:.1e}"
+    text = f"{begins} {how}, {SAME}: look at what the program does right before it"
     return Cause(UNEXPLAINED, gap, text)
 
 

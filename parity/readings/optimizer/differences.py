@@ -35,6 +35,7 @@ def _agreed(
         return b, b
     if explains(a, records[1]):
         return a, a
+    a, b = _clipped(a, b, records[0]), _clipped(b, a, records[1])
     for tried in _rescaled(a, b, batch_size):
         if explains(tried, records[1]):
             b = tried
@@ -51,6 +52,26 @@ def _agreed(
         if explains(tried := b.having(new), records[1]):
             b = tried
     return a, b
+
+
+def _clipped(rule: Rule, other: Rule, record: Record) -> Rule:
+    """A rule that divides gradients by their norm, as one that clips them all, as the other does.
+
+    Of gradients that are always clipped only the product of rate and threshold is known.
+    """
+    clips = np.isfinite(other.clip) and other.clip_kind != "value"
+    if not (rule.normed and clips and rule.family == other.family == "SGD" and other.rates[0]):
+        return rule
+    tried = rule.having(
+        {
+            "normed": "",
+            "rates": other.rates,
+            "clip": rounded(rule.rates[0] / other.rates[0], 6),
+            "clip_kind": "global norm" if rule.normed == "all" else "norm",
+            "clip_epsilon": other.clip_epsilon,
+        }
+    )
+    return tried if explains(tried, record) else rule
 
 
 def _rescaled(a: Rule, b: Rule, batch_size: int | None) -> Iterator[Rule]:
