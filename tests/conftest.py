@@ -4,6 +4,7 @@ import os
 
 # Before torch and TensorFlow are imported, and inherited by every command that a test starts.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENCV_FOR_THREADS_NUM"] = "1"
 os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
 os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 # Lightning 2.6 calls functions of jsonargparse that have been renamed.

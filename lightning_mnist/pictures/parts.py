@@ -111,7 +111,7 @@ class Parts:
         """Where parts are, bool [H, W]."""
         among = np.zeros(len(self.weight), np.bool_)
         among[parts] = True
-        return among[self.labels]
+        return np.asarray(among[self.labels])
 
     def digit(self, main: int) -> tuple[list[int], bool]:
         """The parts that make up the digit with the main one, and whether another digit is seen.
