@@ -198,7 +198,9 @@ def moved(model: Any) -> list[Any]:
     values += [variable.numpy() for variable in others]
     state: Any = np.random.get_state()  # noqa: NPY002
     drawn = np.array(random.getstate()[1]), state[1], np.array(state[2])
-    return [*values, *drawn, np.array(private.operation_seeds().getstate()[1])]
+    seeds = private.operation_seeds()
+    assert seeds is not None
+    return [*values, *drawn, np.array(seeds.getstate()[1])]
 
 
 @pytest.mark.parametrize(
