@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from parity.judge.loading import load_run
+from parity.judge.shapes import nameless
 from parity.run_record import RunRecordError
 from tests.conftest import Here
 
@@ -340,3 +341,11 @@ def test_one_answer_that_is_not_finite_is_no_divergence(tmp_path: Path, parity_h
     done = parity_here("compare", "a.npz", "b.npz")
     assert done.code == 3
     assert "logits of 200 of 10,000 images are not finite" in " ".join(done.out.split())
+
+
+@pytest.mark.filterwarnings("error")
+def test_bytes_count_no_further_than_they_reach() -> None:
+    """255 and 1 are 256, whatever the array holds."""
+    table = np.stack([np.arange(6), np.full(6, 255)], axis=1).astype(np.uint8)
+    with pytest.raises(ValueError, match="2 columns without names"):
+        nameless(table)

@@ -41,7 +41,7 @@ def nameless(values: Array) -> Given:
     ids = None
     first, rest = table[:, 0], table[:, 1:]
     start = first[0]
-    most = rest.max() + 1 if whole(rest) else rest.shape[1]
+    most = float(rest.max()) + 1 if whole(rest) else rest.shape[1]
     if start in (0, 1) and len(table) > 2 * most and (np.diff(first) == 1).all():
         ids, table = first, rest
     if table.shape[1] == 1:
