@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -153,9 +154,8 @@ def test_the_order_of_a_loader_stays_as_it_is(digits: tuple[Tensor, Tensor]) -> 
         )
         module = network(nn.ReLU())
         optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-        if guarded:
-            CollapseGuard(module, optimizer, loader).__enter__()
-        orders.append(torch.cat([labels for _, labels in loader]))
+        with CollapseGuard(module, optimizer, loader) if guarded else nullcontext():
+            orders.append(torch.cat([labels for _, labels in loader]))
     assert torch.equal(*orders)
 
 
