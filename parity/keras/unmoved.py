@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from parity.keras.calls import Call, as_array
 from parity.keras.updates import name_of
 from parity.watch.check import Belief, Match, Remedy
+from parity.watch.check.words import listed
 
 NO_STEP = Match(
     "the optimiser takes no step",
@@ -77,7 +78,7 @@ def _idle(model: keras.Model, weights: list[keras.Variable], same: set[int]) -> 
     return Match(
         "one of the optimisers takes no step",
         f"self.{name} ({name_of(every[name])}) has taken none, another has, and the weights of "
-        f"{_listed(list(paths))} are as they were before the first",
+        f"{listed(list(paths))} are as they were before the first",
         f"Call self.{name}.apply_gradients(zip(gradients, variables)) in train_step",
         Belief.LIKELY,
     )
@@ -93,7 +94,7 @@ def _unreached(calls: list[Call], same: set[int]) -> Match | None:
     if not found:
         return None
     return Match(
-        f"no step changes the weights of {_listed(list(found))}",
+        f"no step changes the weights of {listed(list(found))}",
         "they may be trained and work in the network, and are to the bit what they were before the "
         "first step, while others have changed",
         "Look for an output whose loss is missing or weighs 0, for variables that the step leaves "
@@ -106,8 +107,3 @@ def _steps(optimizer: Any) -> int | None:
     """That it has counted, also those whose gradients are gathered; None without any count."""
     counted = getattr(optimizer, "_iterations", None)
     return None if counted is None else int(as_array(counted))
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from parity.torch.losses import Use
 from parity.watch.check import Belief, Match, Remedy
+from parity.watch.check.words import listed
 
 SOME = 16
 """Weights of each kernel that are looked at."""
@@ -59,7 +60,7 @@ class Untouched:
             return None
         return Match(
             "a second optimiser takes no step, and its weights stay as they are",
-            f"{_listed(names)} got gradients, belong to an optimiser that is not the guard's, and "
+            f"{listed(names)} got gradients, belong to an optimiser that is not the guard's, and "
             "are what they were before the first step",
             "Call step() of each optimiser after loss.backward()",
             Belief.LIKELY,
@@ -75,7 +76,7 @@ class Untouched:
         return Match(
             "a loss is computed and never trained on",
             f"no gradient comes to what {use.loss.name} was given, {list(use.given.shape)}, and "
-            f"{_listed(names)} stay as they were before the first step",
+            f"{listed(names)} stay as they were before the first step",
             "Add it to the loss whose backward() is called: (loss_a + loss_b).backward()",
             Belief.LIKELY,
         )
@@ -96,7 +97,3 @@ def _graded(weight: Tensor) -> bool:
 def _some(weight: Tensor) -> Tensor:
     flat = weight.detach().reshape(-1)
     return flat[:: max(1, flat.numel() // SOME)].clone()
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -3,6 +3,7 @@
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.program import Program
 from parity.watch.check.training import kind_of
+from parity.watch.check.words import listed
 
 CLIPPED = (0.01, 1e-4)
 """Lengths of all gradients together below which steps of plain SGD may be too short, and mostly
@@ -50,8 +51,7 @@ def broken(program: Program) -> Match | None:
         return None
     return Match(
         "the first gradients are not finite, though the network's answers are",
-        f"those of {', '.join(program.broken[:3])}"
-        + (f" and {len(program.broken) - 3} more" if len(program.broken) > 3 else ""),
+        f"those of {listed(program.broken)}",
         "Look for a square root, a logarithm, a norm or a division at 0 in the network or the "
         "loss, and add a small number within: torch.sqrt(x + 1e-8)",
     )

@@ -7,6 +7,11 @@ from parity.watch.check.cause import Match
 from parity.watch.diagnosis import Finding
 
 
+def listed(names: Sequence[str]) -> str:
+    """At most three of them."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def findings_of(matches: Sequence[Match]) -> list[Finding]:
     """Causes as findings."""
     return [Finding(match.cause, match.figures, match.advice) for match in matches]
