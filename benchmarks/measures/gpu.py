@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
@@ -38,6 +37,10 @@ PRECISIONS = ("32-true", "tf32", "bf16-mixed", "16-mixed")
 ON_ANY = ("32-true", "bf16-mixed")
 """What a CPU has of them."""
 COUNTED = ("bare loop", "ours", "jax")
+ROUNDS = 3
+"""At most, of an epoch each."""
+PROFILED = 8
+"""The part of an epoch that is profiled is one in so many: the profiler takes its time."""
 TARGETS = (0.98, 0.99)
 LONG = 12
 """Epochs that may be needed for the targets."""
@@ -95,29 +98,28 @@ def measure(setting: Setting) -> dict[str, Any]:
         elif "jax" in names and not _holds(JAX_HAS_ONE):
             names.remove("jax")
             measured.skipped["jax"] = "JAX finds no GPU"
+    ways = [(net, precision) for precision in PRECISIONS for net in setting.networks.values()]
     parts = {
+        "seconds of training to accuracy": _to_accuracy,
         "logits of CPU and GPU": _agreement,
         "a resumed training": _resumed,
-        "launches and waits a step": _launches,
         "one rank with NCCL": _one_rank,
-        "seconds of training to accuracy": _to_accuracy,
+        "launches and waits a step": _launches,
     }
-    ways = [(net, precision) for net in setting.networks.values() for precision in PRECISIONS]
     members = {
         name: (PLAIN[name].module, PLAIN[name].settings, small)
         for name in names
         if not measured.missing
     }
-    with setting.progress("gpu", len(parts) + len(ways)) as advance, ExitStack() as stack:
+    with setting.progress("gpu", len(parts) + len(ways)) as advance:
+        with crew(members, setting.threads, setting.logs("gpu epoch")) as (workers, _):
+            for network, precision in ways:
+                advance(f"{network.name}, {precision}")
+                part = partial(_epoch, setting, workers, network, precision)
+                measured.add(f"seconds an epoch, {network.name}, {precision}", part)
         for name, part in parts.items():
             advance(name)
             measured.add(name, partial(part, setting, small))
-        started = crew(members, setting.threads, setting.logs("gpu epoch"))
-        workers, _ = stack.enter_context(started)
-        for network, precision in ways:
-            advance(f"{network.name}, {precision}")
-            part = partial(_epoch, setting, workers, network, precision)
-            measured.add(f"seconds an epoch, {network.name}, {precision}", part)
     return measured.results()
 
 
@@ -133,7 +135,7 @@ def _epoch(
         able.pop("jax", None)  # it has no automatic mixed precision
     for name, worker in able.items():
         worker.ask(prepare=work.to_json(), settings=PLAIN[name].settings)
-    seconds = rounds(able, setting.rounds, lambda name: None)
+    seconds = rounds(able, min(setting.rounds, ROUNDS), lambda name: None)
     return {name: summary(values) for name, values in seconds.items()}
 
 
@@ -142,6 +144,7 @@ def _launches(setting: Setting, work: Work) -> dict[str, Any]:
     if work.accelerator == "cpu":
         raise SkippedError("for GPUs only")
     found = {}
+    work = replace(work, images=work.images // PROFILED)
     for name, augmented in (("bare loop", False), ("ours", False), ("ours", True)):
         key = "gpu " + name + " augmented" * augmented
         member, its = PLAIN[name], replace(work, augmented=augmented)
