@@ -27,6 +27,11 @@ class StepwiseAveraging(WeightAveraging):
         super().__init__(multi_avg_fn=self._move)
         self.decay = decay
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Average weights of the precision that they are trained in, not that of before."""
+        trainer.precision_plugin.convert_module(pl_module)
+        super().setup(trainer, pl_module, stage)
+
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Have each optimiser tell of its steps; the count of them waits for no device."""
         assert self._average_model is not None

@@ -100,8 +100,7 @@ class DigitClassifier(EvaluatedModule):
         self.steps, self.steps_per_execution = steps, steps_per_execution
         self.hparams.update(augmentation=dataclasses.asdict(augmentation))  # plain, to be loadable
         self.batch_norm, self.max_norm = batch_norm, max_norm
-        self.label_smoothing = label_smoothing
-        self.mixup, self.adversarial = mixup, adversarial
+        self.label_smoothing, self.mixup, self.adversarial = label_smoothing, mixup, adversarial
         self.example_input_array = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
         self.preprocessing = Preprocessing(invert=invert, standardize=standardize)
         self.augmentation = Augmentation(augmentation)
@@ -195,7 +194,8 @@ class DigitClassifier(EvaluatedModule):
             self.execution.save(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Go on from there, with no bit of the weights lost: Lightning would convert them later."""
+        self.trainer.precision_plugin.convert_module(self)
         self._resumed_at = checkpoint.get("position")
 
     def training_step(self, block: Block, batch_idx: int) -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +22,7 @@ from lightning_mnist.data.blocks import BlockLoader
 from lightning_mnist.errors import InputError
 from lightning_mnist.network import MLP
 from lightning_mnist.ranks import _how, check_batch_norm
+from lightning_mnist.resuming.kept import _Clock
 from lightning_mnist.steps.step_callbacks import StepCallback
 from parity.run_record import Predictions, RunRecord
 from parity.watch.symptoms import Symptoms
@@ -174,6 +175,78 @@ atexit.register(print, "what is registered runs")
 threading.Thread(target=busy, daemon=True).start()
 sys.exit(leave(3))
 """
+
+
+KILLED = """
+import os, signal, sys
+from lightning_mnist.command_line.command import main
+from lightning_mnist.resuming import kept
+from lightning.pytorch import Trainer
+
+save, kept.EVERY = Trainer.save_checkpoint, float(os.environ["EVERY"])
+
+def save_and_die(trainer, *args, **kwargs):
+    save(trainer, *args, **kwargs)
+    if trainer.global_step == int(os.environ["DIES_AT"]) and trainer.is_global_zero:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Trainer.save_checkpoint = save_and_die
+sys.exit(main())
+"""
+"""A training that is killed once it has been saved after so many steps."""
+
+
+@pytest.mark.slow
+def test_ranks_go_on_within_an_epoch_to_the_bit(alone: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(KILLED)
+
+    def train(*flags: object, every: float, dies_at: int = -1) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "train.py", "fit", *map(str, flags)], check=False,
+            cwd=tmp_path, capture_output=True, text=True, timeout=300,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "EVERY": str(every),
+                 "DIES_AT": str(dies_at)},
+        )  # fmt: skip
+
+    flags = ("--data.source", alone[0], *PLAIN, "--model.dropout", 0.5, *UNEVEN, *on(2))
+    whole = train(*flags, "--run_dir", "whole", every=1e9)
+    assert whole.returncode == 0, whole.stderr
+    assert train(*flags, "--run_dir", "cut", every=0, dies_at=10).returncode == -signal.SIGKILL
+    assert checkpoint(tmp_path / "cut")["position"]["batches"] == 3
+    other = train("--resume", "cut", "--trainer.devices", 1, every=1e9)
+    assert "give as many --trainer.devices" in other.stderr
+    cut = train("--resume", "cut", every=1e9)
+    assert cut.returncode == 0, cut.stderr
+    states = [checkpoint(tmp_path / run)["state_dict"] for run in ("cut", "whole")]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+    assert_the_same_run(tmp_path / "cut", tmp_path / "whole")
+
+
+def test_ranks_save_at_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one's clock is fast, and each is asked a few times in a thousand steps."""
+    said: list[Any] = []
+    now = 0.0
+    monkeypatch.setattr("lightning_mnist.resuming.kept.time.monotonic", lambda: now)
+
+    def rank(broadcast: Callable[[Any], Any]) -> tuple[_Clock, Any]:
+        strategy = SimpleNamespace(broadcast=broadcast)
+        trainer: Any = SimpleNamespace(world_size=2, global_step=0, strategy=strategy)
+        clock = _Clock()
+        clock.restart(trainer)
+        return clock, trainer
+
+    ranks = [rank(lambda says: said.append(says) or says), rank(lambda _: said[-1])]
+    saved: list[list[int]] = [[], []]
+    for step in range(1, 3001):
+        for number, (clock, trainer) in enumerate(ranks):
+            now = 0.01 * step * (1 + 3 * number)
+            trainer.global_step = step
+            if clock.is_time(trainer):
+                saved[number].append(step)
+                clock.restart(trainer)
+    assert saved[0] == saved[1]
+    assert saved[0] == pytest.approx([1000, 2000, 3000], abs=2)
+    assert len(said) < 60
 
 
 @pytest.mark.slow

@@ -80,6 +80,32 @@ class BestCheckpoint(ModelCheckpoint):
         self.best_k_models = {path: score}
 
 
+class _Clock:
+    """Says when to save within an epoch: to all ranks at the same step.
+
+    To ask the others at each step would cost more than a small step does. So the first rank says
+    after how many steps it is asked again: half as many as it would take until then.
+    """
+
+    def restart(self, trainer: Trainer) -> None:
+        """A checkpoint has just been written."""
+        self._saved, self._step = time.monotonic(), trainer.global_step
+        self._asked_at = self._step + 1
+
+    def is_time(self, trainer: Trainer) -> bool:
+        """Whether `EVERY` seconds have passed on the first rank."""
+        passed = time.monotonic() - self._saved
+        if trainer.world_size == 1:
+            return passed >= EVERY
+        step = trainer.global_step
+        if step < self._asked_at:
+            return False
+        steps_until_then = (EVERY - passed) * (step - self._step) / passed
+        is_time, steps = trainer.strategy.broadcast((passed >= EVERY, int(steps_until_then / 2)))
+        self._asked_at = step + max(1, steps)
+        return is_time
+
+
 class LatestCheckpoint(Checkpoint):
     """Keeps the latest moment, beside the best: where it is that, as another name of its file.
 
@@ -94,7 +120,7 @@ class LatestCheckpoint(Checkpoint):
     def __init__(self, best: ModelCheckpoint) -> None:
         self.best = best
         self._asked: int | None = None
-        self._saved = 0.0
+        self._clock = _Clock()
         self._signals = ExitStack()
 
     @property
@@ -109,7 +135,7 @@ class LatestCheckpoint(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From now on a signal waits for the end of the block."""
-        self._saved = time.monotonic()
+        self._clock.restart(trainer)
         if trainer.world_size == 1:
             self._signals.enter_context(handled_by(self._note))
 
@@ -136,12 +162,13 @@ class LatestCheckpoint(Checkpoint):
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Save, if it is time to, or if the training is to end; the last block ends the epoch."""
         asked = self._asked is not None
-        if trainer.is_last_batch or not (asked or time.monotonic() - self._saved >= EVERY):
+        if trainer.is_last_batch or not (asked or self._clock.is_time(trainer)):
             return
-        if can_be_saved(trainer) and not not_finite(pl_module):
-            self._keep_former()
+        if can_be_saved(trainer) and not trainer.strategy.broadcast(not_finite(pl_module)):
+            if trainer.is_global_zero:
+                self._keep_former()
             trainer.save_checkpoint(self._path, weights_only=False)
-        self._saved = time.monotonic()
+        self._clock.restart(trainer)
         self._end_if_asked()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -155,7 +182,7 @@ class LatestCheckpoint(Checkpoint):
         elif trainer.is_global_zero:
             with written_whole(self._path) as temporary:
                 give_another_name(Path(self.best.best_model_path), temporary)
-        self._saved = time.monotonic()
+        self._clock.restart(trainer)
         self._end_if_asked()
 
 

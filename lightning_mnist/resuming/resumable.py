@@ -71,8 +71,15 @@ def _check(checkpoint: dict[str, Any], model: LightningModule, trainer: Trainer)
     _alike(expected["state"], state, "optimizer_states.state", grows=True)
     if "position" in checkpoint:
         scores = {"losses": torch.zeros(1), "sizes": [0], "right": torch.tensor(0)}
-        position = {"batches": 0, "scores": scores, "generator": torch.get_rng_state()}
+        own = {"scores": scores, "generator": torch.get_rng_state()}
+        position = {"batches": 0, "ranks": [own]}
         _alike(position, checkpoint["position"], "position", grows=True)
+        ranks = len(checkpoint["position"]["ranks"])
+        if ranks != trainer.world_size:
+            raise UnlikeError(
+                f"within an epoch it can with the same ranks only: {ranks} have begun this one, "
+                f"and here are {trainer.world_size}; give as many --trainer.devices"
+            )
 
 
 def _check_callbacks(callbacks: Any) -> None:

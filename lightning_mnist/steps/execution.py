@@ -84,7 +84,8 @@ class Execution:
         self.scores.reset()
         self.learned = 0
         if self.resumed_at:
-            self.learned = restore(self.resumed_at, self.scores, self.module.device)
+            rank, device = self.module.global_rank, self.module.device
+            self.learned = restore(self.resumed_at, rank, self.scores, device)
             self.resumed_at = None
             self.trainer.train_dataloader.learned = self.learned  # type: ignore[union-attr]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
+from torch import distributed
 
 from lightning_mnist.scores import RunningScores
 
@@ -17,40 +18,43 @@ COUNTERS = ("ready", "started", "processed", "completed")
 def can_be_saved(trainer: Trainer) -> bool:
     """Whether a training can go on from within an epoch.
 
-    Several ranks would have to agree on the moment, and Lightning counts otherwise where it
-    validates within an epoch or ends after so many steps.
+    Lightning counts otherwise where it validates within an epoch or ends after so many steps.
     """
     return (
-        trainer.world_size == 1
-        and not trainer.fast_dev_run  # type: ignore[attr-defined]
+        not trainer.fast_dev_run  # type: ignore[attr-defined]
         and trainer.val_check_interval == 1.0
         and trainer.max_steps < 0
     )
 
 
 def describe(batches: int, scores: RunningScores, device: torch.device) -> dict[str, Any]:
-    """What `restore` needs.
+    """What `restore` needs; of several ranks each must take part, and all are told the same.
 
     Args:
         batches: Mini-batches of the epoch that have been learned, at least 1.
-        scores: Of these.
+        scores: Of these, on this rank.
         device: On which dropout draws.
     """
     on_gpu = device.type == "cuda"
-    return {
-        "batches": batches,
-        "scores": scores.state_dict(),
-        "generator": torch.cuda.get_rng_state(device) if on_gpu else torch.get_rng_state(),
-    }
+    generator = torch.cuda.get_rng_state(device) if on_gpu else torch.get_rng_state()
+    own = {"scores": scores.state_dict(), "generator": generator}
+    ranks = [own]
+    if distributed.is_available() and distributed.is_initialized():
+        ranks = [own] * distributed.get_world_size()
+        distributed.all_gather_object(ranks, own)
+    return {"batches": batches, "ranks": ranks}
 
 
-def restore(position: dict[str, Any], scores: RunningScores, device: torch.device) -> int:
+def restore(
+    position: dict[str, Any], rank: int, scores: RunningScores, device: torch.device
+) -> int:
     """Have dropout and scores go on from what `describe` gave; the mini-batches learned."""
-    scores.load_state_dict(position["scores"], device)
+    own = position["ranks"][rank]
+    scores.load_state_dict(own["scores"], device)
     if device.type == "cuda":
-        torch.cuda.set_rng_state(position["generator"], device)
+        torch.cuda.set_rng_state(own["generator"], device)
     else:
-        torch.set_rng_state(position["generator"])
+        torch.set_rng_state(own["generator"])
     return int(position["batches"])
 
 
