@@ -123,12 +123,15 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on_to_the_bit(
 def test_a_training_in_float64_goes_on_with_every_bit_of_its_weights(
     here: Here, tiny_npz: Path
 ) -> None:
-    flags = ("--trainer.precision", "64-true", "--model.steps_per_execution", 4)
+    exact = ("--trainer.precision", "64-true")
+    fit(here, tiny_npz, "averaged", *exact, "--trainer.max_epochs", 1)
+    flags = (*exact, "--ema_decay", "null")
     fit(here, tiny_npz, "whole", *flags, "--trainer.max_epochs", 2)
     fit(here, tiny_npz, "cut", *flags, "--trainer.max_epochs", 1)
     assert here("fit", "--resume", "cut", "--trainer.max_epochs", 2).code == 0
     one, other = weights("whole"), weights("cut")
     assert all(torch.equal(one[name], other[name]) for name in one)
+    assert torch.float32 not in {weight.dtype for weight in weights("averaged").values()}
 
 
 @pytest.fixture(scope="module")
