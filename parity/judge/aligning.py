@@ -11,6 +11,9 @@ import numpy as np
 from parity.judge.answers import Ints, Run, Side
 from parity.judge.comparable import CannotCompareError
 
+MOST_NAMES = 20
+"""Of classes, that are told."""
+
 
 def aligned(a: Side, b: Side) -> tuple[Side, Side, list[str]]:
     """Both sides as the first run has images and classes, and what was done to bring them there.
@@ -24,6 +27,10 @@ def aligned(a: Side, b: Side) -> tuple[Side, Side, list[str]]:
     notes: list[str] = []
     together = [_in_order(runs[0], run, notes) for run in runs]
     together = _numbered(together, notes)
+    names = next((run.class_names for run in together if run.class_names is not None), None)
+    if names is not None:
+        named = ", ".join(f"{number} {name}" for number, name in enumerate(names[:MOST_NAMES]))
+        notes.append(f"classes by name: {named}" + ", ..." * (len(names) > MOST_NAMES))
     truth = next((run for run in together if run.labels is not None), None)
     if truth is not None:
         together = [_from_the_same(truth, run, notes) for run in together]

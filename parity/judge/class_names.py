@@ -53,8 +53,14 @@ def by_number(columns: Mapping[str, Array], texts: Texts) -> tuple[Arrays, Names
     predicted = "predictions" in {role_of(name) for name in said}
     told = predicted and not truth and not answered
     if not scores and not told and not _a_row_each(said, known):
-        return columns, None
+        left_out = {name for name in said if role_of(name) == "scores"}  # alone, no answer
+        return {n: array for n, array in columns.items() if n not in left_out}, None
     _have_some_in_common(said)
+    _refuse_table_of_classes(scores, texts)
+    if not scores and told:  # a share of one class, by its name, says no more than the answers
+        columns = {
+            n: a for n, a in columns.items() if n not in known or not _class_of(n, vocabulary)
+        }  # fmt: skip
     names = tuple(scores) or tuple(sorted(vocabulary, key=_counted))
     numbers: dict[str, float] = {word: float(number) for number, word in enumerate(names)}
     for name, text in said.items():
@@ -107,13 +113,26 @@ def _named_scores(columns: Arrays, vocabulary: Iterable[str]) -> dict[str, str]:
         if array.ndim == 1 and (name := _class_of(column, vocabulary)) is not None:
             found[name] = column
     if found and set(vocabulary) <= set(found):
-        return found
+        return _with_others(found, columns)
     unknown = [n for n, a in columns.items() if role_of(n) is None and a.ndim == 1]
     if vocabulary or len(unknown) < 2 or any(re.search(r"\d", name) for name in unknown):
         return {}
     rows = np.stack([columns[name] for name in unknown], axis=1)
     shares = fractional(rows) and adds_up(rows) is not None
     return {name.strip(): name for name in unknown} if shares else {}
+
+
+def _with_others(found: dict[str, str], columns: Arrays) -> dict[str, str]:
+    """With the columns of classes that do not occur, which are called alike; in their order."""
+    name, column = next(iter(found.items()))
+    before, _, after = column.partition(name)
+    all_of_them: dict[str, str] = {}
+    for other, array in columns.items():
+        inside = other.removeprefix(before).removesuffix(after)
+        unknown = role_of(other) is None and array.ndim == 1
+        if other in found.values() or (unknown and other == f"{before}{inside}{after}"):
+            all_of_them[next((n for n, c in found.items() if c == other), inside.strip())] = other
+    return all_of_them
 
 
 def _class_of(column: str, vocabulary: Iterable[str]) -> str | None:
@@ -149,3 +168,16 @@ def in_order(arrays: Arrays) -> Arrays:
                     for n, a in others.items()
                 }
     return arrays
+
+
+def _refuse_table_of_classes(scores: Mapping[str, str], texts: Texts) -> None:
+    """Refuse rows that are called as the columns are, as of a confusion matrix.
+
+    Raises:
+        ValueError: they are.
+    """
+    if len(scores) > 2 and any(text.tolist() == list(scores) for text in texts.values()):
+        raise ValueError(
+            f"a row and a column for each of {len(scores)} classes, as in a confusion matrix; "
+            "expected one row an image"
+        )

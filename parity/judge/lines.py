@@ -147,7 +147,7 @@ def _of_log(lines: list[str]) -> list[str] | None:
     """Lines of "predicted: 3, actual: 5", each with the same names, as a table; None of others."""
     found = [PAIR.findall(line) for line in lines[:SAMPLE]]
     names = [name.strip(" :=") for name, _ in found[0]]
-    if len(names) < 2 or not {role_of(name) for name in names} & {"labels", "predictions"}:
+    if len(names) < 2 or not {"labels", "predictions"} <= {role_of(name) for name in names}:
         return None
     rows = [PAIR.findall(line) for line in lines]
     alike = all([name.strip(" :=") for name, _ in row] == names for row in rows)

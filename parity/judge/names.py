@@ -82,7 +82,8 @@ def role_of(name: str) -> Role | None:
 
 def names_images(name: str) -> bool:
     """Whether text in a column of this name may be files, or other names of images."""
-    return bool(words_of(name) & IMAGES) and role_of(name) in ("ids", "besides")
+    told = not name.strip() or words_of(name) & IMAGES  # no name: the rows' in pandas and R
+    return bool(told) and role_of(name) in ("ids", "besides")
 
 
 def words_of(name: str) -> frozenset[str]:

@@ -54,6 +54,11 @@ def of_table(table: Table) -> Given:
     numbered, class_names = by_number(
         dict(zip(table.names, table.values.T, strict=True)), table.texts
     )
+    if class_names is None and np.isnan(table.values).all():
+        raise ValueError(
+            f"columns {', '.join(table.names)[:200]} of text; expected classes by name as labels "
+            "and predictions, or numbers"
+        )
     names, rows = a_row_each(list(numbered), np.stack(list(numbered.values()), axis=1))
     columns: dict[str, Array] = {}
     groups: dict[str, dict[int, Array]] = {}

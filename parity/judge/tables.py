@@ -58,7 +58,7 @@ def read_table(path: Path) -> Table:
     if has_names and len(first) != width:
         raise ValueError(f"rows of {width} values; expected {len(first)}, one for each name")
     sample = [split(line, separator) for line in body[:SAMPLE]]
-    known = [n for n in range(width) if not has_names or _of_numbers(sample, n)]
+    known = [n for n in range(width) if not has_names or _of_numbers(sample, n, first[n])]
     lists = [n for n in range(width) if has_names and items(row[n]) is not None]
     text = [n for n in range(width) if n not in (*known, *lists) and is_kept(first[n])]
     if not known and not lists and not any(names_classes(first[n]) for n in text):
@@ -124,12 +124,15 @@ def _with_lists(table: Table, body: list[str], separator: str | None, lists: lis
     return Table(names, np.concatenate(columns, axis=1), table.texts)
 
 
-def _of_numbers(sample: list[list[str]], column: int) -> bool:
-    """Whether what a column holds in the first rows are numbers, if any is missing or all are."""
+def _of_numbers(sample: list[list[str]], column: int, name: str) -> bool:
+    """Whether what a column holds in the first rows are numbers, if any is missing or all are.
+
+    Names of images may look like numbers.
+    """
     fields = [row[column] for row in sample if column < len(row)]
     said = [value(field) for field in fields]
     there = [number for number in said if number is not None and not np.isnan(number)]
-    return bool(there) and said[0] is not None
+    return bool(there) and said[0] is not None and not (None in said and names_images(name))
 
 
 def _is_row(first: list[str], lines: list[str], separator: str | None) -> bool:
