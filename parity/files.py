@@ -110,15 +110,14 @@ def read_json(path: Path, kind: type[T]) -> T:
         raise ValueError(f"cannot be read as JSON ({error})") from error
 
 
-def read_npy(path: Path) -> NDArray[Any]:
-    """Read one array of numbers.
+def read_npy(path: Path, *, fields: bool = False) -> NDArray[Any]:
+    """Read one array of numbers, or of records with fields of numbers and text.
 
     Raises:
         ValueError: the file cannot be read, is damaged, too large or holds other than numbers.
     """
     with opened(path) as file:
-        size = path.stat().st_size
-        return _guarded(lambda: _array(file, size))
+        return _guarded(lambda: _array(file, path.stat().st_size, NUMBERS + "V" * fields))
 
 
 def read_npz(
@@ -230,7 +229,8 @@ def _check_header(
         raise _RefusedError(f"an array of format {version}; expected 1.0 or 2.0")
     read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
     shape, _, dtype = read[version[0]](header)
-    if dtype.kind not in kinds:
+    fields = {dtype[name].base.kind for name in dtype.names or ()}
+    if dtype.kind not in kinds or bool(fields) != (dtype.kind == "V") or fields - set("biufSU"):
         what = "pickled objects" if dtype.hasobject else f"values of type {dtype}"
         raise _RefusedError(f"{what}; expected numbers, which np.savez writes without pickles")
     if like is not None and not like.fits(shape, dtype):
@@ -243,8 +243,8 @@ def _check_header(
         raise _RefusedError(f"damaged: {size:,} bytes do not hold an array of shape {shape}")
 
 
-def _array(file: IO[bytes], size: int) -> NDArray[Any]:
-    _check_header(file, size)
+def _array(file: IO[bytes], size: int, kinds: str) -> NDArray[Any]:
+    _check_header(file, size, kinds=kinds)
     file.seek(0)
     array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return array

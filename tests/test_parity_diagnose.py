@@ -273,7 +273,7 @@ PATHS: dict[str, tuple[str, Write, str]] = {
     "no numbers": ("text.npz", text("text.npz"), "text.npz: cannot be read as predictions"),
     "no numbers in a csv": (
         "t.csv", text("t.csv", "digit\nsome\n"),
-        "t.csv: cannot be read as predictions: cannot be read as CSV",
+        "t.csv: columns digit of text; expected classes by name",
     ),
     "a picture": (
         "a.png", lambda folder: Image.new("L", (28, 28)).save(folder / "a.png"),

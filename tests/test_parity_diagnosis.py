@@ -60,6 +60,7 @@ FREQUENCIES = np.log(np.full(10, 0.1)) + RNG.normal(0, 1e-3, (1000, 10))
 FREQUENCIES_OF_1 = FREQUENCIES + 0.02 * np.eye(10)[1]
 """The same, where class 1 is a little more frequent: it is answered always."""
 SHUFFLED_LABELS = np.random.default_rng(8).permutation(LABELS)
+CERTAIN = logits_for(SHUFFLED_LABELS)
 UNSURE = 2.5 * np.eye(10)[LABELS] + np.random.default_rng(9).normal(0, 0.2, (1000, 10))
 """Answers with a confidence of 0.57."""
 SOFTMAX = np.exp(GOOD) / np.exp(GOOD).sum(axis=1, keepdims=True)
@@ -438,6 +439,55 @@ ROWS = {
         "the answers belong to other images than the labels",
         "in reversed order",
         Case(logits_for(SHUFFLED_LABELS), SHUFFLED_LABELS),
+    ),
+    "late from a row on": Row(
+        "misaligned",
+        Case(np.insert(CERTAIN[:-3], 300, CERTAIN[:3] + 1, axis=0), SHUFFLED_LABELS),
+        "the answers belong to other images than the labels",
+        "3 rows late from row 30",
+        Case(logits_for(np.r_[SHUFFLED_LABELS[:300], 0 * LABELS[300:]]), SHUFFLED_LABELS),
+    ),
+    "one process after the other": Row(
+        "misaligned",
+        Case(np.concatenate([CERTAIN[n::3] for n in range(3)]), SHUFFLED_LABELS),
+        "the answers belong to other images than the labels",
+        "by 3 processes, one after the other",
+        Case(logits_for(misread(SHUFFLED_LABELS, 0.7)), SHUFFLED_LABELS),
+    ),
+    "sorted answers": Row(
+        "misaligned",
+        Case(CERTAIN[SHUFFLED_LABELS.argsort()], SHUFFLED_LABELS),
+        "the answers belong to other images than the labels",
+        "as given sorted by class",
+        Case(CERTAIN[SHUFFLED_LABELS.argsort()], np.sort(SHUFFLED_LABELS)),
+    ),
+    "a batch twice": Row(
+        "repeated",
+        Case(np.concatenate([CERTAIN[:96], CERTAIN[32:96], CERTAIN[160:]]), SHUFFLED_LABELS),
+        "answers of one batch stand where those of others should",
+        "rows 96 to 159 hold, bit by bit, what rows 32 to 95 hold",
+        Case(np.tile(CERTAIN, (2, 1)), np.tile(SHUFFLED_LABELS, 2)),  # so do the images
+    ),
+    "no last batch": Row(
+        "unfilled",
+        Case(CERTAIN * (np.arange(1000) < 960)[:, None], SHUFFLED_LABELS),
+        "rows of answers were never filled",
+        "in rows 960 to 999 of 999 all classes have the same score, 0, and nowhere else",
+        Case(CERTAIN * (np.arange(1000) % 25 > 0)[:, None], SHUFFLED_LABELS),
+    ),
+    "a column that is always the same": Row(
+        "mute",
+        case(np.where(np.arange(10) == 4, -3, GOOD)),
+        "the score of class 4 is the same for every image",
+        "-3 each time, and 9 other classes have scores that differ; 100 images are of it",
+        case(np.where(np.arange(10) == 4, -3, GOOD).round(1)),
+    ),
+    "cut scores": Row(
+        "clipped",
+        case((GOOD + 2).clip(-0.3, 0.3)),
+        "the scores are cut to -0.3 to 0.3",
+        "of the images have two classes or more at exactly 0.3, of which the first is answered",
+        case(GOOD.round().clip(-1, 1)),
     ),
     "labels in any order": Row(
         "shuffled",

@@ -255,10 +255,11 @@ FROM_ANSWERS: dict[str, tuple[Callable[[Asked], Made], str]] = {
     "backwards": (lambda a: of(a.logits[::-1], a.labels), "belong to other images"),
     "sorted labels": (lambda a: of(a.logits, np.sort(a.labels)), "belong to other images"),
     "half one late": (
-        lambda a: of(np.insert(a.logits[:-1], 300, a.logits[300], axis=0), a.labels), UNKNOWN
+        lambda a: of(np.insert(a.logits[:-1], 300, a.logits[300], axis=0), a.labels),
+        "belong to other images",
     ),
-    "one batch": (lambda a: of(np.resize(a.logits[:64], a.logits.shape), a.labels), UNKNOWN),
-    "no eights": (lambda a: of(np.where(np.arange(10) == 8, -50, a.logits), a.labels), UNKNOWN),
+    "one batch": (lambda a: of(np.resize(a.logits[:64], a.logits.shape), a.labels), "of one batch"),
+    "no eights": (lambda a: of(np.where(np.arange(10) == 8, -50, a.logits), a.labels), "class 8"),
     "bias of 4": (lambda a: of(a.logits + 20 * np.eye(10)[4], a.labels), UNKNOWN),
     "prior": (lambda a: of(a.logits + 4 * np.eye(10)[0], a.labels), UNKNOWN),
     "4 for 9": (

@@ -154,8 +154,7 @@ REFUSED: dict[str, tuple[dict[str, Any] | str, str]] = {
         text("label," + ",".join(f"p{n}" for n in range(1, C + 1)), cells(LABELS, SHARES)),
         "expected 0, 1, ... without a gap",
     ),
-    "classes in words": (text("label,pred", [["cat", "dog"]] * N), "'cat,dog' below the names"),
-    "printed": (str(LABELS), "an array as it is printed"),
+    "classes in words": (text("label,pred", [["cat", "dog"]] * N), "none that both name"),
 }  # fmt: skip
 
 

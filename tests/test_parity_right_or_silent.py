@@ -248,7 +248,6 @@ def test_labels_that_differ_are_refused_for_what_they_are() -> None:
     labels, ids = CLASSES[::2], np.arange(len(first))
     a = Side("A", [Run("A", first.argmax(axis=1), labels, ids)])
     for other, said in (
-        (None, "A has labels, B has none; give the same labels on both sides, or on neither"),
         (labels + 1, r"number the classes differently: the labels of B are those of A \+1"),
         (labels[::-1].copy(), "the same, in another order"),
     ):

@@ -93,10 +93,9 @@ def test_sides_that_are_right_as_often_on_other_images_are_different() -> None:
     ("change", "said"),
     [
         ({"labels": (LABELS + 1) % 10}, "other labels"),
-        ({"labels": None}, "has labels, seed0 has none"),
-        ({"sample_ids": np.arange(10_000)[::-1]}, "same sample_ids in another order; sort both"),
+        ({"sample_ids": np.arange(10_000) + 1}, "other sample_ids"),
     ],
-    ids=["labels", "no labels", "order"],
+    ids=["labels", "ids"],
 )
 def test_other_questions_cannot_be_compared(change: dict[str, Any], said: str) -> None:
     values: dict[str, Any] = {"labels": LABELS, "sample_ids": np.arange(10_000)} | change

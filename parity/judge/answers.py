@@ -7,7 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from parity.judge.shapes import Given, adds_up, fractional, one_hot, rows_are_images, whole, wide
+from parity.judge.shapes import (
+    Given,
+    adds_up,
+    flat,
+    fractional,
+    one_hot,
+    rows_are_images,
+    whole,
+    wide,
+)
 from parity.run_record import RunRecord
 from parity.watch.classes import softmaxed_batches
 
@@ -30,6 +39,8 @@ class Run:
         broken: Images for which an output is not finite.
         record: What was run, or None for a bare file.
         views: What it answers to other versions of the test set, by name.
+        class_names: By number, where the file names its classes.
+        sample_names: Of the images, [N], where the file names them.
     """
 
     name: str
@@ -41,6 +52,8 @@ class Run:
     broken: int = 0
     record: RunRecord | None = None
     views: dict[str, "Run"] = field(default_factory=dict)
+    class_names: tuple[str, ...] | None = None
+    sample_names: NDArray[np.str_] | None = None
 
     @property
     def columns(self) -> int | None:
@@ -69,7 +82,7 @@ def answers(name: str, given: Given, *, watched: bool = False) -> Run:
     Raises:
         ValueError: types, shapes or values that cannot be a model's answers.
     """
-    given = _of_two(replace(given, outputs=_flat(given.outputs)))
+    given = _of_two(_of_signs(replace(given, outputs=flat(given.outputs))))
     outputs = given.outputs
     if given.called != "predictions" and outputs.ndim == 2 and outputs.dtype.kind not in "f":
         counted = outputs.dtype.kind in "iu" and adds_up(outputs) is not None  # whole per cents
@@ -99,11 +112,16 @@ def answers(name: str, given: Given, *, watched: bool = False) -> Run:
     return Run(name, predicted, labels, ids, logits, probabilities, broken)
 
 
-def _flat(outputs: NDArray[Any]) -> NDArray[Any]:
-    """Answers [N, C] that a network gave as [N, 1, C] or [N, C, 1, 1]."""
-    if outputs.ndim > 2 and sum(size > 1 for size in outputs.shape[1:]) == 1:
-        return outputs.reshape(len(outputs), -1)
-    return outputs
+def _of_signs(given: Given) -> Given:
+    """Classes 0 and 1 for -1 and 1, where labels are these, and answers these or scores."""
+    if given.labels is None or set(np.unique(given.labels)) != {-1, 1}:
+        return given
+    outputs = given.outputs
+    if given.called == "predictions" and whole(outputs):
+        if not set(np.unique(outputs)) <= {-1, 1}:
+            return given
+        outputs = (outputs + 1) / 2
+    return replace(given, outputs=outputs, labels=(given.labels + 1) / 2)
 
 
 def _of_two(given: Given) -> Given:

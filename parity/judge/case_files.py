@@ -60,12 +60,13 @@ def load_case(path: Path, images: Sequence[Path]) -> Case:
 def case_of(run: Run, symptoms: Symptoms) -> Case:
     """A run's answers as logits, whatever it has given, and what else is known of it."""
     if run.logits is not None:
-        return Case(run.logits, run.labels, symptoms)
+        return Case(run.logits, run.labels, symptoms, names=run.class_names)
     if run.probabilities is None:
         classes = 1 + max(int(c.max()) for c in (run.predicted, run.labels) if c is not None)
         said = 20 * (np.eye(max(classes, 2))[run.predicted] - 0.5)
-        return Case(said, run.labels, symptoms, classes_only=True)
+        return Case(said, run.labels, symptoms, classes_only=True, names=run.class_names)
     # A share rounded to 0 is less than half of the last decimal.
     finite = run.probabilities[np.isfinite(run.probabilities).all(axis=1)]
     least = max(unit_of(finite) / 2 if len(finite) else 0.0, 1e-30)
-    return Case(np.log(run.probabilities.clip(least)), run.labels, symptoms)
+    logits = np.log(run.probabilities.clip(least))
+    return Case(logits, run.labels, symptoms, names=run.class_names)

@@ -40,14 +40,9 @@ def check_comparable(a: Side, b: Side) -> None:
                 f"{len(run.predicted):,}; expected the same test set" + _missing(first, run)
             )
         if not np.array_equal(run.sample_ids, first.sample_ids):
-            if (missing := _missing(first, run)) == "":
-                raise CannotCompareError(
-                    f"{first.name} and {run.name} have the same sample_ids in another order; sort "
-                    "both by them"
-                )
             raise CannotCompareError(
                 f"{first.name} and {run.name} have other sample_ids; expected the same test images "
-                f"in the same order{missing}"
+                f"in the same order{_missing(first, run)}"
             )
         _check_labels(first, run)
         if None not in (run.columns, first.columns) and run.columns != first.columns:
@@ -78,15 +73,9 @@ def _missing(first: Run, run: Run) -> str:
 
 def _check_labels(first: Run, run: Run) -> None:
     a, b = first.labels, run.labels
-    if (a is None and b is None) or (a is not None and b is not None and np.array_equal(a, b)):
+    if a is None or b is None or np.array_equal(a, b):  # where one side has them, both do
         return
     names = f"{first.name} and {run.name}"
-    if a is None or b is None:
-        with_labels, without = (run, first) if a is None else (first, run)
-        raise CannotCompareError(
-            f"{with_labels.name} has labels, {without.name} has none; give the same labels on both "
-            "sides, or on neither"
-        )
     if len(set((b - a).tolist())) == 1:
         raise CannotCompareError(
             f"{names} number the classes differently: the labels of {run.name} are those of "

@@ -1,6 +1,7 @@
 """Tables in JSON: a list of rows, an object of columns, one row a line, or only numbers."""
 
 import codecs
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from parity.files import MOST_JSON_BYTES, opened
 from parity.judge.cells import value
 from parity.judge.kinds import INSTEAD
-from parity.judge.tables import Table
+from parity.judge.names import role_of
+from parity.judge.printed import is_printed, printed
+from parity.judge.tables import Table, is_kept
 
 Columns = dict[str, list[Any]]
 DECODER = msgspec.json.Decoder()
@@ -26,8 +29,10 @@ def read_json_table(path: Path) -> Table:
     with opened(path, MOST_JSON_BYTES) as file:
         said = _decoded(file.read().removeprefix(codecs.BOM_UTF8))
     if isinstance(said, list) and said and not isinstance(said[0], dict):
-        return Table(None, _array("the list", said))
-    columns = _columns(said)
+        if not _are_ranked(said):
+            return Table(None, _array("the list", said))
+        said = [{"class": row["label"], "score": row["score"]} for rows in said for row in rows]
+    columns = _flattened(_columns(said))
     names: list[str] = []
     arrays: list[NDArray[np.float64]] = []
     for name, cells in columns.items():
@@ -37,7 +42,44 @@ def read_json_table(path: Path) -> Table:
         arrays.append(array)
     if not arrays or not len(arrays[0]) or len({len(array) for array in arrays}) > 1:
         raise ValueError(f"JSON; {INSTEAD}")
-    return Table(names, np.concatenate(arrays, axis=1))
+    texts = {
+        name: np.array(cells) for name, cells in columns.items()
+        if is_kept(name) and all(isinstance(cell, str) for cell in cells)
+        and any(value(cell) is None for cell in cells)
+    }  # fmt: skip
+    return Table(names, np.concatenate(arrays, axis=1), texts)
+
+
+def _are_ranked(said: list[Any]) -> bool:
+    """Whether each image has a list with the score of each class, as pipelines give them.
+
+    Raises:
+        ValueError: it has one of some of the classes.
+    """
+    if not all(isinstance(rows, list) and all(isinstance(r, dict) for r in rows) for rows in said):
+        return False
+    classes = [sorted(str(row.get("label")) for row in rows) for rows in said]
+    if any(set(row) != {"label", "score"} for rows in said for row in rows):
+        return False
+    numbers = {value(name) for name in classes[0]}
+    complete = None in numbers or numbers == set(range(len(numbers)))
+    if not complete or set(map(tuple, classes)) != {tuple(dict.fromkeys(classes[0]))}:
+        raise ValueError(
+            "JSON of the likeliest classes of each image, in lists; expected the score of every "
+            "class, or predictions, the likeliest"
+        )
+    return True
+
+
+def _flattened(columns: Columns) -> Columns:
+    """With a column NAME_KEY for each key of objects that all have the same."""
+    flat: Columns = {}
+    for name, cells in columns.items():
+        if not all(isinstance(cell, dict) and cell.keys() == cells[0].keys() for cell in cells):
+            flat[name] = cells
+            continue
+        flat |= {f"{name}_{key}": [cell[key] for cell in cells] for key in cells[0]}
+    return flat
 
 
 def _decoded(content: bytes) -> Any:
@@ -50,6 +92,8 @@ def _decoded(content: bytes) -> Any:
     try:
         return DECODER.decode_lines(content)
     except (ValueError, RecursionError) as error:
+        if is_printed(content[:200].decode("utf-8", "replace")) and b"{" not in content[:2]:
+            return printed(content.decode("utf-8", "replace"))
         what = "JSON, or an array as it is printed"
         raise ValueError(f"{what}, that cannot be read ({error}); {INSTEAD}") from error
 
@@ -70,6 +114,8 @@ def _columns(said: Any, *, within: bool = False) -> Columns:
             for n, name in enumerate(said["columns"])
             if all(n < len(row) for row in rows)
         }
+    if (by_image := _by_image(said)) is not None:
+        return by_image
     found = {name: _listed(values) for name, values in said.items()}
     columns = {name: values for name, values in found.items() if values is not None}
     inner = [values for values in said.values() if isinstance(values, dict)]
@@ -79,6 +125,31 @@ def _columns(said: Any, *, within: bool = False) -> Columns:
     if len(rows) == 1 and rows[0] and all(isinstance(row, dict) for row in rows[0]):
         return _columns(rows[0])
     return columns
+
+
+def _by_image(said: dict[str, Any]) -> Columns | None:
+    """Answers by the image that they are to; None of other objects.
+
+    Images are files, or as many as make numbers of classes, or of columns, unlikely.
+    """
+    answers = list(said.values())
+    files = all(re.search(r"\.[A-Za-z]{2,5}$", key) for key in said)
+    alike = len({re.sub(r"\d+", "0", key) for key in said}) == 1
+    if len(said) < 3 or not (files or (alike and re.search(r"\d", next(iter(said))))):
+        return None
+    ids = {"id": list(said)}
+    if all(isinstance(answer, dict) for answer in answers):
+        rows = _columns(answers) if len({tuple(answer) for answer in answers}) == 1 else {}
+        called = all(role_of(name) is not None for name in rows)
+        return ids | rows if rows and called and not any(n.isdecimal() for n in rows) else None
+    if all(isinstance(answer, list) for answer in answers):
+        several = files or len(said) > max(map(len, answers))
+        return ids | {"scores": answers} if several else None
+    whole = all(isinstance(answer, int) and 0 <= answer < len(said) for answer in answers)
+    named = all(isinstance(answer, str) for answer in answers)
+    if not (whole or named) or len(set(map(str, answers))) == len(answers):
+        return None
+    return ids | {"prediction": answers}
 
 
 def _listed(values: Any) -> list[Any] | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from parity.files import NPY, NPZ, opened
+from parity.judge.printed import is_printed
 
 Kind = Literal["npy", "npz", "json", "packed", "text"]
 
@@ -76,7 +77,8 @@ def kind_of(path: Path) -> Kind:
     if head[8:9] == b"{" and head[5:8] == b"\0\0\0":
         raise ValueError(f"weights in safetensors; {INSTEAD}")
     begin = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    return "json" if begin.startswith((b"{", b"[")) else "text"
+    said = begin.startswith((b"{", b"[")) or is_printed(begin.decode("utf-8", "replace"))
+    return "json" if said else "text"
 
 
 def _archive(path: Path) -> Literal["npz", "packed"]:

@@ -20,6 +20,11 @@ SAMPLE = 50
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 """Byte order marks; that of UTF-8 is skipped by its codec."""
 COMMENTS = ("#", "%", "//")
+RULE = re.compile(r"[\s|+:=-]*(?:-{3}|={3}|-+:)[\s|+:=-]*")
+"""A line below the names, as of Markdown, of reStructuredText and of databases."""
+FOOT = re.compile(r"\(\d+ rows?\)")
+PAIR = re.compile(r"([A-Za-z][A-Za-z_ ]*[:=]? ?)[ ]*(-?\d+(?:\.\d+)?)(?![\w.])")
+"""A name and its number in a line of a log."""
 TYPOGRAPHY = str.maketrans("\u00a0\u2007\u202f\u2212\u2019", "   -'")
 """Spaces, minus and apostrophe as typography writes them."""
 
@@ -44,7 +49,13 @@ def lines_of(path: Path) -> list[str]:
         raise ValueError(f"a first line of {len(lines[0]):,} characters; expected names of columns")
     if any(line.lower().startswith("@relation") for line in lines[:SAMPLE]):
         return _of_arff(lines)
-    return _without_titles(_without_comments(lines))
+    lines = [line for line in lines if not RULE.fullmatch(line)] or lines
+    if all(line.strip().startswith("|") and line.strip().endswith("|") for line in lines):
+        lines = [line.strip()[1:-1] for line in lines]
+    if FOOT.fullmatch(lines[-1]):
+        lines = lines[:-1]
+    _refuse_parts(lines)
+    return _of_log(lines) or _of_weka(lines) or _without_titles(_without_comments(lines))
 
 
 def separator_of(lines: list[str]) -> str | None:
@@ -130,6 +141,42 @@ def _without_titles(lines: list[str]) -> list[str]:
         fields = [split(line, separator) for line in lines[:titles]]
         return lines[titles:] if all(len([f for f in row if f]) == 1 for row in fields) else lines
     return lines
+
+
+def _of_log(lines: list[str]) -> list[str] | None:
+    """Lines of "predicted: 3, actual: 5", each with the same names, as a table; None of others."""
+    found = [PAIR.findall(line) for line in lines[:SAMPLE]]
+    names = [name.strip(" :=") for name, _ in found[0]]
+    if len(names) < 2 or not {"labels", "predictions"} <= {role_of(name) for name in names}:
+        return None
+    rows = [PAIR.findall(line) for line in lines]
+    alike = all([name.strip(" :=") for name, _ in row] == names for row in rows)
+    if not alike or any(re.search(r"[^\s,;:|()\[\]-]", PAIR.sub("", line)) for line in lines):
+        return None
+    return [",".join(names), *(",".join(number for _, number in row) for row in rows)]
+
+
+def _of_weka(lines: list[str]) -> list[str] | None:
+    """What Weka prints, without its column of errors, which is empty or "+"; None of others."""
+    for titles, line in enumerate(lines[:MOST_TITLES]):
+        names = line.split()
+        if names[:4] == ["inst#", "actual", "predicted", "error"]:
+            kept = [name for name in names if name != "error" and not name.startswith("(")]
+            rows = (re.sub(r"\s\+\s", " ", row) for row in lines[titles + 1 :])
+            return [" ".join(kept), *rows]
+    return None
+
+
+def _refuse_parts(lines: list[str]) -> None:
+    """Refuse what holds no row an image, or not all of them.
+
+    Raises:
+        ValueError: it is a report of each class, or rows are left out.
+    """
+    if {"precision", "recall", "support"} <= set(re.split(r"[\s,;|]+", lines[0])):
+        raise ValueError("a report with a row a class; expected one row an image")
+    if any(re.fullmatch(r"[\s|,]*\.\.[\s.,|]*", line) for line in lines):
+        raise ValueError("a table as it is printed, with rows left out (...); save it by to_csv")
 
 
 def _of_arff(lines: list[str]) -> list[str]:

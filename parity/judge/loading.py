@@ -1,5 +1,6 @@
 """What can be compared: run directories, folders of them, and prediction files of anyone's."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from numpy.typing import NDArray
 from parity.files import read_npy, read_npz, shown
 from parity.judge.answers import Run, Side, answers
 from parity.judge.cells import value
+from parity.judge.class_names import by_number, names_classes
 from parity.judge.json_tables import read_json_table
 from parity.judge.kinds import INSTEAD, kind_of
-from parity.judge.names import role_of
+from parity.judge.names import names_images, role_of
 from parity.judge.packed import unpacked
 from parity.judge.roles import of_arrays, of_table
+from parity.judge.shapes import of_eight_bits
 from parity.judge.tables import Table, read_table
 from parity.run_record import (
     PREDICTIONS_FILE,
@@ -24,6 +27,8 @@ from parity.run_record import (
     view_files,
 )
 from parity.watch.symptoms import SYMPTOMS_FILE
+
+Arrays = dict[str, NDArray[Any]]
 
 
 def load_side(path: Path) -> Side:
@@ -61,45 +66,73 @@ def load_run(path: Path) -> Run:
 
 def _read(name: str, file: Path) -> Run:
     try:
-        arrays = _arrays(file)
+        content = _content(file)
     except ValueError as error:
         raise RunRecordError(f"{file}: cannot be read as predictions: {error}") from error
     watched = (file.parent / SYMPTOMS_FILE).exists()
     try:
-        given = of_table(arrays) if isinstance(arrays, Table) else of_arrays(arrays)
-        return answers(name, given, watched=watched)
+        if isinstance(content, Table):
+            given, texts = of_table(content), content.texts
+        else:
+            arrays, texts = content
+            numbered, class_names = by_number(arrays, texts)
+            given = replace(of_arrays(numbered), class_names=class_names)
+        run = answers(name, given, watched=watched)
     except ValueError as error:
         raise RunRecordError(f"{file}: {error}") from error
+    return replace(run, class_names=given.class_names, sample_names=_images(texts, run))
 
 
-def _arrays(file: Path) -> Table | dict[str, NDArray[Any]]:
+def _content(file: Path) -> Table | tuple[Arrays, Arrays]:
+    """A table; or arrays of numbers, and those of text, which are NaN among the numbers."""
     kind = kind_of(file)
     if kind == "packed":
         with unpacked(file) as whole:
             if kind_of(whole) == "packed":
                 raise ValueError("packed twice; unpack it first")
-            return _arrays(whole)
+            return _content(whole)
     if kind == "json":
         return read_json_table(file)
     if kind == "text":
         return read_table(file)
-    if kind == "npy":
-        return {"": read_npy(file)}
-    arrays = {name: _numbers(name, array) for name, array in read_npz(file, text=True).items()}
-    return {name: array for name, array in arrays.items() if array is not None}
+    arrays = read_npz(file, text=True) if kind == "npz" else _fields(read_npy(file, fields=True))
+    numbers, texts = {}, {}
+    for name, array in arrays.items():
+        said = _numbers(name, array)
+        if said is not None:
+            numbers[name] = said
+        elif array.ndim == 1 and (names_classes(name) or names_images(name)):
+            texts[name] = array.astype(str)
+            numbers[name] = np.full(len(array), np.nan)
+    return numbers, texts
+
+
+def _fields(array: NDArray[Any]) -> Arrays:
+    """The fields of a structured array by name; any other array has none."""
+    names = array.dtype.names
+    return {"": array} if names is None else {name: array[name] for name in names}
 
 
 def _numbers(name: str, array: NDArray[Any]) -> NDArray[Any] | None:
-    """Numbers, also those that text names; None of other text that is no answer and no truth.
+    """Numbers, also those that text names, and shares in eight bits; None of other text.
 
     Raises:
-        ValueError: other text that is called so.
+        ValueError: other text that is called scores.
     """
     if array.dtype.kind not in "US":
-        return array
+        return of_eight_bits(array)
     if role_of(name) not in ("labels", "predictions", "logits", "probabilities", "scores"):
         return None
     said = [value(str(text)) for text in array.astype(str).reshape(-1)]
-    if None in said:
+    if None in said and not names_classes(name):
         raise ValueError(f"{name} with values of type {array.dtype}; expected classes 0, 1, ...")
-    return np.array(said, np.float64).reshape(array.shape)
+    return None if None in said else np.array(said, np.float64).reshape(array.shape)
+
+
+def _images(texts: Mapping[str, NDArray[np.str_]], run: Run) -> NDArray[np.str_] | None:
+    """The first text that is another one for each image."""
+    count = len(run.predicted)
+    for name, text in texts.items():
+        if names_images(name) and len(text) == len(np.unique(text)) == count:
+            return text
+    return None

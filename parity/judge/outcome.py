@@ -1,8 +1,9 @@
 """Two sides in, a verdict with everything behind it out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from parity.judge.aligning import aligned
 from parity.judge.answers import Side
 from parity.judge.comparable import CannotCompareError
 from parity.judge.evidence import Evidence, gather
@@ -68,7 +69,11 @@ def judge_sides(a: Side, b: Side, thresholds: Thresholds, views: Sequence[str] =
     judged = {CLEAN, *views}
     compared = []
     for name, (seen_a, seen_b) in _views(a, b, views).items():
+        seen_a, seen_b, done = aligned(seen_a, seen_b)
+        if name == CLEAN:
+            a, b = seen_a, seen_b
         evidence = gather(seen_a, seen_b, thresholds.collapse)
+        evidence = replace(evidence, without=[*evidence.without, *done])
         judgement = judge(evidence, thresholds) if name in judged else None
         compared.append(View(name, evidence, judgement))
     judgements = {view.name: view.judgement for view in compared if view.judgement is not None}

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity.judge.cells import BOTH, DIGITS
+from parity.judge.class_names import by_number, in_order
 from parity.judge.long_form import a_row_each
 from parity.judge.names import CLASSES, role_of, words_of
 from parity.judge.ranked import by_place, first_of
@@ -15,6 +17,7 @@ from parity.judge.shapes import (
     Called,
     Given,
     adds_up,
+    agree,
     are_labels,
     are_scores,
     nameless,
@@ -27,6 +30,10 @@ Array = NDArray[Any]
 Arrays = dict[str, Array]
 PREFERRED: tuple[Called, ...] = ("logits", "probabilities", "scores", "predictions")
 """Of answers that say the same, the first tells most."""
+CORRECT = frozenset({"correct", "right", "label", "class", "answer"})
+TRUTH_ONLY = (
+    "; labels are taken for the truth: call them prediction if they are what a model answers"
+)
 ROWS = frozenset({"", "unnamed", "index", "level"})
 """What pandas calls the numbers of rows, which mean nothing where images have their own."""
 NUMBERED = re.compile(r"(.*?)[\s_.\[(]*(\d{1,9})(?:\.0)?[\])]?(\D*)")
@@ -44,7 +51,15 @@ def of_table(table: Table) -> Given:
         return nameless(table.values)
     if twice := {name for name in table.names if table.names.count(name) > 1}:
         raise ValueError(f"column {', '.join(sorted(twice))[:200]} occurs more than once")
-    names, rows = a_row_each(table.names, table.values)
+    numbered, class_names = by_number(
+        dict(zip(table.names, table.values.T, strict=True)), table.texts
+    )
+    if class_names is None and np.isnan(table.values).all():
+        raise ValueError(
+            f"columns {', '.join(table.names)[:200]} of text; expected classes by name as labels "
+            "and predictions, or numbers"
+        )
+    names, rows = a_row_each(list(numbered), np.stack(list(numbered.values()), axis=1))
     columns: dict[str, Array] = {}
     groups: dict[str, dict[int, Array]] = {}
     for name, values in zip(names, rows.T, strict=True):
@@ -64,9 +79,9 @@ def of_table(table: Table) -> Given:
             continue  # how likely the first few are
         elif role_of(name) or _are_shares(members):
             columns[name] = _together(members, names)
-        else:
-            columns[name] = members.popitem()[1]
-    return of_arrays(columns, "columns")
+        else:  # numbers that are part of names
+            columns |= {f"{name}{n}" if len(members) > 1 else name: a for n, a in members.items()}
+    return replace(of_arrays(columns, "columns"), class_names=class_names)
 
 
 def _from_0(columns: Arrays, groups: dict[str, dict[int, Array]]) -> None:
@@ -109,7 +124,7 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
     Raises:
         ValueError: no answers, or more than one way to read them.
     """
-    arrays = _in_order({n: a for n, a in arrays.items() if a.ndim})  # a number is no answer
+    arrays = in_order({n: a for n, a in arrays.items() if a.ndim})  # a number is no answer
     roles = {name: role_of(name) for name in arrays}
     if list(arrays) == [""] or (len(arrays) == 1 and None in roles.values()):
         (only,) = arrays.values()
@@ -125,7 +140,7 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
     if not outputs and len(odd) <= 2:
         labels, outputs, odd = _by_shape(labels, odd)
     if not labels:
-        labels, outputs = _truth(outputs)
+        labels, outputs = _truth(outputs, by_role.get("besides", {}))
     if not outputs and any("epoch" in words_of(name) for name in arrays):
         raise ValueError(
             f"{kind} {', '.join(arrays)[:200]}: the course of a training; expected what a model "
@@ -143,26 +158,15 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
     return Given(array, _called(name, array), _only(labels), _only(_own(by_role.get("ids", {}))))
 
 
-def _in_order(arrays: Arrays) -> Arrays:
-    """Without ``classes_``, by which scikit-learn orders the columns: they follow the classes."""
-    for name, array in arrays.items():
-        if words_of(name) == {"classes"} and sorted(array.reshape(-1)) == [*range(array.size)]:
-            order = array.reshape(-1).argsort()
-            others = {n: a for n, a in arrays.items() if n != name}
-            if any(wide(a) and a.shape[1] == len(order) != len(a) for a in others.values()):
-                return {
-                    n: a[:, order] if wide(a) and role_of(n) != "labels" else a
-                    for n, a in others.items()
-                }
-    return arrays
-
-
 def _by_shape(labels: Arrays, odd: Arrays) -> tuple[Arrays, Arrays, Arrays]:
     """Labels, outputs and what is left, where shapes leave one way to tell them apart."""
     scores = {name: a for name, a in odd.items() if wide(a) and are_scores(a)}
     classes = {name: a for name, a in odd.items() if name not in scores and whole(a)}
     if len(scores) == 1 and len(labels | classes) <= 1:
         (matrix,) = scores.values()
+        few = labels and matrix.shape[1] > 2 * max(_classes_of(a) for a in labels.values())
+        if few:  # features, rather than classes of which most do not occur
+            return labels, {}, odd
         if len(scores | classes) == len(odd) and all(
             are_labels(a, matrix.shape[1]) for a in classes.values()
         ):
@@ -174,8 +178,18 @@ def _by_shape(labels: Arrays, odd: Arrays) -> tuple[Arrays, Arrays, Arrays]:
     return labels, {}, odd
 
 
-def _truth(outputs: Arrays) -> tuple[Arrays, Arrays]:
-    """Labels that are called "class" or "digit": there are answers besides, and they differ."""
+def _classes_of(labels: Array) -> int:
+    return labels.shape[1] if wide(labels) else int(np.nan_to_num(labels).max(initial=0)) + 1
+
+
+def _truth(outputs: Arrays, besides: Arrays) -> tuple[Arrays, Arrays]:
+    """Labels that are called "class" or "digit": there are answers besides, and they differ.
+
+    Or "correct", where that says which class is, and not whether an answer is.
+    """
+    correct = {n: a for n, a in besides.items() if words_of(n) <= CORRECT and whole(a)}
+    if outputs and len(correct) == 1 and max(array.max() for array in correct.values()) > 1:
+        return correct, outputs
     truth = {
         name: array for name, array in outputs.items()
         if words_of(name) <= CLASSES and not wide(array) and whole(array)
@@ -184,7 +198,7 @@ def _truth(outputs: Arrays) -> tuple[Arrays, Arrays]:
     if len(truth) != 1 or not others:
         return {}, outputs
     (array,) = truth.values()
-    if all(wide(other) and _agree(other, array) for other in others.values()):
+    if all(wide(other) and agree(other, array) for other in others.values()):
         return {}, outputs
     return truth, others
 
@@ -198,30 +212,12 @@ def _answers(outputs: Arrays) -> tuple[str, Array]:
     naming = {n: array for n, array in outputs.items() if wide(array) or whole(array)} or outputs
     wide_first = sorted(naming, key=lambda name: not wide(naming[name]))
     first = naming[wide_first[0]] if naming else None
-    if first is not None and all(_agree(first, other) for other in naming.values()):
+    if first is not None and all(agree(first, other) for other in naming.values()):
         return wide_first[0], first
     raise ValueError(
         f"{' and '.join(sorted(outputs)) or 'no outputs'}; expected one of logits, "
-        "probabilities, predictions" + ("; labels are taken for the truth" if not outputs else "")
+        "probabilities, predictions" + (TRUTH_ONLY if not outputs else "")
     )
-
-
-def _agree(scores: Array, other: Array) -> bool:
-    """Whether two answers name the same classes, as far as rounded ones tell."""
-    if scores is other:
-        return True
-    if len(scores) != len(other) or not wide(scores):
-        return np.array_equal(scores.reshape(-1), other.reshape(-1))
-    if wide(other):
-        chosen = np.nan_to_num(scores, nan=-np.inf).argmax(axis=1)
-        scores = other
-    else:
-        chosen = other.reshape(-1).astype(int)
-    if chosen.min() < 0 or chosen.max() >= scores.shape[1]:
-        return False
-    largest = scores.max(axis=1)
-    picked = np.take_along_axis(scores, chosen[:, None], axis=1)[:, 0]
-    return bool(((picked == largest) | np.isnan(largest)).all())
 
 
 def _called(name: str, array: Array) -> Called:

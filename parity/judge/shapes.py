@@ -19,12 +19,16 @@ class Given:
         called: What they are called.
         labels: The truth, if any.
         sample_ids: Which images, if they are numbered.
+        class_names: By number, where the file names its classes.
+        sample_names: Which images, [N], where the file names them, each differently.
     """
 
     outputs: Array
     called: Called
     labels: Array | None = None
     sample_ids: Array | None = None
+    class_names: tuple[str, ...] | None = None
+    sample_names: NDArray[np.str_] | None = None
 
 
 def nameless(values: Array) -> Given:
@@ -33,9 +37,12 @@ def nameless(values: Array) -> Given:
     Raises:
         ValueError: none does, or several do.
     """
+    values = flat(values)
     table = values[:, None] if values.ndim == 1 else values
     if table.ndim != 2 or not len(table) or not table.shape[1]:
         raise ValueError(f"an array of shape {values.shape}; expected answers [N] or [N, C]")
+    if len(table) == 1 and table.shape[1] > 2 and whole(table) and adds_up(table) is None:
+        table = table.T  # answers in one line
     if table.shape[1] == 1:
         return Given(table[:, 0], "scores" if fractional(table) else "predictions")
     ids = None
@@ -60,6 +67,25 @@ def nameless(values: Array) -> Given:
             "them in the first line: label, then prediction or p0, p1, ..."
         )
     return readings[0]
+
+
+def flat(outputs: Array) -> Array:
+    """Answers [N, C] that a network gave as [N, 1, C] or [N, C, 1, 1]."""
+    if outputs.ndim > 2 and sum(size > 1 for size in outputs.shape[1:]) == 1:
+        return outputs.reshape(len(outputs), -1)
+    return outputs
+
+
+def of_eight_bits(values: Array) -> Array:
+    """Shares [N, C] of uint8 or int8 in 256ths, from 0 or from -128; all else as it is.
+
+    So TensorFlow Lite writes the outputs of a softmax (its quantization specification).
+    """
+    if values.dtype not in (np.uint8, np.int8) or not wide(values):
+        return values
+    shares = (values.astype(np.float64) - np.iinfo(values.dtype).min) / 256
+    off = abs(shares.sum(axis=1) - 1).max(initial=0.0)
+    return shares if len(shares) and off <= min(values.shape[1] / 2 + 1, 16) / 256 else values
 
 
 def wide(array: Array) -> bool:
@@ -102,6 +128,24 @@ def _halves(table: Array) -> list[tuple[Array, Array]]:
         return []
     left, right = table[:, :half], table[:, half:]
     return [(s, t) for s, t in ((right, left), (left, right)) if one_hot(t) and not one_hot(s)]
+
+
+def agree(scores: Array, other: Array) -> bool:
+    """Whether two answers name the same classes, as far as rounded ones tell."""
+    if scores is other:
+        return True
+    if len(scores) != len(other) or not wide(scores):
+        return np.array_equal(scores.reshape(-1), other.reshape(-1))
+    if wide(other):
+        chosen = np.nan_to_num(scores, nan=-np.inf).argmax(axis=1)
+        scores = other
+    else:
+        chosen = other.reshape(-1).astype(int)
+    if chosen.min() < 0 or chosen.max() >= scores.shape[1]:
+        return False
+    largest = scores.max(axis=1)
+    picked = np.take_along_axis(scores, chosen[:, None], axis=1)[:, 0]
+    return bool(((picked == largest) | np.isnan(largest)).all())
 
 
 def one_hot(values: Array) -> bool:

@@ -1,28 +1,32 @@
 """Tables of numbers in text: whichever separator, decimal mark and quotes a program has chosen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity.judge.cells import is_number, items, numbers, split, value
+from parity.judge.class_names import names_classes
 from parity.judge.lines import SAMPLE, lines_of, separator_of
+from parity.judge.names import names_images
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of numbers.
+    """Columns of numbers, and of text that may name classes or images.
 
     Attributes:
         names: Of all columns, or None where there is no line of names.
         values: float64 [N, K], NaN in a column of text.
+        texts: The columns of text, [N] each, by name.
     """
 
     names: list[str] | None
     values: Floats
+    texts: dict[str, NDArray[np.str_]] = field(default_factory=dict)
 
 
 def read_table(path: Path) -> Table:
@@ -54,21 +58,40 @@ def read_table(path: Path) -> Table:
     if has_names and len(first) != width:
         raise ValueError(f"rows of {width} values; expected {len(first)}, one for each name")
     sample = [split(line, separator) for line in body[:SAMPLE]]
-    known = [n for n in range(width) if not has_names or _of_numbers(sample, n)]
+    known = [n for n in range(width) if not has_names or _of_numbers(sample, n, first[n])]
     lists = [n for n in range(width) if has_names and items(row[n]) is not None]
-    if not known and not lists:
+    text = [n for n in range(width) if n not in (*known, *lists) and is_kept(first[n])]
+    if not known and not lists and not any(names_classes(first[n]) for n in text):
         below = f" below the names {', '.join(first)[:200]}" if has_names else ""
         raise ValueError(f"cannot be read as CSV of numbers ({body[0][:200]!r}{below})")
     values = np.full((len(body), width), np.nan)
     if known:
         values[:, known] = numbers(body, separator, known)
     values[:, [n for n in known if row[n].endswith("%")]] /= 100
-    counted = separator is None and first[0] == "labels" and _counts(first[1:], lines, None)
-    if counted and (values[:, 1:].argmax(axis=1) == values[:, 0]).all():
-        first[0] = "prediction"  # as LIBSVM calls what it answers
+    if separator is None and first[0] == "labels" and all(map(str.isdecimal, first[1:])):
+        classes = np.array(first[1:], np.float64)
+        if (classes[values[:, 1:].argmax(axis=1)] == values[:, 0]).all():
+            first[0] = "prediction"  # as LIBSVM calls what it answers
+    texts = _texts(first, text, body, separator)
     if lists:
-        return _with_lists(Table(first, values), body, separator, lists)
-    return Table([name.strip() for name in first] if has_names else None, values)
+        return _with_lists(Table(first, values, texts), body, separator, lists)
+    return Table([name.strip() for name in first] if has_names else None, values, texts)
+
+
+def is_kept(name: str) -> bool:
+    """Whether text in a column of this name may say anything: classes, or images."""
+    return names_classes(name) or names_images(name)
+
+
+def _texts(
+    first: list[str], columns: list[int], body: list[str], separator: str | None
+) -> dict[str, NDArray[np.str_]]:
+    """Columns of text, by name; empty where a row is too short."""
+    rows = [split(line, separator) for line in body] if columns else []
+    return {
+        first[n].strip(): np.array([row[n].strip("'") if n < len(row) else "" for row in rows])
+        for n in columns
+    }
 
 
 def _as_wide(lines: list[str], separator: str | None) -> list[str]:
@@ -98,15 +121,18 @@ def _with_lists(table: Table, body: list[str], separator: str | None, lists: lis
             raise ValueError(f"{name} of {min(widths)} and of {max(widths)} numbers in a cell")
         columns.append(np.array(found, np.float64))
         names += [f"{name.strip()}_{number}" for number in range(columns[-1].shape[1])]
-    return Table(names, np.concatenate(columns, axis=1))
+    return Table(names, np.concatenate(columns, axis=1), table.texts)
 
 
-def _of_numbers(sample: list[list[str]], column: int) -> bool:
-    """Whether what a column holds in the first rows are numbers, if any is missing or all are."""
+def _of_numbers(sample: list[list[str]], column: int, name: str) -> bool:
+    """Whether what a column holds in the first rows are numbers, if any is missing or all are.
+
+    Names of images may look like numbers.
+    """
     fields = [row[column] for row in sample if column < len(row)]
     said = [value(field) for field in fields]
     there = [number for number in said if number is not None and not np.isnan(number)]
-    return bool(there) and said[0] is not None
+    return bool(there) and said[0] is not None and not (None in said and names_images(name))
 
 
 def _is_row(first: list[str], lines: list[str], separator: str | None) -> bool:

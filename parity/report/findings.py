@@ -6,6 +6,9 @@ from rich.markup import escape
 from parity.watch.diagnosis import Case, Finding, unexplained
 from parity.watch.symptoms import Symptoms
 
+MOST_NAMES = 20
+"""Of classes, that are shown."""
+
 
 def show_findings(name: str, case: Case, findings: list[Finding], console: Console) -> None:
     """Print how a model does, and every cause, that which explains most first."""
@@ -15,6 +18,10 @@ def show_findings(name: str, case: Case, findings: list[Finding], console: Conso
 
     accuracy = "" if case.accuracy is None else f", accuracy {case.accuracy:.2%}"
     say(f"[bold]{escape(name)}[/]: {len(case.logits):,} images{accuracy}, {_state(case, findings)}")
+    if case.names is not None:
+        named = ", ".join(f"{n} {name}" for n, name in enumerate(case.names[:MOST_NAMES]))
+        more = len(case.names) - MOST_NAMES
+        say(f"  classes by name: {escape(named)}" + (f" and {more:,} more" if more > 0 else ""))
     for sign in case.signs:
         say(f"  sign of collapse: {escape(sign)}")
     if case.fallen:

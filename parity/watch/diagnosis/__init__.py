@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.watch.diagnosis import answers, inputs, labels, learning, order, scores
+from parity.watch.diagnosis import answers, inputs, labels, learning, order, rows, scores
 from parity.watch.diagnosis.case import Case, Finding
 from parity.watch.diagnosis.rule import EVIDENCE, Rule
 
@@ -19,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     *labels.RULES,
     *learning.RULES,
     *order.RULES,
+    *rows.RULES,
     *scores.RULES,
     *answers.RULES,
 )

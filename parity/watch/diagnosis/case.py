@@ -15,9 +15,8 @@ Ints = NDArray[np.int64]
 
 LIMITS = CollapseLimits()
 FALLEN = 0.03
-"""Loss of accuracy against training, beyond what chance allows, that needs a cause. Measured on
-MNIST and on the embedded digits: the test images are read up to 0.02 worse than the validation
-images of the best epoch."""
+"""Loss of accuracy against training, beyond chance, that needs a cause. Measured on MNIST and on
+the embedded digits: up to 0.02 against the validation images of the best epoch."""
 STILL_FALLING = 0.1
 """Part of its loss that a network loses in the second half of its steps while it still learns."""
 SURE = 3.5
@@ -49,12 +48,14 @@ class Case:
         labels: int64 [N], the truth, or None.
         symptoms: What was measured besides; empty for a bare prediction file.
         classes_only: Whether only classes are known: then the logits merely say which.
+        names: Of the classes, where the file names them.
     """
 
     logits: NDArray[np.floating[Any]]
     labels: Ints | None = None
     symptoms: Symptoms = field(default_factory=Symptoms)
     classes_only: bool = False
+    names: tuple[str, ...] | None = None
 
     @property
     def classes(self) -> int:

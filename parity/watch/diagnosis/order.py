@@ -6,9 +6,8 @@ from parity.watch.diagnosis import rule
 from parity.watch.diagnosis.case import SURE, Case
 from parity.watch.diagnosis.figures import above_majority, standard_error
 from parity.watch.diagnosis.rule import Match, Rule
+from parity.watch.diagnosis.slips import SHIFTS, orders, slips
 
-SHIFTS = 20
-"""Rows by which labels and answers may have slipped; renamed answers that are no chance."""
 AS_OFTEN = 0.1
 """Total variation between the classes that a sound model of 80 % names and those that occur."""
 
@@ -59,19 +58,15 @@ def misaligned(case: Case) -> Match | None:
     assert case.label_shares is not None
     assert case.accuracy is not None
     count = len(case.labels)
-    shifts = [s for s in range(-SHIFTS, SHIFTS + 1) if s and abs(s) < count / 2]
-    if count < 2 * SHIFTS or not case.finite:
+    chance = SURE * standard_error(0.5, count)
+    least = max(above_majority(case.label_shares, 0.5), case.accuracy + 0.2 + chance)
+    if count < 2 * SHIFTS or not case.finite or least > 1:
         return None
     right = {
-        f"{abs(s)} row{'s' * (abs(s) > 1)} {'late' if s > 0 else 'early'}": float(
-            (np.roll(case.predicted, -s) == case.labels).mean()
-        )
-        for s in shifts
-    }
-    right["in reversed order"] = float((case.predicted[::-1] == case.labels).mean())
-    name = max(right, key=lambda name: right[name])
-    chance = SURE * standard_error(0.5, count)
-    if right[name] < max(above_majority(case.label_shares, 0.5), case.accuracy + 0.2 + chance):
+        **orders(case.predicted, case.labels), **slips(case.predicted, case.labels, least)
+    }  # fmt: skip
+    name = max(right, key=lambda name: right[name], default="")
+    if right.get(name, 0.0) < least:
         return None
     return Match(
         "the answers belong to other images than the labels",

@@ -79,6 +79,26 @@ def rectified(case: Case) -> Match | None:
     )
 
 
+def clipped(case: Case) -> Match | None:
+    """Scores cut to a range, so that several classes share the largest.
+
+    Between the two ends, where many lie, hardly two scores are equal: they are no votes or steps.
+    """
+    low, high = case.logits.min(), case.logits.max()
+    inside = case.logits[(case.logits > low) & (case.logits < high)]
+    if not case.finite or case.classes < 3 or len(inside) < 100:
+        return None
+    tied = float(((case.logits == high).sum(axis=1) > 1).mean())
+    at_low = float((case.logits == low).mean())
+    if tied < 0.1 or at_low < 0.01 or len(np.unique(inside)) < 0.5 * len(inside):
+        return None
+    return Match(
+        f"the scores are cut to {low:.3g} to {high:.3g}",
+        f"{tied:.1%} of the images have two classes or more at exactly {high:.3g}, of which the "
+        f"first is answered, and {at_low:.1%} of all scores are exactly {low:.3g}",
+    )
+
+
 def doubled(case: Case) -> Match | None:
     """Softmax of a softmax: undone once, the answers are probabilities of a network that is sure.
 
@@ -140,6 +160,13 @@ RULES = (
         (rule.SCORES,),
         rectified,
         "Leave the last layer without an activation",
+        also_of_sound_models=True,
+    ),
+    Rule(
+        "clipped",
+        (rule.SCORES,),
+        clipped,
+        "Leave the last layer without a clip, hard tanh or other activation that saturates",
         also_of_sound_models=True,
     ),
     Rule(
