@@ -23,7 +23,7 @@ test: $(VENV)/.installed-dev ## the fast tests, on tiny inputs and embedded digi
 	$(PYTHON) -m pytest -n 2 --dist loadfile -m 'not slow' $(ARGS)
 
 test-slow: $(VENV)/.installed-dev ## those that train for long, most on real MNIST (set LIGHTNING_MNIST_DATA)
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m slow $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow $(ARGS)
 
 check: $(VENV)/.installed-dev ## lint, formatting and strict types
 	$(PYTHON) -m ruff check .

@@ -40,6 +40,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")  # neither chance nor a slow machine fails a test
 
 ROOT = Path(__file__).parent.parent
+LONG = ("test_mnist.py", "test_parity_pixels.py", "test_parity_run.py", "test_healthy_trainings.py")
+"""Files whose slow tests take minutes: they begin first, or one worker waits for the other."""
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -52,6 +54,11 @@ class Done(NamedTuple):
 
 
 Here = Callable[..., Done]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; ``--no-loadscope-reorder`` keeps that order on several workers."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,15 @@
 """`benchmarks`: every competitor does the work that it is timed for; no test asserts a time."""
 
+import importlib
 import io
 import json
 import os
+import runpy
 import subprocess
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,12 +22,13 @@ import torch
 from rich.console import Console
 
 from benchmarks import crew as crews
-from benchmarks import tables
+from benchmarks import processes, tables
 from benchmarks.competitors import AUGMENTED, PLAIN, Competitor, chosen
 from benchmarks.crew import crew
 from benchmarks.errors import InputError, WorkerFailedError
 from benchmarks.figures import against, compared, summary
 from benchmarks.measures import accuracy, busy, calls, epoch, gpu, growth, memory
+from benchmarks.measures import growth_of_processes as growing
 from benchmarks.plots import draw
 from benchmarks.processes import fit, once
 from benchmarks.results import PICTURE_FILE, RESULTS_FILE, Results
@@ -32,6 +37,7 @@ from benchmarks.setting import Setting
 from benchmarks.work import AUGMENTATION, NETWORKS, Network, Work, work_on
 from benchmarks.workers import bare, ours, usual
 from benchmarks.workers.call_counter import count_calls
+from benchmarks.workers.serving import answering
 from tests.conftest import Done
 
 FEW = Network((16,), 64)
@@ -46,6 +52,55 @@ def work(tiny_npz: Path) -> Work:
 def setting(work: Work, tmp_path: Path) -> Setting:
     quiet = Console(file=io.StringIO())
     return Setting(work, {"small": FEW}, ("bare loop",), 1, 1, tmp_path, quiet)
+
+
+@contextmanager
+def unheard() -> Iterator[io.StringIO]:
+    """What is printed is kept, and no warning is an error: so it is in a process."""
+    with redirect_stdout(io.StringIO()) as printed, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield printed
+
+
+class Near:
+    """A worker within this process, which imports a framework once for all of them."""
+
+    def __init__(self, name: str, module: str, threads: int, folder: Path) -> None:
+        self.answer = answering(importlib.import_module(f"benchmarks.workers.{module}").prepare)
+
+    def ask(self, **message: Any) -> dict[str, Any]:
+        with unheard():
+            answer: dict[str, Any] = json.loads(json.dumps(self.answer(message)))
+        return answer
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+TIMED = processes.timed
+
+
+def ended(command: list[str], threads: int, log: Path) -> tuple[float, str]:
+    """`benchmarks.processes.timed` without a process, but for a rank, which would end this one."""
+    if "ddp" in command:
+        return TIMED(command, threads, log)
+    module, *flags = command
+    with unheard() as printed, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [module, *flags])
+        try:
+            runpy.run_module(module, run_name="__main__")
+        except SystemExit as exit_:
+            if exit_.code:
+                raise WorkerFailedError(f"{module} ended with exit code {exit_.code}") from None
+    return 1.0, printed.getvalue()
+
+
+@pytest.fixture
+def near(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is started for a worker, a script or a `fit` of one rank."""
+    monkeypatch.setattr(crews, "Worker", Near)
+    monkeypatch.setattr(processes, "timed", ended)
+    monkeypatch.setattr(gpu, "timed", ended)
 
 
 @pytest.fixture
@@ -124,6 +179,7 @@ def answers(member: Competitor, work: Work, folder: Path) -> tuple[dict[str, Any
     ],
 )
 @pytest.mark.slow
+@pytest.mark.usefixtures("near")
 def test_competitors_of_torch_train(name: str, work: Work, tmp_path: Path) -> None:
     member = {**PLAIN, **AUGMENTED}[name]
     _, answer = answers(member, replace(work, augmented=member.augmented), tmp_path)
@@ -135,12 +191,20 @@ def test_competitors_of_torch_train(name: str, work: Work, tmp_path: Path) -> No
     "name",
     [
         "keras",
+        "keras tuned, validated",
         "keras tuned, augmented",
         "keras tuned, its affine layers",
     ],
 )
 @pytest.mark.slow
-def test_competitors_of_keras_train_and_are_tuned(name: str, work: Work, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("near")
+def test_competitors_of_keras_train_and_are_tuned(
+    name: str, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keras_fit: Any = pytest.importorskip("benchmarks.workers.keras_fit", exc_type=ImportError)
+    monkeypatch.setattr(keras_fit, "CALIBRATION_ROUNDS", 1)
+    ways = keras_fit.STEPS_PER_EXECUTION if name == "keras tuned, validated" else (32,)
+    monkeypatch.setattr(keras_fit, "STEPS_PER_EXECUTION", ways)
     member = {**PLAIN, **AUGMENTED}[name]
     note, answer = answers(member, replace(work, augmented=member.augmented), tmp_path)
     assert answer["seconds"] > 0
@@ -148,7 +212,7 @@ def test_competitors_of_keras_train_and_are_tuned(name: str, work: Work, tmp_pat
         assert note == {}
         return
     trials = note["calibration_seconds"]
-    assert len(trials) == 4
+    assert len(trials) == 2 * len(ways)
     assert trials[note["chosen"]] == min(value for value in trials.values() if value is not None)
 
 
@@ -181,6 +245,7 @@ def test_kornia_displaces_as_far_as_we_do() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("near")
 def test_ours_is_held_to_the_same_work(work: Work, tmp_path: Path) -> None:
     """A record of fewer steps, images or epochs is not taken for a fast one."""
     _, record = fit(work, tmp_path / "run", 1)
@@ -247,12 +312,6 @@ def test_every_framework_gets_the_same_threads(monkeypatch: pytest.MonkeyPatch) 
     assert {environment[name] for name in names} == {"3"}
 
 
-@pytest.mark.slow
-def test_ranks_of_the_bare_loop_meet(work: Work, tmp_path: Path) -> None:
-    result = once("bare_ranks", replace(work, devices=2), 1, tmp_path / "ranks.log")
-    assert 0 < result["seconds"] < result["process_seconds"]
-
-
 def test_a_process_that_fails_says_why(tmp_path: Path, work: Work) -> None:
     with pytest.raises(
         WorkerFailedError, match=r"no_such ended with exit code 1 .*No module named"
@@ -290,6 +349,7 @@ def test_tiled_digits_have_as_many_images_as_asked_for(work: Work, tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("near")
 def test_an_epoch_is_compared_shown_written_and_drawn(setting: Setting) -> None:
     """Through the real measure with the bare loop, then the files and the tables."""
     file = Results.of(setting, ["epoch", "--rounds", "1"])
@@ -408,13 +468,14 @@ def test_the_parent_loads_no_framework() -> None:
 
 @pytest.mark.slow
 def test_memory_is_that_of_single_processes(setting: Setting) -> None:
-    asked = ("keras tuned, validated", memory.WITH_CHILDREN)
+    asked = ("matrix products", memory.WITH_CHILDREN)
     (group,) = memory.measure(replace(setting, competitors=asked))
-    assert set(group["mib"]) == {"bare loop", "keras tuned, validated"}
+    assert set(group["mib"]) == {"bare loop", "matrix products"}
     assert all(50 < mib < 5_000 for mib in group["mib"].values())
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("near")
 def test_calls_are_counted(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "STEPS_PER_EXECUTION", (32,))
     (group,) = calls.measure(setting)
@@ -423,6 +484,7 @@ def test_calls_are_counted(setting: Setting, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("near")
 def test_an_epoch_is_measured_beside_a_busy_process(setting: Setting) -> None:
     (group,) = busy.measure(replace(setting, competitors=("ours",)))
     assert set(group["competitors"]) == {"bare loop", "ours"}
@@ -431,19 +493,29 @@ def test_an_epoch_is_measured_beside_a_busy_process(setting: Setting) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("near")
 def test_growth_has_a_point_for_each_value(setting: Setting) -> None:
-    grids = growth.Grids((200,), (8,), (32,), (1, 2), (1, 2))
+    grids = growth.Grids((200,), (8,), (32,), (1, 2), ())
     points = growth.measure(setting, grids)
     assert {name: len(values) for name, values in points.items()} == {
-        "images": 1, "width": 1, "batch_size": 1, "seeds": 2, "devices": 2,
+        "images": 1, "width": 1, "batch_size": 1, "seeds": 2, "devices": 0,
     }  # fmt: skip
 
 
 @pytest.mark.slow
+def test_ranks_of_both_meet(setting: Setting) -> None:
+    (point,) = growing.devices(setting, (2,))
+    assert point["devices"] == 2
+    assert all(its["seconds"][0] > 0 for its in point["competitors"].values())
+    assert set(point["competitors"]) == {"bare loop", "ours"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("near")
 def test_time_to_an_accuracy_is_looked_for_with_both(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accuracy, "MOST_EPOCHS", 2)
+    monkeypatch.setattr(accuracy, "MOST_EPOCHS", 1)
     targets = accuracy.measure(replace(setting, rounds=1))["targets"]
     assert [group["target"] for group in targets] == list(accuracy.TARGETS)
 
@@ -483,6 +555,7 @@ def training_pixels(work: Work) -> torch.Tensor:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("near")
 def test_jax_takes_part(work: Work, tmp_path: Path) -> None:
     pytest.importorskip("jax")
     _, answer = answers(PLAIN["jax, validated"], work, tmp_path)
@@ -533,8 +606,12 @@ def test_what_there_is_no_time_for_is_skipped_by_name(
 
 
 @pytest.mark.slow
-def test_what_a_cpu_has_of_the_measure_of_a_gpu(setting: Setting) -> None:
+@pytest.mark.usefixtures("near")
+def test_what_a_cpu_has_of_the_measure_of_a_gpu(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same code on the CPU, whose logits agree with themselves; then its table."""
+    monkeypatch.setattr(gpu, "SECONDS", 10_000)  # a slow machine skips no part
     measured = gpu.measure(setting)
     found, skipped = measured["found"], measured["skipped"]
     assert found["logits of CPU and GPU"] == {"largest difference": 0, "answers that differ": 0}

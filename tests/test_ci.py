@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from tests.conftest import ROOT
+from tests.conftest import LONG, ROOT
 
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 
@@ -25,6 +25,10 @@ def test_the_hook_makes_a_target_that_there_is() -> None:
     commands = [hook["entry"].split() for hook in hooks]
     assert commands
     assert all(make == "make" and target in TARGETS for make, target in commands)
+
+
+def test_the_files_that_begin_first_are_there() -> None:
+    assert all((ROOT / "tests" / name).exists() for name in LONG)
 
 
 def test_all_code_is_found_by_the_packaging() -> None:

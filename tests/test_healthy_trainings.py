@@ -12,10 +12,12 @@ import pytest
 import torch
 from lightning.pytorch import Trainer, seed_everything
 
+from lightning_mnist import first_step
 from lightning_mnist.data import sources
 from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.guard import CollapseGuard
 from lightning_mnist.module import DigitClassifier
+from parity.torch.first_step import FirstStep
 from parity.watch.diagnosis import Case, diagnose
 from parity.watch.symptoms import Symptoms
 from tests.conftest import Here
@@ -91,7 +93,7 @@ def train(shape: dict[str, Any], data: Path, seed: int, run_dir: Path) -> tuple[
     steps = -(-shape["images"] // shape["batch_size"])
     guard = CollapseGuard(run_dir, "warn")
     trainer = Trainer(
-        max_epochs=int(np.clip(600 // steps, 3, 40)), accelerator="cpu", callbacks=[guard],
+        max_epochs=int(np.clip(400 // steps, 3, 20)), accelerator="cpu", callbacks=[guard],
         logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, num_sanity_val_steps=0,
     )  # fmt: skip
@@ -106,7 +108,11 @@ def train(shape: dict[str, Any], data: Path, seed: int, run_dir: Path) -> tuple[
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*LeafSpec")  # Lightning 2.6 on torch 2.13
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_no_healthy_training_is_stopped(chunk: int, mnist_root: Path, tmp_path: Path) -> None:
+def test_no_healthy_training_is_stopped(
+    chunk: int, mnist_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Most have fewer classes than outputs, as is said, and what is tried then stops nothing.
+    monkeypatch.setattr(first_step, "FirstStep", lambda trials: FirstStep(trials=False))
     well = 0
     for seed in range(CHUNK * chunk, CHUNK * (chunk + 1)):
         shape = draw(seed)
@@ -125,9 +131,13 @@ def test_no_healthy_training_is_stopped(chunk: int, mnist_root: Path, tmp_path: 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1012))
 def test_no_healthy_training_is_stopped_in_keras(
-    seed: int, mnist_root: Path, keras_here: Here, tmp_path: Path
+    seed: int, mnist_root: Path, keras_here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("keras", reason="the extra keras is not installed")
+    from parity.keras import guard
+    from parity.keras.first_step import FirstStep as InKeras
+
+    monkeypatch.setattr(guard, "FirstStep", lambda x, y, trials: InKeras(x, y, trials=False))
     shape = draw(seed)
     data = subset(mnist_root, shape, seed, tmp_path / "data.npz")
     steps = -(-shape["images"] // shape["batch_size"])
@@ -137,7 +147,7 @@ def test_no_healthy_training_is_stopped_in_keras(
         "--model.activation", shape["activation"], "--data.batch_size", shape["batch_size"],
         "--optimizer.name", {"NAdam": "Nadam"}.get(shape["optimizer"], shape["optimizer"]),
         "--optimizer.learning_rate", shape["learning_rate"],
-        "--trainer.max_epochs", int(np.clip(300 // steps, 3, 40)),
+        "--trainer.max_epochs", int(np.clip(200 // steps, 3, 12)),
     )  # fmt: skip
     assert done.code == 0, (shape, done.err)
     assert "collapsed in epoch" not in done.err

@@ -14,7 +14,7 @@ from lightning_mnist.augmentation import AugmentationConfig
 from lightning_mnist.distillation import Distillation
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.trained import Trained
-from tests.conftest import Here, start
+from tests.conftest import Here, mostly_slow, start
 from tests.test_lightning_mnist_execution import assert_same, state, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
@@ -61,7 +61,9 @@ class Heard(DigitClassifier):
         return loss, logits
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "64-true"])
+@pytest.mark.parametrize(
+    "precision", mostly_slow(["32-true", "bf16-mixed", "64-true"], "bf16-mixed")
+)
 def test_targets_are_of_the_augmented_images(
     precision: str, source: Path, teachers: list[Path]
 ) -> None:

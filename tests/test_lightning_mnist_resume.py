@@ -87,7 +87,7 @@ def signal_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int) -> None:
     ("number", "code", "step", "blocks"),
     [
         (signal.SIGTERM, 143, 3, "4"),
-        (signal.SIGINT, 130, 30, "4"),
+        pytest.param(signal.SIGINT, 130, 30, "4", marks=SLOW),
         pytest.param(signal.SIGTERM, 143, 45, "auto", marks=SLOW),
     ],
 )
@@ -284,11 +284,10 @@ def test_a_run_that_is_finished_can_be_tested_once_more(here: Here, fitted: Path
 @pytest.mark.parametrize(
     ("owner", "name", "call", "times"),
     [
-        (Execution, "_learn", 30, 2),
-        (DigitClassifier, "validation_step", 2, 1),
-        (DigitClassifier, "test_step", 1, 1),
+        pytest.param(Execution, "_learn", 30, 2, id="twice in a row", marks=SLOW),
+        pytest.param(DigitClassifier, "validation_step", 2, 1, id="validating"),
+        pytest.param(DigitClassifier, "test_step", 1, 1, id="testing", marks=SLOW),
     ],
-    ids=["twice in a row", "validating", "testing"],
 )
 def test_whenever_a_signal_comes_the_run_goes_on_to_the_bit(
     owner: type,

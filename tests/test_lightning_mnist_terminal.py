@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from parity.run_record import RunRecord
-from tests.conftest import Here
+from tests.conftest import SLOW, Here
 
 SMALL = ("--model.hidden", "[8]", "--data.batch_size", 64, "--trainer.max_epochs", 1)
 
 
 @pytest.mark.pictures
-@pytest.mark.parametrize("name", ["m[/b] {y}", "[x] [red] a :smile: b $x^$"])
+@pytest.mark.parametrize(
+    "name", ["m[/b] {y}", pytest.param("[x] [red] a :smile: b $x^$", marks=SLOW)]
+)
 def test_a_path_is_printed_as_it_is(
     name: str, here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.trainings.flags import refuse, without
 from lightning_mnist.trainings.processes import processes_for, run, threads_each
 from parity.run_record import RunRecord
-from tests.conftest import Here
+from tests.conftest import SLOW, Here
 
 SMALL = ["--trainer.max_epochs", "2", "--model.hidden", "[16]", "--data.batch_size", "32"]
 
@@ -111,7 +111,9 @@ def test_a_mistake_is_said_once_and_ends_the_others(
     ("work", "code", "said"),
     [
         (is_killed, 1, "error: a worker was ended by SIGKILL"),
-        (is_asked_to_end, 143, "stopped by SIGTERM; the same command goes on"),
+        pytest.param(
+            is_asked_to_end, 143, "stopped by SIGTERM; the same command goes on", marks=SLOW
+        ),
     ],
 )
 def test_how_a_worker_ended_is_said(

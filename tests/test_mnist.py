@@ -18,21 +18,10 @@ from tests.conftest import ROOT, Command, Here, write_npz
 
 @pytest.mark.slow
 def test_the_default_recipe_reaches_98_3_percent(mnist_run: Path) -> None:
-    assert_98_3_percent(mnist_run)
-
-
-@pytest.mark.slow
-def test_so_it_does_with_another_seed(here: Here, mnist_root: Path, tmp_path: Path) -> None:
-    data = ("--data.source", "mnist", "--data.root", mnist_root)
-    assert here("fit", *data, "--seed_everything", 1, "--run_dir", "run").code == 0
-    assert_98_3_percent(tmp_path / "run")
-
-
-def assert_98_3_percent(run_dir: Path) -> None:
-    record = RunRecord.load(run_dir / "record.json")
+    record = RunRecord.load(mnist_run / "record.json")
     assert record.data["name"] == "mnist"
     assert (record.data["train"], record.data["val"], record.data["test"]) == (55000, 5000, 10000)
-    predictions = Predictions.load(run_dir / "predictions.npz")
+    predictions = Predictions.load(mnist_run / "predictions.npz")
     accuracy = (predictions.predicted == predictions.labels).mean()
     assert accuracy == pytest.approx(record.metrics["accuracy"])
     assert accuracy >= 0.983
@@ -58,19 +47,6 @@ def test_mnist_digits_are_read_as_own_images(
         rows = list(csv.DictReader(file))
     assert len(rows) == 200
     assert np.mean([row["digit"] == Path(row["file"]).name[0] for row in rows]) >= 0.95
-
-
-@pytest.mark.slow
-def test_keras_match_reaches_what_keras_reaches(
-    mnist_root: Path, lightning_mnist_command: Command, tmp_path: Path
-) -> None:
-    recipe = ROOT / "configs" / "keras_match.yaml"
-    done = lightning_mnist_command(
-        "fit", "-c", recipe, "--data.source", "mnist", "--data.root", mnist_root,
-        "--run_dir", tmp_path / "run",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert RunRecord.load(tmp_path / "run" / "record.json").metrics["accuracy"] >= 0.97
 
 
 @pytest.mark.slow
@@ -109,18 +85,8 @@ SGD = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("package", SGD)
-@pytest.mark.parametrize(
-    ("fault", "cause"),
-    [
-        ("255 - x", "were inverted and not scaled"),
-        ("raw pixels", "were not scaled"),
-        ("x / 255 / 255", "were scaled twice"),
-    ],
-)
 def test_the_users_bug_on_demand_and_its_alarm(
     package: str,
-    fault: str,
-    cause: str,
     mnist_npz: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -128,7 +94,7 @@ def test_the_users_bug_on_demand_and_its_alarm(
 ) -> None:
     """All 1s, 11.35 %, and said in the first epoch, with cause and fix.
 
-    That the guard stops by itself is tested on the embedded digits.
+    That the guard stops by itself is tested on the embedded digits; other mistakes have tests too.
     """
     if package == "keras_reference":
         pytest.importorskip("keras", reason="the extra keras is not installed")
@@ -139,14 +105,14 @@ def test_the_users_bug_on_demand_and_its_alarm(
         "--data.source", mnist_npz, "--model.hidden", "[128, 64]",
         "--trainer.max_epochs", 1, "--guard", "warn", "--run_dir", "run",
     )  # fmt: skip
-    monkeypatch.setattr(sys, "argv", ["faults", fault, "fit", *map(str, flags), *SGD[package]])
+    monkeypatch.setattr(sys, "argv", ["faults", "255 - x", "fit", *map(str, flags), *SGD[package]])
     assert main() == 0
     metrics = RunRecord.load(tmp_path / "run" / "record.json").metrics
     assert metrics["accuracy"] == pytest.approx(0.1135, abs=0.0002)
     assert metrics["predicted_share"][1] > 0.999
     said = capsys.readouterr().err
     assert "the network has collapsed in epoch 1" in said
-    assert f"1. in training, the pixels {cause}" in said
+    assert "1. in training, the pixels were inverted and not scaled" in said
     assert "Feed it x / 255" in said
 
 

@@ -203,7 +203,7 @@ TRAININGS: dict[str, tuple[Callable[[], Any], Callable[[], Any], Any]] = {
 LEFT_OUT = ("several sigmoids", "regression", "a subclass with a loss of its own")
 
 
-@pytest.mark.parametrize("name", mostly_slow(TRAININGS, "arrays", "PyDataset", "regression"))
+@pytest.mark.parametrize("name", mostly_slow(TRAININGS, "arrays", "regression"))
 def test_a_healthy_training_is_silent_and_the_same_to_the_bit(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,6 +33,11 @@ class Prepared:
 
 def serve(prepare: Callable[..., Prepared]) -> None:
     """Answer until stdin ends; `prepare` takes the work, and settings by name."""
+    process.serve(answering(prepare))
+
+
+def answering(prepare: Callable[..., Prepared]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What answers a command; `prepare` takes the work, and settings by name."""
     ready: list[Prepared] = []
 
     def answer(message: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +53,7 @@ def serve(prepare: Callable[..., Prepared]) -> None:
             raise
         return said | {"peak_mib": peak_mib()}
 
-    process.serve(answer)
+    return answer
 
 
 def _answer(message: dict[str, Any], prepared: Prepared) -> dict[str, Any]:

@@ -8,7 +8,6 @@ pytest.importorskip("tensorflow", reason="the extra keras is not installed")
 from keras import layers as kl
 
 from parity.keras import check
-from tests.conftest import mostly_slow
 from tests.programs import data
 from tests.programs.keras_programs import FAULTY, HEALTHY, digits, digits_net, net
 
@@ -22,17 +21,17 @@ FAULTY_OF_KERAS = (
     "categorical for integers", "sparse for one-hot", "names", "nothing trainable",
     "no activations", "sorted batches",
 )  # fmt: skip
-"""What only Keras has; the causes themselves are shared, and all are looked for in torch."""
+"""What only Keras has; the guard of Keras, which looks alike, is tested with all of them."""
 
 
-@pytest.mark.parametrize("name", mostly_slow(HEALTHY, *HEALTHY_OF_KERAS))
+@pytest.mark.parametrize("name", HEALTHY_OF_KERAS)
 def test_a_healthy_program_gets_no_word(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     program = HEALTHY[name]()
     assert check(program.model, program.x, program.y) == []
     assert "warning" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", mostly_slow(FAULTY, *FAULTY_OF_KERAS))
+@pytest.mark.parametrize("name", FAULTY_OF_KERAS)
 def test_what_is_wrong_is_named_first(name: str) -> None:
     cause, build = FAULTY[name]
     program = build()
