@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from parity.lightning.monitors import upside_downs
 from parity.lightning.samples import samples_of_batch
 from parity.torch.first_step import FirstStep
 from parity.torch.kinds import learns
@@ -100,6 +101,8 @@ class CollapseGuard(Callback):
         if trainer.world_size == 1:
             self.loop = Loop(pl_module, trainer.optimizers[0])
         self._wait(pl_module)
+        for match in upside_downs(trainer):
+            self.first.remark(match, self._steps)
 
     def _wait(self, pl_module: LightningModule) -> None:
         """Until the module, or a part of it, is fed."""
@@ -157,7 +160,9 @@ class CollapseGuard(Callback):
             self.loop.close()
         if not self._steps and self.first.heard:
             self.first.check()
-            self.first.remark(NO_STEP, 0)
+            match = NO_STEP if self.loop is None else self.loop.never(self.first.overflows)
+            if match is not None:
+                self.first.remark(match, 0)
         self.first.look(self._steps, self._steps, ended=True)
         self.first.close(failed=False)
         self._tell()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,30 +15,44 @@ from torch.overrides import TorchFunctionMode
 
 from parity.arrays import Array
 from parity.torch.compiled import plain
+from parity.torch.kinds import SHUT, name_of
 from parity.torch.layouts import as_array
-from parity.torch.network import passed
+from parity.torch.masks import turned_mask
+from parity.torch.network import answered
 from parity.torch.samples import taken
 from parity.torch.state import undrawn
 from parity.watch.check.mixed import mixed
+from parity.watch.check.parts import Course, Cut
 
 _DROPS_UNTOLD = ("dropout", "dropout1d", "dropout2d", "dropout3d")
 """Functions of torch that leave values out unless they are told that nothing is trained."""
 
 
-class _Weights(TorchFunctionMode):
-    """Notes the weights that functions of torch are given."""
+SOME = 16
+"""Samples of which it is looked what comes through."""
+
+
+class _Noted(TorchFunctionMode):
+    """Notes the weights that functions of torch are given, and what no gradient gets through."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: dict[int, nn.Parameter] = {}
+        self.seen: dict[int, Tensor] = {}
+        self.cuts: list[Cut] = []
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Note, and compute."""
-        given = [*args, *(kwargs or {}).values()]
-        self.seen |= {id(each): each for each in given if isinstance(each, nn.Parameter)}
-        return func(*args, **(kwargs or {}))
+        given = [each for each in (*args, *(kwargs or {}).values()) if isinstance(each, Tensor)]
+        self.seen |= {id(each): each for each in given if each.is_leaf and each.requires_grad}
+        outputs = func(*args, **(kwargs or {}))
+        name = name_of(func)
+        if name in SHUT and given and given[0].grad_fn is not None and given[0].numel():
+            clamps = name.startswith("cl") and isinstance(outputs, Tensor)
+            shut = float((outputs != given[0]).float().mean()) if clamps else 1.0
+            self.cuts.append(Cut(name, shut))
+        return outputs
 
 
 def behaviour_of(
@@ -51,22 +66,59 @@ def behaviour_of(
         outputs: What it gives for them.
         optimizer: Of its weights; None where it is not known.
     """
+    with _Noted() as noted, suppress(Exception):  # a model is anyone's code
+        answered(module, taken(x, np.arange(min(SOME, len(outputs)))), graded=True)
     return {
         "mixes": mixes(module, x, outputs),
         "time_first": time_first(module),
-        "unregistered": unregistered(module, x, optimizer),
+        "unregistered": unregistered(module, x, noted.seen, optimizer),
         "always_drops": always_drops(module, x),
+        "course": Course(
+            cuts=tuple(noted.cuts),
+            single=single_of(module),
+            turned=turned_mask(module, x),
+            no_eps=no_eps_of(optimizer),
+        ),
     }
 
 
-def unregistered(module: nn.Module, x: Any, optimizer: Optimizer | None) -> int:
-    """Weights that could learn and work in a module, and that neither it nor its optimiser has."""
-    known = {id(weight) for weight in plain(module).parameters()}
+def unregistered(
+    module: nn.Module, x: Any, seen: dict[int, Tensor], optimizer: Optimizer | None
+) -> int:
+    """Weights that could learn and work in a module, and that neither it nor its optimiser has.
+
+    Args:
+        module: Any.
+        x: Samples for it.
+        seen: Tensors that could learn and that it has worked with, by identity.
+        optimizer: Of its weights; None where it is not known.
+    """
+    known = {id(tensor) for tensor in (*plain(module).parameters(), *_leaves(x))}
+    known |= {id(weight) for weight in _weights(optimizer)}
+    return sum(weight.numel() for key, weight in seen.items() if key not in known)
+
+
+def single_of(module: nn.Module) -> tuple[str, ...]:
+    """Names of layer normalisations over one value: they give their bias, whatever they get."""
+    named = plain(module).named_modules()
+    ones = (n for n, m in named if isinstance(m, nn.LayerNorm) and prod(m.normalized_shape) == 1)
+    return tuple(ones)
+
+
+def no_eps_of(optimizer: Optimizer | None) -> str:
+    """An epsilon that is 0 in the precision of the weights, where it keeps steps from 0 / 0."""
+    for weight in _weights(optimizer):
+        eps = optimizer.param_groups[0].get("eps") if optimizer is not None else None
+        if not isinstance(eps, float) or not eps or weight.dtype != torch.float16:
+            return ""
+        if not float(torch.tensor(eps, dtype=weight.dtype)):
+            return f"eps={eps:g}"
+    return ""
+
+
+def _weights(optimizer: Optimizer | None) -> list[Tensor]:
     groups = optimizer.param_groups if optimizer is not None else []
-    known |= {id(weight) for group in groups for weight in group["params"]}
-    with _Weights() as noted, suppress(Exception):  # a model is anyone's code
-        passed(plain(module), taken(x, np.arange(2)), lambda *_: None)
-    return sum(w.numel() for key, w in noted.seen.items() if key not in known and w.requires_grad)
+    return [weight for group in groups for weight in group["params"]]
 
 
 def always_drops(module: nn.Module, x: Any) -> int:
@@ -91,7 +143,7 @@ def always_drops(module: nn.Module, x: Any) -> int:
         for name, function in functions.items():
             setattr(F, name, listening(function))
         with suppress(Exception):  # a model is anyone's code
-            passed(plain(module), taken(x, np.arange(2)), lambda *_: None)
+            answered(module, taken(x, np.arange(2)))
     finally:
         for name, function in functions.items():
             setattr(F, name, function)
@@ -117,7 +169,7 @@ def beyond_table(module: nn.Module, x: Any) -> tuple[int, int] | None:
     handles = [table.register_forward_pre_hook(asked) for table in tables]
     try:
         with suppress(Exception):  # that is why it is asked
-            passed(module, x, lambda *_: None)
+            answered(module, x)
     finally:
         for handle in handles:
             handle.remove()
@@ -142,7 +194,7 @@ def mixes(module: nn.Module, x: Any, outputs: Tensor) -> bool:
         return False
 
     def answers(x: Any) -> Array:
-        return as_array(passed(module, x, lambda *_: None).float())
+        return as_array(answered(module, x).float())
 
     def again() -> Array:
         with undrawn(module):

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.torch.behaviour import behaviour_of, beyond_table
+from parity.torch.between import following
+from parity.torch.drawing import drawing_of
 from parity.torch.facts import (
     Facts,
     batch_of,
@@ -20,7 +22,7 @@ from parity.torch.facts import (
     trainable,
 )
 from parity.torch.layouts import Array
-from parity.torch.losses import Use, following, misread, noticed, swapped
+from parity.torch.losses import Use, misread, noticed, swapped
 from parity.torch.network import inputs
 from parity.torch.samples import Samples, samples_of
 from parity.torch.state import unchanged
@@ -124,12 +126,14 @@ def program_of(
     if between is None:
         use, between = use if known.get("swapped") else None, ""
     outputs, last = facts.before(use, between)
+    behaviour = behaviour_of(model, samples.x, facts.outputs, optimizer)
+    behaviour["course"] = behaviour["course"]._replace(**drawing_of(samples))
     data: dict[str, Any] = {
         "targets": samples.y if samples.targets is None else samples.targets,
         "whole": samples.targets is not None,
         "order": samples.order,
         "stuck": stuck(facts, optimizer),
-    } | behaviour_of(model, samples.x, facts.outputs, optimizer)
+    } | behaviour
     return Program(
         "torch",
         facts.layers,

@@ -7,14 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from parity.torch.between import FOLLOWING
 from parity.torch.kinds import RELUS, Unit, kind_of, learns
 from parity.torch.layouts import Array, as_array
-from parity.torch.losses import FOLLOWING, Use
+from parity.torch.losses import Use
 from parity.torch.network import dead_share, passed
 from parity.torch.trace import Call
 from parity.watch.check import Layer, Penalty
 from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
-from parity.watch.check.training import MULTIPLIES, RECURRENT
+from parity.watch.check.training import RECURRENT
 
 
 class Facts(NamedTuple):
@@ -25,7 +26,7 @@ class Facts(NamedTuple):
         fed: What the first one that learns is given, [N, ...], channels last; None without any.
         outputs: What the module gives, [N, ...].
         last: As in `parity.watch.check.Program`.
-        kernels: Of the dense and convolutional layers, in that order.
+        kernels: One of each layer that has any, in that order.
         ends: Whether the last layer gives the outputs.
     """
 
@@ -68,7 +69,7 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
         learned = call.unit is not None and learns(call.unit.module)
         if learned and not fed and call.fed is not None:
             fed.append(call.fed.detach().clone())
-        if call.unit is not None and call.kind in MULTIPLIES:
+        if call.unit is not None and learned:
             own = call.unit.module.parameters(recurse=False)
             kernels.extend([weight for weight in own if weight.ndim > 1][:1])
         seen.append(

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from parity.torch.between import following
 from parity.torch.checking import program_of, refused_by
 from parity.torch.compiled import eager, plain
+from parity.torch.departures import departures
 from parity.torch.facts import Facts, facts_of, first_rate, highest_rate
 from parity.torch.facts import stuck as why_stuck
 from parity.torch.gradients import STEPS, broken
@@ -18,8 +20,8 @@ from parity.torch.heard import Heard
 from parity.torch.judged import Judged
 from parity.torch.layouts import as_array
 from parity.torch.loop import Loop
-from parity.torch.losses import ascends, asked, following, misread, swapped
-from parity.torch.network import passed
+from parity.torch.losses import Use, asked, factor_of, misread, swapped
+from parity.torch.network import answered
 from parity.torch.samples import BATCHES, Samples, arrays
 from parity.torch.trial import Trial, state_of
 from parity.torch.untouched import Untouched
@@ -73,7 +75,7 @@ class FirstStep(Prover):
             if self.trials and sum(w.numel() for w in module.parameters()) <= LARGEST:
                 self._initial = state_of(plain(module))
         self._untouched = Untouched(module, optimizer)
-        self._heard.listen(module)
+        self._heard.listen(module, samples.y if samples.targets is None else samples.targets)
         if eager(module):
             self.judged = Judged(module)
 
@@ -83,7 +85,7 @@ class FirstStep(Prover):
             return
         with suppress(Exception), self._heard.apart():
             use = self._heard.use
-            seen = () if use is None else (use.given, use.targets)
+            seen = () if use is None else (use.given, use.targets, *self._heard.scaled)
             not_finite = broken(self.module, self._heard.answers, *seen)
             self.program = replace(self._known(), broken=not_finite)
             likely = causes_of(self.program) + causes_of_losses(self._heard)
@@ -165,6 +167,11 @@ class FirstStep(Prover):
             super().remark(match, step, every)
 
     @property
+    def overflows(self) -> bool:
+        """Whether it was said why gradients are not finite."""
+        return bool(self.program and self.program.broken)
+
+    @property
     def heard(self) -> bool:
         """Whether a loss was computed."""
         return bool(self._heard.uses)
@@ -181,7 +188,8 @@ class FirstStep(Prover):
         heard, use, given = self._heard, self._heard.use, self._heard.answers
         between = following(given, use.given) if use is not None and given is not None else ""
         self._between = between
-        return program_of(
+        factor = None if use is None else factor_of(use, heard.gradients.get(heard.trained))
+        program = program_of(
             self.module,
             self.optimizer,
             self.samples,
@@ -193,9 +201,10 @@ class FirstStep(Prover):
             misread=use is not None and given is not None and misread(given, use),
             swapped=use is not None and given is not None and swapped(given, use),
             **self._asked(),
-            ascends=use is not None
-            and ascends(use, heard.gradients.get(heard.trained), self.optimizer),
+            ascends=factor is not None
+            and (factor < 0) != bool(self.optimizer.param_groups[0].get("maximize")),
         )
+        return replace(program, course=heard.course(program.course, factor, self.module))
 
     def _asked(self) -> dict[str, Any]:
         """What more of the losses tells: the order of the targets, and whether they are used."""
@@ -206,22 +215,23 @@ class FirstStep(Prover):
         return {"order": self.samples.order or order, **known}
 
     def _trial(self) -> Trial | None:
-        program = self.program
         use = self._heard.use if self._between is not None else None
-        if program is None or program.task is None or self._initial is None or use is None:
+        return None if use is None else self._trial_of(use)
+
+    def _usual_trial(self) -> Trial | None:
+        return self._trial_of(None)
+
+    def _trial_of(self, use: Use | None) -> Trial | None:
+        program = self.program
+        if program is None or program.task is None or self._initial is None:
             return None
         x, y = self.samples.more(SAMPLES)
         material = self._material(program, arrays(x), y)
-        return Trial(
-            plain(self.module),
-            self._initial,
-            material,
-            program,
-            use,
-            self._between or "",
-            self.optimizer,
-            self._runs,
-        )
+        known = plain(self.module), self._initial, material, program
+        return Trial(*known, use, self._between or "", self.optimizer, self._runs)
+
+    def _departures(self, program: Program) -> list[Match]:
+        return departures(program, self._heard, self.samples)
 
     def _plan(self) -> tuple[float, float] | None:
         now = highest_rate(self.optimizer)
@@ -230,5 +240,5 @@ class FirstStep(Prover):
         return None if now == first else (first, now)
 
     def _now(self) -> tuple[Any, Any]:
-        outputs = passed(self.module, self.samples.x, lambda *_: None)
+        outputs = answered(self.module, self.samples.x)
         return as_array(outputs.float()), self.samples.y

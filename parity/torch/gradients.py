@@ -134,6 +134,12 @@ class Gradients:
             Remedy("with gradients through detach() and no_grad()", attached=True),
         )
 
+    @property
+    def overflow(self) -> bool:
+        """Whether some of what backward has made last is not finite."""
+        made = [self._last, *(weight.grad for weight in self.learned)]
+        return any(gradient is not None and not _finite(gradient) for gradient in made)
+
     def stepped(self) -> None:
         """What backward makes within a step, as a closure does, is no batch of the next one."""
         self._passes = 0
@@ -171,6 +177,12 @@ def broken(module: nn.Module, *seen: Tensor | None) -> tuple[str, ...]:
         return ()
     named = module.named_parameters()
     return tuple(n for n, w in named if w.grad is not None and not _finite(w.grad))
+
+
+def unmoved(module: nn.Module) -> bool:
+    """Whether backward has come to a module, and all gradients that it has brought are 0."""
+    given = [weight.grad for weight in module.parameters() if weight.grad is not None]
+    return bool(given) and not any(bool(gradient.any()) for gradient in given)
 
 
 def _finite(values: Tensor) -> bool:

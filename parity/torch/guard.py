@@ -12,7 +12,7 @@ from parity.torch.evaluation import Evaluation
 from parity.torch.first_step import FirstStep
 from parity.torch.gradients import STEPS
 from parity.torch.kept import Kept
-from parity.torch.loop import NO_STEP, Loop
+from parity.torch.loop import Loop
 from parity.torch.samples import BATCHES, samples_of
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
@@ -99,7 +99,8 @@ class CollapseGuard:
             handle.remove()
         if error is None and not self.steps and self.first.heard:
             self.first.check()
-            self._remark(NO_STEP)
+            if (match := self.loop.never(self.first.overflows)) is not None:
+                self._remark(match)
         if error is None:
             self._compare()
             self.first.look(self.steps, self.steps, ended=True)

@@ -10,10 +10,6 @@ from parity.torch.losses import Use
 from parity.watch.check import AT_HEADS, Belief, Match, Program, causes_of
 from parity.watch.check.places import CAUSES
 
-SWAMPS, LONG = 1e4, 1e3
-"""Times that the gradient of a loss must be as long as that of another for that to be lost in it,
-and its least length: tasks that are learned together differ by a few hundred, and one that is met
-from the start has none."""
 LAST = {
     "SigmoidBackward0": "sigmoid",
     "SoftmaxBackward0": "softmax",
@@ -53,27 +49,7 @@ def causes_of_losses(heard: Heard) -> list[Match]:
         )
         matches = causes_of(program, Belief.SURE, (*AT_HEADS, *CAUSES))
         found += [replace(m, cause=f"{use.loss.name}: {m.cause}", remedy=None) for m in matches]
-    return found or _swamped(heard)
-
-
-def _swamped(heard: Heard) -> list[Match]:
-    """A loss whose gradients are lost in those of another."""
-    norms = {heard.uses[n].loss.name: float(g.norm()) for n, g in heard.gradients.items()}
-    if len(norms) < 2 or min(norms.values()) * SWAMPS > max(norms.values()):
-        return []
-    low, *_, high = sorted(norms, key=lambda name: norms[name])
-    if not 0 < norms[low] < LONG < norms[high] < float("inf"):
-        return []
-    return [
-        Match(
-            f"{high} swamps {low}: what both share learns the one alone",
-            f"the gradients that they bring to the answers are {norms[high]:.2g} and "
-            f"{norms[low]:.2g} long",
-            "Standardise the targets of each, y = (y - y_train.mean()) / y_train.std(), or weight "
-            "the losses so that they are about as large",
-            Belief.LIKELY,
-        )
-    ]
+    return found
 
 
 def _kind(use: Use) -> tuple[str, tuple[int, ...]]:

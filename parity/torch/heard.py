@@ -1,17 +1,30 @@
 """Listens to the losses of the first steps: what they were given, and what backward made of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import partial, wraps
+from math import copysign
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from parity.torch.compiled import eager
+from parity.torch.gradients import unmoved
+from parity.torch.layouts import Array, as_array
 from parity.torch.losses import Use, noticed
 from parity.torch.samples import BATCHES
 from parity.torch.trace import first_tensor
+from parity.torch.ways import ways_back
+from parity.watch.check.parts import Course, Cut
+
+FEW = 64
+"""Targets of a batch that are looked for among those of the guard."""
+FLAT = ("round", "sign", "floor", "ceil", "trunc", "heaviside")
+"""Functions that are flat everywhere."""
+FED = 16
+"""Samples of the first batch that are kept."""
 
 
 class Heard:
@@ -24,17 +37,31 @@ class Heard:
     def __init__(self, graded: bool) -> None:
         self.graded = graded
         self.uses: list[Use] = []
+        self.root: Tensor | None = None
+        """Of which backward was called first."""
+        self.shut = ""
+        """A function without a slope that leads to it, as ``round``."""
+        self.fed: Tensor | None = None
+        """What the network was fed before the first of them."""
         self.answers: Tensor | None = None
         """What the network gave before the first of them."""
         self.gradients: dict[int, Tensor] = {}
         """That backward has brought to what the losses were given, by their places."""
         self.closed = False
+        self._wanted: Array | None = None
         self._own = False
         self._stack = ExitStack()
 
-    def listen(self, module: nn.Module) -> None:
-        """Until `close`."""
+    def listen(self, module: nn.Module, targets: Array) -> None:
+        """Until `close`.
+
+        Args:
+            module: What is trained.
+            targets: That the guard was given, [M, ...].
+        """
+        self._wanted = targets
         self._stack.enter_context(noticed(self._noticed))
+        self._stack.enter_context(_rooted(self._backward))
         if eager(module):
             self._stack.callback(module.register_forward_hook(self._answered).remove)
 
@@ -54,13 +81,31 @@ class Heard:
 
     @property
     def trained(self) -> int:
-        """Place of the first loss that is learned: others may be computed to be told."""
-        return min(self.gradients, default=0)
+        """Place of the first loss that is learned: others may be computed to be told.
+
+        Of several it is the first that asks for the guard's targets, if one does.
+        """
+        learned = sorted(self.gradients)
+        several = len({self.uses[n].loss.name for n in learned}) > 1
+        own = (n for n in learned if several and self.asks(self.uses[n]))
+        return next(own, min(learned, default=0))
+
+    def asks(self, use: Use) -> bool:
+        """Whether the targets of a loss are among those that the guard was given."""
+        if self._wanted is None or self._wanted.dtype.kind not in "iufb":
+            return False
+        some = as_array(use.targets).ravel()[:FEW].astype(np.float32)
+        return some.size > 0 and bool(np.isin(some, self._wanted.astype(np.float32)).all())
 
     @property
     def use(self) -> Use | None:
         """That loss."""
         return self.uses[self.trained] if self.uses else None
+
+    @property
+    def scaled(self) -> tuple[Tensor, ...]:
+        """What a GradScaler may have made too large: the loss, and its own gradients."""
+        return (*([] if self.root is None else [self.root]), *self.gradients.values())
 
     @property
     def unreached(self) -> list[Use]:
@@ -71,6 +116,33 @@ class Heard:
     @property
     def _counts(self) -> bool:
         return torch.is_grad_enabled() or not self.graded
+
+    def course(self, course: Course, factor: float | None, module: nn.Module) -> Course:
+        """What is known of a program, and what backward has shown of it.
+
+        Args:
+            course: What is known.
+            factor: By which the loss was multiplied; None where that is unclear.
+            module: That is trained.
+        """
+        use, root, times = self.use, self.root, 1.0 if factor is None else factor
+        if self.shut and unmoved(module):
+            course = course._replace(cuts=(*course.cuts, Cut(self.shut, 1.0, outside=True)))
+        if root is not None:
+            course = course._replace(root=float(root))
+        if use is None or self.trained not in self.gradients:
+            return course
+        if sum(self.uses[n].loss == use.loss for n in self.gradients) > 1:
+            times = copysign(1.0, times)  # each of several batches has its share of a step
+        with torch.no_grad():
+            own = times * float(use.of(use.given.detach(), use.targets.detach()))
+        others = [self.uses[n].loss.name for n in sorted(self.gradients) if n != self.trained]
+        return course._replace(factor=times, own=own, terms=tuple(others), exps=_exps(use))
+
+    def _backward(self, root: Any) -> None:
+        if self.root is None and not self._own and isinstance(root, Tensor):
+            self.root = root.detach().sum()
+            self.shut = next((n.lower() for n in ways_back(root) if n.lower() in FLAT), "")
 
     def _noticed(self, use: Use) -> None:
         if len(self.uses) >= BATCHES or not self._counts or self._own:
@@ -85,5 +157,30 @@ class Heard:
 
     def _answered(self, module: nn.Module, args: Any, outputs: Any) -> None:
         if not self.uses and self._counts:
-            found = first_tensor(outputs)
+            found, fed = first_tensor(outputs), first_tensor(args)
             self.answers = None if found is None else found.detach().clone()
+            self.fed = None if fed is None else fed[:FED].detach().clone()
+
+
+def _exps(use: Use) -> bool:
+    """Whether a loss that takes the logarithms of rates is given rates."""
+    last = next(ways_back(use.given), "")
+    logs = use.loss.name == "PoissonNLLLoss" and bool(use.settings.get("log_input", True))
+    return logs and last in ("Exp", "Softplus")
+
+
+@contextmanager
+def _rooted(seen: Callable[[Any], object]) -> Iterator[None]:
+    """Be told within of what backward is called, before it is."""
+    function = torch.autograd.backward
+
+    @wraps(function)
+    def telling(tensors: Any, *args: Any, **kwargs: Any) -> None:
+        seen(tensors)
+        function(tensors, *args, **kwargs)
+
+    torch.autograd.backward = telling
+    try:
+        yield
+    finally:
+        torch.autograd.backward = function

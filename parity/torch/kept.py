@@ -42,6 +42,9 @@ class Kept:
         self.before = now
         if before is None or now is None or self.first is None:
             return None
+        if np.array_equal(before, now):
+            self.times = 0
+            return None
         others = float((before != now).any(axis=1).mean())
         same = others >= MOST and float(np.corrcoef(before.flat, now.flat)[0, 1]) >= ALIKE
         self.times = self.times + 1 if same else 0

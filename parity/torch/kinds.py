@@ -54,6 +54,11 @@ _POOLS = {
 _DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"}
 RELUS = ("relu", "relu6")
 """Functions that are 0 below 0."""
+SHUT = (
+    "argmax", "bernoulli", "ceil", "clamp", "clamp_max", "clamp_min", "clip", "floor", "heaviside",
+    "round", "sign", "trunc",
+)  # fmt: skip
+"""Functions of torch through which no gradient comes, at the ends of their range or at all."""
 SHAPING = ("flatten", "reshape")
 """Kinds that move values and leave them as they are."""
 

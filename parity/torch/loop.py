@@ -21,6 +21,14 @@ NO_STEP = Match(
     "Call step() of the optimiser that holds the network's weights, after loss.backward()",
     remedy=Remedy("with steps along the gradients", thawed=True),
 )
+SKIPPED = Match(
+    "every step is skipped: the gradients are not finite",
+    "a loss was computed, step() of this optimiser was not reached, as a GradScaler skips it, and "
+    "the last gradients are not finite",
+    "Scale the features and targets, since float16 ends at 65504, or use torch.bfloat16 without a "
+    "GradScaler",
+    remedy=Remedy("in float32 with steps along the gradients", thawed=True),
+)
 
 
 class Loop:
@@ -65,6 +73,16 @@ class Loop:
     def clipped(self) -> float | None:
         """The length that clipping leaves to the gradients, once enough steps have been seen."""
         return self.gradients.clipped if self.steps == STEPS else None
+
+    def never(self, known: bool) -> Match | None:
+        """Why the optimiser has taken no step at all, though a loss was computed.
+
+        Args:
+            known: Whether it was said why gradients are not finite.
+        """
+        if self.gradients.overflow:
+            return None if known else SKIPPED
+        return NO_STEP
 
     def close(self) -> None:
         """Watch no more."""

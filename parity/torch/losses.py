@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import Optimizer
 
+from parity.torch.between import following
 from parity.torch.layouts import Array
 from parity.watch.check import Loss
 
@@ -33,16 +33,6 @@ LOSSES = {
     "multilabel_soft_margin_loss": Loss("MultiLabelSoftMarginLoss"),
 }
 """By the name of the function, which torch's modules call too."""
-FOLLOWING: dict[str, Callable[[Tensor], Tensor]] = {
-    "softmax": lambda values: torch.softmax(values, -1),
-    "log_softmax": lambda values: torch.log_softmax(values, -1),
-    "log": torch.log,
-    "sigmoid": torch.sigmoid,
-    "relu": torch.relu,
-    "tanh": torch.tanh,
-}
-"""What a program may do to the network's answers before it hands them to the loss."""
-
 OPPOSITE = 0.99
 """Cosine between gradients that are one but for their size, and perhaps their sign."""
 
@@ -160,21 +150,22 @@ def _telling(
     return telling
 
 
-def ascends(use: Use, gradient: Tensor | None, optimizer: Optimizer) -> bool:
-    """Whether steps make a loss larger.
+def factor_of(use: Use, gradient: Tensor | None) -> float | None:
+    """By which a program multiplies a loss before backward; None where it does something else.
 
     Args:
         use: The loss at work.
         gradient: That backward has brought to what the loss was given; None where it has not.
-        optimizer: Takes the steps, and may go up.
     """
     if gradient is None:
-        return False
+        return None
     with torch.enable_grad():
         given = use.given.detach().clone().requires_grad_()
         (own,) = torch.autograd.grad(use.of(given, use.targets.detach()), given)
-    alike = F.cosine_similarity(own.flatten().float(), gradient.flatten().float(), dim=0)
-    return bool((alike if optimizer.param_groups[0].get("maximize") else -alike) > OPPOSITE)
+    own, made = own.flatten().float(), gradient.flatten().float()
+    along = float(own @ made)
+    alike = abs(along) > OPPOSITE * float(own.norm()) * float(made.norm()) > 0
+    return along / float(own @ own) if alike else None
 
 
 def asked(uses: Sequence[Use], targets: Array) -> bool:
@@ -221,30 +212,3 @@ def misread(answers: Tensor, use: Use) -> bool:
     apart = prod(shape[shape.index(classes) + 1 :]), prod(given.shape[2:])
     same = torch.allclose(answers.flatten().float(), given.flatten().float(), rtol=1e-5, atol=1e-7)
     return apart[0] != apart[1] and same
-
-
-def following(answers: Tensor, given: Tensor) -> str | None:
-    """What a program has done to the network's answers before the loss got them.
-
-    Returns:
-        Empty for nothing but a change of shape; None where it is none of `FOLLOWING`.
-    """
-    if answers.numel() != given.numel() or not answers.numel():
-        return None
-    arranged, values = [given.detach()], answers.detach().float()
-    if given.ndim == 3 and answers.shape == (given.shape[0], given.shape[2], given.shape[1]):
-        arranged.append(given.detach().transpose(1, 2))
-    flat = [each.reshape(-1).float() for each in arranged]
-
-    def same(own: Tensor, wanted: Tensor) -> bool:
-        # What is computed twice may differ by rounding.
-        return torch.allclose(own.reshape(-1), wanted, rtol=1e-5, atol=1e-7, equal_nan=True)
-
-    if any(same(values, each) for each in flat):
-        return ""
-    if values.ndim == 0:
-        return None
-    for name, function in FOLLOWING.items():
-        if torch.allclose(function(values).reshape(-1), flat[-1], atol=1e-5):
-            return name
-    return None

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from parity.torch.kinds import units
 from parity.torch.layouts import Array
-from parity.torch.network import answers, passed
+from parity.torch.network import answered, answers
 from parity.torch.state import undrawn
 
 ENDINGS = (".pt", ".pth", ".ckpt", ".safetensors")
@@ -139,7 +139,7 @@ def accepts(module: nn.Module, x: Array) -> bool:
     """Whether the module answers a batch."""
     try:
         with undrawn(module):
-            passed(module, x, lambda *_: None)
+            answered(module, x)
     except Exception:  # a model is anyone's code
         return False
     return True
@@ -148,5 +148,5 @@ def accepts(module: nn.Module, x: Array) -> bool:
 def answer(module: nn.Module, x: Array) -> dict[str, Array]:
     """What each layer gives, and last what the module gives, as ``answer``."""
     given = answers(module, x)
-    last = passed(module, x, lambda *_: None)
+    last = answered(module, x)
     return given | {"answer": last.detach().cpu().float().numpy()}

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from parity.torch.compiled import eagerly, plain
 from parity.torch.kinds import RELUS, Unit, kind_of, units
 from parity.torch.layouts import Weight, as_array, weights_of
 from parity.torch.names import Names
 from parity.torch.state import unchanged
-from parity.torch.trace import Call, Instead, first_tensor, watch
+from parity.torch.trace import Call, Instead, called, first_tensor, watch
 
 Array = NDArray[Any]
 Table = dict[str, Array]
@@ -187,13 +188,25 @@ def passed(
         TypeError: it gives none.
     """
     names = Names()
-    module = getattr(module, "_orig_mod", module)  # torch.compile wraps it; hooks are not compiled
+    module = plain(module)  # hooks are not compiled
     fed = inputs(module, x)
     with unchanged(module, training):
-        given = first_tensor(watch(module, fed, lambda call: note(names.of(call), call), instead))
-    if given is None:
+        return _first(module, watch(module, fed, lambda call: note(names.of(call), call), instead))
+
+
+def answered(module: nn.Module, x: Any, *, graded: bool = False) -> Tensor:
+    """As `passed` in inference, without a look at the layers, and with gradients where asked."""
+    module = plain(module)
+    fed = inputs(module, x)
+    with unchanged(module), eagerly(module), torch.set_grad_enabled(graded):
+        return _first(module, called(module, fed))
+
+
+def _first(module: nn.Module, given: Any) -> Tensor:
+    found = first_tensor(given)
+    if found is None:
         raise TypeError(f"{type(module).__name__} gives no tensor")
-    return given
+    return found
 
 
 def inputs(module: nn.Module, x: Any) -> Any:

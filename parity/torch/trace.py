@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
+from parity.torch.compiled import eagerly
 from parity.torch.kinds import (
     Unit,
     is_function,
@@ -85,12 +86,6 @@ class _Watch(TorchFunctionMode):
         self.instead = instead
         self.noted = 0
         self.units = list(units(module))
-        self.compiled: list[tuple[nn.Module, Any]] = [
-            (part, part._compiled_call_impl)
-            for part in module.modules()
-            if getattr(part, "_compiled_call_impl", None) is not None
-        ]
-        """What works eagerly meanwhile, so that no hook is compiled."""
         self.seen = seen
         self.within = 0
         """Layers that are at work and whose functions are their own."""
@@ -101,8 +96,6 @@ class _Watch(TorchFunctionMode):
 
     def __enter__(self) -> "_Watch":
         self.handles = []
-        for part, _ in self.compiled:
-            part._compiled_call_impl = None
         for unit in self.units:
             if unit.whole:
                 self.handles.append(unit.module.register_forward_pre_hook(self._enter))
@@ -116,8 +109,6 @@ class _Watch(TorchFunctionMode):
         super().__exit__(*error)  # type: ignore[no-untyped-call]
         for handle in self.handles:
             handle.remove()
-        for part, implementation in self.compiled:
-            part._compiled_call_impl = implementation
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -217,10 +208,15 @@ def watch(
     Returns:
         What the module gives.
     """
-    with _Watch(module, seen, instead):
-        if isinstance(x, dict):
-            return module(**x)
-        return module(*x) if isinstance(x, tuple | list) else module(x)
+    with eagerly(module), _Watch(module, seen, instead):
+        return called(module, x)
+
+
+def called(module: nn.Module, x: Any) -> Any:
+    """What the module gives; `x` as of `watch`."""
+    if isinstance(x, dict):
+        return module(**x)
+    return module(*x) if isinstance(x, tuple | list) else module(x)
 
 
 def begins(call: Call) -> bool:

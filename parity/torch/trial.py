@@ -12,13 +12,15 @@ from torch.func import functional_call
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from parity.torch.between import FOLLOWING
 from parity.torch.intervention import Intervention, adjusted
 from parity.torch.layouts import as_array
-from parity.torch.losses import FOLLOWING, Use
+from parity.torch.losses import Use
 from parity.torch.network import inputs, layers
 from parity.torch.state import unchanged
 from parity.torch.trace import first_tensor
 from parity.watch.check import Program, Remedy
+from parity.watch.check.course import SMALL
 from parity.watch.check.program import Task
 from parity.watch.trials import AS_IT_IS, Material, score
 
@@ -39,7 +41,7 @@ class Trial:
         initial: Its state before the first step.
         material: Samples for it.
         program: What is known of it.
-        use: The loss at work, on a batch of the program.
+        use: The loss at work, on a batch of the program; None where it is the program's own.
         between: What the program does to the module's answers before the loss gets them.
         optimizer: The program's.
         runs: Whether the program gets through a step as it is.
@@ -51,7 +53,7 @@ class Trial:
         initial: State,
         material: Material,
         program: Program,
-        use: Use,
+        use: Use | None,
         between: str,
         optimizer: Optimizer | None,
         runs: bool,
@@ -94,7 +96,7 @@ class Trial:
                 if not torch.isfinite(loss):
                     taken = steps  # it can get no better
                     break
-                (loss / every).backward()  # type: ignore[no-untyped-call]
+                (loss * self._scale(remedy) / every).backward()  # type: ignore[no-untyped-call]
                 taken += 1
                 if taken % every:
                     continue
@@ -200,11 +202,16 @@ class Trial:
             names = targets.argmax(1) if targets.ndim == 2 and targets.shape[1] > 1 else targets
             return F.cross_entropy(given, names.reshape(-1).long())
         targets = targets.to(given.dtype).reshape(given.shape)
-        if remedy.head == "values":
-            return F.mse_loss(given, targets)
-        return F.binary_cross_entropy_with_logits(given, targets)
+        loss = F.mse_loss if remedy.head == "values" else F.binary_cross_entropy_with_logits
+        return loss(given, targets)
+
+    def _scale(self, remedy: Remedy) -> float:
+        """What the program makes of its loss, where that leaves next to nothing."""
+        own = abs(self.program.course.factor) * self.program.gathered
+        return own if own < SMALL and not (remedy.unscaled or remedy.head) else 1.0
 
     def _own_loss(self, given: Tensor, targets: Tensor) -> Tensor:
+        assert self.use is not None
         wanted, count = self.use.given.shape, len(given)
         if given.ndim == 3 and given.shape[1:] == (wanted[-1], *wanted[1:2]):
             given = given.transpose(1, 2)

@@ -200,10 +200,12 @@ def test_a_schedule_that_begins_and_stays_low_is_named_at_the_end(
     assert ("brings it to nothing: SGD was given 0.2 and is at 2e-05" in printed) == named
 
 
-def last_of_two(loss: Callable[[Tensor, Tensor], Tensor], scale: float = 1.0) -> str:
+def last_of_two(
+    loss: Callable[[Tensor, Tensor], Tensor], scale: float = 1.0, rate: float = 1e-3
+) -> str:
     """What is said of a second loss, of a number that is `scale` times as large."""
     model = Heads()
-    optimizer = sgd(model, 1e-3)
+    optimizer = sgd(model, rate)
 
     def step(_: int, x: Tensor, y: Tensor) -> None:
         optimizer.zero_grad()
@@ -218,7 +220,6 @@ def last_of_two(loss: Callable[[Tensor, Tensor], Tensor], scale: float = 1.0) ->
 @pytest.mark.parametrize(
     ("loss", "scale", "cause"),
     [
-        (F.mse_loss, 1e6, "MSELoss swamps CrossEntropyLoss"),
         (lambda size, x: F.mse_loss(size, x[:, 0]), 1, "MSELoss: the loss compares each answer"),
         (
             lambda size, x: F.binary_cross_entropy_with_logits(size.sigmoid(), (x > 0).float()),
@@ -231,6 +232,12 @@ def test_a_mistake_at_the_second_of_two_losses_is_named(
     loss: Any, scale: float, cause: str
 ) -> None:
     assert last_of_two(loss, scale).startswith(cause)
+
+
+def test_a_loss_that_outweighs_the_other_is_named_where_that_alone_is_learned() -> None:
+    cause = "MSELoss outweighs CrossEntropyLoss: backward() was first called on "
+    assert last_of_two(F.mse_loss, 1e6, 0.3).startswith(cause)
+    assert last_of_two(F.mse_loss, 1, 0.1) == ""
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from parity.lightning import CollapseGuard
+from parity.lightning.monitors import upside_downs
 from parity.watch.alarm import CollapsedError
+from parity.watch.check.monitored import upside_down
 from tests.conftest import mostly_slow
 from tests.programs import data
 from tests.programs.torch_programs import (
@@ -133,6 +136,35 @@ def test_a_validation_that_fails_before_the_training_is_explained() -> None:
         ).fit(Judged(program), loader, loader)  # fmt: skip
     assert "the class numbers are shifted" in printed.getvalue().partition("  1. ")[2]
     assert "with y - 1 the same network reads" in printed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode", "wanted"),
+    [
+        ("val_acc", "min", "mode='max'"),
+        ("validAccuracy", "min", "mode='max'"),
+        ("dice_loss", "max", "mode='min'"),
+        ("val/f1", "max", None),
+        ("val_loss", "min", None),
+        ("vaccine", "min", None),
+    ],
+)
+def test_what_is_watched_the_wrong_way_round_is_named(
+    monitor: str, mode: str, wanted: str | None
+) -> None:
+    match = upside_down("EarlyStopping", monitor, mode)
+    assert (match is None) == (wanted is None)
+    assert match is None or match.advice == f"Set {wanted}"
+
+
+def test_callbacks_are_asked_what_they_watch() -> None:
+    trainer = Trainer(
+        accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        callbacks=[EarlyStopping("val_acc"), EarlyStopping("val_loss"), CollapseGuard()],
+    )  # fmt: skip
+    assert [match.cause for match in upside_downs(trainer)] == [
+        "EarlyStopping takes val_acc the wrong way round"
+    ]
 
 
 class InInference(Lightning):

@@ -154,6 +154,16 @@ def test_gaps_are_filled_and_batches_widened_where_that_is_the_remedy() -> None:
     assert len(next(material.batches(Remedy("", batch=16)))) == 16
 
 
+def test_sequences_are_turned_round_and_classes_drawn_as_the_program_does() -> None:
+    x = np.arange(24.0).reshape(2, 4, 3)
+    turned = Material(x, np.zeros(2), "values").features(Remedy("", features="reversed"))
+    assert turned[:, 0].tolist() == x[:, 3].tolist()
+    names = np.repeat([0, 1], 100)
+    material = Material(names[:, None], names, "binary", drawn=(1.0, 0.0))
+    assert not names[next(material.batches(AS_IT_IS))].any()
+    assert names[next(material.batches(Remedy("", balanced=True)))].any()
+
+
 class Plan(Prover):
     """A training whose learning rate is as it is told, and a trial that a higher one helps."""
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from parity.watch.check import (
     axes,
+    course,
     data,
     fit,
     head,
@@ -40,6 +41,7 @@ CAUSES: tuple[Cause, ...] = (
     *ranges.CAUSES,
     *weighing.CAUSES,
     *steps.CAUSES,
+    *course.CAUSES,
     *training.CAUSES,
     *initial.CAUSES,
     *signals.CAUSES,

@@ -10,6 +10,9 @@ LEAST = 16
 UNLIKE = 0.3
 """Correlation with what was there before, below which weights have nothing to do with it. What is
 clipped, pruned, averaged or brought to a norm between steps stays far above."""
+UNDONE = 0.1
+"""Part of the way from the initial weights that is left where they are set back, or nearly so; an
+average of the last steps, or half of them, leaves more."""
 KEPT = Remedy("with weights that are drawn once", kept=True)
 
 
@@ -40,24 +43,32 @@ class Anew:
         """
         if np.array_equal(left, values) or len(values) < LEAST:
             return None
-        back = np.array_equal(values, self.initial)
+        back = _undone(self.initial, left, values)
         if not back and not _unlike(left, values):
             return None
         self.places.append(step)
         if len(self.places) != 2:
             return None
         what = (
-            "were those of before the first step again"
+            "were those of before the first step again, or nearly so"
             if back
             else "had nothing to do with what the step before had left"
         )
         return Match(
             f"the weights are {'set back' if back else 'drawn anew'} during the training",
             f"before step {self.places[0]:,}, and again before step {step:,}, they {what}",
-            "Make the network and draw its weights once, before the loop over the epochs",
+            "Load an average of the weights, or an earlier state, into a copy of the network"
+            if back
+            else "Make the network and draw its weights once, before the loop over the epochs",
             Belief.LIKELY,
             KEPT,
         )
+
+
+def _undone(initial: Array, left: Array, values: Array) -> bool:
+    before, after = (each.astype(np.float64) - initial for each in (left, values))
+    way = float(np.linalg.norm(before))
+    return bool(np.isfinite(way) and way > 0 and np.linalg.norm(after) <= UNDONE * way)
 
 
 def _unlike(left: Array, values: Array) -> bool:

@@ -50,10 +50,14 @@ class Remedy:
             axis.
         attached: Whether gradients pass where a network of torch cuts them off.
         each: Whether a step follows each batch where the program takes one after several.
+        open: Whether gradients pass where a function of torch lets none through.
+        unscaled: Whether the loss is as large as it is where the program makes it small.
     """
 
     words: str
-    features: Literal["", "bytes", "standardised", "filled", "padded before", "axes moved"] = ""
+    features: Literal[
+        "", "bytes", "standardised", "filled", "padded before", "axes moved", "reversed"
+    ] = ""
     targets: Literal["", "standardised", "from 0"] = ""
     head: Literal["", "classes", "binary", "several", "values"] = ""
     hidden: Literal["", "relu"] = ""
@@ -75,6 +79,8 @@ class Remedy:
     batch_first: bool = False
     attached: bool = False
     each: bool = False
+    open: bool = False
+    unscaled: bool = False
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,56 @@ class Loss:
     smoothing: float = 0.0
 
 
+class Cut(NamedTuple):
+    """A function that lets no gradient through, somewhere between weights and answers.
+
+    Attributes:
+        name: As ``round``, ``clamp``.
+        share: Of the values that it is given, how many no gradient gets back to.
+        outside: Whether it comes after the network, before the loss, and all gradients were 0.
+    """
+
+    name: str
+    share: float
+    outside: bool = False
+
+
+class Course(NamedTuple):
+    """What a program does besides calling its network, as far as it was seen.
+
+    Attributes:
+        factor: By which the loss is multiplied before backward, below 0 where it is negated.
+        root: Of which backward was called first; None where that is not known.
+        own: What the loss contributes to it.
+        terms: What else is known to be in it: names of other losses.
+        cuts: Functions that let no gradient through.
+        drawn: Share of each class that a sampler draws; empty where it draws alike.
+        reach: Samples that a sampler can draw, and all that there are; (0, 0) where it is known of
+            none.
+        varying: Of so many samples that were read twice alike, how many targets were others.
+        single: Layers that normalise single values, which leaves 0.
+        turned: Whether a mask of padding leaves out all but the padding.
+        exps: Whether a loss that takes logarithms is given what an exponential gives.
+        no_eps: Settings of the optimiser that are 0 in its weights' precision.
+    """
+
+    factor: float = 1.0
+    root: float | None = None
+    own: float = 0.0
+    terms: tuple[str, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+    drawn: tuple[float, ...] = ()
+    reach: tuple[int, int] = (0, 0)
+    varying: tuple[int, int] = (0, 0)
+    single: tuple[str, ...] = ()
+    turned: bool = False
+    exps: bool = False
+    no_eps: str = ""
+
+
+PLAIN = Course()
+
+
 class Penalty(NamedTuple):
     """A term that pulls weights to 0.
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.check.parts import Layer, Loss, Penalty
+from parity.watch.check.parts import PLAIN, Course, Layer, Loss, Penalty
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -32,8 +32,7 @@ class Program:
         fair: Whether the targets are all, or picked evenly: not the first ones of an order.
         whole: Whether the targets are all there are.
         inputs: Samples as the program has them, [M, ...]; None where they are several arrays.
-        last: The activation that the network ends in, as ``softmax``; ``linear`` where it ends in a
-            layer without one; empty where that is not known.
+        last: The activation at the end, as ``softmax``; ``linear`` for none, empty if not known.
         ends: Whether the last of the layers gives the outputs.
         loss: None where it is not known.
         shapes: Of outputs and targets as the loss gets them, where it takes any it is given.
@@ -58,11 +57,12 @@ class Program:
         clipped: Length that clipping leaves to the gradients; None where they are not clipped.
         broken: Weights whose gradients in the first step are not finite, though the answers are.
         stuck: Why kernels never change, though others do; empty where they all do.
-        masked: Whether steps of padding are left out by the layers, or are not what is read last.
+        masked: Whether padding is left out by the layers, or is not what is read last.
         swapped: Whether the loss is given the targets for answers, and the answers for targets.
         misread: Whether the loss takes for classes what the answers have as places.
         always_drops: Dropouts that leave values out in inference too: nobody tells them the mode.
         gathered: Batches of which gradients are made for one step.
+        course: What the program does around its network.
     """
 
     framework: Literal["torch", "keras"]
@@ -103,6 +103,7 @@ class Program:
     misread: bool = False
     always_drops: int = 0
     gathered: int = 1
+    course: Course = PLAIN
 
     def words(self, *, torch: str, keras: str) -> str:
         """Those of the framework."""
@@ -246,5 +247,4 @@ class Program:
     @cached_property
     def shares(self) -> bool:
         """Whether all outputs lie between 0 and 1."""
-        values = self.answers
-        return bool(np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1)
+        return bool(((self.answers >= 0) & (self.answers <= 1)).all())

@@ -54,8 +54,9 @@ def unregistered(program: Program) -> Match | None:
     return Match(
         "layers are not registered, and are never trained",
         f"{program.unregistered:,} weights work in the network that model.parameters() does not "
-        "give: they are in a list or a dict",
-        "Put layers into nn.ModuleList or nn.ModuleDict, before the optimiser is made",
+        "give: they are in a list or a dict, or plain tensors",
+        "Put layers into nn.ModuleList or nn.ModuleDict, and tensors into nn.Parameter, before the "
+        "optimiser is made",
         Belief.LIKELY,
     )
 

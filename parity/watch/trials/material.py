@@ -33,6 +33,7 @@ class Material:
         batch: Samples of a batch.
         in_order: Whether the program takes them in the order in which they are.
         pictures: Whether features are pixels, scaled all alike.
+        drawn: How likely each class is drawn; empty where all samples are as likely.
         shrunk: How many times as large the network's first layer is fed what it is given.
     """
 
@@ -43,6 +44,7 @@ class Material:
     in_order: bool = False
     pictures: bool = False
     shrunk: float = 1.0
+    drawn: tuple[float, ...] = ()
 
     @property
     def held(self) -> Ints:
@@ -63,6 +65,8 @@ class Material:
             return x
         if remedy.features == "padded before":
             return _padded_before(x)
+        if remedy.features == "reversed":
+            return np.ascontiguousarray(x[:, ::-1])
         if remedy.features == "axes moved":
             return as_axes_moved(np.ascontiguousarray(x), x.shape[1] in COLOURS)
         values = x.astype(np.float32)
@@ -100,7 +104,7 @@ class Material:
         """Places of one batch after the other, without end; the same each time."""
         rng, train = np.random.default_rng(1), self._split()[0]
         size, start = min(max(self.batch, remedy.batch), len(train)), 0
-        weights = self._weights(train) if remedy.balanced else None
+        weights = self._weights(train, remedy)
         while True:
             if self.in_order and not remedy.shuffled:
                 yield train[start : start + size]
@@ -108,13 +112,15 @@ class Material:
             else:
                 yield rng.choice(train, size, replace=weights is not None, p=weights)
 
-    def _weights(self, train: Ints) -> Array | None:
-        """Of each sample, so that all classes are as likely."""
-        if self.task not in ("classes", "binary"):
+    def _weights(self, train: Ints, remedy: Remedy) -> Array | None:
+        """Of each sample, so that classes are as likely as the program, or the remedy, wants."""
+        if self.task not in ("classes", "binary") or not (remedy.balanced or self.drawn):
             return None
         names = self.names(Remedy(""))[train]
-        counts = np.bincount(names - names.min())
-        weights = 1 / counts[names - names.min()]
+        places = names - names.min()
+        weights = 1 / np.bincount(places)[places]
+        if not remedy.balanced:
+            weights = weights * np.array(self.drawn)[names]
         return np.asarray(weights / weights.sum())
 
 

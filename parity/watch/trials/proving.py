@@ -14,9 +14,11 @@ from parity.watch.check.program import Array
 from parity.watch.check.training import in_order
 from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
+from parity.watch.trials.departing import departed, too_few, untaught
+from parity.watch.trials.inverted import inverted
 from parity.watch.trials.material import Material
 from parity.watch.trials.ranking import SECONDS, Trial, Tried, tried
-from parity.watch.trials.stall import MUCH, asks, explains, learned_nothing, proves
+from parity.watch.trials.stall import MUCH, STALLED, asks, explains, learned_nothing, proves
 from parity.watch.trials.swings import BEGINS, LOOKS, goes_on, loss_of, swings
 from parity.watch.trials.usual import fallen, fell, usual
 
@@ -68,6 +70,10 @@ class Prover(ABC):
     def _trial(self) -> Trial | None:
         """What trains copies; None where that cannot be."""
 
+    def _usual_trial(self) -> Trial | None:
+        """What trains copies with a usual loss, where the program's own is not known."""
+        return None
+
     @abstractmethod
     def _now(self) -> tuple[Array, Array | None]:
         """What the network answers now, [N, ...], and the targets of the same samples."""
@@ -101,10 +107,20 @@ class Prover(ABC):
 
     def proved(self) -> tuple[list[Finding], list[str]]:
         """What `prove` brings, for an alarm."""
-        found = self.prove()
-        if found is None or self.program is None or not explains(self.program, found):
+        found, program = self.prove(), self.program
+        if found is None or program is None:
             return [], []
+        if not explains(program, found):
+            found = self._around(program, found)
         return findings_of(found.matches), found.lines
+
+    def _around(self, program: Program, found: Tried) -> Tried:
+        """What the program does that the copy, which learns, does not; nothing if unclear."""
+        with suppress(Exception):
+            targets, around = self._now()[1], self._departures(program)
+            if around and targets is not None:
+                return departed(program, targets, found, around, STALLED) or Tried([])
+        return Tried([])
 
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """Say what would help, where nothing has been learned until now and something does help."""
@@ -113,17 +129,36 @@ class Prover(ABC):
             return
         if step >= FALLEN_AFTER and step & (step - 1) == 0:
             self._look_at_plan(program, step)
-        if not asks(before, step, ended=ended, gathered=program.gathered):
+        due = asks(before, step, ended=ended, gathered=program.gathered)
+        if not due and not (ended and too_few(program, step)):
             return
         if self._found.matches or self._initial is None:
             return
         with suppress(Exception):
             outputs, targets = self._now()
-            if targets is None or not learned_nothing(program, outputs, targets):
+            if targets is None:
                 return
-            found = self.prove()
-            if found is not None and proves(program, targets, found):
+            if (match := inverted(program, outputs, targets)) is not None:
+                self._say(Tried([match]), f"after {step:,} steps one thing looks wrong")
+                return
+            if not learned_nothing(program, outputs, targets):
+                return
+            found = self._why(program, targets, step)
+            if found is not None:
                 self._say(found, f"after {step:,} steps the network has learned nothing")
+
+    def _why(self, program: Program, targets: Array, step: int) -> Tried | None:
+        """What a network that has learned nothing would have learned with."""
+        if program.loss is None:
+            return untaught(program, self._usual_trial(), targets)
+        found = self.prove()
+        if found is None or proves(program, targets, found):
+            return found
+        return departed(program, targets, found, self._departures(program), step)
+
+    def _departures(self, program: Program) -> list[Match]:
+        """What the program does besides that a plain loop does not; none where it is not known."""
+        return []
 
     @property
     def swaying(self) -> bool:
@@ -198,6 +233,7 @@ class Prover(ABC):
             in_order(program) is not None,
             program.pictures,
             shrunk(program),
+            program.course.drawn,
         )
 
     def _tried(self, matches: Sequence[Match], seconds: float = SECONDS) -> Tried:

@@ -33,7 +33,7 @@ def asks(before: int, step: int, *, ended: bool, gathered: int = 1) -> bool:
 def proves(program: Program, targets: Array, found: Tried) -> bool:
     """Whether a remedy brings much where the same steps as it is bring nothing."""
     base = found.base
-    return base is not None and base < _chance(program, targets) + NOTHING and found.gain >= MUCH
+    return base is not None and base < floor(program, targets) + NOTHING and found.gain >= MUCH
 
 
 def explains(program: Program, found: Tried) -> bool:
@@ -49,9 +49,9 @@ def explains(program: Program, found: Tried) -> bool:
 
 
 def learned_nothing(program: Program, outputs: Array, targets: Array) -> bool:
-    """Whether answers are no better than chance; arguments as of `reads`."""
+    """Whether answers are no better than at first, or chance; arguments as of `reads`."""
     found = reads(program, outputs, targets)
-    return found is not None and found < _chance(program, targets) + NOTHING
+    return found is not None and found < floor(program, targets) + NOTHING
 
 
 def reads(program: Program, outputs: Array, targets: Array) -> float | None:
@@ -69,6 +69,13 @@ def reads(program: Program, outputs: Array, targets: Array) -> float | None:
     names = names.ravel() if task in ("classes", "binary") else names
     middle = 0.0 if program.loss is not None and program.loss.takes == "logits" else 0.5
     return score(task, outputs, names, middle)
+
+
+def floor(program: Program, targets: Array) -> float:
+    """Score of what was there before the first step: initial weights may be lucky."""
+    same = len(program.outputs) == len(targets)
+    before = reads(program, program.outputs, targets) if same else None
+    return max(_chance(program, targets), before or 0.0)
 
 
 def _chance(program: Program, targets: Array) -> float:

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from parity.watch.check import Belief, Match, Program, Remedy
 from parity.watch.check.data import STANDARDISE, STANDARDISED, Scale, numeric, scale_of
 from parity.watch.check.head import fitting, line
-from parity.watch.check.training import SATURATING
+from parity.watch.check.training import RECURRENT, SATURATING
 
 FALLEN, LOW = 1e-3, 0.03
 """Parts of the first learning rate at which next to nothing is learned, and at which it may be."""
 LONGER = 10.0
 """Times the first rate that are tried too: two hundred steps are few for a low one."""
+LONG = 20
+"""Steps of a sequence from which on its beginning may be forgotten."""
 USUAL_SIZE, USUAL_DEVIATION = 3.0, 0.1
 """Root mean square up to which, and deviation from which on, features need no scaling."""
 
@@ -30,6 +32,8 @@ def _candidates(program: Program) -> list[Match]:
     found = [*_rates(program), _weights()]
     if program.gathered > 1:
         found.append(_seldom(program.gathered))
+    if (match := _backwards(program)) is not None:
+        found.append(match)
     fed = numeric(program)
     if fed is not None and not _usual_scale(scale_of(fed)):
         figures = "the same features, each with mean 0 and deviation 1, are learned"
@@ -93,7 +97,8 @@ def fallen(program: Program, first: float, now: float) -> list[Match]:
             f"{program.optimizer} was given {first:g} and is at {now:.2g}",
             program.words(
                 torch="Call scheduler.step() as often as its numbers mean, once an epoch or once a "
-                "batch; LambdaLR takes a factor of the rate, not a rate",
+                "batch; LambdaLR takes a factor of the rate, not a rate; ReduceLROnPlateau needs "
+                "mode='min' for a loss",
                 keras="Let it fall more slowly: its decay_steps are steps, not epochs",
             ),
             Belief.MAYBE,
@@ -110,6 +115,25 @@ def _seldom(batches: int) -> Match:
         "Gather fewer batches for a step, as accumulate_grad_batches=4, or train for longer",
         Belief.MAYBE,
         Remedy("with a step after each batch", each=True),
+    )
+
+
+def _backwards(program: Program) -> Match | None:
+    x = program.inputs
+    kinds = [layer.kind for layer in program.layers if layer.kind in RECURRENT]
+    if not kinds or x is None or x.ndim < 2 or x.shape[1] < LONG:
+        return None
+    return Match(
+        f"the {kinds[-1].upper()} has forgotten by the end what comes early in the sequences",
+        f"they have {x.shape[1]} steps; fed backwards, the same network learns",
+        program.words(
+            torch="Use nn.LSTM or nn.GRU, bidirectional=True, the mean of the outputs of all steps "
+            "instead of the last one, or shorter sequences",
+            keras="Use LSTM or GRU, Bidirectional, GlobalAveragePooling1D over all steps, or "
+            "shorter sequences",
+        ),
+        Belief.MAYBE,
+        Remedy("with the sequences backwards", features="reversed"),
     )
 
 

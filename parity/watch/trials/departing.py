@@ -1,0 +1,87 @@
+"""A program that learns nothing where a plain loop, or a usual loss, learns much (NumPy only)."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from parity.watch.check import Belief, Match, Program
+from parity.watch.check.head import fitting
+from parity.watch.check.program import Array
+from parity.watch.trials.ranking import HELPS, SECONDS, STEPS, Trial, Tried, told
+from parity.watch.trials.stall import MUCH, SHORT, floor
+
+EPOCHS = 5
+"""Epochs from which on a training was not only to be tried."""
+SHARES = ("softmax", "log_softmax", "sigmoid")
+"""Activations of a network that answers with probabilities."""
+
+
+def too_few(program: Program, step: int) -> Match | None:
+    """Steps that are few though epochs are many, for want of smaller batches."""
+    count = len(program.targets) if program.whole and program.targets is not None else 0
+    batch = program.batch or 0
+    if step >= SHORT or not count or step * batch < EPOCHS * count:
+        return None
+    return Match(
+        f"the training is too short: it took {step} steps",
+        f"each batch has {batch:,} of {count:,} samples",
+        "Use batches of 32 to 128, or many more epochs",
+        Belief.LIKELY,
+    )
+
+
+def departed(
+    program: Program, targets: Array, found: Tried, around: Sequence[Match], step: int
+) -> Tried | None:
+    """That a copy in a plain loop learns much as it is; None where it does not.
+
+    Args:
+        program: That has learned nothing.
+        targets: Of the samples that it was asked for.
+        found: What trials have brought.
+        around: What the program does that the copy does not.
+        step: Its steps.
+    """
+    short = too_few(program, step)
+    least = MUCH if short is None else 2 * HELPS
+    if found.base is None or program.task is None or found.base < floor(program, targets) + least:
+        return None
+    reads = told(program.task, found.base)
+    loss = "its loss" if program.loss is None else f"{program.loss.name} alone"
+    line = f"tried: with {loss} in a plain loop the same network {reads} after {STEPS} steps"
+    return Tried(list(around) if short is None else [short], [line], found.base, found.base)
+
+
+def untaught(program: Program, trial: Trial | None, targets: Array) -> Tried | None:
+    """A loss of the program's own, for probabilities of classes, where a usual one learns much.
+
+    What ends otherwise need not tell the classes at all.
+
+    Args:
+        program: That has learned nothing.
+        trial: Trains copies.
+        targets: Of the samples that it was asked for.
+    """
+    remedy, classes = fitting(program), program.classes
+    if program.loss is not None or trial is None or remedy is None or classes is None:
+        return None
+    fits = program.columns in (len(program.different), 1 if len(program.different) == 2 else None)
+    if program.last not in SHARES or not fits:
+        return None
+    score = 0.0
+    with suppress(Exception):  # a model is anyone's code
+        score, _ = trial.run(remedy, STEPS, SECONDS)
+    if score < floor(program, targets) + MUCH:
+        return None
+    root = program.course.root
+    called = "" if root is None else f"; backward() was first called on {root:.3g}"
+    match = Match(
+        "the program's own loss teaches the network nothing of its targets",
+        f"it is none of the framework's, and the answers tell the classes no better than before"
+        f"{called}",
+        program.words(
+            torch="Use nn.CrossEntropyLoss() on logits, or look at its sign, which must be -log(p)",
+            keras='Use loss="sparse_categorical_crossentropy", or look at its sign: -log(p)',
+        ),
+        Belief.LIKELY,
+    )
+    return Tried([match], [f"tried: {remedy.words} the same network reads {score:.0%}"], score)
