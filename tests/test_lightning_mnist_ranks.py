@@ -244,7 +244,11 @@ def test_ranks_save_at_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
         clock.restart(trainer)
         return clock, trainer
 
-    ranks = [rank(lambda says: said.append(says) or says), rank(lambda _: said[-1])]
+    def first(says: Any) -> Any:
+        said.append(says)
+        return says
+
+    ranks = [rank(first), rank(lambda _: said[-1])]
     saved: list[list[int]] = [[], []]
     for step in range(1, 3001):
         for number, (clock, trainer) in enumerate(ranks):

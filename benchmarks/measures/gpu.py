@@ -115,8 +115,8 @@ def measure(setting: Setting) -> dict[str, Any]:
         with crew(members, setting.threads, setting.logs("gpu epoch")) as (workers, _):
             for network, precision in ways:
                 advance(f"{network.name}, {precision}")
-                part = partial(_epoch, setting, workers, network, precision)
-                measured.add(f"seconds an epoch, {network.name}, {precision}", part)
+                epoch = partial(_epoch, setting, workers, network, precision)
+                measured.add(f"seconds an epoch, {network.name}, {precision}", epoch)
         for name, part in parts.items():
             advance(name)
             measured.add(name, partial(part, setting, small))
