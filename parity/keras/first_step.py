@@ -1,5 +1,6 @@
 """What the guard does before the first step: it checks the program, and tries what looks wrong."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -10,9 +11,11 @@ import tensorflow as tf
 
 from parity.arrays import Array
 from parity.keras.calls import as_array, unchanged
-from parity.keras.checking import array_of, program_of
+from parity.keras.checking import array_of, program_of, repeats
 from parity.keras.facts import Facts, facts_of
+from parity.keras.fit import Fit
 from parity.keras.heads import causes_of_heads
+from parity.keras.late import no_code, not_seen, own_step
 from parity.keras.probe import LEAST, Probe, probe_of
 from parity.keras.traced import Traced, Watched
 from parity.keras.trial import Trial, state_of
@@ -20,11 +23,13 @@ from parity.keras.unmoved import still, unmoved
 from parity.keras.updates import optimizer_of, plan_of, rate_of
 from parity.watch.check import Belief, Match, causes_of
 from parity.watch.check.anew import Anew
+from parity.watch.check.telling import unrelated
 from parity.watch.check.training import rate as too_high
+from parity.watch.check.words import findings_of, say
 from parity.watch.trials import AS_IT_IS, SAMPLES, Tried
 from parity.watch.trials.proving import LARGEST, Prover
-from parity.watch.trials.ranking import HELPS, SECONDS, STEPS
-from parity.watch.trials.stall import STALLED, reads
+from parity.watch.trials.ranking import HELPS, SECONDS, STEPS, told
+from parity.watch.trials.stall import MUCH, STALLED, chance, learned_nothing, reads
 
 WEIGHTLESS = "the samples weigh nothing, and nothing is learned of them"
 NEGATIVE = "sample weights are below 0: the loss drives the answers away from the targets"
@@ -49,6 +54,8 @@ class FirstStep(Prover):
         super().__init__()
         self.x, self.y, self.trials = x, y, trials
         self._weighed = False
+        self.unsure = False
+        """Whether what is held out was read no better than by chance."""
         self._kernel: keras.Variable | None = None
         self._left: Array = NOTHING
         self._anew = Anew(NOTHING)
@@ -60,6 +67,7 @@ class FirstStep(Prover):
         probe: Probe,
         batch: int | None,
         validation: Probe | None,
+        fit: Fit,
     ) -> None:
         """Say what looks wrong; called once, before the weights change for the first time.
 
@@ -69,6 +77,7 @@ class FirstStep(Prover):
             probe: Samples that it is trained on.
             batch: Samples of a batch, where that is known.
             validation: Samples that are held out.
+            fit: What ``fit`` was given besides.
         """
         self.traced, self.probe = traced, probe
         model = traced.model
@@ -77,8 +86,9 @@ class FirstStep(Prover):
             known: dict[str, Any] = {} if batch is None else {"batch": batch}
             if validation is not None and (fed := facts_of(*traced(validation.x)).fed) is not None:
                 known["others"] = {"validation": fed}
-            program = program_of(traced, probe, facts, inputs=array_of(self.x), **known)
-            self.program = program
+            known |= {"inputs": array_of(self.x), "repeats": repeats(self.x)}
+            program = program_of(traced, probe, facts, **known)
+            self.program = program = fit.weighted(program)
             if self.trials and model.count_params() <= LARGEST and not tf.distribute.has_strategy():
                 self._initial = state_of(model)
             weights = model.trainable_variables
@@ -90,6 +100,18 @@ class FirstStep(Prover):
                 self._say(self._tried(all_of_them))
             elif facts.several:
                 self._say(Tried(causes_of_heads(model, *seen, probe)))
+
+    def mention(self, matches: Sequence[Match], what: str = "") -> None:
+        """Say what needs no trial, and explains nothing else that may be wrong.
+
+        Args:
+            matches: What looks wrong.
+            what: Where; else before the first step.
+        """
+        findings = findings_of(matches)
+        if findings and self.told is not None:
+            self.told(what or "before the first step", findings, [])
+        say(findings, what=what)
 
     def leave(self) -> None:
         """Note some weights at the end of an epoch."""
@@ -166,7 +188,7 @@ class FirstStep(Prover):
             self._say(Tried([match], [line], score - now, now), what)
 
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
-        """See `Prover.look`; and say so where something that is trained stays as it was."""
+        """See `Prover.look`; and say so where something was left as it was, or tells nothing."""
         super().look(before, step, ended=ended)
         late = before < STALLED <= step or (ended and step >= UNMOVED)
         if not (late or before < UNMOVED <= step or (ended and step >= SOME)):
@@ -176,8 +198,28 @@ class FirstStep(Prover):
         with suppress(Exception):  # a model is anyone's code
             calls = self.traced(self.probe.first(LEAST).x)[1]
             match = unmoved(self.traced.model, self._initial, calls, late=late) or still(calls)
+            match = match or (self._of_no_use(step) if late else None)
             if match is not None:
                 self.remark(match, step)
+
+    def _of_no_use(self, step: int) -> Match | None:
+        """Why what was learned is nothing, or nothing of the samples."""
+        program, probe = self.program, self.probe
+        if program is None or (match := no_code(self.traced, probe.x)) is not None:
+            return match if program is not None else None
+        outputs, targets = self._now()
+        if targets is None or not (self.unsure or learned_nothing(program, outputs, targets)):
+            return None
+        if (match := not_seen(self.traced, program, probe.x, targets)) is not None:
+            return match
+        match, trial = unrelated(program, targets), self._trial()
+        score, steps = (0.0, 0) if trial is None else trial.run(AS_IT_IS, min(step, STEPS), SECONDS)
+        nothing = chance(program, targets)
+        if match is not None:
+            return match if score < nothing + HELPS else None
+        if score < nothing + MUCH or program.task is None:
+            return None
+        return own_step(self.traced.model, program, step, told(program.task, score))
 
     def _unweighted(self) -> float | None:
         """The loss of the samples, each counted once; None where it is none of Keras'."""
@@ -212,5 +254,6 @@ class FirstStep(Prover):
 
 
 def _some(kernel: keras.Variable | None) -> Array:
-    """Of its weights."""
-    return NOTHING if kernel is None else as_array(kernel).ravel()[:KERNEL]
+    """Of its weights, evenly spaced: those of a picture's dark edge are never changed."""
+    values = NOTHING if kernel is None else as_array(kernel).ravel()
+    return values[:: max(1, len(values) // KERNEL)]

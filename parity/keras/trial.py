@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from parity.keras.calls import as_array, training_mode, unchanged
+from parity.keras.calls import as_array, kind_of_keras, training_mode, unchanged
 from parity.keras.intervention import intervention
 from parity.keras.names import kind_of
 from parity.keras.traced import Traced
@@ -22,6 +22,8 @@ from parity.watch.check.program import Task
 from parity.watch.check.training import MULTIPLIES
 from parity.watch.trials import Material, score
 
+OFF = 1e-7
+"""How far from 0 and 1 a remedy keeps answers: Keras' own epsilon."""
 Values = dict[int, NDArray[Any]]
 
 
@@ -92,8 +94,12 @@ class Trial:
 
     def _frozen(self) -> set[int]:
         """Weights that could be trained, and are not, by identity."""
-        layers = self.model._flatten_layers()
-        return {id(v) for layer in layers for v in layer._trainable_variables if not v.trainable}
+        layers = list(self.model._flatten_layers())
+        thawed = {id(v) for layer in layers for v in layer._trainable_variables if not v.trainable}
+        made_so = (layer for layer in layers if kind_of_keras(layer) is None)
+        return thawed | {
+            id(v) for layer in made_so for v in layer._non_trainable_variables if len(v.shape) > 1
+        }
 
     def _copy(
         self, variable: keras.Variable, remedy: Remedy, thawed: bool = False
@@ -174,8 +180,11 @@ class Trial:
 
     def _loss(self, remedy: Remedy, given: Any, y: Any) -> Any:
         """That of the remedy's head, or the program's own."""
+        if remedy.bounded:
+            given = tf.clip_by_value(given, OFF, 1 - OFF)
         if not remedy.head:
-            own = self.model.compute_loss(x=None, y=y, y_pred=given)
+            weights = self._weights(y)
+            own = self.model.compute_loss(x=None, y=y, y_pred=given, sample_weight=weights)
             return -own if remedy.descends else own
         given = tf.cast(given, tf.float32)
         if remedy.head == "classes" or (remedy.head == "binary" and given.shape[-1] != 1):
@@ -188,6 +197,14 @@ class Trial:
             wanted = tf.reshape(tf.cast(y, tf.float32), tf.shape(given))
             losses = tf.nn.sigmoid_cross_entropy_with_logits(wanted, given)
         return tf.reduce_mean(losses)
+
+    def _weights(self, y: Any) -> Any:
+        """Of samples, where classes are weighted."""
+        weights = () if self.program.loss is None else self.program.loss.weights
+        if not weights:
+            return None
+        names = tf.argmax(y, -1) if self.program.one_hot else tf.reshape(tf.cast(y, tf.int64), [-1])
+        return tf.gather(tf.constant(weights), names)
 
     def _score(self, remedy: Remedy, learned: Any, kept: Any, features: Any, targets: Any) -> float:
         held = self.material.held

@@ -50,6 +50,7 @@ class Remedy:
             axis.
         attached: Whether gradients pass where a network of torch cuts them off.
         each: Whether a step follows each batch where the program takes one after several.
+        bounded: Whether answers are kept off 0 and 1.
     """
 
     words: str
@@ -75,6 +76,7 @@ class Remedy:
     batch_first: bool = False
     attached: bool = False
     each: bool = False
+    bounded: bool = False
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,22 @@ def dead_at_start(program: Program) -> Match | None:
     )
 
 
+def frozen_as_drawn(program: Program) -> Match | None:
+    """Frozen layers that nobody has trained."""
+    if not program.undrawn:
+        return None
+    return Match(
+        "the frozen layers were never trained: their weights are as they were drawn",
+        f"all {program.undrawn} frozen kernels are uniform, and reach as far as Glorot's rule lets "
+        "them, which no trained one does",
+        'Load trained weights, as weights="imagenet", or train these layers too',
+        Belief.LIKELY,
+        Remedy("with all weights trained", thawed=True),
+    )
+
+
 CAUSES = (
     Cause("initial weights", initial_weights, explains=("dead at start", "saturated", "vanishing")),
     Cause("dead at start", dead_at_start),
+    Cause("frozen as drawn", frozen_as_drawn),
 )

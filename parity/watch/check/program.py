@@ -62,6 +62,9 @@ class Program:
         swapped: Whether the loss is given the targets for answers, and the answers for targets.
         misread: Whether the loss takes for classes what the answers have as places.
         always_drops: Dropouts that leave values out in inference too: nobody tells them the mode.
+        unbounded: Whether the program's own loss is not finite for answers of exactly 0 and 1.
+        undrawn: Frozen kernels that are as Glorot's rule draws them, where all frozen ones are.
+        repeats: Samples of a batch that comes again and again.
         gathered: Batches of which gradients are made for one step.
     """
 
@@ -102,6 +105,9 @@ class Program:
     swapped: bool = False
     misread: bool = False
     always_drops: int = 0
+    unbounded: bool = False
+    undrawn: int = 0
+    repeats: int = 0
     gathered: int = 1
 
     def words(self, *, torch: str, keras: str) -> str:

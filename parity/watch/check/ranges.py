@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.watch.check.cause import Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.head import fitting
 from parity.watch.check.program import Program
 
@@ -94,6 +94,19 @@ def ratios(program: Program) -> Match | None:
     )
 
 
+def unbounded(program: Program) -> Match | None:
+    """A loss of the program's own that takes the logarithm of 0."""
+    if not program.unbounded:
+        return None
+    return Match(
+        "the loss takes the logarithm of 0: it is not finite where an answer is exactly 0 or 1",
+        "that is so with the targets themselves for answers, and not with answers 1e-7 off them",
+        "Clip the answers in the loss: y_pred = keras.ops.clip(y_pred, 1e-7, 1 - 1e-7)",
+        Belief.MAYBE,
+        Remedy("with answers kept 1e-7 off 0 and 1", bounded=True),
+    )
+
+
 def _values(program: Program) -> Remedy | None:
     return Remedy("with the squared error", head="values") if program.task == "values" else None
 
@@ -103,4 +116,5 @@ CAUSES = (
     Cause("no signs", no_signs),
     Cause("rates below zero", rates_below_zero),
     Cause("ratios", ratios),
+    Cause("unbounded", unbounded),
 )

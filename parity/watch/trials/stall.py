@@ -33,7 +33,7 @@ def asks(before: int, step: int, *, ended: bool, gathered: int = 1) -> bool:
 def proves(program: Program, targets: Array, found: Tried) -> bool:
     """Whether a remedy brings much where the same steps as it is bring nothing."""
     base = found.base
-    return base is not None and base < _chance(program, targets) + NOTHING and found.gain >= MUCH
+    return base is not None and base < chance(program, targets) + NOTHING and found.gain >= MUCH
 
 
 def explains(program: Program, found: Tried) -> bool:
@@ -45,13 +45,13 @@ def explains(program: Program, found: Tried) -> bool:
     if any(match.belief for match in found.matches) or found.base is None:
         return True
     targets = program.targets
-    return targets is None or found.base - _chance(program, targets) <= found.gain
+    return targets is None or found.base - chance(program, targets) <= found.gain
 
 
 def learned_nothing(program: Program, outputs: Array, targets: Array) -> bool:
     """Whether answers are no better than chance; arguments as of `reads`."""
     found = reads(program, outputs, targets)
-    return found is not None and found < _chance(program, targets) + NOTHING
+    return found is not None and found < chance(program, targets) + NOTHING
 
 
 def reads(program: Program, outputs: Array, targets: Array) -> float | None:
@@ -71,7 +71,7 @@ def reads(program: Program, outputs: Array, targets: Array) -> float | None:
     return score(task, outputs, names, middle)
 
 
-def _chance(program: Program, targets: Array) -> float:
+def chance(program: Program, targets: Array) -> float:
     """Score of answers that know nothing of the samples."""
     if program.task == "values":
         return 0.0
