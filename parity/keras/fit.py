@@ -1,6 +1,7 @@
 """What `fit` was given besides samples: other callbacks, weights, and what it holds out."""
 
 import inspect
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -119,7 +120,7 @@ def stopped_rising(callbacks: Sequence[Any], history: dict[str, Any]) -> Match |
             continue
         values = [float(value) for value in history.get(each.monitor, [])]
         sign = {"min": -1.0, "max": 1.0}.get(_way(each.monitor), 0.0)
-        pairs = list(zip(values, values[1:], strict=False))
+        pairs = list(itertools.pairwise(values))
         if not pairs or not all(sign * (after - before) > 0 for before, after in pairs):
             continue
         asked = f"min_delta={abs(each.min_delta):g}"

@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from parity.keras.calls import as_array, kind_of_keras, training_mode, unchanged
-from parity.keras.intervention import intervention
+from parity.keras.intervention import Head, intervention
 from parity.keras.names import kind_of
 from parity.keras.traced import Traced
 from parity.keras.updates import optimizer_of
@@ -121,7 +121,7 @@ class Trial:
         copy.constraint = None if remedy.unpenalised else variable.constraint
         return copy
 
-    def _head(self, remedy: Remedy) -> "_Head | None":
+    def _head(self, remedy: Remedy) -> Head | None:
         """A last layer with an output for each class, where it has another number."""
         if remedy.head not in ("classes", "binary"):
             return None
@@ -131,9 +131,9 @@ class Trial:
         last = [call for call in self.calls if not call.fused and kind_of(call) in MULTIPLIES]
         if not last or kind_of(last[-1]) != "dense":
             raise ValueError("the last layer is not known")
-        return _Head(int(last[-1].inputs.shape[-1]), classes)
+        return Head(int(last[-1].inputs.shape[-1]), classes)
 
-    def _with(self, remedy: Remedy, head: "_Head | None") -> AbstractContextManager[None]:
+    def _with(self, remedy: Remedy, head: Head | None) -> AbstractContextManager[None]:
         return intervention(self.calls, remedy, self.ends, head)
 
     def _optimizer(self, remedy: Remedy) -> Any:
@@ -228,22 +228,6 @@ def _quietly() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-class _Head:
-    """A dense layer of logits."""
-
-    def __init__(self, inputs: int, units: int) -> None:
-        reach = np.sqrt(6 / (inputs + units))
-        kernel = np.random.default_rng(0).uniform(-reach, reach, (inputs, units))
-        self.variables = [
-            keras.Variable(kernel.astype(np.float32)),
-            keras.Variable(np.zeros(units, np.float32)),
-        ]
-
-    def __call__(self, inputs: Any, *_: Any, **__: Any) -> Any:
-        kernel, bias = (variable.value for variable in self.variables)
-        return tf.cast(inputs, tf.float32) @ kernel + bias
 
 
 def _take(x: Any, chosen: Any) -> Any:

@@ -4,7 +4,8 @@ import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.head import fitting, line
-from parity.watch.check.program import ROWS, Array, Program
+from parity.watch.check.parts import ROWS
+from parity.watch.check.program import Array, Program
 
 EACH = 10
 """Samples of a class, on average, from which on it is no chance that a class has none."""
@@ -194,27 +195,6 @@ def rows_and_columns(program: Program) -> Match | None:
     )
 
 
-def empty_rows(program: Program) -> Match | None:
-    """One-hot rows that name no class, as they are made of numbers beyond their columns."""
-    loss, values = program.loss, program.numbers
-    if loss is None or values is None or values.ndim != 2 or len(values) < ROWS:
-        return None
-    if loss.kind != "categorical" or loss.targets != "rows" or values.shape[1] < 3:
-        return None
-    named = values.sum(axis=1)
-    if not np.isin(values, (0, 1)).all() or named.max() != 1 or named.min() != 0:
-        return None
-    shifted = program.fair and not values[:, 0].any()
-    return Match(
-        "some one-hot rows name no class: nothing is learned of these samples",
-        f"{float((named == 0).mean()):.0%} of the rows are all 0"
-        + (", and none names class 0: the numbers begin at 1" if shifted else ""),
-        "Number the classes from 0 before they are made rows: y - 1"
-        if shifted
-        else "Make rows with a column for each class: the highest number plus 1",
-    )
-
-
 def unused_outputs(program: Program) -> Match | None:
     """Outputs for classes that never occur."""
     found, columns, loss = program.labels, program.columns, program.loss
@@ -253,6 +233,5 @@ CAUSES = (
         explains=("fewer outputs", "no probabilities", "not binary"),
     ),
     Cause("distance for classes", distance_for_classes),
-    Cause("empty rows", empty_rows),
     Cause("more outputs", unused_outputs),
 )

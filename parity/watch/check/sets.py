@@ -3,8 +3,9 @@
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.parts import ROWS
 from parity.watch.check.prepared import ADVICE
-from parity.watch.check.program import ROWS, Program
+from parity.watch.check.program import Program
 
 RARE, SCARCE = 0.03, 0.15
 """Share of the other classes from which on always answering one looks good, and may."""

@@ -43,7 +43,7 @@ def unrelated(program: Program, targets: Array) -> Match | None:
     return Match(
         "samples and targets have nothing to do with each other, as far as can be seen",
         f"no feature by itself, and none of the {NEIGHBOURS} nearest neighbours of a sample, tells "
-        f"more of the targets than of such as are dealt at random ({len(x)} samples, {DEALT} times)",
+        f"more of the targets than of such as are dealt at random ({len(x)} samples)",
         "Look whether x and y are still in the same order: shuffle both by one permutation, read "
         "both from one list; else whether the samples tell the targets at all",
         Belief.LIKELY,
@@ -79,13 +79,15 @@ def unseen(
     most = max(effect(step) for step in {steps - 1, steps - 2, steps // 2, 0})
     if not effect(best) < UNSEEN * most:
         return None
-    recurrent = next((layer.kind for layer in program.layers if "rnn" in layer.kind), "")
+    forgets = any(layer.kind == "rnn" for layer in program.layers)
     return Match(
         "the network does not see the steps that tell the targets",
         f"step {best + 1} of {steps} explains {tells[best]:.0%} of the targets; exchanging it "
         f"between samples changes the answers {effect(best) / most:.1g} times as much as others do",
-        (f"A {recurrent} forgets within some dozen steps: " if recurrent else "")
-        + "Use an LSTM or GRU, shorter sequences, or turn them round (go_backwards)",
+        "A simple recurrent layer forgets within some dozen steps: use an LSTM or GRU, or shorter "
+        "sequences"
+        if forgets
+        else "Look at what cuts them off: a mask, a slice, a layer that takes the last step only",
         Belief.LIKELY,
     )
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
-from parity.watch.check.parts import Layer
-from parity.watch.check.program import NORMS, Program
+from parity.watch.check.parts import NORMS, Layer
+from parity.watch.check.program import Program
 
 MULTIPLIES = ("dense", "conv", "conv_transpose")
 """Kinds of layers of which two in a row amount to one."""
