@@ -172,14 +172,17 @@ class FirstStep(Weighing):
     def _of_no_use(self, step: int) -> Match | None:
         """Why what was learned is nothing, or nothing of the samples."""
         program, probe = self.program, self.probe
-        if program is None or (match := no_code(self.traced, probe.x)) is not None:
-            return match if program is not None else None
+        if program is None:
+            return None
+        if (match := no_code(self.traced, program, probe.x)) is not None:
+            return match
         outputs, targets = self._now()
         if targets is None or not (self.unsure or learned_nothing(program, outputs, targets)):
             return None
         if (match := not_seen(self.traced, program, probe.x, targets)) is not None:
             return match
-        match, trial = unrelated(program, targets), self._trial()
+        one = isinstance(probe.x, np.ndarray)
+        match, trial = unrelated(program, probe.x, targets) if one else None, self._trial()
         score = 0.0 if trial is None else trial.run(AS_IT_IS, min(step, STEPS), SECONDS)[0]
         nothing = chance(program, targets)
         if match is not None:

@@ -24,21 +24,22 @@ ALIKE = 1.25
 nothing of the samples."""
 
 
-def no_code(traced: Traced, x: Any) -> Match | None:
+def no_code(traced: Traced, program: Program, x: Any) -> Match | None:
     """A variational autoencoder whose codes are the prior's for every sample: posterior collapse.
 
     Bowman et al. 2016, "Generating sentences from a continuous space", section 3.1.
 
     Args:
         traced: The model, after many steps.
+        program: As it was before the first.
         x: Samples for it, [N, ...].
     """
     if not isinstance(x, np.ndarray) or len(x) < ROWS or x.dtype.kind not in "iuf":
         return None
+    if program.outputs[:1].size != x[:1].size:
+        return None
     outputs, calls = traced(x[:ROWS])
     answers = as_array(outputs)
-    if answers.size != x[:ROWS].size:
-        return None
     places = [n for n, call in enumerate(calls) if _is_code(call)]
     if not places:
         return None

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from parity.watch.check.cause import Belief, Match
-from parity.watch.check.data import numeric
 from parity.watch.check.program import Array, Program
 
 ENOUGH, MOST = 100, 500
@@ -19,21 +18,23 @@ UNSEEN = 1e-3
 """Part of the effect of other steps, below which one has none."""
 
 
-def unrelated(program: Program, targets: Array) -> Match | None:
+def unrelated(program: Program, x: Array, targets: Array) -> Match | None:
     """Samples that tell no more of their targets than of such as are dealt at random.
 
     Neither a feature by itself nor the nearest neighbours of a sample do (Cover and Hart 1967): for
     pictures and tables that a network could learn, one of them does.
 
     Args:
-        program: With what the first layer is fed, [N, ...].
-        targets: Of the same samples, [N, ...].
+        program: That has learned nothing, or by heart.
+        x: Pictures or a table, [N, ...]; of words neighbours tell nothing.
+        targets: Of these samples, [N, ...].
     """
-    fed = numeric(program)
     wanted = _wanted(program, targets)
-    if fed is None or wanted is None or len(fed) != len(wanted) or len(fed) < ENOUGH:
+    if wanted is None or x.dtype.kind not in "iuf" or len(x) < ENOUGH or not np.isfinite(x).all():
         return None
-    x = _standardised(fed[:MOST].reshape(len(fed[:MOST]), -1))
+    if any(layer.kind == "embedding" for layer in program.layers):
+        return None
+    x = _standardised(x[:MOST].reshape(len(x[:MOST]), -1))
     wanted, rng = _standardised(wanted[:MOST]), np.random.default_rng(0)
     near = _neighbours(x)
     found = _relations(x, near, wanted)
