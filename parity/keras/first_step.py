@@ -15,7 +15,7 @@ from parity.keras.checking import array_of, program_of, repeats
 from parity.keras.facts import Facts, facts_of
 from parity.keras.fit import Fit
 from parity.keras.heads import causes_of_heads
-from parity.keras.late import no_code, not_seen, own_step
+from parity.keras.late import no_code, not_seen, own_step, steps_itself
 from parity.keras.probe import LEAST, Probe, probe_of
 from parity.keras.scaling import Scaling
 from parity.keras.traced import Traced, Watched
@@ -182,14 +182,17 @@ class FirstStep(Weighing):
         if (match := not_seen(self.traced, program, probe.x, targets)) is not None:
             return match
         one = isinstance(probe.x, np.ndarray)
-        match, trial = unrelated(program, probe.x, targets) if one else None, self._trial()
+        match = unrelated(program, probe.x, targets) if one else None
+        if (match is None and not steps_itself(self.traced.model)) or program.task is None:
+            return None
+        trial = self._trial()
         score = 0.0 if trial is None else trial.run(AS_IT_IS, min(step, STEPS), SECONDS)[0]
         nothing = chance(program, targets)
         if match is not None:
             return match if score < nothing + HELPS else None
-        if score < nothing + MUCH or program.task is None:
+        if score < nothing + MUCH:
             return None
-        return own_step(self.traced.model, program, step, told(program.task, score))
+        return own_step(program, step, told(program.task, score))
 
     def _trial(self) -> Trial | None:
         program = self.program

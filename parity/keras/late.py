@@ -84,18 +84,21 @@ def not_seen(traced: Traced, program: Program, x: Any, targets: Array | None) ->
     return unseen(program, x, targets, lambda other: as_array(traced(other)[0]))
 
 
-def own_step(model: keras.Model, program: Program, steps: int, told: str) -> Match | None:
+def steps_itself(model: keras.Model) -> bool:
+    """Whether a model has a ``train_step`` of its own."""
+    return type(model).train_step is not keras.Model.train_step
+
+
+def own_step(program: Program, steps: int, told: str) -> Match:
     """A ``train_step`` of its own that learns nothing where that of Keras does.
 
     Args:
-        model: Of the training.
         program: As it was before the first step.
         steps: Taken.
         told: What the same network reads after as many steps of Keras' own.
     """
-    if type(model).train_step is keras.Model.train_step or program.targets is None:
-        return None
-    broadcast = program.targets.ndim == 1 and program.outputs.shape[1:] == (1,)
+    targets = program.targets
+    broadcast = targets is not None and targets.ndim == 1 and program.outputs.shape[1:] == (1,)
     return Match(
         "train_step trains something else than the loss that was compiled",
         f"after {steps:,} of its steps the network has learned nothing, and with as many steps of "
