@@ -216,15 +216,14 @@ def _made_so(calls: list[Call]) -> str:
 
 
 def _undrawn(calls: list[Call]) -> int:
-    frozen = {id(v): v for call in calls if (v := kernel(call)) is not None and not v.trainable}
-    return len(frozen) if frozen and all(map(_as_drawn, frozen.values())) else 0
+    kernels = {id(v): v for call in calls if (v := kernel(call)) is not None}.values()
+    frozen = [v for v in kernels if not v.trainable and math.prod(v.shape) >= DRAWS]
+    return len(frozen) if all(map(_as_drawn, frozen)) else 0
 
 
 def _as_drawn(kernel: keras.Variable) -> bool:
     """Whether it is uniform up to the bound of Glorot and Bengio 2010, equation 16."""
     values = as_array(kernel).astype(np.float64)
-    if values.size < DRAWS or values.ndim < 2:
-        return False
     field, (inputs, units) = math.prod(values.shape[:-2]), values.shape[-2:]
     bound = math.sqrt(6 / (field * (inputs + units)))
     reach, deviation = np.abs(values).max() / bound, values.std() / bound * math.sqrt(3)

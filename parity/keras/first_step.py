@@ -154,7 +154,7 @@ class FirstStep(Weighing):
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """See `Prover.look`; and say so where something was left as it was, or tells nothing."""
         if self._scaling is not None:
-            self.mention(self._scaling.forgotten(), "the first step looks wrong")
+            self._say(Tried(self._scaling.forgotten()), "the first step looks wrong")
             self._scaling = None
         super().look(before, step, ended=ended)
         late = before < STALLED <= step or (ended and step >= UNMOVED)

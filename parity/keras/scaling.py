@@ -18,7 +18,7 @@ class Scaling:
     """
 
     def __init__(self, optimizer: Any) -> None:
-        self.optimizer = optimizer if hasattr(optimizer, "dynamic_scale") else None
+        self.optimizer = optimizer if hasattr(optimizer, "inner_optimizer") else None
         self.called: set[str] = set()
         for name in NOTED if self.optimizer is not None else ():
             # Past what Keras tracks, and only where nobody else has put anything.
