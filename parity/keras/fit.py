@@ -44,10 +44,11 @@ class Fit(NamedTuple):
     @property
     def validation(self) -> Probe | None:
         """Some of the samples that are held out; None where they are none, or are read once."""
-        pair = isinstance(self.held, tuple | list) and len(self.held) > 1
         if self.held is None:
             return None
-        return probe_of(*self.held[:2], PROBE) if pair else probe_of(self.held, None, PROBE)
+        pair = isinstance(self.held, tuple | list) and len(self.held) > 1
+        x, y = self.held[:2] if pair else (self.held, None)
+        return probe_of(x, y, PROBE)
 
     def weighted(self, program: Program) -> Program:
         """The same, with a loss that knows the mean weight of each class."""

@@ -25,16 +25,17 @@ class Scaling:
             vars(optimizer).setdefault(name, self._noting(name, getattr(optimizer, name)))
 
     def _noting(self, name: str, method: Any) -> Any:
-        @tf.autograph.experimental.do_not_convert
         def noting(*args: Any, **kwargs: Any) -> Any:
             self.called.add(name)
             return method(*args, **kwargs)
 
-        return noting
+        return tf.autograph.experimental.do_not_convert(noting)
 
     def forgotten(self) -> list[Match]:
         """What looks wrong in the step that was taken since; the optimiser is as it was."""
-        for name in NOTED if self.optimizer is not None else ():
+        if self.optimizer is None:
+            return []
+        for name in NOTED:
             vars(self.optimizer).pop(name, None)
         if self.called != {"apply"}:  # what was compiled before is not asked again
             return []
