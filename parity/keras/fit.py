@@ -107,13 +107,14 @@ def wrong_way(callbacks: Sequence[Any]) -> list[Match]:
     return found
 
 
-def stopped_rising(callbacks: Sequence[Any], history: dict[str, Any]) -> Match | None:
+def stopped_rising(callbacks: Sequence[Any]) -> Match | None:
     """An `EarlyStopping` that has ended a training which got better in each epoch.
 
     Args:
         callbacks: Of a training that has ended.
-        history: Values of each metric, one an epoch.
     """
+    told = (each for each in callbacks if isinstance(each, keras.callbacks.History))
+    history: dict[str, Any] = getattr(next(told, None), "history", {})
     for each in callbacks:
         if not isinstance(each, keras.callbacks.EarlyStopping) or not each.stopped_epoch:
             continue

@@ -224,7 +224,7 @@ class CollapseGuard(keras.callbacks.Callback):
         """Say what would have helped, where nothing was learned."""
         self.first.hold(accuracy_of(logs or {}, held=True))
         self.first.look(self.done, self.done, ended=True)
-        ended = stopped_rising(fit_of(self).callbacks, self.model.history.history)
+        ended = stopped_rising(fit_of(self).callbacks)
         self.first.mention([] if ended is None else [ended], "the training has ended too early")
         if self.story is not None:
             self.story.write()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from parity.keras.calls import as_array
@@ -18,7 +19,8 @@ class Scaling:
     """
 
     def __init__(self, optimizer: Any) -> None:
-        self.optimizer = optimizer if hasattr(optimizer, "inner_optimizer") else None
+        scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        self.optimizer = optimizer if scales else None
         self.called: set[str] = set()
         for name in NOTED if self.optimizer is not None else ():
             # Past what Keras tracks, and only where nobody else has put anything.

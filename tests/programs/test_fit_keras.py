@@ -53,9 +53,11 @@ def test_a_training_that_got_better_and_was_ended(
 ) -> None:
     stop = callbacks.EarlyStopping("val_loss", **given)
     stop.stopped_epoch = 2
-    assert (stopped_rising([stop], {"val_loss": losses}) is not None) == said
+    history = callbacks.History()
+    history.history = {"val_loss": losses}
+    assert (stopped_rising([stop, history]) is not None) == said
     stop.stopped_epoch = 0
-    assert stopped_rising([stop], {"val_loss": losses}) is None
+    assert stopped_rising([stop, history]) is None
 
 
 @pytest.mark.parametrize("wrong", [True, False])
