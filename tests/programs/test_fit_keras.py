@@ -17,6 +17,7 @@ from parity.keras import CollapseGuard, check
 from parity.keras.fit import Fit, stopped_rising, wrong_way
 from parity.keras.scaling import Scaling
 from parity.watch.check import Program, causes_of
+from parity.watch.reading import Reading
 from tests.programs import data
 from tests.programs.keras_programs import digits, digits_net, table, table_net
 from tests.programs.test_check_causes import BINARY, binary, program
@@ -90,6 +91,17 @@ def test_weights_of_classes_are_known() -> None:
     assert "leave only class 0 to be learned" in found.cause
     regression = program(targets=np.linspace(0.0, 1.0, 60), loss=None)
     assert Fit(class_weight={0: 2.0}).weighted(regression) is regression
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_network_that_knows_the_rare_class_has_not_diverged(knows: bool) -> None:
+    labels = (np.arange(200) < 6).astype(int)
+    wrong = np.arange(200) % 4 == 3  # of the frequent class, at the price of the rare one
+    rare = (labels == 1) | wrong if knows else wrong
+    logits = np.where(rare[:, None], [[0.0, 3.0]], [[3.0, 0.0]])
+    reading = Reading.of(labels, logits)
+    assert reading.gain < 0
+    assert bool(reading.signs(settled=True)) != knows
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
