@@ -1,5 +1,7 @@
 """How a Keras model behaves: whether it mixes samples, and looks up what it does not have."""
 
+import math
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from unittest import mock
@@ -14,6 +16,10 @@ from parity.watch.check.mixed import mixed
 
 DIFFERENT = 10
 """Targets from which on they are numbers, and not names or signs."""
+OFF = 1e-7
+"""How far from 0 and 1 a probability is one: Keras' own epsilon."""
+RIGHT = 0.9
+"""Probability of what is answered for certain; a logarithm of 0 is no number."""
 
 
 def beyond_table(model: keras.Model, x: Any) -> tuple[int, int] | None:
@@ -61,28 +67,84 @@ def mixes(traced: Traced, x: Any, outputs: Array) -> bool:
         return False
 
 
-def ascends(model: keras.Model, outputs: Array, targets: Array | None) -> bool:
-    """Whether the model's own loss for numbers falls without end the further answers are off.
+def ascends(model: keras.Model, outputs: Array, targets: Array | None, last: str) -> bool:
+    """Whether the model's own loss falls below 0 the further answers are off.
 
     Args:
         model: Compiled.
         outputs: What it gives, [N, ...].
         targets: Of the same samples.
+        last: The activation that it ends in.
     """
-    if targets is None or targets.dtype.kind != "f" or outputs.size != targets.size:
+    if targets is None:
+        return False
+
+    def loss(answers: Array) -> float:
+        return float(model.compute_loss(y=targets, y_pred=answers.astype(outputs.dtype)))
+
+    try:
+        with unchanged(model):
+            if last in ("softmax", "sigmoid"):
+                return _prefers_wrong(loss, outputs, targets)
+            return _prefers_far(loss, outputs, targets)
+    except Exception:  # a loss is anyone's code
+        return False
+
+
+def unbounded(model: keras.Model, outputs: Array, targets: Array | None, last: str) -> bool:
+    """Whether the model's own loss is finite for probabilities, and not for 0 and 1 themselves.
+
+    Args: as of `ascends`.
+    """
+    if targets is None or last not in ("softmax", "sigmoid"):
+        return False
+    names = _names(outputs, targets)
+    if names is None:
+        return False
+
+    def finite(answers: Array) -> bool:
+        found = model.compute_loss(y=targets, y_pred=answers.astype(outputs.dtype))
+        return math.isfinite(float(found))
+
+    try:
+        with unchanged(model):
+            return finite(names.clip(OFF, 1 - OFF)) and not (finite(names) and finite(1 - names))
+    except Exception:  # a loss is anyone's code
+        return False
+
+
+def _names(outputs: Array, targets: Array) -> Array | None:
+    """Targets [N, C] of 0 and 1, where they are such, or numbers of classes."""
+    if outputs.ndim != 2:
+        return None
+    columns, names = outputs.shape[1], targets.reshape(len(targets), -1)
+    if names.shape[1] == 1 < columns:
+        names = np.eye(columns)[names[:, 0].astype(int)]
+    fits = names.shape == outputs.shape and np.isin(names, (0, 1)).all()
+    return names.astype(np.float64) if fits else None
+
+
+def _prefers_wrong(loss: Callable[[Array], float], outputs: Array, targets: Array) -> bool:
+    """Whether another class than the right one costs less, of one-hot rows, numbers, yes or no."""
+    names, columns = _names(outputs, targets), outputs.shape[-1]
+    if names is None:
+        return False
+    right = np.where(names == 1, RIGHT, (1 - RIGHT) / max(columns - 1, 1))
+    wrong = 1 - right if columns == 1 else np.roll(right, 1, axis=1)
+    return loss(wrong) < min(loss(right), 0)
+
+
+def _prefers_far(loss: Callable[[Array], float], outputs: Array, targets: Array) -> bool:
+    """Whether numbers far from the targets, or opposite to them, cost less."""
+    if targets.dtype.kind != "f" or outputs.size != targets.size:
         return False
     if len(np.unique(targets)) < DIFFERENT:
         return False
     wanted = targets.reshape(outputs.shape)
-    try:
-        with unchanged(model):
-            near, far, farther = (
-                float(model.compute_loss(y=targets, y_pred=wanted + n * (outputs - wanted)))
-                for n in (1, 10, 100)
-            )
-    except Exception:  # a loss is anyone's code
-        return False
-    return farther < 0 and far - farther > 5 * (near - far) > 0
+    best, near, far, farther = (loss(wanted + n * (outputs - wanted)) for n in (0, 1, 10, 100))
+    endless = farther < 0 and far - farther > 5 * (near - far) > 0
+    opposite = loss(2 * wanted.mean(axis=0) - wanted)
+    return endless or opposite < min(near, 0) <= max(near, 0) < best
 
 
 def _answers(traced: Traced, x: Any, drawn: bool = False) -> Array:

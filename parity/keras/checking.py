@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.behaviour import ascends, beyond_table, mixes
+from parity.keras.behaviour import ascends, beyond_table, mixes, unbounded
+from parity.keras.calls import undrawn
 from parity.keras.facts import Facts, facts_of, loss_of
 from parity.keras.heads import causes_of_heads
 from parity.keras.probe import Probe, probe_of
@@ -90,6 +91,7 @@ def _look(
         probe,
         facts,
         inputs=array_of(x),
+        repeats=repeats(x),
         others={name: values for name, values in fed.items() if values is not None},
         other_inputs={name: values for name, values in whole.items() if values is not None},
     )
@@ -110,6 +112,8 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
     optimizer = optimizer_of(model)
     targets = probe.y if probe.targets is None else probe.targets
     loss = None if facts.several else loss_of(getattr(model, "loss", None), facts.last)
+    own = loss is None and not facts.several
+    judged = model, facts.outputs, probe.y, facts.last
     order: list[Any] = []
     if probe.batch and targets is not None:
         order = [targets[n : n + probe.batch] for n in range(0, len(targets), probe.batch)]
@@ -132,10 +136,22 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         stuck=facts.stuck,
         masked=facts.masked,
         held=held_of(model),
-        ascends=loss is None and not facts.several and ascends(model, facts.outputs, probe.y),
+        ascends=own and ascends(*judged),
+        unbounded=own and unbounded(*judged),
+        undrawn=facts.undrawn,
         mixes=not facts.several and mixes(traced, probe.x, facts.outputs),
         **({"batch": probe.batch, "order": tuple(order[:BATCHES])} | known),
     )
+
+
+def repeats(x: Any) -> int:
+    """Samples of the batch that a ``PyDataset`` gives whatever it is asked for; 0 of any other."""
+    if not isinstance(x, keras.utils.PyDataset) or len(x) < BATCHES:
+        return 0
+    with undrawn():
+        first, *others = (keras.tree.flatten(x[n]) for n in (0, 1, len(x) - 1))
+    same = all(all(map(np.array_equal, first, other)) for other in others)
+    return len(first[0]) if same else 0
 
 
 def array_of(x: Any) -> NDArray[Any] | None:

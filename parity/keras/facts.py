@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from parity.arrays import Array
-from parity.keras.calls import Call, as_array, unchanged
+from parity.keras.calls import Call, as_array, kind_of_keras, unchanged
 from parity.keras.names import function_name, kind_of, learns, snake_case
 from parity.keras.outputs import dead_share, is_relu, kernel
 from parity.watch.check import Layer, Loss
@@ -36,6 +36,8 @@ DROPOUTS = (
 
 ENOUGH = 100
 """Samples between which a deviation is read."""
+DRAWS, EDGE = 256, 0.05
+"""Weights of a kernel from which on their distribution tells, and how far it may be off."""
 DRAWN, FAR = 16, 10
 """Samples that are augmented, and times by which they vary more or less then, and are ruined."""
 
@@ -52,6 +54,7 @@ class Facts(NamedTuple):
         stuck: Why the last kernel never changes, where that before it does; empty where it does.
         masked: Whether padding does not matter: left out, or not what is read last.
         ends: Whether the last layer gives the outputs.
+        undrawn: As in `parity.watch.check.Program`.
     """
 
     layers: tuple[Layer, ...]
@@ -62,6 +65,7 @@ class Facts(NamedTuple):
     stuck: str = ""
     masked: bool = False
     ends: bool = False
+    undrawn: int = 0
 
 
 def facts_of(outputs: Any, calls: list[Call]) -> Facts:
@@ -100,9 +104,10 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
         as_array(found[0]),
         last,
         len(found) > 1,
-        _stuck(calls),
+        _stuck(calls) or _made_so(calls),
         _masked(calls),
         bool(calls) and calls[-1].outputs is outputs,
+        _undrawn(calls),
     )
 
 
@@ -197,6 +202,32 @@ def _stuck(calls: list[Call]) -> str:
     before, last = found[-2:]
     frozen = before.trainable_variables and not last.trainable_variables
     return f"{last.name}.trainable is False" if frozen else ""
+
+
+def _made_so(calls: list[Call]) -> str:
+    """Of a last layer of the program's own that adds its kernel as one not to be trained."""
+    found = [call for call in calls if any(len(weight.shape) > 1 for weight in call.weights)]
+    if len(found) < 2 or kind_of_keras(found[-1].layer) is not None or not learns(found[0]):
+        return ""
+    kernels = [weight for weight in found[-1].weights if len(weight.shape) > 1]
+    if found[-1].layer.trainable is False or any(weight.trainable for weight in kernels):
+        return ""
+    return f"{found[-1].layer.name} adds its kernel {kernels[0].name} with trainable=False"
+
+
+def _undrawn(calls: list[Call]) -> int:
+    kernels = {id(v): v for call in calls if (v := kernel(call)) is not None}.values()
+    frozen = [v for v in kernels if not v.trainable and math.prod(v.shape) >= DRAWS]
+    return len(frozen) if all(map(_as_drawn, frozen)) else 0
+
+
+def _as_drawn(kernel: keras.Variable) -> bool:
+    """Whether it is uniform up to the bound of Glorot and Bengio 2010, equation 16."""
+    values = as_array(kernel).astype(np.float64)
+    field, (inputs, units) = math.prod(values.shape[:-2]), values.shape[-2:]
+    bound = math.sqrt(6 / (field * (inputs + units)))
+    reach, deviation = np.abs(values).max() / bound, values.std() / bound * math.sqrt(3)
+    return bool(1 - EDGE < reach <= 1 + 1e-6 and abs(deviation - 1) < 2 * EDGE)
 
 
 def _masked(calls: list[Call]) -> bool:

@@ -12,11 +12,12 @@ from parity.keras.behaviour import beyond_table
 from parity.keras.budget import SHARE, Budget
 from parity.keras.calls import as_array, undrawn
 from parity.keras.first_step import FirstStep
+from parity.keras.fit import Fit, fit_of, stopped_rising, wrong_way
 from parity.keras.held_out import HeldOut
 from parity.keras.left_out import left_out
 from parity.keras.logs import Logs, accuracy_of, number
 from parity.keras.look import Subject
-from parity.keras.probe import Probe, probe_of
+from parity.keras.probe import Probe, batch_of, probe_of
 from parity.keras.traced import Traced
 from parity.keras.updates import optimizer_of, rate_now
 from parity.watch.alarm import Reaction
@@ -95,7 +96,7 @@ class CollapseGuard(keras.callbacks.Callback):
             return
         try:
             with undrawn():
-                subject = self._begin(self.trained, self.probe)
+                subject = self._begin(self.trained, self.probe, fit := fit_of(self))
         except Exception as error:  # a model is anyone's code, and must train all the same
             reason = " ".join(str(error).split())[:200]
             _say(f"looks at nothing: the model cannot be asked for these samples ({reason})")
@@ -103,6 +104,7 @@ class CollapseGuard(keras.callbacks.Callback):
                 say([beyond(*found, "Embedding({}, ...)")])
             return
         self.subject = subject
+        self.first.mention(wrong_way(fit.callbacks))
         self.budget.begin()
         if not subject.tells_classes:
             _say(
@@ -110,14 +112,15 @@ class CollapseGuard(keras.callbacks.Callback):
                 "outputs and targets are no classes that exclude each other"
             )
 
-    def _begin(self, trained: Probe, probe: Probe) -> Subject:
+    def _begin(self, trained: Probe, probe: Probe, fit: Fit) -> Subject:
         traced = Traced(self.model)
         seen = traced(trained.x)
         subject = Subject(traced, seen, trained, probe)
         if not self.goes_on:
             self.guard.start(**subject.before(seen), preprocessing=self.preprocessing)
-            held = None if probe is trained else probe
-            self.first.check(traced, seen, trained, self._known_batch(), held)
+            held = fit.validation if probe is trained else probe
+            batch = batch_of(trained, self.params.get("steps") or 0)
+            self.first.check(traced, seen, trained, batch, held, fit)
         return subject
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -219,7 +222,10 @@ class CollapseGuard(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Say what would have helped, where nothing was learned."""
+        self.first.hold(accuracy_of(logs or {}, held=True))
         self.first.look(self.done, self.done, ended=True)
+        ended = stopped_rising(fit_of(self).callbacks)
+        self.first.mention([] if ended is None else [ended], "the training has ended too early")
         if self.story is not None:
             self.story.write()
 
@@ -232,11 +238,6 @@ class CollapseGuard(keras.callbacks.Callback):
             return None
         samples = self._batch_size(steps)
         return mean + before * (mean - last) if samples >= ENOUGH else None
-
-    def _known_batch(self) -> int | None:
-        """Samples of a batch where one makes a step; else only the data may say."""
-        count = 0 if self.trained is None or self.trained.targets is None else self.trained.targets
-        return 1 if len(np.atleast_1d(count)) == self.params.get("steps") else None
 
     def _batch_size(self, steps: int) -> float:
         """Samples of a step, of `steps` an epoch; 0 where that is not known."""

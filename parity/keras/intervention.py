@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from parity.keras.calls import FUSING, Call
 from parity.keras.facts import DROPOUTS
@@ -69,3 +71,20 @@ def _instead(layer: keras.Layer, name: str, value: Any) -> Iterator[None]:
             del attributes[name]
         else:
             attributes[name] = before
+
+
+class Head:
+    """A dense layer of logits."""
+
+    def __init__(self, inputs: int, units: int) -> None:
+        reach = np.sqrt(6 / (inputs + units))
+        kernel = np.random.default_rng(0).uniform(-reach, reach, (inputs, units))
+        self.variables = [
+            keras.Variable(kernel.astype(np.float32)),
+            keras.Variable(np.zeros(units, np.float32)),
+        ]
+
+    def __call__(self, inputs: Any, *_: Any, **__: Any) -> Any:
+        """Logits [B, units] of what the layer is given, [B, inputs]."""
+        kernel, bias = (variable.value for variable in self.variables)
+        return tf.cast(inputs, tf.float32) @ kernel + bias

@@ -12,7 +12,13 @@ def number(logs: Logs, name: str) -> float:
     return float((logs or {}).get(name, np.nan))
 
 
-def accuracy_of(logs: dict[str, Any]) -> float | None:
-    """The accuracy that the program has compiled, under one of Keras' names for it."""
-    names = (n for n in logs if n.endswith(("accuracy", "acc")) and not n.startswith("val_"))
+def accuracy_of(logs: dict[str, Any], *, held: bool = False) -> float | None:
+    """The accuracy that the program has compiled, under one of Keras' names for it.
+
+    Args:
+        logs: Of a training.
+        held: Whether of what is held out.
+    """
+    ends = (name for name in logs if name.endswith(("accuracy", "acc")))
+    names = (name for name in ends if name.startswith("val_") == held)
     return next((float(logs[name]) for name in names), None)

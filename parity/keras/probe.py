@@ -48,6 +48,12 @@ class Probe(NamedTuple):
         return self._replace(x=_take(self.x, chosen), y=y, ids=self.ids[chosen])
 
 
+def batch_of(trained: Probe | None, steps: int) -> int | None:
+    """Samples of a batch where one makes a step of an epoch; else only the data may say."""
+    count = 0 if trained is None or trained.targets is None else trained.targets
+    return 1 if len(np.atleast_1d(count)) == steps else None
+
+
 def probe_of(x: Any, y: Any, most: int) -> Probe | None:
     """At most `most` samples, evenly spaced, or the first ones of data in batches.
 

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from parity.keras.calls import as_array, training_mode, unchanged
-from parity.keras.intervention import intervention
+from parity.keras.calls import as_array, kind_of_keras, training_mode, unchanged
+from parity.keras.intervention import Head, intervention
 from parity.keras.names import kind_of
 from parity.keras.traced import Traced
 from parity.keras.updates import optimizer_of
@@ -22,6 +22,8 @@ from parity.watch.check.program import Task
 from parity.watch.check.training import MULTIPLIES
 from parity.watch.trials import Material, score
 
+OFF = 1e-7
+"""How far from 0 and 1 a remedy keeps answers: Keras' own epsilon."""
 Values = dict[int, NDArray[Any]]
 
 
@@ -92,8 +94,12 @@ class Trial:
 
     def _frozen(self) -> set[int]:
         """Weights that could be trained, and are not, by identity."""
-        layers = self.model._flatten_layers()
-        return {id(v) for layer in layers for v in layer._trainable_variables if not v.trainable}
+        layers = list(self.model._flatten_layers())
+        thawed = {id(v) for layer in layers for v in layer._trainable_variables if not v.trainable}
+        made_so = (layer for layer in layers if kind_of_keras(layer) is None)
+        return thawed | {
+            id(v) for layer in made_so for v in layer._non_trainable_variables if len(v.shape) > 1
+        }
 
     def _copy(
         self, variable: keras.Variable, remedy: Remedy, thawed: bool = False
@@ -115,7 +121,7 @@ class Trial:
         copy.constraint = None if remedy.unpenalised else variable.constraint
         return copy
 
-    def _head(self, remedy: Remedy) -> "_Head | None":
+    def _head(self, remedy: Remedy) -> Head | None:
         """A last layer with an output for each class, where it has another number."""
         if remedy.head not in ("classes", "binary"):
             return None
@@ -125,9 +131,9 @@ class Trial:
         last = [call for call in self.calls if not call.fused and kind_of(call) in MULTIPLIES]
         if not last or kind_of(last[-1]) != "dense":
             raise ValueError("the last layer is not known")
-        return _Head(int(last[-1].inputs.shape[-1]), classes)
+        return Head(int(last[-1].inputs.shape[-1]), classes)
 
-    def _with(self, remedy: Remedy, head: "_Head | None") -> AbstractContextManager[None]:
+    def _with(self, remedy: Remedy, head: Head | None) -> AbstractContextManager[None]:
         return intervention(self.calls, remedy, self.ends, head)
 
     def _optimizer(self, remedy: Remedy) -> Any:
@@ -174,8 +180,11 @@ class Trial:
 
     def _loss(self, remedy: Remedy, given: Any, y: Any) -> Any:
         """That of the remedy's head, or the program's own."""
+        if remedy.bounded:
+            given = tf.clip_by_value(given, OFF, 1 - OFF)
         if not remedy.head:
-            own = self.model.compute_loss(x=None, y=y, y_pred=given)
+            weights = self._weights(y)
+            own = self.model.compute_loss(x=None, y=y, y_pred=given, sample_weight=weights)
             return -own if remedy.descends else own
         given = tf.cast(given, tf.float32)
         if remedy.head == "classes" or (remedy.head == "binary" and given.shape[-1] != 1):
@@ -188,6 +197,14 @@ class Trial:
             wanted = tf.reshape(tf.cast(y, tf.float32), tf.shape(given))
             losses = tf.nn.sigmoid_cross_entropy_with_logits(wanted, given)
         return tf.reduce_mean(losses)
+
+    def _weights(self, y: Any) -> Any:
+        """Of samples, where classes are weighted."""
+        weights = () if self.program.loss is None else self.program.loss.weights
+        if not weights:
+            return None
+        names = tf.argmax(y, -1) if self.program.one_hot else tf.reshape(tf.cast(y, tf.int64), [-1])
+        return tf.gather(tf.constant(weights), names)
 
     def _score(self, remedy: Remedy, learned: Any, kept: Any, features: Any, targets: Any) -> float:
         held = self.material.held
@@ -211,22 +228,6 @@ def _quietly() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-class _Head:
-    """A dense layer of logits."""
-
-    def __init__(self, inputs: int, units: int) -> None:
-        reach = np.sqrt(6 / (inputs + units))
-        kernel = np.random.default_rng(0).uniform(-reach, reach, (inputs, units))
-        self.variables = [
-            keras.Variable(kernel.astype(np.float32)),
-            keras.Variable(np.zeros(units, np.float32)),
-        ]
-
-    def __call__(self, inputs: Any, *_: Any, **__: Any) -> Any:
-        kernel, bias = (variable.value for variable in self.variables)
-        return tf.cast(inputs, tf.float32) @ kernel + bias
 
 
 def _take(x: Any, chosen: Any) -> Any:

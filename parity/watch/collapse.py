@@ -41,6 +41,7 @@ class CollapseLimits:
             inverted and not scaled: 0.96 to 0.996, and 99 % of one class for as long as it trains.
         diverged: Loss, as a multiple of the class frequencies' entropy, from which on a network
             that does not beat the majority class has diverged.
+        balanced_gain: Mean recall above chance, up to which rare classes are not known.
     """
 
     top_share: float = 0.5
@@ -54,6 +55,7 @@ class CollapseLimits:
     broken: float = 0.01
     smothered: float = 0.95
     diverged: float = 3.0
+    balanced_gain: float = 0.05
 
 
 def signs_of_collapse(

@@ -24,6 +24,8 @@ class Reading:
         entropy: Of the predicted classes' shares: 0 for a single class, 1 for all alike.
         spread: Range of a class's probability over the images, largest of all classes.
         gain: Accuracy above that of always answering the majority class.
+        balanced_gain: Mean of the classes' recalls above that of always answering one class; a
+            loss that weights rare classes aims at it.
         loss: Cross-entropy in nats.
         blind_loss: That of knowing the class frequencies and nothing else, in nats.
     """
@@ -36,6 +38,7 @@ class Reading:
     entropy: float = 0.0
     spread: float = 0.0
     gain: float = 0.0
+    balanced_gain: float = 0.0
     loss: float = 0.0
     blind_loss: float = 0.0
 
@@ -54,6 +57,7 @@ class Reading:
         predicted = logits.argmax(axis=1)
         shares = np.bincount(predicted, minlength=columns) / images
         frequencies = np.bincount(labels, minlength=columns) / images
+        right, present = predicted == labels, np.unique(labels)
         return cls(
             images,
             broken,
@@ -62,7 +66,9 @@ class Reading:
             classes=int((shares > 0).sum()),
             entropy=entropy(shares) / float(np.log(columns)),
             spread=float(np.ptp(probabilities, axis=0).max()),
-            gain=float((predicted == labels).mean() - frequencies.max()),
+            gain=float(right.mean() - frequencies.max()),
+            balanced_gain=float(np.mean([right[labels == n].mean() for n in present]))
+            - 1 / max(len(present), 1),
             loss=float((np.log(totals[:, 0]) - values[np.arange(images), labels]).mean()),
             blind_loss=entropy(frequencies),
         )
@@ -88,7 +94,8 @@ class Reading:
             return [
                 f"{answer}: the probabilities differ by {self.spread:.2g} at most between images"
             ]
-        if self.loss > limits.diverged * self.blind_loss and self.gain <= 0:
+        blind = self.gain <= 0 and self.balanced_gain <= limits.balanced_gain
+        if self.loss > limits.diverged * self.blind_loss and blind:
             return [
                 f"{answer}, and the loss of {self.loss:.3g} is far above the "
                 f"{self.blind_loss:.3g} of knowing only the class frequencies"

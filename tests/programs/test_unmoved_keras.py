@@ -14,6 +14,7 @@ from keras import layers as kl
 from keras import ops
 
 from parity.keras import CollapseGuard
+from parity.keras.first_step import _some
 from tests.programs.keras_programs import BINARY, SPARSE, net
 
 X = np.random.default_rng(2).normal(size=(128, 4)).astype(np.float32)
@@ -150,6 +151,13 @@ def test_weights_that_a_callback_sets_back_are_named(
     printed = capsys.readouterr().err
     assert ("  1. the weights are set back during the training: before step 9" in printed) == back
     assert printed.count("warning:") == back
+
+
+def test_weights_behind_a_dark_edge_are_not_all_that_is_watched() -> None:
+    kernel = keras.Variable(np.zeros((784, 64), np.float32))
+    before = _some(kernel)
+    kernel.assign(np.where(np.arange(784)[:, None] < 100, 0, np.ones((784, 64))))
+    assert not np.array_equal(before, _some(kernel))
 
 
 def test_a_loop_of_ones_own_is_watched(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 
 from parity.watch.check.cause import Cause, Match, Remedy
 from parity.watch.check.data import numeric
-from parity.watch.check.program import ROWS, Array, Program
+from parity.watch.check.parts import ROWS
+from parity.watch.check.program import Array, Program
 
 COLOURS = (3, 4)
 """Channels of images, which may be taken for rows or columns."""

@@ -52,6 +52,7 @@ class Remedy:
         each: Whether a step follows each batch where the program takes one after several.
         open: Whether gradients pass where a function of torch lets none through.
         unscaled: Whether the loss is as large as it is where the program makes it small.
+        bounded: Whether answers are kept off 0 and 1.
     """
 
     words: str
@@ -81,6 +82,7 @@ class Remedy:
     each: bool = False
     open: bool = False
     unscaled: bool = False
+    bounded: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
-from parity.watch.check.program import NORMS, ROWS, Array, Program
+from parity.watch.check.parts import NORMS, ROWS
+from parity.watch.check.program import Array, Program
 
 LARGE, VERY_LARGE = 8.0, 50.0
 """Root mean square of a feature, or of targets, beyond which training may suffer, and mostly does.

@@ -4,7 +4,8 @@ import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.head import fitting, line
-from parity.watch.check.program import ROWS, Array, Program
+from parity.watch.check.parts import ROWS
+from parity.watch.check.program import Array, Program
 
 EACH = 10
 """Samples of a class, on average, from which on it is no chance that a class has none."""

@@ -10,6 +10,8 @@ GAINS = (0.003, 0.05, 4.0, 8.0)
 """Gains of a kernel, as `RATES`; in between signals neither die nor explode in a few layers."""
 ALIKE = 1e-5
 """Gain that rounding makes of a kernel of equal weights."""
+DEEP = 5
+"""Frozen kernels from which on a trial says no more than they do, and takes long."""
 ANEW = Remedy("with kernels drawn anew (Glorot)", initial="glorot")
 
 
@@ -66,7 +68,25 @@ def dead_at_start(program: Program) -> Match | None:
     )
 
 
+def frozen_as_drawn(program: Program) -> Match | None:
+    """Frozen layers that nobody has trained."""
+    if not program.undrawn:
+        return None
+    return Match(
+        "the frozen layers were never trained: their weights are as they were drawn",
+        f"all {program.undrawn} frozen kernels are uniform, and reach as far as Glorot's rule lets "
+        "them, which no trained one does",
+        'Load trained weights, as weights="imagenet", or train these layers too',
+        *(
+            (Belief.SURE, None)  # nobody freezes a deep network of random features on purpose
+            if program.undrawn >= DEEP
+            else (Belief.LIKELY, Remedy("with all weights trained", thawed=True))
+        ),
+    )
+
+
 CAUSES = (
     Cause("initial weights", initial_weights, explains=("dead at start", "saturated", "vanishing")),
     Cause("dead at start", dead_at_start),
+    Cause("frozen as drawn", frozen_as_drawn),
 )

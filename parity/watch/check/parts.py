@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+NORMS = ("batch_norm", "layer_norm", "instance_norm", "group_norm", "rms_norm", "normalization")
+"""Kinds of layers that give what follows them a usual scale."""
+ROWS = 12
+"""Targets from which on it is no chance that they are all alike, or that each row adds up to 1."""
+
 
 @dataclass(frozen=True)
 class Layer:

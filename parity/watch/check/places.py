@@ -4,7 +4,8 @@ import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.head import fitting
-from parity.watch.check.program import ROWS, Program
+from parity.watch.check.parts import ROWS
+from parity.watch.check.program import Program
 from parity.watch.check.training import RECURRENT
 
 PADDED = 0.7

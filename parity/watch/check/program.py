@@ -7,16 +7,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.check.parts import PLAIN, Course, Layer, Loss, Penalty
+from parity.watch.check.parts import PLAIN, ROWS, Course, Layer, Loss, Penalty
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
 Task = Literal["classes", "binary", "several", "values"]
-
-NORMS = ("batch_norm", "layer_norm", "instance_norm", "group_norm", "rms_norm", "normalization")
-"""Kinds of layers that give what follows them a usual scale."""
-ROWS = 12
-"""Targets from which on it is no chance that they are all alike, or that each row adds up to 1."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +35,14 @@ class Program:
         rate: Its learning rate; None where it is not known or changes by a plan.
         trainable: Weights that the optimiser is given and may change; None where not known.
         batch: Samples of a batch; None where it is not known.
-        order: Targets of the first batches, one array each, as the training gets them.
+        order: Targets of the first batches as the training gets them.
         others: Like `fed`, of other samples, by ``validation``, ``test``.
         other_inputs: These samples as the program has them.
         penalties: On large weights.
         held: Share of the length of initial kernels that constraints leave of the shortest.
         mixes: Whether an answer depends on the other samples of its batch, in inference.
         time_first: Whether recurrent or attention layers take the first axis for time.
-        summed: Whether the loss adds up over the samples of a batch, and is not their mean.
+        summed: Whether the loss adds up over a batch, and is not its mean.
         unregistered: Weights that work in the network and are not among its own, nor learned.
         redrawn: Steps after which the program draws its weights anew; 0 where it does not.
         gathers: Whether gradients of earlier steps are left in each.
@@ -55,12 +50,15 @@ class Program:
         plan: Learning rate at first and now, where a plan has changed it.
         momentum: Of the optimiser, also as Adam's first beta; None where it has none.
         clipped: Length that clipping leaves to the gradients; None where they are not clipped.
-        broken: Weights whose gradients in the first step are not finite, though the answers are.
+        broken: Weights whose first gradients are not finite, though the answers are.
         stuck: Why kernels never change, though others do; empty where they all do.
         masked: Whether padding is left out by the layers, or is not what is read last.
         swapped: Whether the loss is given the targets for answers, and the answers for targets.
         misread: Whether the loss takes for classes what the answers have as places.
         always_drops: Dropouts that leave values out in inference too: nobody tells them the mode.
+        unbounded: Whether the program's own loss is not finite for answers of exactly 0 and 1.
+        undrawn: Frozen kernels that are as Glorot's rule draws them, where all frozen ones are.
+        repeats: Samples of a batch that comes again and again.
         gathered: Batches of which gradients are made for one step.
         course: What the program does around its network.
     """
@@ -102,6 +100,9 @@ class Program:
     swapped: bool = False
     misread: bool = False
     always_drops: int = 0
+    unbounded: bool = False
+    undrawn: int = 0
+    repeats: int = 0
     gathered: int = 1
     course: Course = PLAIN
 
@@ -226,15 +227,9 @@ class Program:
         fed = self.fed if self.inputs is None else self.inputs
         if fed is None or fed.dtype.kind not in "iuf":
             return False
-        return (
-            fed.ndim >= 4
-            or (fed.ndim == 3 and min(fed.shape[1:]) >= 8)
-            or (
-                fed.ndim == 2
-                and fed.shape[1] >= 64
-                and round(fed.shape[1] ** 0.5) ** 2 == fed.shape[1]
-            )
-        )
+        side = round(fed.shape[1] ** 0.5) if fed.ndim == 2 else 0
+        square = side >= 8 and side**2 == fed.shape[1]
+        return fed.ndim >= 4 or (fed.ndim == 3 and min(fed.shape[1:]) >= 8) or square
 
     @cached_property
     def adds_up(self) -> bool:

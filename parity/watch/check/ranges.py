@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.watch.check.cause import Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.head import fitting
+from parity.watch.check.parts import ROWS
 from parity.watch.check.program import Program
 
 SIGNED = ("SoftMarginLoss", "HingeEmbeddingLoss")
@@ -94,6 +95,40 @@ def ratios(program: Program) -> Match | None:
     )
 
 
+def empty_rows(program: Program) -> Match | None:
+    """One-hot rows that name no class, as they are made of numbers beyond their columns."""
+    loss, values = program.loss, program.numbers
+    if loss is None or values is None or values.ndim != 2 or len(values) < ROWS:
+        return None
+    if loss.kind != "categorical" or loss.targets != "rows" or values.shape[1] < 3:
+        return None
+    named = values.sum(axis=1)
+    if not np.isin(values, (0, 1)).all() or named.max() != 1 or named.min() != 0:
+        return None
+    shifted = program.fair and not values[:, 0].any()
+    return Match(
+        "some one-hot rows name no class: nothing is learned of these samples",
+        f"{float((named == 0).mean()):.0%} of the rows are all 0"
+        + (", and none names class 0: the numbers begin at 1" if shifted else ""),
+        "Number the classes from 0 before they are made rows: y - 1"
+        if shifted
+        else "Make rows with a column for each class: the highest number plus 1",
+    )
+
+
+def unbounded(program: Program) -> Match | None:
+    """A loss of the program's own that takes the logarithm of 0."""
+    if not program.unbounded:
+        return None
+    return Match(
+        "the loss takes the logarithm of 0: it is not finite where an answer is exactly 0 or 1",
+        "that is so with the targets themselves for answers, and not with answers 1e-7 off them",
+        "Clip the answers in the loss: y_pred = keras.ops.clip(y_pred, 1e-7, 1 - 1e-7)",
+        Belief.MAYBE,
+        Remedy("with answers kept 1e-7 off 0 and 1", bounded=True),
+    )
+
+
 def _values(program: Program) -> Remedy | None:
     return Remedy("with the squared error", head="values") if program.task == "values" else None
 
@@ -103,4 +138,6 @@ CAUSES = (
     Cause("no signs", no_signs),
     Cause("rates below zero", rates_below_zero),
     Cause("ratios", ratios),
+    Cause("empty rows", empty_rows),
+    Cause("unbounded", unbounded),
 )

@@ -3,8 +3,9 @@
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.parts import ROWS
 from parity.watch.check.prepared import ADVICE
-from parity.watch.check.program import ROWS, Program
+from parity.watch.check.program import Program
 
 RARE, SCARCE = 0.03, 0.15
 """Share of the other classes from which on always answering one looks good, and may."""
@@ -19,6 +20,8 @@ def imbalance(program: Program) -> Match | None:
         return None
     names, counts = np.unique(found, return_counts=True)
     share = float(counts.max() / len(found))
+    if program.loss is not None and (program.loss.weights or program.loss.of_yes):
+        return None  # it was thought of
     if (len(names) < 2 and program.whole) or share < 1 - SCARCE:
         return None
     return Match(
@@ -30,6 +33,18 @@ def imbalance(program: Program) -> Match | None:
         + "), and judge by the recall of each class",
         Belief.LIKELY if share >= 1 - RARE else Belief.MAYBE,
         Remedy("with classes drawn equally often", balanced=True),
+    )
+
+
+def same_batch(program: Program) -> Match | None:
+    """One batch again and again."""
+    if not program.repeats:
+        return None
+    return Match(
+        "every batch holds the same samples",
+        f"the first, the second and the last are equal to the bit: {program.repeats} samples are "
+        "all that is trained on",
+        "Use the index in __getitem__: x[index * size : (index + 1) * size]",
     )
 
 
@@ -82,6 +97,7 @@ def duplicates(program: Program) -> Match | None:
 
 CAUSES = (
     Cause("imbalance", imbalance),
+    Cause("same batch", same_batch),
     Cause("scaled unlike", scaled_unlike, explains=("prepared",)),
     Cause("duplicates", duplicates),
 )

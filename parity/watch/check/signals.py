@@ -5,8 +5,8 @@ same kernels and activations (Glorot and Bengio 2010, section 4.2.1).
 """
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
-from parity.watch.check.parts import Layer
-from parity.watch.check.program import NORMS, Program
+from parity.watch.check.parts import NORMS, Layer
+from parity.watch.check.program import Program
 from parity.watch.check.training import MULTIPLIES, RELUS, SATURATING
 
 LEFT = (1e-3, 1e-6)

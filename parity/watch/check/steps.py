@@ -67,7 +67,7 @@ def stuck(program: Program) -> Match | None:
         program.words(
             torch="Make the optimiser after the last layer has been replaced, and leave its "
             "requires_grad True",
-            keras="Set trainable = True for the last layer before compile()",
+            keras="Let the last layer's weights be trained: trainable=True, before compile()",
         ),
         # It may be frozen on purpose; one that could learn, and that nobody trains, is a mistake.
         Belief.LIKELY if "requires_grad" in program.stuck else Belief.SURE,

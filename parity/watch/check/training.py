@@ -3,8 +3,8 @@
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
-from parity.watch.check.parts import Layer
-from parity.watch.check.program import NORMS, Program
+from parity.watch.check.parts import NORMS, Layer
+from parity.watch.check.program import Program
 
 MULTIPLIES = ("dense", "conv", "conv_transpose")
 """Kinds of layers of which two in a row amount to one."""
@@ -169,12 +169,12 @@ def uphill(program: Program) -> Match | None:
         program.words(
             torch="the gradient that reaches the network's answers is the opposite of that of "
             + name,
-            keras="the further answers are from the targets the smaller it is, without end",
+            keras="the further answers are from the targets the smaller it is, below 0",
         ),
         program.words(
             torch="Call loss.backward() on the loss itself, without a minus, and leave "
             "maximize=True out",
-            keras="Return the mean of the errors, without a minus",
+            keras="Turn the sign of what the loss returns",
         ),
         remedy=Remedy("with the sign turned", descends=True),
     )

@@ -6,7 +6,8 @@ import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.head import fitting
-from parity.watch.check.program import ROWS, Program
+from parity.watch.check.parts import ROWS
+from parity.watch.check.program import Program
 
 ONE_SIDED = (0.97, 0.99)
 """Share that one class has of all weighted samples, from which on the others may be given up, and

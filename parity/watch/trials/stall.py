@@ -45,7 +45,7 @@ def explains(program: Program, found: Tried) -> bool:
     if any(match.belief for match in found.matches) or found.base is None:
         return True
     targets = program.targets
-    return targets is None or found.base - _chance(program, targets) <= found.gain
+    return targets is None or found.base - chance(program, targets) <= found.gain
 
 
 def learned_nothing(program: Program, outputs: Array, targets: Array) -> bool:
@@ -75,10 +75,10 @@ def floor(program: Program, targets: Array) -> float:
     """Score of what was there before the first step: initial weights may be lucky."""
     same = len(program.outputs) == len(targets)
     before = reads(program, program.outputs, targets) if same else None
-    return max(_chance(program, targets), before or 0.0)
+    return max(chance(program, targets), before or 0.0)
 
 
-def _chance(program: Program, targets: Array) -> float:
+def chance(program: Program, targets: Array) -> float:
     """Score of answers that know nothing of the samples."""
     if program.task == "values":
         return 0.0

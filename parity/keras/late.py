@@ -1,0 +1,116 @@
+"""What is asked once a training has taken many steps: what it left as it was, or made of no use."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from parity.arrays import Array
+from parity.keras.calls import Call, as_array
+from parity.keras.names import kind_of
+from parity.keras.traced import Traced
+from parity.watch.check import Belief, Match, Program
+from parity.watch.check.telling import unseen
+from parity.watch.trials.stall import learned_nothing
+
+ROWS = 64
+"""Times that one sample is asked for, and samples beside it."""
+PRIOR = 0.1
+"""Root mean square of a code below which it is that of the prior, whose deviation is 1."""
+DRAWS = 0.3
+"""Deviation of what one sample gives, from which on it is drawn at random."""
+ALIKE = 1.25
+"""Deviation of answers to different samples, as a multiple of that to one, up to which they tell
+nothing of the samples."""
+
+
+def no_code(traced: Traced, program: Program, x: Any) -> Match | None:
+    """A variational autoencoder whose codes are the prior's for every sample: posterior collapse.
+
+    Bowman et al. 2016, "Generating sentences from a continuous space", section 3.1.
+
+    Args:
+        traced: The model, after many steps.
+        program: As it was before the first.
+        x: Samples for it, [N, ...].
+    """
+    if not isinstance(x, np.ndarray) or len(x) < ROWS or x.dtype.kind not in "iuf":
+        return None
+    if program.outputs[:1].size != x[:1].size:
+        return None
+    outputs, calls = traced(x[:ROWS])
+    answers = as_array(outputs)
+    places = [n for n, call in enumerate(calls) if _is_code(call)]
+    if not places:
+        return None
+    same, again = traced(np.repeat(x[:1], ROWS, axis=0))
+    drawn = [as_array(call.inputs).std(axis=0).max() for call in again[places[-1] + 1 :]]
+    if max(drawn, default=0.0) < DRAWS:
+        return None
+    if answers.std(axis=0).mean() > ALIKE * as_array(same).std(axis=0).mean():
+        return None
+    code = as_array(calls[places[-1]].outputs)
+    return Match(
+        "posterior collapse: the code says nothing of the sample, nor does what is made of it",
+        f"the encoder gives {code.min():.2g} to {code.max():.2g} for all samples, as the prior has "
+        "it, and what is drawn from it is noise: the divergence from the prior outweighs the "
+        "reconstruction",
+        "Add the reconstruction up over the features of a sample, as the divergence is over the "
+        "code, or weight the divergence less: loss = reconstruction + 0.1 * kl",
+        Belief.LIKELY,
+    )
+
+
+def _is_code(call: Call) -> bool:
+    if call.fused or kind_of(call) != "dense":
+        return False
+    values = as_array(call.outputs)
+    return values.ndim == 2 and bool(np.sqrt((values**2).mean()) < PRIOR)
+
+
+def not_seen(traced: Traced, program: Program, x: Any, targets: Array | None) -> Match | None:
+    """See `unseen`.
+
+    Args:
+        traced: The model, after many steps.
+        program: As it was before the first.
+        x: Samples for it.
+        targets: Of these samples.
+    """
+    if targets is None or not isinstance(x, np.ndarray):
+        return None
+    if not learned_nothing(program, as_array(traced(x)[0]), targets):
+        return None
+    return unseen(program, x, targets, lambda other: as_array(traced(other)[0]))
+
+
+def steps_itself(model: keras.Model) -> bool:
+    """Whether a model has a ``train_step`` of its own."""
+    return type(model).train_step is not keras.Model.train_step
+
+
+def own_step(program: Program, steps: int, told: str) -> Match:
+    """A ``train_step`` of its own that learns nothing where that of Keras does.
+
+    Args:
+        program: As it was before the first step.
+        steps: Taken.
+        told: What the same network reads after as many steps of Keras' own.
+    """
+    targets = program.targets
+    broadcast = targets is not None and targets.ndim == 1 and program.outputs.shape[1:] == (1,)
+    return Match(
+        "train_step trains something else than the loss that was compiled",
+        f"after {steps:,} of its steps the network has learned nothing, and with as many steps of "
+        f"fit's own it {told}"
+        + (
+            "; the targets have shape [B] and the answers [B, 1], so that their difference is "
+            "[B, B], and the mean is all that can be learned"
+            if broadcast
+            else ""
+        ),
+        "Give both one shape: y = tf.expand_dims(y, -1), or use self.compute_loss(y=y, y_pred=...)"
+        if broadcast
+        else "Use self.compute_loss(y=y, y_pred=self(x, training=True)) and its gradients",
+        Belief.LIKELY,
+    )

@@ -1,0 +1,89 @@
+"""What the weights of samples and classes make of a loss, as `fit` tells it."""
+
+from contextlib import suppress
+
+from parity.keras.calls import unchanged
+from parity.keras.probe import Probe
+from parity.keras.traced import Traced
+from parity.watch.check import Match
+from parity.watch.trials import AS_IT_IS, Tried
+from parity.watch.trials.proving import Prover
+from parity.watch.trials.ranking import HELPS, SECONDS, STEPS
+from parity.watch.trials.stall import reads
+
+WEIGHTLESS = "the samples weigh nothing, and nothing is learned of them"
+NEGATIVE = "sample weights are below 0: the loss drives the answers away from the targets"
+UNTOLD = 0.5
+"""Part of the samples' own loss below which that of `fit` shows that some of them weigh less."""
+
+
+class Weighing(Prover):
+    """Compares the loss that `fit` tells with that of the samples, each counted once.
+
+    Attributes:
+        traced: The model.
+        probe: Samples that it is trained on.
+    """
+
+    traced: Traced
+    probe: Probe
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._weighed = False
+
+    def weigh(self, loss: float, step: int) -> None:
+        """Say so where weights make a loss of 0, or below 0, of samples whose own is above."""
+        if loss > 0 or self._weighed or (own := self._unweighted()) is None or own <= 0:
+            return
+        self._weighed = True
+        what = (
+            f"fit tells a loss of {loss:.3g}, and without weights that of its samples is {own:.3g}"
+        )
+        cause = NEGATIVE if loss < 0 else WEIGHTLESS
+        self.remark(Match(cause, what, "Look at sample_weight and class_weight"), step)
+
+    def leave_out(self, names: list[int], loss: float, step: int) -> None:
+        """Say so where these classes count for nothing: without weights, they are learned.
+
+        Args:
+            names: Classes that the network takes for all but impossible.
+            loss: That `fit` tells.
+            step: After so many steps.
+        """
+        program, own = self.program, self._unweighted() if names else None
+        if program is None or own is None or not loss < UNTOLD * own or self._found.matches:
+            return
+        with suppress(Exception):
+            outputs, targets = self._now()
+            trial = self._trial()
+            now = None if targets is None else reads(program, outputs, targets)
+            if trial is None or now is None:
+                return
+            score, steps = trial.run(AS_IT_IS, STEPS, SECONDS)
+            if score < now + HELPS:
+                return
+            classes = ", ".join(map(str, names))
+            match = Match(
+                f"the loss leaves out class {classes}: its samples weigh nothing",
+                f"they are trained on, and the network takes them for all but impossible; fit "
+                f"tells a loss of {loss:.3g}, and without weights that of its samples is {own:.3g}",
+                "Look at class_weight and sample_weight",
+            )
+            line = (
+                f"tried: with all samples weighted alike the same network reads {score:.0%} after "
+                f"{steps} steps; as it is, {now:.0%}"
+            )
+            what = f"after {step:,} steps something looks wrong in the loop"
+            self._say(Tried([match], [line], score - now, now), what)
+
+    def _unweighted(self) -> float | None:
+        """The loss of the samples, each counted once; None where it is none of Keras'."""
+        program, found = self.program, None
+        if program is None or program.loss is None or not program.loss.kind:
+            return None
+        with suppress(Exception):
+            model, outputs = self.traced.model, self.traced(self.probe.x)[0]
+            with unchanged(model):
+                found = float(model.compute_loss(y=self.probe.y, y_pred=outputs))
+        return found
