@@ -40,7 +40,8 @@ class Aligned:
             table = {tie.source: tie.move.back(table[tie.target]) for tie in self.ties}
         if call == "forced" and table is not None:
             own = {name: name.removesuffix(f" of {self.name}") for name in table}
-            table = {self.begins.get(name, own[name]): v for name, v in table.items()}
+            taken = set(self.ends.values()) - set(self.begins)  # within one layer of A
+            table = {self.begins.get(n, own[n]): v for n, v in table.items() if n not in taken}
         self.side.send(call, table, **arguments)
 
     def receive(self) -> Table:

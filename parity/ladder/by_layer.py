@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from parity.arrays import Table
-from parity.ladder import constants, exchange, flow, outputs, rungs, single
+from parity.ladder import constants, exchange, flow, outputs, rungs, single, unseen
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Passes, Start
@@ -34,7 +34,15 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
         wired = wiring.explain(at_work, owners, start.names) if all(fed) else []
         orders = [flow.by_flow(*side, owners) for side in zip(given, fed, strict=True)]
         orders[0] = flow.alike(orders[0], orders[1], owners)
-        found, cut = _alone((a, b), start, passes, orders, single.several_inputs(fed, share))
+        within = {name for name in owners if name in fed[1] and name not in fed[0]}  # A's layers
+        unjudged = single.several_inputs(fed, share) | (within if fed[0] else set())
+        found, cut = _alone((a, b), start, passes, orders, unjudged)
+        for stretch in unseen.stretches(cut, given, fed):
+            named, parts = unseen.causes(stretch, start.names)
+            found = {name: own for name, own in found.items() if name not in parts}
+            found[f"before {stretch.fed}"] = named
+            rung = rung.without(parts)
+            wired = [c for c in wired if not named or not c.text.startswith(f"{stretch.fed}:")]
         differ = {layer for layer, causes in found.items() if causes}
         partners = exchange.exchanged(
             (a, b), cut, differ, (start.images, start.weights), (given[1], fed[1]), share

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.ladder import by_layer, constants, matching, outputs, rungs, spare, steps
+from parity.ladder import by_layer, constants, matching, outputs, recut, rungs, spare, steps
 from parity.ladder.climber import Climber
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
 from parity.ladder.steps import Stretch
-from parity.ladder.tolerance import Tolerance
+from parity.ladder.tolerance import Tolerance, moved_by_an_ulp
 from parity.readings.trace import Trace
 from parity.sides.entries import Precision
 from parity.sides.lockstep import LOGITS
@@ -90,6 +90,7 @@ class Climb:
         yield rungs.raw(a, b)
         self.digits = b
         self.order = np.random.default_rng(self.plan.seed).permutation(len(b["y_train"]))
+        self.sides = recut.alike(self.sides, self._ask("weights")[:2])
         self.sides, own, self.spare = spare.without(self.sides, self._ask("weights")[:2])
         start = self._start(own[1])
         match = matching.matched(
@@ -239,12 +240,3 @@ class Climb:
             batch_sizes=sizes,
             before_last=(before_last[0], before_last[1]) if before_last else None,
         )
-
-
-def moved_by_an_ulp(weights: Table, seed: int) -> Table:
-    """Every number moved to a neighbour, up or down by chance."""
-    rng = np.random.default_rng(seed)
-    return {
-        name: np.nextafter(w, np.where(rng.random(w.shape) < 0.5, -np.inf, np.inf), dtype=w.dtype)
-        for name, w in weights.items()
-    }

@@ -10,7 +10,7 @@ from parity.ladder import outputs
 from parity.ladder.aligned import Aligned
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.match.by_data import ANSWER, search, unlike
-from parity.match.layer import Layer, layers_of
+from parity.match.layer import Layer, layers_of, layers_of_both
 from parity.match.pairs import Pair, by_shape, in_order, pairs
 from parity.readings.rounding import magnitude, worst
 from parity.sides.lockstep import LOGITS
@@ -46,7 +46,7 @@ def matched(
         images: A batch.
         told: Layers of A and of B that are one, as the caller says.
     """
-    layers = layers_of(own[0]), layers_of(own[1])
+    layers = layers_of_both(own[0], own[1])
     by_name = _shapes(own[0]) == _shapes(own[1])
     if by_name and not told:
         return Match(a, True)
@@ -125,7 +125,7 @@ def by_outputs(
     Raises:
         NotRecordedError: a side only repeats what it once answered.
     """
-    weights = unlike(layers_of(own[0]), layers_of(own[1]), own[0])
+    weights = unlike(*layers_of_both(own[0], own[1]), own[0])
     a.ask("set_weights", weights)
     seen = _with_answer(a.ask("forward", {"images": images}, training=False))
 

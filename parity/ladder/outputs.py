@@ -1,7 +1,7 @@
 """Every layer's output on both sides, where their networks are not cut into the same layers."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise, product
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from parity.readings.case import Case
 from parity.readings.cause import Cause
 from parity.readings.rounding import worst
 from parity.readings.rows import log_softmax
+from parity.sides.lockstep import LOGITS
 
 DISTRIBUTION = 1e-5
 """How far rows of probabilities may be from summing to 1: float32's rounding."""
@@ -67,11 +68,22 @@ def of_one_length(a: Table, b: Table) -> tuple[Table, Table]:
     torch's give all and leave it to the program which it takes; Keras' give what they are told to.
     """
     shared = [name for name in b if name in a and RECURRENT.match(name)]
-    lasts = [
-        {n: _end(n, x[n]) for n in shared if x[n].ndim == 3 and x[n][:, -1].shape == y[n].shape}
-        for x, y in ((a, b), (b, a))
-    ]
-    return a | lasts[0], b | lasts[1]
+    of_a, of_b = ({n: _as(n, x[n], y[n]) for n in shared} for x, y in ((a, b), (b, a)))
+    return a | of_a, b | of_b
+
+
+def _as(layer: str, own: Array, other: Array) -> Array:
+    """What a layer gives, as the other side shows it: where it ends, both directions merged."""
+    ends = own.ndim == other.ndim + 1 == 3
+    given = _end(layer, own) if ends else own
+    wide = layer.startswith("bidirectional") and given.shape[-1] == 2 * other.shape[-1]
+    if given.ndim != other.ndim or (not wide and given.shape != other.shape):
+        return own
+    if not wide:
+        return given
+    forward, backward = np.split(given, 2, axis=-1)
+    ways = forward + backward, (forward + backward) / 2, forward * backward
+    return min(ways, key=lambda merged: worst(merged, other))
 
 
 def _end(layer: str, places: Array) -> Array:
@@ -96,11 +108,23 @@ class Stage(NamedTuple):
     b: list[str]
 
 
-def stages(a: Table, b: Table) -> list[Stage]:
-    """Of two forward passes, in order; layers that come in another order are left out."""
+def stages(a: Table, b: Table, weights: Iterable[str]) -> list[Stage]:
+    """Of two forward passes, in order; layers that come in another order are left out.
+
+    Layers without weights are numbered as they work: they are one only where they work behind the
+    same layer with weights.
+
+    Args:
+        a: What A's layers give.
+        b: What B's give.
+        weights: Names of the network's weights.
+    """
+    owners = {name.partition(".")[0] for name in weights}
+    behind = _behind(a, owners), _behind(b, owners)
     shared: list[str] = []
     for name in b:
-        if name in a and (not shared or list(a).index(name) > list(a).index(shared[-1])):
+        one = name in a and behind[0][name] == behind[1][name]
+        if one and (not shared or list(a).index(name) > list(a).index(shared[-1])):
             shared.append(name)
 
     def chains(table: Table) -> Iterator[list[str]]:
@@ -110,6 +134,15 @@ def stages(a: Table, b: Table) -> list[Stage]:
             yield names[names.index(name) : end]  # type: ignore[arg-type]
 
     return [Stage(*found) for found in zip(shared, chains(a), chains(b), strict=True)]
+
+
+def _behind(table: Table, owners: set[str]) -> dict[str, str]:
+    """Each layer's last one with weights before it; its own name where it has some itself."""
+    found, last = {}, ""
+    for name in table:
+        last = name if name.partition("@")[0] in owners or name == LOGITS else last
+        found[name] = last
+    return found
 
 
 def causes(
@@ -125,7 +158,7 @@ def causes(
         names: Of A and B.
     """
     a, b = sides
-    found = stages(a, b)
+    found = stages(a, b, weights)
     place = next(number for number, stage in enumerate(found) if stage.name == layer)
     before, stage = found[place - 1], found[place]
 

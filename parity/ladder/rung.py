@@ -1,6 +1,6 @@
 """One rung of the ladder: what was compared, how near it is, and why it is or is not enough."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from parity.ladder.difference import Difference
@@ -58,6 +58,11 @@ class Rung:
     def because(self, causes: list[Cause]) -> "Rung":
         """The same rung with its causes."""
         return replace(self, causes=tuple(gathered(causes)))
+
+    def without(self, layers: Collection[str]) -> "Rung":
+        """The same rung without what was said of these layers."""
+        kept = [cause for cause in self.causes if cause.text.partition(":")[0] not in layers]
+        return replace(self, causes=tuple(kept))
 
     def explained(self, explain: Callable[[Case], list[Cause]], case: Case) -> "Rung":
         """The same rung, with its causes where it is broken."""

@@ -97,7 +97,7 @@ def logits(start: Start, passes: Passes, trained: Sequence[Rung]) -> Rung:
     found: list[Difference] = []
     notes: dict[str, None] = {}
     for mode, (a, b) in passes.items():
-        for stage in outputs.stages(a, b)[1:]:
+        for stage in outputs.stages(a, b, start.weights)[1:]:
             best, note = _stage(start, stage, a, b, share, trained[0])
             found.append(replace(best, tensor=f"{best.tensor}, {mode}"))
             notes |= {note: None} if best.passed and note else {}

@@ -11,7 +11,7 @@ from parity.ladder import rungs
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
-from parity.match.layer import Layer, layers_of
+from parity.match.layer import Layer, layers_of_both
 from parity.match.pairs import NEUTRAL, by_shape, in_order
 
 TENSORS = ("weights", "set_weights", "gradients")
@@ -77,7 +77,7 @@ def without(sides: list[Climber], own: Sequence[Table]) -> tuple[list[Climber], 
         own: Weights of A and of B.
     """
     same: tuple[list[Climber], list[Table], Spare] = sides, list(own), ({}, {})
-    layers = layers_of(own[0]), layers_of(own[1])
+    layers = layers_of_both(own[0], own[1])
     still = {name: _nothing(name, values) for name, values in own[0].items()}
     exact = by_shape(*layers, own[0])
     if exact is not None and all(pair.exact() for pair in exact):

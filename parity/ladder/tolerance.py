@@ -71,3 +71,12 @@ class Tolerance:
             limit,
             f"{ECHO_FACTOR} times what one ulp in its weights does to one side: {drift:.1e}",
         )
+
+
+def moved_by_an_ulp(weights: Table, seed: int) -> Table:
+    """Every number moved to a neighbour, up or down by chance."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: np.nextafter(w, np.where(rng.random(w.shape) < 0.5, -np.inf, np.inf), dtype=w.dtype)
+        for name, w in weights.items()
+    }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.match.layer import Layer, layers_of
+from parity.match.layer import Layer, layers_of_both
 from parity.match.pairs import NEUTRAL, Pair, pairs
 from parity.readings.rounding import magnitude, worst
 
@@ -146,4 +146,4 @@ def search(
     same: Callable[[Array, Array], bool],
 ) -> list[Pair] | None:
     """See `Search`; layers are told from the weights of either side."""
-    return Search(layers_of(own), layers_of(b), own, weights, outputs, ask, same).run()
+    return Search(*layers_of_both(own, b), own, weights, outputs, ask, same).run()

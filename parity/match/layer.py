@@ -12,6 +12,10 @@ _STACKED = re.compile(r"_l([1-9]\d*)(_reverse)?$")
 _SEPARABLE, _STEPS = "separable_conv", ("depthwise", "pointwise")
 """A layer of Keras that is two of torch's."""
 
+ATTENTION = "multi_head_attention"
+PARTS = ("query", "key", "value", "attention_output")
+"""What a layer of attention consists of: a program may have four dense layers for it."""
+
 _KEPT_WHOLE = r"(lstm|gru|rnn|multi_head_attention|separable_conv|bidirectional)_\d"
 """Kinds that have several kernels."""
 
@@ -41,11 +45,22 @@ class Layer:
         return f"{self.name} ({shapes})"
 
 
-def layers_of(weights: Table) -> list[Layer]:
+def layers_of_both(a: Table, b: Table) -> tuple[list[Layer], list[Layer]]:
+    """The layers of two sides; attention is dense ones where one side alone has a layer for it."""
+    has = [any(name.startswith(ATTENTION) for name in side) for side in (a, b)]
+    apart = has[0] != has[1]
+    return layers_of(a, apart=apart), layers_of(b, apart=apart)
+
+
+def layers_of(weights: Table, *, apart: bool = False) -> list[Layer]:
     """The layers that a table of weights by canonical name tells of, in its order.
 
     Recurrent layers that torch stacks in one are several, and so is a separable convolution; a
     vector that is added right behind a kernel without a bias is its bias.
+
+    Args:
+        weights: By canonical name.
+        apart: Whether attention is the dense layers that it consists of.
     """
     grouped: dict[str, dict[str, str]] = {}
     for name in weights:
@@ -53,6 +68,9 @@ def layers_of(weights: Table) -> list[Layer]:
         if layer.startswith(_SEPARABLE):
             step = part.split("_")[0] if "_" in part else "pointwise"
             layer, part = f"{layer}/{_STEPS.index(step) + 1}", part.removeprefix(f"{step}_")
+        if apart and layer.startswith(ATTENTION) and part.partition(".")[0] in PARTS:
+            step, _, part = part.partition(".")
+            layer = f"{layer}/{PARTS.index(step) + 1}"
         stacked = _STACKED.search(part)
         if stacked:
             layer += f"/{int(stacked[1]) + 1}"
@@ -75,6 +93,8 @@ def layers_of(weights: Table) -> list[Layer]:
 def _kind(name: str) -> str:
     if name.startswith(_SEPARABLE):
         return "depthwise_conv" if name.endswith("/1") else "conv"
+    if name.startswith(ATTENTION) and "/" in name:
+        return "dense"
     return re.sub(r"_\d+(/\d+)?$", "", name)
 
 

@@ -45,6 +45,12 @@ def as_it_is(shape: Shape) -> Move:
     return Move(shape, shape, tuple(range(len(shape))), shape, "")
 
 
+def _one_end_alike(source: Shape, target: Shape) -> bool:
+    """Whether only neighbouring axes are joined or split, as units into heads."""
+    split = source[:1] == target[:1] or 1 in (len(source), len(target))
+    return source[-1:] == target[-1:] or (split and len(source) != len(target))
+
+
 def moves(source: Shape, target: Shape, places: Shape = ()) -> list[Move]:
     """The moves that may bring a tensor of one shape into another, the likeliest first.
 
@@ -58,7 +64,7 @@ def moves(source: Shape, target: Shape, places: Shape = ()) -> list[Move]:
     if source == target:
         found.append(as_it_is(source))
     elif [n for n in source if n > 1] == [n for n in target if n > 1] or (
-        source[-1:] == target[-1:] and prod(source) == prod(target)
+        prod(source) == prod(target) and _one_end_alike(source, target)
     ):
         words = f"{list(source)} as {list(target)}"
         found.append(Move(source, source, tuple(range(len(source))), target, words))

@@ -11,7 +11,8 @@ from parity.arrays import Table
 from parity.match.layer import Layer
 from parity.match.move import Move, Shape, as_it_is, moves
 
-NEUTRAL = {"bias": 0.0, "offset": 0.0, "mean": 0.0, "scale": 1.0, "variance": 1.0}
+_NOTHING_ADDED = dict.fromkeys(("bias", "recurrent_bias", "offset", "mean"), 0.0)
+NEUTRAL = {**_NOTHING_ADDED, "scale": 1.0, "variance": 1.0}
 """What a part does nothing with."""
 MOST_PARTS = 4
 """Of layers whose parts have names of their own: every order of so many is tried."""

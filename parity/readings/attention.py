@@ -12,6 +12,16 @@ import numpy as np
 from parity.arrays import Array, Floats
 from parity.readings.rows import softmax
 
+HIDDEN = ("places padded with 0 hidden", "all places hidden but those padded with 0")
+"""What a mask does: torch's key_padding_mask is true where Keras' mask is false."""
+
+ORDERS = {
+    "": (False, False),
+    " of every n-th unit": (True, True),
+    " of every n-th unit, given side by side": (True, False),
+}
+"""Which units a head has, and where it gives them."""
+
 
 class Habit(NamedTuple):
     """How attention is computed.
@@ -21,16 +31,18 @@ class Habit(NamedTuple):
         scale: Factor of the scores.
         axis: Of the softmax.
         causal: Whether no place sees later ones.
-        blank: Whether no place sees those that are known to be blank.
+        blank: Which places none sees: those that are known to be blank, or all others.
         apart: Whether a head has every n-th unit, and not a block of them.
+        back: Whether what it gives lies there, too, and not in a block.
     """
 
     heads: int
     scale: float
     axis: int = -1
     causal: bool = False
-    blank: bool = False
+    blank: str = ""
     apart: bool = False
+    back: bool = False
 
 
 def habits(places: int, units: int, *, blanks: bool) -> Iterator[tuple[str, Habit]]:
@@ -43,19 +55,19 @@ def habits(places: int, units: int, *, blanks: bool) -> Iterator[tuple[str, Habi
             "over the root of all units": units**-0.5,
             "over a head's units": 1 / size,
         }
-        order = (False, True) if 1 < heads < units else (False,)
+        order = tuple(ORDERS.items())[: None if 1 < heads < units else 1]
         mask = (False, True) if places > 1 else (False,)
-        hide = (False, True) if blanks else (False,)
+        hide = ("", *HIDDEN) if blanks else ("",)
         for apart, scale, axis, causal, blank in product(
             order, scales.items(), (-1, -2), mask, hide
         ):
             words = (
-                f"{heads} heads{' of every n-th unit' * apart}, scores {scale[0]}"
+                f"{heads} heads{apart[0]}, scores {scale[0]}"
                 + ", softmax over the queries" * (axis == -2)
                 + ", no place sees later ones" * causal
-                + ", places padded with 0 hidden" * blank
+                + (f", {blank}" if blank else "")
             )
-            yield words, Habit(heads, scale[1], axis, causal, blank, apart)
+            yield words, Habit(heads, scale[1], axis, causal, blank, *apart[1])
 
 
 def attention(
@@ -82,10 +94,11 @@ def attention(
     if habit.causal:
         scores = np.where(np.tri(places, dtype=bool), scores, -np.inf)
     if habit.blank and blank is not None:
-        scores = np.where(blank[:, None, None, :], -np.inf, scores)
+        unseen = blank if habit.blank == HIDDEN[0] else ~blank
+        scores = np.where(unseen[:, None, None, :], -np.inf, scores)
     turned = scores if habit.axis == -1 else scores.swapaxes(2, 3)
     with np.errstate(all="ignore"):
         shares = softmax(turned.reshape(-1, places)).reshape(turned.shape)
     shares = shares if habit.axis == -1 else shares.swapaxes(2, 3)
     given = (shares @ v).swapaxes(1, 2)
-    return np.asarray((given.swapaxes(2, 3) if habit.apart else given).reshape(queries.shape))
+    return np.asarray((given.swapaxes(2, 3) if habit.back else given).reshape(queries.shape))

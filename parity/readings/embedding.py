@@ -70,3 +70,12 @@ def _limited(plain: dict[str, str], taken: Floats, seen: Floats) -> Iterator[Rea
         # torch divides by the norm and 1e-7
         factors = np.where(norms > limit, limit / (norms + 1e-7), 1.0)
         yield Reading({**plain, LIMIT: f"limits the rows' norms to {limit:.4g}"}, taken * factors)
+
+
+def padding(case: Case, x: Floats) -> Array:
+    """Places [B, T] that hold what an embedding gives for 0, which padding is."""
+    found = np.zeros(x.shape[:2], bool)
+    for name, kernel in case.given.items():
+        if name.startswith("embedding") and kernel.shape[1:] == x.shape[2:]:
+            found |= (x == kernel[0]).all(axis=2)
+    return found

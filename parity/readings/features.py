@@ -102,6 +102,10 @@ def _arranged(x: Floats, seen: Floats) -> Iterator[tuple[str, Floats]]:
         yield "with axes 1 and 2 swapped", x.swapaxes(1, 2)
         yield "turned by a quarter", np.rot90(x, 1, (1, 2))
         yield "turned by three quarters", np.rot90(x, 3, (1, 2))
+    if x.ndim > 2:
+        turned = x.reshape(len(x), x.shape[-1], *x.shape[1:-1])
+        yield "cut anew into channels, as by view or reshape", np.moveaxis(turned, 1, -1)
+        yield "with its channels first, cut anew", np.moveaxis(x, -1, 1).reshape(x.shape)
     order = _order(x, seen)
     if order is not None:
         yield f"with the last axis in the order {', '.join(map(str, order[:6]))}", x[..., order]
@@ -147,5 +151,6 @@ def _each(usual: dict[str, str], words: str, x: Floats, seen: Floats) -> Iterato
             yield Reading(usual | {BATCH: said}, (x - mean) / np.where(spread > 0, spread, 1), said)
         rows = x if axes == 0 else x.reshape(-1, x.shape[-1])
         factor, offset = fit(rows, seen.reshape(rows.shape), 0)
-        said = f"{words}, each {kind} moved and scaled by figures of its own"
+        first = _line(float(factor.flat[0]), float(offset.flat[0]))
+        said = f"{words}, each {kind} moved and scaled by figures of its own, the first {first}"
         yield Reading(usual | {OWN: said}, (factor * rows + offset).reshape(x.shape), said)

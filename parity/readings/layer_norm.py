@@ -10,7 +10,7 @@ from parity.readings.batch_norm import EPSILONS, PARTS
 from parity.readings.case import Case
 from parity.readings.readings import Reading, Readings
 
-EPSILON, AXES = "layer-norm epsilon", "layer-norm axes"
+EPSILON, AXES, CENTRE = "layer-norm epsilon", "layer-norm axes", "layer-norm mean"
 GROUP_EPSILON, GROUPS = "group-norm epsilon", "groups"
 SCALE, OFFSET = "layer-norm scale", "layer-norm offset"
 ADVICE = {
@@ -19,31 +19,39 @@ ADVICE = {
         "keras.layers.LayerNormalization(epsilon=1e-5) as torch has"
     ),
     AXES: "normalise over the same axes: normalized_shape (torch), axis (Keras)",
+    CENTRE: "take a layer norm or an RMS norm on both sides: the latter leaves the mean",
     GROUP_EPSILON: "give both the same: eps=1e-3 in torch as Keras has, or epsilon=1e-5 in Keras",
     GROUPS: "normalise over the same groups of channels, num_groups in torch and groups in Keras",
     SCALE: "give both a scale",
     OFFSET: "give both an offset",
 }
+NORMS = ("layer_norm", "rms_norm")
+"""How such layers begin: Ba et al. 2016, and Zhang and Sennrich 2019 that leave the mean."""
 
 
 def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
     """What the layer may make of `x`, float64 [B, ..., C], and its magnitude; None for others."""
-    if not case.where.startswith("layer_norm") or x.shape != case.a[case.where].shape:
+    centres = case.where.startswith("layer_norm"), False
+    if not case.where.startswith(NORMS) or x.shape != case.a[case.where].shape:
         return None
     scale, offset = _learned(case)
     kinds = {"the last axis": (x.ndim - 1,), "all axes but the first": tuple(range(1, x.ndim))}
 
     def of(seen: Array) -> Iterator[Reading]:
-        for (words, axes), scaled, moved in product(kinds.items(), (True, False), (True, False)):
+        for centre, (words, axes), scaled, moved in product(
+            dict.fromkeys(centres), kinds.items(), (True, False), (True, False)
+        ):
             gamma, beta = scale if scaled else 1.0, offset if moved else 0.0
-            centred = x - x.mean(axis=axes, keepdims=True)
-            variance = x.var(axis=axes, keepdims=True)
+            centred = x - x.mean(axis=axes, keepdims=True) if centre else x
+            variance = (centred**2).mean(axis=axes, keepdims=True)
             for epsilon in (*EPSILONS, _solved(centred, variance, gamma, seen - beta)):
                 if not np.isfinite(epsilon) or epsilon < 0:
                     continue
+                widened = "variance" if centre else "mean square"
                 traits = {
-                    EPSILON: f"adds epsilon {epsilon:.4g} to the variance",
+                    EPSILON: f"adds epsilon {epsilon:.4g} to the {widened}",
                     AXES: f"normalises over {words}",
+                    CENTRE: "takes out the mean" if centre else "leaves the mean",
                     SCALE: "applies the scale" if scaled else "leaves out the scale",
                     OFFSET: "adds the offset" if moved else "leaves out the offset",
                 }

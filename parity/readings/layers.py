@@ -114,6 +114,7 @@ KINDS = {
     "conv": windows.convolution,
     "pool": windows.pooling,
     "layer_norm": layer_norm.readings,
+    "rms_norm": layer_norm.readings,
     "group_norm": layer_norm.grouped,
     "embedding": embedding.readings,
     "multi_head_attention": multi_head.readings,

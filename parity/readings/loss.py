@@ -40,6 +40,7 @@ def explain(case: Case) -> list[Cause]:
             where they are others) and the weights; `a` and `b` have
             the ``loss`` and, where they are known, its gradients by name.
     """
+    case = _by_place(case)
     logits, labels = case.given[LOGITS], case.given[LABELS]
     sides = case.a[LOSS], case.b[LOSS]
     if not usable(logits, labels, *sides) or sides[0] == sides[1]:
@@ -78,6 +79,22 @@ def explain(case: Case) -> list[Cause]:
     if not causes and regression.fits(logits, labels):
         causes = _of_numbers(case)
     return causes or _by_either_gradients(case, allowed)
+
+
+def _by_place(case: Case) -> Case:
+    """The same with one row for each place, where samples have a class in each, int [B, T]."""
+    labels = case.given[LABELS]
+    if labels.ndim != 2 or labels.shape[1] < 2 or case.given[LOGITS].ndim != 3:
+        return case
+    given: dict[str, Array] = {LABELS: labels.ravel()}
+    for name, values in case.given.items():
+        score = name in (LOGITS, LOGITS_OF_A)
+        turned = score and values.ndim == 3 and values.shape[:2] != labels.shape
+        rows = values.swapaxes(1, 2) if turned else values  # torch's scores are [B, C, T]
+        if name != LABELS:
+            placed = rows.ndim == 3 and rows.shape[:2] == labels.shape
+            given[name] = rows.reshape(-1, rows.shape[-1]) if placed else values
+    return replace(case, given=given)
 
 
 def _one_hot(labels: Array) -> bool:

@@ -7,12 +7,13 @@ import numpy as np
 from parity.arrays import Array, Floats
 from parity.readings.attention import attention, habits
 from parity.readings.case import Case
+from parity.readings.embedding import padding
 from parity.readings.readings import Reading, Readings
 
 ATTENTION, BATCH = "attention", "axis of the batch"
 ADVICE = {
     ATTENTION: "give both the same heads, scale and mask",
-    BATCH: "give torch's MultiheadAttention batch_first=True: it takes places first",
+    BATCH: "give torch's layer batch_first=True: it takes places first",
 }
 PARTS = ("query", "key", "value")
 
@@ -40,8 +41,11 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
                 biased(fed @ kernel.reshape(len(kernel), -1), part)
                 for kernel, part in zip(kernels, PARTS, strict=True)
             )
-            for words, habit in habits(*q.shape[1:], blanks=False):
-                made = attention(q, k, v, habit)
+            hidden = padding(case, x) if fed is x else None
+            ways = [*habits(*q.shape[1:], blanks=hidden is not None and bool(hidden.any()))]
+            # Where heads make no difference, they are as many as the kernel has.
+            for words, habit in sorted(ways, key=lambda w: w[1].heads != kernels[0].shape[1]):
+                made = attention(q, k, v, habit, hidden)
                 made = biased(made @ back.reshape(made.shape[-1], -1), "attention_output")
                 values = made if fed is x else made.swapaxes(0, 1)
                 yield Reading({BATCH: said, ATTENTION: words}, values)

@@ -60,6 +60,11 @@ def _ends(x: Floats) -> Floats:
     return ends
 
 
+def _halves(x: Floats) -> Floats:
+    """Of outputs [B, 2 * units]: of either direction, [2, B, units]."""
+    return np.stack(np.split(x, 2, axis=-1)) if x.shape[-1] % 2 == 0 else x[None]
+
+
 BOTH_ENDS = "what both directions end with of"
 PLACES: Mapping[str, Callable[[Floats], Floats]] = {
     "the last place of": lambda x: x[:, -1],
@@ -68,6 +73,9 @@ PLACES: Mapping[str, Callable[[Floats], Floats]] = {
     "what both directions end with, backwards first, of": lambda x: np.roll(
         _ends(x), x.shape[-1] // 2, axis=-1
     ),
+    "the sum of what both directions end with of": lambda x: _halves(_ends(x)).sum(axis=0),
+    "the mean of what both directions end with of": lambda x: _halves(_ends(x)).mean(axis=0),
+    "the product of what both directions end with of": lambda x: _halves(_ends(x)).prod(axis=0),
     "the mean over the places of": lambda x: x.mean(axis=_whole(x)),
     "the largest over the places of": lambda x: x.max(axis=_whole(x)),
     "the sum over the places of": lambda x: x.sum(axis=_whole(x)),

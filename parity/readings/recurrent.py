@@ -8,11 +8,13 @@ import numpy as np
 from parity.arrays import Array, Floats
 from parity.readings.activations import FIXED
 from parity.readings.case import Case
+from parity.readings.embedding import padding as blanks
 from parity.readings.readings import Reading, Readings
 
 ACTIVATION, RECURRENT = "activation of the state", "recurrent activation"
 RESET, DIRECTION, PLACE = "reset after", "direction", "place of a sequence"
 GATES, FORGET, MASK = "order of the gates", "forget bias", "masked places"
+BATCH = "axis of the batch"
 ADVICE = {
     ACTIVATION: "give both the same activation: torch's LSTM and GRU have tanh and no other",
     RECURRENT: "give both the same: Keras' recurrent_activation; torch has sigmoid and no other",
@@ -21,6 +23,7 @@ ADVICE = {
     PLACE: "take the same place of the sequence on both sides",
     GATES: "bring the gates into one order: Keras i f c o and z r h, torch i f g o and r z n",
     FORGET: "add it once: Keras' unit_forget_bias only sets the initial bias",
+    BATCH: "give torch's layer batch_first=True: it takes places first",
     MASK: "leave out the same places: mask_zero in Keras, packed sequences in torch",
 }
 LINEAR = "no activation"
@@ -63,27 +66,25 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
         return None
     bias = own.get("bias", np.zeros(COUNT[kind] * units))
     weights = own["kernel"], own["recurrent_kernel"], bias
-    padding = _padding(case, x)
-    usual = dict.fromkeys((RESET, FORGET, GATES), "") | {MASK: "leaves out no place"}
+    padding = blanks(case, x)
+    usual = dict.fromkeys((FORGET, GATES), "") | {
+        RESET: "resets after the product" if kind == "gru" else "",
+        MASK: "leaves out no place", BATCH: "takes the batch first",
+    }  # fmt: skip
 
     def of(seen: Array) -> Iterator[Reading]:
         for traits, sequence in _sequences(kind, x, weights, padding):
             for place, values in _places(sequence, seen.shape):
                 yield Reading({**usual, PLACE: place, **traits}, values)
+        turned = _run(kind, x.swapaxes(0, 1), weights, (INNER["tanh"], GATING["sigmoid"]))
+        said = {DIRECTION: "goes forward", **_usual(kind), BATCH: "takes places first"}
+        for place, values in _places(turned.swapaxes(0, 1), seen.shape):
+            yield Reading({**usual, PLACE: place, **said}, values)
 
     return of, float(max(np.abs(x).max() * np.abs(own["kernel"]).sum(axis=0).max(), 1.0))
 
 
 Weights = tuple[Floats, Floats, Floats]
-
-
-def _padding(case: Case, x: Floats) -> Array:
-    """Places [B, T] that hold what an embedding gives for 0, which padding is."""
-    found = np.zeros(x.shape[:2], bool)
-    for name, kernel in case.given.items():
-        if name.startswith("embedding") and kernel.shape[1:] == x.shape[2:]:
-            found |= (x == kernel[0]).all(axis=2)
-    return found
 
 
 def _sequences(
@@ -120,10 +121,14 @@ def _sequences(
                 words = f"takes its gates in the order {', '.join(map(str, order))}"
                 yield said | {GATES: words}, _run(kind, fed, _turned(weights, order), functions)
     if padding.any():
-        said = {DIRECTION: "goes forward", ACTIVATION: "applies tanh"}
-        said |= {RECURRENT: "gates by sigmoid" if kind != "rnn" else ""}
+        said = {DIRECTION: "goes forward", **_usual(kind)}
         masked = _run(kind, x, weights, (INNER["tanh"], GATING["sigmoid"]), skipped=padding)
         yield said | {MASK: "leaves out the places of padding"}, masked
+
+
+def _usual(kind: str) -> dict[str, str]:
+    """The functions that every framework has in a layer of this kind."""
+    return {ACTIVATION: "applies tanh", RECURRENT: "gates by sigmoid" if kind != "rnn" else ""}
 
 
 def _moved(weights: Weights, amount: float) -> Weights:

@@ -95,7 +95,9 @@ def _faults(case: Case) -> Iterator[tuple[str, str, str]]:
             if name in case.b:
                 yield name, "missing weight", f"has no {name} {list(case.given[name].shape)}"
         elif name not in case.given:
-            if name not in case.b:
+            if name not in case.b and name.endswith(".recurrent_bias"):
+                yield name, "reset after", f"holds two biases, for inputs and state, {name}"
+            elif name not in case.b:
                 yield name, "extra weight", f"also has {name} {list(case.a[name].shape)}"
         elif name not in case.b or worst(case.a[name], case.b[name]) > 0:
             found = fate(name, case.given, case.a)

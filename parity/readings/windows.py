@@ -26,7 +26,7 @@ ADVICE = {
     POOLING: "take MaxPool2d with MaxPooling2D, AvgPool2d with AveragePooling2D",
     WINDOW: "give both the same pool size",
 }
-STRIDES, MOST_SAMPLES = (1, 2, 3, 4), 4
+STRIDES, DILATIONS, MOST_SAMPLES = (1, 2, 3, 4), (1, 2), 4
 Fill = dict[str, Any]
 EDGES: dict[str, Fill] = {
     "": {"constant_values": 0.0},
@@ -147,30 +147,63 @@ def _windows(
     """Windows [B, places, C, sizes] of `x` for each padding and stride that give so many places."""
     if len(places) != len(sizes):
         return
+    axes = tuple(range(1, x.ndim - 1))
+    for steps, dilation, pads in _moves(x.shape[1:-1], sizes, places):
+        widest = max(max(pair) for pair in pads)
+        if words and not 0 < widest < min(x.shape[1:-1]):
+            continue
+        around = np.pad(x, [(0, 0), *pads, (0, 0)], **fill)
+        widths = [dilation * (size - 1) + 1 for size in sizes]
+        windows = sliding_window_view(around, widths, axis=axes)
+        every = (slice(None), *(slice(None, None, step) for step in steps), slice(None))
+        picked = windows[every + (slice(None, None, dilation),) * len(sizes)]
+        padded = dict.fromkeys(f"{before} before and {behind} behind" for before, behind in pads)
+        moved = steps if len(set(steps)) > 1 else steps[:1]
+        traits = {
+            PADDING: f"pads {', along the next axis '.join(padded)}{words}",
+            STRIDE: f"moves by {' x '.join(map(str, moved))}",
+            DILATION: f"takes every {dilation}. place" if dilation > 1 else "takes every place",
+        }
+        yield traits, picked
+
+
+Moves = tuple[tuple[int, ...], int, tuple[tuple[int, int], ...]]
+"""Strides by axis, the dilation, and what is padded before and behind by axis."""
+
+
+def _moves(
+    around: tuple[int, ...], sizes: tuple[int, ...], places: tuple[int, ...]
+) -> Iterator[Moves]:
+    """Those that give so many places: first those that are the same along all axes."""
     reach = max(sizes)
-    behind_first = sorted(product(range(reach), repeat=2), key=lambda p: (abs(p[1] - p[0]), sum(p)))
-    for stride, dilation in product(STRIDES, (1, 2)):
-        for before, behind in behind_first:
-            widths = [dilation * (size - 1) + 1 for size in sizes]
-            padded = [n + before + behind for n in x.shape[1:-1]]
-            if any(total < width for total, width in zip(padded, widths, strict=True)):
-                continue
-            counts = tuple(
-                (total - width) // stride + 1 for total, width in zip(padded, widths, strict=True)
-            )
-            if counts != places:
-                continue
-            edges = [(0, 0), *[(before, behind)] * len(sizes), (0, 0)]
-            if words and (not before + behind or max(before, behind) >= min(x.shape[1:-1])):
-                continue
-            around = np.pad(x, edges, **fill)
-            axes = tuple(range(1, x.ndim - 1))
-            windows = sliding_window_view(around, widths, axis=axes)
-            step = (slice(None), *[slice(None, None, stride)] * len(sizes), slice(None))
-            picked = windows[step + (slice(None, None, dilation),) * len(sizes)]
-            traits = {
-                PADDING: f"pads {before} before and {behind} behind{words}",
-                STRIDE: f"moves by {stride}",
-                DILATION: f"takes every {dilation}. place" if dilation > 1 else "takes every place",
-            }
-            yield traits, picked
+    padded = [(before, behind) for before in range(reach) for behind in range(reach)]
+    behind_first = sorted(padded, key=lambda pad: (abs(pad[1] - pad[0]), sum(pad)))
+    for stride, dilation in product(STRIDES, DILATIONS):
+        for pad in behind_first:
+            ways = zip(around, sizes, places, strict=True)
+            if all(_places(n, size, stride, dilation, pad) == count for n, size, count in ways):
+                yield (stride,) * len(sizes), dilation, (pad,) * len(sizes)
+    for dilation in DILATIONS:
+        each = [
+            [
+                (stride, pad)
+                for stride, pad in product(STRIDES, _usual(size, dilation))
+                if _places(n, size, stride, dilation, pad) == count
+            ]
+            for n, size, count in zip(around, sizes, places, strict=True)
+        ]
+        for chosen in product(*each):
+            steps, pads = zip(*chosen, strict=True)
+            if len(set(chosen)) > 1:
+                yield steps, dilation, pads
+
+
+def _places(n: int, size: int, stride: int, dilation: int, pad: tuple[int, int]) -> int:
+    """Places of a window along an axis of `n`; 0 where it does not fit."""
+    return max(0, (n + sum(pad) - dilation * (size - 1) - 1) // stride + 1)
+
+
+def _usual(size: int, dilation: int) -> list[tuple[int, int]]:
+    """What is padded for a window by itself: nothing, or as much as keeps the places."""
+    whole = dilation * (size - 1)
+    return list(dict.fromkeys([(0, 0), (whole // 2, whole - whole // 2), (whole // 2, whole // 2)]))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from parity.arrays import Table
-from parity.match.layer import layers_of
+from parity.match.layer import layers_of_both
 from parity.match.pairs import in_order
 from parity.match.raw import canonical
 from parity.transfer.transfer import NoTransferError, Side, Transfer, complete, samples, unfit
@@ -27,7 +27,7 @@ def fill(tensors: Table, framework: str, source: str, b: Side, target: Path) -> 
     if not b.ways(batch):
         raise NoTransferError(f"{b.name} takes no batch of shape {list(batch.shape)}; give --input")
     theirs = b.remote.ask("take", way=b.ways(batch)[0])
-    layers = layers_of(own), layers_of(theirs)
+    layers = layers_of_both(own, theirs)
     found = in_order(*layers, own)
     if found is None:
         raise unfit(source, b.name, layers, own)

@@ -9,9 +9,10 @@ import numpy as np
 
 from parity.arrays import Array, Table
 from parity.errors import ParityError
+from parity.ladder import recut
 from parity.ladder.climber import Climber
 from parity.match.by_data import ANSWER, search, unlike
-from parity.match.layer import Layer, layers_of
+from parity.match.layer import Layer, layers_of, layers_of_both
 from parity.match.pairs import Pair, in_order, without_partner
 from parity.transfer.alike import TOLERANCE, alike, gap
 from parity.transfer.parting import parting
@@ -132,7 +133,9 @@ def samples(a: Side, b: Side) -> Array:
 
 def _carried(a: Side, b: Side, ways: tuple[str, str], target: Path) -> Transfer:
     own, theirs = (s.remote.ask("take", way=way) for s, way in zip((a, b), ways, strict=True))
-    random = unlike(layers_of(own), layers_of(theirs), own)
+    a = replace(a, remote=recut.attention(a.remote, own, theirs))
+    own = a.remote.ask("take", way=ways[0])
+    random = unlike(*layers_of_both(own, theirs), own)
     seen = a.remote.ask("answer", random)
 
     def ask(weights: Table) -> Table:
@@ -175,7 +178,7 @@ def _refusal(
     a: Side, b: Side, weights: tuple[Table, Table], random: Table, seen: Table
 ) -> NoTransferError | DifferentError:
     """Why no match was found: a layer without a partner, or one that computes otherwise."""
-    layers = layers_of(weights[0]), layers_of(weights[1])
+    layers = layers_of_both(weights[0], weights[1])
     straight = in_order(*layers, weights[0])
     if straight is None:
         return unfit(a.name, b.name, layers, weights[0])
