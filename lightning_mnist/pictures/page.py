@@ -18,8 +18,8 @@ ROUND = 0.85  # shorter by longer axis, at least, of a button or a plate
 ELSEWHERE = 0.1  # of a plate, at most, is as dark as it and lies around it, as in a pattern
 STROKE = 0.15  # of its diameter, at most, is the width of what is written on a plate
 COMPACT = 0.9  # of its convex hull, at least, is a sheet that was torn
-LONG = 4  # squares of their width, at least, is the area of the strokes on it
-FAR = 2.5  # widths of a stroke, at least, lie between the strokes and its edge
+LONG = 5  # squares of their width, at least, is the area of the strokes on it
+FAR = 1.5  # widths of a stroke, at least, lie between the strokes and its edge
 SHARP = 0.5  # of the contrast between sheet and table is seen within three pixels of the edge
 MARGIN = 0.012  # of the longer side: the blurred edge of a sheet, and the rim of a frame
 
