@@ -91,7 +91,7 @@ def _without_rows(ink: Ink, limit: float) -> tuple[Ink, list[float]]:
     height, width = ink.shape
     reach = max(3, round(THICKEST * max(ink.shape)))
     mask = ink > limit
-    if width < 24 or not _covers(mask.any(axis=0)):
+    if width < 24 or not _covers(np.asarray(mask.any(axis=0))):
         return ink, []
     found = cv2.HoughLines(
         mask.astype(np.uint8), 1, 1 / width, int(0.6 * width),
@@ -125,7 +125,7 @@ def _without_rows(ink: Ink, limit: float) -> tuple[Ink, list[float]]:
 def _own_rows(strip: NDArray[np.bool_]) -> slice | None:
     """Rows of the line in the middle of a strip, with its soft edges; None if there is none."""
     middle = len(strip) // 2
-    if not _covers(strip[middle - 1 : middle + 2].any(axis=0)):
+    if not _covers(np.asarray(strip[middle - 1 : middle + 2].any(axis=0))):
         return None
     rows = np.flatnonzero(strip.mean(axis=1) > 0.4)
     runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
