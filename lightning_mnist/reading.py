@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_mnist.calibration import Calibration
 from lightning_mnist.own_images import Picture
-from lightning_mnist.pictures.strangers import strangers
+from lightning_mnist.pictures.strangers import doubted
 
 UNCALIBRATED = (
     "warning: this checkpoint holds no calibration: confidence is what the network says of itself, "
@@ -26,7 +26,7 @@ class Reading:
         file: The picture's.
         probabilities: Ten.
         unsure: Whether the picture looks like nothing that the network has been trained on, or
-            what was cut out of it may not be the digit.
+            like another digit, or what was cut out of it may not be the digit.
         warnings: What else was seen in the picture.
     """
 
@@ -66,10 +66,11 @@ def readings_of(
     files: Sequence[str], pictures: Sequence[Picture], logits: Tensor, calibration: Calibration
 ) -> list[Reading]:
     """Readings of N pictures, for which the network answered logits float32 [N, 10]."""
-    unfamiliar = (calibration.looks_unfamiliar(logits) | strangers(pixels_of(pictures))).tolist()
+    probabilities = calibration.probabilities(logits)
+    doubts = calibration.looks_unfamiliar(logits) | doubted(pixels_of(pictures), probabilities)
     return [
-        Reading(file, probabilities, strange or picture.doubtful, picture.warnings)
-        for file, picture, probabilities, strange in zip(
-            files, pictures, calibration.probabilities(logits).tolist(), unfamiliar, strict=True
+        Reading(file, shares, doubt or picture.doubtful, picture.warnings)
+        for file, picture, shares, doubt in zip(
+            files, pictures, probabilities.tolist(), doubts.tolist(), strict=True
         )
     ]

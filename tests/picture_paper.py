@@ -116,6 +116,17 @@ def paper_on_a_dark_table(strokes: Levels, random: Random) -> Drawn:
 
 
 @kind
+def torn_paper(strokes: Levels, random: Random) -> Drawn:
+    turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    reach = 148 + 6 * np.sin(3 * turn + random.uniform(0, 6)) + random.normal(0, 3, 60)
+    edge = SIDE / 2 + reach[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
+    sheet = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.fillPoly(sheet, [edge.round().astype(np.int32)], 1)
+    table = 60 + noise(random, 5)
+    return Drawn(grey(np.where(sheet > 0, page(strokes), table)), "jpg", {"quality": 85})
+
+
+@kind
 def turned_paper_on_wood(strokes: Levels, random: Random) -> Drawn:
     wood = 90 + 12 * np.sin(np.arange(SIDE)[:, None] / 5 + noise(random, 1, 20)) + noise(random, 5)
     box = cv2.boxPoints(((160, 160), (270, 250), float(random.uniform(-12, 12))))

@@ -20,7 +20,7 @@ from lightning_mnist.checkpoint import read_checkpoint
 from lightning_mnist.data import sources
 from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.own_images import Picture, find_picture
-from lightning_mnist.pictures.strangers import strangers
+from lightning_mnist.pictures.strangers import doubted, strangers
 from tests import nothing
 from tests import strangers as training
 from tests.conftest import Here
@@ -97,8 +97,10 @@ def test_confidence_is_calibrated_and_mnist_is_familiar(mnist_root: Path, mnist_
         logits, labels = torch.from_numpy(file["logits"]), torch.from_numpy(file["labels"])
     calibration = Calibration.of(read_checkpoint(best(mnist_run)))
     assert calibration is not None
-    assert expected_calibration_error(calibration.probabilities(logits), labels) < 0.005
-    unsure = calibration.looks_unfamiliar(logits) | strangers(torch.from_numpy(mnist.test_images))
+    probabilities = calibration.probabilities(logits)
+    assert expected_calibration_error(probabilities, labels) < 0.005
+    unsure = calibration.looks_unfamiliar(logits)
+    unsure |= doubted(torch.from_numpy(mnist.test_images), probabilities)
     assert unsure.double().mean() <= 0.01
 
 
@@ -137,6 +139,14 @@ def test_strangers_are_told_from_digits_of_pens_that_mnist_has_not() -> None:
     )
     assert strangers(pixels_of(drawings)).double().mean() >= 0.9
     assert strangers(pixels_of(digits)).double().mean() <= 0.05
+
+
+def test_what_looks_like_another_digit_than_the_answer_is_doubted() -> None:
+    drawn = [grey(page(hand_drawn(digit, np.random.default_rng(0)))) for digit in range(10)]
+    pixels = pixels_of([find_picture(np.asarray(picture)) for picture in drawn])
+    right = torch.full((10, 10), 0.01) + 0.9 * torch.eye(10)
+    assert not doubted(pixels, right).any()
+    assert doubted(pixels, right.roll(1, dims=0)).all()
 
 
 @pytest.mark.parametrize("apart", [-4, 0, 5], ids=lambda apart: f"{apart} pixels apart")

@@ -24,9 +24,11 @@ from lightning_mnist.pictures.digit import (
     SECOND,
     UNDERLINE,
 )
+from lightning_mnist.pictures.page import find_page
 from lightning_mnist.pictures.pen import filled, joined
 from tests.conftest import embedded_digits
 from tests.pictures import KINDS, Levels, grey, hand_drawn, noise, page
+from tests.strangers import ENDS, SEGMENTS
 
 WARNED = {
     "lined": LINES,
@@ -37,6 +39,7 @@ WARNED = {
     "black_frame": FRAME,
     "paper_on_a_dark_table": FRAME,
     "turned_paper_on_wood": FRAME,
+    "torn_paper": FRAME,
     "box_around": FRAME,
     "box_that_the_digit_touches": FRAME,
     "box_by_hand": FRAME,
@@ -218,3 +221,42 @@ def test_digits_in_a_row_are_no_broken_stroke(text: str) -> None:
     mask = np.zeros((200, 320), np.uint8)
     cv2.putText(mask, text, (20, 140), cv2.FONT_HERSHEY_SIMPLEX, 3, 1, 8)
     assert joined(mask) is None
+
+
+@pytest.mark.parametrize("digit", [0, 2, 3, 4, 5, 6, 7, 8, 9])
+@pytest.mark.parametrize("apart", [3, 8])
+def test_the_segments_of_a_display_are_one_digit(digit: int, apart: int) -> None:
+    mask = np.zeros((320, 240), np.uint8)
+    for name in SEGMENTS[digit]:
+        start, end = np.reshape(ENDS[name], (2, 2)) * 110 + (65, 50)
+        way = (end - start) // 110
+        first, last, side = start + apart * way, end - apart * way, way[::-1]
+        corners = [
+            first, first + 9 * (way + side), last - 9 * (way - side),
+            last, last - 9 * (way + side), first + 9 * (way - side),
+        ]  # fmt: skip
+        cv2.fillPoly(mask, [np.array(corners, np.int32)], 1)
+    found = find_picture(np.asarray(grey(page(mask.astype(np.float64)))))
+    assert found is not None
+    assert SECOND not in found.warnings
+    height = np.ptp(np.flatnonzero(mask.any(axis=1)))
+    assert found.cutout.shape[0] == pytest.approx(height, abs=8), "segments are missing"
+
+
+@pytest.mark.parametrize("digit", [0, 3])
+def test_a_stencil_cuts_a_digit_and_not_two(digit: int) -> None:
+    strokes = hand_drawn(digit, np.random.default_rng(0), width=0.2)
+    middle = int(np.flatnonzero(strokes.any(axis=0)).mean())
+    strokes[:, middle - 4 : middle + 4] = 0
+    found = find_picture(np.asarray(grey(page(strokes))))
+    assert found is not None
+    assert found.warnings == ()
+    assert found.cutout.shape[1] > 60
+
+
+@pytest.mark.parametrize("digit", [0, 6, 8, 9])
+def test_a_bold_digit_is_no_sheet(digit: int) -> None:
+    for width in (0.15, 0.22, 0.28):
+        strokes = hand_drawn(digit, np.random.default_rng(1), height=200, width=width)
+        for levels in (page(strokes), 255 - page(strokes)):
+            assert find_page(np.asarray(grey(levels))) is None

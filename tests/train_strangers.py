@@ -73,13 +73,13 @@ def train(images: Tensor, classes: Tensor, epochs: int) -> StrangerDetector:
 def examples(digits: Images, labels: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
     """Images uint8 [N, 28, 28] and classes int64 [N], of MNIST's digits and of drawings."""
     random = np.random.default_rng(0)
-    numbers = np.arange(6000) % 10
+    numbers = np.arange(12000) % 10
     printed = drawn([digit(int(number), random) for number in numbers])
     redrawn = drawn([drawn_again(image) for image in digits[:15000]])
     turned = np.rot90(digits[labels != 0][:9000], int(random.choice((1, 3))), axes=(1, 2))
     mirrored = digits[np.isin(labels, MIRRORED)][-5000:, :, ::-1]
     several = drawn([several_of(digits, random) for _ in range(9000)])
-    others = drawn([stranger(random) for _ in range(85000)])
+    others = drawn([stranger(random) for _ in range(130000)])
     strangers = np.concatenate([turned, mirrored, several, others])
     images = np.concatenate([digits, printed, redrawn, strangers])
     classes = np.full(len(images), STRANGER)

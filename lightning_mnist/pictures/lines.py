@@ -8,6 +8,9 @@ from lightning_mnist.pictures.paper import Ink
 
 TILT = 0.12  # radians, the most by which lines may lean
 COVERED = 0.8  # of a line, at least, is inked; no stroke of a digit spans the page like that
+ENDS = 0.5  # of the columns at either end of a line, at least, are inked
+SIDES = 3  # of a box, at least, are seen
+EDGE = 0.1  # of a part's height and width, within which the sides of a box lie
 LOW = 0.75  # of a part's height: the line under a digit lies below
 OVERHANG = 0.08  # of a part's height, by which the line ends beyond the digit
 LEAST = 20  # pixels of a part's height, of which a line may be told from a stroke
@@ -37,13 +40,26 @@ def without_box(ink: Ink, limit: float) -> Ink | None:
 
     Of a box at least three sides are seen, and what it holds is a quarter as tall.
     """
+    if _likely_sides(ink > limit) < SIDES:
+        return None
     bare, across, down = without_lines(ink, limit)
     if (bare > limit).sum() > 0.95 * (ink > limit).sum():
         return None
-    sides = [any(at < 0.1 for at in lines) for lines in (across, down)]
-    sides += [any(at > 0.9 for at in lines) for lines in (across, down)]
+    sides = [any(at < EDGE for at in lines) for lines in (across, down)]
+    sides += [any(at > 1 - EDGE for at in lines) for lines in (across, down)]
     rows = np.flatnonzero((bare > limit).any(axis=1))
-    return bare if sum(sides) >= 3 and rows.size and np.ptp(rows) > len(ink) / 4 else None
+    return bare if sum(sides) >= SIDES and rows.size and np.ptp(rows) > len(ink) / 4 else None
+
+
+def _likely_sides(mask: NDArray[np.bool_]) -> int:
+    """How many sides of a mask [H, W] have ink enough for the side of a box; it is soon counted."""
+    count = 0
+    for turned in (mask, mask.T):
+        height, width = turned.shape
+        deep = int(EDGE * height + np.tan(TILT) * width / 2) + 4  # of a side that leans
+        for side in (turned[:deep], turned[-deep:]):
+            count += side.any(axis=0).mean() >= COVERED
+    return count
 
 
 def without_underline(ink: Ink, limit: float) -> Ink | None:
@@ -74,10 +90,11 @@ def without_underline(ink: Ink, limit: float) -> Ink | None:
 def _without_rows(ink: Ink, limit: float) -> tuple[Ink, list[float]]:
     height, width = ink.shape
     reach = max(3, round(THICKEST * max(ink.shape)))
-    if width < 24:
+    mask = ink > limit
+    if width < 24 or not _covers(np.asarray(mask.any(axis=0))):
         return ink, []
     found = cv2.HoughLines(
-        (ink > limit).astype(np.uint8), 1, 1 / width, int(0.6 * width),
+        mask.astype(np.uint8), 1, 1 / width, int(0.6 * width),
         min_theta=np.pi / 2 - TILT, max_theta=np.pi / 2 + TILT,
     )  # fmt: skip
     if found is None:
@@ -107,14 +124,20 @@ def _without_rows(ink: Ink, limit: float) -> tuple[Ink, list[float]]:
 
 def _own_rows(strip: NDArray[np.bool_]) -> slice | None:
     """Rows of the line in the middle of a strip, with its soft edges; None if there is none."""
-    middle, end = len(strip) // 2, max(1, strip.shape[1] // 12)
-    covered = strip.mean(axis=1)
-    near = np.asarray(strip[middle - 1 : middle + 2].any(axis=0))
-    if near.mean() < COVERED or min(near[:end].mean(), near[-end:].mean()) < 0.5:
+    middle = len(strip) // 2
+    if not _covers(np.asarray(strip[middle - 1 : middle + 2].any(axis=0))):
         return None
-    rows = np.flatnonzero(covered > 0.4)
+    rows = np.flatnonzero(strip.mean(axis=1) > 0.4)
     runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     own = min(runs, key=lambda run: np.abs(run - middle).min(initial=len(strip)))
     if not own.size or len(own) > middle:
         return None
     return slice(max(own[0] - 1, 0), own[-1] + 2)
+
+
+def _covers(inked: NDArray[np.bool_]) -> bool:
+    """Whether so many of the columns [W] are inked, and so many at both ends, as of a line."""
+    end = max(1, len(inked) // 12)
+    if min(np.count_nonzero(inked[:end]), np.count_nonzero(inked[-end:])) < ENDS * end:
+        return False
+    return bool(inked.mean() >= COVERED)

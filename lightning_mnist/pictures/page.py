@@ -17,6 +17,9 @@ SURROUNDED = 0.45  # of the outline, at least, lies within the picture; a shadow
 ROUND = 0.85  # shorter by longer axis, at least, of a button or a plate
 ELSEWHERE = 0.1  # of a plate, at most, is as dark as it and lies around it, as in a pattern
 STROKE = 0.15  # of its diameter, at most, is the width of what is written on a plate
+COMPACT = 0.9  # of its convex hull, at least, is a sheet that was torn
+LONG = 5  # squares of their width, at least, is the area of the strokes on it
+FAR = 1.5  # widths of a stroke, at least, lie between the strokes and its edge
 SHARP = 0.5  # of the contrast between sheet and table is seen within three pixels of the edge
 MARGIN = 0.012  # of the longer side: the blurred edge of a sheet, and the rim of a frame
 
@@ -67,13 +70,16 @@ def _sheet(region: NDArray[np.uint8], sharp: NDArray[np.bool_]) -> NDArray[np.ui
     polygon = np.zeros_like(region)
     cv2.fillPoly(polygon, [corners], 1)
     straight = (sheet & polygon).sum() / (sheet | polygon).sum()
-    round_ = _is_plate(outline, sheet, region)
-    if round_:
-        corners, polygon, straight = corners[:CORNERS], sheet, 1.0
+    if _is_plate(outline, sheet, region):
+        polygon = sheet
+    elif straight < STRAIGHT or len(corners) > CORNERS:
+        if not _is_torn(outline, sheet, region):
+            return None
+        polygon = sheet
     bottom, right = region.shape[0] - 1, region.shape[1] - 1
     x, y = outline[:, 0].T
     inside = (x > 0) & (x < right) & (y > 0) & (y < bottom)
-    if straight < STRAIGHT or len(corners) > CORNERS or inside.mean() < SURROUNDED:
+    if inside.mean() < SURROUNDED:
         return None
     if sharp[y[inside], x[inside]].mean() < 0.8:
         return None
@@ -94,9 +100,28 @@ def _is_plate(
     disc = np.zeros_like(sheet)
     cv2.ellipse(disc, (middle, axes, turn), 1, cv2.FILLED)
     alike = (sheet & disc).sum() > 0.95 * (sheet | disc).sum()
+    if not alike or (region & (1 - sheet)).sum() >= ELSEWHERE * sheet.sum():
+        return False
     strokes = cv2.distanceTransform(sheet & (1 - region), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return bool(2 * strokes.max() < STROKE * max(axes))
+
+
+def _is_torn(
+    outline: NDArray[np.int32], sheet: NDArray[np.uint8], region: NDArray[np.uint8]
+) -> bool:
+    """Whether a sheet of any outline has strokes on it: long, thin, and far from its edge.
+
+    What the bold strokes of a 0, 6, 8 or 9 enclose is short, or as near to their outlines.
+    """
+    strokes = sheet & (1 - region)
     alone = (region & (1 - sheet)).sum() < ELSEWHERE * sheet.sum()
-    return bool(alike and alone and 2 * strokes.max() < STROKE * max(axes))
+    hull = cv2.contourArea(cv2.convexHull(outline))
+    if not alone or not strokes.any() or cv2.contourArea(outline) < COMPACT * hull:
+        return False
+    width = 2 * float(cv2.distanceTransform(strokes, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).max())
+    inner = cv2.distanceTransform(np.pad(sheet, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    margin = float(inner[strokes > 0].min())
+    return bool(strokes.sum() > LONG * width**2 and margin > FAR * width)
 
 
 def _largest(region: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:

@@ -18,6 +18,9 @@ PENS = 0.15  # of the darkest ink, at least, by which marks of two pens differ
 PALEST = 0.66  # of the darkest ink: where a pen was pressed on less, it leaves more than that
 FEWEST = 0.03  # of a part's pixels have the ink of either
 STRAY = 0.004  # of a part's pixels may have any ink between the two
+CUT = 0.08  # of the digit's size, at most, is the gap that cuts through its strokes
+MATCHED = 0.6  # of the strokes' ends on both sides of such a gap, at least, face each other
+NARROWEST, NARROW = 0.45, 0.9  # width by height of a digit that is cut
 SMALL = 40  # pixels: in smaller pictures every pixel counts
 
 
@@ -120,6 +123,8 @@ class Parts:
         """
         large = self.weight >= SPECK * self.weight[main]
         others = [part for part in sorted(self.remaining - {main}) if large[part]]
+        cut_off = [part for part in others if self._goes_on(part, main)]
+        others = [part for part in others if part not in cut_off]
         digits = [part for part in others if self._is_another(part, main)]
         strokes = [part for part in others if part not in digits and self._is_stroke_of(part, main)]
         if strokes:
@@ -128,7 +133,7 @@ class Parts:
             )
             reach = NEAR * self.size(main)
             strokes = [part for part in strokes if distance[self.labels == part].min() < reach]
-        return [main, *strokes], bool(digits)
+        return [main, *cut_off, *strokes], bool(digits)
 
     def _is_stroke_of(self, part: int, main: int) -> bool:
         """Whether a part may be of the same pen as the main one, and is not below it."""
@@ -155,3 +160,29 @@ class Parts:
         narrower = min(self.width[part], self.width[main])
         shorter = min(self.height[part], self.height[main])
         return bool(across < 0.3 * narrower or down < 0.3 * shorter)
+
+    def _goes_on(self, part: int, main: int) -> bool:
+        """Whether strokes end at a narrow gap and go on behind it, as in a display or a stencil."""
+        both = [part, main]
+        if self.on_border[both].any():
+            return False
+        height = max(self.bottom[both]) - min(self.top[both])
+        width = max(self.right[both]) - min(self.left[both])
+        low, high = sorted(both, key=self.top.item)
+        starts, ends, labels = self.top, self.bottom, self.labels
+        if starts[high] < ends[low]:
+            low, high = sorted(both, key=self.left.item)
+            starts, ends, labels = self.left, self.right, self.labels.T
+        gap = int(starts[high] - ends[low])
+        # Narrower or wider than that they are rather two, one above the other or side by side.
+        if not NARROWEST < width / height < NARROW:
+            return False
+        if not 0 <= gap <= CUT * (ends[high] - starts[low]):
+            return False
+        deep = max(2, round(gap / 2))
+        last = (labels[ends[low] - deep : ends[low]] == low).any(axis=0)
+        first = (labels[starts[high] : starts[high] + deep] == high).any(axis=0)
+        alike = np.count_nonzero(last & first) > MATCHED * np.count_nonzero(last | first)
+        runs = np.diff(np.flatnonzero(np.diff(np.pad(last | first, 1).astype(np.int8))))[::2]
+        shorter = min(ends[at] - starts[at] for at in (low, high))
+        return bool(alike and gap < runs.max() <= shorter)

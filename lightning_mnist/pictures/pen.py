@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from lightning_mnist.pictures.paper import Ink
 
@@ -14,8 +15,8 @@ EVEN_GAP = 3.3  # largest by mean distance from the lines: 2 in a strip, 3 in a 
 WIDEST_GAP = 0.36  # of the extent of what is enclosed
 BENT = 0.93  # of the convex hull, at most, is filled by what goes round a corner
 DARK = 0.7  # of full ink, at least, has an outline
-PIECES = 4  # at least, that a broken stroke is seen by
-LONGEST_PIECE = 0.5  # of the extent of all of them
+PIECES = 3  # at least, that a broken stroke is seen by
+LONGEST_PIECE = 0.6  # of the extent of all of them
 ALIKE = 0.2  # of the largest piece, by area: a piece that is smaller is no part of the pattern
 MOST = 0.85  # of the pieces lie within one part when they are joined
 FULL = 3  # times the area of its pieces, at most, has a stroke when they are joined
@@ -111,5 +112,27 @@ def joined(mask: Mask) -> Mask | None:
         if np.bincount(parts[own > 0]).max() > MOST * own.sum():
             inside = cv2.distanceTransform(near, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
             closed = own | (inside > reach).astype(np.uint8)
-            return closed if closed.sum() < FULL * own.sum() else None
+            return bridged(closed, 3 * reach) if closed.sum() < FULL * own.sum() else None
     return None
+
+
+def bridged(pieces: Mask, widest: float) -> Mask:
+    """A mask [H, W] of pieces, with a stroke between those that are `widest` pixels apart or less.
+
+    No closing joins the tips of two dashes, or of the segments of a display.
+    """
+    _, parts = cv2.connectedComponents(pieces)
+    nearest = np.stack(
+        ndimage.distance_transform_edt(pieces == 0, return_distances=False, return_indices=True), -1
+    )
+    pairs = [(nearest[1:], nearest[:-1]), (nearest[:, 1:], nearest[:, :-1])]
+    ends = np.concatenate([np.stack(pair, -2).reshape(-1, 2, 2) for pair in pairs])
+    owners = np.sort(parts[ends[..., 0], ends[..., 1]])
+    length = np.hypot(*(ends[:, 0] - ends[:, 1]).T)
+    between = np.flatnonzero((owners[:, 0] != owners[:, 1]) & (length <= widest))
+    between = between[np.argsort(length[between], kind="stable")]
+    _, first = np.unique(owners[between], axis=0, return_index=True)
+    result, pen = pieces.copy(), max(1, round(thickness(pieces > 0)))
+    for start, end in ends[between[first], :, ::-1].tolist():
+        cv2.line(result, start, end, 1, pen)
+    return result

@@ -14,6 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 WEIGHTS = Path(__file__).with_name("strangers.safetensors")
+SAME = 0.05
+"""Probability, at least, that the detector and a network give the same digit of an image."""
 
 
 class StrangerDetector(nn.Sequential):
@@ -40,8 +42,7 @@ class StrangerDetector(nn.Sequential):
 
 def strangeness(detector: StrangerDetector, images: Tensor) -> Tensor:
     """The log odds float [N] that images uint8 [N, 28, 28] show no digit."""
-    logits: Tensor = detector(images[:, None].float() / 255)
-    return logits[:, 10] - logits[:, :10].logsumexp(dim=1)
+    return _strangeness(_logits(detector, images))
 
 
 def strangers(images: Tensor) -> Tensor:
@@ -51,6 +52,28 @@ def strangers(images: Tensor) -> Tensor:
     """
     with torch.inference_mode():
         return strangeness(_detector(), images) > 0
+
+
+def doubted(images: Tensor, probabilities: Tensor) -> Tensor:
+    """Strangers, and images that look like another digit than a network says: bool [N].
+
+    Args:
+        images: uint8 [N, 28, 28], in MNIST's form.
+        probabilities: Of the ten digits, float [N, 10], as the network gives them.
+    """
+    with torch.inference_mode():
+        logits = _logits(_detector(), images)
+        same = (logits[:, :10].softmax(dim=1) * probabilities).sum(dim=1)
+        return (_strangeness(logits) > 0) | (same < SAME)
+
+
+def _logits(detector: StrangerDetector, images: Tensor) -> Tensor:
+    logits: Tensor = detector(images[:, None].float() / 255)
+    return logits
+
+
+def _strangeness(logits: Tensor) -> Tensor:
+    return logits[:, 10] - logits[:, :10].logsumexp(dim=1)
 
 
 @cache
