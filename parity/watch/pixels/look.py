@@ -135,6 +135,18 @@ class Look:
         return np.concatenate(parts, axis=1)
 
     @cached_property
+    def squares(self) -> Floats:
+        """Of `values`, [N, F + 24 + H * W]."""
+        result: Floats = self.values**2
+        return result
+
+    @cached_property
+    def mean_squares(self) -> Floats:
+        """Over the images, [F + 24 + H * W]."""
+        result: Floats = self.squares.mean(axis=0)
+        return result
+
+    @cached_property
     def means(self) -> Floats:
         """Of `values`, over the images, [F + 24 + H * W]."""
         result: Floats = self.values.mean(axis=0)
@@ -143,7 +155,7 @@ class Look:
     @cached_property
     def deviations(self) -> Floats:
         """Of `values`, between the images, [F + 24 + H * W]."""
-        result: Floats = self.values.std(axis=0)
+        result: Floats = np.sqrt((self.mean_squares - self.means**2).clip(0))
         return result
 
 
