@@ -161,11 +161,12 @@ class Look:
 
 def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
     count, height, width = ink.shape
-    drawn = np.where(ink > FAINT, ink.clip(0, 1), 0.0)
+    whole = ink.clip(0, 1)
+    drawn = whole * (ink > FAINT)
     area = drawn.sum(axis=(1, 2))
     slope = _slope(drawn)
     around = slope.sum(axis=(1, 2))
-    drawn = np.where(ink > 0.5, ink.clip(0, 1), 0.0)  # where it is, whatever the noise
+    drawn = whole * (ink > 0.5)  # where it is, whatever the noise
     some = np.maximum(drawn.sum(axis=(1, 2)), 1e-9)
     rows, columns = np.arange(height), np.arange(width)
     down = drawn.sum(axis=2) @ rows / some
@@ -185,7 +186,7 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
             2 * both / (tall + wide + 0.1),
             area / (height * width),
             2 * area / np.maximum(around, 1e-9),
-            (slope**2).sum(axis=(1, 2)) / np.maximum(around, 1e-9),
+            _products(slope, slope) / np.maximum(around, 1e-9),
             _mean((ink < 1 - FAINT).astype(np.float64), inked),
             _mean(ink, (ink > GREY) & (ink < 1 - GREY)),
             _mean(ink, ink > 0.5),
@@ -205,8 +206,8 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
 
 def _mean(values: Floats, where: NDArray[np.bool_]) -> Floats:
     """Of each image, [N]; 0 where there is nothing to take it of."""
-    total = np.where(where, values, 0.0).sum(axis=(1, 2))
-    result: Floats = total / np.maximum(where.sum(axis=(1, 2)), 1)
+    total = np.einsum("nrc,nrc->n", values, where)
+    result: Floats = total / np.maximum(np.count_nonzero(where, axis=(1, 2)), 1)
     return result
 
 
@@ -222,8 +223,14 @@ def _likeness(first: Floats, second: Floats) -> Floats:
     """Correlation between neighbouring pixels of each image, [N]; 0 where all are alike."""
     first = first - first.mean(axis=(1, 2), keepdims=True)
     second = second - second.mean(axis=(1, 2), keepdims=True)
-    both = np.sqrt((first**2).sum(axis=(1, 2)) * (second**2).sum(axis=(1, 2)))
-    result: Floats = (first * second).sum(axis=(1, 2)) / np.maximum(both, 1e-9)
+    both = np.sqrt(_products(first, first) * _products(second, second))
+    result: Floats = _products(first, second) / np.maximum(both, 1e-9)
+    return result
+
+
+def _products(first: Floats, second: Floats) -> Floats:
+    """Summed over the pixels of each image, [N]."""
+    result: Floats = np.einsum("nrc,nrc->n", first, second)
     return result
 
 

@@ -15,7 +15,8 @@ from parity.watch.pixels.look import Look
 from parity.watch.pixels.lossy import LOSSY
 from parity.watch.pixels.order import rolled
 from parity.watch.pixels.textures import PENS, TEXTURES
-from parity.watch.pixels.turns import TILTED, Step
+from parity.watch.pixels.tilt import tilts
+from parity.watch.pixels.turns import Step
 from parity.watch.pixels.warp import blurred, moved, resized
 
 PART = 0.25
@@ -35,7 +36,7 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
     yield from LAYOUTS
     yield from _blurs(now, seen)
     if len(seen.ink) >= FEW:
-        yield from TILTED
+        yield from tilts(now, seen)
         yield from BENT
     yield from blank_strips(now, seen)
     yield from rolled(now, seen)
