@@ -91,7 +91,7 @@ def _told(found: Found, now: Look, expected: Fingerprint, seen: Fingerprint) -> 
     best = found.trial
     close = 2 * CLOSE if any(step.kind != "turn" for step in best.taken) else CLOSE
     levels = level_words(best.look, now, expected, seen, close)
-    said = (*(() if levels is None else (levels,)), *best.words)
+    said = (*(() if levels is None else (levels,)), *found.words)
     if not found.explains:
         rest = best.left(now)
         if found.rival:

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from parity.watch.pixels.bent import swirls
 from parity.watch.pixels.look import FEATURES, Floats, Look
 from parity.watch.pixels.turns import Step, rotated, slanted
 from parity.watch.pixels.warp import warped
@@ -12,8 +13,8 @@ from parity.watch.pixels.warp import warped
 DEGREES = np.arange(-65.0, 65.5, 1.0)
 SHARES = np.arange(-0.9, 0.91, 0.02)
 """Of the height, by which the top is slanted; of the width, by which a side is."""
-LEAST_DEGREES, LEAST_SHARE = 2.0, 0.05
-"""Below which there is no telling."""
+LEAST_DEGREES, LEAST_SHARE = 8.0, 0.1
+"""By which other writers' hands may lean: below there is no telling."""
 SPREADS = np.arange(4.0, 64.0, 4.0)
 """Largest angles of images that were each turned by their own."""
 LEAST_SPREAD = 8.0
@@ -26,13 +27,14 @@ def tilts(now: Look, seen: Look) -> Iterator[Step]:
     """By as much as brings the ink's second moments nearest to those that are seen."""
     moments = _moments(now)
     degrees = _dose(moments, seen, DEGREES, _turning)
-    if abs(degrees) > LEAST_DEGREES:
+    if abs(degrees) >= LEAST_DEGREES:
         yield rotated(degrees, measured=True)
+        yield from swirls(degrees)
     share = _dose(moments, seen, SHARES, partial(_slanting, upright=True))
-    if abs(share) > LEAST_SHARE:
+    if abs(share) >= LEAST_SHARE:
         yield slanted(share, upright=True, measured=True)
     share = _dose(moments, seen, SHARES, partial(_slanting, upright=False))
-    if abs(share) > LEAST_SHARE:
+    if abs(share) >= LEAST_SHARE:
         yield slanted(share, upright=False, measured=True)
     yield from _each_turned(moments, seen)
 

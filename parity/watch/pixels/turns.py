@@ -20,6 +20,7 @@ class Step:
         do: Ink float64 [N, H, W], 0 for paper and 1 for full ink, to ink.
         measured: Whether how much was done is measured on the images at hand, anew each time.
         degrees: Clockwise, of a rotation.
+        like: What it looks like: steps of a kind that look alike are told together.
     """
 
     kind: str
@@ -27,19 +28,26 @@ class Step:
     do: Callable[[Floats], Floats]
     measured: bool = False
     degrees: float | None = None
+    like: str = ""
+
+    @property
+    def name(self) -> str:
+        """What was done, but for how much."""
+        return self.words.partition(":")[0].partition(" by ")[0]
 
 
 def rotated(degrees: float, how: Sampling = "linear", *, measured: bool = False) -> Step:
     """By so many degrees clockwise, -180 to 180."""
     sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
     matrix = np.array([[cosine, -sine], [sine, cosine]])
-    words = f"were rotated {'clockwise' if degrees > 0 else 'anticlockwise'}"
+    way = "clockwise" if degrees > 0 else "anticlockwise"
     return Step(
         "turn",
-        f"{words}: by about {5 * round(abs(degrees) / 5)} degrees",
+        f"were rotated {way}: by about {5 * round(abs(degrees) / 5)} degrees",
         lambda ink: warped(ink, matrix, how),
         measured,
         degrees,
+        way,
     )
 
 
