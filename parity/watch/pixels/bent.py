@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from parity.watch.pixels.look import Floats
-from parity.watch.pixels.turns import Step
+from parity.watch.pixels.turns import Step, way
 from parity.watch.pixels.warp import taken
 
 Places = Callable[[Floats, float], Floats]
@@ -52,19 +52,18 @@ def _perspective(axis: int, grid: Floats, strength: float) -> Floats:
 
 def swirls(degrees: float) -> Iterator[Step]:
     """Clockwise by about so many degrees where the ink is: in the middle only, or nearly all."""
-    sign, way = (1.0, "clockwise") if degrees > 0 else (-1.0, "anticlockwise")
-    words = f"were swirled {way}: turned more in the middle"
+    words = f"were swirled {way(degrees)}: turned more in the middle"
     for reach, angles in ((0.25, (0.5, 0.8, 1.25, 2.0, 3.0)), (0.6, (abs(degrees) / WIDE,))):
         places = partial(_swirled, reach)
         for angle in angles:
-            do = partial(_bent, places=places, strength=sign * angle)
-            yield Step("turn", words, do, measured=reach > 0.5, like=way)
+            do = partial(_bent, places=places, strength=np.sign(degrees) * angle)
+            yield Step("turn", words, do, measured=reach > 0.5, like=way(degrees))
 
 
 def _sizes() -> Iterator[tuple[str, Places, float]]:
     """Each with the way that it goes: where the other way does as well, neither was gone."""
-    for strength, way in ((-0.3, "pinched"), (0.15, "bulged"), (0.4, "bulged")):
-        yield f"were {way} as by a lens", _lens, strength
+    for strength, how in ((-0.3, "pinched"), (0.15, "bulged"), (0.4, "bulged")):
+        yield f"were {how} as by a lens", _lens, strength
     for axis, ends in enumerate((("top", "bottom"), ("left", "right"))):
         for sign, end in zip((-1, 1), ends, strict=True):
             words = f"are seen in perspective, narrower at the {end}"

@@ -28,6 +28,8 @@ GLANCE = 8
 """Images on which every step is tried, to try those of some promise on more."""
 PROMISING = 24
 """Steps of most promise."""
+TILT = 30
+"""Degrees up to which a rotation is measured as well as it is tried."""
 ALONE = {"mix"}
 """Kinds of steps that are put together with no other: they resemble too much."""
 
@@ -72,7 +74,7 @@ def search(start: Trial, then: Look, now: Look) -> Found:
     """
     upright = _search(start, then, now)
     turn = turned(then, now)
-    if turn is None:
+    if turn is None or (upright.explains and abs(turn.degrees or 90) <= TILT):
         return upright
     ways = [turn, *closer(turn)]
     tried = [Trial.of(then, now, *start.taken, way, images=None) for way in ways]
@@ -143,11 +145,14 @@ def _promising(ways: list[tuple[Step, ...]], then: Look, now: Look) -> list[tupl
 
 
 def _unlike(trials: list[Trial]) -> list[Trial]:
-    """Of those that differ only in how much was done, the first."""
-    first: dict[frozenset[str], Trial] = {}
+    """Of those that differ only in how much was done, the first two."""
+    names = Counter[frozenset[str]]()
+    result = []
     for trial in trials:
-        first.setdefault(frozenset(_name(trial)), trial)
-    return list(first.values())
+        names[frozenset(_name(trial))] += 1
+        if names[frozenset(_name(trial))] <= 2:
+            result.append(trial)
+    return result
 
 
 def _best_of_each_kind(tried: list[Trial], start: Trial) -> set[Step]:
@@ -164,7 +169,7 @@ def _among(fits: list[Trial], tried: list[Trial]) -> Found:
     best = min(alike, key=lambda trial: not any(step.degrees for step in trial.taken))
     told = {step.name for step in best.taken}
     others = [step.name for t in alike for step in t.taken if step.like and step.name not in told]
-    return Found(best, explains=not rival, rival=rival, alike=next(iter(others), ""))
+    return Found(best, not rival, rival, ", or ".join(dict.fromkeys(others)))
 
 
 def _rival(best: Trial, others: list[Trial]) -> tuple[str, ...]:

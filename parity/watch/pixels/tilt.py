@@ -7,18 +7,21 @@ import numpy as np
 
 from parity.watch.pixels.bent import swirls
 from parity.watch.pixels.look import FEATURES, Floats, Look
-from parity.watch.pixels.turns import Step, rotated, slanted
-from parity.watch.pixels.warp import warped
+from parity.watch.pixels.turns import Step, rotated, slanted, way
+from parity.watch.pixels.warp import moved, warped
 
 DEGREES = np.arange(-65.0, 65.5, 1.0)
 SHARES = np.arange(-0.9, 0.91, 0.02)
 """Of the height, by which the top is slanted; of the width, by which a side is."""
-LEAST_DEGREES, LEAST_SHARE = 8.0, 0.1
-"""By which other writers' hands may lean: below there is no telling."""
+LEAST_DEGREES, LEAST_SHARE = 8.0, 0.05
+"""Below which there is no telling: other writers' hands lean by as much."""
 SPREADS = np.arange(4.0, 64.0, 4.0)
 """Largest angles of images that were each turned by their own."""
 LEAST_SPREAD = 8.0
-EACH_TURNED = "were rotated, each image by an angle of its own"
+LITTLE = (
+    "were turned, bent or moved, all a little or each in its own way: their edges are interpolated"
+)
+EACH_TURNED = "were rotated one by one: each image has an angle of its own"
 Matrix = Callable[[Floats], Floats]
 """Doses [D] to matrices [D, 2, 2] by which a place (row, column) of ink moves."""
 
@@ -30,31 +33,38 @@ def tilts(now: Look, seen: Look) -> Iterator[Step]:
     if abs(degrees) >= LEAST_DEGREES:
         yield rotated(degrees, measured=True)
         yield from swirls(degrees)
+    like = way(degrees) if abs(degrees) >= LEAST_DEGREES else LITTLE
+    yield Step("turn", LITTLE, interpolated, measured=True, like=like)
+    yield from _each_turned(moments, seen, like)
     share = _dose(moments, seen, SHARES, partial(_slanting, upright=True))
     if abs(share) >= LEAST_SHARE:
         yield slanted(share, upright=True, measured=True)
     share = _dose(moments, seen, SHARES, partial(_slanting, upright=False))
     if abs(share) >= LEAST_SHARE:
         yield slanted(share, upright=False, measured=True)
-    yield from _each_turned(moments, seen)
 
 
-def _each_turned(moments: Floats, seen: Look) -> Iterator[Step]:
+def _each_turned(moments: Floats, seen: Look, like: str) -> Iterator[Step]:
     """By angles that make them lean as differently as they are seen to."""
     target = float(_figure(seen, "slant").std())
     chance = np.random.default_rng(0).uniform(-1, 1, len(moments))
-    spreads = [
-        float(_lean(_after(moments, _turning(chance * most)))[0].std()) for most in SPREADS
-    ]
+    spreads = [float(_lean(_after(moments, _turning(chance * most)))[0].std()) for most in SPREADS]
     most = float(SPREADS[int(np.abs(np.array(spreads) - target).argmin())])
     if most > LEAST_SPREAD:
-        yield Step("turn", EACH_TURNED, partial(_turned_each, most=most), measured=True)
+        do = partial(_turned_each, most=most)
+        yield Step("turn", EACH_TURNED, do, measured=True, like=like)
 
 
 def _turned_each(ink: Floats, most: float) -> Floats:
     angles = np.random.default_rng(0).uniform(-most, most, len(ink))
     turns = np.linalg.inv(_turning(angles))
     return np.concatenate([warped(ink[n : n + 1], turn) for n, turn in enumerate(turns)])
+
+
+def interpolated(ink: Floats) -> Floats:
+    """Each image moved by a part of a pixel of its own: what the smallest turns and bends do."""
+    parts = np.random.default_rng(0).uniform(-0.5, 0.5, (len(ink), 2))
+    return np.concatenate([moved(ink[n : n + 1], *part) for n, part in enumerate(parts)])
 
 
 def _figure(look: Look, name: str) -> Floats:

@@ -36,18 +36,22 @@ class Step:
         return self.words.partition(":")[0].partition(" by ")[0]
 
 
+def way(degrees: float) -> str:
+    """Which way round, in words."""
+    return "clockwise" if degrees > 0 else "anticlockwise"
+
+
 def rotated(degrees: float, how: Sampling = "linear", *, measured: bool = False) -> Step:
     """By so many degrees clockwise, -180 to 180."""
     sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
     matrix = np.array([[cosine, -sine], [sine, cosine]])
-    way = "clockwise" if degrees > 0 else "anticlockwise"
     return Step(
         "turn",
-        f"were rotated {way}: by about {5 * round(abs(degrees) / 5)} degrees",
+        f"were rotated {way(degrees)}: by about {5 * round(abs(degrees) / 5)} degrees",
         lambda ink: warped(ink, matrix, how),
         measured,
         degrees,
-        way,
+        way(degrees),
     )
 
 
