@@ -197,8 +197,8 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
             uneven,
             ink.mean(axis=(1, 2)) / np.maximum(ink.std(axis=(1, 2)), 1e-9),
             np.full(count, np.log2(levels)),
-            _likeness(ink[:, 1:], ink[:, :-1]),
-            _likeness(ink[:, :, 1:], ink[:, :, :-1]),
+            likeness(ink[:, 1:], ink[:, :-1]),
+            likeness(ink[:, :, 1:], ink[:, :, :-1]),
         ],
         axis=1,
     )
@@ -219,7 +219,7 @@ def _slope(ink: Floats) -> Floats:
     return result
 
 
-def _likeness(first: Floats, second: Floats) -> Floats:
+def likeness(first: Floats, second: Floats) -> Floats:
     """Correlation between neighbouring pixels of each image, [N]; 0 where all are alike."""
     first = first - first.mean(axis=(1, 2), keepdims=True)
     second = second - second.mean(axis=(1, 2), keepdims=True)
