@@ -7,6 +7,7 @@ import numpy as np
 
 from parity.watch.pixels.bent import BENT
 from parity.watch.pixels.cover import blank_strips
+from parity.watch.pixels.equalized import equalized
 from parity.watch.pixels.exposure import exposures, matching, paleness
 from parity.watch.pixels.layout import LAYOUTS
 from parity.watch.pixels.light import LIGHT, WRAPPED, wrapped
@@ -31,6 +32,7 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
     yield from PENS
     yield from LIGHT
     yield from exposures(now, seen)
+    yield from equalized(inverted=seen.depth < 0)
     yield from TEXTURES
     yield from LOSSY
     yield from LAYOUTS
