@@ -28,6 +28,8 @@ GLANCE = 8
 """Images on which every step is tried, to try those of some promise on more."""
 PROMISING = 24
 """Steps of most promise."""
+MUCH = 20.0
+"""Cost of many small differences together, three times as much as that of other images."""
 TILT = 30
 """Degrees up to which a rotation is measured as well as it is tried."""
 ALONE = {"mix"}
@@ -93,7 +95,7 @@ def search(start: Trial, then: Look, now: Look) -> Found:
 def _search(start: Trial, then: Look, now: Look) -> Found:
     """One step more at a time; after the first, only those of each kind that did best alone."""
     sure = len(start.taken)
-    if start.worst < (ALIKE if sure == 0 else FITS):
+    if start.worst < (ALIKE if sure == 0 else FITS) and start.cost < MUCH:
         return Found(start, explains=True)
     best, beam = start, [start]
     worth: set[Step] | None = None
