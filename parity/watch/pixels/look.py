@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.pixels.near import smoothed
+from parity.watch.pixels.near import likeness, products, slope_of, smoothed
 
 Floats = NDArray[np.float64]
 
@@ -164,7 +164,7 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
     whole = ink.clip(0, 1)
     drawn = whole * (ink > FAINT)
     area = drawn.sum(axis=(1, 2))
-    slope = _slope(drawn)
+    slope = slope_of(drawn)
     around = slope.sum(axis=(1, 2))
     drawn = whole * (ink > 0.5)  # where it is, whatever the noise
     some = np.maximum(drawn.sum(axis=(1, 2)), 1e-9)
@@ -186,7 +186,7 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
             2 * both / (tall + wide + 0.1),
             area / (height * width),
             2 * area / np.maximum(around, 1e-9),
-            _products(slope, slope) / np.maximum(around, 1e-9),
+            products(slope, slope) / np.maximum(around, 1e-9),
             _mean((ink < 1 - FAINT).astype(np.float64), inked),
             _mean(ink, (ink > GREY) & (ink < 1 - GREY)),
             _mean(ink, ink > 0.5),
@@ -208,29 +208,6 @@ def _mean(values: Floats, where: NDArray[np.bool_]) -> Floats:
     """Of each image, [N]; 0 where there is nothing to take it of."""
     total = np.einsum("nrc,nrc->n", values, where)
     result: Floats = total / np.maximum(np.count_nonzero(where, axis=(1, 2)), 1)
-    return result
-
-
-def _slope(ink: Floats) -> Floats:
-    """Length of the gradient at the corners between pixels, [N, H - 1, W - 1]."""
-    down = ink[:, 1:, :-1] - ink[:, :-1, :-1], ink[:, 1:, 1:] - ink[:, :-1, 1:]
-    right = ink[:, :-1, 1:] - ink[:, :-1, :-1], ink[:, 1:, 1:] - ink[:, 1:, :-1]
-    result: Floats = np.sqrt((down[0] + down[1]) ** 2 + (right[0] + right[1]) ** 2) / 2
-    return result
-
-
-def likeness(first: Floats, second: Floats) -> Floats:
-    """Correlation between neighbouring pixels of each image, [N]; 0 where all are alike."""
-    first = first - first.mean(axis=(1, 2), keepdims=True)
-    second = second - second.mean(axis=(1, 2), keepdims=True)
-    both = np.sqrt(_products(first, first) * _products(second, second))
-    result: Floats = _products(first, second) / np.maximum(both, 1e-9)
-    return result
-
-
-def _products(first: Floats, second: Floats) -> Floats:
-    """Summed over the pixels of each image, [N]."""
-    result: Floats = np.einsum("nrc,nrc->n", first, second)
     return result
 
 

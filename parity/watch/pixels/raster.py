@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.pixels.look import FEATURES, Floats, Look, likeness
+from parity.watch.pixels.look import FEATURES, Floats, Look
+from parity.watch.pixels.near import likeness
 
 Indices = NDArray[np.int64]
 OFF = 0.35
