@@ -14,20 +14,26 @@ from lightning_mnist.data import sources
 from lightning_mnist.data.sources import RawDigits
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.change import Change, change
+from parity.watch.pixels.look import Look
+from parity.watch.pixels.order import shuffled
+from parity.watch.pixels.raster import ORDERS, named_order
+from parity.watch.pixels.skeleton import skeleton
 from tests.conftest import embedded_digits, mostly_slow
-from tests.pixel_changes import Images, each_set_upright
+from tests.pixel_changes import Images, each_set_upright, without_rows
 from tests.pixel_kinds import COMPOSED, KINDS, SINGLE, tells_what_is_untrue, told_wrongly
 
 DIGITS = embedded_digits()
 FAST = (
     "inverted", "gamma 0.5", "thicker", "moved", "frame", "one permutation", "a permutation each",
-    "rows shuffled", "moved by half a pixel", "inverted, noisy", "inverted, shuffled",
+    "rows shuffled", "moved by half a pixel", "rotated a little", "equalised locally",
+    "inverted, noisy", "inverted, shuffled",
 )  # fmt: skip
 NAMED = (
     *FAST[:-2], "noise", "mirrored", "twice x in uint8", "sharpened", "sobel", "smaller",
     "left half blank", "a header in front", "-1 to 1", "16 bits", "int8", "two levels", "gamma 2",
     "blur", "thinner", "transposed", "top half blank", "averaged", "inverted, blurred",
-    "inverted, smaller", "moved by parts of a pixel", "lens", "perspective",
+    "inverted, smaller", "moved by parts of a pixel", "lens", "perspective", "patches", "lines",
+    "opened", "from below", "each turned a little", "rows lost",
 )  # fmt: skip
 """Of which "I do not know" would be too little."""
 
@@ -117,6 +123,30 @@ def test_other_writers_few_images_and_single_classes_of_mnist_are_no_change(
                 Fingerprint.of(data.test_images[rng.choice(some, 200, False)] / 255),
             )
             assert said is None or not said.known, str(said)
+
+
+@pytest.mark.parametrize("words", ORDERS)
+def test_orders_that_have_names_are_told_by_them(words: str) -> None:
+    pixels = np.arange(28 * 28).reshape(28, 28)
+    images = DIGITS.test_images[:100].reshape(100, -1) / 255
+    fed = images[:, ORDERS[words](pixels).ravel()].reshape(-1, 28, 28)
+    then, now = Look.of(DIGITS.train_images[:128] / 255), Look.of(fed)
+    assert named_order(then, now) == words
+    assert named_order(then, then) is None
+
+
+def test_lost_rows_are_no_other_order() -> None:
+    images = DIGITS.test_images[:100] / 255
+    lines = without_rows(images, np.random.default_rng(0), 4)
+    assert shuffled(Look.of(DIGITS.train_images[:128] / 255), Look.of(lines)) is None
+
+
+def test_a_skeleton_is_one_pixel_wide_and_hangs_together() -> None:
+    bar = np.zeros((1, 12, 12))
+    bar[0, 3:8, 1:11] = 1
+    thin = skeleton(bar, 0.5)[0]
+    assert thin.sum(axis=0).max() == 1
+    assert np.count_nonzero(thin.sum(axis=0)) >= 6
 
 
 def test_what_is_known_and_what_is_not_is_said_in_one_place() -> None:

@@ -62,7 +62,7 @@ def swirls(degrees: float) -> Iterator[Step]:
 
 def _sizes() -> Iterator[tuple[str, Places, float]]:
     """Each with the way that it goes: where the other way does as well, neither was gone."""
-    for strength, how in ((-0.3, "pinched"), (0.15, "bulged"), (0.4, "bulged")):
+    for strength, how in ((-0.3, "pinched"), (-0.15, "pinched"), (0.15, "bulged"), (0.4, "bulged")):
         yield f"were {how} as by a lens", _lens, strength
     for axis, ends in enumerate((("top", "bottom"), ("left", "right"))):
         for sign, end in zip((-1, 1), ends, strict=True):

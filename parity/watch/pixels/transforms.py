@@ -15,6 +15,7 @@ from parity.watch.pixels.likeness import FEW
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.lossy import LOSSY
 from parity.watch.pixels.order import rolled
+from parity.watch.pixels.skeleton import skeletons
 from parity.watch.pixels.textures import PENS, TEXTURES
 from parity.watch.pixels.tilt import tilts
 from parity.watch.pixels.turns import Step
@@ -30,6 +31,7 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
     How far a shift or a change of size goes is measured by the difference between the two.
     """
     yield from PENS
+    yield from skeletons(now, seen)
     yield from LIGHT
     yield from exposures(now, seen)
     yield from equalized(inverted=seen.depth < 0)
