@@ -210,7 +210,7 @@ SINGLE: dict[str, Kind] = {
     "tiled": (lambda x, _: np.tile(halved(x), (1, 2, 2)), []),
     "half are inverted": (lambda x, r: np.where(r.random((len(x), 1, 1)) < 0.5, x, 1 - x), []),
     "each elsewhere": (each_elsewhere, []),
-    "each turned": (each_turned, ["were rotated one by one.*|" + LITTLE]),
+    "each turned": (each_turned, ["were rotated each on its own.*|" + LITTLE]),
     "all the same": (lambda x, _: np.repeat(x[:1], len(x), 0), ["are the same.*"]),
     "shade": (lambda x, _: x * 0.6 + 0.4 * COLUMNS / 27, []),
     "nothing but noise": (lambda x, r: r.random(x.shape), []),

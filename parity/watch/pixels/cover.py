@@ -83,9 +83,9 @@ def _without_lines(share: float, axis: int) -> Callable[[Floats], Floats]:
 
 
 CUT_OUT = (
-    *(Step("cover", "had a square cut out of each image", _cut_out(side)) for side in (6, 8, 10)),
+    *(Step("cut", "had a square cut out of each image", _cut_out(side)) for side in (6, 8, 10)),
     *(
-        Step("cover", f"lost some {lines} of each image", _without_lines(share, axis))
+        Step("cut", f"lost some {lines} of each image", _without_lines(share, axis))
         for axis, lines in ((1, "rows"), (2, "columns"))
         for share in (0.07, 0.15, 0.25)
     ),

@@ -32,7 +32,7 @@ MUCH = 20.0
 """Cost of many small differences together, three times as much as that of other images."""
 TILT = 30
 """Degrees up to which a rotation is measured as well as it is tried."""
-ALONE = {"mix"}
+ALONE = {"mix", "cut"}
 """Kinds of steps that are put together with no other: they resemble too much."""
 
 

@@ -26,7 +26,7 @@ def skeletons(now: Look, seen: Look) -> Iterator[Step]:
 
 
 def skeleton(ink: Floats, threshold: float) -> Floats:
-    """Of what is above the threshold: Zhang and Suen, A fast parallel algorithm for thinning digital patterns, 1984."""
+    """Of what is above the threshold (Zhang and Suen 1984)."""
     drawn = np.pad(ink > threshold, ((0, 0), (1, 1), (1, 1)))
     while True:
         first = drawn & ~_spare(drawn, (0, 2, 4), (2, 4, 6))

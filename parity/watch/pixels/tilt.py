@@ -21,7 +21,7 @@ LEAST_SPREAD = 8.0
 LITTLE = (
     "were turned, bent or moved, all a little or each in its own way: their edges are interpolated"
 )
-EACH_TURNED = "were rotated one by one: each image has an angle of its own"
+EACH_TURNED = "were rotated each on its own: every image has another angle"
 Matrix = Callable[[Floats], Floats]
 """Doses [D] to matrices [D, 2, 2] by which a place (row, column) of ink moves."""
 

@@ -30,7 +30,7 @@ TOP = 12.0
 """Differences above this do not matter more."""
 TRIED = 32
 """Images, about, that are changed on trial."""
-ORDER = ("turn", "mix", "size", "place", "pen", "cover", "blur", "light", "noise", "order")
+ORDER = ("turn", "mix", "size", "place", "pen", "cover", "cut", "blur", "light", "noise", "order")
 """In which a picture comes about: what is drawn where, with what, in which light."""
 _COLUMNS = (len(FEATURES), 6, 18)
 """Of `Look.values`, before the ink: figures, tones, texture."""
