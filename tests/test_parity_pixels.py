@@ -158,6 +158,8 @@ def test_what_is_known_and_what_is_not_is_said_in_one_place() -> None:
         "differ, and I do not know how it came about: edges are steeper, noise; "
         "the nearest that is known: they were blurred"
     )
+    either = Change(("were blurred",), known=False, rest=("noise",), rival=("were moved: a bit",))
+    assert str(either).endswith("two things was done: they were blurred, or they were moved: a bit")
     assert str(Change((), known=False, rest=("noise",))).endswith("came about: noise")
 
 

@@ -152,11 +152,6 @@ TEXTURES = (
         Step("blur", "were blurred", partial(blurred, deviation=d))
         for d in (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
     ),
-    *(
-        Step("noise", "were made noisy", _noisy(d, clipped=clipped))
-        for d in (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
-        for clipped in (False, True)
-    ),
     Step("blur", "were smoothed by a median", smoothed),
     *(Step("blur", "were sharpened", _sharpened(a)) for a in (0.75, 1.5, 3.0)),
     *(
@@ -165,6 +160,14 @@ TEXTURES = (
     ),
     Step("mix", "show two images in one, averaged", lambda ink: (ink + _neighbour(ink)) / 2),
     Step("mix", "show two images in one", lambda ink: np.maximum(ink, _neighbour(ink))),
+)
+"""Of strokes and edges."""
+NOISE = (
+    *(
+        Step("noise", "were made noisy", _noisy(d, clipped=clipped))
+        for d in (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
+        for clipped in (False, True)
+    ),
     *(
         Step("noise", "were speckled", _specks(d / 2, d / 2))
         for d in (0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
@@ -176,3 +179,4 @@ TEXTURES = (
     ),
     *(Step("noise", "were made noisy: where there is ink", _grainy(d)) for d in (0.2, 0.4, 0.6)),
 )
+"""What adds grain, and never takes any away."""

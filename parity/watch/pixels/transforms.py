@@ -16,13 +16,16 @@ from parity.watch.pixels.look import Look
 from parity.watch.pixels.lossy import LOSSY
 from parity.watch.pixels.order import rolled
 from parity.watch.pixels.skeleton import skeletons
-from parity.watch.pixels.textures import PENS, TEXTURES
+from parity.watch.pixels.textures import NOISE, PENS, TEXTURES
 from parity.watch.pixels.tilt import tilts
 from parity.watch.pixels.turns import Step
 from parity.watch.pixels.warp import blurred, moved, resized
 
 PART = 0.25
 """Of a pixel by which images are moved, at least, where it is no whole number of pixels."""
+
+GRAIN = 0.003
+"""By which paper or ink is grainier, at least, where there is noise."""
 
 
 def steps(now: Look, seen: Look) -> Iterator[Step]:
@@ -36,6 +39,8 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
     yield from exposures(now, seen)
     yield from equalized(inverted=seen.depth < 0)
     yield from TEXTURES
+    if any(seen.mean(name) > now.mean(name) + GRAIN for name in ("noise", "pits", "beyond")):
+        yield from NOISE
     yield from LOSSY
     yield from LAYOUTS
     yield from _blurs(now, seen)
