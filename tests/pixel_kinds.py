@@ -144,7 +144,6 @@ SINGLE: dict[str, Kind] = {
     # places
     "from below": (lambda x, _: from_below(x, 0.3), ["are seen in perspective.*"]),
     "rotated a little": (lambda x, _: rotated(x, -13), [ANTICLOCKWISE]),
-    "each turned a little": (lambda x, r: each_turned(x, r, 15), [LITTLE]),
     "moved": (lambda x, _: shifted(x, 3, -2), [MOVED]),
     "moved far": (lambda x, _: shifted(x, -5, 4), [MOVED]),
     "moved by half a pixel": (lambda x, _: shifted(x, 0.5, 0.5), [MOVED]),
