@@ -38,8 +38,12 @@ def skeleton(ink: Floats, threshold: float) -> Floats:
 
 def _spare(drawn: NDArray[np.bool_], *white: tuple[int, int, int]) -> NDArray[np.bool_]:
     """Pixels on the outline, no ends, without which the stroke still hangs together."""
-    around = np.stack([neighbours(drawn)[n] for n in AROUND])
+    nine = neighbours(drawn.astype(np.float64))
+    around = np.stack([nine[n] > 0 for n in AROUND])
     count = around.sum(axis=0)
     rises = (~around & np.roll(around, -1, axis=0)).sum(axis=0)
     outside = [~around[list(three)].all(axis=0) for three in white]
-    return drawn & (count >= 2) & (count <= 6) & (rises == 1) & outside[0] & outside[1]
+    result: NDArray[np.bool_] = (
+        drawn & (count >= 2) & (count <= 6) & (rises == 1) & outside[0] & outside[1]
+    )
+    return result
