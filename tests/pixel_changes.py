@@ -1,11 +1,12 @@
 """What people do to images of digits, as functions of float64 [N, 28, 28] from 0 to 1.
 
-Written with SciPy, so that nothing is recognised by the very code that does it.
+Written with SciPy and OpenCV, so that nothing is recognised by the very code that does it.
 """
 
 from collections.abc import Callable
 from io import BytesIO
 
+import cv2
 import numpy as np
 from PIL import Image
 from scipy import ndimage
@@ -65,6 +66,36 @@ def trapezoid(x: Images, strength: float) -> Images:
     """Narrower towards the bottom."""
     row, column = ROWS - 13.5, COLUMNS - 13.5
     return _from(x, row + 0 * column, column * (1 + strength * row / 13.5))
+
+
+def from_below(x: Images, strength: float) -> Images:
+    """A homography: farther away towards the top."""
+    row, column = ROWS - 13.5, COLUMNS - 13.5
+    distance = 1 + strength * row / 13.5
+    return _from(x, row / distance, column / distance)
+
+
+def locally_equalised(x: Images) -> Images:
+    equaliser = cv2.createCLAHE(2.0, (8, 8))
+    return np.stack([equaliser.apply(i) for i in (x * 255).round().astype(np.uint8)]) / 255
+
+
+def equalised(x: Images) -> Images:
+    """Grey levels by their ranks, paper too."""
+    levels = (x * 255).round().astype(np.uint8)
+    return np.stack([np.bincount(i.ravel(), minlength=256).cumsum()[i] for i in levels]) / 784
+
+
+def opened(x: Images) -> Images:
+    return np.asarray(ndimage.grey_opening(x, (1, 3, 3)))
+
+
+def without_rows(x: Images, rng: np.random.Generator, count: int) -> Images:
+    """So many rows of each image are blank."""
+    x = x.copy()
+    for image in x:
+        image[rng.choice(28, count, replace=False)] = 0
+    return x
 
 
 def blurry(x: Images, deviation: float) -> Images:
@@ -152,8 +183,8 @@ def each_elsewhere(x: Images, rng: np.random.Generator) -> Images:
     return np.stack([ndimage.shift(i, rng.uniform(-5, 5, 2), order=1) for i in x])
 
 
-def each_turned(x: Images, rng: np.random.Generator) -> Images:
-    return np.concatenate([rotated(i[None], rng.uniform(-40, 40)) for i in x])
+def each_turned(x: Images, rng: np.random.Generator, most: float = 40) -> Images:
+    return np.concatenate([rotated(i[None], rng.uniform(-most, most)) for i in x])
 
 
 def each_set_upright(x: Images) -> Images:

@@ -16,14 +16,18 @@ from tests.pixel_changes import (
     compressed,
     each_elsewhere,
     each_turned,
+    equalised,
     framed,
+    from_below,
     halved,
     in_int8,
     in_uint8,
     laplace,
+    locally_equalised,
     lost,
     noisy,
     one_by_one,
+    opened,
     patched,
     pixel_by_pixel,
     put,
@@ -41,6 +45,7 @@ from tests.pixel_changes import (
     thick,
     thin,
     trapezoid,
+    without_rows,
     zoomed,
 )
 
@@ -61,6 +66,10 @@ BLURRED, NOISY, SPECKLED = "were blurred|are coarse.*", "were made noisy", "were
 CUT = "were cut to (two|a few grey) levels|were cut to integers.*"
 DARKER, BRIGHTER = "were darkened.*|were underexposed.*", "were brightened.*|were overexposed.*"
 ORDER = "are in another order.*"
+ANTICLOCKWISE = "were rotated anticlockwise.*"
+LITTLE = "were turned, bent or moved.*"
+EQUALISED, LOCALLY = "were equalised: .*", "were equalised locally.*"
+OPENED = "were opened.*"
 WRAPPED = "wrapped around in uint8.*"
 
 SINGLE: dict[str, Kind] = {
@@ -111,6 +120,8 @@ SINGLE: dict[str, Kind] = {
     "solarised": (lambda x, _: np.where(x < 0.5, 2 * x, 2 - 2 * x), ["were solarised.*"]),
     "nibbles swapped": (lambda x, _: in_uint8(x, lambda u: (u << 4) | (u >> 4)), []),
     "dithered": (lambda x, r: (x > r.random(x.shape)) * 1.0, ["were dithered.*"]),
+    "equalised": (lambda x, _: equalised(x), [EQUALISED]),
+    "equalised locally": (lambda x, _: locally_equalised(x), [LOCALLY]),
     # textures
     "JPEG": (lambda x, _: compressed(x, 10), ["were compressed.*"]),
     "shrunk and enlarged": (lambda x, _: shrunk_and_enlarged(x, 14), [BLURRED]),
@@ -129,13 +140,16 @@ SINGLE: dict[str, Kind] = {
     "coarse": (lambda x, _: halved(x).repeat(2, 1).repeat(2, 2), [BLURRED]),
     "thicker": (lambda x, _: thick(x), [THICKER]),
     "thinner": (lambda x, _: thin(x), [THINNER]),
+    "opened": (lambda x, _: opened(x), [OPENED]),
     # places
+    "from below": (lambda x, _: from_below(x, 0.3), ["are seen in perspective.*"]),
+    "rotated a little": (lambda x, _: rotated(x, -13), [ANTICLOCKWISE]),
     "moved": (lambda x, _: shifted(x, 3, -2), [MOVED]),
     "moved far": (lambda x, _: shifted(x, -5, 4), [MOVED]),
     "moved by half a pixel": (lambda x, _: shifted(x, 0.5, 0.5), [MOVED]),
     "moved by parts of a pixel": (lambda x, _: shifted(x, -2.5, 0.4), [MOVED]),
-    "swirled": (lambda x, _: swirled(x, 2.0, 5.0), ["were swirled clockwise.*"]),
-    "swirled wide": (lambda x, _: swirled(x, -1.2, 8.0), ["were swirled anticlockwise.*"]),
+    "swirled": (lambda x, _: swirled(x, 2.0, 5.0), [".*were swirled clockwise.*"]),
+    "swirled wide": (lambda x, _: swirled(x, -1.2, 8.0), [".*were swirled anticlockwise.*"]),
     "lens": (lambda x, _: bulged(x, 0.4), ["were bulged as by a lens"]),
     "perspective": (lambda x, _: trapezoid(x, 0.4), ["are seen in perspective.*"]),
     "rotated": (lambda x, _: rotated(x, 25), ["were rotated clockwise.*"]),
@@ -161,9 +175,9 @@ SINGLE: dict[str, Kind] = {
     "thin frame": (lambda x, _: framed(x, 1, 1.0), ["have a frame.*"]),
     "frame": (lambda x, _: framed(x, 3, 1.0), ["have a frame.*"]),
     "grey frame": (lambda x, _: framed(x, 2, 0.5), ["have a frame.*"]),
-    "patches": (patched, []),
-    "every other row": (lambda x, _: x * (ROWS % 2), []),
-    "lines": (lambda x, _: np.maximum(x, (ROWS % 7 == 3) * 0.8), []),
+    "patches": (patched, ["had a square cut out of each image"]),
+    "every other row": (lambda x, _: x * (ROWS % 2), ["are blank in the same place.*"]),
+    "lines": (lambda x, _: np.maximum(x, (ROWS % 7 == 3) * 0.8), ["have the same mark.*"]),
     "turned far": (lambda x, _: rotated(x, 110), ["were rotated clockwise.*"]),
     "turned further": (lambda x, _: rotated(x, -160), ["were rotated anticlockwise.*"]),
     "the other diagonal": (
@@ -177,6 +191,7 @@ SINGLE: dict[str, Kind] = {
         lambda x, _: put(x, lambda side: (28 - side) // 2), ["were centred by their outline.*"],
     ),
     "in the corner": (lambda x, _: put(x, lambda side: 0), ["lie in the upper left corner.*"]),
+    "rows lost": (lambda x, r: without_rows(x, r, 4), ["lost some rows.*"]),
     # order
     "one permutation": (lambda x, r: reordered(x, r.permutation(784)), [ORDER]),
     "a permutation each": (shuffled_each, [ORDER]),
@@ -194,12 +209,14 @@ SINGLE: dict[str, Kind] = {
     "tiled": (lambda x, _: np.tile(halved(x), (1, 2, 2)), []),
     "half are inverted": (lambda x, r: np.where(r.random((len(x), 1, 1)) < 0.5, x, 1 - x), []),
     "each elsewhere": (each_elsewhere, []),
-    "each turned": (each_turned, []),
+    "each turned": (each_turned, ["were rotated each on its own.*|" + LITTLE]),
     "all the same": (lambda x, _: np.repeat(x[:1], len(x), 0), ["are the same.*"]),
     "shade": (lambda x, _: x * 0.6 + 0.4 * COLUMNS / 27, []),
     "nothing but noise": (lambda x, r: r.random(x.shape), []),
 }  # fmt: skip
 COMPOSED: dict[str, Kind] = {
+    "inverted, opened": (lambda x, _: 1 - opened(x), [INVERTED, OPENED]),
+    "inverted, turned": (lambda x, _: 1 - rotated(x, -13), [INVERTED, ANTICLOCKWISE]),
     "inverted, two levels": (lambda x, _: 1.0 - (x > 0.5), [INVERTED, CUT]),
     "inverted, blurred": (lambda x, _: 1 - blurry(x, 1.2), [INVERTED, BLURRED]),
     "inverted, noisy": (lambda x, r: noisy(1 - x, r, 0.15), [INVERTED, NOISY]),

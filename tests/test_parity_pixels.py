@@ -14,20 +14,26 @@ from lightning_mnist.data import sources
 from lightning_mnist.data.sources import RawDigits
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.change import Change, change
+from parity.watch.pixels.look import Look
+from parity.watch.pixels.order import shuffled
+from parity.watch.pixels.raster import ORDERS, named_order
+from parity.watch.pixels.skeleton import skeleton
 from tests.conftest import embedded_digits, mostly_slow
-from tests.pixel_changes import Images, each_set_upright
+from tests.pixel_changes import Images, each_set_upright, each_turned, without_rows
 from tests.pixel_kinds import COMPOSED, KINDS, SINGLE, tells_what_is_untrue, told_wrongly
 
 DIGITS = embedded_digits()
 FAST = (
     "inverted", "gamma 0.5", "thicker", "moved", "frame", "one permutation", "a permutation each",
-    "rows shuffled", "moved by half a pixel", "inverted, noisy", "inverted, shuffled",
+    "rows shuffled", "moved by half a pixel", "rotated a little", "equalised locally",
+    "inverted, noisy", "inverted, shuffled",
 )  # fmt: skip
 NAMED = (
     *FAST[:-2], "noise", "mirrored", "twice x in uint8", "sharpened", "sobel", "smaller",
     "left half blank", "a header in front", "-1 to 1", "16 bits", "int8", "two levels", "gamma 2",
     "blur", "thinner", "transposed", "top half blank", "averaged", "inverted, blurred",
-    "inverted, smaller", "moved by parts of a pixel", "lens", "perspective",
+    "inverted, smaller", "moved by parts of a pixel", "lens", "perspective", "lines",
+    "opened", "from below", "rows lost",
 )  # fmt: skip
 """Of which "I do not know" would be too little."""
 
@@ -119,6 +125,30 @@ def test_other_writers_few_images_and_single_classes_of_mnist_are_no_change(
             assert said is None or not said.known, str(said)
 
 
+@pytest.mark.parametrize("words", ORDERS)
+def test_orders_that_have_names_are_told_by_them(words: str) -> None:
+    pixels = np.arange(28 * 28).reshape(28, 28)
+    images = DIGITS.test_images[:100].reshape(100, -1) / 255
+    fed = images[:, ORDERS[words](pixels).ravel()].reshape(-1, 28, 28)
+    then, now = Look.of(DIGITS.train_images[:128] / 255), Look.of(fed)
+    assert named_order(then, now) == words
+    assert named_order(then, then) is None
+
+
+def test_lost_rows_are_no_other_order() -> None:
+    images = DIGITS.test_images[:100] / 255
+    lines = without_rows(images, np.random.default_rng(0), 4)
+    assert shuffled(Look.of(DIGITS.train_images[:128] / 255), Look.of(lines)) is None
+
+
+def test_a_skeleton_is_one_pixel_wide_and_hangs_together() -> None:
+    bar = np.zeros((1, 12, 12))
+    bar[0, 3:8, 1:11] = 1
+    thin = skeleton(bar, 0.5)[0]
+    assert thin.sum(axis=0).max() == 1
+    assert np.ptp(np.flatnonzero(thin.sum(axis=0))) + 1 == thin.sum() >= 5
+
+
 def test_what_is_known_and_what_is_not_is_said_in_one_place() -> None:
     both = Change(("were inverted: ink and paper", "were moved: a bit", "were blurred"))
     assert str(both) == "were inverted, were moved and were blurred"
@@ -128,6 +158,8 @@ def test_what_is_known_and_what_is_not_is_said_in_one_place() -> None:
         "differ, and I do not know how it came about: edges are steeper, noise; "
         "the nearest that is known: they were blurred"
     )
+    either = Change(("were blurred",), known=False, rest=("noise",), rival=("were moved: a bit",))
+    assert str(either).endswith("two things was done: they were blurred, or they were moved: a bit")
     assert str(Change((), known=False, rest=("noise",))).endswith("came about: noise")
 
 
@@ -145,6 +177,14 @@ def test_digits_that_were_each_set_upright_are_not_slanted(mnist_root: Path) -> 
     said = change(trained(data, 0), Fingerprint.of(fed))
     assert said is not None
     assert not said.known, str(said)
+
+
+@pytest.mark.slow
+def test_digits_that_were_each_turned_a_little_are_not_turned_alike(mnist_root: Path) -> None:
+    data, rng = mnist(mnist_root), np.random.default_rng(0)
+    fed = each_turned(data.test_images[:300] / 255, rng, 15)
+    said = change(trained(data, 0), Fingerprint.of(fed))
+    assert str(said).startswith("were turned, bent or moved, all a little or each in its own way")
 
 
 def test_there_are_as_many_kinds_as_people_have() -> None:

@@ -34,17 +34,22 @@ class Change:
         left: The largest difference that is left, in units of what may be by chance and for other
             writers' sake: below 2 it is none.
         rest: What differs still, in words; empty where all is known.
+        rival: What explains it about as well as the steps do; neither is known then.
     """
 
     steps: tuple[str, ...]
     known: bool = True
     left: float = 0.0
     rest: tuple[str, ...] = ()
+    rival: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """In words that follow "the pixels"."""
         if self.known:
             return _joined(self.steps)
+        if self.rival:
+            either = f"they {_joined(self.steps)}, or they {_joined(self.rival)}"
+            return f"differ, and I do not know which of two things was done: {either}"
         nearest = f"; the nearest that is known: they {_joined(self.steps)}" if self.steps else ""
         return f"differ, and I do not know how it came about: {', '.join(self.rest)}{nearest}"
 
@@ -91,12 +96,9 @@ def _told(found: Found, now: Look, expected: Fingerprint, seen: Fingerprint) -> 
     best = found.trial
     close = 2 * CLOSE if any(step.kind != "turn" for step in best.taken) else CLOSE
     levels = level_words(best.look, now, expected, seen, close)
-    said = (*(() if levels is None else (levels,)), *best.words)
+    said = (*(() if levels is None else (levels,)), *found.words)
     if not found.explains:
-        rest = best.left(now)
-        if found.rival:
-            rest = (f"it would also be explained if they {_joined(found.rival)}",)
-        return Change(said, False, best.worst, rest)
+        return Change(said, False, best.worst, best.left(now), found.rival)
     if (most := _levels_left(best)) is not None and seen.levels > most:
         rest = (f"there are {seen.levels} grey levels, of which that leaves {most}",)
         return Change(said, False, best.worst, rest)

@@ -13,6 +13,8 @@ CHANCE = 1e-6
 """Probability below which it is no chance that all images are blank there."""
 WIDEST = 6
 """Pixels of a frame, at most."""
+FEWEST = 4
+"""Pixels that are a place."""
 STANDS_OUT = 0.1
 """Share of the range by which a frame differs from what it surrounds."""
 _SIDES = (
@@ -24,7 +26,73 @@ _SIDES = (
 """Where, along which axis, and whether from its end."""
 
 
-def blank_strips(then: Look, now: Look) -> Iterator[Step]:
+def covers(then: Look, now: Look) -> Iterator[Step]:
+    """What is the same in all images, where it was not, and squares cut out of each."""
+    strips = list(_blank_strips(then, now))
+    yield from strips if len(strips) == 1 else _blank(then, now)
+    yield from _marks(then, now)
+    yield from CUT_OUT
+
+
+def _blank(then: Look, now: Look) -> Iterator[Step]:
+    """Pixels without ink in any image, some of which had too much for chance."""
+    blank = (np.abs(now.ink) < SAME).all(axis=0)
+    empty = (then.ink < FAINT).mean(axis=0)
+    if np.count_nonzero(blank & (empty ** len(now.ink) < CHANCE)) >= FEWEST:
+        words = "are blank in the same place: where there was ink, there is none in any image"
+        yield Step("cover", words, lambda ink: np.where(blank, 0.0, ink), measured=True)
+
+
+def _marks(then: Look, now: Look) -> Iterator[Step]:
+    """Pixels with ink in all images."""
+    least, most = now.ink.min(axis=0), now.ink.max(axis=0)
+    inked = (then.ink > STANDS_OUT).mean(axis=0)
+    marked = (least > STANDS_OUT) & (inked ** len(now.ink) < CHANCE)
+    if FEWEST <= np.count_nonzero(marked) < marked.size / 2:
+        still = marked & (most - least < SAME)
+        yield Step(
+            "cover",
+            "have the same mark in all images: a watermark, lines or dead pixels",
+            lambda ink: np.where(still, least, np.where(marked, np.maximum(ink, least), ink)),
+            measured=True,
+        )
+
+
+def _cut_out(side: int) -> Callable[[Floats], Floats]:
+    """A blank square in each image, somewhere (DeVries and Taylor 2017)."""
+
+    def cut(ink: Floats) -> Floats:
+        result, rng = ink.copy(), np.random.default_rng(0)
+        for image in result:
+            row, column = (int(rng.integers(0, size - side + 1)) for size in image.shape)
+            image[row : row + side, column : column + side] = 0
+        return result
+
+    return cut
+
+
+def _without_lines(share: float, axis: int) -> Callable[[Floats], Floats]:
+    """That share of each image's rows or columns is blank."""
+
+    def cut(ink: Floats) -> Floats:
+        kept = np.random.default_rng(0).random((len(ink), ink.shape[axis])) > share
+        result: Floats = ink * (kept[:, :, None] if axis == 1 else kept[:, None])
+        return result
+
+    return cut
+
+
+CUT_OUT = (
+    *(Step("cut", "had a square cut out of each image", _cut_out(side)) for side in (6, 8, 10)),
+    *(
+        Step("cut", f"lost some {lines} of each image", _without_lines(share, axis))
+        for axis, lines in ((1, "rows"), (2, "columns"))
+        for share in (0.07, 0.15, 0.25)
+    ),
+)
+
+
+def _blank_strips(then: Look, now: Look) -> Iterator[Step]:
     """One-sided strips without anything in any image, where there was ink."""
     still = np.ptp(now.ink, axis=0) < SAME
     for words, axis, last in _SIDES:

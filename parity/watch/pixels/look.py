@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.pixels.near import smoothed
+from parity.watch.pixels.near import likeness, products, slope_of, smoothed
 
 Floats = NDArray[np.float64]
 
@@ -135,6 +135,18 @@ class Look:
         return np.concatenate(parts, axis=1)
 
     @cached_property
+    def squares(self) -> Floats:
+        """Of `values`, [N, F + 24 + H * W]."""
+        result: Floats = self.values**2
+        return result
+
+    @cached_property
+    def mean_squares(self) -> Floats:
+        """Over the images, [F + 24 + H * W]."""
+        result: Floats = self.squares.mean(axis=0)
+        return result
+
+    @cached_property
     def means(self) -> Floats:
         """Of `values`, over the images, [F + 24 + H * W]."""
         result: Floats = self.values.mean(axis=0)
@@ -143,17 +155,18 @@ class Look:
     @cached_property
     def deviations(self) -> Floats:
         """Of `values`, between the images, [F + 24 + H * W]."""
-        result: Floats = self.values.std(axis=0)
+        result: Floats = np.sqrt((self.mean_squares - self.means**2).clip(0))
         return result
 
 
 def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
     count, height, width = ink.shape
-    drawn = np.where(ink > FAINT, ink.clip(0, 1), 0.0)
+    whole = ink.clip(0, 1)
+    drawn = whole * (ink > FAINT)
     area = drawn.sum(axis=(1, 2))
-    slope = _slope(drawn)
+    slope = slope_of(drawn)
     around = slope.sum(axis=(1, 2))
-    drawn = np.where(ink > 0.5, ink.clip(0, 1), 0.0)  # where it is, whatever the noise
+    drawn = whole * (ink > 0.5)  # where it is, whatever the noise
     some = np.maximum(drawn.sum(axis=(1, 2)), 1e-9)
     rows, columns = np.arange(height), np.arange(width)
     down = drawn.sum(axis=2) @ rows / some
@@ -173,7 +186,7 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
             2 * both / (tall + wide + 0.1),
             area / (height * width),
             2 * area / np.maximum(around, 1e-9),
-            (slope**2).sum(axis=(1, 2)) / np.maximum(around, 1e-9),
+            products(slope, slope) / np.maximum(around, 1e-9),
             _mean((ink < 1 - FAINT).astype(np.float64), inked),
             _mean(ink, (ink > GREY) & (ink < 1 - GREY)),
             _mean(ink, ink > 0.5),
@@ -184,8 +197,8 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
             uneven,
             ink.mean(axis=(1, 2)) / np.maximum(ink.std(axis=(1, 2)), 1e-9),
             np.full(count, np.log2(levels)),
-            _likeness(ink[:, 1:], ink[:, :-1]),
-            _likeness(ink[:, :, 1:], ink[:, :, :-1]),
+            likeness(ink[:, 1:], ink[:, :-1]),
+            likeness(ink[:, :, 1:], ink[:, :, :-1]),
         ],
         axis=1,
     )
@@ -193,25 +206,8 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
 
 def _mean(values: Floats, where: NDArray[np.bool_]) -> Floats:
     """Of each image, [N]; 0 where there is nothing to take it of."""
-    total = np.where(where, values, 0.0).sum(axis=(1, 2))
-    result: Floats = total / np.maximum(where.sum(axis=(1, 2)), 1)
-    return result
-
-
-def _slope(ink: Floats) -> Floats:
-    """Length of the gradient at the corners between pixels, [N, H - 1, W - 1]."""
-    down = ink[:, 1:, :-1] - ink[:, :-1, :-1], ink[:, 1:, 1:] - ink[:, :-1, 1:]
-    right = ink[:, :-1, 1:] - ink[:, :-1, :-1], ink[:, 1:, 1:] - ink[:, 1:, :-1]
-    result: Floats = np.sqrt((down[0] + down[1]) ** 2 + (right[0] + right[1]) ** 2) / 2
-    return result
-
-
-def _likeness(first: Floats, second: Floats) -> Floats:
-    """Correlation between neighbouring pixels of each image, [N]; 0 where all are alike."""
-    first = first - first.mean(axis=(1, 2), keepdims=True)
-    second = second - second.mean(axis=(1, 2), keepdims=True)
-    both = np.sqrt((first**2).sum(axis=(1, 2)) * (second**2).sum(axis=(1, 2)))
-    result: Floats = (first * second).sum(axis=(1, 2)) / np.maximum(both, 1e-9)
+    total = np.einsum("nrc,nrc->n", values, where)
+    result: Floats = total / np.maximum(np.count_nonzero(where, axis=(1, 2)), 1)
     return result
 
 

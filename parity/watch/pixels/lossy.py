@@ -59,16 +59,18 @@ def _there_and_back(side: int, how: Sampling, *, smooth: bool) -> Callable[[Floa
     return resample
 
 
-def _smeared(length: int, axis: int) -> Callable[[Floats], Floats]:
-    """Each pixel is the mean of so many in a row."""
+def _smeared(length: int, *axes: int) -> Callable[[Floats], Floats]:
+    """Each pixel is the mean of so many in a row, in a column or in a square."""
     reach = length // 2
 
     def smear(ink: Floats) -> Floats:
-        ends = [(0, 0)] * 3
-        ends[axis] = (reach, reach)
-        padded, size = np.pad(ink, ends, mode="edge"), ink.shape[axis]
-        parts = [np.take(padded, range(at, at + size), axis) for at in range(length)]
-        return np.asarray(np.mean(parts, axis=0))
+        for axis in axes:
+            ends = [(0, 0)] * 3
+            ends[axis] = (reach, reach)
+            padded, size = np.pad(ink, ends, mode="edge"), ink.shape[axis]
+            parts = [np.take(padded, range(at, at + size), axis) for at in range(length)]
+            ink = np.asarray(np.mean(parts, axis=0))
+        return ink
 
     return smear
 
@@ -91,8 +93,8 @@ LOSSY = (
         for how, s in _WAYS
     ),
     *(
-        Step("blur", "were blurred", _smeared(length, axis))
+        Step("blur", "were blurred", _smeared(length, *axes))
         for length in (3, 5, 7)
-        for axis in (1, 2)
+        for axes in ((1,), (2,), (1, 2))
     ),
 )

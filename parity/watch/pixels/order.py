@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from parity.watch.pixels.look import FEATURES, Floats, Look
+from parity.watch.pixels.raster import named_order
 from parity.watch.pixels.trial import FITS, means_apart
 from parity.watch.pixels.turns import Step
 
@@ -38,6 +39,8 @@ def shuffled(then: Look, now: Look) -> str | None:
     before, after = (np.std(side.figures[:, ink]) for side in (then, now))
     if not before > 0 or not after > 0 or abs(np.log(after / before)) > SPREAD:
         return None  # pixels of other images, too
+    if (words := named_order(then, now)) is not None:
+        return f"are in another order: {words}"
     kept = {name: now.mean(name) / max(then.mean(name), 0.1) for name in ("below", "beside")}
     if max(kept.values()) < DESTROYED:
         every = _flat(now.ink)
@@ -52,6 +55,8 @@ def shuffled(then: Look, now: Look) -> str | None:
         ("below", "beside", 1, "rows"),
         ("beside", "below", 2, "columns"),
     ):
+        if not _same_ink(then.ink, now.ink, axis):
+            continue
         intact = named[other] < FITS and _same_lines(then.ink.mean(0), now.ink.mean(0), axis - 1)
         if kept[name] < TORN and intact:
             return f"are in another order: the {lines} are shuffled"
@@ -102,6 +107,14 @@ def rolled(then: Look, now: Look) -> Iterator[Step]:
         )
         words = f"were moved by {by_columns:+.1f} pixels to the right and {by_rows:+.1f} down"
         yield Step("place", words, around, measured=True)
+
+
+def _same_ink(before: Floats, after: Floats, axis: int) -> bool:
+    """Whether rows or columns hold as much ink as they did, in whatever order: none were lost."""
+    first, second = (
+        np.sort(side.mean(axis=3 - axis), axis=1).mean(axis=0) for side in (before, after)
+    )
+    return float(np.abs(first - second).max()) < 0.1 * float(first.max())
 
 
 def _same_lines(before: Floats, after: Floats, axis: int) -> bool:

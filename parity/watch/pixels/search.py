@@ -28,7 +28,11 @@ GLANCE = 8
 """Images on which every step is tried, to try those of some promise on more."""
 PROMISING = 24
 """Steps of most promise."""
-ALONE = {"mix"}
+MUCH = 20.0
+"""Cost of many small differences together, three times as much as that of other images."""
+TILT = 30
+"""Degrees up to which a rotation is measured as well as it is tried."""
+ALONE = {"mix", "cut"}
 """Kinds of steps that are put together with no other: they resemble too much."""
 
 
@@ -40,11 +44,24 @@ class Found:
         trial: What it is.
         explains: Whether it explains what is seen, and nothing else does as well.
         rival: What else does, in words.
+        alike: What one of the steps can hardly be told from, in words; empty where there is none.
     """
 
     trial: Trial
     explains: bool
     rival: tuple[str, ...] = ()
+    alike: str = ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Of the steps, with what they can hardly be told from."""
+        if not self.alike:
+            return self.trial.words
+        either = {s.words: f"{s.name}, or {self.alike}" for s in self.trial.taken if s.like}
+        return tuple(
+            words.replace(words.partition(":")[0], either.get(words, words.partition(":")[0]))
+            for words in self.trial.words
+        )
 
 
 def search(start: Trial, then: Look, now: Look) -> Found:
@@ -59,7 +76,7 @@ def search(start: Trial, then: Look, now: Look) -> Found:
     """
     upright = _search(start, then, now)
     turn = turned(then, now)
-    if turn is None:
+    if turn is None or (upright.explains and abs(turn.degrees or 90) <= TILT):
         return upright
     ways = [turn, *closer(turn)]
     tried = [Trial.of(then, now, *start.taken, way, images=None) for way in ways]
@@ -78,7 +95,7 @@ def search(start: Trial, then: Look, now: Look) -> Found:
 def _search(start: Trial, then: Look, now: Look) -> Found:
     """One step more at a time; after the first, only those of each kind that did best alone."""
     sure = len(start.taken)
-    if start.worst < (ALIKE if sure == 0 else FITS):
+    if start.worst < (ALIKE if sure == 0 else FITS) and start.cost < MUCH:
         return Found(start, explains=True)
     best, beam = start, [start]
     worth: set[Step] | None = None
@@ -106,11 +123,10 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             simpler = [t for t in beam if set(t.taken) < set(fits[0].taken) and t.taken]
             if simpler and CLEARLY * fits[0].cost > simpler[0].cost:
                 return Found(simpler[0], explains=False)
-            rival = _rival(fits[0], final)
-            return Found(fits[0], explains=not rival, rival=rival)
+            return _among(fits, final)
         if min(trial.worst for trial in final) < ALIKE:
             return Found(final[0], explains=False)  # hardly enough, and too little left for more
-        beam = sorted([*final, *beam], key=lambda trial: trial.cost)[:BEAM]
+        beam = _unlike(sorted([*final, *beam], key=lambda trial: trial.cost))[:BEAM]
         best = beam[0]
     return Found(best, explains=False)
 
@@ -130,11 +146,32 @@ def _promising(ways: list[tuple[Step, ...]], then: Look, now: Look) -> list[tupl
     return [*chosen, *(way for way in ways if way[-1].measured)]
 
 
+def _unlike(trials: list[Trial]) -> list[Trial]:
+    """Of those that differ only in how much was done, the first two."""
+    names = Counter[frozenset[str]]()
+    result = []
+    for trial in trials:
+        names[frozenset(_name(trial))] += 1
+        if names[frozenset(_name(trial))] <= 2:
+            result.append(trial)
+    return result
+
+
 def _best_of_each_kind(tried: list[Trial], start: Trial) -> set[Step]:
     alone = [next(step for step in trial.taken if step not in start.taken) for trial in tried]
     return {
         step for kind in ORDER for step in [step for step in alone if step.kind == kind][:SHORTLIST]
     }
+
+
+def _among(fits: list[Trial], tried: list[Trial]) -> Found:
+    """The best of them; of what looks alike the commoner is told, and then the other."""
+    best, rival = fits[0], _rival(fits[0], tried)
+    alike = [t for t in fits if t.cost < CLEARLY * best.cost and _name(t) == _name(best)]
+    best = min(alike, key=lambda trial: not any(step.degrees for step in trial.taken))
+    told = {step.name for step in best.taken}
+    others = [step.name for t in alike for step in t.taken if step.like and step.name not in told]
+    return Found(best, not rival, rival, ", or ".join(dict.fromkeys(others)))
 
 
 def _rival(best: Trial, others: list[Trial]) -> tuple[str, ...]:
@@ -152,6 +189,6 @@ def _wraps(trial: Trial) -> bool:
 def _name(trial: Trial) -> set[str]:
     """What was done, but for how much; arithmetic in integers is another with another factor."""
     return {
-        words if words.startswith(WRAPPED) else words.partition(":")[0].partition(" by ")[0]
-        for words in trial.words
+        step.words if step.words.startswith(WRAPPED) else step.like or step.name
+        for step in trial.taken
     }

@@ -32,7 +32,17 @@ UPPER, LOWER = (0, 1, 3, 4), (4, 5, 7, 8)
 """Of a pixel's nine neighbours, those of the square that ends, or begins, with it."""
 
 
+def _opened(ink: Floats) -> Floats:
+    """What is too thin for a square of three pixels is lost (Serra 1982)."""
+    return _square(np.max)(_square(np.min)(ink))
+
+
+def _opened_by_a_cross(ink: Floats) -> Floats:
+    return thicker(thinner(ink))
+
+
 _THICKER, _THINNER = "show thicker strokes", "show thinner strokes"
+_OPENED = "were opened: what is thinner than a few pixels is lost"
 PENS = (
     Step("pen", _THICKER, _half(thicker)),
     Step("pen", _THICKER, thicker),
@@ -45,6 +55,7 @@ PENS = (
     Step("pen", _THINNER, _square(np.min)),
     Step("pen", _THINNER, _half(_square(np.min))),
     *(Step("pen", _THINNER, _corner(np.min, *part)) for part in (UPPER, LOWER)),
+    *(Step("pen", _OPENED, do) for do in (_opened, _opened_by_a_cross)),
 )
 
 
@@ -105,6 +116,13 @@ def _sobel(ink: Floats) -> Floats:
     return result
 
 
+def _sobel_of_its_own(ink: Floats) -> Floats:
+    """The same, the steepest edge of each image being full ink."""
+    slopes = _sobel(ink / 2)
+    result: Floats = slopes / np.maximum(slopes.max(axis=(1, 2), keepdims=True), 1e-9)
+    return result
+
+
 def _laplace(ink: Floats) -> Floats:
     """Second differences, without their sign."""
     nine = neighbours(ink)
@@ -134,19 +152,22 @@ TEXTURES = (
         Step("blur", "were blurred", partial(blurred, deviation=d))
         for d in (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
     ),
+    Step("blur", "were smoothed by a median", smoothed),
+    *(Step("blur", "were sharpened", _sharpened(a)) for a in (0.75, 1.5, 3.0)),
+    *(
+        Step("blur", "show only the edges of the strokes", edges)
+        for edges in (_sobel, _sobel_of_its_own, _laplace, _outline, _gradient)
+    ),
+    Step("mix", "show two images in one, averaged", lambda ink: (ink + _neighbour(ink)) / 2),
+    Step("mix", "show two images in one", lambda ink: np.maximum(ink, _neighbour(ink))),
+)
+"""Of strokes and edges."""
+NOISE = (
     *(
         Step("noise", "were made noisy", _noisy(d, clipped=clipped))
         for d in (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
         for clipped in (False, True)
     ),
-    Step("blur", "were smoothed by a median", smoothed),
-    *(Step("blur", "were sharpened", _sharpened(a)) for a in (0.75, 1.5, 3.0)),
-    *(
-        Step("blur", "show only the edges of the strokes", edges)
-        for edges in (_sobel, _laplace, _outline, _gradient)
-    ),
-    Step("mix", "show two images in one, averaged", lambda ink: (ink + _neighbour(ink)) / 2),
-    Step("mix", "show two images in one", lambda ink: np.maximum(ink, _neighbour(ink))),
     *(
         Step("noise", "were speckled", _specks(d / 2, d / 2))
         for d in (0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
@@ -158,3 +179,4 @@ TEXTURES = (
     ),
     *(Step("noise", "were made noisy: where there is ink", _grainy(d)) for d in (0.2, 0.4, 0.6)),
 )
+"""What adds grain, and never takes any away."""

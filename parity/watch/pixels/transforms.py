@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 
 from parity.watch.pixels.bent import BENT
-from parity.watch.pixels.cover import blank_strips
+from parity.watch.pixels.cover import covers
+from parity.watch.pixels.equalized import equalized
 from parity.watch.pixels.exposure import exposures, matching, paleness
 from parity.watch.pixels.layout import LAYOUTS
 from parity.watch.pixels.light import LIGHT, WRAPPED, wrapped
@@ -14,12 +15,17 @@ from parity.watch.pixels.likeness import FEW
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.lossy import LOSSY
 from parity.watch.pixels.order import rolled
-from parity.watch.pixels.textures import PENS, TEXTURES
-from parity.watch.pixels.turns import TILTED, Step
+from parity.watch.pixels.skeleton import skeletons
+from parity.watch.pixels.textures import NOISE, PENS, TEXTURES
+from parity.watch.pixels.tilt import tilts
+from parity.watch.pixels.turns import Step
 from parity.watch.pixels.warp import blurred, moved, resized
 
 PART = 0.25
 """Of a pixel by which images are moved, at least, where it is no whole number of pixels."""
+
+GRAIN = 0.003
+"""By which paper or ink is grainier, at least, where there is noise."""
 
 
 def steps(now: Look, seen: Look) -> Iterator[Step]:
@@ -28,16 +34,20 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
     How far a shift or a change of size goes is measured by the difference between the two.
     """
     yield from PENS
+    yield from skeletons(now, seen)
     yield from LIGHT
     yield from exposures(now, seen)
+    yield from equalized(inverted=seen.depth < 0)
     yield from TEXTURES
+    if any(seen.mean(name) > now.mean(name) + GRAIN for name in ("noise", "pits", "beyond")):
+        yield from NOISE
     yield from LOSSY
     yield from LAYOUTS
     yield from _blurs(now, seen)
     if len(seen.ink) >= FEW:
-        yield from TILTED
+        yield from tilts(now, seen)
         yield from BENT
-    yield from blank_strips(now, seen)
+    yield from covers(now, seen)
     yield from rolled(now, seen)
     added = round((seen.paper - now.paper) / now.depth * 255)
     if 5 < abs(added) < 250:

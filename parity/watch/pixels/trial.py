@@ -30,7 +30,7 @@ TOP = 12.0
 """Differences above this do not matter more."""
 TRIED = 32
 """Images, about, that are changed on trial."""
-ORDER = ("turn", "mix", "size", "place", "pen", "cover", "blur", "light", "noise", "order")
+ORDER = ("turn", "mix", "size", "place", "pen", "cover", "cut", "blur", "light", "noise", "order")
 """In which a picture comes about: what is drawn where, with what, in which light."""
 _COLUMNS = (len(FEATURES), 6, 18)
 """Of `Look.values`, before the ink: figures, tones, texture."""
@@ -151,11 +151,8 @@ def means_apart(look: Look, now: Look, closest: NDArray[np.int64] | None = None)
         deviation = np.maximum(look.deviations, now.deviations)
         single, repeated = deviation, 1 / len(look.figures)
     else:
-        before = look.values[closest]
-        pairs = now.values - before
-        off = np.abs(pairs.mean(axis=0))
-        deviation = np.maximum(before.std(axis=0), now.deviations)
-        single = pairs.std(axis=0)
+        off, before, single = _of_pairs(look, now, closest)
+        deviation = np.maximum(before, now.deviations)
         repeated = float((np.bincount(closest) ** 2).sum()) / len(closest) ** 2
     by_chance = single**2 * (repeated + 2 / len(now.figures))  # tails are heavy
     off /= np.sqrt(least**2 + (kin * deviation) ** 2 + by_chance)
@@ -164,6 +161,23 @@ def means_apart(look: Look, now: Look, closest: NDArray[np.int64] | None = None)
     lengths = [_length(group) / unit for group, unit in zip(groups, units, strict=True)]
     result: Floats = np.append(figures, lengths)
     return result
+
+
+def _of_pairs(look: Look, now: Look, closest: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    """Mean difference, without its sign, deviation of the images before, and of the differences.
+
+    Of sums over the images that share one before, which are few, not of each pair.
+    """
+    count = len(closest)
+    chosen = np.zeros((len(look.figures), count))
+    chosen[closest, np.arange(count)] = 1 / count
+    shares = chosen.sum(axis=1)
+    mean, square = shares @ look.values, shares @ look.squares
+    both = np.einsum("nv,nv->v", look.values, chosen @ now.values)
+    apart = now.means - mean
+    variance = square - mean**2
+    off = square + now.mean_squares - 2 * both - apart**2
+    return np.abs(apart), np.sqrt(variance.clip(0)), np.sqrt(off.clip(0))
 
 
 @lru_cache

@@ -20,6 +20,7 @@ class Step:
         do: Ink float64 [N, H, W], 0 for paper and 1 for full ink, to ink.
         measured: Whether how much was done is measured on the images at hand, anew each time.
         degrees: Clockwise, of a rotation.
+        like: What it looks like: steps of a kind that look alike are told together.
     """
 
     kind: str
@@ -27,18 +28,30 @@ class Step:
     do: Callable[[Floats], Floats]
     measured: bool = False
     degrees: float | None = None
+    like: str = ""
+
+    @property
+    def name(self) -> str:
+        """What was done, but for how much."""
+        return self.words.partition(":")[0].partition(" by ")[0]
 
 
-def rotated(degrees: float, how: Sampling = "linear") -> Step:
+def way(degrees: float) -> str:
+    """Which way round, in words."""
+    return "clockwise" if degrees > 0 else "anticlockwise"
+
+
+def rotated(degrees: float, how: Sampling = "linear", *, measured: bool = False) -> Step:
     """By so many degrees clockwise, -180 to 180."""
     sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
     matrix = np.array([[cosine, -sine], [sine, cosine]])
-    words = f"were rotated {'clockwise' if degrees > 0 else 'anticlockwise'}"
     return Step(
         "turn",
-        f"{words}: by about {5 * round(abs(degrees) / 5)} degrees",
+        f"were rotated {way(degrees)}: by about {5 * round(abs(degrees) / 5)} degrees",
         lambda ink: warped(ink, matrix, how),
-        degrees=degrees,
+        measured,
+        degrees,
+        way(degrees),
     )
 
 
@@ -50,10 +63,14 @@ def closer(step: Step) -> Iterator[Step]:
                 yield rotated(step.degrees + more, how)
 
 
-def _slanted(share: float, *, upright: bool) -> Callable[[Floats], Floats]:
+def slanted(share: float, *, upright: bool, measured: bool = False) -> Step:
     """The top to the right, by that share of the height; or the left side down."""
     matrix = np.array([[1.0, 0.0], [share, 1.0]])
-    return lambda ink: warped(ink, matrix if upright else matrix.T)
+    if upright:
+        words = f"were slanted to the {'right' if share > 0 else 'left'}"
+        return Step("turn", words, lambda ink: warped(ink, matrix), measured)
+    words = f"were slanted: the {'left' if share > 0 else 'right'} side lies lower"
+    return Step("turn", words, lambda ink: warped(ink, matrix.T), measured)
 
 
 def _each(turn: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
@@ -62,20 +79,8 @@ def _each(turn: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
 
 TILTED = (
     *(rotated(degrees) for degrees in (-60, -45, -30, -15, 15, 30, 45, 60)),
-    *(
-        Step(
-            "turn", f"were slanted to the {'right' if s > 0 else 'left'}", _slanted(s, upright=True)
-        )
-        for s in (-0.8, -0.5, -0.3, 0.3, 0.5, 0.8)
-    ),
-    *(
-        Step(
-            "turn",
-            f"were slanted: the {'left' if s > 0 else 'right'} side lies lower",
-            _slanted(s, upright=False),
-        )
-        for s in (-0.6, -0.35, 0.35, 0.6)
-    ),
+    *(slanted(share, upright=True) for share in (-0.8, -0.5, -0.3, 0.3, 0.5, 0.8)),
+    *(slanted(share, upright=False) for share in (-0.6, -0.35, 0.35, 0.6)),
 )
 """Turned by less than a quarter, which the figures show."""
 TURNED = (

@@ -1,0 +1,110 @@
+"""By how much images were turned or slanted, measured on the images that are seen (NumPy only)."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+
+from parity.watch.pixels.bent import swirls
+from parity.watch.pixels.look import FEATURES, Floats, Look
+from parity.watch.pixels.turns import Step, rotated, slanted, way
+from parity.watch.pixels.warp import moved, warped
+
+DEGREES = np.arange(-65.0, 65.5, 1.0)
+SHARES = np.arange(-0.9, 0.91, 0.02)
+"""Of the height, by which the top is slanted; of the width, by which a side is."""
+LEAST_DEGREES, LEAST_SHARE = 8.0, 0.05
+"""Below which there is no telling: other writers' hands lean by as much."""
+SPREADS = np.arange(4.0, 64.0, 4.0)
+"""Largest angles of images that were each turned by their own."""
+LEAST_SPREAD = 8.0
+LITTLE = (
+    "were turned, bent or moved, all a little or each in its own way: their edges are interpolated"
+)
+EACH_TURNED = "were rotated each on its own: every image has another angle"
+Matrix = Callable[[Floats], Floats]
+"""Doses [D] to matrices [D, 2, 2] by which a place (row, column) of ink moves."""
+
+
+def tilts(now: Look, seen: Look) -> Iterator[Step]:
+    """By as much as brings the ink's second moments nearest to those that are seen."""
+    moments = _moments(now)
+    degrees = _dose(moments, seen, DEGREES, _turning)
+    if abs(degrees) >= LEAST_DEGREES:
+        yield rotated(degrees, measured=True)
+        yield from swirls(degrees)
+    like = way(degrees) if abs(degrees) >= LEAST_DEGREES else LITTLE
+    yield Step("turn", LITTLE, interpolated, measured=True, like=like)
+    yield from _each_turned(moments, seen, like)
+    share = _dose(moments, seen, SHARES, partial(_slanting, upright=True))
+    if abs(share) >= LEAST_SHARE:
+        yield slanted(share, upright=True, measured=True)
+    share = _dose(moments, seen, SHARES, partial(_slanting, upright=False))
+    if abs(share) >= LEAST_SHARE:
+        yield slanted(share, upright=False, measured=True)
+
+
+def _each_turned(moments: Floats, seen: Look, like: str) -> Iterator[Step]:
+    """By angles that make them lean as differently as they are seen to."""
+    target = float(_figure(seen, "slant").std())
+    chance = np.random.default_rng(0).uniform(-1, 1, len(moments))
+    spreads = [float(_lean(_after(moments, _turning(chance * most)))[0].std()) for most in SPREADS]
+    most = float(SPREADS[int(np.abs(np.array(spreads) - target).argmin())])
+    if most > LEAST_SPREAD:
+        do = partial(_turned_each, most=most)
+        yield Step("turn", EACH_TURNED, do, measured=True, like=like)
+
+
+def _turned_each(ink: Floats, most: float) -> Floats:
+    angles = np.random.default_rng(0).uniform(-most, most, len(ink))
+    turns = np.linalg.inv(_turning(angles))
+    return np.concatenate([warped(ink[n : n + 1], turn) for n, turn in enumerate(turns)])
+
+
+def interpolated(ink: Floats) -> Floats:
+    """Each image moved by a part of a pixel of its own: what the smallest turns and bends do."""
+    parts = np.random.default_rng(0).uniform(-0.5, 0.5, (len(ink), 2))
+    return np.concatenate([moved(ink[n : n + 1], *part) for n, part in enumerate(parts)])
+
+
+def _figure(look: Look, name: str) -> Floats:
+    result: Floats = look.figures[:, list(FEATURES).index(name)]
+    return result
+
+
+def _moments(look: Look) -> Floats:
+    """Second moments of each image's ink about its middle, [N, 2, 2]."""
+    square, ratio = _figure(look, "radius") ** 2, np.exp(2 * _figure(look, "aspect"))
+    both = _figure(look, "slant") * square / 2
+    tall = square * ratio / (1 + ratio)
+    return np.moveaxis(np.array([[tall, both], [both, square - tall]]), -1, 0)
+
+
+def _turning(degrees: Floats) -> Floats:
+    """Clockwise, rows counted downwards."""
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.moveaxis(np.array([[cosine, sine], [-sine, cosine]]), -1, 0)
+
+
+def _slanting(shares: Floats, *, upright: bool) -> Floats:
+    one, none = np.ones_like(shares), np.zeros_like(shares)
+    rows = [[one, none], [-shares, one]] if upright else [[one, -shares], [none, one]]
+    return np.moveaxis(np.array(rows), -1, 0)
+
+
+def _after(moments: Floats, ways: Floats) -> Floats:
+    return ways @ moments @ np.swapaxes(ways, -1, -2)
+
+
+def _lean(moments: Floats) -> tuple[Floats, Floats]:
+    """Slant, and the logarithm of the height by the width."""
+    tall, wide = moments[..., 0, 0], moments[..., 1, 1]
+    aspect = 0.5 * np.log(np.maximum(tall, 0.1) / np.maximum(wide, 0.1))
+    return 2 * moments[..., 0, 1] / (tall + wide + 0.1), aspect
+
+
+def _dose(moments: Floats, seen: Look, doses: Floats, way: Matrix) -> float:
+    slant, aspect = _lean(_after(moments[None], way(doses)[:, None]))
+    off = (slant.mean(axis=1) - seen.mean("slant")) ** 2
+    off += (aspect.mean(axis=1) - seen.mean("aspect")) ** 2
+    return float(doses[int(off.argmin())])
