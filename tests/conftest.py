@@ -40,7 +40,12 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")  # neither chance nor a slow machine fails a test
 
 ROOT = Path(__file__).parent.parent
-LONG = ("test_mnist.py", "test_parity_pixels.py", "test_parity_run.py", "test_healthy_trainings.py")
+LONG = (
+    "lightning_mnist/test_mnist.py",
+    "parity/diagnosis/test_pixels.py",
+    "parity/judge/test_run.py",
+    "lightning_mnist/training/test_healthy.py",
+)
 """Files whose slow tests take minutes: they begin first, or one worker waits for the other."""
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -58,7 +63,7 @@ Here = Callable[..., Done]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first; ``--no-loadscope-reorder`` keeps that order on several workers."""
-    items.sort(key=lambda item: item.path.name not in LONG)
+    items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").as_posix() not in LONG)
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,9 @@ from parity.torch import CollapseGuard
 from parity.watch.alarm import CollapsedError
 from parity.watch.guard import Guard
 from parity.watch.story import FILE, Story
-from tests.chromium import chromium, installed
 from tests.programs import data
 from tests.programs.torch_programs import images, mlp, table
+from tests.support.chromium import chromium, installed
 
 
 def trained(folder: Path | None, x: Any, y: Any, model: nn.Module, **given: Any) -> str:

@@ -1,0 +1,220 @@
+"""Classes by name, arrays as they are printed, answers by image: read where one reading is left."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parity import CannotCompareError, compare
+from parity.judge.class_names import by_number
+from parity.judge.loading import load_run
+from parity.judge.printed import printed
+from parity.judge.shapes import of_eight_bits
+from parity.run_record import RunRecordError
+from tests.parity.judge.test_foreign_files import ANSWERS, LABELS, LOGITS, SHARES, C, N, cells, text
+
+NAMES = np.array(["bird", "cat", "deer", "dog", "fish", "frog", "horse", "ship", "tram", "truck"])
+FILES = [f"img_{n:03d}.png" for n in range(N)]
+PAIRS = cells(LABELS, ANSWERS)
+NAMED = cells(NAMES[LABELS], NAMES[ANSWERS])
+PLACED = [f"{n + 1}:{name}" for n, name in enumerate(NAMES)]  # as Weka has them, ten after two
+
+
+def whole_print(array: np.ndarray) -> str:
+    with np.printoptions(threshold=10**6, linewidth=75):
+        return str(array)
+
+
+READ: dict[str, str] = {
+    "classes by name": text("label,prediction", NAMED),
+    "yes and no, between others": text("id,actual,predicted,score", [
+        [str(n), *row, "0.9"] for n, row in enumerate(NAMED)
+    ]),
+    "Weka": "=== Predictions ===\n\n inst# actual predicted error prediction\n" + "".join(
+        f"{n + 1} {PLACED[y]} {PLACED[a]} {'+' if y != a else ' '} 0.9\n"
+        for n, (y, a) in enumerate(zip(LABELS, ANSWERS, strict=True))
+    ),
+    "columns by class": text(",".join(NAMES) + ",label", cells(SHARES, NAMES[LABELS])),
+    "columns by class, labels in numbers": text(
+        "file," + ",".join(NAMES) + ",label", cells(np.array(FILES), SHARES, LABELS)
+    ),
+    "columns prob_cat": text(
+        "label," + ",".join(f"prob_{n}" for n in NAMES), cells(NAMES[LABELS], SHARES)
+    ),
+    "a class of which none occurs, hashes": text(
+        "id," + ",".join([*NAMES, "zebra"]) + ",label",
+        cells(np.array([f"{n:032x}" for n in range(N)]), SHARES, np.zeros(N), NAMES[LABELS]),
+    ),
+    "a share of one class": text(
+        "actual,predicted,prob_cat", cells(NAMES[LABELS], NAMES[ANSWERS], SHARES[:, 1])
+    ),
+    "correct and predicted": text("correct,predicted", PAIRS),
+    "German": text("Nr;Wahr;Vorhersage", cells(np.arange(N), LABELS, ANSWERS), ";"),
+    "accents": text("Réel,Prédiction", PAIRS),
+    "Markdown": text("| label | prediction |\n|---:|:--|", [["", *r, ""] for r in PAIRS], "|"),
+    "psql": text(" label | pred \n-------+------", PAIRS, " | ") + f"({N} rows)\n",
+    "reStructuredText": text("=====  =====\nlabel  pred\n=====  =====", PAIRS, "  "),
+    "a log": "".join(f"Image {n}: predicted {a}, actual {y}\n" for n, (y, a) in enumerate(PAIRS)),
+    "a printed list": whole_print(ANSWERS),
+    "a printed matrix": whole_print(SHARES),
+    "repr": f"array({whole_print(LOGITS)})",
+    "a tensor": f"tensor({json.dumps(LOGITS.tolist())}, grad_fn=<MulBackward0>)",
+    "TensorFlow": f"tf.Tensor(\n{whole_print(ANSWERS)}, shape=({N},), dtype=int64)",
+    "two by name": f"y_true = np.array({LABELS.tolist()})\ny_pred = np.array({ANSWERS.tolist()})",
+    "one line": ",".join(map(str, ANSWERS)),
+    "by image": json.dumps(dict(zip(FILES, ANSWERS.tolist(), strict=True))),
+    "by image, shares": json.dumps(dict(zip(FILES, SHARES.tolist(), strict=True))),
+    "by number, objects": json.dumps(
+        {n: {"true": int(y), "pred": int(a)} for n, (y, a) in enumerate(PAIRS)}
+    ),
+    "objects of classes": json.dumps([
+        {"label": NAMES[y], "probabilities": dict(zip(NAMES, row, strict=True))}
+        for y, row in zip(LABELS, SHARES.tolist(), strict=True)
+    ]),
+    "a pipeline": json.dumps([
+        [{"label": f"LABEL_{k}", "score": row[k]} for k in np.argsort(row)[::-1]]
+        for row in SHARES.tolist()
+    ]),
+    "a row a class, by name": "image,class,prob\n" + "".join(
+        f"{n},{NAMES[k]},{SHARES[n, k]}\n" for n in range(N) for k in range(C)
+    ),
+    "LIBSVM, another order": "labels " + " ".join(str(n) for n in range(C)[::-1]) + "\n" + text(
+        "", cells(ANSWERS, SHARES[:, ::-1]), " "
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ)
+def test_what_has_one_reading_is_read(name: str, tmp_path: Path) -> None:
+    (tmp_path / "theirs.txt").write_text(READ[name])
+    run = load_run(tmp_path / "theirs.txt")
+    np.testing.assert_array_equal(run.predicted, ANSWERS)
+    if run.labels is not None:
+        np.testing.assert_array_equal(run.labels, LABELS)
+    if run.probabilities is not None:
+        np.testing.assert_allclose(run.probabilities[:, :C], SHARES, atol=1e-5)
+
+
+REFUSED: dict[str, tuple[str, str]] = {
+    "names that differ": (text("label,pred", cells(NAMES[LABELS], np.char.upper(NAMES[ANSWERS]))),
+                          "none that both name"),
+    "one is missing": (text("label,pred", [["cat", ""], *NAMED]), "predictions are missing"),
+    "names and numbered columns": (
+        text("label," + ",".join(f"p{n}" for n in range(C)), cells(NAMES[LABELS], SHARES)),
+        "labels that are no numbers",
+    ),
+    "printed in part": ("[[0.1 0.9]\n ...\n [0.2 0.8]]", "rows left out"),
+    "a table in part": ("label  pred\n1  2\n..  ..\n3  4\n", "rows left out"),
+    "precision and recall": ("  precision recall f1 support\n0 .9 .8 .8 9\n", "a row a class"),
+    "counts of classes": (json.dumps({str(n): 980 + n for n in range(C)}), "JSON; save"),
+    "sizes of files": (json.dumps(dict.fromkeys(FILES[1:], 900) | {FILES[0]: 1}), "JSON; save"),
+    "names of classes": (json.dumps({str(n): name for n, name in enumerate(NAMES)}), "JSON; save"),
+    "the likeliest two": (
+        json.dumps([[{"label": "cat", "score": 0.6}, {"label": n, "score": 0.3}] for n in "ab"]),
+        "the likeliest classes of each image",
+    ),
+    "a confusion matrix": (
+        text("," + ",".join(NAMES), [[n, *r] for n, r in zip(NAMES, cells(SHARES), strict=False)]),
+        "a row and a column for each of 10 classes",
+    ),
+    "hits of a batch": ("batch 1: predicted 12 correct 11\nbatch 2: predicted 9 correct 8", "numb"),
+    "two annotators": (text("annotator1,annotator2", PAIRS), "unknown columns annotator1, annot"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_no_reading_is_refused(name: str, tmp_path: Path) -> None:
+    content, said = REFUSED[name]
+    (tmp_path / "theirs.txt").write_text(content)
+    with pytest.raises(RunRecordError, match=said):
+        load_run(tmp_path / "theirs.txt")
+
+
+def test_a_structured_array_has_fields_by_name(tmp_path: Path) -> None:
+    rows = np.zeros(N, [("file", "U12"), ("label", "i4"), ("logits", "f4", (C,))])
+    rows["file"], rows["label"], rows["logits"] = FILES, LABELS, LOGITS
+    np.save(tmp_path / "theirs.npy", rows)
+    run = load_run(tmp_path / "theirs.npy")
+    np.testing.assert_array_equal(run.labels, LABELS)
+    np.testing.assert_array_equal(run.predicted, ANSWERS)
+    assert run.sample_names is not None
+    np.save(tmp_path / "theirs.npy", np.zeros(N, "V8"))
+    with pytest.raises(RunRecordError, match="values of type"):
+        load_run(tmp_path / "theirs.npy")
+
+
+@pytest.mark.parametrize(("dtype", "zero"), [(np.uint8, 0), (np.int8, -128)])
+def test_shares_in_eight_bits(dtype: type, zero: int) -> None:
+    values = np.clip(np.round(256 * SHARES), 0, 255) + zero
+    np.testing.assert_allclose(of_eight_bits(values.astype(dtype)), SHARES, atol=1 / 255)
+    pixels: np.ndarray = np.full((N, 784), 3, dtype)
+    assert of_eight_bits(pixels) is pixels
+
+
+def test_embeddings_are_no_scores(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).random((N, 64))
+    for arrays in ({"embeddings": vectors}, {"what": vectors}):
+        np.savez(tmp_path / "theirs.npz", allow_pickle=False, labels=LABELS, **arrays)
+        with pytest.raises(RunRecordError, match="no outputs|unknown arrays what"):
+            load_run(tmp_path / "theirs.npz")
+
+
+def test_labels_in_names_are_left_where_columns_have_numbers() -> None:
+    """Two classes, equally often: no long table, and no order of the columns."""
+    words = np.array(["cat", "dog"] * 30)
+    columns = {"label": np.full(N, np.nan), "probs": SHARES[:, :2]}
+    assert by_number(columns, {"label": words})[1] is None
+
+
+@pytest.mark.parametrize("given", ["[[[1. 2.]]]", "[1 2] and more", "[1 b]", "a = [1]\nb = [x"])
+def test_what_is_printed_otherwise_is_no_array(given: str) -> None:
+    with pytest.raises(ValueError, match="printed"):
+        printed(given)
+
+
+OTHER = np.where(np.arange(N) % 10 == 0, (ANSWERS + 1) % C, ANSWERS)
+ORDER = np.random.default_rng(1).permutation(N)
+FIRST = text("file,label,pred", cells(np.array(FILES), LABELS, ANSWERS))
+Column = np.ndarray
+TOGETHER: dict[str, tuple[str, Callable[[], list[Column]]]] = {
+    "names of images, in another order": (
+        "image,label,pred",
+        lambda: [np.array(FILES)[ORDER], LABELS[ORDER], OTHER[ORDER]],
+    ),
+    "paths of images": (
+        "path,label,pred",
+        lambda: [np.char.add("test/", FILES)[ORDER], LABELS[ORDER], OTHER[ORDER]],
+    ),
+    "no labels": ("pred", lambda: [OTHER]),
+    "names of images, no labels": ("file,pred", lambda: [np.array(FILES)[ORDER], OTHER[ORDER]]),
+    "classes from 1": ("label,pred", lambda: [LABELS + 1, OTHER + 1]),
+    "classes by name": ("label,pred", lambda: [NAMES[LABELS], NAMES[OTHER]]),
+    "by names in another order": ("y,pred", lambda: [NAMES[::-1][LABELS], NAMES[::-1][OTHER]]),
+}
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_two_files_are_brought_together(name: str, swapped: bool, tmp_path: Path) -> None:
+    header, columns = TOGETHER[name]
+    (tmp_path / "a.csv").write_text(FIRST)
+    (tmp_path / "b.csv").write_text(text(header, cells(*columns())))
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    a, b = files[::-1] if swapped else files
+    evidence = compare(a, b).evidence
+    assert evidence.accuracy is not None
+    difference = (OTHER == LABELS).mean() - (ANSWERS == LABELS).mean()
+    assert evidence.accuracy.difference == pytest.approx(-difference if swapped else difference)
+    assert len(evidence.without) > 1  # beside that there is one run on a side
+
+
+def test_numbers_of_images_decide_their_order(tmp_path: Path) -> None:
+    ids = np.arange(N) + 500
+    (tmp_path / "a.csv").write_text(text("id,pred", cells(ids, ANSWERS)))
+    (tmp_path / "b.csv").write_text(text("id,label,pred", cells(ids, LABELS, ANSWERS)[::-1]))
+    assert compare(tmp_path / "a.csv", tmp_path / "b.csv").evidence.disagreement.between == 0
+    (tmp_path / "b.csv").write_text(text("id,pred", cells(ids + 1, ANSWERS)))
+    with pytest.raises(CannotCompareError, match="lacks sample_id 500"):
+        compare(tmp_path / "a.csv", tmp_path / "b.csv")
