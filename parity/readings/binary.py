@@ -13,6 +13,8 @@ from parity.readings.regression import BROADCAST, ENTROPIES, ERROR, REDUCTION
 GAMMAS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
 ALPHAS = (None, 0.1, 0.2, 0.25, 0.5, 0.75, 0.8, 0.9)
 """Of a focal loss, whose authors take 2 and 0.25 (Lin et al. 2017): a weight of the positives."""
+NEARLY = 1e-12
+"""Relative difference from a round number that a solved one may have: thousands of roundings."""
 MEAN = "their mean"
 USUAL = {ERROR: ENTROPIES, REDUCTION: MEAN, BROADCAST: "of each against its own"}
 ADVICE = {
@@ -77,8 +79,9 @@ def _weighted(
             found = np.stack([solved for solved in each if solved is not None] or [np.zeros(2)])
             if len(found) < labels or (found <= 0).any():
                 continue
-            value = float((plain * np.where(targets > 0.5, found[:, 1], found[:, 0])).sum())
-            negative, positive = (_listed(share) for share in (found * logits.size).T)
+            weights = _meant(found * logits.size)
+            value = float((plain * np.where(targets > 0.5, weights[:, 1], weights[:, 0])).mean())
+            negative, positive = (_listed(share) for share in weights.T)
             words = f"with weights {negative} (target 0) and {positive} (target 1)"
             yield _reading({WEIGHTS: words}, words, MEAN, value)
 
@@ -88,6 +91,12 @@ def _of_label(errors: Floats, targets: Floats, x: Floats, gradient: Floats) -> F
     seen = [value for value in (0.0, 1.0) if (targets == value).any()]
     found = solve([errors * (targets == value) for value in seen], x, gradient)
     return None if found is None else np.resize(found, 2)
+
+
+def _meant(weights: Floats) -> Floats:
+    """Round numbers where they are nearly such: solved ones have lost some digits."""
+    figures = np.array([float(f"{weight:.6g}") for weight in weights.flat]).reshape(weights.shape)
+    return np.where(np.abs(figures - weights) <= NEARLY * np.abs(weights), figures, weights)
 
 
 def _listed(weights: Floats) -> str:

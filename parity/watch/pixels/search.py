@@ -20,6 +20,8 @@ SHORTLIST = 3
 """Steps of a kind that are tried together with others."""
 LEAVES = 0.4
 """Share of the largest difference that an explanation leaves at most."""
+LEAVES_AT_RANDOM = 0.28
+"""The same of what hides another place in each image: that is nearly what fewer classes are."""
 CLEARLY = 1.5
 """Ratio of the costs by which an explanation must be better than one of another kind."""
 EXACT = 1.2
@@ -116,8 +118,8 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             worth = _best_of_each_kind(tried, start)
         final = [Trial.of(then, now, *trial.taken, images=None) for trial in tried[:FINAL]]
         final.sort(key=lambda trial: trial.cost)
-        limit = min(FITS if depth == 0 else STRICT, LEAVES * start.worst)
-        fits = [t for t in final if t.worst < (min(limit, EXACT) if _wraps(t) else limit)]
+        most = FITS if depth == 0 else STRICT
+        fits = [t for t in final if t.worst < _limit(t, most, start)]
         if fits:
             # Each step must earn its place: what is a little off invites another to mend it.
             simpler = [t for t in beam if set(t.taken) < set(fits[0].taken) and t.taken]
@@ -129,6 +131,12 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
         beam = _unlike(sorted([*final, *beam], key=lambda trial: trial.cost))[:BEAM]
         best = beam[0]
     return Found(best, explains=False)
+
+
+def _limit(trial: Trial, most: float, start: Trial) -> float:
+    """The largest difference that a trial may leave, at most so much."""
+    leaves = LEAVES_AT_RANDOM if "cut" in trial.kinds else LEAVES
+    return min(most, EXACT if _wraps(trial) else most, leaves * start.worst)
 
 
 def _promising(ways: list[tuple[Step, ...]], then: Look, now: Look) -> list[tuple[Step, ...]]:
