@@ -6,6 +6,7 @@ from parity.keras.calls import unchanged
 from parity.keras.probe import Probe
 from parity.keras.traced import Traced
 from parity.watch.check import Match
+from parity.watch.check.head import fitting
 from parity.watch.trials import AS_IT_IS, Tried
 from parity.watch.trials.proving import Prover
 from parity.watch.trials.ranking import HELPS, SECONDS, STEPS
@@ -60,7 +61,9 @@ class Weighing(Prover):
             now = None if targets is None else reads(program, outputs, targets)
             if trial is None or now is None:
                 return
-            score, steps = trial.run(AS_IT_IS, STEPS, SECONDS)
+            weighted = program.loss is not None and program.loss.weights
+            alike = fitting(program) if weighted else None
+            score, steps = trial.run(alike or AS_IT_IS, STEPS, SECONDS)
             if score < now + HELPS:
                 return
             classes = ", ".join(map(str, names))

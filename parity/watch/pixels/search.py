@@ -110,6 +110,8 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             and not (depth > 0 and ALONE & {step.kind, *trial.kinds})
             and (worth is None or step in worth or step.measured)
         ]
+        if not ways:
+            break
         if worth is None:
             ways = _promising(ways, then, now)
         tried = [Trial.of(then, now, *way) for way in ways]
@@ -175,7 +177,7 @@ def _best_of_each_kind(tried: list[Trial], start: Trial) -> set[Step]:
 def _among(fits: list[Trial], tried: list[Trial]) -> Found:
     """The best of them; of what looks alike the commoner is told, and then the other."""
     best, rival = fits[0], _rival(fits[0], tried)
-    alike = [t for t in fits if t.cost < CLEARLY * best.cost and _name(t) == _name(best)]
+    alike = [t for t in fits if t.cost <= CLEARLY * best.cost and _name(t) == _name(best)]
     best = min(alike, key=lambda trial: not any(step.degrees for step in trial.taken))
     told = {step.name for step in best.taken}
     others = [step.name for t in alike for step in t.taken if step.like and step.name not in told]

@@ -70,7 +70,7 @@ CHANGES: dict[str, tuple[Callable[[Checkpoint], None], str]] = {
         put("callbacks", "RunRecorder", "history", value=[5]),
         "history is int; expected a mapping",
     ),
-    "position": (put("position", value={"batches": 3}), "position has no scores"),
+    "position": (put("position", value={"batches": 3}), "position has no ranks"),
 }
 
 

@@ -103,6 +103,13 @@ def test_some_classes_are_no_change(count: int) -> None:
         assert_no_change(DIGITS.train_images, DIGITS.test_images[some])
 
 
+def test_nothing_is_made_up_where_no_step_is_left_to_try() -> None:
+    sixes = DIGITS.train_images[DIGITS.train_labels == 6][:35]
+    sevens = DIGITS.test_images[DIGITS.test_labels == 7][:6]
+    said = change(Fingerprint.of(sixes / 255), Fingerprint.of(sevens / 255))
+    assert said is None or not said.known, str(said)
+
+
 @pytest.mark.slow
 def test_other_writers_few_images_and_single_classes_of_mnist_are_no_change(
     mnist_root: Path,
