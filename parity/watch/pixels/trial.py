@@ -131,7 +131,8 @@ def apart(look: Look, now: Look, *, shaped: bool = False) -> Floats:
 
 
 def _ratio(first: Floats, second: Floats) -> float:
-    return float(np.log(max(float(first.mean()), 1e-9) / max(float(second.mean()), 1e-9)))
+    with np.errstate(divide="ignore"):  # a single image is endlessly far from the others
+        return float(np.log(max(float(first.mean()), 1e-9) / max(float(second.mean()), 1e-9)))
 
 
 def means_apart(look: Look, now: Look, closest: NDArray[np.int64] | None = None) -> Floats:
