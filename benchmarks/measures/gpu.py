@@ -95,10 +95,12 @@ def measure(setting: Setting) -> dict[str, Any]:
     if setting.work.accelerator == "gpu":
         if not _holds(TORCH_HAS_ONE):
             measured.missing = "torch finds no CUDA device"
+            names.clear()
         elif "jax" in names and not _holds(JAX_HAS_ONE):
             names.remove("jax")
             measured.skipped["jax"] = "JAX finds no GPU"
-    ways = [(net, precision) for precision in PRECISIONS for net in setting.networks.values()]
+    networks = list(setting.networks.values())
+    ways = [(network, precision) for precision in PRECISIONS for network in networks]
     parts = {
         "seconds of training to accuracy": _to_accuracy,
         "logits of CPU and GPU": _agreement,
@@ -106,36 +108,45 @@ def measure(setting: Setting) -> dict[str, Any]:
         "one rank with NCCL": _one_rank,
         "launches and waits a step": _launches,
     }
-    members = {
-        name: (PLAIN[name].module, PLAIN[name].settings, small)
-        for name in names
-        if not measured.missing
-    }
-    with setting.progress("gpu", len(parts) + len(ways)) as advance:
-        with crew(members, setting.threads, setting.logs("gpu epoch")) as (workers, _):
-            for network, precision in ways:
-                advance(f"{network.name}, {precision}")
-                epoch = partial(_epoch, setting, workers, network, precision)
-                measured.add(f"seconds an epoch, {network.name}, {precision}", epoch)
+    of_torch = [name for name in COUNTED if name != "jax"]
+    last = [(network, PRECISIONS[0]) for network in networks if "jax" in names]
+    with setting.progress("gpu", len(ways) + len(parts) + len(last)) as advance:
+        _epochs(setting, measured, of_torch, ways, advance)
         for name, part in parts.items():
             advance(name)
             measured.add(name, partial(part, setting, small))
+        _epochs(setting, measured, ["jax"], last, advance)  # it compiles for minutes
     return measured.results()
+
+
+def _epochs(
+    setting: Setting,
+    measured: Measured,
+    names: list[str],
+    ways: list[tuple[Network, str]],
+    advance: Callable[[str], None],
+) -> None:
+    """Seconds an epoch of competitors, side by side, on each network and in each precision."""
+    work = setting.work.on(NETWORKS["small"])
+    able = [] if measured.missing or not ways else names
+    members = {name: (PLAIN[name].module, PLAIN[name].settings, work) for name in able}
+    with crew(members, setting.threads, setting.logs("gpu epoch")) as (workers, _):
+        for network, precision in ways:
+            what = f"{' and '.join(names)}, an epoch of {network.name}, {precision}"
+            advance(what)
+            measured.add(what, partial(_epoch, setting, workers, network, precision))
 
 
 def _epoch(
     setting: Setting, workers: Mapping[str, Worker], network: Network, precision: str
 ) -> dict[str, Any]:
-    """Seconds an epoch of each competitor, the first round left out."""
+    """By competitor, the first round left out."""
     work = replace(setting.work.on(network), precision=precision)
     if work.accelerator == "cpu" and precision not in ON_ANY:
         raise SkippedError("for GPUs only")
-    able = dict(workers)
-    if precision.endswith("-mixed"):
-        able.pop("jax", None)  # it has no automatic mixed precision
-    for name, worker in able.items():
+    for name, worker in workers.items():
         worker.ask(prepare=work.to_json(), settings=PLAIN[name].settings)
-    seconds = rounds(able, min(setting.rounds, ROUNDS), lambda name: None)
+    seconds = rounds(workers, min(setting.rounds, ROUNDS), lambda name: None)
     return {name: summary(values) for name, values in seconds.items()}
 
 
