@@ -1,5 +1,6 @@
 """The server: it reads what `predict` reads, and outlives whoever means no good."""
 
+import gc
 import json
 import os
 import signal
@@ -64,6 +65,11 @@ def port(model: Trained) -> Iterator[int]:
         finally:
             server.should_exit = True
             thread.join(120)
+
+
+def test_objects_of_before_are_not_looked_through_while_it_serves(port: int) -> None:
+    """With torch there are hundreds of thousands: everybody would wait for that."""
+    assert gc.get_freeze_count() > 10 * len(gc.get_objects())
 
 
 def picture(kind: str = "PNG", x: int = 60) -> bytes:
