@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from parity.judge.verdict import Thresholds, Verdict
     from parity.run_record import RunRecordError
     from parity.sides.jobs import SideFailedError
+    from parity.watch.alarm import CollapsedError
     from parity.watch.diagnosis import Finding
 
     __version__: str
 
 __all__ = [
     "CannotCompareError",
+    "CollapsedError",
     "Comparison",
     "Finding",
     "ParityError",
@@ -39,6 +41,7 @@ __all__ = [
 
 _HOMES = {
     "CannotCompareError": "parity.judge.comparable",
+    "CollapsedError": "parity.watch.alarm",
     "Finding": "parity.watch.diagnosis",
     "ParityError": "parity.errors",
     "RunRecordError": "parity.run_record",

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
+from examples import all_ones
 from parity.lightning import CollapseGuard as LightningGuard
 from parity.torch import CollapseGuard
 from parity.watch.alarm import CollapsedError
@@ -167,3 +168,13 @@ def test_lightning_writes_it_too(tmp_path: Path) -> None:
     text = (tmp_path / FILE).read_text(encoding="utf-8")
     assert "are not scaled</b>" in text
     assert "layer 2" in text
+
+
+def test_the_example_is_stopped_told_why_and_drawn(tmp_path: Path) -> None:
+    """255 - x into SGD, as docs/your-program.md shows it."""
+    with pytest.raises(CollapsedError) as stopped, redirect_stderr(io.StringIO()) as printed:
+        all_ones.main(str(tmp_path))
+    for text in (str(stopped.value), printed.getvalue()):
+        assert "1. the features are bytes from 0 to 255, and are not scaled" in text
+        assert "tried: with x / 255 the same network reads" in text
+    assert "the features are bytes" in (tmp_path / FILE).read_text(encoding="utf-8")

@@ -121,12 +121,11 @@ class Chromium:
         )
 
     def picture(self, path: Path, upto: str | None = None) -> None:
-        """Save the page as a PNG, from top to bottom, or up to where an element begins."""
+        """Save the page as a PNG, from top to bottom, or up to a pixel, a JavaScript expression."""
         clip = {}
         if upto is not None:
-            end = self.run(f"find('{upto}').getBoundingClientRect().top + scrollY")
-            width = self.run("innerWidth")
-            clip = {"clip": {"x": 0, "y": 0, "width": width, "height": end - 24, "scale": 1}}
+            width, height = self.run("innerWidth"), self.run(upto)
+            clip = {"clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}}
         shot = self.ask("Page.captureScreenshot", captureBeyondViewport=True, **clip)
         path.write_bytes(base64.b64decode(shot["data"]))
 

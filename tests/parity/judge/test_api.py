@@ -26,7 +26,7 @@ def scores(predicted: np.ndarray) -> np.ndarray:
 
 def test_the_public_names_are_these() -> None:
     assert sorted(parity.__all__) == [
-        "CannotCompareError", "Comparison", "Finding", "ParityError", "RunRecordError",
+        "CannotCompareError", "CollapsedError", "Comparison", "Finding", "ParityError", "RunRecordError",
         "SideFailedError", "Thresholds", "Verdict", "__version__", "assert_parity", "compare",
         "diagnose",
     ]  # fmt: skip
