@@ -8,6 +8,7 @@ import sys
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from parity import CollapsedError
 from parity.torch import CollapseGuard
@@ -22,11 +23,12 @@ def main(report: str | None = None) -> None:
     model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     loss_of = nn.CrossEntropyLoss()
+    loader = DataLoader(TensorDataset(x, y), batch_size=32, shuffle=True)
     with CollapseGuard(model, optimizer, x, y, report=report):
         for _ in range(5):
-            for batch in torch.randperm(len(x)).split(32):
+            for images, labels in loader:
                 optimizer.zero_grad()
-                loss_of(model(x[batch]), y[batch]).backward()
+                loss_of(model(images), labels).backward()
                 optimizer.step()
 
 

@@ -92,8 +92,10 @@ class Shot:
     ready: str = "true"
 
 
-PAGE = ("lightning_mnist", "export", "--to", "page", "--out", f"{MADE}/page.html")
-PAGE += ("--ckpt_path", f"{RUN}/checkpoints/best.ckpt")
+PAGE = (
+    "lightning_mnist", "export", "--to", "page", "--out", f"{MADE}/page.html",
+    "--ckpt_path", f"{RUN}/checkpoints/best.ckpt",
+)  # fmt: skip
 DRAWN = {"command": PAGE, "file": MADE / "page.html", "ready": "page.ready === true"}
 PARITY = ("parity", "run", "-c", "configs/parity.yaml", *ON_MNIST, "--out", f"{MADE}/parity")
 FAULTS = ("parity", "faults", *ON_MNIST, "--out", f"{MADE}/faults")
