@@ -10,6 +10,7 @@ import lightning_utilities
 import pytest
 
 from lightning_mnist import lean_imports
+from parity.garbage import without_garbage
 from tests.conftest import ROOT
 
 LATER = {"tensorflow", "tensorboard", "matplotlib", "pandas", "scipy", "sympy", "torchvision"}
@@ -133,7 +134,7 @@ def test_garbage_is_looked_for_but_not_in_what_was_imported() -> None:
 def test_a_process_that_has_torch_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", sys)  # where no other test has imported it
     before = gc.get_freeze_count()
-    with lean_imports.without_garbage():
+    with without_garbage():
         assert gc.isenabled()
     assert gc.get_freeze_count() <= before  # what was frozen may have gone since
 
