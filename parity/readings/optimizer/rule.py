@@ -5,7 +5,8 @@ and weight decay move the weights, and what is done to the weights afterwards is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -114,8 +115,12 @@ class Rule:
     factors: tuple[tuple[str, float], ...] = ()
 
     def having(self, settings: Mapping[str, Any]) -> "Rule":
-        """The same rule with these fields changed."""
-        return replace(self, **settings)
+        """The same rule with these fields changed; of thousands, which `replace` is slow for."""
+        changed = copy(self)
+        fields = vars(changed)
+        assert settings.keys() <= fields.keys(), settings
+        fields.update(settings)
+        return changed
 
     def steps_at(self, batch: int) -> bool:
         """Whether a step is taken after this batch, counted from 0."""
