@@ -117,9 +117,8 @@ class Rule:
     def having(self, settings: Mapping[str, Any]) -> "Rule":
         """The same rule with these fields changed; of thousands, which `replace` is slow for."""
         changed = copy(self)
-        fields = vars(changed)
-        assert settings.keys() <= fields.keys(), settings
-        fields.update(settings)
+        assert settings.keys() <= vars(self).keys(), settings
+        vars(changed).update(settings)
         return changed
 
     def steps_at(self, batch: int) -> bool:
@@ -179,8 +178,7 @@ def decayed(rule: Rule, record: Record) -> Floats:
 
 def decays(rule: Rule, record: Record) -> Floats:
     """1 for the weights that decay, 0 for the others, float64 [N]."""
-    ones = np.ones(len(record.tensor))
-    return ones - record.of(rule.spared) if rule.spared else ones
+    return 1.0 - record.of(rule.spared)
 
 
 def averaged(rule: Rule, moved: Floats) -> Floats:
