@@ -178,7 +178,7 @@ def decayed(rule: Rule, record: Record) -> Floats:
 
 def decays(rule: Rule, record: Record) -> Floats:
     """1 for the weights that decay, 0 for the others, float64 [N]."""
-    return 1.0 - record.of(rule.spared)
+    return (~record.of(rule.spared)).astype(np.float64)
 
 
 def averaged(rule: Rule, moved: Floats) -> Floats:
