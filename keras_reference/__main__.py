@@ -15,6 +15,7 @@ from keras_reference.cli import expand, make_parser
 from keras_reference.data import load_digits
 from keras_reference.errors import DivergedError, InputError
 from parity.files import said_of
+from parity.garbage import without_garbage
 from parity.run_record import RunRecord
 from parity.signals import StoppedError, handled_by, stop
 from parity.streams import print_anything
@@ -71,7 +72,8 @@ def _run(command: str, init: Namespace) -> RunRecord:
         from keras_reference.model_archive import check_model_file  # imports h5py
 
         check_model_file(init.model_file)
-    from keras_reference import train  # TensorFlow takes seconds to import
+    with without_garbage():
+        from keras_reference import train  # TensorFlow takes seconds to import
 
     if command == "predict":
         return train.predict(init.model_file, source, init.run_dir, init.views, init.pixels)

@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 
 from lightning_mnist import late_compiler, lean_imports, threads
+from parity.garbage import without_garbage
 from parity.signals import handled_by
 
 HELP = """\
@@ -71,10 +72,12 @@ def main() -> int:
     threads.wait_passively()
     late_compiler.install()
     if command in OTHERS:
-        code: int = import_module(OTHERS[command]).main(sys.argv[2:])
+        with without_garbage():
+            module = import_module(OTHERS[command])
+        code: int = module.main(sys.argv[2:])
         return code
     with handled_by(signal.SIG_DFL):  # while there is nothing to save, it simply ends
-        with lean_imports.without_garbage():
+        with without_garbage():
             lean_imports.import_torchmetrics()
             from lightning_mnist.command_line.command import main as run
             from lightning_mnist.ranks import leave

@@ -2,12 +2,9 @@
 
 On its way to a counter of right answers torchmetrics, which Lightning imports, imports all of
 Matplotlib, torchvision and SciPy's signal processing, for plots and for image and audio metrics:
-more than a second of computing. And Python looks for garbage among the million objects of what is
-imported, again and again, and once more when the process ends: another second.
+more than a second of computing. `parity.garbage` saves another second.
 """
 
-import atexit
-import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,21 +13,6 @@ from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 UNUSED = ("matplotlib", "scipy", "torchvision")
-
-
-@contextmanager
-def without_garbage() -> Iterator[None]:
-    """What is imported within is never searched for garbage; where torch is there, it is late."""
-    if "torch" in sys.modules:
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-        atexit.register(gc.freeze)
 
 
 def import_torchmetrics() -> bool:

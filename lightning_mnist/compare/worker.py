@@ -10,6 +10,7 @@ import yaml
 from lightning_mnist import lean_imports
 from lightning_mnist.compare.runs import Run, kept
 from lightning_mnist.errors import InputError
+from parity.garbage import without_garbage
 
 
 def work(
@@ -33,7 +34,7 @@ def work(
     Raises:
         InputError: a recipe cannot be trained.
     """
-    with lean_imports.without_garbage():
+    with without_garbage():
         lean_imports.import_torchmetrics()
         from lightning_mnist.trainings.training import describe_data, resolve
     resolved = {}

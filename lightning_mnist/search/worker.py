@@ -16,6 +16,7 @@ from lightning_mnist.search.life import ASKED, fail_dead, signs_of_life
 from lightning_mnist.search.space import Flags
 from lightning_mnist.search.spec import Spec
 from lightning_mnist.search.storage import open_study
+from parity.garbage import without_garbage
 
 DATA = "data"
 """The study's attribute that says what is trained on."""
@@ -35,7 +36,7 @@ def work(spec: Spec, where: str, threads: int) -> None:
         InputError: the search file names flags that `fit` does not have, the first recipe cannot be
             trained, or the study has had other data.
     """
-    with lean_imports.without_garbage():
+    with without_garbage():
         lean_imports.import_torchmetrics()
         import lightning_mnist.trainings.training  # noqa: F401 - takes seconds, and more later
     study = open_study(spec, where)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import Namespace
 
@@ -56,8 +57,6 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     Raises:
         SideFailedError: the data cannot be had, or a side cannot do what it is asked.
     """
-    from parity.report.ladder_picture import draw_ladder  # slow to import
-
     recipe = parser.recipe(flags)
     console = Terminal()
     if flags.sides and len(flags.sides) != 2:
@@ -70,7 +69,6 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         console.print("dropout and augmentation draw at random: in lock step they are off")
         recipe = dataclasses.replace(recipe, dropout=0.0, augmentation={})
     names = _names(flags.a, flags.b)
-    rungs: list[Rung] = []
     plan = Plan(data, recipe.batch_size, flags.precision, told=told)
     if bundles:
         opening, names, plan = replayed(Path(flags.a), Path(flags.b), plan)
@@ -78,11 +76,8 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         opening = started(recipe, flags.a, flags.b, names, plan)
     flags.out.mkdir(parents=True, exist_ok=True)
     with opening as sides, console.status("") as status:
-        for rung in Climb(*sides, plan, status.update).rungs():
-            rungs.append(rung)
-            show_rung(rung, console)
-            if not rung.passed and not flags.keep_going:
-                break
+        climb = Climb(*sides, plan, status.update)
+        rungs = _climbed(climb, console, keep_going=flags.keep_going)
     console.print(
         summary(rungs, names), style="bold", markup=False, highlight=False, soft_wrap=True
     )
@@ -93,13 +88,31 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         "recipe": recipe.training(),
         "versions": versions_of(*([] if bundles else SOFTWARE)),
     }
-    record = json.dumps(document(rungs, names, about), indent=2, allow_nan=False) + "\n"
-    with written_whole(flags.out / RECORD) as path:
-        path.write_text(record, encoding="utf-8")
-    with written_whole(flags.out / PICTURE) as path:
-        path.write_bytes(draw_ladder(rungs, names))
+    _write(flags.out, rungs, names, about)
     console.print(f"record and picture: {flags.out}", markup=False, highlight=False, soft_wrap=True)
     return int(not all(rung.passed for rung in rungs))
+
+
+def _climbed(climb: Climb, console: Terminal, *, keep_going: bool) -> list[Rung]:
+    """Each rung, shown as it is reached, up to the first broken one or to the top."""
+    rungs: list[Rung] = []
+    for rung in climb.rungs():
+        rungs.append(rung)
+        show_rung(rung, console)
+        if not rung.passed and not keep_going:
+            break
+    return rungs
+
+
+def _write(out: Path, rungs: list[Rung], names: tuple[str, str], about: dict[str, Any]) -> None:
+    """The record of a climb and its picture, as files in `out`."""
+    from parity.report.ladder_picture import draw_ladder  # slow to import
+
+    record = json.dumps(document(rungs, names, about), indent=2, allow_nan=False) + "\n"
+    with written_whole(out / RECORD) as path:
+        path.write_text(record, encoding="utf-8")
+    with written_whole(out / PICTURE) as path:
+        path.write_bytes(draw_ladder(rungs, names))
 
 
 def data_of(flags: Namespace, folder: Path) -> Path:

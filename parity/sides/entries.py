@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from parity.garbage import without_garbage
+
 Precision = Literal["float64", "float32"]
 Build = Callable[..., Any]
 ADAPTERS = {"lightning": "parity.lightning", "torch": "parity.torch", "keras": "parity.keras"}
@@ -24,7 +26,7 @@ def load_entry(entry: str) -> Build:
     if not module or not name:
         raise ValueError(f"{entry!r}; expected MODULE:FUNCTION or FILE.py:FUNCTION")
     try:
-        home: Any = _from_file(Path(module)) if module.endswith(".py") else _imported(module)
+        home: Any = _from_file(Path(module)) if module.endswith(".py") else imported(module)
         build: Build = getattr(home, name)
     except (ImportError, AttributeError, OSError) as error:
         raise ValueError(f"{entry!r} cannot be imported ({error})") from error
@@ -52,8 +54,10 @@ def adapter_of(thing: Any) -> str | None:
     return next((name for family, name in ADAPTERS.items() if family in families), None)
 
 
-def _imported(module: str) -> Any:
-    return importlib.import_module(module)
+def imported(module: str) -> Any:
+    """A module and, it may be, the framework that it imports."""
+    with without_garbage():
+        return importlib.import_module(module)
 
 
 def _from_file(path: Path) -> Any:
@@ -64,5 +68,6 @@ def _from_file(path: Path) -> Any:
     sys.path.insert(0, str(path.resolve().parent))
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
+    with without_garbage():
+        spec.loader.exec_module(module)
     return module

@@ -5,7 +5,6 @@ an entry point (`parity.sides.entries`), a file that holds a whole one, or an en
 weights of a file: ``net.py:build@weights.pt``.
 """
 
-import importlib
 import json
 import sys
 from functools import partial
@@ -17,7 +16,7 @@ import numpy as np
 from parity.arrays import Table
 from parity.files import opened
 from parity.seal import damage
-from parity.sides.entries import adapter_of, built
+from parity.sides.entries import adapter_of, built, imported
 from parity.sides.exchange import answered
 from parity.sides.process import serve
 
@@ -71,7 +70,7 @@ class Models:
             self.hold(built(entry, [], "float32"))
             self.files.load_weights(self.model, found(file))
         elif model.endswith(WHOLE):
-            self.hold(importlib.import_module(KERAS).read_model(found(model)))
+            self.hold(imported(KERAS).read_model(found(model)))
         else:
             self.hold(built(model, [], "float32"))
         about = {"framework": self.framework, "takes": self.files.takes(self.model)}
@@ -89,14 +88,14 @@ class Models:
             kind = type(self.model).__name__
             raise ValueError(f"the entry point gave {kind}; expected a keras.Model or nn.Module")
         keras = adapter == "parity.keras"
-        self.files: Any = importlib.import_module(KERAS if keras else TORCH)
-        self.adapter: Any = importlib.import_module("parity.keras" if keras else "parity.torch")
+        self.files: Any = imported(KERAS if keras else TORCH)
+        self.adapter: Any = imported("parity.keras" if keras else "parity.torch")
         self.framework = "keras" if keras else "torch"
 
     def _raw(self, path: Path) -> Table:
         """The tensors of a file of weights, whose model nobody has given."""
         keras = path.name.endswith(".h5")
-        read = importlib.import_module(KERAS if keras else TORCH).read_weights
+        read = imported(KERAS if keras else TORCH).read_weights
         self.framework = "keras" if keras else "torch"
         about = {"framework": self.framework, "takes": None, "weights": True}
         tensors = {f"tensor {name}": np.asarray(values) for name, values in read(path).items()}

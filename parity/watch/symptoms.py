@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.files import read_json
-from parity.json_text import finite, known
+from parity.json_text import known
 from parity.run_record import RunRecordError
 from parity.watch.fingerprint import Fingerprint, intended
 from parity.watch.reading import Reading
@@ -185,7 +185,8 @@ class Symptoms:
 
     def text(self) -> str:
         """What ``symptoms.json`` holds."""
-        return json.dumps(finite(dataclasses.asdict(self)), indent=2, allow_nan=False)
+        compact = msgspec.json.encode(self, enc_hook=lambda number: number.item())  # NumPy's
+        return msgspec.json.format(compact, indent=2).decode()
 
     @classmethod
     def load(cls, path: Path) -> "Symptoms":

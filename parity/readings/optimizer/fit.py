@@ -75,8 +75,8 @@ def explains(rule: Rule, record: Record) -> bool:
     return missed(rule, record) <= LIMIT
 
 
-def linear(hypothesis: Hypothesis, record: Record) -> tuple[Rule, Floats, Floats]:
-    """The rule with its best rates, the shares [T] and what is missed [T, N], in roundings."""
+def linear(hypothesis: Hypothesis, record: Record) -> tuple[tuple[float, ...], Floats, Floats]:
+    """The best rates, the shares [T] and what is missed [T, N], in roundings."""
     rule, steps = hypothesis.rule, record.steps
     decay = None if rule.decay_kind == "coupled" else averaged(rule, decayed(rule, record))
     if hypothesis.tied:
@@ -91,7 +91,7 @@ def linear(hypothesis: Hypothesis, record: Record) -> tuple[Rule, Floats, Floats
         rates, shares, moved = _each(rule, record, decay)
         decay = None if decay is None else decay * shares[:, None]
     left = record.change + moved + (0.0 if decay is None else decay)
-    return replace(rule, rates=tuple(map(float, rates))), shares, left / record.noise
+    return tuple(rates.tolist()), shares, left / record.noise
 
 
 def _each(rule: Rule, record: Record, decay: Floats | None) -> tuple[Floats, Floats, Floats]:
@@ -145,10 +145,11 @@ def fit(hypothesis: Hypothesis, record: Record, having: Setter = Rule.having) ->
         ]
         found = least_squares(missing, x, method="lm", ftol=1e-14, xtol=1e-14, max_nfev=120)
         hypothesis = _with(hypothesis, scales, found.x, having)
-    rule, shares, left = linear(hypothesis, record)
+    rates, shares, left = linear(hypothesis, record)
     off = np.abs(_bounded(left))
     largest = max(float(np.abs(record.change).max()), TINY)
     share = float((off * record.noise).max()) / largest
+    rule = hypothesis.rule.having({"rates": rates})
     return Fit(replace(hypothesis, rule=rule), shares, float(off.max()), share)
 
 

@@ -85,7 +85,8 @@ class Record:
 
     def of(self, names: frozenset[str]) -> NDArray[np.bool_]:
         """Which weights belong to these tensors, bool [N]."""
-        return np.isin(self.tensor, [self.names.index(name) for name in names])
+        belongs: NDArray[np.bool_] = np.array([name in names for name in self.names])[self.tensor]
+        return belongs
 
     @property
     def vectors(self) -> frozenset[str]:

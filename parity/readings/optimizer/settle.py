@@ -24,10 +24,10 @@ def settled(found: Fit, record: Record) -> Iterator[Rule]:
     found = _snapped(found, record)
     for variant in _variants(found.rule, record):
         hypothesis = replace(found.hypothesis, rule=variant, free=())
-        rule, shares, _ = linear(hypothesis, record)
-        rates = np.array(rule.rates)
-        if rates.max() <= 0 and rates.min() < 0 and rule.decay_kind != "coupled":
-            rule = replace(rule, scale=-1.0, rates=tuple((-rates).tolist()))
+        rates, shares, _ = linear(hypothesis, record)
+        rule = variant.having({"rates": rates})
+        if max(rates) <= 0 and min(rates) < 0 and rule.decay_kind != "coupled":
+            rule = replace(rule, scale=-1.0, rates=tuple(-rate for rate in rates))
         if rule.decay and explains(without := replace(rule, decay=0.0), record):
             rule = without
         rules = [_rates(one, record) for one in _decoupled(rule, shares, record)]

@@ -10,6 +10,7 @@ import lightning_utilities
 import pytest
 
 from lightning_mnist import lean_imports
+from parity.garbage import without_garbage
 from tests.conftest import ROOT
 
 LATER = {"tensorflow", "tensorboard", "matplotlib", "pandas", "scipy", "sympy", "torchvision"}
@@ -130,11 +131,25 @@ def test_garbage_is_looked_for_but_not_in_what_was_imported() -> None:
     assert int(kept) > 100_000
 
 
+IN_A_FRESH_PROCESS = """
+import gc
+from parity.garbage import without_garbage
+usual = gc.get_threshold()
+with without_garbage():
+    print(gc.isenabled(), gc.get_threshold()[0] > usual[0], gc.get_freeze_count())
+print(gc.get_threshold() == usual, gc.get_freeze_count() > 1000)
+"""
+
+
+def test_garbage_is_looked_for_seldom_while_a_framework_is_imported() -> None:
+    assert lean(IN_A_FRESH_PROCESS) == ["True True 0", "True True"]
+
+
 def test_a_process_that_has_torch_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", sys)  # where no other test has imported it
-    before = gc.get_freeze_count()
-    with lean_imports.without_garbage():
-        assert gc.isenabled()
+    before, usual = gc.get_freeze_count(), gc.get_threshold()
+    with without_garbage():
+        assert gc.get_threshold() == usual
     assert gc.get_freeze_count() <= before  # what was frozen may have gone since
 
 

@@ -26,7 +26,7 @@ from lightning_mnist.resuming.kept import _Clock
 from lightning_mnist.steps.step_callbacks import StepCallback
 from parity.run_record import Predictions, RunRecord
 from parity.watch.symptoms import Symptoms
-from tests.conftest import ROOT, Command, Here
+from tests.conftest import ROOT, Command, Here, start
 
 PLAIN = (
     "--model.hidden", "[16]", "--model.batch_norm", "false", "--model.dropout", 0,
@@ -134,15 +134,12 @@ def bars(train: int, test: int, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def alone(
-    lightning_mnist_command: Command, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Path]:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Data that do not divide evenly, and what one process makes of them."""
     folder = tmp_path_factory.mktemp("alone")
     data = bars(400, 77, folder)
     flags = ("--data.source", data, "--run_dir", folder / "run", *PLAIN, *UNEVEN, *on(1))
-    done = lightning_mnist_command("fit", *flags)
-    assert done.returncode == 0, done.stderr
+    assert start("lightning_mnist", "fit", *flags, cwd=folder) == 0
     return data, folder / "run"
 
 

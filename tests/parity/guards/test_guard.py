@@ -294,3 +294,11 @@ def test_falling_back_on_a_frequent_class_is_no_collapse() -> None:
     assert not case.collapsed_as_trained
     blind = dataclasses.replace(case, logits=3 * np.eye(10)[labels * 0 + 1])
     assert blind.collapsed_as_trained
+
+
+def test_what_is_kept_may_hold_numpys_numbers_and_such_as_are_not_finite(tmp_path: Path) -> None:
+    numbers: Any = {"a": np.float32(0.5), "b": np.float64("nan"), "c": np.int64(3), "d": np.inf}
+    Symptoms(readings=[numbers], train_loss=float("-inf")).save(tmp_path)
+    kept = Symptoms.load(tmp_path / SYMPTOMS_FILE)
+    assert kept.readings == [{"a": 0.5, "b": None, "c": 3, "d": None}]
+    assert kept.train_loss is None

@@ -1,10 +1,14 @@
 """Training both sides and comparing them: real processes, reuse, failures, the shipped recipes."""
 
+import io
 import json
 import subprocess
 import sys
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -31,7 +35,35 @@ def records(out: Path) -> dict[str, RunRecord]:
     }
 
 
+class Near:
+    """A side that has run within this process when it is there, its frameworks imported once."""
+
+    def __init__(self, command: list[str], *, stdout: BinaryIO, **_: Any) -> None:
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            redirect_stdout(io.StringIO()) as printed,
+            redirect_stderr(printed),
+            warnings.catch_warnings(action="ignore"),  # which are no errors in a process
+        ):
+            patch.setattr(sys, "argv", command[command.index("-m") + 1 :])
+            patch.setattr(command_lines, "die_with_parent", lambda: None)
+            self.code = command_lines.main()
+        stdout.write(printed.getvalue().encode())
+
+    def poll(self) -> int:
+        """It has ended."""
+        return self.code
+
+
+@pytest.fixture
+def near(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No side is trained in a process of its own, as it is on MNIST."""
+    channels = {"DEVNULL": subprocess.DEVNULL, "STDOUT": subprocess.STDOUT}
+    monkeypatch.setattr(jobs, "subprocess", SimpleNamespace(Popen=Near, **channels))
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("near")
 def test_both_sides_are_trained_on_the_same_arrays_and_finished_seeds_are_reused(
     parity_here: Here, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +108,7 @@ def test_both_sides_are_trained_on_the_same_arrays_and_finished_seeds_are_reused
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("near")
 def test_a_side_that_fails_is_reported_and_the_others_work_is_kept(
     parity_here: Here, tiny_npz: Path, tmp_path: Path
 ) -> None:
@@ -248,6 +281,7 @@ def test_seeds_are_a_number_or_auto(parity_here: Here) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("near")
 def test_the_port_is_the_same_model_on_the_embedded_digits(
     parity_here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
