@@ -22,7 +22,7 @@ FEW = 4
 """Rows to each value, on average, of a column that may be classes."""
 
 
-def of_the_test(arrays: Mapping[str, Array]) -> Arrays:
+def of_the_test(arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is said of other parts of the data, where their names tell the test's apart."""
     test = any(words_of(name) & TEST for name in arrays)
     return {n: a for n, a in arrays.items() if not (test and words_of(n) & OTHER_SPLITS)}
@@ -36,6 +36,8 @@ def with_lone_answer(table: Table) -> Table:
     """
     names = table.names or []
     roles = {name: role_of(name) for name in names}
+    if set(names) == {"label", "score"}:
+        return _likeliest(table)
     rest = [name for name in names if roles[name] not in ("ids", "besides")]
     images = [name for name in names if names_images(name) and not words_of(name) <= ROWS]
     if len(rest) != 1 or not images:
@@ -49,9 +51,34 @@ def with_lone_answer(table: Table) -> Table:
         return table
     if FEW * len(np.unique(column)) > len(column):
         return table
-    texts = {"prediction" if name == only else name: t for name, t in table.texts.items()}
-    called = ["prediction" if name == only else name for name in names]
-    return replace(table, names=called, texts=texts)
+    return _called(table, {only: "prediction"})
+
+
+def _called(table: Table, names: Mapping[str, str]) -> Table:
+    """With other names for some of its columns."""
+    texts = {names.get(name, name): text for name, text in table.texts.items()}
+    return replace(table, names=[names.get(n, n) for n in table.names or []], texts=texts)
+
+
+def _likeliest(table: Table) -> Table:
+    """Of "label" and "score" alone: the likeliest class and its share, as pipelines give them.
+
+    Raises:
+        ValueError: of two classes, it cannot be told from the truth and the share of the second.
+    """
+    assert table.names is not None
+    labels = table.texts.get("label", table.values[:, table.names.index("label")])
+    scores = table.values[:, table.names.index("score")]
+    if not 0 < scores.min() <= scores.max() <= 1 or len(np.unique(labels)) > len(labels) / FEW:
+        return table
+    if len(np.unique(labels)) == 2:
+        if scores.min() < 0.5:
+            return table
+        raise ValueError(
+            "label and score, which is never below 0.5: that of the class that label answers, or "
+            "of class 1? call label prediction if it is an answer, true_label if it is the truth"
+        )
+    return _called(table, {"label": "prediction", "score": "confidence"})
 
 
 def truth_beside(answers: Array, odd: Arrays) -> Arrays:
@@ -68,7 +95,9 @@ def truth_beside(answers: Array, odd: Arrays) -> Arrays:
         return {}
     if max(truth.max(), predicted.max()) > len(truth):
         return {}
-    first, second = (np.bincount(a.astype(int), minlength=len(truth) + 1) for a in (truth, predicted))
+    first, second = (
+        np.bincount(a.astype(int), minlength=len(truth) + 1) for a in (truth, predicted)
+    )
     chance = float(first @ second) / len(truth) ** 2
     right = float((truth == predicted).mean())
     return found if len(truth) >= 10 and chance < 0.9 and right >= (1 + chance) / 2 else {}

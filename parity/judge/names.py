@@ -32,13 +32,14 @@ CLASSES = _words("class classes cls c digit digits klasse klassen ziffer classe 
 IDS = _words("id ids idx index unnamed level number no nr n nummer numero rownames inst instance")
 THINGS = _words(
     "image images img sample samples row rows file item x test eval val all model value of for is "
-    "raw pixel pixels px bild bilder datei zeile fichier ligne imagen archivo fila valid validation dev"
+    "raw pixel pixels px bild bilder datei zeile fichier ligne imagen archivo fila valid "
+    "validation dev"
 )
 """Of what something is; alone they say nothing of it."""
 BESIDES = _words(
     "confidence conf max top correct right error loss filename path name weight weights fold split "
-    "epoch step seed time timestamp date accuracy acc entropy margin rank train training batch unsure "
-    "warning warnings embedding embeddings"
+    "epoch step seed time timestamp date accuracy acc entropy margin rank train training batch "
+    "unsure warning warnings embedding embeddings"
 )
 """What often stands beside answers and says nothing of its own."""
 POSITIONS = _words("x v var variable column col spalte")
