@@ -36,9 +36,9 @@ def with_lone_answer(table: Table) -> Table:
     """
     names = table.names or []
     roles = {name: role_of(name) for name in names}
-    if set(names) == {"label", "score"}:
-        return _likeliest(table)
     rest = [name for name in names if roles[name] not in ("ids", "besides")]
+    if sorted(rest) == ["label", "score"]:
+        return _likeliest(table)
     images = [name for name in names if names_images(name) and not words_of(name) <= ROWS]
     if len(rest) != 1 or not images:
         return table
@@ -61,7 +61,7 @@ def _called(table: Table, names: Mapping[str, str]) -> Table:
 
 
 def _likeliest(table: Table) -> Table:
-    """Of "label" and "score" alone: the likeliest class and its share, as pipelines give them.
+    """Of "label" and "score": the likeliest class and its share, as pipelines call them.
 
     Raises:
         ValueError: of two classes, it cannot be told from the truth and the share of the second.

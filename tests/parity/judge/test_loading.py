@@ -65,7 +65,10 @@ def test_a_folder_of_seeds_in_their_order(tmp_path: Path) -> None:
         ({"predictions": LABELS, "labels": -LABELS}, "labels down to -2"),
         ({"predictions": LABELS, "labels": LABELS[:3]}, r"labels of shape \(3,\); expected \[4\]"),
         ({"predictions": LABELS, "sample_ids": LABELS}, "sample_ids occur more than once"),
-        ({"logits": PROBABILITIES, "labels": LABELS + 1}, "labels up to 3; expected 0 to 2"),
+        (
+            {"logits": PROBABILITIES, "labels": LABELS + 1},
+            "labels up to 3; expected 0 to 2.*they count from 1; less 1, 75.0% are right",
+        ),
         ({"logits": np.eye(4, 3, dtype=int)}, "logits of type int64; expected floating point"),
         ({"probabilities": 2 * PROBABILITIES}, "do not add up to 1"),
         ({"predictions": np.array([{}] * 4, dtype=object)}, "without pickles"),
