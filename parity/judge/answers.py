@@ -9,6 +9,7 @@ from scipy.special import softmax
 
 from parity.judge.forms import of_signs, of_two, unbatched
 from parity.judge.shapes import (
+    MOST_CLASSES,
     Given,
     adds_up,
     one_hot,
@@ -20,8 +21,6 @@ from parity.run_record import RunRecord
 from parity.watch.classes import softmaxed_batches
 
 Ints = NDArray[np.int64]
-MOST_CLASSES = 2_000
-"""A table of every class against every other must fit into memory, for each run."""
 
 
 @dataclass(frozen=True)

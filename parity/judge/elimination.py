@@ -7,8 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.judge.names import CLASSES, names_images, role_of, words_of
-from parity.judge.shapes import agree, are_labels, are_scores, whole, wide
+from parity.judge.names import (
+    ANSWERS,
+    CLASSES,
+    LABELS,
+    TRUTH,
+    names_images,
+    role_of,
+    words_of,
+)
+from parity.judge.shapes import MOST_CLASSES, agree, are_labels, are_scores, whole, wide
 from parity.judge.tables import Table
 
 Array = NDArray[Any]
@@ -34,6 +42,7 @@ def with_lone_answer(table: Table) -> Table:
     So competitions want it ("Id,Label"), and detectors give it (image, class, confidence). Where
     labels stand beside a confidence, they may be the truth.
     """
+    table = _of_namesakes(table)
     names = table.names or []
     roles = {name: role_of(name) for name in names}
     rest = [name for name in names if roles[name] not in ("ids", "besides")]
@@ -52,6 +61,23 @@ def with_lone_answer(table: Table) -> Table:
     if FEW * len(np.unique(column)) > len(column):
         return table
     return _called(table, {only: "prediction"})
+
+
+def _of_namesakes(table: Table) -> Table:
+    """With "species" called the truth, and "predicted_species" an answer; for one such name."""
+    words = {name: words_of(name) for name in table.names or []}
+    answers = {
+        name: (truth, said)
+        for name, own in words.items()
+        for truth, other in words.items()
+        if other and role_of(truth) is None and other < own
+        if (said := own - other) <= ANSWERS and not other & ANSWERS
+    }
+    truths = {truth for truth, _ in answers.values()}
+    if len(truths) != 1:
+        return table
+    called = {name: " ".join(sorted(said)) for name, (_, said) in answers.items()}
+    return _called(table, called | dict.fromkeys(truths, "label"))
 
 
 def _called(table: Table, names: Mapping[str, str]) -> Table:
@@ -81,23 +107,37 @@ def _likeliest(table: Table) -> Table:
     return _called(table, {"label": "prediction", "score": "confidence"})
 
 
+def features(odd: Arrays, labels: Array, answers: Array) -> Arrays:
+    """Of arrays of unknown name, those that are not called as answers or labels are.
+
+    None where each label stands beside each answer once: then they are counts.
+    """
+    if answers.shape == labels.shape == (len(labels),):
+        pairs = np.stack([labels, answers], axis=1)
+        if len(np.unique(pairs, axis=0)) == len(pairs):
+            return {}
+    return {n: a for n, a in odd.items() if not words_of(n) & (ANSWERS | LABELS | TRUTH | CLASSES)}
+
+
 def truth_beside(answers: Array, odd: Arrays) -> Arrays:
     """The one array of unknown name that names classes as the answers do, mostly the same; or none.
 
     An accuracy half way from chance to all right is none that anything but the truth would have.
     """
-    found = {name: array for name, array in odd.items() if whole(array) and not wide(array)}
-    if len(found) != 1 or len(odd) != 1 or not (wide(answers) or whole(answers)):
+    if not odd or not answers.size:
+        return {}
+    few = max(answers.shape[1] if wide(answers) else answers.max(), 1)
+    found = {
+        name: array for name, array in odd.items()
+        if whole(array) and not wide(array) and 0 <= array.min() <= array.max() <= few
+    }  # fmt: skip
+    if len(found) != 1 or not np.isfinite(answers).all():
         return {}
     (truth,) = (array.reshape(-1) for array in found.values())
-    predicted = answers.argmax(axis=1) if wide(answers) else answers.reshape(-1)
-    if len(truth) != len(predicted) or min(truth.min(), predicted.min()) < 0:
+    predicted = answers.argmax(axis=1) if wide(answers) else answers.reshape(-1).round()
+    if len(truth) != len(predicted) or predicted.min() < 0 or few > MOST_CLASSES:
         return {}
-    if max(truth.max(), predicted.max()) > len(truth):
-        return {}
-    first, second = (
-        np.bincount(a.astype(int), minlength=len(truth) + 1) for a in (truth, predicted)
-    )
+    first, second = (np.bincount(a.astype(int), minlength=int(few) + 1) for a in (truth, predicted))
     chance = float(first @ second) / len(truth) ** 2
     right = float((truth == predicted).mean())
     return found if len(truth) >= 10 and chance < 0.9 and right >= (1 + chance) / 2 else {}

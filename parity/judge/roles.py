@@ -14,6 +14,7 @@ from parity.judge.elimination import (
     ROWS,
     by_shape,
     called_by_class,
+    features,
     of_the_test,
     truth_beside,
     with_lone_answer,
@@ -171,6 +172,8 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
         labels = labels or truth_beside(_answers(outputs)[1], known)
     if labels and outputs:
         odd = {name: array for name, array in known.items() if name not in labels}  # none of text
+        said = features(odd, next(iter(labels.values())), _answers(outputs)[1])
+        odd = {name: array for name, array in odd.items() if name not in said}
     if odd:
         raise ValueError(
             f"unknown {kind} {', '.join(sorted(odd))[:200]} beside "

@@ -65,7 +65,7 @@ def read_table(path: Path) -> Table:
     known = [n for n in range(width) if not has_names or _of_numbers(sample, n, first[n])]
     lists = [n for n in range(width) if has_names and items(row[n]) is not None]
     text = [n for n in range(width) if n not in (*known, *lists) and is_kept(first[n])]
-    if not known and not lists and not any(names_classes(first[n]) for n in text):
+    if not known and not lists and not text:
         below = f" below the names {', '.join(first)[:200]}" if has_names else ""
         raise ValueError(f"cannot be read as CSV of numbers ({body[0][:200]!r}{below})")
     values = np.full((len(body), width), np.nan)

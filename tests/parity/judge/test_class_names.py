@@ -101,6 +101,10 @@ READ: dict[str, str] = {
     ),
     "truth of unknown name": text("quality,prediction", cells(LABELS, ANSWERS)),
     "truth of unknown name, by name": text("Species,pred", cells(NAMES[LABELS], NAMES[ANSWERS])),
+    "features, and namesakes": text(
+        "age,species,predicted_species",
+        cells(np.arange(N), NAMES[LABELS], NAMES[ANSWERS]),
+    ),
     "tidymodels": text(
         ",".join(f".pred_{name}" for name in NAMES) + ",.pred_class,Species",
         cells(SHARES, NAMES[ANSWERS], NAMES[LABELS]),
@@ -170,6 +174,10 @@ REFUSED: dict[str, tuple[str, str]] = {
         text("id,label,confidence", cells(np.arange(N), LABELS, SHARES.max(axis=1))), "no outputs"
     ),
     "prices": (text("Id,Price", cells(np.arange(N), np.arange(N) * 7)), "unknown columns Price"),
+    "counts of pairs": (
+        text("pred,obs,Freq", [[str(n % C), str(n // C), "7"] for n in range(C * C)]),
+        "unknown columns Freq",
+    ),
     "two annotators": (text("annotator1,annotator2", PAIRS), "unknown columns annotator1, annot"),
 }  # fmt: skip
 

@@ -87,8 +87,8 @@ def test_an_npz_that_breaks_the_contract_is_refused(
     [
         ("", "empty; save what the model answers"),
         (
-            "label,prediction,note\n0,0,0\n",
-            "unknown columns note beside label, prediction",
+            "label,prediction,svm_pred\n0,0,1\n",
+            "unknown columns svm_pred beside label, prediction",
         ),
         ("label,p0,p2\n0,1,0\n", "columns label, p0, p2"),
         ("label\n0\n", "no outputs; expected one of logits, probabilities, predictions"),
