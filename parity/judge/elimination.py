@@ -11,6 +11,7 @@ from parity.judge.names import (
     ANSWERS,
     CLASSES,
     LABELS,
+    PREDICTED,
     TRUTH,
     names_images,
     role_of,
@@ -74,8 +75,8 @@ def _of_namesakes(table: Table) -> Table:
         if (said := own - other) <= ANSWERS and not other & ANSWERS
     }
     truths = {truth for truth, _ in answers.values()}
-    if len(truths) != 1:
-        return table
+    if len(truths) != 1 or not any(said <= PREDICTED for _, said in answers.values()):
+        return table  # a class and its share may be an answer
     called = {name: " ".join(sorted(said)) for name, (_, said) in answers.items()}
     return _called(table, called | dict.fromkeys(truths, "label"))
 

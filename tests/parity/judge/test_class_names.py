@@ -174,6 +174,9 @@ REFUSED: dict[str, tuple[str, str]] = {
         text("id,label,confidence", cells(np.arange(N), LABELS, SHARES.max(axis=1))), "no outputs"
     ),
     "prices": (text("Id,Price", cells(np.arange(N), np.arange(N) * 7)), "unknown columns Price"),
+    "a class and its share": (
+        text("sex,sex_prob", cells(LABELS % 2, 0.5 + SHARES.max(axis=1) / 2)), "unknown columns sex"
+    ),
     "counts of pairs": (
         text("pred,obs,Freq", [[str(n % C), str(n // C), "7"] for n in range(C * C)]),
         "unknown columns Freq",
