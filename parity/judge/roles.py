@@ -72,8 +72,8 @@ def of_table(table: Table) -> Given:
         plain = BOTH.sub(r"\2", name)
         matched = NUMBERED.fullmatch(NAMED.sub(lambda m: str(DIGITS.index(m[0].lower())), plain))
         role = role_of(name)
-        numbered = by_place(name) or words_of(name) <= POSITIONS
-        if matched is None or role == "ids" or (role == "besides" and not numbered):
+        counted = by_place(name) or words_of(name) <= POSITIONS
+        if matched is None or role == "ids" or (role == "besides" and not counted):
             columns[name] = values
         else:
             group = (matched[1] + matched[3]).strip() or "scores"

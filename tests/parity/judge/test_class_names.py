@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def whole_print(array: np.ndarray) -> str:
         return str(array)
 
 
-def likeliest(count: int) -> list:
+def likeliest(count: int) -> list[Any]:
     """What a pipeline gives of each image, the likeliest class alone or in a list of several."""
     rows = [
         [{"label": NAMES[k], "score": float(row[k])} for k in ranks[:count]]
