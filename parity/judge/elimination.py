@@ -178,7 +178,7 @@ def called_by_class(outputs: Arrays, besides: Arrays) -> tuple[Arrays, Arrays]:
         return correct, outputs
     truth = {
         name: array for name, array in outputs.items()
-        if words_of(name) <= CLASSES and not wide(array) and whole(array)
+        if words_of(name) - {"id"} <= CLASSES and not wide(array) and whole(array)
     }  # fmt: skip
     others = {name: array for name, array in outputs.items() if name not in truth}
     if len(truth) != 1 or not others:

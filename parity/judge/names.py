@@ -28,7 +28,9 @@ SHARES = _words(
 LOGITS = _words("logit logits")
 SCORES = _words("score scores output outputs dense fc")
 LABELS = _words("label labels y")
-CLASSES = _words("class classes cls c digit digits klasse klassen ziffer classe chiffre clase")
+CLASSES = _words(
+    "class classes cls c digit digits category klasse klassen ziffer kategorie classe chiffre clase"
+)
 IDS = _words("id ids idx index unnamed level number no nr n nummer numero rownames inst instance")
 THINGS = _words(
     "image images img sample samples row rows file item x test eval val all model value of for is "

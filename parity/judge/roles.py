@@ -146,7 +146,7 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
     """
     arrays = of_the_test({n: a for n, a in arrays.items() if a.ndim})  # a number is no answer
     arrays = in_order(arrays)
-    roles = {name: role_of(name) for name in arrays}
+    roles = {name: None if _shared(name, a) else role_of(name) for name, a in arrays.items()}
     if list(arrays) == [""] or (len(arrays) == 1 and None in roles.values()):
         (only,) = arrays.values()
         return nameless(only)
@@ -209,12 +209,14 @@ def _called(name: str, array: Array) -> Called:
     return "predictions" if called == "scores" and not wide(array) and whole(array) else called
 
 
+def _shared(name: str, array: Array) -> bool:
+    """Whether several images have one number of this kind: they are of patients, say."""
+    numbers = role_of(name) == "ids" and not words_of(name) <= IDS | THINGS
+    return numbers and not np.isnan(array).any() and len(np.unique(array)) < len(array)
+
+
 def _own(ids: Arrays) -> Arrays:
-    ids = {
-        n: array for n, array in ids.items()
-        if not np.isnan(array).all()  # of text
-        and (words_of(n) <= IDS | THINGS or len(np.unique(array)) == len(array))  # of patients, say
-    }  # fmt: skip
+    ids = {n: array for n, array in ids.items() if not np.isnan(array).all()}  # of text
     return {n: array for n, array in ids.items() if not words_of(n) <= ROWS} or ids
 
 

@@ -162,7 +162,7 @@ def _avoided(case: Case, labels: Ints, shares: Floats) -> Match | None:
         "the true class is avoided: the least likely one is answered (argmin for argmax), or the "
         "sign of scores or loss is wrong",
         f"{right:,} of {len(labels):,} are right, where {by_chance:,.0f} would be by chance, "
-        f"and no renaming explains it: {together:.0%} of a class get its commonest answer",
+        f"and no renaming explains it: a class's commonest answer is {together:.0%} of its answers",
     )
 
 

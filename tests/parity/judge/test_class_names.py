@@ -115,6 +115,8 @@ READ: dict[str, str] = {
         "truth," + ",".join(f"X{n + 1}" for n in range(C)), cells(LABELS, SHARES)
     ),
     "images of patients": text("patient_id,label,pred", cells(np.arange(N) // 3, LABELS, ANSWERS)),
+    "classes by id": text("category_id,prediction", PAIRS),
+    "a competition's, images by code": text("id_code,diagnosis", cells(np.array(FILES), ANSWERS)),
     "thousands in ids": text(
         "id;label;pred",
         cells(np.array([f"{n:,}".replace(",", ".") for n in range(970, 970 + N)]), LABELS, ANSWERS),
