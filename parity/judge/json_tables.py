@@ -65,11 +65,8 @@ def _of_pipeline(said: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     classes = [sorted(str(row["label"]) for row in rows) for rows in said]
     numbers = {value(name) for name in classes[0]}
     complete = None in numbers or numbers == set(range(len(numbers)))
-    if (
-        complete
-        and len(numbers) > 1
-        and set(map(tuple, classes)) == {tuple(sorted(set(classes[0])))}
-    ):
+    distinct = tuple(sorted(set(classes[0])))
+    if complete and len(distinct) > 1 and set(map(tuple, classes)) == {distinct}:
         return [{"class": row["label"], "score": row["score"]} for rows in said for row in rows]
     likeliest = [max(rows, key=lambda row: _number(row["score"])) for rows in said]
     return [{"label": row["label"], "score": row["score"]} for row in likeliest]

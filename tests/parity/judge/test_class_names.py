@@ -291,6 +291,13 @@ def test_labels_alone_that_differ_are_no_other_numbering(tmp_path: Path) -> None
         compare(tmp_path / "a.csv", tmp_path / "b.csv")
 
 
+def test_a_pipeline_that_names_all_classes_gives_their_shares(tmp_path: Path) -> None:
+    (tmp_path / "theirs.json").write_text(json.dumps(likeliest(C)))
+    run = load_run(tmp_path / "theirs.json")
+    assert run.probabilities is not None
+    np.testing.assert_allclose(run.probabilities, SHARES)
+
+
 def test_numbers_of_images_decide_their_order(tmp_path: Path) -> None:
     ids = np.arange(N) + 500
     (tmp_path / "a.csv").write_text(text("id,pred", cells(ids, ANSWERS)))
