@@ -13,6 +13,8 @@ from parity.judge.comparable import CannotCompareError
 
 MOST_NAMES = 20
 """Of classes, that are told."""
+ENOUGH = 5
+"""Images to each class from which on labels that match one to one do so by no chance."""
 
 
 def aligned(a: Side, b: Side) -> tuple[Side, Side, list[str]]:
@@ -34,6 +36,10 @@ def aligned(a: Side, b: Side) -> tuple[Side, Side, list[str]]:
     truth = next((run for run in together if run.labels is not None), None)
     if truth is not None:
         together = [_from_the_same(truth, run, notes) for run in together]
+        together = [
+            run if run.class_names is not None else _as_labelled(truth, run, notes)
+            for run in together
+        ]
         together = [_lent(truth, run, notes) for run in together]
     count = len(a.runs)
     return Side(a.name, together[:count]), Side(b.name, together[count:]), notes
@@ -107,23 +113,35 @@ def _numbered(runs: list[Run], notes: list[str]) -> list[Run]:
 
 
 def _as_labelled(numbers: Run, run: Run, notes: list[str]) -> Run:
-    """A run that names classes, by the numbers that another run's labels give the same images."""
+    """A run by the numbers that another run's labels give to its classes.
+
+    Where it gives numbers too, its answers must fit its own labels better than the other's.
+    """
     theirs, own, names = numbers.labels, run.labels, run.class_names
     assert theirs is not None
-    assert names is not None
     if own is None or len(own) != len(theirs) or np.array_equal(own, theirs):
         return run
     pairs = {(int(x), int(y)) for x, y in zip(own, theirs, strict=True)}
-    if len(pairs) != len(names) or len({y for _, y in pairs}) != len(names):
+    count = len(names) if names is not None else run.columns or len(pairs)
+    if len(pairs) != count or sorted({x for x, _ in pairs}) != list(range(count)):
         return run
     place = np.array([y for _, y in sorted(pairs)])
-    if sorted(place) != list(range(len(names))):
+    if sorted(place) != list(range(count)) or run.predicted.max() >= count:
         return run
-    notes.append(f"{run.name} names the classes; numbered as the labels of {numbers.name} are")
-    return _renumbered(run, place, tuple(names[n] for n in np.argsort(place)))
+    if names is not None:
+        notes.append(f"{run.name} names the classes; numbered as the labels of {numbers.name} are")
+        return _renumbered(run, place, tuple(names[n] for n in np.argsort(place)))
+    if (
+        len(own) < ENOUGH * count
+        or (run.predicted == own).mean() < (run.predicted == theirs).mean()
+    ):
+        return run
+    moved = ", ".join(f"{x} is {y}" for x, y in sorted(pairs)[:MOST_NAMES] if x != y)
+    notes.append(f"{run.name} numbers the classes otherwise; as labels of {numbers.name}, {moved}")
+    return _renumbered(run, place, None)
 
 
-def _renumbered(run: Run, place: Ints, names: tuple[str, ...]) -> Run:
+def _renumbered(run: Run, place: Ints, names: tuple[str, ...] | None) -> Run:
     """With class n as class `place[n]`; all have a place where there are scores."""
     order = np.argsort(place)
     return replace(

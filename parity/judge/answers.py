@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from parity.judge.forms import of_signs, of_two, unbatched
 from parity.judge.shapes import (
+    MOST_CLASSES,
     Given,
     adds_up,
-    flat,
-    fractional,
     one_hot,
     rows_are_images,
     whole,
@@ -21,8 +21,6 @@ from parity.run_record import RunRecord
 from parity.watch.classes import softmaxed_batches
 
 Ints = NDArray[np.int64]
-MOST_CLASSES = 2_000
-"""A table of every class against every other must fit into memory, for each run."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def answers(name: str, given: Given, *, watched: bool = False) -> Run:
     Raises:
         ValueError: types, shapes or values that cannot be a model's answers.
     """
-    given = _of_two(_of_signs(replace(given, outputs=flat(given.outputs))))
+    given = of_two(of_signs(unbatched(given)))
     outputs = given.outputs
     if given.called != "predictions" and outputs.ndim == 2 and outputs.dtype.kind not in "f":
         counted = outputs.dtype.kind in "iu" and adds_up(outputs) is not None  # whole per cents
@@ -112,46 +110,6 @@ def answers(name: str, given: Given, *, watched: bool = False) -> Run:
     return Run(name, predicted, labels, ids, logits, probabilities, broken)
 
 
-def _of_signs(given: Given) -> Given:
-    """Classes 0 and 1 for -1 and 1, where labels are these, and answers these or scores."""
-    if given.labels is None or set(np.unique(given.labels)) != {-1, 1}:
-        return given
-    outputs = given.outputs
-    if given.called == "predictions" and whole(outputs):
-        if not set(np.unique(outputs)) <= {-1, 1}:
-            return given
-        outputs = (outputs + 1) / 2
-    return replace(given, outputs=outputs, labels=(given.labels + 1) / 2)
-
-
-def _of_two(given: Given) -> Given:
-    """Scores [N, 2] where there are only those of the second of two classes, [N] or [N, 1].
-
-    Raises:
-        ValueError: the labels do not tell that there are two classes.
-    """
-    outputs, labels = given.outputs, given.labels
-    if outputs.ndim == 0 or outputs.size != len(outputs):
-        return given
-    values = outputs.reshape(-1)
-    if not fractional(values):
-        return given
-    known = values[np.isfinite(values)]
-    are_shares = bool(known.min() >= 0 and known.max() <= 1)
-    two = labels is not None and not wide(labels) and set(np.unique(labels)) == {0, 1}
-    if two and (are_shares or given.called != "predictions"):
-        as_shares = are_shares and given.called != "logits"
-        first = 1 - values if as_shares else np.zeros_like(values)
-        called = "scores" if given.called == "predictions" else given.called
-        return replace(given, outputs=np.stack([first, values], axis=1), called=called)
-    if given.called == "predictions":
-        return given
-    raise ValueError(
-        f"{given.called} of shape {outputs.shape}, one an image, such as {known[0]:.6g}: of which "
-        "class? expected [N, C] of at least 2 classes, or labels 0 and 1 beside those of class 1"
-    )
-
-
 def _scores(
     given: Given, outputs: NDArray[Any], watched: bool
 ) -> tuple[NDArray[Any] | None, NDArray[np.float64] | None]:
@@ -161,7 +119,7 @@ def _scores(
         ValueError: they are called probabilities and cannot be any.
     """
     total = None if given.called == "logits" and watched else adds_up(outputs)
-    if total is not None and not (given.called == "logits" and total != 1):
+    if total is not None:
         return None, outputs.astype(np.float64) / total
     known = outputs[np.isfinite(outputs).all(axis=1)]
     if given.called == "probabilities":
@@ -202,9 +160,12 @@ def _labels(given: Given, count: int, classes: int) -> Ints | None:
         values = values.argmax(axis=1)
     labels = _classes(values, "labels", count)
     if labels.max() >= classes:
+        from_1 = labels.min() == 1 and labels.max() == classes and wide(given.outputs)
+        right = float((given.outputs.argmax(axis=1) == labels - 1).mean()) if from_1 else 0.0
         raise ValueError(
             f"labels up to {labels.max()}; expected 0 to {classes - 1}, one for each column of "
             f"{given.called}"
+            + (f": they count from 1; less 1, {right:.1%} are right" if right > 0.5 else "")
         )
     return labels
 
@@ -242,6 +203,6 @@ def _ids(given: Given, count: int) -> Ints:
     ids = _classes(given.sample_ids, "sample_ids", count, most=2**53)
     if len(np.unique(ids)) != count:
         raise ValueError("sample_ids occur more than once; expected every sample once")
-    if np.array_equal(ids, np.arange(1, count + 1)):
+    if ids.min() == 1 and ids.max() == count:
         return ids - 1
     return ids

@@ -16,7 +16,7 @@ WORDS = {"true": 1.0, "false": 0.0} | dict.fromkeys(
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 """What people call ten classes."""
 CLASS = re.compile(
-    r"(?:(?:digit|class|label|number|cls|c|d)[\s_:#-]*|b')(\d{1,9})"
+    r"(?:_*(?:digit|class|label|number|cls|c|d)[\s_:#-]*|b')(\d{1,9})"
     r"|(?:tensor|np\.u?int\d+)\((\d{1,9})(?:, *\w+=\S+)*\)"
     rf"|({'|'.join(DIGITS)})"
 )

@@ -48,6 +48,8 @@ def by_number(columns: Mapping[str, Array], texts: Texts) -> tuple[Arrays, Names
         if names_classes(name) and not (truth and role_of(name) != "predictions")
         and not (answered and role_of(name) == "predictions")
     }  # fmt: skip
+    if "labels" not in {role_of(name) for name in said} and not truth:
+        said |= _unknown_alike(texts, said)
     vocabulary = {word for text in said.values() for word in text.tolist() if not _missing(word)}
     scores = _named_scores(known, vocabulary)
     predicted = "predictions" in {role_of(name) for name in said}
@@ -69,6 +71,13 @@ def by_number(columns: Mapping[str, Array], texts: Texts) -> tuple[Arrays, Names
         kind = column.replace(names[number], "", 1)
         columns[f"{kind if role_of(kind) in SCORES else 'scores'}_{number}"] = columns.pop(column)
     return columns, names
+
+
+def _unknown_alike(texts: Texts, said: Texts) -> Texts:
+    """Texts of unknown name that name the classes that answers name: perhaps the truth."""
+    answers = [set(text.tolist()) for name, text in said.items() if role_of(name) == "predictions"]
+    unknown = {n: np.char.strip(t) for n, t in texts.items() if role_of(n) is None}
+    return {n: t for n, t in unknown.items() if len(answers) == 1 and answers[0] <= {*t.tolist()}}
 
 
 def _answers(name: str, array: Array) -> bool:
@@ -139,7 +148,7 @@ def _class_of(column: str, vocabulary: Iterable[str]) -> str | None:
     """The class that a column's name holds, beside no more than what it is of that class."""
     for name in sorted(vocabulary, key=len, reverse=True):
         if column.strip() == name or (
-            name in column and role_of(column.replace(name, "", 1)) in SCORES
+            name in column and role_of(column.replace(name, "", 1)) in (*SCORES, "predictions")
         ):
             return name
     return None

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from parity.files import MOST_JSON_BYTES, opened
 from parity.judge.cells import value
+from parity.judge.elimination import of_the_test
 from parity.judge.kinds import INSTEAD
 from parity.judge.names import role_of
 from parity.judge.printed import is_printed, printed
-from parity.judge.tables import Table, is_kept
+from parity.judge.tables import Table, are_names, is_kept
 
 Columns = dict[str, list[Any]]
 DECODER = msgspec.json.Decoder()
@@ -31,8 +32,10 @@ def read_json_table(path: Path) -> Table:
     if isinstance(said, list) and said and not isinstance(said[0], dict):
         if not _are_ranked(said):
             return Table(None, _array("the list", said))
-        said = [{"class": row["label"], "score": row["score"]} for rows in said for row in rows]
-    columns = _flattened(_columns(said))
+        said = _of_pipeline(said)
+    columns = of_the_test(_flattened(_columns(said)))
+    if set(columns) == {"label", "score"}:  # as pipelines give the likeliest class alone
+        columns = {"prediction": columns["label"]}
     names: list[str] = []
     arrays: list[NDArray[np.float64]] = []
     for name, cells in columns.items():
@@ -44,31 +47,29 @@ def read_json_table(path: Path) -> Table:
         raise ValueError(f"JSON; {INSTEAD}")
     texts = {
         name: np.array(cells) for name, cells in columns.items()
-        if is_kept(name) and all(isinstance(cell, str) for cell in cells)
+        if is_kept(name) and all(isinstance(cell, str) for cell in cells) and are_names(name, cells)
         and any(value(cell) is None for cell in cells)
     }  # fmt: skip
     return Table(names, np.concatenate(arrays, axis=1), texts)
 
 
 def _are_ranked(said: list[Any]) -> bool:
-    """Whether each image has a list with the score of each class, as pipelines give them.
-
-    Raises:
-        ValueError: it has one of some of the classes.
-    """
+    """Whether each image has a list of classes with their scores, as pipelines give them."""
     if not all(isinstance(rows, list) and all(isinstance(r, dict) for r in rows) for rows in said):
         return False
-    classes = [sorted(str(row.get("label")) for row in rows) for rows in said]
-    if any(set(row) != {"label", "score"} for rows in said for row in rows):
-        return False
+    return all(rows and set(row) == {"label", "score"} for rows in said for row in rows or [{}])
+
+
+def _of_pipeline(said: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """A row for each class of each image; where some classes are left out, for the likeliest."""
+    classes = [sorted(str(row["label"]) for row in rows) for rows in said]
     numbers = {value(name) for name in classes[0]}
     complete = None in numbers or numbers == set(range(len(numbers)))
-    if not complete or set(map(tuple, classes)) != {tuple(dict.fromkeys(classes[0]))}:
-        raise ValueError(
-            "JSON of the likeliest classes of each image, in lists; expected the score of every "
-            "class, or predictions, the likeliest"
-        )
-    return True
+    distinct = tuple(sorted(set(classes[0])))
+    if complete and len(distinct) > 1 and set(map(tuple, classes)) == {distinct}:
+        return [{"class": row["label"], "score": row["score"]} for rows in said for row in rows]
+    likeliest = [max(rows, key=lambda row: _number(row["score"])) for rows in said]
+    return [{"label": row["label"], "score": row["score"]} for row in likeliest]
 
 
 def _flattened(columns: Columns) -> Columns:
@@ -119,8 +120,10 @@ def _columns(said: Any, *, within: bool = False) -> Columns:
     found = {name: _listed(values) for name, values in said.items()}
     columns = {name: values for name, values in found.items() if values is not None}
     inner = [values for values in said.values() if isinstance(values, dict)]
-    if len(inner) == 1 and not columns and not within:
-        return _columns(inner[0], within=True)  # beside what is said of the model
+    if inner and not columns and not within:  # beside what is said of the model
+        parts = of_the_test({name: values for name, values in said.items() if values in inner})
+        if len(parts) == 1:
+            return _columns(*parts.values(), within=True)
     rows = list(columns.values())
     if len(rows) == 1 and rows[0] and all(isinstance(row, dict) for row in rows[0]):
         return _columns(rows[0])

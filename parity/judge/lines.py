@@ -55,7 +55,8 @@ def lines_of(path: Path) -> list[str]:
     if FOOT.fullmatch(lines[-1]):
         lines = lines[:-1]
     _refuse_parts(lines)
-    return _of_log(lines) or _of_weka(lines) or _without_titles(_without_comments(lines))
+    known = _of_log(lines) or _of_weka(lines) or _of_fasttext(lines)
+    return known or _without_titles(_without_comments(lines))
 
 
 def separator_of(lines: list[str]) -> str | None:
@@ -154,6 +155,14 @@ def _of_log(lines: list[str]) -> list[str] | None:
     if not alike or any(re.search(r"[^\s,;:|()\[\]-]", PAIR.sub("", line)) for line in lines):
         return None
     return [",".join(names), *(",".join(number for _, number in row) for row in rows)]
+
+
+def _of_fasttext(lines: list[str]) -> list[str] | None:
+    """The likeliest class of each line, as fastText prints it, with or without its share."""
+    rows = [
+        re.fullmatch(r"__label__(\S+)(?: [\d.e-]+)?(?: __label__\S+ [\d.e-]+)*", x) for x in lines
+    ]
+    return ["prediction", *(row[1] for row in rows if row)] if all(rows) else None
 
 
 def _of_weka(lines: list[str]) -> list[str] | None:

@@ -28,19 +28,24 @@ SHARES = _words(
 LOGITS = _words("logit logits")
 SCORES = _words("score scores output outputs dense fc")
 LABELS = _words("label labels y")
-CLASSES = _words("class classes cls c digit digits klasse klassen ziffer classe chiffre clase")
+CLASSES = _words(
+    "class classes cls c digit digits category klasse klassen ziffer kategorie classe chiffre clase"
+)
 IDS = _words("id ids idx index unnamed level number no nr n nummer numero rownames inst instance")
 THINGS = _words(
     "image images img sample samples row rows file item x test eval val all model value of for is "
-    "raw pixel pixels px bild bilder datei zeile fichier ligne imagen archivo fila"
+    "raw pixel pixels px bild bilder datei zeile fichier ligne imagen archivo fila valid "
+    "validation dev"
 )
 """Of what something is; alone they say nothing of it."""
 BESIDES = _words(
     "confidence conf max top correct right error loss filename path name weight weights fold split "
-    "epoch step seed time timestamp date accuracy acc entropy margin rank train batch unsure "
-    "warning warnings embedding embeddings"
+    "epoch step seed time timestamp date accuracy acc entropy margin rank train training batch "
+    "unsure warning warnings embedding embeddings"
 )
 """What often stands beside answers and says nothing of its own."""
+POSITIONS = _words("x v var variable column col spalte")
+"""What programs call columns without a name, with their places."""
 IMAGES = _words(
     "id ids key image images img sample file filename path name unnamed index bild datei fichier"
 )
@@ -67,6 +72,8 @@ def role_of(name: str) -> Role | None:
     truth, answer = words & TRUTH, words & ANSWERS
     if words & BESIDES and not words - KNOWN:
         return "besides"
+    if words & {"id", "ids"} and not words & (TRUTH | ANSWERS | LABELS | CLASSES):
+        return "ids"  # of passengers, say
     if words - KNOWN or (truth and answer):
         return None
     if words & (SHARES | LOGITS):

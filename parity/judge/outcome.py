@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 
 from parity.judge.aligning import aligned
 from parity.judge.answers import Side
+from parity.judge.case_files import case_of
 from parity.judge.comparable import CannotCompareError
 from parity.judge.evidence import Evidence, gather
 from parity.judge.verdict import Judgement, Thresholds, Verdict, judge, worst
+from parity.watch.diagnosis import diagnose
+from parity.watch.symptoms import Symptoms
 
 CLEAN = "clean"
 """The test set itself, as a view."""
@@ -77,7 +80,20 @@ def judge_sides(a: Side, b: Side, thresholds: Thresholds, views: Sequence[str] =
         judgement = judge(evidence, thresholds) if name in judged else None
         compared.append(View(name, evidence, judgement))
     judgements = {view.name: view.judgement for view in compared if view.judgement is not None}
-    return Outcome(a, b, thresholds, compared, worst(judgements))
+    judgement = worst(judgements)
+    if judgement.verdict in (Verdict.COLLAPSED, Verdict.DIFFERENT):
+        judgement = replace(judgement, reasons=[*_causes(a, b), *judgement.reasons])
+    return Outcome(a, b, thresholds, compared, judgement)
+
+
+def _causes(a: Side, b: Side) -> list[str]:
+    """What the answers of each run alone tell of why they are wrong."""
+    return [
+        f"{side.name}, {run.name}: {finding.cause}: {finding.figures}"
+        for side in (a, b)
+        for run in side.runs
+        for finding in diagnose(case_of(run, Symptoms()))
+    ]
 
 
 def _views(a: Side, b: Side, needed: Sequence[str]) -> dict[str, tuple[Side, Side]]:

@@ -10,16 +10,23 @@ from numpy.typing import NDArray
 
 from parity.judge.cells import BOTH, DIGITS
 from parity.judge.class_names import by_number, in_order
+from parity.judge.elimination import (
+    ROWS,
+    by_shape,
+    called_by_class,
+    features,
+    of_the_test,
+    truth_beside,
+    with_lone_answer,
+)
 from parity.judge.long_form import a_row_each
-from parity.judge.names import CLASSES, role_of, words_of
+from parity.judge.names import IDS, POSITIONS, THINGS, role_of, words_of
 from parity.judge.ranked import by_place, first_of
 from parity.judge.shapes import (
     Called,
     Given,
     adds_up,
     agree,
-    are_labels,
-    are_scores,
     nameless,
     whole,
     wide,
@@ -30,12 +37,9 @@ Array = NDArray[Any]
 Arrays = dict[str, Array]
 PREFERRED: tuple[Called, ...] = ("logits", "probabilities", "scores", "predictions")
 """Of answers that say the same, the first tells most."""
-CORRECT = frozenset({"correct", "right", "label", "class", "answer"})
 TRUTH_ONLY = (
     "; labels are taken for the truth: call them prediction if they are what a model answers"
 )
-ROWS = frozenset({"", "unnamed", "index", "level"})
-"""What pandas calls the numbers of rows, which mean nothing where images have their own."""
 NUMBERED = re.compile(r"(.*?)[\s_.\[(]*(\d{1,9})(?:\.0)?[\])]?(\D*)")
 NAMED = re.compile(rf"(?i)(?<![a-z])(?:{'|'.join(DIGITS)})(?![a-z])")
 """Columns of classes: "p3", "softmax[3]", "3_prob", "prob_three"."""
@@ -47,8 +51,10 @@ def of_table(table: Table) -> Given:
     Raises:
         ValueError: no answers, or more than one way to read them.
     """
-    if table.names is None:
+    if table.names is None or _are_places(table.names):
         return nameless(table.values)
+    table = with_lone_answer(table)
+    assert table.names is not None
     if twice := {name for name in table.names if table.names.count(name) > 1}:
         raise ValueError(f"column {', '.join(sorted(twice))[:200]} occurs more than once")
     numbered, class_names = by_number(
@@ -66,7 +72,8 @@ def of_table(table: Table) -> Given:
         plain = BOTH.sub(r"\2", name)
         matched = NUMBERED.fullmatch(NAMED.sub(lambda m: str(DIGITS.index(m[0].lower())), plain))
         role = role_of(name)
-        if matched is None or role == "ids" or (role == "besides" and not by_place(name)):
+        counted = by_place(name) or words_of(name) <= POSITIONS
+        if matched is None or role == "ids" or (role == "besides" and not counted):
             columns[name] = values
         else:
             group = (matched[1] + matched[3]).strip() or "scores"
@@ -77,8 +84,10 @@ def of_table(table: Table) -> Given:
             columns["prediction"] = first
         elif by_place(name):
             continue  # how likely the first few are
-        elif role_of(name) or _are_shares(members):
+        elif role_of(name) not in (None, "besides"):
             columns[name] = _together(members, names)
+        elif (shares := _shares(members, by_place=words_of(name) <= POSITIONS)) is not None:
+            columns["scores"] = shares
         else:  # numbers that are part of names
             columns |= {f"{name}{n}" if len(members) > 1 else name: a for n, a in members.items()}
     return replace(of_arrays(columns, "columns"), class_names=class_names)
@@ -99,10 +108,21 @@ def _from_0(columns: Arrays, groups: dict[str, dict[int, Array]]) -> None:
         group.update(renumbered)
 
 
-def _are_shares(members: dict[int, Array]) -> bool:
-    """Whether columns of a name that says nothing are shares of numbered classes all the same."""
-    numbered = len(members) > 1 and sorted(members) == list(range(len(members)))
-    return numbered and adds_up(np.stack(list(members.values()), axis=1)) is not None
+def _are_places(names: list[str]) -> bool:
+    """Whether all columns are called by their places, as R does: "V1", "V2", ...."""
+    numbers = [m[2] for m in map(NUMBERED.fullmatch, names) if m and words_of(m[1]) <= POSITIONS]
+    return len(set(map(words_of, names))) == 1 and numbers == [
+        str(n) for n in range(int(numbers[:1] == ["1"]), len(names) + int(numbers[:1] == ["1"]))
+    ]
+
+
+def _shares(members: dict[int, Array], *, by_place: bool) -> Array | None:
+    """Columns of a name that says nothing, where they are shares of numbered classes: [N, C]."""
+    first = min(members) if by_place and min(members) in (0, 1) else 0
+    if len(members) < 2 or sorted(members) != list(range(first, first + len(members))):
+        return None
+    rows = np.stack([members[number] for number in sorted(members)], axis=1)
+    return rows if adds_up(rows) is not None else None
 
 
 def _together(members: dict[int, Array], names: list[str]) -> Array:
@@ -124,8 +144,9 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
     Raises:
         ValueError: no answers, or more than one way to read them.
     """
-    arrays = in_order({n: a for n, a in arrays.items() if a.ndim})  # a number is no answer
-    roles = {name: role_of(name) for name in arrays}
+    arrays = of_the_test({n: a for n, a in arrays.items() if a.ndim})  # a number is no answer
+    arrays = in_order(arrays)
+    roles = {name: None if _shared(name, a) else role_of(name) for name, a in arrays.items()}
     if list(arrays) == [""] or (len(arrays) == 1 and None in roles.values()):
         (only,) = arrays.values()
         return nameless(only)
@@ -138,16 +159,21 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
         outputs |= by_role.get(called, {})
     odd = by_role.get(None, {})
     if not outputs and len(odd) <= 2:
-        labels, outputs, odd = _by_shape(labels, odd)
+        labels, outputs, odd = by_shape(labels, odd)
     if not labels:
-        labels, outputs = _truth(outputs, by_role.get("besides", {}))
+        labels, outputs = called_by_class(outputs, by_role.get("besides", {}))
     if not outputs and any("epoch" in words_of(name) for name in arrays):
         raise ValueError(
             f"{kind} {', '.join(arrays)[:200]}: the course of a training; expected what a model "
             "answers to each image: logits, probabilities or predictions, and labels"
         )
+    if outputs:
+        known = {name: array for name, array in odd.items() if not np.isnan(array).all()}
+        labels = labels or truth_beside(_answers(outputs)[1], known)
     if labels and outputs:
-        odd = {name: array for name, array in odd.items() if not np.isnan(array).all()}  # of text
+        odd = {name: array for name, array in known.items() if name not in labels}  # none of text
+        said = features(odd, next(iter(labels.values())), _answers(outputs)[1])
+        odd = {name: array for name, array in odd.items() if name not in said}
     if odd:
         raise ValueError(
             f"unknown {kind} {', '.join(sorted(odd))[:200]} beside "
@@ -156,51 +182,6 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
         )
     name, array = _answers(outputs)
     return Given(array, _called(name, array), _only(labels), _only(_own(by_role.get("ids", {}))))
-
-
-def _by_shape(labels: Arrays, odd: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-    """Labels, outputs and what is left, where shapes leave one way to tell them apart."""
-    scores = {name: a for name, a in odd.items() if wide(a) and are_scores(a)}
-    classes = {name: a for name, a in odd.items() if name not in scores and whole(a)}
-    if len(scores) == 1 and len(labels | classes) <= 1:
-        (matrix,) = scores.values()
-        few = labels and matrix.shape[1] > 2 * max(_classes_of(a) for a in labels.values())
-        if few:  # features, rather than classes of which most do not occur
-            return labels, {}, odd
-        if len(scores | classes) == len(odd) and all(
-            are_labels(a, matrix.shape[1]) for a in classes.values()
-        ):
-            return labels | classes, scores, {}
-    if len(labels) == len(classes) == len(odd) == 1:
-        (truth,), (answer,) = labels.values(), classes.values()
-        if answer.shape == truth.shape and answer.max() <= truth.max():
-            return labels, classes, {}
-    return labels, {}, odd
-
-
-def _classes_of(labels: Array) -> int:
-    return labels.shape[1] if wide(labels) else int(np.nan_to_num(labels).max(initial=0)) + 1
-
-
-def _truth(outputs: Arrays, besides: Arrays) -> tuple[Arrays, Arrays]:
-    """Labels that are called "class" or "digit": there are answers besides, and they differ.
-
-    Or "correct", where that says which class is, and not whether an answer is.
-    """
-    correct = {n: a for n, a in besides.items() if words_of(n) <= CORRECT and whole(a)}
-    if outputs and len(correct) == 1 and max(array.max() for array in correct.values()) > 1:
-        return correct, outputs
-    truth = {
-        name: array for name, array in outputs.items()
-        if words_of(name) <= CLASSES and not wide(array) and whole(array)
-    }  # fmt: skip
-    others = {name: array for name, array in outputs.items() if name not in truth}
-    if len(truth) != 1 or not others:
-        return {}, outputs
-    (array,) = truth.values()
-    if all(wide(other) and agree(other, array) for other in others.values()):
-        return {}, outputs
-    return truth, others
 
 
 def _answers(outputs: Arrays) -> tuple[str, Array]:
@@ -226,6 +207,12 @@ def _called(name: str, array: Array) -> Called:
     if called == "predictions" and wide(array) and array.dtype.kind == "f":
         return "scores"
     return "predictions" if called == "scores" and not wide(array) and whole(array) else called
+
+
+def _shared(name: str, array: Array) -> bool:
+    """Whether several images have one number of this kind: they are of patients, say."""
+    numbers = role_of(name) == "ids" and not words_of(name) <= IDS | THINGS
+    return numbers and not np.isnan(array).any() and len(np.unique(array)) < len(array)
 
 
 def _own(ids: Arrays) -> Arrays:

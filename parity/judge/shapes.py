@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+MOST_CLASSES = 2_000
+"""A table of every class against every other must fit into memory, for each run."""
 Called = Literal["logits", "probabilities", "predictions", "scores"]
 
 

@@ -1,5 +1,6 @@
 """Tables of numbers in text: whichever separator, decimal mark and quotes a program has chosen."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from numpy.typing import NDArray
 from parity.judge.cells import is_number, items, numbers, split, value
 from parity.judge.class_names import names_classes
 from parity.judge.lines import SAMPLE, lines_of, separator_of
-from parity.judge.names import names_images
+from parity.judge.names import names_images, role_of
+from parity.judge.shapes import whole
 
 Floats = NDArray[np.float64]
+LONGEST = 100
+"""Characters of a class's name in a column whose own name says nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,16 @@ def read_table(path: Path) -> Table:
     known = [n for n in range(width) if not has_names or _of_numbers(sample, n, first[n])]
     lists = [n for n in range(width) if has_names and items(row[n]) is not None]
     text = [n for n in range(width) if n not in (*known, *lists) and is_kept(first[n])]
-    if not known and not lists and not any(names_classes(first[n]) for n in text):
+    if not known and not lists and not text:
         below = f" below the names {', '.join(first)[:200]}" if has_names else ""
         raise ValueError(f"cannot be read as CSV of numbers ({body[0][:200]!r}{below})")
     values = np.full((len(body), width), np.nan)
     if known:
         values[:, known] = numbers(body, separator, known)
     values[:, [n for n in known if row[n].endswith("%")]] /= 100
+    for n in known:
+        if role_of(first[n]) == "ids" and not whole(values[:, n]):
+            values[:, n] = _grouped(body, separator, n, values[:, n])
     if separator is None and first[0] == "labels" and all(map(str.isdecimal, first[1:])):
         classes = np.array(first[1:], np.float64)
         if (classes[values[:, 1:].argmax(axis=1)] == values[:, 0]).all():
@@ -80,7 +87,12 @@ def read_table(path: Path) -> Table:
 
 def is_kept(name: str) -> bool:
     """Whether text in a column of this name may say anything: classes, or images."""
-    return names_classes(name) or names_images(name)
+    return names_classes(name) or names_images(name) or role_of(name) is None
+
+
+def are_names(name: str, texts: list[str]) -> bool:
+    """Whether texts may be names, rather than sentences in a column of any name."""
+    return role_of(name) is not None or max(map(len, texts), default=0) <= LONGEST
 
 
 def _texts(
@@ -88,10 +100,8 @@ def _texts(
 ) -> dict[str, NDArray[np.str_]]:
     """Columns of text, by name; empty where a row is too short."""
     rows = [split(line, separator) for line in body] if columns else []
-    return {
-        first[n].strip(): np.array([row[n].strip("'") if n < len(row) else "" for row in rows])
-        for n in columns
-    }
+    found = {n: [row[n].strip("'") if n < len(row) else "" for row in rows] for n in columns}
+    return {first[n].strip(): np.array(t) for n, t in found.items() if are_names(first[n], t)}
 
 
 def _as_wide(lines: list[str], separator: str | None) -> list[str]:
@@ -100,7 +110,9 @@ def _as_wide(lines: list[str], separator: str | None) -> list[str]:
         return lines
     ends = [line.endswith(separator) for line in lines]
     first, row = (len(split(line, separator)) for line in lines[:2]) if len(lines) > 1 else (0, 0)
-    if all(ends) or (first != row and ends[0] != ends[1] and len(set(ends[1:])) == 1):
+    if all(ends):  # as spreadsheets leave several
+        return _as_wide([line[:-1] for line in lines], separator)
+    if first != row and ends[0] != ends[1] and len(set(ends[1:])) == 1:
         return [line[:-1] if end else line for line, end in zip(lines, ends, strict=True)]
     return lines
 
@@ -122,6 +134,14 @@ def _with_lists(table: Table, body: list[str], separator: str | None, lists: lis
         columns.append(np.array(found, np.float64))
         names += [f"{name.strip()}_{number}" for number in range(columns[-1].shape[1])]
     return Table(names, np.concatenate(columns, axis=1), table.texts)
+
+
+def _grouped(body: list[str], separator: str | None, column: int, values: Floats) -> Floats:
+    """Numbers of images, which are whole, with marks between their thousands: float64 [N]."""
+    cells = [split(line, separator)[column] for line in body]
+    if not all(re.fullmatch(r"\d{1,3}([.,]\d{3})*", cell) for cell in cells):
+        return values
+    return np.array([float(re.sub(r"\D", "", cell)) for cell in cells])
 
 
 def _of_numbers(sample: list[list[str]], column: int, name: str) -> bool:

@@ -63,6 +63,8 @@ SHUFFLED_LABELS = np.random.default_rng(8).permutation(LABELS)
 CERTAIN = logits_for(SHUFFLED_LABELS)
 UNSURE = 2.5 * np.eye(10)[LABELS] + np.random.default_rng(9).normal(0, 0.2, (1000, 10))
 """Answers with a confidence of 0.57."""
+SMALLEST = np.eye(10)[GOOD.argmin(axis=1)] - 0.5
+"""The classes with the smallest scores."""
 SOFTMAX = np.exp(GOOD) / np.exp(GOOD).sum(axis=1, keepdims=True)
 SIGMOID = 1 / (1 + np.exp(-GOOD))
 TWICE = np.exp(SOFTMAX) / np.exp(SOFTMAX).sum(axis=1, keepdims=True)
@@ -376,6 +378,13 @@ ROWS = {
         "the smallest score names the class: the scores' sign is wrong",
         "right by the largest score, 96.1% by the smallest",
         Case(-renamed(c4=9, c9=4)[:, ::-1], LABELS),
+    ),
+    "the least likely class": Row(
+        "negated",
+        Case(SMALLEST, LABELS, classes_only=True),
+        "the true class is avoided: the least likely one is answered (argmin for argmax)",
+        "are right, where 1",
+        Case(np.roll(SMALLEST, 1, axis=0), LABELS, classes_only=True),
     ),
     "ReLU": Row(
         "rectified",

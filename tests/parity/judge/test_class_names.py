@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from tests.parity.judge.test_foreign_files import ANSWERS, LABELS, LOGITS, SHARE
 NAMES = np.array(["bird", "cat", "deer", "dog", "fish", "frog", "horse", "ship", "tram", "truck"])
 FILES = [f"img_{n:03d}.png" for n in range(N)]
 PAIRS = cells(LABELS, ANSWERS)
+RANKS = np.argsort(-SHARES, axis=1)
 NAMED = cells(NAMES[LABELS], NAMES[ANSWERS])
 PLACED = [f"{n + 1}:{name}" for n, name in enumerate(NAMES)]  # as Weka has them, ten after two
 
@@ -25,6 +27,15 @@ PLACED = [f"{n + 1}:{name}" for n, name in enumerate(NAMES)]  # as Weka has them
 def whole_print(array: np.ndarray) -> str:
     with np.printoptions(threshold=10**6, linewidth=75):
         return str(array)
+
+
+def likeliest(count: int) -> list[Any]:
+    """What a pipeline gives of each image, the likeliest class alone or in a list of several."""
+    rows = [
+        [{"label": NAMES[k], "score": float(row[k])} for k in ranks[:count]]
+        for row, ranks in zip(SHARES, RANKS, strict=True)
+    ]
+    return [row[0] for row in rows] if count == 1 else rows
 
 
 READ: dict[str, str] = {
@@ -77,6 +88,45 @@ READ: dict[str, str] = {
         [{"label": f"LABEL_{k}", "score": row[k]} for k in np.argsort(row)[::-1]]
         for row in SHARES.tolist()
     ]),
+    "a pipeline's likeliest": json.dumps(likeliest(1)),
+    "a pipeline's likeliest, in lists": json.dumps([[one] for one in likeliest(1)]),
+    "a pipeline's likeliest three": json.dumps(likeliest(3)),
+    "fastText": "".join(f"__label__{NAMES[a]} 0.93\n" for a in ANSWERS),
+    "a competition's": text("ImageId,Label", cells(np.arange(N) + 1, ANSWERS)),
+    "a competition's, by name": text("Id,Species", cells(np.arange(N) + 1, NAMES[ANSWERS])),
+    "a competition's, shares": text(
+        "PassengerId," + ",".join(NAMES), cells(np.arange(N) + 892, SHARES)
+    ),
+    "a detector's": text(
+        "image,class,confidence", cells(np.array(FILES), NAMES[ANSWERS], SHARES.max(axis=1))
+    ),
+    "truth of unknown name": text("quality,prediction", cells(LABELS, ANSWERS)),
+    "truth of unknown name, by name": text("Species,pred", cells(NAMES[LABELS], NAMES[ANSWERS])),
+    "features, and namesakes": text(
+        "age,species,predicted_species",
+        cells(np.arange(N), NAMES[LABELS], NAMES[ANSWERS]),
+    ),
+    "tidymodels": text(
+        ",".join(f".pred_{name}" for name in NAMES) + ",.pred_class,Species",
+        cells(SHARES, NAMES[ANSWERS], NAMES[LABELS]),
+    ),
+    "R, by place": text(",".join(f"V{n + 1}" for n in range(C)), cells(SHARES)),
+    "R, by place, and the truth": text(
+        "truth," + ",".join(f"X{n + 1}" for n in range(C)), cells(LABELS, SHARES)
+    ),
+    "images of patients": text("patient_id,label,pred", cells(np.arange(N) // 3, LABELS, ANSWERS)),
+    "classes by id": text("category_id,prediction", PAIRS),
+    "a competition's, images by code": text("id_code,diagnosis", cells(np.array(FILES), ANSWERS)),
+    "thousands in ids": text(
+        "id;label;pred",
+        cells(np.array([f"{n:,}".replace(",", ".") for n in range(970, 970 + N)]), LABELS, ANSWERS),
+        ";",
+    ),
+    "empty columns": text("label,pred,,,", [[*row, "", "", ""] for row in PAIRS]),
+    "parts of the data": json.dumps({
+        "train": {"y": [1] * 9, "pred": [1] * 9},
+        "test": {"y": LABELS.tolist(), "pred": ANSWERS.tolist()},
+    }),
     "a row a class, by name": "image,class,prob\n" + "".join(
         f"{n},{NAMES[k]},{SHARES[n, k]}\n" for n in range(N) for k in range(C)
     ),
@@ -111,15 +161,29 @@ REFUSED: dict[str, tuple[str, str]] = {
     "counts of classes": (json.dumps({str(n): 980 + n for n in range(C)}), "JSON; save"),
     "sizes of files": (json.dumps(dict.fromkeys(FILES[1:], 900) | {FILES[0]: 1}), "JSON; save"),
     "names of classes": (json.dumps({str(n): name for n, name in enumerate(NAMES)}), "JSON; save"),
-    "the likeliest two": (
-        json.dumps([[{"label": "cat", "score": 0.6}, {"label": n, "score": 0.3}] for n in "ab"]),
-        "the likeliest classes of each image",
-    ),
     "a confusion matrix": (
         text("," + ",".join(NAMES), [[n, *r] for n, r in zip(NAMES, cells(SHARES), strict=False)]),
         "a row and a column for each of 10 classes",
     ),
     "hits of a batch": ("batch 1: predicted 12 correct 11\nbatch 2: predicted 9 correct 8", "numb"),
+    "a label and a score": (
+        text("file,label,score", cells(np.array(FILES), LABELS % 2, 0.5 + SHARES.max(axis=1) / 2)),
+        "is an answer",
+    ),
+    "a second choice": (
+        text("second,pred", cells(NAMES[(ANSWERS + 1) % C], NAMES[ANSWERS])), "unknown columns seco"
+    ),
+    "a confidence, and the truth or an answer": (
+        text("id,label,confidence", cells(np.arange(N), LABELS, SHARES.max(axis=1))), "no outputs"
+    ),
+    "prices": (text("Id,Price", cells(np.arange(N), np.arange(N) * 7)), "unknown columns Price"),
+    "a class and its share": (
+        text("sex,sex_prob", cells(LABELS % 2, 0.5 + SHARES.max(axis=1) / 2)), "unknown columns sex"
+    ),
+    "counts of pairs": (
+        text("pred,obs,Freq", [[str(n % C), str(n // C), "7"] for n in range(C * C)]),
+        "unknown columns Freq",
+    ),
     "two annotators": (text("annotator1,annotator2", PAIRS), "unknown columns annotator1, annot"),
 }  # fmt: skip
 
@@ -190,6 +254,8 @@ TOGETHER: dict[str, tuple[str, Callable[[], list[Column]]]] = {
     "no labels": ("pred", lambda: [OTHER]),
     "names of images, no labels": ("file,pred", lambda: [np.array(FILES)[ORDER], OTHER[ORDER]]),
     "classes from 1": ("label,pred", lambda: [LABELS + 1, OTHER + 1]),
+    "classes numbered otherwise": ("label,pred", lambda: [9 - LABELS, 9 - OTHER]),
+    "images from 1": ("id,label,pred", lambda: [ORDER + 1, LABELS[ORDER], OTHER[ORDER]]),
     "classes by name": ("label,pred", lambda: [NAMES[LABELS], NAMES[OTHER]]),
     "by names in another order": ("y,pred", lambda: [NAMES[::-1][LABELS], NAMES[::-1][OTHER]]),
 }
@@ -208,6 +274,28 @@ def test_two_files_are_brought_together(name: str, swapped: bool, tmp_path: Path
     difference = (OTHER == LABELS).mean() - (ANSWERS == LABELS).mean()
     assert evidence.accuracy.difference == pytest.approx(-difference if swapped else difference)
     assert len(evidence.without) > 1  # beside that there is one run on a side
+
+
+def test_a_comparison_tells_why_answers_are_wrong(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text("label,pred", PAIRS))
+    (tmp_path / "b.csv").write_text(text("pred", cells(OTHER + 1)))
+    comparison = compare(tmp_path / "a.csv", tmp_path / "b.csv")
+    assert "labels are shifted by 1" in comparison.judgement.reasons[0]
+
+
+def test_labels_alone_that_differ_are_no_other_numbering(tmp_path: Path) -> None:
+    """The answers fit the labels of the other side."""
+    (tmp_path / "a.csv").write_text(text("label,pred", PAIRS))
+    (tmp_path / "b.csv").write_text(text("label,pred", cells(9 - LABELS, ANSWERS)))
+    with pytest.raises(CannotCompareError, match="other labels"):
+        compare(tmp_path / "a.csv", tmp_path / "b.csv")
+
+
+def test_a_pipeline_that_names_all_classes_gives_their_shares(tmp_path: Path) -> None:
+    (tmp_path / "theirs.json").write_text(json.dumps(likeliest(C)))
+    run = load_run(tmp_path / "theirs.json")
+    assert run.probabilities is not None
+    np.testing.assert_allclose(run.probabilities, SHARES)
 
 
 def test_numbers_of_images_decide_their_order(tmp_path: Path) -> None:

@@ -129,6 +129,16 @@ ARCHIVES: dict[str, dict[str, Any]] = {
     "small integers": {"labels": LABELS.astype("u1"), "predictions": ANSWERS.astype("i2")},
     "an unknown name": {"labels": LABELS, "what": LOGITS},
     "a single array": {"what": SHARES},
+    "batch by batch": {"labels": LABELS.reshape(4, -1), "logits": LOGITS.reshape(4, -1, C)},
+    "parts of the data": {
+        "y_train": [1, 2],
+        "p_train": SHARES[:2],
+        "y_val": LABELS[:9],
+        "p_val": SHARES[:9],
+        "y_test": LABELS,
+        "p_test": SHARES,
+    },
+    "per cent as logits": {"labels": LABELS, "logits": (100 * SHARES).round(1)},
     "hard answers": {"labels": LABELS, "probabilities": np.eye(C)[ANSWERS]},
 }
 
@@ -166,7 +176,7 @@ def test_shares_that_are_called_logits_stay_logits_where_the_training_was_watche
 AMBIGUOUS: dict[str, tuple[str, str]] = {
     "two columns without names": (text("", PAIRS), "2 columns without names"),
     "two unknown names": (text("a,b", PAIRS), "unknown columns a, b"),
-    "labels only": (text("ImageId,Label", PAIRS), "no outputs"),
+    "labels only": (text("index,Label", PAIRS), "no outputs"),
     "two answers": (text("label,pred,prediction", cells(LABELS, ANSWERS, LABELS)), "pred and pred"),
     "answers at odds": (
         text("prediction," + numbered("p"), cells((ANSWERS + 1) % C, SHARES)),

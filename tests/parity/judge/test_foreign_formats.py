@@ -262,10 +262,6 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "TFRecord": (of_records(b"\x28\x03"), "TFRecord"),
     "events of TensorBoard": (of_records(b"\x18"), "log of TensorBoard"),
     "pickle of the first protocol": (pickle.dumps({"loss": [1.0]}, protocol=0), "a pickle"),
-    "pipeline of classes by rank": (
-        json.dumps([[{"label": "LABEL_3", "score": 0.9}, {"label": "LABEL_1", "score": 0.1}]] * 9)
-        .encode(), "the likeliest classes of each image",
-    ),
     "batches in JSON": (
         json.dumps(SHARES[:8].reshape(2, 4, 10).tolist()).encode(), "JSON of lists within lists"
     ),

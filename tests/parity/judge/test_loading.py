@@ -65,7 +65,10 @@ def test_a_folder_of_seeds_in_their_order(tmp_path: Path) -> None:
         ({"predictions": LABELS, "labels": -LABELS}, "labels down to -2"),
         ({"predictions": LABELS, "labels": LABELS[:3]}, r"labels of shape \(3,\); expected \[4\]"),
         ({"predictions": LABELS, "sample_ids": LABELS}, "sample_ids occur more than once"),
-        ({"logits": PROBABILITIES, "labels": LABELS + 1}, "labels up to 3; expected 0 to 2"),
+        (
+            {"logits": PROBABILITIES, "labels": LABELS + 1},
+            "labels up to 3; expected 0 to 2.*they count from 1; less 1, 75.0% are right",
+        ),
         ({"logits": np.eye(4, 3, dtype=int)}, "logits of type int64; expected floating point"),
         ({"probabilities": 2 * PROBABILITIES}, "do not add up to 1"),
         ({"predictions": np.array([{}] * 4, dtype=object)}, "without pickles"),
@@ -84,8 +87,8 @@ def test_an_npz_that_breaks_the_contract_is_refused(
     [
         ("", "empty; save what the model answers"),
         (
-            "label,prediction,note\n0,0,0\n",
-            "unknown columns note beside label, prediction",
+            "label,prediction,svm_pred\n0,0,1\n",
+            "unknown columns svm_pred beside label, prediction",
         ),
         ("label,p0,p2\n0,1,0\n", "columns label, p0, p2"),
         ("label\n0\n", "no outputs; expected one of logits, probabilities, predictions"),

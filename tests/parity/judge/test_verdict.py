@@ -58,7 +58,8 @@ def test_two_sides_that_lost_the_same_class_are_not_equivalent() -> None:
     both = [swapped(runs, 4, 9) for runs in (LIGHTNING[:5], KERAS[:5])]
     comparison = parity.compare(side("A", both[0]), side("B", both[1]))
     assert comparison.verdict is Verdict.COLLAPSED
-    assert "both sides have lost class 4" in comparison.judgement.reasons[0]
+    assert "both sides have lost class 4" in " ".join(comparison.judgement.reasons)
+    assert "classes 4 and 9 are swapped" in comparison.judgement.reasons[0]
 
 
 def test_logits_that_are_not_finite_are_a_collapse() -> None:
@@ -66,7 +67,7 @@ def test_logits_that_are_not_finite_are_a_collapse() -> None:
     runs = [Run("seed0", np.zeros(10_000, int), LABELS, np.arange(10_000), logits, logits)]
     comparison = parity.compare(side("A", LIGHTNING[:1]), Side("B", runs))
     assert comparison.verdict is Verdict.COLLAPSED
-    assert "logits of 10,000 of 10,000 images are not finite" in comparison.judgement.reasons[0]
+    assert "logits of 10,000 of 10,000 images are not finite" in comparison.judgement.reasons[1]
 
 
 def test_two_seeds_and_a_tight_margin_are_too_little_evidence() -> None:
