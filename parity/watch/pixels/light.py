@@ -11,6 +11,7 @@ from parity.watch.pixels.turns import Step
 TWO_LEVELS, FEW_LEVELS = "were cut to two levels", "were cut to a few grey levels"
 INTEGERS = "were cut to integers: a few values are left"
 OVEREXPOSED = "were overexposed: much of the ink is cut off at the top"
+STRETCHED = "had their contrast stretched: cut off at both ends"
 UNDEREXPOSED = "were underexposed: faint ink is cut off"
 SOLARISED = "were solarised: their grey levels rise and fall from paper to full ink"
 DITHERED = "were dithered: grey became a mixture of paper and full ink"

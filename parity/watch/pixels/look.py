@@ -3,9 +3,10 @@
 All are taken of ink on paper: each pixel's way from the paper, 0, to full ink, 1.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,16 @@ from numpy.typing import NDArray
 from parity.watch.pixels.near import likeness, products, slope_of, smoothed
 
 Floats = NDArray[np.float64]
+Grey = NDArray[np.floating[Any]]
+"""Ink of which figures are taken: in single precision, which is twice as quick."""
+AT_ONCE = 64
+"""Images that are measured together."""
 
 FAINT = 0.15
 """Ink below which a pixel is paper, and above one less which it is full ink."""
 GREY = 0.03
 """The same, where the tone of what is in between is measured."""
-INK_QUANTILE = 99.0
+INK_QUANTILE = 0.99
 """Of an image's pixels, by which its darkest ink is measured: a tenth to a fifth of MNIST's pixels
 are ink."""
 EITHER = 1.2
@@ -104,25 +109,25 @@ class Look:
             levels: Number of their grey levels, where it is known better than by counting.
             lean: Its sign is that of `depth`, where either end may be the ink.
         """
-        edge = np.ones(images.shape[1:], bool)
-        edge[1:-1, 1:-1] = False
-        papers = np.median(images[:, edge], axis=1)
-        paper = float(np.median(papers))
-        both = np.percentile(images, (INK_QUANTILE, 100 - INK_QUANTILE), axis=(1, 2))
-        ends = [float(end) - paper for end in np.median(both, axis=1)]
-        if not any(ends):  # hardly any ink at all
-            ends = [float(images.max()) - paper, float(images.min()) - paper]
-        near, far = sorted(map(abs, ends))
-        upper = lean > 0 if far < EITHER * near else abs(ends[0]) == far
-        depth = ends[0] if upper else ends[1]
-        ink = (images - paper) / depth
-        contrast = float((images.mean() - paper) / images.std())
-        if levels is None:
-            places = np.round(ink[:SOME].clip(-4, 4) * 1e4).astype(np.int64) + 40_000
-            levels = int(np.count_nonzero(np.bincount(places.ravel())))
-        uneven = np.abs(papers - paper) / abs(depth)
-        figures = _figures(ink, uneven, min(levels, MOST_LEVELS))
-        return cls(paper, depth, contrast, ink, figures, _tones(ink), _texture(ink))
+        return cls.each([images], levels, lean)[0]
+
+    @classmethod
+    def each(cls, several: Sequence[Floats], levels: int | None, lean: float) -> list["Look"]:
+        """Measure several sets of images of one size, as many at once as the cache holds."""
+        grounds = [_Ground.of(images, levels, lean) for images in several]
+        together = max(1, AT_ONCE // max(len(images) for images in several))
+        result = []
+        for start in range(0, len(grounds), together):
+            some = grounds[start : start + together]
+            ink = np.concatenate([ground.ink for ground in some], dtype=np.float32)
+            uneven = np.concatenate([ground.uneven for ground in some])
+            counts = [len(ground.ink) for ground in some]
+            known = np.repeat([np.log2(ground.levels) for ground in some], counts)
+            parts = (_figures(ink, uneven, known), _tones(ink), _texture(ink))
+            ends = np.cumsum(counts)[:-1]
+            for ground, *measured in zip(some, *(np.split(part, ends) for part in parts), strict=True):
+                result.append(cls(ground.paper, ground.depth, ground.contrast, ground.ink, *measured))
+        return result
 
     def mean(self, name: str) -> float:
         """Of one of the `FEATURES`, over all images."""
@@ -159,24 +164,57 @@ class Look:
         return result
 
 
-def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """Where the paper is and where full ink, `Look`'s `paper` to `ink`, and what comes with it.
+
+    Attributes:
+        uneven: By how much each image's paper is off, [N].
+        levels: Number of grey levels, of so many as matter.
+    """
+
+    paper: float
+    depth: float
+    contrast: float
+    ink: Floats
+    uneven: Floats
+    levels: int
+
+    @classmethod
+    def of(cls, images: Floats, levels: int | None, lean: float) -> "_Ground":
+        """As for `Look.of`."""
+        flat = images.reshape(len(images), -1)
+        papers = np.median(flat[:, edge_of(*images.shape[1:])], axis=1)
+        paper = float(np.median(papers))
+        both = _quantiles(flat, INK_QUANTILE, 1 - INK_QUANTILE)
+        ends = [float(end) - paper for end in np.median(both, axis=1)]
+        if not any(ends):  # hardly any ink at all
+            ends = [float(images.max()) - paper, float(images.min()) - paper]
+        near, far = sorted(map(abs, ends))
+        upper = lean > 0 if far < EITHER * near else abs(ends[0]) == far
+        depth = ends[0] if upper else ends[1]
+        ink = (images - paper) / depth
+        contrast = float((flat.mean() - paper) / flat.std())
+        if levels is None:
+            places = np.round(ink[:SOME].clip(-4, 4) * 1e4).astype(np.int64) + 40_000
+            levels = int(np.count_nonzero(np.bincount(places.ravel())))
+        uneven = np.abs(papers - paper) / abs(depth)
+        return cls(paper, depth, contrast, ink, uneven, min(levels, MOST_LEVELS))
+
+
+def _figures(ink: Grey, uneven: Floats, levels: Floats) -> Floats:
+    """`FEATURES`, [N, F]; levels: logarithms of their number, [N]."""
     count, height, width = ink.shape
     whole = ink.clip(0, 1)
-    drawn = whole * (ink > FAINT)
-    area = drawn.sum(axis=(1, 2))
+    inked, dark = ink > FAINT, ink > 0.5
+    drawn = whole * inked
+    area = drawn.reshape(count, -1).sum(axis=1)
     slope = slope_of(drawn)
-    around = slope.sum(axis=(1, 2))
-    drawn = whole * (ink > 0.5)  # where it is, whatever the noise
-    some = np.maximum(drawn.sum(axis=(1, 2)), 1e-9)
-    rows, columns = np.arange(height), np.arange(width)
-    down = drawn.sum(axis=2) @ rows / some
-    right = drawn.sum(axis=1) @ columns / some
-    tall = (drawn.sum(axis=2) * (rows - down[:, None]) ** 2).sum(axis=1) / some
-    wide = (drawn.sum(axis=1) * (columns - right[:, None]) ** 2).sum(axis=1) / some
-    both = np.einsum("nrc,nr,nc->n", drawn, rows - down[:, None], columns - right[:, None]) / some
-    inked = ink > FAINT
+    around = slope.reshape(count, -1).sum(axis=1)
+    down, right, tall, wide, both = _moments(whole * dark)  # where it is, whatever the noise
     middle = smoothed(ink)
     grain = np.abs(ink - middle)
+    pale = np.abs(middle) < FAINT
     return np.stack(
         [
             down,
@@ -187,55 +225,113 @@ def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
             area / (height * width),
             2 * area / np.maximum(around, 1e-9),
             products(slope, slope) / np.maximum(around, 1e-9),
-            _mean((ink < 1 - FAINT).astype(np.float64), inked),
+            _count(inked & (ink < 1 - FAINT)) / np.maximum(_count(inked), 1),
             _mean(ink, (ink > GREY) & (ink < 1 - GREY)),
-            _mean(ink, ink > 0.5),
-            _mean(grain, np.abs(middle) < FAINT),
+            _mean(ink, dark),
+            _mean(grain, pale),
             _mean(grain, middle > 0.5),
             _rough(ink),
-            (ink < -FAINT).mean(axis=(1, 2)),
+            _count(ink < -FAINT) / (height * width),
             uneven,
-            ink.mean(axis=(1, 2)) / np.maximum(ink.std(axis=(1, 2)), 1e-9),
-            np.full(count, np.log2(levels)),
+            _contrast(ink),
+            levels,
             likeness(ink[:, 1:], ink[:, :-1]),
             likeness(ink[:, :, 1:], ink[:, :, :-1]),
         ],
         axis=1,
+        dtype=np.float64,
     )
 
 
-def _mean(values: Floats, where: NDArray[np.bool_]) -> Floats:
-    """Of each image, [N]; 0 where there is nothing to take it of."""
-    total = np.einsum("nrc,nrc->n", values, where)
-    result: Floats = total / np.maximum(np.count_nonzero(where, axis=(1, 2)), 1)
+@lru_cache
+def edge_of(height: int, width: int) -> NDArray[np.int64]:
+    """Places of the outermost pixels among all, row by row."""
+    edge = np.ones((height, width), bool)
+    edge[1:-1, 1:-1] = False
+    return np.flatnonzero(edge)
+
+
+@lru_cache
+def _powers(height: int, width: int) -> Grey:
+    """Of rows and columns, counted from the middle: 1, r, c, r r, c c and r c, [H * W, 6]."""
+    row, column = np.indices((height, width), np.float32).reshape(2, -1)
+    row, column = row - (height - 1) / 2, column - (width - 1) / 2
+    ones = np.ones_like(row)
+    return np.stack([ones, row, column, row * row, column * column, row * column], axis=1)
+
+
+def _quantiles(values: Floats, *shares: float) -> Floats:
+    """Of each row [N, P], [len(shares), N]: as `numpy.quantile`, but sorting is quicker."""
+    values = np.sort(values, axis=1)
+    places = np.array(shares) * (values.shape[1] - 1)
+    below = np.floor(places).astype(np.int64)
+    first, second = values[:, below], values[:, np.minimum(below + 1, values.shape[1] - 1)]
+    result: Floats = (first + (second - first) * (places - below)).T
     return result
 
 
-def _rough(ink: Floats) -> Floats:
+def _moments(drawn: Grey) -> tuple[Grey, Grey, Grey, Grey, Grey]:
+    """Middle, down and right, and second moments about it: down, right and both, each [N]."""
+    count, height, width = drawn.shape
+    sums = (drawn.reshape(count, -1) @ _powers(height, width)).T.astype(np.float64)
+    down, right, tall, wide, both = sums[1:] / np.maximum(sums[0], 1e-9)
+    some = sums[0] > 0
+    tall, wide = (tall - down**2).clip(0), (wide - right**2).clip(0)
+    middle = (height - 1) / 2 * some, (width - 1) / 2 * some
+    return down + middle[0], right + middle[1], tall, wide, both - down * right
+
+
+def _contrast(ink: Grey) -> Floats:
+    """Mean in standard deviations, [N]."""
+    flat = ink.reshape(len(ink), -1)
+    result: Floats = flat.mean(axis=1) / np.maximum(flat.std(axis=1), 1e-9)
+    return result
+
+
+def _count(where: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Of each image, [N]."""
+    return np.count_nonzero(where.reshape(len(where), -1), axis=1)
+
+
+def _mean(values: Grey, where: NDArray[np.bool_]) -> Floats:
+    """Of each image, [N]; 0 where there is nothing to take it of."""
+    result: Floats = products(values, where) / np.maximum(_count(where), 1)
+    return result
+
+
+def _rough(ink: Grey) -> Floats:
     """Share of the edges, two pixels from paper to full ink, whose nearer one is darker, [N]."""
     rough, edges = np.zeros(len(ink)), np.zeros(len(ink))
-    for images in (ink, ink.transpose(0, 2, 1)):
-        for seen in (images, images[:, :, ::-1]):
-            edge = (seen[:, :, :-3] < FAINT) & (seen[:, :, 3:] > 1 - FAINT)
-            rough += (edge & (seen[:, :, 1:-2] > seen[:, :, 2:-1] + 0.05)).sum(axis=(1, 2))
-            edges += edge.sum(axis=(1, 2))
+    paper, full = ink < FAINT, ink > 1 - FAINT
+    for axis in (1, 2):
+        first, second, third, last = (
+            (slice(None),) * axis + (slice(start, ink.shape[axis] - 3 + start),)
+            for start in range(4)
+        )
+        falls = ink[second] - ink[third]
+        for edge, uneven in (
+            (paper[first] & full[last], falls > 0.05),
+            (paper[last] & full[first], falls < -0.05),
+        ):
+            edges += _count(edge)
+            rough += _count(edge & uneven)
     result: Floats = rough / np.maximum(edges, 1)
     return result
 
 
-def _tones(ink: Floats) -> Floats:
-    above = [(ink > tone).sum(axis=(1, 2)) for tone in (FAINT, *TONES)]
+def _tones(ink: Grey) -> Floats:
+    above = [_count(ink > tone) for tone in (FAINT, *TONES)]
     counts = np.stack([*above, np.zeros_like(above[0])], axis=1).astype(np.float64)
     result: Floats = -np.diff(counts, axis=1) / np.maximum(counts[:, :1], 1)
     return result
 
 
-def _texture(ink: Floats) -> Floats:
+def _texture(ink: Grey) -> Floats:
     """Co-occurrences (Haralick 1973) of a pixel and the one below it, and the one beside it.
 
     Whichever of the two is the darker; but for paper beside paper.
     """
-    shade = np.add.reduce([ink > least for least in SHADES], dtype=np.int64)
+    shade = sum((ink > least).view(np.uint8) for least in SHADES)
     count, kinds = len(ink), [4, 5, 8, 9, 10, 12, 13, 14, 15]
     result = []
     for first, second in ((shade[:, 1:], shade[:, :-1]), (shade[:, :, 1:], shade[:, :, :-1])):

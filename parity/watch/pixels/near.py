@@ -1,23 +1,35 @@
 """A pixel and those around it (NumPy only): images float64 [N, H, W]."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
+
+
+def padded(images: Floats) -> Floats:
+    """With a margin of one pixel that repeats the edges, [N, H + 2, W + 2]."""
+    count, height, width = images.shape
+    result = np.empty((count, height + 2, width + 2), images.dtype)
+    result[:, 1:-1, 1:-1] = images
+    result[:, 1:-1, 0], result[:, 1:-1, -1] = images[:, :, 0], images[:, :, -1]
+    result[:, 0], result[:, -1] = result[:, 1], result[:, -2]
+    return result
 
 
 def neighbours(images: Floats) -> list[Floats]:
     """Each pixel's nine, itself included, edges repeated: nine arrays [N, H, W]."""
     height, width = images.shape[1:]
-    rows, columns = (np.arange(-1, size + 1).clip(0, size - 1) for size in (height, width))
-    padded = images[:, rows[:, None], columns]
-    return [padded[:, r : r + height, c : c + width] for r in range(3) for c in range(3)]
+    around = padded(images)
+    return [around[:, r : r + height, c : c + width] for r in range(3) for c in range(3)]
 
 
 def smoothed(images: Floats) -> Floats:
     """Without specks: the median of the medians of three neighbouring rows, [N, H, W]."""
-    nine = neighbours(images)
-    return _median(*(_median(*nine[row : row + 3]) for row in (0, 3, 6)))
+    around = padded(images)
+    rows = _median(around[:, :, :-2], around[:, :, 1:-1], around[:, :, 2:])
+    return _median(rows[:, :-2], rows[:, 1:-1], rows[:, 2:])
 
 
 def _median(first: Floats, second: Floats, third: Floats) -> Floats:
@@ -42,8 +54,12 @@ def products(first: Floats, second: Floats) -> Floats:
 
 
 def slope_of(ink: Floats) -> Floats:
-    """Length of the gradient at the corners between pixels, [N, H - 1, W - 1]."""
-    down = ink[:, 1:, :-1] - ink[:, :-1, :-1], ink[:, 1:, 1:] - ink[:, :-1, 1:]
-    right = ink[:, :-1, 1:] - ink[:, :-1, :-1], ink[:, 1:, 1:] - ink[:, 1:, :-1]
-    result: Floats = np.sqrt((down[0] + down[1]) ** 2 + (right[0] + right[1]) ** 2) / 2
+    """Length of the gradient at the corners between pixels, [N, H - 1, W - 1] (Roberts 1963)."""
+    falling = ink[:, 1:, 1:] - ink[:, :-1, :-1]
+    rising = ink[:, 1:, :-1] - ink[:, :-1, 1:]
+    falling *= falling
+    rising *= rising
+    falling += rising
+    falling *= 0.5
+    result: Floats = np.sqrt(falling, out=falling)
     return result

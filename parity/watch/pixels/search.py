@@ -81,8 +81,8 @@ def search(start: Trial, then: Look, now: Look) -> Found:
     if turn is None or (upright.explains and abs(turn.degrees or 90) <= TILT):
         return upright
     ways = [turn, *closer(turn)]
-    tried = [Trial.of(then, now, *start.taken, way, images=None) for way in ways]
-    other = _search(min(tried, key=lambda trial: trial.cost), then, now)
+    tried = Trial.each(then, now, [(*start.taken, way) for way in ways])
+    other = _search(_nearest(tried, then, now)[0], then, now)
     if turned(upright.trial.look, now) is not None:
         return other
     best, rest = sorted(
@@ -114,12 +114,10 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             break
         if worth is None:
             ways = _promising(ways, then, now)
-        tried = [Trial.of(then, now, *way) for way in ways]
-        tried.sort(key=lambda trial: trial.cost)
+        tried = Trial.each(then, now, ways)
         if worth is None:
-            worth = _best_of_each_kind(tried, start)
-        final = [Trial.of(then, now, *trial.taken, images=None) for trial in tried[:FINAL]]
-        final.sort(key=lambda trial: trial.cost)
+            worth = _best_of_each_kind(sorted(tried, key=lambda t: t.cost), start)
+        final = _nearest(tried, then, now)
         most = FITS if depth == 0 else STRICT
         fits = [t for t in final if t.worst < _limit(t, most, start)]
         if fits:
@@ -135,6 +133,13 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
     return Found(best, explains=False)
 
 
+def _nearest(tried: list[Trial], then: Look, now: Look) -> list[Trial]:
+    """Those that did best on some images, tried on all, the best one first."""
+    best = sorted(tried, key=lambda trial: trial.cost)[:FINAL]
+    final = Trial.each(then, now, [trial.taken for trial in best], images=None)
+    return sorted(final, key=lambda trial: trial.cost)
+
+
 def _limit(trial: Trial, most: float, start: Trial) -> float:
     """The largest difference that a trial may leave, at most so much."""
     leaves = LEAVES_AT_RANDOM if "cut" in trial.kinds else LEAVES
@@ -143,9 +148,9 @@ def _limit(trial: Trial, most: float, start: Trial) -> float:
 
 def _promising(ways: list[tuple[Step, ...]], then: Look, now: Look) -> list[tuple[Step, ...]]:
     """Those that do well on a few images, of each kind some; what is measured needs more images."""
-    costs = {
-        way: Trial.of(then, now, *way, images=GLANCE).cost for way in ways if not way[-1].measured
-    }
+    unmeasured = [way for way in ways if not way[-1].measured]
+    glances = Trial.each(then, now, unmeasured, GLANCE) if unmeasured else []
+    costs = {way: trial.cost for way, trial in zip(unmeasured, glances, strict=True)}
     left = sorted(costs, key=lambda way: costs[way])
     of_a_kind = Counter[str]()
     chosen = []
