@@ -34,7 +34,13 @@ def inverts(then: Look, now: Look) -> bool | None:
 
 
 def level_words(
-    then: Look, now: Look, expected: Fingerprint, seen: Fingerprint, close: float = CLOSE
+    then: Look,
+    now: Look,
+    expected: Fingerprint,
+    seen: Fingerprint,
+    close: float = CLOSE,
+    *,
+    exact: bool = False,
 ) -> str | None:
     """What ``factor * x + offset`` leads from one to the other; None where it is close to x.
 
@@ -44,6 +50,7 @@ def level_words(
         expected: Of the images as they should be, for their range.
         seen: Of the images as they are.
         close: Relative difference of scales, and share of the range, that is no difference.
+        exact: Whether all else is so alike that less of the range counts, if it is all images'.
     """
     factor = now.depth / then.depth
     if inverts(then, now) is None:
@@ -53,7 +60,7 @@ def level_words(
     for words, by_itself in _ONE_BY_ONE.items():
         if by_itself(seen) and not by_itself(expected):
             return ("were inverted and " if factor < 0 else "were ") + words
-    untouched = close == CLOSE and _of_one_paper(expected) and _of_one_paper(seen)
+    untouched = exact and _of_one_paper(expected) and _of_one_paper(seen)
     apart = EXACT if untouched else close
     if abs(factor - 1) < close and abs(now.paper - then.paper) < apart * width:
         return None

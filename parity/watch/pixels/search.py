@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.likeness import turned
 from parity.watch.pixels.look import Look
+from parity.watch.pixels.textures import PENS
 from parity.watch.pixels.transforms import steps
 from parity.watch.pixels.trial import ALIKE, FITS, ORDER, STRICT, Trial
 from parity.watch.pixels.turns import Step, closer
@@ -114,6 +115,8 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             break
         if worth is None:
             ways = _promising(ways, then, now)
+        elif "pen" not in start.kinds:
+            ways += _with_pens(beam, start, then, now)
         tried = Trial.each(then, now, ways)
         if worth is None:
             worth = _best_of_each_kind(sorted(tried, key=lambda t: t.cost), start)
@@ -177,6 +180,18 @@ def _best_of_each_kind(tried: list[Trial], start: Trial) -> set[Step]:
     return {
         step for kind in ORDER for step in [step for step in alone if step.kind == kind][:SHORTLIST]
     }
+
+
+def _with_pens(beam: list[Trial], start: Trial, then: Look, now: Look) -> list[tuple[Step, ...]]:
+    """What did best alone, after each pen: how much was done is another then."""
+    names = {step.name for trial in beam for step in trial.taken if step not in start.taken}
+    pens = Trial.each(then, now, [(*start.taken, pen) for pen in PENS])
+    return [
+        (*trial.taken, step)
+        for trial in pens
+        for step in steps(trial.look, now)
+        if step.measured and step.name in names and step.kind not in trial.kinds
+    ]
 
 
 def _among(fits: list[Trial], tried: list[Trial]) -> Found:

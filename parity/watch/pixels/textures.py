@@ -130,6 +130,12 @@ def _laplace(ink: Floats) -> Floats:
     return result
 
 
+def _surrounded(ink: Floats) -> Floats:
+    """By how much a pixel is darker than all around it: Pillow's "find edges"."""
+    result: Floats = (9 * ink - np.sum(neighbours(ink), axis=0)).clip(0, 1)
+    return result
+
+
 def _outline(ink: Floats) -> Floats:
     return ink - thinner(ink)
 
@@ -156,7 +162,7 @@ TEXTURES = (
     *(Step("blur", "were sharpened", _sharpened(a)) for a in (0.75, 1.5, 3.0)),
     *(
         Step("blur", "show only the edges of the strokes", edges)
-        for edges in (_sobel, _sobel_of_its_own, _laplace, _outline, _gradient)
+        for edges in (_sobel, _sobel_of_its_own, _laplace, _surrounded, _outline, _gradient)
     ),
     Step("mix", "show two images in one, averaged", lambda ink: (ink + _neighbour(ink)) / 2),
     Step("mix", "show two images in one", lambda ink: np.maximum(ink, _neighbour(ink))),

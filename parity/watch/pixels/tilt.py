@@ -34,7 +34,8 @@ def tilts(now: Look, seen: Look) -> Iterator[Step]:
         yield rotated(degrees, measured=True)
         yield from swirls(degrees)
     like = way(degrees) if abs(degrees) >= LEAST_DEGREES else LITTLE
-    yield Step("turn", LITTLE, interpolated, measured=True, like=like)
+    if seen.mean("levels") > 1:  # of two levels no edge shows that it was interpolated
+        yield Step("turn", LITTLE, interpolated, measured=True, like=like)
     yield from _each_turned(moments, seen, like)
     share = _dose(moments, seen, SHARES, partial(_slanting, upright=True))
     if abs(share) >= LEAST_SHARE:
