@@ -55,7 +55,8 @@ def exposures(now: Look, seen: Look) -> Iterator[Step]:
     yield _step(OVEREXPOSED, partial(overexposed, gain=matching(overexposed, ink, target, 16, 1)))
     for lost in STRETCHES:
         gain = matching(overexposed, underexposed(ink, lost), target, 16, 1)
-        yield Step("light", STRETCHED, partial(_stretched, lost=lost, gain=gain), True, like=OVEREXPOSED.partition(":")[0])
+        do = partial(_stretched, lost=lost, gain=gain)
+        yield Step("light", STRETCHED, do, measured=True, like=OVEREXPOSED.partition(":")[0])
     lost = matching(underexposed, ink, target, 0.01, 0.9)
     if lost > HARDLY:
         yield _step(UNDEREXPOSED, partial(underexposed, lost=lost))

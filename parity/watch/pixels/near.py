@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
+Grey = NDArray[np.floating[Any]]
+"""In single or in double precision."""
 
 
-def padded(images: Floats) -> Floats:
+def padded(images: Grey) -> Grey:
     """With a margin of one pixel that repeats the edges, [N, H + 2, W + 2]."""
     count, height, width = images.shape
     result = np.empty((count, height + 2, width + 2), images.dtype)
@@ -18,42 +19,42 @@ def padded(images: Floats) -> Floats:
     return result
 
 
-def neighbours(images: Floats) -> list[Floats]:
+def neighbours(images: Grey) -> list[Grey]:
     """Each pixel's nine, itself included, edges repeated: nine arrays [N, H, W]."""
     height, width = images.shape[1:]
     around = padded(images)
     return [around[:, r : r + height, c : c + width] for r in range(3) for c in range(3)]
 
 
-def smoothed(images: Floats) -> Floats:
+def smoothed(images: Grey) -> Grey:
     """Without specks: the median of the medians of three neighbouring rows, [N, H, W]."""
     around = padded(images)
     rows = _median(around[:, :, :-2], around[:, :, 1:-1], around[:, :, 2:])
     return _median(rows[:, :-2], rows[:, 1:-1], rows[:, 2:])
 
 
-def _median(first: Floats, second: Floats, third: Floats) -> Floats:
+def _median(first: Grey, second: Grey, third: Grey) -> Grey:
     low, high = np.minimum(first, second), np.maximum(first, second)
-    result: Floats = np.maximum(low, np.minimum(high, third))
+    result: Grey = np.maximum(low, np.minimum(high, third))
     return result
 
 
-def likeness(first: Floats, second: Floats) -> Floats:
+def likeness(first: Grey, second: Grey) -> Grey:
     """Correlation between neighbouring pixels of each image, [N]; 0 where all are alike."""
     first = first - first.mean(axis=(1, 2), keepdims=True)
     second = second - second.mean(axis=(1, 2), keepdims=True)
     both = np.sqrt(products(first, first) * products(second, second))
-    result: Floats = products(first, second) / np.maximum(both, 1e-9)
+    result: Grey = products(first, second) / np.maximum(both, 1e-9)
     return result
 
 
-def products(first: Floats, second: Floats) -> Floats:
+def products(first: Grey, second: Grey) -> Grey:
     """Summed over the pixels of each image, [N]."""
-    result: Floats = np.einsum("nrc,nrc->n", first, second)
+    result: Grey = np.einsum("nrc,nrc->n", first, second)
     return result
 
 
-def slope_of(ink: Floats) -> Floats:
+def slope_of(ink: Grey) -> Grey:
     """Length of the gradient at the corners between pixels, [N, H - 1, W - 1] (Roberts 1963)."""
     falling = ink[:, 1:, 1:] - ink[:, :-1, :-1]
     rising = ink[:, 1:, :-1] - ink[:, :-1, 1:]
@@ -61,5 +62,5 @@ def slope_of(ink: Floats) -> Floats:
     rising *= rising
     falling += rising
     falling *= 0.5
-    result: Floats = np.sqrt(falling, out=falling)
+    result: Grey = np.sqrt(falling, out=falling)
     return result

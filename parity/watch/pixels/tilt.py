@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 
 from parity.watch.pixels.bent import swirls
-from parity.watch.pixels.look import FEATURES, Floats, Look
+from parity.watch.pixels.figures import FEATURES
+from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.turns import Step, rotated, slanted, way
 from parity.watch.pixels.warp import moved, warped
 

@@ -7,8 +7,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.watch.pixels.figures import FEATURES
 from parity.watch.pixels.likeness import nearest, softened
-from parity.watch.pixels.look import FEATURES, Floats, Look
+from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.turns import Step
 
 ALIKE = 2.4
