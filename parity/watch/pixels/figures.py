@@ -134,7 +134,8 @@ def _contrast(ink: Grey) -> Floats:
 
 def _count(where: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Of each image, [N]."""
-    return np.count_nonzero(where.reshape(len(where), -1), axis=1)
+    result: NDArray[np.int64] = np.count_nonzero(where.reshape(len(where), -1), axis=1)
+    return result
 
 
 def _mean(values: Grey, where: NDArray[np.bool_]) -> Floats:
@@ -176,7 +177,7 @@ def texture_of(ink: Grey) -> Floats:
 
     Whichever of the two is the darker; but for paper beside paper.
     """
-    shade = sum((ink > least).view(np.uint8) for least in SHADES)
+    shade = np.add.reduce([(ink > least).view(np.uint8) for least in SHADES], dtype=np.uint8)
     count, kinds = len(ink), [4, 5, 8, 9, 10, 12, 13, 14, 15]
     result = []
     for first, second in ((shade[:, 1:], shade[:, :-1]), (shade[:, :, 1:], shade[:, :, :-1])):

@@ -1,15 +1,16 @@
-"""A pixel and those around it (NumPy only): images float64 [N, H, W]."""
+"""A pixel and those around it (NumPy only): images [N, H, W]."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Grey = NDArray[np.floating[Any]]
 """In single or in double precision."""
+Scalar = TypeVar("Scalar", bound=np.floating[Any])
 
 
-def padded(images: Grey) -> Grey:
+def padded(images: NDArray[Scalar]) -> NDArray[Scalar]:
     """With a margin of one pixel that repeats the edges, [N, H + 2, W + 2]."""
     count, height, width = images.shape
     result = np.empty((count, height + 2, width + 2), images.dtype)
@@ -19,23 +20,25 @@ def padded(images: Grey) -> Grey:
     return result
 
 
-def neighbours(images: Grey) -> list[Grey]:
+def neighbours(images: NDArray[Scalar]) -> list[NDArray[Scalar]]:
     """Each pixel's nine, itself included, edges repeated: nine arrays [N, H, W]."""
     height, width = images.shape[1:]
     around = padded(images)
     return [around[:, r : r + height, c : c + width] for r in range(3) for c in range(3)]
 
 
-def smoothed(images: Grey) -> Grey:
+def smoothed(images: NDArray[Scalar]) -> NDArray[Scalar]:
     """Without specks: the median of the medians of three neighbouring rows, [N, H, W]."""
     around = padded(images)
     rows = _median(around[:, :, :-2], around[:, :, 1:-1], around[:, :, 2:])
     return _median(rows[:, :-2], rows[:, 1:-1], rows[:, 2:])
 
 
-def _median(first: Grey, second: Grey, third: Grey) -> Grey:
+def _median(
+    first: NDArray[Scalar], second: NDArray[Scalar], third: NDArray[Scalar]
+) -> NDArray[Scalar]:
     low, high = np.minimum(first, second), np.maximum(first, second)
-    result: Grey = np.maximum(low, np.minimum(high, third))
+    result: NDArray[Scalar] = np.maximum(low, np.minimum(high, third))
     return result
 
 
@@ -48,7 +51,7 @@ def likeness(first: Grey, second: Grey) -> Grey:
     return result
 
 
-def products(first: Grey, second: Grey) -> Grey:
+def products(first: Grey, second: Grey | NDArray[np.bool_]) -> Grey:
     """Summed over the pixels of each image, [N]."""
     result: Grey = np.einsum("nrc,nrc->n", first, second)
     return result
