@@ -66,13 +66,8 @@ def level_words(
         return None
     if abs(factor + 1) < close:
         return INVERTED
-    if seen.minimum == 0 and seen.maximum in _DEEP and width <= 255:
-        words = _DEEP[seen.maximum]
-        if abs(abs(factor) * width / seen.maximum - 1) < close:
-            return words if factor > 0 else f"{words}, and were inverted"
-    for known, (same, inverted) in _FACTORS.items():
-        if abs(abs(factor) / known - 1) < close:
-            return same if factor > 0 else f"were {inverted}"
+    if (words := _by_a_known_factor(factor, width, seen, close)) is not None:
+        return words
     inversion = "were inverted and " if factor < 0 else "were "
     seen_low = min(factor * end + offset for end in (expected.minimum, expected.maximum))
     if abs(abs(factor) * width - 2) < 0.1 and abs(seen_low + 1) < 0.1:
@@ -84,6 +79,17 @@ def level_words(
         + f"scaled by {abs(factor):.3g}"
         + (f" and moved by {offset:+.3g}" if abs(offset) > apart * width else "")
     )
+
+
+def _by_a_known_factor(factor: float, width: float, seen: Fingerprint, close: float) -> str | None:
+    if seen.minimum == 0 and seen.maximum in _DEEP and width <= 255:
+        words = _DEEP[seen.maximum]
+        if abs(abs(factor) * width / seen.maximum - 1) < close:
+            return words if factor > 0 else f"{words}, and were inverted"
+    for known, (same, inverted) in _FACTORS.items():
+        if abs(abs(factor) / known - 1) < close:
+            return same if factor > 0 else f"were {inverted}"
+    return None
 
 
 def _of_one_paper(images: Fingerprint) -> bool:
