@@ -64,7 +64,7 @@ LARGER, SMALLER = r"show larger digits: .*", r"show smaller digits: .*"
 THICKER, THINNER = "show thicker strokes", "show thinner strokes"
 BLURRED, NOISY, SPECKLED = "were blurred|are coarse.*", "were made noisy", "were speckled"
 CUT = "were cut to (two|a few grey) levels|were cut to integers.*"
-STRETCHED = "had their contrast stretched.*|were overexposed.*"
+STRETCHED = "were sharpened, or had their contrast stretched.*|were overexposed.*"
 DARKER, BRIGHTER = "were darkened.*|were underexposed.*", "were brightened.*|were overexposed.*"
 ORDER = "are in another order.*"
 ANTICLOCKWISE = "were rotated anticlockwise.*"
@@ -136,7 +136,7 @@ SINGLE: dict[str, Kind] = {
     "blur": (lambda x, _: blurry(x, 1.0), [BLURRED]),
     "box blur": (lambda x, _: ndimage.uniform_filter(x, (0, 3, 3)), [BLURRED]),
     "median": (lambda x, _: ndimage.median_filter(x, (1, 5, 5)), ["were smoothed by a median"]),
-    "sharpened": (lambda x, _: sharpened(x), ["were sharpened"]),
+    "sharpened": (lambda x, _: sharpened(x), ["were sharpened.*"]),
     "sobel": (lambda x, _: sobel(x), ["show only the edges.*"]),
     "laplace": (lambda x, _: laplace(x), ["show only the edges.*"]),
     "edges as Pillow finds them": (

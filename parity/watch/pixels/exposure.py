@@ -6,12 +6,13 @@ from functools import partial
 import numpy as np
 
 from parity.watch.pixels.light import (
+    EXPOSED,
     FEW_LEVELS,
     FEWEST,
     INTEGERS,
     MOST,
     OVEREXPOSED,
-    STRETCHED,
+    SHARPER,
     TWO_LEVELS,
     UNDEREXPOSED,
     WRAPPED,
@@ -56,7 +57,7 @@ def exposures(now: Look, seen: Look) -> Iterator[Step]:
     for lost in STRETCHES:
         gain = matching(overexposed, underexposed(ink, lost), target, 16, 1)
         do = partial(_stretched, lost=lost, gain=gain)
-        yield Step("light", STRETCHED, do, measured=True, like=OVEREXPOSED.partition(":")[0])
+        yield Step("light", SHARPER, do, measured=True, like=EXPOSED)
     lost = matching(underexposed, ink, target, 0.01, 0.9)
     if lost > HARDLY:
         yield _step(UNDEREXPOSED, partial(underexposed, lost=lost))

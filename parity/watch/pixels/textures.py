@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from parity.watch.pixels.light import EXPOSED, SHARPER
 from parity.watch.pixels.look import Floats
 from parity.watch.pixels.near import neighbours, smoothed
 from parity.watch.pixels.turns import Step
@@ -106,6 +107,11 @@ def _sharpened(amount: float) -> Callable[[Floats], Floats]:
     return lambda ink: (ink + amount * (ink - blurred(ink, 1.0))).clip(0, 1)
 
 
+def _sharpened_by_a_square(amount: float) -> Callable[[Floats], Floats]:
+    """The same with the mean of nine pixels, as Pillow does it."""
+    return lambda ink: (ink + amount * (ink - np.mean(neighbours(ink), axis=0))).clip(0, 1)
+
+
 def _sobel(ink: Floats) -> Floats:
     """Length of the gradient, as of Sobel's filter, cut off at full ink."""
     padded = np.pad(ink, ((0, 0), (1, 1), (1, 1)), mode="edge")
@@ -159,7 +165,8 @@ TEXTURES = (
         for d in (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
     ),
     Step("blur", "were smoothed by a median", smoothed),
-    *(Step("blur", "were sharpened", _sharpened(a)) for a in (0.75, 1.5, 3.0)),
+    *(Step("blur", SHARPER, _sharpened(a), like=EXPOSED) for a in (0.75, 1.5, 3.0)),
+    *(Step("blur", SHARPER, _sharpened_by_a_square(a), like=EXPOSED) for a in (0.7, 1.1, 1.4)),
     *(
         Step("blur", "show only the edges of the strokes", edges)
         for edges in (_sobel, _sobel_of_its_own, _laplace, _surrounded, _outline, _gradient)
