@@ -66,8 +66,8 @@ def level_words(
         return None
     if abs(factor + 1) < close:
         return INVERTED
-    if (words := _by_a_known_factor(factor, width, seen, close)) is not None:
-        return words
+    if (known := _by_a_known_factor(factor, width, seen, close)) is not None:
+        return known
     inversion = "were inverted and " if factor < 0 else "were "
     seen_low = min(factor * end + offset for end in (expected.minimum, expected.maximum))
     if abs(abs(factor) * width - 2) < 0.1 and abs(seen_low + 1) < 0.1:
