@@ -99,7 +99,6 @@ SINGLE: dict[str, Kind] = {
     "brighter, clipped": (lambda x, _: (x + 0.3).clip(0, 1), [RAISED]),
     "contrast, clipped": (lambda x, _: (x * 2).clip(0, 1), [BRIGHTER]),
     "the dark clipped": (lambda x, _: (1.7 * (x - 0.4)).clip(0, 1), [DARKER]),
-    "contrast doubled": (lambda x, _: (2 * x - x.mean()).clip(0, 1), [STRETCHED]),
     "the top clipped": (lambda x, _: x.clip(0, 0.5), [RAISED]),
     "a little moved": (lambda x, _: x - 0.1307, [LEVELS]),
     "gamma 0.6": (lambda x, _: x**0.6, [BRIGHTER]),
@@ -139,10 +138,6 @@ SINGLE: dict[str, Kind] = {
     "sharpened": (lambda x, _: sharpened(x), ["were sharpened.*"]),
     "sobel": (lambda x, _: sobel(x), ["show only the edges.*"]),
     "laplace": (lambda x, _: laplace(x), ["show only the edges.*"]),
-    "edges as Pillow finds them": (
-        lambda x, _: (9 * (x - ndimage.uniform_filter(x, (0, 3, 3)))).clip(0, 1),
-        ["show only the edges.*"],
-    ),
     "coarse": (lambda x, _: halved(x).repeat(2, 1).repeat(2, 2), [BLURRED]),
     "thicker": (lambda x, _: thick(x), [THICKER]),
     "thinner": (lambda x, _: thin(x), [THINNER]),
@@ -219,6 +214,11 @@ SINGLE: dict[str, Kind] = {
     "all the same": (lambda x, _: np.repeat(x[:1], len(x), 0), ["are the same.*"]),
     "shade": (lambda x, _: x * 0.6 + 0.4 * COLUMNS / 27, []),
     "nothing but noise": (lambda x, r: r.random(x.shape), []),
+    "contrast doubled": (lambda x, _: (2 * x - x.mean()).clip(0, 1), [STRETCHED]),
+    "edges as Pillow finds them": (
+        lambda x, _: (9 * (x - ndimage.uniform_filter(x, (0, 3, 3)))).clip(0, 1),
+        ["show only the edges.*"],
+    ),
 }  # fmt: skip
 COMPOSED: dict[str, Kind] = {
     "inverted, opened": (lambda x, _: 1 - opened(x), [INVERTED, OPENED]),
@@ -238,7 +238,6 @@ COMPOSED: dict[str, Kind] = {
     "smaller, noisy": (lambda x, r: noisy(zoomed(x, 0.6, 0.6), r, 0.15), [SMALLER, NOISY]),
     "thicker, moved": (lambda x, _: shifted(thick(x), -3, -3), [THICKER, MOVED]),
     "thicker, blurred": (lambda x, _: blurry(thick(x, 5), 1), [THICKER, BLURRED]),
-    "thicker, two levels": (lambda x, _: (thick(x) > 0.5) * 1.0, [THICKER, CUT]),
     "thicker, upside down": (lambda x, _: thick(x)[UP], [THICKER, "were turned upside down"]),
     "rotated, noisy": (lambda x, r: noisy(rotated(x, 30), r, 0.15), ["were rotated.*", NOISY]),
     "blurred, noisy": (lambda x, r: noisy(blurry(x, 1.0), r, 0.15), [BLURRED, NOISY]),
@@ -249,6 +248,7 @@ COMPOSED: dict[str, Kind] = {
     "moved, slanted": (lambda x, _: shifted(slanted(x, 0.4), 0, 3), ["were slanted.*", MOVED]),
     "gamma, moved": (lambda x, _: shifted(x**0.5, 3, 0), [BRIGHTER, MOVED]),
     "all three": (lambda x, r: noisy(1 - zoomed(x, 0.6, 0.6), r, 0.1), [SMALLER, INVERTED, NOISY]),
+    "thicker, two levels": (lambda x, _: (thick(x) > 0.5) * 1.0, [THICKER, CUT]),
 }  # fmt: skip
 KINDS = SINGLE | COMPOSED
 
