@@ -45,17 +45,11 @@ def strangeness(detector: StrangerDetector, images: Tensor) -> Tensor:
     return _strangeness(_logits(detector, images))
 
 
-def strangers(images: Tensor) -> Tensor:
-    """Which of the images uint8 [N, 28, 28], in MNIST's form, look like no digit: bool [N].
-
-    The weights are such that the log odds of 0.6 % of MNIST's validation images are above 0.
-    """
-    with torch.inference_mode():
-        return strangeness(_detector(), images) > 0
-
-
 def doubted(images: Tensor, probabilities: Tensor) -> Tensor:
-    """Strangers, and images that look like another digit than a network says: bool [N].
+    """Images that look like no digit, or like another one than a network says: bool [N].
+
+    The weights are such that the log odds that 0.6 % of MNIST's validation images show no digit are
+    above 0.
 
     Args:
         images: uint8 [N, 28, 28], in MNIST's form.

@@ -64,6 +64,7 @@ LARGER, SMALLER = r"show larger digits: .*", r"show smaller digits: .*"
 THICKER, THINNER = "show thicker strokes", "show thinner strokes"
 BLURRED, NOISY, SPECKLED = "were blurred|are coarse.*", "were made noisy", "were speckled"
 CUT = "were cut to (two|a few grey) levels|were cut to integers.*"
+STRETCHED = "were sharpened, or had their contrast stretched.*|were overexposed.*"
 DARKER, BRIGHTER = "were darkened.*|were underexposed.*", "were brightened.*|were overexposed.*"
 ORDER = "are in another order.*"
 ANTICLOCKWISE = "were rotated anticlockwise.*"
@@ -134,7 +135,7 @@ SINGLE: dict[str, Kind] = {
     "blur": (lambda x, _: blurry(x, 1.0), [BLURRED]),
     "box blur": (lambda x, _: ndimage.uniform_filter(x, (0, 3, 3)), [BLURRED]),
     "median": (lambda x, _: ndimage.median_filter(x, (1, 5, 5)), ["were smoothed by a median"]),
-    "sharpened": (lambda x, _: sharpened(x), ["were sharpened"]),
+    "sharpened": (lambda x, _: sharpened(x), ["were sharpened.*"]),
     "sobel": (lambda x, _: sobel(x), ["show only the edges.*"]),
     "laplace": (lambda x, _: laplace(x), ["show only the edges.*"]),
     "coarse": (lambda x, _: halved(x).repeat(2, 1).repeat(2, 2), [BLURRED]),
@@ -213,6 +214,11 @@ SINGLE: dict[str, Kind] = {
     "all the same": (lambda x, _: np.repeat(x[:1], len(x), 0), ["are the same.*"]),
     "shade": (lambda x, _: x * 0.6 + 0.4 * COLUMNS / 27, []),
     "nothing but noise": (lambda x, r: r.random(x.shape), []),
+    "contrast doubled": (lambda x, _: (2 * x - x.mean()).clip(0, 1), [STRETCHED]),
+    "edges as Pillow finds them": (
+        lambda x, _: (9 * (x - ndimage.uniform_filter(x, (0, 3, 3)))).clip(0, 1),
+        ["show only the edges.*"],
+    ),
 }  # fmt: skip
 COMPOSED: dict[str, Kind] = {
     "inverted, opened": (lambda x, _: 1 - opened(x), [INVERTED, OPENED]),
@@ -242,6 +248,7 @@ COMPOSED: dict[str, Kind] = {
     "moved, slanted": (lambda x, _: shifted(slanted(x, 0.4), 0, 3), ["were slanted.*", MOVED]),
     "gamma, moved": (lambda x, _: shifted(x**0.5, 3, 0), [BRIGHTER, MOVED]),
     "all three": (lambda x, r: noisy(1 - zoomed(x, 0.6, 0.6), r, 0.1), [SMALLER, INVERTED, NOISY]),
+    "thicker, two levels": (lambda x, _: (thick(x) > 0.5) * 1.0, [THICKER, CUT]),
 }  # fmt: skip
 KINDS = SINGLE | COMPOSED
 

@@ -16,7 +16,7 @@ from parity.watch.pixels.levels import CLOSE, level_words
 from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.order import shuffled
-from parity.watch.pixels.search import Found, search
+from parity.watch.pixels.search import EXACT, Found, search
 from parity.watch.pixels.trial import Trial
 
 STAINED = 0.05
@@ -87,7 +87,7 @@ def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
     start = Trial.of(then, now, *covers, images=None)
     order = shuffled(start.look, now)
     if order is not None:
-        said = (level_words(then, now, expected, seen), *start.words, order)
+        said = (level_words(then, now, expected, seen, exact=True), *start.words, order)
         return Change(tuple(words for words in said if words is not None))
     return _told(search(start, then, now), now, expected, seen)
 
@@ -95,7 +95,8 @@ def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
 def _told(found: Found, now: Look, expected: Fingerprint, seen: Fingerprint) -> Change | None:
     best = found.trial
     close = 2 * CLOSE if any(step.kind != "turn" for step in best.taken) else CLOSE
-    levels = level_words(best.look, now, expected, seen, close)
+    exact = close == CLOSE and best.worst < EXACT
+    levels = level_words(best.look, now, expected, seen, close, exact=exact)
     said = (*(() if levels is None else (levels,)), *found.words)
     if not found.explains:
         return Change(said, False, best.worst, best.left(now), found.rival)

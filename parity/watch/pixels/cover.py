@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from parity.watch.pixels.look import FAINT, Floats, Look
+from parity.watch.pixels.figures import FAINT
+from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.turns import Step
 
 SAME = 0.02

@@ -82,21 +82,21 @@ def _clahe(ink: Floats, tiles: int, limit: float) -> Floats:
     levels = _levels(np.pad(ink, more, mode="reflect"))
     parts = levels.reshape(count, tiles, high, tiles, wide).swapaxes(2, 3)
     found = _counts(parts.reshape(-1, high * wide))
+    found = found.astype(np.int32)
     most = max(1, int(limit * high * wide / LEVELS))
     cut = np.minimum(found, most)
-    spare = (found - cut).sum(axis=1, keepdims=True)
+    spare = (found - cut).sum(axis=1, keepdims=True, dtype=np.int32)
     rest = spare % LEVELS
     step = np.maximum(LEVELS // np.maximum(rest, 1), 1)
-    place = np.arange(LEVELS)
-    cut = cut + spare // LEVELS + ((place % step == 0) & (place // step < rest))
-    table = np.round(cut.cumsum(axis=1) * ((LEVELS - 1) / (high * wide))) / (LEVELS - 1)
-    table = table.reshape(count, tiles, tiles, LEVELS)
-    levels, result = levels[:, :height, :width], np.zeros(ink.shape)
-    image = np.arange(count)[:, None, None]
+    place = np.arange(LEVELS, dtype=np.int32)
+    cut += spare // LEVELS + ((place % step == 0) & (place // step < rest))
+    table = np.round(cut.cumsum(axis=1) * ((LEVELS - 1) / (high * wide))).ravel() / (LEVELS - 1)
+    own = levels[:, :height, :width] + LEVELS * tiles**2 * np.arange(count)[:, None, None]
+    result = np.zeros(ink.shape)
     for row, by_row in _between(height, high, tiles):
         for column, by_column in _between(width, wide, tiles):
-            share = by_row[:, None] * by_column
-            result += share * table[image, row[:, None], column[None], levels]
+            tile = row[:, None] * tiles + column
+            result += by_row[:, None] * by_column * table.take(own + LEVELS * tile)
     return result
 
 

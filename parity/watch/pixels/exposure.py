@@ -6,11 +6,13 @@ from functools import partial
 import numpy as np
 
 from parity.watch.pixels.light import (
+    EXPOSED,
     FEW_LEVELS,
     FEWEST,
     INTEGERS,
     MOST,
     OVEREXPOSED,
+    SHARPER,
     TWO_LEVELS,
     UNDEREXPOSED,
     WRAPPED,
@@ -30,13 +32,18 @@ from parity.watch.pixels.turns import Step
 
 HARDLY = 0.12
 """Of full ink: cutting off what is fainter can hardly be told from other curves of grey."""
+SPARSE = 16
+"""Of so many pixels, in the order of their levels, one is looked at."""
+STRETCHES = (0.06, 0.12, 0.2)
+"""Of full ink: below this is paper, once the contrast is stretched."""
 Family = Callable[[Floats, float], Floats]
 """Ink, and how much is done, to ink."""
 
 
 def exposures(now: Look, seen: Look) -> Iterator[Step]:
     """Changes of the grey levels after which the ink is as pale as it is seen."""
-    ink, target = now.ink.clip(0, 1), paleness(seen.ink)
+    # Of how many pixels have which level all else follows: every so many of them tell it.
+    ink, target = np.sort(now.ink.clip(0, 1), axis=None)[::SPARSE], paleness(seen.ink)
     threshold = float(np.quantile(ink, 1 - float((seen.ink > 0.5).mean())))
     yield _step(TWO_LEVELS, partial(cut, threshold=threshold))
     power = matching(gamma, ink, target, 1 / 8, 8)
@@ -47,6 +54,10 @@ def exposures(now: Look, seen: Look) -> Iterator[Step]:
         if abs(np.log(power)) > 0.1:
             yield _step(gamma_words(power), partial(gamma_of_paper, power=power))
     yield _step(OVEREXPOSED, partial(overexposed, gain=matching(overexposed, ink, target, 16, 1)))
+    for lost in STRETCHES:
+        gain = matching(overexposed, underexposed(ink, lost), target, 16, 1)
+        do = partial(_stretched, lost=lost, gain=gain)
+        yield Step("light", SHARPER, do, measured=True, like=EXPOSED)
     lost = matching(underexposed, ink, target, 0.01, 0.9)
     if lost > HARDLY:
         yield _step(UNDEREXPOSED, partial(underexposed, lost=lost))
@@ -74,6 +85,11 @@ def _standardised(now: Look) -> Iterator[Step]:
     )
     yield _step("had the mean image subtracted", lambda ink: ink - ink.mean(axis=0))
     yield _step("were standardised pixel by pixel", _pixel_by_pixel)
+
+
+def _stretched(ink: Floats, lost: float, gain: float) -> Floats:
+    """Cut off at both ends."""
+    return overexposed(underexposed(ink, lost), gain)
 
 
 def _pixel_by_pixel(ink: Floats) -> Floats:

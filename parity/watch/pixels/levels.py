@@ -34,7 +34,13 @@ def inverts(then: Look, now: Look) -> bool | None:
 
 
 def level_words(
-    then: Look, now: Look, expected: Fingerprint, seen: Fingerprint, close: float = CLOSE
+    then: Look,
+    now: Look,
+    expected: Fingerprint,
+    seen: Fingerprint,
+    close: float = CLOSE,
+    *,
+    exact: bool = False,
 ) -> str | None:
     """What ``factor * x + offset`` leads from one to the other; None where it is close to x.
 
@@ -44,6 +50,7 @@ def level_words(
         expected: Of the images as they should be, for their range.
         seen: Of the images as they are.
         close: Relative difference of scales, and share of the range, that is no difference.
+        exact: Whether all else is so alike that less of the range counts, if it is all images'.
     """
     factor = now.depth / then.depth
     if inverts(then, now) is None:
@@ -53,19 +60,14 @@ def level_words(
     for words, by_itself in _ONE_BY_ONE.items():
         if by_itself(seen) and not by_itself(expected):
             return ("were inverted and " if factor < 0 else "were ") + words
-    untouched = close == CLOSE and _of_one_paper(expected) and _of_one_paper(seen)
+    untouched = exact and _of_one_paper(expected) and _of_one_paper(seen)
     apart = EXACT if untouched else close
     if abs(factor - 1) < close and abs(now.paper - then.paper) < apart * width:
         return None
     if abs(factor + 1) < close:
         return INVERTED
-    if seen.minimum == 0 and seen.maximum in _DEEP and width <= 255:
-        words = _DEEP[seen.maximum]
-        if abs(abs(factor) * width / seen.maximum - 1) < close:
-            return words if factor > 0 else f"{words}, and were inverted"
-    for known, (same, inverted) in _FACTORS.items():
-        if abs(abs(factor) / known - 1) < close:
-            return same if factor > 0 else f"were {inverted}"
+    if (known := _by_a_known_factor(factor, width, seen, close)) is not None:
+        return known
     inversion = "were inverted and " if factor < 0 else "were "
     seen_low = min(factor * end + offset for end in (expected.minimum, expected.maximum))
     if abs(abs(factor) * width - 2) < 0.1 and abs(seen_low + 1) < 0.1:
@@ -77,6 +79,17 @@ def level_words(
         + f"scaled by {abs(factor):.3g}"
         + (f" and moved by {offset:+.3g}" if abs(offset) > apart * width else "")
     )
+
+
+def _by_a_known_factor(factor: float, width: float, seen: Fingerprint, close: float) -> str | None:
+    if seen.minimum == 0 and seen.maximum in _DEEP and width <= 255:
+        words = _DEEP[seen.maximum]
+        if abs(abs(factor) * width / seen.maximum - 1) < close:
+            return words if factor > 0 else f"{words}, and were inverted"
+    for known, (same, inverted) in _FACTORS.items():
+        if abs(abs(factor) / known - 1) < close:
+            return same if factor > 0 else f"were {inverted}"
+    return None
 
 
 def _of_one_paper(images: Fingerprint) -> bool:

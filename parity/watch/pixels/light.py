@@ -11,9 +11,12 @@ from parity.watch.pixels.turns import Step
 TWO_LEVELS, FEW_LEVELS = "were cut to two levels", "were cut to a few grey levels"
 INTEGERS = "were cut to integers: a few values are left"
 OVEREXPOSED = "were overexposed: much of the ink is cut off at the top"
+SHARPER = "were sharpened, or had their contrast stretched: their edges are steeper"
 UNDEREXPOSED = "were underexposed: faint ink is cut off"
 SOLARISED = "were solarised: their grey levels rise and fall from paper to full ink"
 DITHERED = "were dithered: grey became a mixture of paper and full ink"
+EXPOSED = OVEREXPOSED.partition(":")[0]
+"""What all that makes ink darker at its edges may look like."""
 WRAPPED = "wrapped around in"
 """How arithmetic in integers is told."""
 FEWEST, MOST = 3, 40

@@ -1,76 +1,30 @@
-"""What digits look like, in figures that hardly depend on which digits they are (NumPy only).
+"""What digits look like: where the paper is, where full ink, and their figures (NumPy only).
 
 All are taken of ink on paper: each pixel's way from the paper, 0, to full ink, 1.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.pixels.near import likeness, products, slope_of, smoothed
+from parity.watch.pixels.figures import FEATURES, figures_of, texture_of, tones_of
 
 Floats = NDArray[np.float64]
+AT_ONCE = 64
+"""Images that are measured together."""
 
-FAINT = 0.15
-"""Ink below which a pixel is paper, and above one less which it is full ink."""
-GREY = 0.03
-"""The same, where the tone of what is in between is measured."""
-INK_QUANTILE = 99.0
+INK_QUANTILE = 0.99
 """Of an image's pixels, by which its darkest ink is measured: a tenth to a fifth of MNIST's pixels
 are ink."""
 EITHER = 1.2
 """Ratio of the two ends' distances from the paper below which either may be the ink."""
-TONES = (0.28, 0.46, 0.68, 0.85, 0.97)
-"""Between which the ink of each image is counted, from `FAINT` on."""
-SHADES = (FAINT, 0.46, 1 - FAINT)
-"""By which each pixel is paper, faint, dark or full ink, beside its neighbours."""
 SOME = 8
 """Images in which grey levels are counted, where their number is not known."""
 MOST_LEVELS = 64
 """From so many grey levels on, it does not matter how many there are."""
-
-
-class Feature(NamedTuple):
-    """One figure.
-
-    Attributes:
-        words: How a difference is told.
-        least: What of it is no difference, whatever the images.
-        kin: Share of the deviation between images by which other writers' mean may differ.
-    """
-
-    words: str
-    least: float
-    kin: float = 0.25
-
-
-FEATURES = {
-    "down": Feature("the ink lies {:+.1f} pixels lower", 0.35),
-    "right": Feature("the ink lies {:+.1f} pixels further to the right", 0.35),
-    "radius": Feature("the ink's radius is {:+.2f} pixels larger", 0.25),
-    "aspect": Feature(
-        "the digits' height grows by a factor of e^{:+.2f} against their width", 0.05
-    ),
-    "slant": Feature("the ink leans {:+.2f} more to the left", 0.05),
-    "ink": Feature("the share of ink is {:+.3f} higher", 0.012),
-    "width": Feature("strokes are {:+.2f} pixels wider", 0.12),
-    "sharpness": Feature("edges are {:+.2f} steeper", 0.02),
-    "grey": Feature("the share of grey among the ink is {:+.2f} higher", 0.05),
-    "tone": Feature("the grey is {:+.2f} darker", 0.013, 0.1),
-    "core": Feature("full ink is {:+.2f} darker", 0.02),
-    "noise": Feature("the paper's grain is {:+.3f} higher", 0.006),
-    "pits": Feature("the ink's grain is {:+.3f} higher", 0.006),
-    "rough": Feature("the share of edges that do not rise evenly is {:+.3f} higher", 0.004),
-    "beyond": Feature("the share of pixels on the far side of the paper is {:+.3f} higher", 0.01),
-    "uneven": Feature("the paper's level varies by {:+.3f} more", 0.02),
-    "contrast": Feature("ink stands out by {:+.2f} deviations more", 0.05),
-    "levels": Feature("the number of grey levels changes by a factor of 2^{:+.1f}", 0.7),
-    "below": Feature("a pixel resembles the one below it by {:+.2f} more", 0.04),
-    "beside": Feature("a pixel resembles the one beside it by {:+.2f} more", 0.04),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,25 +58,25 @@ class Look:
             levels: Number of their grey levels, where it is known better than by counting.
             lean: Its sign is that of `depth`, where either end may be the ink.
         """
-        edge = np.ones(images.shape[1:], bool)
-        edge[1:-1, 1:-1] = False
-        papers = np.median(images[:, edge], axis=1)
-        paper = float(np.median(papers))
-        both = np.percentile(images, (INK_QUANTILE, 100 - INK_QUANTILE), axis=(1, 2))
-        ends = [float(end) - paper for end in np.median(both, axis=1)]
-        if not any(ends):  # hardly any ink at all
-            ends = [float(images.max()) - paper, float(images.min()) - paper]
-        near, far = sorted(map(abs, ends))
-        upper = lean > 0 if far < EITHER * near else abs(ends[0]) == far
-        depth = ends[0] if upper else ends[1]
-        ink = (images - paper) / depth
-        contrast = float((images.mean() - paper) / images.std())
-        if levels is None:
-            places = np.round(ink[:SOME].clip(-4, 4) * 1e4).astype(np.int64) + 40_000
-            levels = int(np.count_nonzero(np.bincount(places.ravel())))
-        uneven = np.abs(papers - paper) / abs(depth)
-        figures = _figures(ink, uneven, min(levels, MOST_LEVELS))
-        return cls(paper, depth, contrast, ink, figures, _tones(ink), _texture(ink))
+        return cls.each([images], levels, lean)[0]
+
+    @classmethod
+    def each(cls, several: Sequence[Floats], levels: int | None, lean: float) -> list["Look"]:
+        """Measure several sets of images of one size, as many at once as the cache holds."""
+        grounds = [_Ground.of(images, levels, lean) for images in several]
+        together = max(1, AT_ONCE // max(len(images) for images in several))
+        result = []
+        for start in range(0, len(grounds), together):
+            some = grounds[start : start + together]
+            ink = np.concatenate([ground.ink for ground in some], dtype=np.float32)
+            uneven = np.concatenate([ground.uneven for ground in some])
+            counts = [len(ground.ink) for ground in some]
+            known = np.repeat([np.log2(ground.levels) for ground in some], counts)
+            measured = (figures_of(ink, uneven, known), tones_of(ink), texture_of(ink))
+            parts = (np.split(all_, np.cumsum(counts)[:-1]) for all_ in measured)
+            for ground, *own in zip(some, *parts, strict=True):
+                result.append(cls(ground.paper, ground.depth, ground.contrast, ground.ink, *own))
+        return result
 
     def mean(self, name: str) -> float:
         """Of one of the `FEATURES`, over all images."""
@@ -159,88 +113,57 @@ class Look:
         return result
 
 
-def _figures(ink: Floats, uneven: Floats, levels: int) -> Floats:
-    count, height, width = ink.shape
-    whole = ink.clip(0, 1)
-    drawn = whole * (ink > FAINT)
-    area = drawn.sum(axis=(1, 2))
-    slope = slope_of(drawn)
-    around = slope.sum(axis=(1, 2))
-    drawn = whole * (ink > 0.5)  # where it is, whatever the noise
-    some = np.maximum(drawn.sum(axis=(1, 2)), 1e-9)
-    rows, columns = np.arange(height), np.arange(width)
-    down = drawn.sum(axis=2) @ rows / some
-    right = drawn.sum(axis=1) @ columns / some
-    tall = (drawn.sum(axis=2) * (rows - down[:, None]) ** 2).sum(axis=1) / some
-    wide = (drawn.sum(axis=1) * (columns - right[:, None]) ** 2).sum(axis=1) / some
-    both = np.einsum("nrc,nr,nc->n", drawn, rows - down[:, None], columns - right[:, None]) / some
-    inked = ink > FAINT
-    middle = smoothed(ink)
-    grain = np.abs(ink - middle)
-    return np.stack(
-        [
-            down,
-            right,
-            np.sqrt(tall + wide),
-            0.5 * np.log((tall + 0.1) / (wide + 0.1)),
-            2 * both / (tall + wide + 0.1),
-            area / (height * width),
-            2 * area / np.maximum(around, 1e-9),
-            products(slope, slope) / np.maximum(around, 1e-9),
-            _mean((ink < 1 - FAINT).astype(np.float64), inked),
-            _mean(ink, (ink > GREY) & (ink < 1 - GREY)),
-            _mean(ink, ink > 0.5),
-            _mean(grain, np.abs(middle) < FAINT),
-            _mean(grain, middle > 0.5),
-            _rough(ink),
-            (ink < -FAINT).mean(axis=(1, 2)),
-            uneven,
-            ink.mean(axis=(1, 2)) / np.maximum(ink.std(axis=(1, 2)), 1e-9),
-            np.full(count, np.log2(levels)),
-            likeness(ink[:, 1:], ink[:, :-1]),
-            likeness(ink[:, :, 1:], ink[:, :, :-1]),
-        ],
-        axis=1,
-    )
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """Where the paper is and where full ink, `Look`'s `paper` to `ink`, and what comes with it.
 
-
-def _mean(values: Floats, where: NDArray[np.bool_]) -> Floats:
-    """Of each image, [N]; 0 where there is nothing to take it of."""
-    total = np.einsum("nrc,nrc->n", values, where)
-    result: Floats = total / np.maximum(np.count_nonzero(where, axis=(1, 2)), 1)
-    return result
-
-
-def _rough(ink: Floats) -> Floats:
-    """Share of the edges, two pixels from paper to full ink, whose nearer one is darker, [N]."""
-    rough, edges = np.zeros(len(ink)), np.zeros(len(ink))
-    for images in (ink, ink.transpose(0, 2, 1)):
-        for seen in (images, images[:, :, ::-1]):
-            edge = (seen[:, :, :-3] < FAINT) & (seen[:, :, 3:] > 1 - FAINT)
-            rough += (edge & (seen[:, :, 1:-2] > seen[:, :, 2:-1] + 0.05)).sum(axis=(1, 2))
-            edges += edge.sum(axis=(1, 2))
-    result: Floats = rough / np.maximum(edges, 1)
-    return result
-
-
-def _tones(ink: Floats) -> Floats:
-    above = [(ink > tone).sum(axis=(1, 2)) for tone in (FAINT, *TONES)]
-    counts = np.stack([*above, np.zeros_like(above[0])], axis=1).astype(np.float64)
-    result: Floats = -np.diff(counts, axis=1) / np.maximum(counts[:, :1], 1)
-    return result
-
-
-def _texture(ink: Floats) -> Floats:
-    """Co-occurrences (Haralick 1973) of a pixel and the one below it, and the one beside it.
-
-    Whichever of the two is the darker; but for paper beside paper.
+    Attributes:
+        uneven: By how much each image's paper is off, [N].
+        levels: Number of grey levels, of so many as matter.
     """
-    shade = np.add.reduce([ink > least for least in SHADES], dtype=np.int64)
-    count, kinds = len(ink), [4, 5, 8, 9, 10, 12, 13, 14, 15]
-    result = []
-    for first, second in ((shade[:, 1:], shade[:, :-1]), (shade[:, :, 1:], shade[:, :, :-1])):
-        pair = 4 * np.maximum(first, second) + np.minimum(first, second)
-        each = pair.reshape(count, -1) + 16 * np.arange(count)[:, None]
-        found = np.bincount(each.ravel(), minlength=16 * count).reshape(count, 16)[:, kinds]
-        result.append(found / np.maximum(found.sum(axis=1, keepdims=True), 1))
-    return np.concatenate(result, axis=1)
+
+    paper: float
+    depth: float
+    contrast: float
+    ink: Floats
+    uneven: Floats
+    levels: int
+
+    @classmethod
+    def of(cls, images: Floats, levels: int | None, lean: float) -> "_Ground":
+        """As for `Look.of`."""
+        flat = images.reshape(len(images), -1)
+        papers = np.median(flat[:, edge_of(*images.shape[1:])], axis=1)
+        paper = float(np.median(papers))
+        both = _quantiles(flat, INK_QUANTILE, 1 - INK_QUANTILE)
+        ends = [float(end) - paper for end in np.median(both, axis=1)]
+        if not any(ends):  # hardly any ink at all
+            ends = [float(images.max()) - paper, float(images.min()) - paper]
+        near, far = sorted(map(abs, ends))
+        upper = lean > 0 if far < EITHER * near else abs(ends[0]) == far
+        depth = ends[0] if upper else ends[1]
+        ink = (images - paper) / depth
+        contrast = float((flat.mean() - paper) / flat.std())
+        if levels is None:
+            places = np.round(ink[:SOME].clip(-4, 4) * 1e4).astype(np.int64) + 40_000
+            levels = int(np.count_nonzero(np.bincount(places.ravel())))
+        uneven = np.abs(papers - paper) / abs(depth)
+        return cls(paper, depth, contrast, ink, uneven, min(levels, MOST_LEVELS))
+
+
+@lru_cache
+def edge_of(height: int, width: int) -> NDArray[np.int64]:
+    """Places of the outermost pixels among all, row by row."""
+    edge = np.ones((height, width), bool)
+    edge[1:-1, 1:-1] = False
+    return np.flatnonzero(edge)
+
+
+def _quantiles(values: Floats, *shares: float) -> Floats:
+    """Of each row [N, P], [len(shares), N]: as `numpy.quantile`, but sorting is quicker."""
+    values = np.sort(values, axis=1)
+    places = np.array(shares) * (values.shape[1] - 1)
+    below = np.floor(places).astype(np.int64)
+    first, second = values[:, below], values[:, np.minimum(below + 1, values.shape[1] - 1)]
+    result: Floats = (first + (second - first) * (places - below)).T
+    return result

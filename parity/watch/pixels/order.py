@@ -5,7 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from parity.watch.pixels.look import FEATURES, Floats, Look
+from parity.watch.pixels.figures import FEATURES
+from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.raster import named_order
 from parity.watch.pixels.trial import FITS, means_apart
 from parity.watch.pixels.turns import Step

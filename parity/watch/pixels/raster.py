@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.pixels.look import FEATURES, Floats, Look
+from parity.watch.pixels.figures import FEATURES
+from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.near import likeness
 
 Indices = NDArray[np.int64]

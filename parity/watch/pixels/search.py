@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.likeness import turned
 from parity.watch.pixels.look import Look
+from parity.watch.pixels.textures import PENS
 from parity.watch.pixels.transforms import steps
 from parity.watch.pixels.trial import ALIKE, FITS, ORDER, STRICT, Trial
 from parity.watch.pixels.turns import Step, closer
@@ -81,8 +82,8 @@ def search(start: Trial, then: Look, now: Look) -> Found:
     if turn is None or (upright.explains and abs(turn.degrees or 90) <= TILT):
         return upright
     ways = [turn, *closer(turn)]
-    tried = [Trial.of(then, now, *start.taken, way, images=None) for way in ways]
-    other = _search(min(tried, key=lambda trial: trial.cost), then, now)
+    tried = Trial.each(then, now, [(*start.taken, way) for way in ways])
+    other = _search(_nearest(tried, then, now)[0], then, now)
     if turned(upright.trial.look, now) is not None:
         return other
     best, rest = sorted(
@@ -114,12 +115,12 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             break
         if worth is None:
             ways = _promising(ways, then, now)
-        tried = [Trial.of(then, now, *way) for way in ways]
-        tried.sort(key=lambda trial: trial.cost)
+        elif "pen" not in start.kinds:
+            ways += _with_pens(beam, start, then, now)
+        tried = Trial.each(then, now, ways)
         if worth is None:
-            worth = _best_of_each_kind(tried, start)
-        final = [Trial.of(then, now, *trial.taken, images=None) for trial in tried[:FINAL]]
-        final.sort(key=lambda trial: trial.cost)
+            worth = _best_of_each_kind(sorted(tried, key=lambda t: t.cost), start)
+        final = _nearest(tried, then, now)
         most = FITS if depth == 0 else STRICT
         fits = [t for t in final if t.worst < _limit(t, most, start)]
         if fits:
@@ -135,6 +136,13 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
     return Found(best, explains=False)
 
 
+def _nearest(tried: list[Trial], then: Look, now: Look) -> list[Trial]:
+    """Those that did best on some images, tried on all, the best one first."""
+    best = sorted(tried, key=lambda trial: trial.cost)[:FINAL]
+    final = Trial.each(then, now, [trial.taken for trial in best], images=None)
+    return sorted(final, key=lambda trial: trial.cost)
+
+
 def _limit(trial: Trial, most: float, start: Trial) -> float:
     """The largest difference that a trial may leave, at most so much."""
     leaves = LEAVES_AT_RANDOM if "cut" in trial.kinds else LEAVES
@@ -143,9 +151,9 @@ def _limit(trial: Trial, most: float, start: Trial) -> float:
 
 def _promising(ways: list[tuple[Step, ...]], then: Look, now: Look) -> list[tuple[Step, ...]]:
     """Those that do well on a few images, of each kind some; what is measured needs more images."""
-    costs = {
-        way: Trial.of(then, now, *way, images=GLANCE).cost for way in ways if not way[-1].measured
-    }
+    unmeasured = [way for way in ways if not way[-1].measured]
+    glances = Trial.each(then, now, unmeasured, GLANCE) if unmeasured else []
+    costs = {way: trial.cost for way, trial in zip(unmeasured, glances, strict=True)}
     left = sorted(costs, key=lambda way: costs[way])
     of_a_kind = Counter[str]()
     chosen = []
@@ -172,6 +180,18 @@ def _best_of_each_kind(tried: list[Trial], start: Trial) -> set[Step]:
     return {
         step for kind in ORDER for step in [step for step in alone if step.kind == kind][:SHORTLIST]
     }
+
+
+def _with_pens(beam: list[Trial], start: Trial, then: Look, now: Look) -> list[tuple[Step, ...]]:
+    """What did best alone, after each pen: how much was done is another then."""
+    names = {step.name for trial in beam for step in trial.taken if step not in start.taken}
+    pens = Trial.each(then, now, [(*start.taken, pen) for pen in PENS])
+    return [
+        (*trial.taken, step)
+        for trial in pens
+        for step in steps(trial.look, now)
+        if step.measured and step.name in names and step.kind not in trial.kinds
+    ]
 
 
 def _among(fits: list[Trial], tried: list[Trial]) -> Found:

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from parity.watch.pixels.light import EXPOSED, SHARPER
 from parity.watch.pixels.look import Floats
 from parity.watch.pixels.near import neighbours, smoothed
 from parity.watch.pixels.turns import Step
@@ -106,6 +107,11 @@ def _sharpened(amount: float) -> Callable[[Floats], Floats]:
     return lambda ink: (ink + amount * (ink - blurred(ink, 1.0))).clip(0, 1)
 
 
+def _sharpened_by_a_square(amount: float) -> Callable[[Floats], Floats]:
+    """The same with the mean of nine pixels, as Pillow does it."""
+    return lambda ink: (ink + amount * (ink - np.mean(neighbours(ink), axis=0))).clip(0, 1)
+
+
 def _sobel(ink: Floats) -> Floats:
     """Length of the gradient, as of Sobel's filter, cut off at full ink."""
     padded = np.pad(ink, ((0, 0), (1, 1), (1, 1)), mode="edge")
@@ -127,6 +133,12 @@ def _laplace(ink: Floats) -> Floats:
     """Second differences, without their sign."""
     nine = neighbours(ink)
     result: Floats = np.abs(nine[1] + nine[3] + nine[5] + nine[7] - 4 * ink).clip(0, 1)
+    return result
+
+
+def _surrounded(ink: Floats) -> Floats:
+    """By how much a pixel is darker than all around it: Pillow's "find edges"."""
+    result: Floats = (9 * ink - np.sum(neighbours(ink), axis=0)).clip(0, 1)
     return result
 
 
@@ -153,10 +165,11 @@ TEXTURES = (
         for d in (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
     ),
     Step("blur", "were smoothed by a median", smoothed),
-    *(Step("blur", "were sharpened", _sharpened(a)) for a in (0.75, 1.5, 3.0)),
+    *(Step("blur", SHARPER, _sharpened(a), like=EXPOSED) for a in (0.75, 1.5, 3.0)),
+    *(Step("blur", SHARPER, _sharpened_by_a_square(a), like=EXPOSED) for a in (0.7, 1.1, 1.4)),
     *(
         Step("blur", "show only the edges of the strokes", edges)
-        for edges in (_sobel, _sobel_of_its_own, _laplace, _outline, _gradient)
+        for edges in (_sobel, _sobel_of_its_own, _laplace, _surrounded, _outline, _gradient)
     ),
     Step("mix", "show two images in one, averaged", lambda ink: (ink + _neighbour(ink)) / 2),
     Step("mix", "show two images in one", lambda ink: np.maximum(ink, _neighbour(ink))),

@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 
 from parity.watch.pixels.bent import swirls
-from parity.watch.pixels.look import FEATURES, Floats, Look
+from parity.watch.pixels.figures import FEATURES
+from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.turns import Step, rotated, slanted, way
 from parity.watch.pixels.warp import moved, warped
 
@@ -34,7 +35,8 @@ def tilts(now: Look, seen: Look) -> Iterator[Step]:
         yield rotated(degrees, measured=True)
         yield from swirls(degrees)
     like = way(degrees) if abs(degrees) >= LEAST_DEGREES else LITTLE
-    yield Step("turn", LITTLE, interpolated, measured=True, like=like)
+    if seen.mean("levels") > 1:  # of two levels no edge shows that it was interpolated
+        yield Step("turn", LITTLE, interpolated, measured=True, like=like)
     yield from _each_turned(moments, seen, like)
     share = _dose(moments, seen, SHARES, partial(_slanting, upright=True))
     if abs(share) >= LEAST_SHARE:

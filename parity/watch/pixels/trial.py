@@ -1,13 +1,15 @@
 """Images as they would be after some steps, held against those that are seen (NumPy only)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.watch.pixels.figures import FEATURES
 from parity.watch.pixels.likeness import nearest, softened
-from parity.watch.pixels.look import FEATURES, Floats, Look
+from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.turns import Step
 
 ALIKE = 2.4
@@ -32,6 +34,8 @@ TRIED = 32
 """Images, about, that are changed on trial."""
 ORDER = ("turn", "mix", "size", "place", "pen", "cover", "cut", "blur", "light", "noise", "order")
 """In which a picture comes about: what is drawn where, with what, in which light."""
+_VARYING = [list(FEATURES).index(name) for name in VARIETY]
+_LEAST_VARIETY = np.array(list(VARIETY.values()))
 _COLUMNS = (len(FEATURES), 6, 18)
 """Of `Look.values`, before the ink: figures, tones, texture."""
 TOLD = (
@@ -62,18 +66,37 @@ class Trial:
     @classmethod
     def of(cls, then: Look, now: Look, *taken: Step, images: int | None = TRIED) -> "Trial":
         """Take the steps and compare; with so many images, about, or with all."""
+        return cls.each(then, now, [taken], images)[0]
+
+    @classmethod
+    def each(
+        cls, then: Look, now: Look, ways: Sequence[tuple[Step, ...]], images: int | None = TRIED
+    ) -> list["Trial"]:
+        """The same of several ways, measured together."""
         top = float(then.ink.max())
         if not 0 < top < 1.2:  # images that are standardised one by one have no highest level
             top = 1.0
-        apart_by = 1 if images is None or not taken else max(1, len(then.ink) // images)
-        ink = then.ink[::apart_by] / top
-        taken = tuple(sorted(taken, key=lambda step: ORDER.index(step.kind)))
-        for step in taken:
-            ink = step.do(ink)
-        if np.ptp(ink) == 0:
-            return cls(taken, then, np.full(len(TOLD), np.inf))
-        levels = None if taken else 2 ** round(then.mean("levels"))
-        look = Look.of(then.paper + then.depth * top * ink, levels, now.depth)
+        tried, seen = [], []
+        for way in ways:
+            taken = tuple(sorted(way, key=lambda step: ORDER.index(step.kind)))
+            apart_by = 1 if images is None or not taken else max(1, len(then.ink) // images)
+            ink = then.ink[::apart_by] / top
+            for step in taken:
+                ink = step.do(ink)
+            tried.append((taken, np.ptp(ink) > 0))
+            if tried[-1][1]:
+                seen.append(then.paper + then.depth * top * ink)
+        levels = None if all(ways) else 2 ** round(then.mean("levels"))
+        looks = iter(Look.each(seen, levels, now.depth) if seen else ())
+        return [
+            cls._compared(taken, next(looks), now)
+            if drawn
+            else cls(taken, then, np.full(len(TOLD), np.inf))
+            for taken, drawn in tried
+        ]
+
+    @classmethod
+    def _compared(cls, taken: tuple[Step, ...], look: Look, now: Look) -> "Trial":
         shaped = any(step.kind in ("turn", "size") for step in taken)
         return cls(taken, look, apart(look, now, shaped=shaped))
 
@@ -165,16 +188,11 @@ def means_apart(look: Look, now: Look, closest: NDArray[np.int64] | None = None)
 
 
 def _of_pairs(look: Look, now: Look, closest: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
-    """Mean difference, without its sign, deviation of the images before, and of the differences.
-
-    Of sums over the images that share one before, which are few, not of each pair.
-    """
+    """Mean difference, without its sign, deviation of the images before, and of the differences."""
     count = len(closest)
-    chosen = np.zeros((len(look.figures), count))
-    chosen[closest, np.arange(count)] = 1 / count
-    shares = chosen.sum(axis=1)
+    shares = np.bincount(closest, minlength=len(look.figures)) / count
     mean, square = shares @ look.values, shares @ look.squares
-    both = np.einsum("nv,nv->v", look.values, chosen @ now.values)
+    both = np.einsum("mv,mv->v", look.values[closest], now.values) / count
     apart = now.means - mean
     variance = square - mean**2
     off = square + now.mean_squares - 2 * both - apart**2
@@ -209,7 +227,5 @@ def _chance(now: Look) -> float:
 
 def _varied(look: Look, now: Look) -> float:
     """How much more the images seen differ among themselves: each elsewhere, each turned."""
-    columns = [list(FEATURES).index(name) for name in VARIETY]
-    least = np.array(list(VARIETY.values()))
-    before, after = (np.std(side.figures[:, columns], axis=0) + least for side in (look, now))
+    before, after = (side.deviations[_VARYING] + _LEAST_VARIETY for side in (look, now))
     return float(np.log(after / before).max().clip(0) / _chance(now))

@@ -3,6 +3,7 @@
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parity.watch.pixels.look import Floats
 from parity.watch.pixels.near import neighbours
@@ -70,18 +71,24 @@ def warped(ink: Floats, matrix: Floats, how: Sampling = "linear") -> Floats:
 
 def taken(ink: Floats, places: Floats, how: Sampling = "linear") -> Floats:
     """Each pixel is taken from a place (row, column) of its own, [H, W, 2]; paper outside."""
-    height, width = ink.shape[1:]
-    low = np.floor(places).astype(np.int64)
-    part = places - low
-    result = np.zeros_like(ink)
-    reach = range(-1, 3) if how == "cubic" else range(2)
-    for down in reach:
-        for right in reach:
-            row, column = low[..., 0] + down, low[..., 1] + right
-            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            share = weight(down - part[..., 0], how) * weight(right - part[..., 1], how) * inside
-            result += share * ink[:, row.clip(0, height - 1), column.clip(0, width - 1)]
+    flat = ink.reshape(len(ink), -1)
+    rows, columns = (
+        _taps(places[..., axis].ravel(), size, how) for axis, size in enumerate(ink.shape[1:])
+    )
+    result = np.zeros((len(ink), places[..., 0].size))
+    for row, by_row in rows:
+        for column, by_column in columns:
+            result += by_row * by_column * flat.take(row * ink.shape[2] + column, axis=1)
+    result = result.reshape(len(ink), *places.shape[:-1])
     return result.clip(0, 1) if how == "cubic" else result
+
+
+def _taps(places: Floats, size: int, how: Sampling) -> list[tuple[NDArray[np.int64], Floats]]:
+    """The rows, or columns, of which values at places [P] are made, and what each counts, [P]."""
+    low = np.floor(places + 0.5 * (how == "nearest")).astype(np.int64)
+    reach = {"nearest": range(1), "linear": range(2), "cubic": range(-1, 3)}[how]
+    taps = ((low + step, weight(low + step - places, how)) for step in reach)
+    return [(at.clip(0, size - 1), share * ((at >= 0) & (at < size))) for at, share in taps]
 
 
 def weight(distance: Floats, how: Sampling) -> Floats:

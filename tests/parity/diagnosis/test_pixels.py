@@ -33,7 +33,8 @@ NAMED = (
     "left half blank", "a header in front", "-1 to 1", "16 bits", "int8", "two levels", "gamma 2",
     "blur", "thinner", "transposed", "top half blank", "averaged", "inverted, blurred",
     "inverted, smaller", "moved by parts of a pixel", "lens", "perspective", "lines",
-    "opened", "from below", "rows lost",
+    "opened", "from below", "rows lost", "contrast doubled",
+    "edges as Pillow finds them",
 )  # fmt: skip
 """Of which "I do not know" would be too little."""
 
