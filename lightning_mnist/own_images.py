@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lightning_mnist.data.mnist_form import fit_like_mnist
 from lightning_mnist.errors import InputError
-from lightning_mnist.pictures.digit import CROWDED, HIDDEN, SECOND, Found, find_digit
+from lightning_mnist.pictures.digit import CROWDED, DOTTED, HIDDEN, SECOND, Found, find_digit
 from lightning_mnist.pictures.file import read_grey
 from lightning_mnist.pictures.page import Place, find_page
 from lightning_mnist.pictures.paper import ink_of, without_outliers
@@ -40,7 +40,7 @@ class Picture:
     @property
     def doubtful(self) -> bool:
         """Whether what was read may not be the digit that is meant, or none at all."""
-        return not {CROWDED, HIDDEN, SECOND}.isdisjoint(self.warnings)
+        return not {CROWDED, DOTTED, HIDDEN, SECOND}.isdisjoint(self.warnings)
 
 
 def read_picture(path: Path) -> Picture:

@@ -19,6 +19,7 @@ UNDERLINE = "a line under the digit was left out"
 BROKEN = "dashes or dots were joined"
 WIDE = "wider than a digit: perhaps two that touch"
 CROWDED = "most of the ink is not the digit's"
+DOTTED = "a dot above or below was seen, as in ! or ?"
 HIDDEN = "the strokes can hardly be told from the paper"
 
 FAINTEST_INK = 32  # of 255: what contrasts less with its paper is none, unless it is clear:
@@ -155,10 +156,12 @@ def _found(ink: Ink, parts: Parts, main: int, grain: float, notes: set[str]) -> 
     notes |= {CROWDED} if own_weight < CROWD * everything else set()
     notes |= {WIDE} if width > WIDEST * height else set()
     notes |= {HIDDEN} if ink[strokes].mean() < HARDLY * grain else set()
+    pen = thickness(strokes)
+    notes |= {DOTTED} if parts.dotted(main, pen) else set()
     edge = 2 * max(SOFT, round(0.02 * max(height, width))) + 1
     around = cv2.dilate(strokes.astype(np.uint8), np.ones((edge, edge), np.uint8)) > 0
     own = np.where(around & (ink > 3 * grain), np.maximum(ink, 0), 0).astype(np.float32)
-    own = _with_a_pen(own, thickness(strokes), max(height, width))
+    own = _with_a_pen(own, pen, max(height, width))
     return Found(own, place, frozenset(notes))
 
 

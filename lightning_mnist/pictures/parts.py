@@ -21,6 +21,11 @@ STRAY = 0.004  # of a part's pixels may have any ink between the two
 CUT = 0.08  # of the digit's size, at most, is the gap that cuts through its strokes
 MATCHED = 0.6  # of the strokes' ends on both sides of such a gap, at least, face each other
 NARROWEST, NARROW = 0.45, 0.9  # width by height of a digit that is cut
+DOT = 0.3  # of the digit's size, at most, is a dot of its pen
+ROUND = 0.6  # shorter by longer side of a dot, and its share of the box around it, at least
+THICK = 0.7  # of the pen's width, at least, is a dot
+LIFTED = 0.4  # of the digit's height, at most, lies between it and its dot
+DIRTY = 3  # round spots elsewhere, at least, are no dots of a sign
 SMALL = 40  # pixels: in smaller pictures every pixel counts
 
 
@@ -48,7 +53,8 @@ class Parts:
         self.weight = np.bincount(
             self.labels.ravel(), weights=np.maximum(ink, 0).ravel(), minlength=count
         )
-        self.darkness = self.weight / stats[:, cv2.CC_STAT_AREA]
+        self.area = stats[:, cv2.CC_STAT_AREA]
+        self.darkness = self.weight / self.area
         self.remaining = set(range(1, count))
 
     def place(self, part: int) -> Place:
@@ -134,6 +140,32 @@ class Parts:
             reach = NEAR * self.size(main)
             strokes = [part for part in strokes if distance[self.labels == part].min() < reach]
         return [main, *cut_off, *strokes], bool(digits)
+
+    def dotted(self, main: int, pen: float) -> bool:
+        """Whether dots of a pen of that width are above or below a part, as in i, ! and ?.
+
+        On a sheet with spots all over none is a dot.
+        """
+        top, bottom = self.top[main], self.bottom[main]
+        largest, far = DOT * self.size(main), LIFTED * (bottom - top)
+        dots = [
+            part
+            for part in self.remaining - {main}
+            if self._is_dot(part, pen, largest) and self.darkness[part] > PALE * self.darkness[main]
+        ]
+        near = [
+            part
+            for part in dots
+            if self.left[main] < self.left[part] + self.width[part] / 2 < self.right[main]
+            and (0 <= self.top[part] - bottom < far or 0 <= top - self.bottom[part] < far)
+        ]
+        return bool(near) and len(dots) - len(near) < DIRTY
+
+    def _is_dot(self, part: int, pen: float, largest: float) -> bool:
+        """Whether a part is round, filled, and of the width of a pen at least."""
+        shorter, longer = sorted((self.width[part], self.height[part]))
+        round_ = shorter > ROUND * longer and self.area[part] > ROUND * shorter * longer
+        return bool(round_ and shorter > THICK * pen and longer < largest)
 
     def _is_stroke_of(self, part: int, main: int) -> bool:
         """Whether a part may be of the same pen as the main one, and is not below it."""

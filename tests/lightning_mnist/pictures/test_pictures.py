@@ -17,6 +17,7 @@ from lightning_mnist.own_images import Picture, find_picture, read_picture
 from lightning_mnist.pictures import file as picture_file
 from lightning_mnist.pictures.digit import (
     BROKEN,
+    DOTTED,
     FRAME,
     HIDDEN,
     LINES,
@@ -128,6 +129,40 @@ def test_paler_marks_are_left_out_only_where_there_are_two_inks() -> None:
             found = find_picture(np.asarray(grey(levels)))
             assert found is not None
             assert PALER not in found.warnings
+
+
+def dotted(strokes: Levels, *dots: tuple[int, int]) -> Picture:
+    """Strokes of a pen, and round dots of it at columns and rows."""
+    image = np.asarray(255 * strokes, np.uint8)
+    for dot in dots:
+        cv2.circle(image, dot, 12, 255, -1, cv2.LINE_AA)
+    found = find_picture(np.asarray(grey(page(image / 255))))
+    assert found is not None
+    return found
+
+
+def test_a_dot_above_or_below_makes_another_sign_of_it() -> None:
+    """As in i, ! and ?, which are a 1 or a 7 without it."""
+    for digit in (1, 7):
+        strokes = hand_drawn(digit, np.random.default_rng(0))
+        rows, columns = np.nonzero(strokes > 0.3)
+        middle = int(columns.mean())
+        for row in (int(rows.max()) + 28, int(rows.min()) - 28):
+            found = dotted(strokes, (middle, row))
+            assert DOTTED in found.warnings
+            assert found.doubtful
+
+
+def test_a_full_stop_a_dotted_zero_and_a_dirty_sheet_are_no_sign() -> None:
+    seven, zero = (hand_drawn(digit, np.random.default_rng(0)) for digit in (7, 0))
+    rows, columns = np.nonzero(seven > 0.3)
+    stop = (int(columns.max()) + 10, int(rows.max()) - 12)
+    assert DOTTED not in dotted(seven, stop).warnings
+    inside = tuple(int(at.mean()) for at in np.nonzero(zero > 0.3)[::-1])
+    assert DOTTED not in dotted(zero, inside).warnings
+    below = (int(columns.mean()), int(rows.max()) + 28)
+    spots = [(20, 20), (300, 20), (20, 300), (300, 300)]
+    assert DOTTED not in dotted(seven, below, *spots).warnings
 
 
 def test_the_foot_of_a_1_is_no_line_under_it() -> None:
