@@ -20,6 +20,7 @@ from parity.torch.facts import (
     rate_of,
     stuck,
     trainable,
+    undrawn,
 )
 from parity.torch.layouts import Array
 from parity.torch.losses import Use, misread, noticed, swapped
@@ -133,6 +134,7 @@ def program_of(
         "whole": samples.targets is not None,
         "order": samples.order,
         "stuck": stuck(facts, optimizer),
+        "undrawn": undrawn(facts, optimizer),
     } | behaviour
     return Program(
         "torch",

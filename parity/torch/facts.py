@@ -14,6 +14,7 @@ from parity.torch.losses import Use
 from parity.torch.network import dead_share, passed
 from parity.torch.trace import Call
 from parity.watch.check import Layer, Penalty
+from parity.watch.check.initial import DRAWS, as_normal, as_uniform
 from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
 from parity.watch.check.training import RECURRENT
 
@@ -143,6 +144,25 @@ def stuck(facts: Facts, optimizer: Optimizer | None) -> str:
     if not last.requires_grad:
         return "its weights have requires_grad=False"
     return "" if id(last) in given else "the optimiser was not given its weights"
+
+
+def undrawn(facts: Facts, optimizer: Optimizer | None) -> int:
+    """Frozen kernels that are as they were drawn, where all frozen ones are.
+
+    That is, by torch's layers themselves, or by He's rule for what a layer gives, as the networks
+    of torchvision do.
+    """
+    groups = optimizer.param_groups if optimizer is not None else []
+    given = {id(weight) for group in groups for weight in group["params"]}
+    learned = [id(w) for w in facts.kernels if w.requires_grad and (not groups or id(w) in given)]
+    large = {id(w): w.detach() for w in facts.kernels if w.numel() >= DRAWS}
+    frozen = [as_array(weight) for key, weight in large.items() if key not in learned]
+    return len(frozen) if all(map(_as_drawn, frozen)) else 0
+
+
+def _as_drawn(kernel: Array) -> bool:
+    given, made = kernel[0].size, kernel[:, 0].size
+    return as_uniform(kernel, given**-0.5) or as_normal(kernel, (2 / made) ** 0.5)
 
 
 def penalties_of(optimizer: Optimizer | None) -> tuple[Penalty, ...]:

@@ -115,7 +115,8 @@ class Trial:
 
     def _learned(self, remedy: Remedy) -> list[str]:
         """Names of the weights that are trained."""
-        return self.all if remedy.thawed and self.program.stuck else self.learned
+        frozen = self.program.stuck or self.program.undrawn
+        return self.all if remedy.thawed and frozen else self.learned
 
     def _start(self, remedy: Remedy, features: Any, targets: Any) -> State:
         state = {name: tensor.clone() for name, tensor in self.initial.items()}

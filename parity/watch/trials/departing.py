@@ -11,6 +11,8 @@ from parity.watch.trials.stall import MUCH, SHORT, floor
 
 EPOCHS = 5
 """Epochs from which on a training was not only to be tried."""
+USUAL_BATCH = 128
+"""Samples of a batch up to which smaller ones are no advice."""
 SHARES = ("softmax", "log_softmax", "sigmoid")
 """Activations of a network that answers with probabilities."""
 
@@ -24,7 +26,7 @@ def too_few(program: Program, step: int) -> Match | None:
     return Match(
         f"the training is too short: it took {step} steps",
         f"each batch has {batch:,} of {count:,} samples",
-        "Use batches of 32 to 128, or many more epochs",
+        ("Use batches of 32 to 128, or many" if batch > USUAL_BATCH else "Train for") + " more epochs",
         Belief.LIKELY,
     )
 
