@@ -6,8 +6,10 @@ from contextlib import suppress
 from parity.watch.check import Belief, Match, Program
 from parity.watch.check.head import fitting
 from parity.watch.check.program import Array
-from parity.watch.trials.ranking import HELPS, SECONDS, STEPS, Trial, Tried, told
-from parity.watch.trials.stall import MUCH, SHORT, floor
+from parity.watch.check.telling import MOST, unrelated
+from parity.watch.fingerprint import sample
+from parity.watch.trials.ranking import AS_IT_IS, HELPS, SECONDS, STEPS, Trial, Tried, told
+from parity.watch.trials.stall import MUCH, SHORT, chance, floor
 
 EPOCHS = 5
 """Epochs from which on a training was not only to be tried."""
@@ -54,36 +56,61 @@ def departed(
 
 
 def untaught(program: Program, trial: Trial | None, targets: Array) -> Tried | None:
-    """A loss of the program's own, for probabilities of classes, where a usual one learns much.
+    """A loss of the program's own, of classes or of numbers, where a usual one learns much.
 
-    What ends otherwise need not tell the classes at all.
+    What ends otherwise than in probabilities need not tell the classes at all, nor need numbers be
+    the answers, unless the loss falls below 0, which no distance does.
 
     Args:
         program: That has learned nothing.
         trial: Trains copies.
         targets: Of the samples that it was asked for.
     """
-    remedy, classes = fitting(program), program.classes
-    if program.loss is not None or trial is None or remedy is None or classes is None:
+    remedy, root = fitting(program), program.course.root
+    if program.loss is not None or trial is None or remedy is None:
         return None
-    fits = program.columns in (len(program.different), 1 if len(program.different) == 2 else None)
-    if program.last not in SHARES or not fits:
+    numbers = program.task == "values"
+    if numbers:
+        asks = program.outputs[0].size == targets[0].size and root is not None and root < 0
+    else:
+        names = len(program.different)
+        fits = program.columns in (names, 1 if names == 2 else None)
+        asks = program.classes is not None and program.last in SHARES and fits
+    if not asks:
         return None
     score = 0.0
     with suppress(Exception):  # a model is anyone's code
         score, _ = trial.run(remedy, STEPS, SECONDS)
     if score < floor(program, targets) + MUCH:
         return None
-    root = program.course.root
     called = "" if root is None else f"; backward() was first called on {root:.3g}"
     match = Match(
         "the program's own loss teaches the network nothing of its targets",
-        f"it is none of the framework's, and the answers tell the classes no better than before"
-        f"{called}",
+        f"it is none of the framework's, and the answers tell them no better than before{called}",
         program.words(
-            torch="Use nn.CrossEntropyLoss() on logits, or look at its sign, which must be -log(p)",
-            keras='Use loss="sparse_categorical_crossentropy", or look at its sign: -log(p)',
-        ),
+            torch="Use nn.MSELoss()" if numbers else "Use nn.CrossEntropyLoss() on logits",
+            keras=f'Use loss="{"mse" if numbers else "sparse_categorical_crossentropy"}"',
+        )
+        + f", or look at its sign: it is {'(y - p) ** 2' if numbers else '-log(p)'}",
         Belief.LIKELY,
     )
-    return Tried([match], [f"tried: {remedy.words} the same network reads {score:.0%}"], score)
+    reads = told(program.task, score) if program.task else ""
+    return Tried([match], [f"tried: {remedy.words} the same network {reads}"], score)
+
+
+def unpaired(program: Program, trial: Trial | None) -> Tried | None:
+    """Targets that have nothing to do with their samples, where a copy learns nothing either.
+
+    Args:
+        program: That has learned little.
+        trial: Trains copies.
+    """
+    x, y = program.inputs, program.targets
+    if trial is None or x is None or y is None or not program.whole or len(x) != len(y):
+        return None
+    some = sample(len(x), MOST)
+    match = unrelated(program, x[some], y[some])
+    if match is None:
+        return None
+    score, _ = trial.run(AS_IT_IS, STEPS, SECONDS)
+    return Tried([match]) if score < chance(program, y) + HELPS else None
