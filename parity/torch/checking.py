@@ -17,7 +17,6 @@ from parity.torch.facts import (
     facts_of,
     momentum_of,
     penalties_of,
-    rate_of,
     stuck,
     trainable,
     undrawn,
@@ -25,6 +24,7 @@ from parity.torch.facts import (
 from parity.torch.layouts import Array
 from parity.torch.losses import Use, misread, noticed, swapped
 from parity.torch.network import inputs
+from parity.torch.rates import rate_of
 from parity.torch.samples import Samples, samples_of
 from parity.torch.state import unchanged
 from parity.torch.trace import first_tensor

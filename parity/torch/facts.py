@@ -177,24 +177,6 @@ def penalties_of(optimizer: Optimizer | None) -> tuple[Penalty, ...]:
     return (Penalty("decoupled" if apart else "coupled", strength),) if strength > 0 else ()
 
 
-def rate_of(optimizer: Optimizer | None) -> float | None:
-    """The highest learning rate; None where a schedule changes it."""
-    groups = optimizer.param_groups if optimizer is not None else []
-    if optimizer is None or not groups or any("initial_lr" in group for group in groups):
-        return None
-    return highest_rate(optimizer)
-
-
-def highest_rate(optimizer: Optimizer) -> float:
-    """Of all groups, now."""
-    return max(float(group["lr"]) for group in optimizer.param_groups)
-
-
-def first_rate(optimizer: Optimizer) -> float:
-    """The highest that the groups were given; a schedule may have lowered it before any step."""
-    return max(float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups)
-
-
 def trainable(module: nn.Module, optimizer: Optimizer | None) -> int:
     """How many weights of the module may change, by the optimiser if there is one."""
     own = {id(weight): weight for weight in module.parameters() if weight.requires_grad}

@@ -103,7 +103,10 @@ def as_uniform(kernel: Array, bound: float) -> bool:
 def as_normal(kernel: Array, deviation: float) -> bool:
     """Whether weights have a normal distribution about 0, by their deviation and kurtosis of 3."""
     values, count = kernel.astype(np.float64) / deviation, kernel.size
-    off = abs(values.std() - 1) * (2 * count) ** 0.5, abs((values**4).mean() - 3) * (count / 96) ** 0.5
+    off = (
+        abs(values.std() - 1) * (2 * count) ** 0.5,
+        abs((values**4).mean() - 3) * (count / 96) ** 0.5,
+    )
     return max(off) < ERRORS
 
 

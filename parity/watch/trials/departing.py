@@ -28,7 +28,8 @@ def too_few(program: Program, step: int) -> Match | None:
     return Match(
         f"the training is too short: it took {step} steps",
         f"each batch has {batch:,} of {count:,} samples",
-        ("Use batches of 32 to 128, or many" if batch > USUAL_BATCH else "Train for") + " more epochs",
+        ("Use batches of 32 to 128, or many" if batch > USUAL_BATCH else "Train for")
+        + " more epochs",
         Belief.LIKELY,
     )
 
