@@ -13,6 +13,8 @@ from parity.watch.trials.stall import MUCH, SHORT, chance, floor
 
 EPOCHS = 5
 """Epochs from which on a training was not only to be tried."""
+SEVERAL = 3
+"""Classes from which on their samples are no noise."""
 USUAL_BATCH = 128
 """Samples of a batch up to which smaller ones are no advice."""
 SHARES = ("softmax", "log_softmax", "sigmoid")
@@ -100,7 +102,10 @@ def untaught(program: Program, trial: Trial | None, targets: Array) -> Tried | N
 
 
 def unpaired(program: Program, trial: Trial | None) -> Tried | None:
-    """Targets that have nothing to do with their samples, where a copy learns nothing either.
+    """Classes that have nothing to do with their samples, where a copy learns nothing either.
+
+    Nothing is said of numbers, and of yes or no: rates of return and clicks are hardly told by
+    anything, and are learned all the same.
 
     Args:
         program: That has learned little.
@@ -108,6 +113,8 @@ def unpaired(program: Program, trial: Trial | None) -> Tried | None:
     """
     x, y = program.inputs, program.targets
     if trial is None or x is None or y is None or not program.whole or len(x) != len(y):
+        return None
+    if program.task != "classes" or program.loss is None or len(program.different) < SEVERAL:
         return None
     some = sample(len(x), MOST)
     match = unrelated(program, x[some], y[some])
