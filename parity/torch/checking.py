@@ -15,11 +15,10 @@ from parity.torch.facts import (
     Facts,
     batch_of,
     facts_of,
+    frozen_of,
     momentum_of,
     penalties_of,
-    stuck,
     trainable,
-    undrawn,
 )
 from parity.torch.layouts import Array
 from parity.torch.losses import Use, misread, noticed, swapped
@@ -133,8 +132,6 @@ def program_of(
         "targets": samples.y if samples.targets is None else samples.targets,
         "whole": samples.targets is not None,
         "order": samples.order,
-        "stuck": stuck(facts, optimizer),
-        "undrawn": undrawn(facts, optimizer),
     } | behaviour
     return Program(
         "torch",
@@ -153,7 +150,7 @@ def program_of(
         penalties=penalties_of(optimizer),
         summed=use is not None and use.settings.get("reduction") == "sum",
         momentum=momentum_of(optimizer),
-        **(data | known),
+        **(data | frozen_of(facts, optimizer) | known),
     )
 
 

@@ -146,6 +146,11 @@ def stuck(facts: Facts, optimizer: Optimizer | None) -> str:
     return "" if id(last) in given else "the optimiser was not given its weights"
 
 
+def frozen_of(facts: Facts, optimizer: Optimizer | None) -> dict[str, Any]:
+    """What a `Program` says of kernels that stay as they are."""
+    return {"stuck": stuck(facts, optimizer), "undrawn": undrawn(facts, optimizer)}
+
+
 def undrawn(facts: Facts, optimizer: Optimizer | None) -> int:
     """Frozen kernels that are as they were drawn, where all frozen ones are.
 
