@@ -237,10 +237,8 @@ class Trial:
 
     def _middle(self, remedy: Remedy) -> float:
         """Between no and yes."""
-        if remedy.head:
-            return 0.0
         logits = self.program.loss is not None and self.program.loss.takes == "logits"
-        return 0.0 if logits and self.program.last != "sigmoid" else 0.5
+        return 0.0 if remedy.head or (logits and self.program.last != "sigmoid") else 0.5
 
 
 def _take(x: Any, chosen: Any) -> Any:
