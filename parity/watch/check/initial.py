@@ -107,7 +107,7 @@ def as_normal(kernel: Array, deviation: float) -> bool:
         abs(values.std() - 1) * (2 * count) ** 0.5,
         abs((values**4).mean() - 3) * (count / 96) ** 0.5,
     )
-    return max(off) < ERRORS
+    return bool(max(off) < ERRORS)
 
 
 CAUSES = (
