@@ -102,10 +102,11 @@ def untaught(program: Program, trial: Trial | None, targets: Array) -> Tried | N
 
 
 def unpaired(program: Program, trial: Trial | None) -> Tried | None:
-    """Classes that have nothing to do with their samples, where a copy learns nothing either.
+    """Classes that have nothing to do with the rows of a table, where a copy learns nothing either.
 
     Nothing is said of numbers, and of yes or no: rates of return and clicks are hardly told by
-    anything, and are learned all the same.
+    anything, and are learned all the same; nor of pictures, which convolutions tell, wherever in
+    them something is, and neighbours do not.
 
     Args:
         program: That has learned little.
@@ -115,6 +116,8 @@ def unpaired(program: Program, trial: Trial | None) -> Tried | None:
     if trial is None or x is None or y is None or not program.whole or len(x) != len(y):
         return None
     if program.task != "classes" or program.loss is None or len(program.different) < SEVERAL:
+        return None
+    if x.ndim != 2 or program.pictures:
         return None
     some = sample(len(x), MOST)
     match = unrelated(program, x[some], y[some])
