@@ -37,7 +37,8 @@ def few_batches(trainer: Trainer) -> str:
     batches, all_batches = trainer.num_training_batches, _length(trainer.train_dataloader)
     if trainer.fast_dev_run or batches > FEW * all_batches:  # type: ignore[attr-defined]
         return ""
-    name = "overfit_batches" if trainer.overfit_batches else "limit_train_batches"
+    overfits = trainer.overfit_batches  # type: ignore[attr-defined]
+    name = "overfit_batches" if overfits else "limit_train_batches"
     return (
         f"sees {name}={getattr(trainer, name)}: each epoch has {batches:,} of {all_batches:,} "
         "batches, which is for trying a program out"

@@ -99,7 +99,8 @@ class Prover(ABC):
             return [], []
         if program.loss is None and not (found and found.matches):
             with suppress(Exception):
-                found = untaught(program, self._usual_trial(), self._now()[1])
+                targets = self._now()[1]
+                found = None if targets is None else untaught(program, self._usual_trial(), targets)
         elif found is not None and not explains(program, found):
             found = self._around(program, found)
         return ([], []) if found is None else (findings_of(found.matches), found.lines)
