@@ -11,6 +11,7 @@ from parity.keras.calls import Call, as_array, kind_of_keras, unchanged
 from parity.keras.names import function_name, kind_of, learns, snake_case
 from parity.keras.outputs import dead_share, is_relu, kernel
 from parity.watch.check import Layer, Loss
+from parity.watch.check.initial import DRAWS, as_uniform
 from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
 from parity.watch.check.training import MULTIPLIES, RECURRENT
 
@@ -36,8 +37,6 @@ DROPOUTS = (
 
 ENOUGH = 100
 """Samples between which a deviation is read."""
-DRAWS, EDGE = 256, 0.05
-"""Weights of a kernel from which on their distribution tells, and how far it may be off."""
 DRAWN, FAR = 16, 10
 """Samples that are augmented, and times by which they vary more or less then, and are ruined."""
 
@@ -223,11 +222,9 @@ def _undrawn(calls: list[Call]) -> int:
 
 def _as_drawn(kernel: keras.Variable) -> bool:
     """Whether it is uniform up to the bound of Glorot and Bengio 2010, equation 16."""
-    values = as_array(kernel).astype(np.float64)
+    values = as_array(kernel)
     field, (inputs, units) = math.prod(values.shape[:-2]), values.shape[-2:]
-    bound = math.sqrt(6 / (field * (inputs + units)))
-    reach, deviation = np.abs(values).max() / bound, values.std() / bound * math.sqrt(3)
-    return bool(1 - EDGE < reach <= 1 + 1e-6 and abs(deviation - 1) < 2 * EDGE)
+    return as_uniform(values, math.sqrt(6 / (field * (inputs + units))))
 
 
 def _masked(calls: list[Call]) -> bool:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from parity.lightning.monitors import upside_downs
+from parity.lightning.monitors import few_batches, upside_downs
 from parity.lightning.samples import samples_of_batch
 from parity.torch.first_step import FirstStep
 from parity.torch.kinds import learns
@@ -103,6 +103,8 @@ class CollapseGuard(Callback):
         self._wait(pl_module)
         for match in upside_downs(trainer):
             self.first.remark(match, self._steps)
+        if few := few_batches(trainer):
+            self.watcher.note(few)
 
     def _wait(self, pl_module: LightningModule) -> None:
         """Until the module, or a part of it, is fed."""

@@ -15,15 +15,15 @@ from parity.torch.facts import (
     Facts,
     batch_of,
     facts_of,
+    frozen_of,
     momentum_of,
     penalties_of,
-    rate_of,
-    stuck,
     trainable,
 )
 from parity.torch.layouts import Array
 from parity.torch.losses import Use, misread, noticed, swapped
 from parity.torch.network import inputs
+from parity.torch.rates import rate_of
 from parity.torch.samples import Samples, samples_of
 from parity.torch.state import unchanged
 from parity.torch.trace import first_tensor
@@ -132,7 +132,6 @@ def program_of(
         "targets": samples.y if samples.targets is None else samples.targets,
         "whole": samples.targets is not None,
         "order": samples.order,
-        "stuck": stuck(facts, optimizer),
     } | behaviour
     return Program(
         "torch",
@@ -151,7 +150,7 @@ def program_of(
         penalties=penalties_of(optimizer),
         summed=use is not None and use.settings.get("reduction") == "sum",
         momentum=momentum_of(optimizer),
-        **(data | known),
+        **(data | frozen_of(facts, optimizer) | known),
     )
 
 

@@ -14,6 +14,7 @@ from parity.torch.losses import Use
 from parity.torch.network import dead_share, passed
 from parity.torch.trace import Call
 from parity.watch.check import Layer, Penalty
+from parity.watch.check.initial import DRAWS, as_normal, as_uniform
 from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
 from parity.watch.check.training import RECURRENT
 
@@ -145,6 +146,30 @@ def stuck(facts: Facts, optimizer: Optimizer | None) -> str:
     return "" if id(last) in given else "the optimiser was not given its weights"
 
 
+def frozen_of(facts: Facts, optimizer: Optimizer | None) -> dict[str, Any]:
+    """What a `Program` says of kernels that stay as they are."""
+    return {"stuck": stuck(facts, optimizer), "undrawn": undrawn(facts, optimizer)}
+
+
+def undrawn(facts: Facts, optimizer: Optimizer | None) -> int:
+    """Frozen kernels that are as they were drawn, where all frozen ones are.
+
+    That is, by torch's layers themselves, or by He's rule for what a layer gives, as the networks
+    of torchvision do. A single one may be meant to be random features, or to be trained later.
+    """
+    groups = optimizer.param_groups if optimizer is not None else []
+    given = {id(weight) for group in groups for weight in group["params"]}
+    learned = [id(w) for w in facts.kernels if w.requires_grad and (not groups or id(w) in given)]
+    large = {id(w): w.detach() for w in facts.kernels if w.numel() >= DRAWS}
+    frozen = [as_array(weight) for key, weight in large.items() if key not in learned]
+    return len(frozen) if len(frozen) > 1 and all(map(_as_drawn, frozen)) else 0
+
+
+def _as_drawn(kernel: Array) -> bool:
+    given, made = kernel[0].size, kernel[:, 0].size
+    return as_uniform(kernel, given**-0.5) or as_normal(kernel, (2 / made) ** 0.5)
+
+
 def penalties_of(optimizer: Optimizer | None) -> tuple[Penalty, ...]:
     """Weight decay, of torch's own optimisers."""
     if optimizer is None or not type(optimizer).__module__.startswith("torch."):
@@ -155,24 +180,6 @@ def penalties_of(optimizer: Optimizer | None) -> tuple[Penalty, ...]:
     )
     strength = max((float(group.get("weight_decay") or 0) for group in groups), default=0.0)
     return (Penalty("decoupled" if apart else "coupled", strength),) if strength > 0 else ()
-
-
-def rate_of(optimizer: Optimizer | None) -> float | None:
-    """The highest learning rate; None where a schedule changes it."""
-    groups = optimizer.param_groups if optimizer is not None else []
-    if optimizer is None or not groups or any("initial_lr" in group for group in groups):
-        return None
-    return highest_rate(optimizer)
-
-
-def highest_rate(optimizer: Optimizer) -> float:
-    """Of all groups, now."""
-    return max(float(group["lr"]) for group in optimizer.param_groups)
-
-
-def first_rate(optimizer: Optimizer) -> float:
-    """The highest that the groups were given; a schedule may have lowered it before any step."""
-    return max(float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups)
 
 
 def trainable(module: nn.Module, optimizer: Optimizer | None) -> int:

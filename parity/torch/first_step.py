@@ -12,7 +12,7 @@ from parity.torch.between import following
 from parity.torch.checking import program_of, refused_by
 from parity.torch.compiled import eager, plain
 from parity.torch.departures import departures
-from parity.torch.facts import Facts, facts_of, first_rate, highest_rate
+from parity.torch.facts import Facts, facts_of
 from parity.torch.facts import stuck as why_stuck
 from parity.torch.gradients import STEPS, broken
 from parity.torch.heads import causes_of_losses
@@ -22,6 +22,7 @@ from parity.torch.layouts import as_array
 from parity.torch.loop import Loop
 from parity.torch.losses import Use, asked, factor_of, misread, swapped
 from parity.torch.network import answered
+from parity.torch.rates import Rates
 from parity.torch.samples import BATCHES, Samples, arrays
 from parity.torch.trial import Trial, state_of
 from parity.torch.untouched import Untouched
@@ -47,8 +48,7 @@ class FirstStep(Prover):
         super().__init__()
         self.trials, self.speaks = trials, speaks
         self._heard = Heard(graded)
-        self._rates = 0.0, 0.0
-        """The learning rate that the optimiser was given, and that before the first step."""
+        self._rates: Rates | None = None
         self._ended = False
         self._facts: Facts | None = None
         self._runs = True
@@ -63,7 +63,7 @@ class FirstStep(Prover):
     def begin(self, module: nn.Module, optimizer: Optimizer, samples: Samples) -> None:
         """Keep what is there before the first step, and listen until it comes."""
         self.module, self.optimizer, self.samples = module, optimizer, samples
-        self._rates = first_rate(optimizer), highest_rate(optimizer)
+        self._rates = Rates(optimizer)
         try:
             self._facts = facts_of(module, samples.x)
         except Exception as error:  # a model is anyone's code, and must train all the same
@@ -99,6 +99,8 @@ class FirstStep(Prover):
             return
         program = self.program
         self._heard.close()
+        if self._rates is not None:
+            self._rates.early()
         if steps != BATCHES or program is None:
             return
         with suppress(Exception), self._heard.apart():
@@ -144,6 +146,8 @@ class FirstStep(Prover):
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """As `Prover.look`, and at the samples that the program judges its network on."""
         judged, program, self._ended = self.judged, self.program, ended
+        if self._rates is not None:
+            self._rates.see()
         if judged is not None and judged.enough and program is not None:
             match = judged.compared(program)
             self._say(
@@ -155,10 +159,13 @@ class FirstStep(Prover):
         super().look(before, step, ended=ended)
 
     def _forgotten(self, program: Program, step: int) -> None:
-        """Say so where an optimiser, or a loss, was left out all along."""
+        """Say so where an optimiser, a loss, or a schedule's steps were left out all along."""
         match = self._untouched.found(self._heard.unreached)
-        if match is not None and step and not self._found.matches:
+        if match is not None:
             self.program = replace(program, stuck=match.figures)
+        elif self._rates is not None:
+            match = self._rates.unrisen(program, step)
+        if match is not None and step and not self._found.matches:
             self._say(self._tried([match]), f"after {step:,} steps one thing looks wrong")
 
     def remark(self, match: Match, step: int, every: int = 0) -> None:
@@ -234,10 +241,7 @@ class FirstStep(Prover):
         return departures(program, self._heard, self.samples)
 
     def _plan(self) -> tuple[float, float] | None:
-        now = highest_rate(self.optimizer)
-        # What begins low may be about to rise.
-        first = max(self._rates) if self._ended else self._rates[1]
-        return None if now == first else (first, now)
+        return None if self._rates is None else self._rates.plan(self._ended)
 
     def _now(self) -> tuple[Any, Any]:
         outputs = answered(self.module, self.samples.x)

@@ -14,6 +14,8 @@ from parity.watch.check import Remedy
 from parity.watch.check.training import SATURATING
 
 _SQUASHING = (*SATURATING, "softmax")
+_DATA = torch.Tensor.data.__get__  # type: ignore[attr-defined]
+"""What ``x.data`` calls."""
 _LINEAR = ("linear", "conv1d", "conv2d", "conv3d")
 
 
@@ -69,7 +71,7 @@ class Intervention(TorchFunctionMode):
     ) -> Any:
         """Count, and change."""
         name = name_of(func)
-        if self.remedy.attached and name == "detach":
+        if self.remedy.attached and (name == "detach" or func == _DATA):
             return args[0]
         if self.remedy.attached and name == "_set_grad_enabled":
             return None

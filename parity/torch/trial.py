@@ -115,7 +115,8 @@ class Trial:
 
     def _learned(self, remedy: Remedy) -> list[str]:
         """Names of the weights that are trained."""
-        return self.all if remedy.thawed and self.program.stuck else self.learned
+        frozen = self.program.stuck or self.program.undrawn
+        return self.all if remedy.thawed and frozen else self.learned
 
     def _start(self, remedy: Remedy, features: Any, targets: Any) -> State:
         state = {name: tensor.clone() for name, tensor in self.initial.items()}
@@ -236,10 +237,8 @@ class Trial:
 
     def _middle(self, remedy: Remedy) -> float:
         """Between no and yes."""
-        if remedy.head:
-            return 0.0
         logits = self.program.loss is not None and self.program.loss.takes == "logits"
-        return 0.0 if logits and self.program.last != "sigmoid" else 0.5
+        return 0.0 if remedy.head or (logits and self.program.last != "sigmoid") else 0.5
 
 
 def _take(x: Any, chosen: Any) -> Any:

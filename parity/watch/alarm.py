@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from parity.run_record import Predictions
 from parity.watch.diagnosis import Finding
+from parity.watch.diagnosis.rule import DEAD, DIVERGED
 from parity.watch.symptoms import Symptoms
 
 Reaction = Literal["stop", "warn", "off"]
@@ -79,7 +80,13 @@ class Alarm:
         """
         proved, tried = self.prove() if self.prove is not None else ([], [])
         known = {finding.cause for finding in proved}
-        findings = [*proved, *(finding for finding in findings if finding.cause not in known)]
+        findings = [finding for finding in findings if finding.cause not in known]
+        if proved and any(line.startswith("tried: ") for line in tried):
+            effects = [finding for finding in findings if finding.cause in (DEAD, DIVERGED)]
+            findings = [finding for finding in findings if finding not in effects]
+            follows = tuple(each for effect in effects for each in (effect, *effect.consequences))
+            proved = [replace(proved[0], consequences=follows), *proved[1:]]
+        findings = [*proved, *findings]
         if not self.pictures:
             signs = [_of_samples(sign) for sign in signs]
             findings = [_without_images(finding) for finding in findings]

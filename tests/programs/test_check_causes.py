@@ -77,6 +77,15 @@ FAULTY: dict[str, tuple[str, Program]] = {
     "weights upside down": (
         "leave only class 0", program(loss=weighted(100, 0.01, 0.01)),
     ),
+    "weights as often": (
+        "weights of the classes are the wrong way round",
+        program(targets=np.repeat([0, 1, 2], (40, 15, 5)), loss=weighted(0.66, 0.25, 0.09)),
+    ),
+    "a positive class as often": (
+        "weights of the classes are the wrong way round",
+        binary(targets=np.arange(60) % 10 == 0, loss=replace(BINARY, weights=(1, 0.11))),
+    ),
+    "frozen as drawn": ("the frozen layers were never trained", program(undrawn=2)),
     "a positive class that is all": (
         "leave only class 1", binary(loss=replace(BINARY, weights=(1, 10_000))),
     ),
@@ -151,6 +160,7 @@ HEALTHY: dict[str, Program] = {
     "weights that balance": program(
         targets=np.repeat([0, 1, 2], (50, 5, 5)), loss=weighted(0.4, 4, 4)
     ),
+    "weights of even classes": program(loss=weighted(1, 1.1, 0.9)),
     "weights of a rare class": binary(
         targets=np.arange(60) % 10 == 0, loss=replace(BINARY, weights=(1, 9))
     ),

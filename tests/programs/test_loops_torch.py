@@ -212,7 +212,9 @@ def without_gradients(features: Callable[[], Any]) -> Any:
         return features()
 
 
-@pytest.mark.parametrize("through", [lambda made: made().detach(), without_gradients])
+@pytest.mark.parametrize(
+    "through", [lambda made: made().detach(), lambda made: made().data, without_gradients]
+)
 def test_features_that_are_cut_off_are_named_where_gradients_bring_much(through: Any) -> None:
     model = Cut(through)
     with torch.no_grad():  # features that hardly differ

@@ -3,7 +3,7 @@
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
-from parity.watch.check.program import Program
+from parity.watch.check.program import Array, Program
 from parity.watch.check.training import MULTIPLIES, RECURRENT
 
 GAINS = (0.003, 0.05, 4.0, 8.0)
@@ -12,6 +12,10 @@ ALIKE = 1e-5
 """Gain that rounding makes of a kernel of equal weights."""
 DEEP = 5
 """Frozen kernels from which on a trial says no more than they do, and takes long."""
+DRAWS, EDGE = 256, 0.05
+"""Weights of a kernel from which on their distribution tells, and how far off it may be."""
+ERRORS = 4.0
+"""Standard errors, likewise."""
 ANEW = Remedy("with kernels drawn anew (Glorot)", initial="glorot")
 
 
@@ -74,15 +78,36 @@ def frozen_as_drawn(program: Program) -> Match | None:
         return None
     return Match(
         "the frozen layers were never trained: their weights are as they were drawn",
-        f"all {program.undrawn} frozen kernels are uniform, and reach as far as Glorot's rule lets "
-        "them, which no trained one does",
-        'Load trained weights, as weights="imagenet", or train these layers too',
+        f"all {program.undrawn} frozen kernels are distributed as the framework's rule draws them, "
+        "which no trained one is",
+        program.words(
+            torch="Load trained weights, weights=ResNet18_Weights.DEFAULT or load_state_dict(), "
+            "or train these layers too",
+            keras='Load trained weights, as weights="imagenet", or train these layers too',
+        ),
         *(
             (Belief.SURE, None)  # nobody freezes a deep network of random features on purpose
             if program.undrawn >= DEEP
             else (Belief.LIKELY, Remedy("with all weights trained", thawed=True))
         ),
     )
+
+
+def as_uniform(kernel: Array, bound: float) -> bool:
+    """Whether weights reach a bound, and are as likely everywhere within."""
+    values = kernel.astype(np.float64)
+    reach, deviation = np.abs(values).max() / bound, values.std() / bound * np.sqrt(3)
+    return bool(1 - EDGE < reach <= 1 + 1e-6 and abs(deviation - 1) < 2 * EDGE)
+
+
+def as_normal(kernel: Array, deviation: float) -> bool:
+    """Whether weights have a normal distribution about 0, by their deviation and kurtosis of 3."""
+    values, count = kernel.astype(np.float64) / deviation, kernel.size
+    off = (
+        abs(values.std() - 1) * (2 * count) ** 0.5,
+        abs((values**4).mean() - 3) * (count / 96) ** 0.5,
+    )
+    return bool(max(off) < ERRORS)
 
 
 CAUSES = (

@@ -8,8 +8,8 @@ from parity.arrays import Array, Ints
 
 LEAST = 8
 """Samples from which on it is asked."""
-DIFFER = 0.05
-"""Of the answers' deviation, from which on a difference is no rounding."""
+DIFFER, ROUNDED = 0.05, 0.01
+"""Of the answers' deviation, and of their size, from which on a difference is no rounding."""
 
 
 def mixed(outputs: Array, part: Callable[[Ints], Array], again: Callable[[], Array]) -> bool:
@@ -32,4 +32,5 @@ def _differ(one: Array, other: Array) -> bool:
     if one.shape != other.shape or not (np.isfinite(one).all() and np.isfinite(other).all()):
         return False
     with np.errstate(over="ignore", invalid="ignore"):  # answers may be anything
-        return bool(np.abs(one - other).mean() > DIFFER * one.std() + 1e-6)
+        rounding = DIFFER * one.std() + ROUNDED * np.abs(one).max() + 1e-6
+        return bool(np.abs(one - other).max() > rounding)  # what comes first has nothing before it

@@ -57,7 +57,7 @@ class Program:
         misread: Whether the loss takes for classes what the answers have as places.
         always_drops: Dropouts that leave values out in inference too: nobody tells them the mode.
         unbounded: Whether the program's own loss is not finite for answers of exactly 0 and 1.
-        undrawn: Frozen kernels that are as Glorot's rule draws them, where all frozen ones are.
+        undrawn: Frozen kernels that are as the framework draws them, where all frozen ones are.
         repeats: Samples of a batch that comes again and again.
         gathered: Batches of which gradients are made for one step.
         course: What the program does around its network.

@@ -6,6 +6,7 @@ import numpy as np
 
 from parity.watch.check.cause import Belief, Match
 from parity.watch.check.program import Array, Program
+from parity.watch.check.training import RECURRENT
 
 ENOUGH, MOST = 100, 500
 """Samples from which on this can be asked, and that are looked at, at most."""
@@ -26,13 +27,13 @@ def unrelated(program: Program, x: Array, targets: Array) -> Match | None:
 
     Args:
         program: That has learned nothing, or by heart.
-        x: Pictures or a table, [N, ...]; of words neighbours tell nothing.
+        x: Pictures or a table, [N, ...]; of words and sequences neighbours tell nothing.
         targets: Of these samples, [N, ...].
     """
     wanted = _wanted(program, targets)
     if wanted is None or x.dtype.kind not in "iuf" or len(x) < ENOUGH or not np.isfinite(x).all():
         return None
-    if any(layer.kind == "embedding" for layer in program.layers):
+    if any(layer.kind in ("embedding", *RECURRENT) for layer in program.layers):
         return None
     x = _standardised(x[:MOST].reshape(len(x[:MOST]), -1))
     wanted, rng = _standardised(wanted[:MOST]), np.random.default_rng(0)

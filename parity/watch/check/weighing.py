@@ -7,11 +7,14 @@ import numpy as np
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.head import fitting
 from parity.watch.check.parts import ROWS
-from parity.watch.check.program import Program
+from parity.watch.check.program import Array, Program
 
 ONE_SIDED = (0.97, 0.99)
 """Share that one class has of all weighted samples, from which on the others may be given up, and
 mostly are."""
+UNEVEN, AS_OFTEN = 2.0, 1.25
+"""Ratio of the frequencies of classes from which on they are uneven, and up to which that of their
+weights follows it: what is held out was counted too."""
 IGNORED = 0.01
 """Share of the samples from which on it is no accident that their class is ignored."""
 SMOOTHED = (0.5, 0.9)
@@ -20,28 +23,48 @@ Rethinking the Inception Architecture, section 7)."""
 
 
 def weights(program: Program) -> Match | None:
-    """Weights of classes that leave only one to be learned."""
-    loss, found = program.loss, program.classes
-    if loss is None or found is None or len(found) < ROWS or not program.fair or found.min() < 0:
-        return None
-    counts = np.bincount(found, minlength=len(loss.weights)).astype(np.float64)
-    if len(loss.weights) != len(counts) or (counts > 0).sum() < 2:
+    """Weights of classes that leave only one to be learned, or are the wrong way round."""
+    loss, counts = program.loss, _counts(program)
+    if loss is None or counts is None:
         return None
     weighted = counts * loss.weights
     if not weighted.sum() > 0:
         return None
     shares, top = weighted / weighted.sum(), int(weighted.argmax())
-    if shares[top] < ONE_SIDED[0] or shares[top] < counts[top] / len(found):
+    frequencies = counts / counts.sum()
+    turned = _turned(frequencies, np.array(loss.weights))
+    if not turned and shares[top] < max(ONE_SIDED[0], frequencies[top]):
         return None
+    remedy = _plain(program, "with all classes weighted alike")
+    if turned and remedy is not None:
+        remedy = replace(remedy, words="with classes drawn equally often", balanced=True)
     return Match(
-        f"the weights of the classes leave only class {top} to be learned",
-        f"{counts[top] / len(found):.1%} of the targets are class {top}, and {shares[top]:.2%} of "
-        f"what {loss.name} adds up: weights {', '.join(f'{w:g}' for w in loss.weights[:5])}",
+        "the weights of the classes are the wrong way round: frequent ones weigh most"
+        if turned
+        else f"the weights of the classes leave only class {top} to be learned",
+        f"{frequencies[top]:.1%} of the targets are class {top}, and {shares[top]:.2%} of "
+        f"what {loss.name} adds up: weights {', '.join(f'{w:.3g}' for w in loss.weights[:5])}",
         "Weight each class by the inverse of its frequency, len(y) / (classes * counts), or leave "
         "the weights out",
-        Belief.LIKELY if shares[top] >= ONE_SIDED[1] else Belief.MAYBE,
-        _plain(program, "with all classes weighted alike"),
+        Belief.LIKELY if turned or shares[top] >= ONE_SIDED[1] else Belief.MAYBE,
+        remedy,
     )
+
+
+def _counts(program: Program) -> Array | None:
+    """Targets of each class, where the loss has a weight for each."""
+    loss, found = program.loss, program.classes
+    if loss is None or found is None or len(found) < ROWS or not program.fair or found.min() < 0:
+        return None
+    counts = np.bincount(found, minlength=len(loss.weights)).astype(np.float64)
+    return counts if len(loss.weights) == len(counts) and (counts > 0).sum() > 1 else None
+
+
+def _turned(frequencies: Array, weights: Array) -> bool:
+    """Whether weights of uneven classes are their frequencies, or counts, and not the inverse."""
+    uneven = frequencies.max() >= UNEVEN * frequencies.min()
+    ratios = weights / np.maximum(frequencies, 1e-9)
+    return bool(uneven and ratios.min() > 0 and ratios.max() <= AS_OFTEN * ratios.min())
 
 
 def of_yes(program: Program) -> Match | None:

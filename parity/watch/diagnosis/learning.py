@@ -141,7 +141,7 @@ def not_finite(case: Case) -> Match | None:
             f"{bad.sum():,} of {len(bad):,}, in rows {few}; the network is not broken as a whole",
         )
     return Match(
-        "the network has diverged: its logits are not finite",
+        rule.DIVERGED,
         f"those of {bad.mean():.1%} of the images, whose predicted class means nothing",
     )
 
@@ -152,7 +152,7 @@ def dead(case: Case) -> Match | None:
     if not layers:
         return None
     return Match(
-        "dead ReLUs: units are 0 for every image and cannot learn any more",
+        rule.DEAD,
         ", ".join(f"{layer.dead:.0%} after {layer.name}" for layer in layers),
     )
 

@@ -21,6 +21,10 @@ class Evidence:
     where: str
 
 
+DEAD = "dead ReLUs: units are 0 for every image and cannot learn any more"
+DIVERGED = "the network has diverged: its logits are not finite"
+"""Causes that are effects where a remedy of another cause has been tried, and helps."""
+
 _RUN = "the run directory of its training, with symptoms.json"
 LABELS = Evidence("labels", lambda case: case.labels is not None, "the true classes")
 SCORES = Evidence(

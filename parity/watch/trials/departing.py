@@ -6,11 +6,17 @@ from contextlib import suppress
 from parity.watch.check import Belief, Match, Program
 from parity.watch.check.head import fitting
 from parity.watch.check.program import Array
-from parity.watch.trials.ranking import HELPS, SECONDS, STEPS, Trial, Tried, told
-from parity.watch.trials.stall import MUCH, SHORT, floor
+from parity.watch.check.telling import MOST, unrelated
+from parity.watch.fingerprint import sample
+from parity.watch.trials.ranking import AS_IT_IS, HELPS, SECONDS, STEPS, Trial, Tried, told
+from parity.watch.trials.stall import MUCH, SHORT, chance, floor
 
 EPOCHS = 5
 """Epochs from which on a training was not only to be tried."""
+SEVERAL = 3
+"""Classes from which on their samples are no noise."""
+USUAL_BATCH = 128
+"""Samples of a batch up to which smaller ones are no advice."""
 SHARES = ("softmax", "log_softmax", "sigmoid")
 """Activations of a network that answers with probabilities."""
 
@@ -24,7 +30,8 @@ def too_few(program: Program, step: int) -> Match | None:
     return Match(
         f"the training is too short: it took {step} steps",
         f"each batch has {batch:,} of {count:,} samples",
-        "Use batches of 32 to 128, or many more epochs",
+        ("Use batches of 32 to 128, or many" if batch > USUAL_BATCH else "Train for")
+        + " more epochs",
         Belief.LIKELY,
     )
 
@@ -52,36 +59,69 @@ def departed(
 
 
 def untaught(program: Program, trial: Trial | None, targets: Array) -> Tried | None:
-    """A loss of the program's own, for probabilities of classes, where a usual one learns much.
+    """A loss of the program's own, of classes or of numbers, where a usual one learns much.
 
-    What ends otherwise need not tell the classes at all.
+    What ends otherwise than in probabilities need not tell the classes at all, nor need numbers be
+    the answers, unless the loss falls below 0, which no distance does.
 
     Args:
         program: That has learned nothing.
         trial: Trains copies.
         targets: Of the samples that it was asked for.
     """
-    remedy, classes = fitting(program), program.classes
-    if program.loss is not None or trial is None or remedy is None or classes is None:
+    remedy, root = fitting(program), program.course.root
+    if program.loss is not None or trial is None or remedy is None:
         return None
-    fits = program.columns in (len(program.different), 1 if len(program.different) == 2 else None)
-    if program.last not in SHARES or not fits:
+    numbers = program.task == "values"
+    if numbers:
+        asks = program.outputs[0].size == targets[0].size and root is not None and root < 0
+    else:
+        names = len(program.different)
+        fits = program.columns in (names, 1 if names == 2 else None)
+        asks = program.classes is not None and program.last in SHARES and fits
+    if not asks:
         return None
     score = 0.0
     with suppress(Exception):  # a model is anyone's code
         score, _ = trial.run(remedy, STEPS, SECONDS)
     if score < floor(program, targets) + MUCH:
         return None
-    root = program.course.root
     called = "" if root is None else f"; backward() was first called on {root:.3g}"
     match = Match(
         "the program's own loss teaches the network nothing of its targets",
-        f"it is none of the framework's, and the answers tell the classes no better than before"
-        f"{called}",
+        f"it is none of the framework's, and the answers tell them no better than before{called}",
         program.words(
-            torch="Use nn.CrossEntropyLoss() on logits, or look at its sign, which must be -log(p)",
-            keras='Use loss="sparse_categorical_crossentropy", or look at its sign: -log(p)',
-        ),
+            torch="Use nn.MSELoss()" if numbers else "Use nn.CrossEntropyLoss() on logits",
+            keras=f'Use loss="{"mse" if numbers else "sparse_categorical_crossentropy"}"',
+        )
+        + f", or look at its sign: it is {'(y - p) ** 2' if numbers else '-log(p)'}",
         Belief.LIKELY,
     )
-    return Tried([match], [f"tried: {remedy.words} the same network reads {score:.0%}"], score)
+    reads = told(program.task, score) if program.task else ""
+    return Tried([match], [f"tried: {remedy.words} the same network {reads}"], score)
+
+
+def unpaired(program: Program, trial: Trial | None) -> Tried | None:
+    """Classes that have nothing to do with the rows of a table, where a copy learns nothing either.
+
+    Nothing is said of numbers, and of yes or no: rates of return and clicks are hardly told by
+    anything, and are learned all the same; nor of pictures, which convolutions tell, wherever in
+    them something is, and neighbours do not.
+
+    Args:
+        program: That has learned little.
+        trial: Trains copies.
+    """
+    x, y = program.inputs, program.targets
+    if trial is None or x is None or y is None or not program.whole or len(x) != len(y):
+        return None
+    if program.task != "classes" or program.loss is None or len(program.different) < SEVERAL:
+        return None
+    if x.ndim != 2 or program.pictures:
+        return None
+    some = sample(len(x), MOST)
+    match = unrelated(program, x[some], y[some])
+    if match is None:
+        return None
+    score, _ = trial.run(AS_IT_IS, STEPS, SECONDS)
+    return Tried([match]) if score < chance(program, y) + HELPS else None

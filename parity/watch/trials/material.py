@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from parity.watch.check import Remedy
 from parity.watch.check.axes import COLOURS, as_axes_moved
-from parity.watch.check.program import Task
+from parity.watch.check.program import Program, Task
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -165,3 +165,16 @@ def score(task: Task, answers: Array, targets: Array, middle: float) -> float:
     else:
         predicted = np.round(rows[:, 0].clip(-1e9, 1e9)).astype(np.int64)
     return float(np.mean([(predicted[targets == n] == n).mean() for n in np.unique(targets)]))
+
+
+def shrunk(program: Program) -> float:
+    """How many times as large features are in the network's first layer as in the data."""
+    x, fed = program.inputs, program.fed
+    if x is None or fed is None or x.dtype.kind not in "iuf" or fed.dtype.kind not in "iuf":
+        return 1.0
+    if x[0].size != fed[0].size:
+        return 1.0
+    given = x[:: max(1, len(x) // len(fed))][: len(fed)].astype(np.float64)
+    with np.errstate(all="ignore"):  # features may be anything
+        ratio = float(fed.astype(np.float64).std() / given.std())
+    return ratio if np.isfinite(ratio) and not 0.5 < ratio < 2 and ratio > 0 else 1.0

@@ -14,9 +14,9 @@ from parity.watch.check.program import Array
 from parity.watch.check.training import in_order
 from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
-from parity.watch.trials.departing import departed, too_few, untaught
+from parity.watch.trials.departing import departed, too_few, unpaired, untaught
 from parity.watch.trials.inverted import inverted
-from parity.watch.trials.material import Material
+from parity.watch.trials.material import Material, shrunk
 from parity.watch.trials.ranking import SECONDS, Trial, Tried, tried
 from parity.watch.trials.stall import MUCH, STALLED, asks, explains, learned_nothing, proves
 from parity.watch.trials.swings import BEGINS, LOOKS, goes_on, loss_of, swings
@@ -29,19 +29,6 @@ EPOCHS = 1.5
 cross-validation, say."""
 FALLEN_AFTER = 32
 """Steps from which on it is looked whether the learning rate has fallen to nothing."""
-
-
-def shrunk(program: Program) -> float:
-    """How many times as large features are in the network's first layer as in the data."""
-    x, fed = program.inputs, program.fed
-    if x is None or fed is None or x.dtype.kind not in "iuf" or fed.dtype.kind not in "iuf":
-        return 1.0
-    if x[0].size != fed[0].size:
-        return 1.0
-    given = x[:: max(1, len(x) // len(fed))][: len(fed)].astype(np.float64)
-    with np.errstate(all="ignore"):  # features may be anything
-        ratio = float(fed.astype(np.float64).std() / given.std())
-    return ratio if np.isfinite(ratio) and not 0.5 < ratio < 2 and ratio > 0 else 1.0
 
 
 def _epoch(program: Program) -> float:
@@ -108,11 +95,15 @@ class Prover(ABC):
     def proved(self) -> tuple[list[Finding], list[str]]:
         """What `prove` brings, for an alarm."""
         found, program = self.prove(), self.program
-        if found is None or program is None:
+        if program is None:
             return [], []
-        if not explains(program, found):
+        if program.loss is None and not (found and found.matches):
+            with suppress(Exception):
+                targets = self._now()[1]
+                found = None if targets is None else untaught(program, self._usual_trial(), targets)
+        elif found is not None and not explains(program, found):
             found = self._around(program, found)
-        return findings_of(found.matches), found.lines
+        return ([], []) if found is None else (findings_of(found.matches), found.lines)
 
     def _around(self, program: Program, found: Tried) -> Tried:
         """What the program does that the copy, which learns, does not; nothing if unclear."""
@@ -141,11 +132,14 @@ class Prover(ABC):
             if (match := inverted(program, outputs, targets)) is not None:
                 self._say(Tried([match]), f"after {step:,} steps one thing looks wrong")
                 return
-            if not learned_nothing(program, outputs, targets):
+            if learned_nothing(program, outputs, targets):
+                found, what = self._why(program, targets, step), "nothing"
+            elif ended and learned_nothing(program, outputs, targets, MUCH):
+                found, what = unpaired(program, self._trial()), "little"
+            else:
                 return
-            found = self._why(program, targets, step)
             if found is not None:
-                self._say(found, f"after {step:,} steps the network has learned nothing")
+                self._say(found, f"after {step:,} steps the network has learned {what}")
 
     def _why(self, program: Program, targets: Array, step: int) -> Tried | None:
         """What a network that has learned nothing would have learned with."""
@@ -154,7 +148,8 @@ class Prover(ABC):
         found = self.prove()
         if found is None or proves(program, targets, found):
             return found
-        return departed(program, targets, found, self._departures(program), step)
+        around = self._departures(program)
+        return departed(program, targets, found, around, step) or unpaired(program, self._trial())
 
     def _departures(self, program: Program) -> list[Match]:
         """What the program does besides that a plain loop does not; none where it is not known."""

@@ -48,10 +48,12 @@ def explains(program: Program, found: Tried) -> bool:
     return targets is None or found.base - chance(program, targets) <= found.gain
 
 
-def learned_nothing(program: Program, outputs: Array, targets: Array) -> bool:
-    """Whether answers are no better than at first, or chance; arguments as of `reads`."""
+def learned_nothing(
+    program: Program, outputs: Array, targets: Array, least: float = NOTHING
+) -> bool:
+    """Whether answers are hardly better than at first, or chance; arguments as of `reads`."""
     found = reads(program, outputs, targets)
-    return found is not None and found < floor(program, targets) + NOTHING
+    return found is not None and found < floor(program, targets) + least
 
 
 def reads(program: Program, outputs: Array, targets: Array) -> float | None:

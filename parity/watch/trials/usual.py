@@ -11,6 +11,8 @@ FALLEN, LOW = 1e-3, 0.03
 """Parts of the first learning rate at which next to nothing is learned, and at which it may be."""
 LONGER = 10.0
 """Times the first rate that are tried too: two hundred steps are few for a low one."""
+MANY = 128
+"""Steps in which a cycle of the rate is no longer at its beginning, unless it counts epochs."""
 LONG = 20
 """Steps of a sequence from which on its beginning may be forgotten."""
 USUAL_SIZE, USUAL_DEVIATION = 3.0, 0.1
@@ -106,6 +108,27 @@ def fallen(program: Program, first: float, now: float) -> list[Match]:
         )
         for remedy in remedies
     ]
+
+
+def unrisen(program: Program, highest: float, peak: float, step: int) -> Match | None:
+    """A cycle of the rate that never came near its peak.
+
+    Args:
+        program: That has ended.
+        highest: Rate of those that were seen.
+        peak: Rate that the cycle is to reach; 0 where there is no cycle.
+        step: Its steps.
+    """
+    if step < MANY or not highest < peak / 2:
+        return None
+    return Match(
+        "the learning rate has not risen as its cycle is to let it",
+        f"the highest was {highest:.2g} in {step:,} steps, and its peak is {peak:g}",
+        "Call scheduler.step() after each batch, in Lightning return "
+        '{"scheduler": scheduler, "interval": "step"}; or give OneCycleLR total_steps=epochs',
+        Belief.LIKELY,
+        Remedy(f"with a learning rate of {peak:g}", rate=peak),
+    )
 
 
 def _seldom(batches: int) -> Match:

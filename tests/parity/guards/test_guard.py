@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from parity.judge.loading import load_run
-from parity.watch.alarm import COLLAPSE_FILE, CollapsedError
-from parity.watch.diagnosis import Case
+from parity.watch.alarm import COLLAPSE_FILE, Alarm, CollapsedError
+from parity.watch.diagnosis import Case, Finding, rule
 from parity.watch.guard import Guard
 from parity.watch.reading import Reading
 from parity.watch.symptoms import SYMPTOMS_FILE, Symptoms
@@ -257,6 +257,23 @@ def test_a_layer_that_is_all_but_dead_stops_where_one_class_is_answered(tmp_path
     epoch(guard, 18, one_class, dead={"layer 1": 0.9})
     with pytest.raises(CollapsedError, match="99.0% of the ReLU units after layer 1 are dead"):
         epoch(guard, 27, one_class, dead={"layer 1": 0.99})
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_what_follows_from_a_cause_whose_remedy_helps_is_no_second_cause(helps: bool) -> None:
+    dead, other = (
+        Finding(rule.DEAD, "all", "Lower the rate"),
+        Finding("sorted", "by class", "Shuffle"),
+    )
+    tried = "tried: with x / 255 it reads 87%" if helps else "nothing that was tried helps"
+    alarm = Alarm(
+        None, "stop", "warn", prove=lambda: ([Finding("bytes", "0-255", "Divide")], [tried])
+    )
+    with pytest.raises(CollapsedError) as stopped:
+        alarm.sound(["dead"], [dead, other], "after 8 steps", stop=True)
+    lines = str(stopped.value).splitlines()
+    assert (lines[1] == f"  1. bytes: 0-255. Divide. And so {rule.DEAD} (all).") == helps
+    assert lines[2 if helps else 3].endswith("sorted: by class. Shuffle.")
 
 
 def test_other_processes_write_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
