@@ -8,6 +8,7 @@ import numpy as np
 
 from parity.arrays import Array
 from parity.keras.calls import Call, as_array, kind_of_keras, unchanged
+from parity.keras.fitted import normalized, unknown
 from parity.keras.names import function_name, kind_of, learns, snake_case
 from parity.keras.outputs import dead_share, is_relu, kernel
 from parity.watch.check import Layer, Loss
@@ -34,6 +35,8 @@ DROPOUTS = (
 )  # fmt: skip
 
 
+APPLIED = ("softmax", "sigmoid", "relu", "tanh")
+"""Functions that a model may apply by itself."""
 ENOUGH = 100
 """Samples between which a deviation is read."""
 DRAWS, EDGE = 256, 0.05
@@ -54,7 +57,7 @@ class Facts(NamedTuple):
         stuck: Why the last kernel never changes, where that before it does; empty where it does.
         masked: Whether padding does not matter: left out, or not what is read last.
         ends: Whether the last layer gives the outputs.
-        undrawn: As in `parity.watch.check.Program`.
+        undrawn, unknown, normalized: As in `parity.watch.check.Program`.
     """
 
     layers: tuple[Layer, ...]
@@ -66,6 +69,8 @@ class Facts(NamedTuple):
     masked: bool = False
     ends: bool = False
     undrawn: int = 0
+    unknown: float | None = None
+    normalized: str = ""
 
 
 def facts_of(outputs: Any, calls: list[Call]) -> Facts:
@@ -97,7 +102,9 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
         before = call.outputs
     first = next((call for call in calls if learns(call)), None)
     found = keras.tree.flatten(outputs)
-    last = _ending(layers[-1]) if calls and calls[-1].outputs is outputs else ""
+    last = (
+        _ending(layers[-1]) if calls and calls[-1].outputs is outputs else applied(outputs, calls)
+    )
     return Facts(
         tuple(layers),
         None if first is None else as_array(first.inputs),
@@ -108,6 +115,8 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
         _masked(calls),
         bool(calls) and calls[-1].outputs is outputs,
         _undrawn(calls),
+        unknown(calls),
+        normalized(calls),
     )
 
 
@@ -142,6 +151,27 @@ def _function(call: Call) -> str:
 
 def _ending(layer: Layer) -> str:
     return layer.function or ("linear" if layer.kind in ("dense", "conv") else "")
+
+
+def applied(outputs: Any, calls: list[Call]) -> str:
+    """The function that a model of one's own applies to what its last layer gives, by its values.
+
+    Args:
+        outputs: Of the model.
+        calls: Of its layers.
+    """
+    if not calls or not keras.ops.is_tensor(outputs):
+        return ""
+    given, found = as_array(keras.tree.flatten(calls[-1].outputs)[0]), as_array(outputs)
+    if given.shape != found.shape or given.dtype.kind != "f" or given.ndim < 2:
+        return ""
+    if given.size < ENOUGH or np.array_equal(given, found):
+        return ""
+    for name in APPLIED:
+        expected = as_array(keras.activations.get(name)(given))
+        if np.allclose(found, expected, rtol=1e-4, atol=1e-6):
+            return name
+    return ""
 
 
 def _units(call: Call) -> int:

@@ -87,6 +87,8 @@ class FirstStep(Weighing):
             known: dict[str, Any] = {} if batch is None else {"batch": batch}
             if validation is not None and (fed := facts_of(*traced(validation.x)).fed) is not None:
                 known["others"] = {"validation": fed}
+                if not fit.split and (held := array_of(validation.x)) is not None:
+                    known["other_inputs"] = {"validation": held}
             known |= {"inputs": array_of(self.x), "repeats": repeats(self.x)}
             program = program_of(traced, probe, facts, **known)
             self.program = program = fit.weighted(program)
@@ -192,7 +194,13 @@ class FirstStep(Weighing):
             return match if score < nothing + HELPS else None
         if score < nothing + MUCH:
             return None
-        return own_step(program, step, told(program.task, score))
+        learned = f" after {step:,} of its steps, and with as many steps of fit's own it "
+        return own_step(program, learned + told(program.task, score))
+
+    def _departures(self, program: Program) -> list[Match]:
+        """A step of its own, where that of Keras learns."""
+        own = steps_itself(self.traced.model)
+        return [own_step(program)] if own and program.task is not None else []
 
     def _trial(self) -> Trial | None:
         program = self.program

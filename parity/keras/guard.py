@@ -12,7 +12,7 @@ from parity.keras.behaviour import beyond_table
 from parity.keras.budget import SHARE, Budget
 from parity.keras.calls import as_array, undrawn
 from parity.keras.first_step import FirstStep
-from parity.keras.fit import Fit, fit_of, stopped_rising, wrong_way
+from parity.keras.fit import Fit, by_heart, fit_of, stopped_rising, wrong_way
 from parity.keras.held_out import HeldOut
 from parity.keras.left_out import left_out
 from parity.keras.logs import Logs, accuracy_of, number
@@ -119,7 +119,9 @@ class CollapseGuard(keras.callbacks.Callback):
         if not self.goes_on:
             self.guard.start(**subject.before(seen), preprocessing=self.preprocessing)
             held = fit.validation if probe is trained else probe
-            batch = batch_of(trained, self.params.get("steps") or 0)
+            batch = batch_of(trained, self._param("steps")) or (
+                None if trained.batch else fit.batch
+            )
             self.first.check(traced, seen, trained, batch, held, fit)
         return subject
 
@@ -187,7 +189,7 @@ class CollapseGuard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Look at more samples."""
         self.first.leave()
-        ends = epoch + 1 == self.params.get("epochs")
+        ends = epoch + 1 == self._param("epochs")
         if self.subject is None or not (ends or self.budget.allows):
             return
         optimizer = optimizer_of(self.model)
@@ -208,7 +210,7 @@ class CollapseGuard(keras.callbacks.Callback):
     def _look_at_classes(self, seen: dict[str, Any], logs: dict[str, Any]) -> None:
         """Say so where Keras holds out whole classes, or its loss leaves them out."""
         labels = None if self.subject is None else self.subject.labels
-        accuracy, steps, probe = accuracy_of(logs), self.params.get("steps") or 0, self.trained
+        accuracy, steps, probe = accuracy_of(logs), self._param("steps"), self.trained
         if labels is None or accuracy is None or probe is None or self.probe is not probe:
             return
         if seen["labels"] is None:
@@ -224,20 +226,29 @@ class CollapseGuard(keras.callbacks.Callback):
         """Say what would have helped, where nothing was learned."""
         self.first.hold(accuracy_of(logs or {}, held=True))
         self.first.look(self.done, self.done, ended=True)
-        ended = stopped_rising(fit_of(self).callbacks)
+        callbacks = fit_of(self).callbacks
+        ended = stopped_rising(callbacks)
         self.first.mention([] if ended is None else [ended], "the training has ended too early")
+        learned = by_heart(callbacks)
+        self.first.mention(
+            [] if learned is None else [learned], "the training went on for too long"
+        )
         if self.story is not None:
             self.story.write()
 
     def _batch_accuracy(self, before: int, logs: dict[str, Any]) -> float | None:
         """That of the last batch, where Keras tells it and the batch is large enough."""
         mean, last, self.mean_accuracy = accuracy_of(logs), self.mean_accuracy, accuracy_of(logs)
-        steps = self.params.get("steps") or 0
+        steps = self._param("steps")
         # Keras hands out the mean over the batches so far; the last batch may be a small one.
         if mean is None or last is None or self.steps != before + 1 or not self.steps < steps:
             return None
         samples = self._batch_size(steps)
         return mean + before * (mean - last) if samples >= ENOUGH else None
+
+    def _param(self, name: str) -> int:
+        """What ``fit`` tells of itself; 0 in a loop of one's own."""
+        return int((self.params or {}).get(name) or 0)
 
     def _batch_size(self, steps: int) -> float:
         """Samples of a step, of `steps` an epoch; 0 where that is not known."""

@@ -7,11 +7,14 @@ import numpy as np
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.head import fitting
 from parity.watch.check.parts import ROWS
-from parity.watch.check.program import Program
+from parity.watch.check.program import Array, Program
 
 ONE_SIDED = (0.97, 0.99)
 """Share that one class has of all weighted samples, from which on the others may be given up, and
 mostly are."""
+UNEVEN, PROPORTIONAL = 1.5, 1.1
+"""Ratio between the frequencies of classes from which on their weights matter, and that between
+weights per sample up to which they are in proportion to these."""
 IGNORED = 0.01
 """Share of the samples from which on it is no accident that their class is ignored."""
 SMOOTHED = (0.5, 0.9)
@@ -30,6 +33,8 @@ def weights(program: Program) -> Match | None:
     weighted = counts * loss.weights
     if not weighted.sum() > 0:
         return None
+    if (match := _by_count(program, counts)) is not None:
+        return match
     shares, top = weighted / weighted.sum(), int(weighted.argmax())
     if shares[top] < ONE_SIDED[0] or shares[top] < counts[top] / len(found):
         return None
@@ -41,6 +46,24 @@ def weights(program: Program) -> Match | None:
         "the weights out",
         Belief.LIKELY if shares[top] >= ONE_SIDED[1] else Belief.MAYBE,
         _plain(program, "with all classes weighted alike"),
+    )
+
+
+def _by_count(program: Program, counts: Array) -> Match | None:
+    """Weights in proportion to how frequent classes are, where they are meant to be inverse."""
+    weights = np.array(program.loss.weights if program.loss else ())
+    there, uneven = counts > 0, counts.max() / counts[counts > 0].min()
+    each = weights[there] / counts[there]
+    if uneven < UNEVEN or not each.min() > 0 or each.max() / each.min() > PROPORTIONAL:
+        return None
+    rare = int(np.where(there, counts, np.inf).argmin())
+    return Match(
+        "classes are weighted by how frequent they are, and not by how rare",
+        f"class {int(counts.argmax())} has {counts.max() / counts.sum():.1%} of the targets and a "
+        f"weight of {weights[counts.argmax()]:.3g}, class {rare} {counts[rare] / counts.sum():.1%} "
+        f"and {weights[rare]:.3g}",
+        "Weight each class by the inverse of its frequency, len(y) / (classes * counts)",
+        remedy=Remedy("with classes drawn equally often", balanced=True),
     )
 
 

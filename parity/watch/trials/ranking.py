@@ -182,7 +182,8 @@ def _ranked(task: Task, matches: Sequence[Match], scores: Scores) -> Tried:
         best: dict[str, Match] = {}
         for match in sorted(may_be, key=place):
             best.setdefault(match.cause, match)
-        named += list(best.values())[:BEST]
+        most = max((scores.gain(match) or 0.0 for match in best.values()), default=0.0)
+        named += [m for m in best.values() if (scores.gain(m) or 0.0) >= most / 2][:BEST]
     named.sort(key=place)
     helping = [match.remedy for match in named if match.remedy and scores.helps(match)]
     lines = [_line(task, remedy, scores) for remedy in dict.fromkeys(helping)]
