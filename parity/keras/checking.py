@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from parity.keras.behaviour import ascends, beyond_table, mixes, unbounded
 from parity.keras.calls import undrawn
-from parity.keras.facts import Facts, facts_of, loss_of
+from parity.keras.facts import Facts, facts_of
 from parity.keras.heads import causes_of_heads
 from parity.keras.late import steps_itself
+from parity.keras.losses import loss_of
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
 from parity.keras.updates import (

@@ -9,27 +9,12 @@ import numpy as np
 from parity.arrays import Array
 from parity.keras.calls import Call, as_array, kind_of_keras, unchanged
 from parity.keras.fitted import normalized, unknown
-from parity.keras.names import function_name, kind_of, learns, snake_case
+from parity.keras.names import function_name, kind_of, learns
 from parity.keras.outputs import dead_share, is_relu, kernel
-from parity.watch.check import Layer, Loss
+from parity.watch.check import Layer
 from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
 from parity.watch.check.training import MULTIPLIES, RECURRENT
 
-_KINDS: dict[str, Any] = {
-    "categorical_crossentropy": ("categorical", "rows"),
-    "categorical_focal_crossentropy": ("categorical", "rows"),
-    "sparse_categorical_crossentropy": ("categorical", "numbers"),
-    "binary_crossentropy": ("binary", ""),
-    "binary_focal_crossentropy": ("binary", ""),
-    "mean_squared_error": ("distance", ""),
-    "mean_absolute_error": ("distance", ""),
-    "huber": ("distance", ""),
-    "log_cosh": ("distance", ""),
-    "poisson": ("", ""),
-    "mean_absolute_percentage_error": ("", ""),
-    "mean_squared_logarithmic_error": ("", ""),
-}
-"""Kind of a loss and the targets that it takes, by Keras' name."""
 DROPOUTS = (
     keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D,
 )  # fmt: skip
@@ -118,29 +103,6 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
         unknown(calls),
         normalized(calls),
     )
-
-
-def loss_of(given: Any, last: str) -> Loss | None:
-    """The loss that a model was compiled with; None where it is none of Keras', or several.
-
-    Args:
-        given: As to `compile`.
-        last: What the model ends in.
-    """
-    given = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
-    if isinstance(given, str):
-        given = keras.losses.get(given)
-    own = type(given) if isinstance(given, keras.losses.Loss) else given
-    if not getattr(own, "__module__", "").startswith("keras."):
-        return None
-    name = snake_case(getattr(own, "__name__", ""))
-    kind, targets = _KINDS.get(name, ("", ""))
-    takes: Any = ""
-    if kind in ("categorical", "binary"):
-        takes = "logits" if getattr(given, "from_logits", False) else "probabilities"
-    smoothing = float(getattr(given, "label_smoothing", 0.0) or 0.0)
-    undoes = last in ("softmax", "sigmoid")
-    return Loss(name, kind, takes, targets, undoes, smoothing=smoothing)
 
 
 def _function(call: Call) -> str:

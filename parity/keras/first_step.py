@@ -23,11 +23,12 @@ from parity.keras.trial import Trial, state_of
 from parity.keras.unmoved import still, unmoved
 from parity.keras.updates import optimizer_of, plan_of, rate_of
 from parity.keras.weighing import Weighing
-from parity.watch.check import Belief, Match, causes_of
+from parity.watch.check import Belief, Match, Program, causes_of
 from parity.watch.check.anew import Anew
 from parity.watch.check.telling import unrelated
 from parity.watch.check.training import rate as too_high
 from parity.watch.check.words import findings_of, say
+from parity.watch.guard import PROBE
 from parity.watch.trials import AS_IT_IS, SAMPLES, Tried
 from parity.watch.trials.proving import LARGEST
 from parity.watch.trials.ranking import HELPS, SECONDS, STEPS, told
@@ -54,8 +55,6 @@ class FirstStep(Weighing):
     def __init__(self, x: Any, y: Any, trials: bool) -> None:
         super().__init__()
         self.x, self.y, self.trials = x, y, trials
-        self.unsure = False
-        """Whether what is held out was read no better than by chance."""
         self._kernel: keras.Variable | None = None
         self._scaling: Scaling | None = None
         self._left: Array = NOTHING
@@ -170,6 +169,12 @@ class FirstStep(Weighing):
             match = match or (self._of_no_use(step) if late else None)
             if match is not None:
                 self.remark(match, step)
+
+    def sway(self, step: int) -> None:
+        """See `Prover.sway`; few samples tell it."""
+        whole, self.probe = self.probe, self.probe.first(PROBE)
+        super().sway(step)
+        self.probe = whole
 
     def _of_no_use(self, step: int) -> Match | None:
         """Why what was learned is nothing, or nothing of the samples."""

@@ -1,7 +1,7 @@
 """What `fit` was given besides samples: other callbacks, weights, and what it holds out."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -110,6 +110,18 @@ def wrong_way(callbacks: Sequence[Any]) -> list[Match]:
                 )
             )
     return found
+
+
+def ended(callbacks: Sequence[Any]) -> Iterator[tuple[str, Match]]:
+    """What looks wrong in how long a training went on, and what that means.
+
+    Args:
+        callbacks: Of a training that has ended.
+    """
+    if (match := stopped_rising(callbacks)) is not None:
+        yield "the training has ended too early", match
+    if (match := by_heart(callbacks)) is not None:
+        yield "the training went on for too long", match
 
 
 def stopped_rising(callbacks: Sequence[Any]) -> Match | None:

@@ -12,7 +12,7 @@ from parity.keras.behaviour import beyond_table
 from parity.keras.budget import SHARE, Budget
 from parity.keras.calls import as_array, undrawn
 from parity.keras.first_step import FirstStep
-from parity.keras.fit import Fit, by_heart, fit_of, stopped_rising, wrong_way
+from parity.keras.fit import Fit, ended, fit_of, wrong_way
 from parity.keras.held_out import HeldOut
 from parity.keras.left_out import left_out
 from parity.keras.logs import Logs, accuracy_of, number
@@ -69,6 +69,7 @@ class CollapseGuard(keras.callbacks.Callback):
         report: Path | str | None = None,
     ) -> None:
         super().__init__()
+        self.params: dict[str, Any] = {}  # a loop of one's own tells none
         self.guard = guard or Guard(run_dir, reaction, go_on='CollapseGuard(..., reaction="warn")')
         self.preprocessing = preprocessing
         self.first = FirstStep(x, y, trials)
@@ -119,9 +120,7 @@ class CollapseGuard(keras.callbacks.Callback):
         if not self.goes_on:
             self.guard.start(**subject.before(seen), preprocessing=self.preprocessing)
             held = fit.validation if probe is trained else probe
-            batch = batch_of(trained, self._param("steps")) or (
-                None if trained.batch else fit.batch
-            )
+            batch = batch_of(trained, self.params.get("steps") or 0, fit.batch)
             self.first.check(traced, seen, trained, batch, held, fit)
         return subject
 
@@ -147,8 +146,8 @@ class CollapseGuard(keras.callbacks.Callback):
         if self.epoch > 0 or self.subject is None:
             return
         accuracy = self._batch_accuracy(before, logs or {})
-        # Several steps may be taken at a time.
-        self.due |= any(map(self.guard.looks_after, range(before + 1, self.steps + 1)))
+        new = range(before + 1, self.steps + 1)  # several steps may be taken at a time
+        self.due |= any(map(self.guard.looks_after, new))
         if self.due and self.budget.allows:
             self.look(self.steps, accuracy, number(logs, "loss"))
 
@@ -189,7 +188,7 @@ class CollapseGuard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Look at more samples."""
         self.first.leave()
-        ends = epoch + 1 == self._param("epochs")
+        ends = epoch + 1 == self.params.get("epochs")
         if self.subject is None or not (ends or self.budget.allows):
             return
         optimizer = optimizer_of(self.model)
@@ -209,11 +208,9 @@ class CollapseGuard(keras.callbacks.Callback):
 
     def _look_at_classes(self, seen: dict[str, Any], logs: dict[str, Any]) -> None:
         """Say so where Keras holds out whole classes, or its loss leaves them out."""
-        labels = None if self.subject is None else self.subject.labels
-        accuracy, steps, probe = accuracy_of(logs), self._param("steps"), self.trained
+        labels = None if self.subject is None or seen["labels"] is None else self.subject.labels
+        accuracy, steps, probe = accuracy_of(logs), self.params.get("steps") or 0, self.trained
         if labels is None or accuracy is None or probe is None or self.probe is not probe:
-            return
-        if seen["labels"] is None:
             return
         if not probe.batch:
             found = self.held_out.look(labels, probe.ids, seen["logits"], accuracy, steps)
@@ -226,29 +223,20 @@ class CollapseGuard(keras.callbacks.Callback):
         """Say what would have helped, where nothing was learned."""
         self.first.hold(accuracy_of(logs or {}, held=True))
         self.first.look(self.done, self.done, ended=True)
-        callbacks = fit_of(self).callbacks
-        ended = stopped_rising(callbacks)
-        self.first.mention([] if ended is None else [ended], "the training has ended too early")
-        learned = by_heart(callbacks)
-        self.first.mention(
-            [] if learned is None else [learned], "the training went on for too long"
-        )
+        for what, found in ended(fit_of(self).callbacks):
+            self.first.mention([found], what)
         if self.story is not None:
             self.story.write()
 
     def _batch_accuracy(self, before: int, logs: dict[str, Any]) -> float | None:
         """That of the last batch, where Keras tells it and the batch is large enough."""
         mean, last, self.mean_accuracy = accuracy_of(logs), self.mean_accuracy, accuracy_of(logs)
-        steps = self._param("steps")
+        steps = self.params.get("steps") or 0
         # Keras hands out the mean over the batches so far; the last batch may be a small one.
         if mean is None or last is None or self.steps != before + 1 or not self.steps < steps:
             return None
         samples = self._batch_size(steps)
         return mean + before * (mean - last) if samples >= ENOUGH else None
-
-    def _param(self, name: str) -> int:
-        """What ``fit`` tells of itself; 0 in a loop of one's own."""
-        return int((self.params or {}).get(name) or 0)
 
     def _batch_size(self, steps: int) -> float:
         """Samples of a step, of `steps` an epoch; 0 where that is not known."""

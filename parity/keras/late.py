@@ -109,6 +109,7 @@ def own_step(program: Program, told: str = ", and in steps of fit's own it learn
         ),
         "Give both one shape: y = tf.expand_dims(y, -1), or use self.compute_loss(y=y, y_pred=...)"
         if broadcast
-        else "Use self.compute_loss(y=y, y_pred=self(x, training=True)) and its gradients",
+        else "Use self.compute_loss(y=y, y_pred=self(x, training=True)), its gradients, and "
+        "self.optimizer.apply_gradients",
         Belief.LIKELY,
     )

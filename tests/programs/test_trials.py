@@ -8,7 +8,7 @@ import pytest
 
 from parity.watch.check import Belief, Match, Program, Remedy
 from parity.watch.check.program import Task
-from parity.watch.trials import AS_IT_IS, Material, proving, score, tried
+from parity.watch.trials import AS_IT_IS, Material, material, proving, score, tried
 from parity.watch.trials.proving import Prover
 from parity.watch.trials.ranking import Tried
 from parity.watch.trials.stall import explains
@@ -222,8 +222,8 @@ def test_padding_is_brought_in_front_where_that_is_the_remedy() -> None:
 def test_features_that_the_network_shrinks_itself_are_scaled_for_its_first_layer() -> None:
     features = np.random.default_rng(0).normal(0, 1, (400, 2)).astype(np.float32)
     seen = Program("keras", (), features / 255, np.zeros((400, 1)), None, inputs=features)
-    assert proving.shrunk(seen) == pytest.approx(1 / 255, rel=1e-3)
-    assert proving.shrunk(replace(seen, fed=features)) == 1
+    assert material.shrunk(seen) == pytest.approx(1 / 255, rel=1e-3)
+    assert material.shrunk(replace(seen, fed=features)) == 1
     scaled = Material(features, np.zeros(400), "values", shrunk=1 / 255)
     fed = scaled.features(Remedy("", features="standardised")) / 255
     assert fed.std() == pytest.approx(1, abs=0.1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from parity.watch.check import Remedy
 from parity.watch.check.axes import COLOURS, as_axes_moved
-from parity.watch.check.program import Task
+from parity.watch.check.program import Program, Task
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -130,6 +130,19 @@ def _padded_before(x: Array) -> Array:
     places = (np.arange(x.shape[1]) - behind[:, None]) % x.shape[1]
     moved: Array = np.take_along_axis(x, places, axis=1)
     return moved
+
+
+def shrunk(program: Program) -> float:
+    """How many times as large features are in the network's first layer as in the data."""
+    x, fed = program.inputs, program.fed
+    if x is None or fed is None or x.dtype.kind not in "iuf" or fed.dtype.kind not in "iuf":
+        return 1.0
+    if x[0].size != fed[0].size:
+        return 1.0
+    given = x[:: max(1, len(x) // len(fed))][: len(fed)].astype(np.float64)
+    with np.errstate(all="ignore"):  # features may be anything
+        ratio = float(fed.astype(np.float64).std() / given.std())
+    return ratio if np.isfinite(ratio) and not 0.5 < ratio < 2 and ratio > 0 else 1.0
 
 
 def score(task: Task, answers: Array, targets: Array, middle: float) -> float:

@@ -14,9 +14,9 @@ from parity.watch.check.program import Array
 from parity.watch.check.training import in_order
 from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
-from parity.watch.trials.departing import departed, too_few, untaught
+from parity.watch.trials.departing import departed, in_few_steps, too_few, untaught
 from parity.watch.trials.inverted import inverted
-from parity.watch.trials.material import Material
+from parity.watch.trials.material import Material, shrunk
 from parity.watch.trials.ranking import SECONDS, Trial, Tried, tried
 from parity.watch.trials.stall import MUCH, STALLED, asks, explains, learned_nothing, proves
 from parity.watch.trials.swings import BEGINS, LOOKS, goes_on, loss_of, swings
@@ -29,19 +29,6 @@ EPOCHS = 1.5
 cross-validation, say."""
 FALLEN_AFTER = 32
 """Steps from which on it is looked whether the learning rate has fallen to nothing."""
-
-
-def shrunk(program: Program) -> float:
-    """How many times as large features are in the network's first layer as in the data."""
-    x, fed = program.inputs, program.fed
-    if x is None or fed is None or x.dtype.kind not in "iuf" or fed.dtype.kind not in "iuf":
-        return 1.0
-    if x[0].size != fed[0].size:
-        return 1.0
-    given = x[:: max(1, len(x) // len(fed))][: len(fed)].astype(np.float64)
-    with np.errstate(all="ignore"):  # features may be anything
-        ratio = float(fed.astype(np.float64).std() / given.std())
-    return ratio if np.isfinite(ratio) and not 0.5 < ratio < 2 and ratio > 0 else 1.0
 
 
 def _epoch(program: Program) -> float:
@@ -60,6 +47,8 @@ class Prover(ABC):
         self.program: Program | None = None
         self.told: Told | None = None
         """Is told what is said."""
+        self.unsure = False
+        """Whether what is held out was read no better than by chance."""
         self._initial: Any = None
         self._found = Tried([])
         self._fell = False
@@ -141,9 +130,15 @@ class Prover(ABC):
             if (match := inverted(program, outputs, targets)) is not None:
                 self._say(Tried([match]), f"after {step:,} steps one thing looks wrong")
                 return
-            if not learned_nothing(program, outputs, targets):
-                return
-            found = self._why(program, targets, step)
+            if learned_nothing(program, outputs, targets):
+                found = self._why(program, targets, step)
+            elif self.unsure:  # it was learned by heart, if at all
+                found = self.prove()
+                found = found if found and proves(program, targets, found) else None
+            else:
+                found = (
+                    in_few_steps(program, self._trial, outputs, targets, step) if ended else None
+                )
             if found is not None:
                 self._say(found, f"after {step:,} steps the network has learned nothing")
 
