@@ -47,8 +47,8 @@ def _unknown(call: Call) -> float | None:
 
 
 def _share(numbers: Any, of: int) -> float | None:
-    """Of one number among those that are not 0, which is padding."""
-    words = numbers[numbers != 0]
+    """Of one number among those that are not 0, which is padding unless it is that number."""
+    words = numbers if of == 0 else numbers[numbers != 0]
     return float((words == of).mean()) if words.size else None
 
 

@@ -18,7 +18,7 @@ from parity.watch.trials.departing import departed, in_few_steps, too_few, untau
 from parity.watch.trials.inverted import inverted
 from parity.watch.trials.material import Material, shrunk
 from parity.watch.trials.ranking import SECONDS, Trial, Tried, tried
-from parity.watch.trials.stall import MUCH, STALLED, asks, explains, learned_nothing, proves
+from parity.watch.trials.stall import MUCH, STALLED, asks, explains, learned_nothing, lifts, proves
 from parity.watch.trials.swings import BEGINS, LOOKS, goes_on, loss_of, swings
 from parity.watch.trials.usual import fallen, fell, usual
 
@@ -89,7 +89,10 @@ class Prover(ABC):
             return self._tried(usual(program, matches))
         sure = any(match.belief is Belief.SURE for match in matches)
         found = self._tried(matches, SECONDS if sure else SECONDS / 2)
-        if sure or found.gain >= MUCH:
+        much = found.gain >= MUCH
+        if program.targets is not None and program.task is not None:
+            much = lifts(program, program.targets, found)
+        if sure or much:
             return found
         others = self._tried(usual(program, matches), SECONDS / 2)
         return others if others.gain > found.gain else found

@@ -34,7 +34,13 @@ def proves(program: Program, targets: Array, found: Tried) -> bool:
     """Whether a remedy brings much where the same steps as it is bring nothing."""
     base = found.base
     low = floor(program, targets) + 2 * NOTHING  # of a few hundred samples that were held out
-    return base is not None and base < low and found.gain >= MUCH
+    return base is not None and base < low and lifts(program, targets, found)
+
+
+def lifts(program: Program, targets: Array, found: Tried) -> bool:
+    """Whether a remedy brings much, also where what is as it is was unlucky; arguments as above."""
+    best = max(found.base or 0.0, 0.0) + found.gain
+    return found.gain >= MUCH and best >= chance(program, targets) + MUCH
 
 
 def explains(program: Program, found: Tried) -> bool:
