@@ -45,7 +45,7 @@ def in_few_steps(
     """
     short = too_few(program, step, LARGE)
     now = None if short is None else reads(program, outputs, targets)
-    copies = None if now is None else trial()
+    copies = None if now is None or now > 1 - MUCH else trial()
     if short is None or now is None or copies is None:
         return None
     score, steps = copies.run(AS_IT_IS, STEPS, SECONDS)

@@ -133,7 +133,7 @@ class Prover(ABC):
             if (match := inverted(program, outputs, targets)) is not None:
                 self._say(Tried([match]), f"after {step:,} steps one thing looks wrong")
                 return
-            if learned_nothing(program, outputs, targets):
+            if nothing := learned_nothing(program, outputs, targets):
                 found = self._why(program, targets, step)
             elif self.unsure:  # it was learned by heart, if at all
                 found = self.prove()
@@ -143,7 +143,8 @@ class Prover(ABC):
                     in_few_steps(program, self._trial, outputs, targets, step) if ended else None
                 )
             if found is not None:
-                self._say(found, f"after {step:,} steps the network has learned nothing")
+                much = "nothing" if nothing else "little"
+                self._say(found, f"after {step:,} steps the network has learned {much}")
 
     def _why(self, program: Program, targets: Array, step: int) -> Tried | None:
         """What a network that has learned nothing would have learned with."""
