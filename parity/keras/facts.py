@@ -8,10 +8,11 @@ import numpy as np
 
 from parity.arrays import Array
 from parity.keras.calls import Call, as_array, kind_of_keras, unchanged
-from parity.keras.fitted import normalized, unknown
+from parity.keras.fitted import fitted
 from parity.keras.names import function_name, kind_of, learns
 from parity.keras.outputs import dead_share, is_relu, kernel
 from parity.watch.check import Layer
+from parity.watch.check.parts import FITTED, Fitted
 from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
 from parity.watch.check.training import MULTIPLIES, RECURRENT
 
@@ -42,7 +43,7 @@ class Facts(NamedTuple):
         stuck: Why the last kernel never changes, where that before it does; empty where it does.
         masked: Whether padding does not matter: left out, or not what is read last.
         ends: Whether the last layer gives the outputs.
-        undrawn, unknown, normalized: As in `parity.watch.check.Program`.
+        undrawn, fitted: As in `parity.watch.check.Program`.
     """
 
     layers: tuple[Layer, ...]
@@ -54,8 +55,7 @@ class Facts(NamedTuple):
     masked: bool = False
     ends: bool = False
     undrawn: int = 0
-    unknown: float | None = None
-    normalized: str = ""
+    fitted: Fitted = FITTED
 
 
 def facts_of(outputs: Any, calls: list[Call]) -> Facts:
@@ -100,8 +100,7 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
         _masked(calls),
         bool(calls) and calls[-1].outputs is outputs,
         _undrawn(calls),
-        unknown(calls),
-        normalized(calls),
+        fitted(calls),
     )
 
 

@@ -10,18 +10,25 @@ from parity.keras.calls import Call, as_array
 from parity.keras.names import kind_of
 from parity.keras.outputs import kernel
 from parity.watch.check.adapting import WORDS
+from parity.watch.check.parts import Fitted
 
 LOOKING_UP = (kl.TextVectorization, kl.StringLookup, kl.IntegerLookup)
 
 
-def unknown(calls: list[Call]) -> float | None:
+def fitted(calls: list[Call]) -> Fitted:
+    """As a `Program` tells it.
+
+    Args:
+        calls: Of a model's layers.
+    """
+    return Fitted(_least_known(calls), _normalized(calls))
+
+
+def _least_known(calls: list[Call]) -> float | None:
     """Share of words that are not in the vocabulary of the layer that knows least of them.
 
     Where none looks words up, it is the share that one number has of all that the first embedding
     is asked for, without padding.
-
-    Args:
-        calls: Of a model's layers.
     """
     shares = [_unknown(call) for call in calls if isinstance(call.layer, LOOKING_UP)]
     known = [share for share in shares if share is not None]
@@ -52,12 +59,8 @@ def _share(numbers: Any, of: int) -> float | None:
     return float((words == of).mean()) if words.size else None
 
 
-def normalized(calls: list[Call]) -> str:
-    """How `Normalization` was fitted, where that is odd: ``never``, or to all columns ``at once``.
-
-    Args:
-        calls: Of a model's layers.
-    """
+def _normalized(calls: list[Call]) -> str:
+    """How `Normalization` was fitted, where that is odd: ``never``, or ``at once`` to all."""
     for call in calls:
         own = call.layer
         if not isinstance(own, keras.layers.Normalization) or own.input_mean is not None:

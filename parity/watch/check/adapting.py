@@ -19,7 +19,7 @@ COPY = 1e-6
 
 def unknown(program: Program) -> Match | None:
     """Texts or names of which the vocabulary knows next to nothing."""
-    share = program.unknown
+    share = program.fitted.unknown
     if share is None or share < UNKNOWN:
         return None
     return Match(
@@ -36,7 +36,7 @@ def unknown(program: Program) -> Match | None:
 
 def unadapted(program: Program) -> Match | None:
     """A layer of normalisation that normalises nothing, or all columns by one mean."""
-    fed, kind = program.fed, program.normalized
+    fed, kind = program.fed, program.fitted.normalized
     if not kind or fed is None or fed.dtype.kind != "f" or fed.ndim < 2:
         return None
     scale = scale_of(fed)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.check.parts import PLAIN, ROWS, Course, Layer, Loss, Penalty
+from parity.watch.check.parts import FITTED, PLAIN, ROWS, Course, Fitted, Layer, Loss, Penalty
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -59,9 +59,7 @@ class Program:
         unbounded: Whether the program's own loss is not finite for answers of exactly 0 and 1.
         undrawn: Frozen kernels that are as Glorot's rule draws them, where all frozen ones are.
         repeats: Samples of a batch that comes again and again.
-        unknown: Share of words that the vocabulary does not know; None without any.
-        normalized: Whether a layer of normalisation was ``never`` fitted, or to all columns ``at
-            once``; else empty.
+        fitted: What layers make of the data that are fitted to data before.
         own: Targets of the samples of `fed`, [N, ...], where they are known.
         gathered: Batches of which gradients are made for one step.
         course: What the program does around its network.
@@ -107,8 +105,7 @@ class Program:
     unbounded: bool = False
     undrawn: int = 0
     repeats: int = 0
-    unknown: float | None = None
-    normalized: str = ""
+    fitted: Fitted = FITTED
     own: Array | None = None
     gathered: int = 1
     course: Course = PLAIN
