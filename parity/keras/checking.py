@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from parity.keras.behaviour import ascends, beyond_table, mixes, unbounded
 from parity.keras.calls import undrawn
-from parity.keras.facts import Facts, facts_of, loss_of
+from parity.keras.facts import Facts, facts_of
 from parity.keras.heads import causes_of_heads
+from parity.keras.late import steps_itself
+from parity.keras.losses import loss_of
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
 from parity.keras.updates import (
@@ -21,6 +23,7 @@ from parity.keras.updates import (
     penalties_of,
     rate_of,
     trainable,
+    untracked,
 )  # fmt: skip
 from parity.watch.check import Program, causes_of
 from parity.watch.check.words import beyond, findings_of, say
@@ -139,6 +142,9 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         ascends=own and ascends(*judged),
         unbounded=own and unbounded(*judged),
         undrawn=facts.undrawn,
+        fitted=facts.fitted,
+        own=probe.y,
+        unregistered=0 if steps_itself(model) else untracked(model),
         mixes=not facts.several and mixes(traced, probe.x, facts.outputs),
         **({"batch": probe.batch, "order": tuple(order[:BATCHES])} | known),
     )

@@ -8,33 +8,22 @@ import numpy as np
 
 from parity.arrays import Array
 from parity.keras.calls import Call, as_array, kind_of_keras, unchanged
-from parity.keras.names import function_name, kind_of, learns, snake_case
+from parity.keras.fitted import fitted
+from parity.keras.names import function_name, kind_of, learns
 from parity.keras.outputs import dead_share, is_relu, kernel
-from parity.watch.check import Layer, Loss
+from parity.watch.check import Layer
 from parity.watch.check.initial import DRAWS, as_uniform
+from parity.watch.check.parts import FITTED, Fitted
 from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
 from parity.watch.check.training import MULTIPLIES, RECURRENT
 
-_KINDS: dict[str, Any] = {
-    "categorical_crossentropy": ("categorical", "rows"),
-    "categorical_focal_crossentropy": ("categorical", "rows"),
-    "sparse_categorical_crossentropy": ("categorical", "numbers"),
-    "binary_crossentropy": ("binary", ""),
-    "binary_focal_crossentropy": ("binary", ""),
-    "mean_squared_error": ("distance", ""),
-    "mean_absolute_error": ("distance", ""),
-    "huber": ("distance", ""),
-    "log_cosh": ("distance", ""),
-    "poisson": ("", ""),
-    "mean_absolute_percentage_error": ("", ""),
-    "mean_squared_logarithmic_error": ("", ""),
-}
-"""Kind of a loss and the targets that it takes, by Keras' name."""
 DROPOUTS = (
     keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D,
 )  # fmt: skip
 
 
+APPLIED = ("softmax", "sigmoid", "relu", "tanh")
+"""Functions that a model may apply by itself."""
 ENOUGH = 100
 """Samples between which a deviation is read."""
 DRAWN, FAR = 16, 10
@@ -53,7 +42,7 @@ class Facts(NamedTuple):
         stuck: Why the last kernel never changes, where that before it does; empty where it does.
         masked: Whether padding does not matter: left out, or not what is read last.
         ends: Whether the last layer gives the outputs.
-        undrawn: As in `parity.watch.check.Program`.
+        undrawn, fitted: As in `parity.watch.check.Program`.
     """
 
     layers: tuple[Layer, ...]
@@ -65,6 +54,7 @@ class Facts(NamedTuple):
     masked: bool = False
     ends: bool = False
     undrawn: int = 0
+    fitted: Fitted = FITTED
 
 
 def facts_of(outputs: Any, calls: list[Call]) -> Facts:
@@ -96,7 +86,9 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
         before = call.outputs
     first = next((call for call in calls if learns(call)), None)
     found = keras.tree.flatten(outputs)
-    last = _ending(layers[-1]) if calls and calls[-1].outputs is outputs else ""
+    last = (
+        _ending(layers[-1]) if calls and calls[-1].outputs is outputs else applied(outputs, calls)
+    )
     return Facts(
         tuple(layers),
         None if first is None else as_array(first.inputs),
@@ -107,30 +99,8 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
         _masked(calls),
         bool(calls) and calls[-1].outputs is outputs,
         _undrawn(calls),
+        fitted(calls),
     )
-
-
-def loss_of(given: Any, last: str) -> Loss | None:
-    """The loss that a model was compiled with; None where it is none of Keras', or several.
-
-    Args:
-        given: As to `compile`.
-        last: What the model ends in.
-    """
-    given = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
-    if isinstance(given, str):
-        given = keras.losses.get(given)
-    own = type(given) if isinstance(given, keras.losses.Loss) else given
-    if not getattr(own, "__module__", "").startswith("keras."):
-        return None
-    name = snake_case(getattr(own, "__name__", ""))
-    kind, targets = _KINDS.get(name, ("", ""))
-    takes: Any = ""
-    if kind in ("categorical", "binary"):
-        takes = "logits" if getattr(given, "from_logits", False) else "probabilities"
-    smoothing = float(getattr(given, "label_smoothing", 0.0) or 0.0)
-    undoes = last in ("softmax", "sigmoid")
-    return Loss(name, kind, takes, targets, undoes, smoothing=smoothing)
 
 
 def _function(call: Call) -> str:
@@ -141,6 +111,27 @@ def _function(call: Call) -> str:
 
 def _ending(layer: Layer) -> str:
     return layer.function or ("linear" if layer.kind in ("dense", "conv") else "")
+
+
+def applied(outputs: Any, calls: list[Call]) -> str:
+    """The function that a model of one's own applies to what its last layer gives, by its values.
+
+    Args:
+        outputs: Of the model.
+        calls: Of its layers.
+    """
+    if not calls or not keras.ops.is_tensor(outputs):
+        return ""
+    given, found = as_array(keras.tree.flatten(calls[-1].outputs)[0]), as_array(outputs)
+    if given.shape != found.shape or given.dtype.kind != "f" or given.ndim < 2:
+        return ""
+    if given.size < ENOUGH or np.array_equal(given, found):
+        return ""
+    for name in APPLIED:
+        expected = as_array(keras.activations.get(name)(given))
+        if np.allclose(found, expected, rtol=1e-4, atol=1e-6):
+            return name
+    return ""
 
 
 def _units(call: Call) -> int:

@@ -23,11 +23,12 @@ from parity.keras.trial import Trial, state_of
 from parity.keras.unmoved import still, unmoved
 from parity.keras.updates import optimizer_of, plan_of, rate_of
 from parity.keras.weighing import Weighing
-from parity.watch.check import Belief, Match, causes_of
+from parity.watch.check import Belief, Match, Program, causes_of
 from parity.watch.check.anew import Anew
 from parity.watch.check.telling import unrelated
 from parity.watch.check.training import rate as too_high
 from parity.watch.check.words import findings_of, say
+from parity.watch.guard import PROBE
 from parity.watch.trials import AS_IT_IS, SAMPLES, Tried
 from parity.watch.trials.proving import LARGEST
 from parity.watch.trials.ranking import HELPS, SECONDS, STEPS, told
@@ -54,8 +55,6 @@ class FirstStep(Weighing):
     def __init__(self, x: Any, y: Any, trials: bool) -> None:
         super().__init__()
         self.x, self.y, self.trials = x, y, trials
-        self.unsure = False
-        """Whether what is held out was read no better than by chance."""
         self._kernel: keras.Variable | None = None
         self._scaling: Scaling | None = None
         self._left: Array = NOTHING
@@ -87,6 +86,8 @@ class FirstStep(Weighing):
             known: dict[str, Any] = {} if batch is None else {"batch": batch}
             if validation is not None and (fed := facts_of(*traced(validation.x)).fed) is not None:
                 known["others"] = {"validation": fed}
+                if not fit.split and (held := array_of(validation.x)) is not None:
+                    known["other_inputs"] = {"validation": held}
             known |= {"inputs": array_of(self.x), "repeats": repeats(self.x)}
             program = program_of(traced, probe, facts, **known)
             self.program = program = fit.weighted(program)
@@ -152,7 +153,7 @@ class FirstStep(Weighing):
                 self._say(self._tried([match]))
 
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
-        """See `Prover.look`; and say so where something was left as it was, or tells nothing."""
+        """See `Follower.look`; and say so where something was left as it was, or tells nothing."""
         if self._scaling is not None:
             self._say(Tried(self._scaling.forgotten()), "the first step looks wrong")
             self._scaling = None
@@ -168,6 +169,12 @@ class FirstStep(Weighing):
             match = match or (self._of_no_use(step) if late else None)
             if match is not None:
                 self.remark(match, step)
+
+    def sway(self, step: int) -> None:
+        """See `Follower.sway`; few samples tell it."""
+        whole, self.probe = self.probe, self.probe.first(PROBE)
+        super().sway(step)
+        self.probe = whole
 
     def _of_no_use(self, step: int) -> Match | None:
         """Why what was learned is nothing, or nothing of the samples."""
@@ -192,7 +199,13 @@ class FirstStep(Weighing):
             return match if score < nothing + HELPS else None
         if score < nothing + MUCH:
             return None
-        return own_step(program, step, told(program.task, score))
+        learned = f" after {step:,} of its steps, and with as many steps of fit's own it "
+        return own_step(program, learned + told(program.task, score))
+
+    def _departures(self, program: Program) -> list[Match]:
+        """A step of its own, where that of Keras learns."""
+        own = steps_itself(self.traced.model)
+        return [own_step(program)] if own and program.task is not None else []
 
     def _trial(self) -> Trial | None:
         program = self.program

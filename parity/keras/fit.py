@@ -1,29 +1,32 @@
 """What `fit` was given besides samples: other callbacks, weights, and what it holds out."""
 
-import inspect
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
+from parity.keras import private
 from parity.keras.probe import Probe, probe_of
-from parity.watch.check import Match, Program
+from parity.watch.check import Belief, Match, Program
 from parity.watch.guard import PROBE
 
 FALLS = ("loss", "mse", "mae", "rmse", "mape", "error")
 """Ends of the names of metrics that are the better the lower they are."""
 RISES = ("acc", "accuracy", "auc", "precision", "recall", "f1", "f1_score", "iou", "r2_score")
 """Those of metrics that are the better the higher they are."""
+USUAL = 32
+"""Samples of a batch where ``fit`` is told nothing."""
+LONG, WORSE = 6, 1.5
+"""Epochs since the best one, and times that the loss of what is held out is larger than then, from
+which on a network learns by heart."""
 DOES = {
     "EarlyStopping": "it stops while the network gets better",
     "ModelCheckpoint": "it keeps the worst network",
     "ReduceLROnPlateau": "it lowers the learning rate while the network gets better",
 }
-FRAMES = 12
-"""Callers among which ``fit`` is looked for: a guard may be called by one derived from it."""
 
 
 class Fit(NamedTuple):
@@ -34,12 +37,16 @@ class Fit(NamedTuple):
         held: Samples that it holds out, as it was given them.
         class_weight: By number of the class.
         sample_weight: One for each sample, [N].
+        batch: Samples of a batch of arrays.
+        split: Whether it holds out a part of what it is given.
     """
 
     callbacks: Sequence[Any] = ()
     held: Any = None
     class_weight: dict[int, float] | None = None
     sample_weight: Any = None
+    batch: int | None = None
+    split: bool = False
 
     @property
     def validation(self) -> Probe | None:
@@ -70,17 +77,15 @@ class Fit(NamedTuple):
 
 def fit_of(callback: keras.callbacks.Callback) -> Fit:
     """What the ``fit`` that calls this callback now was given; nothing in a loop of one's own."""
-    frame = inspect.currentframe()
-    for _ in range(FRAMES):
-        frame = None if frame is None else frame.f_back
-        if frame is None or frame.f_code.co_name != "fit":
-            continue
-        given = frame.f_locals
-        beside = getattr(given.get("callbacks"), "callbacks", ())
-        if given.get("self") is callback.model and callback in beside:
-            weights = given.get("class_weight"), given.get("sample_weight")
-            return Fit(beside, given.get("validation_data"), *weights)
-    return Fit()
+    given = private.given_to_fit(callback)
+    return Fit(
+        given.get("callbacks", ()),
+        given.get("validation_data"),
+        given.get("class_weight"),
+        given.get("sample_weight"),
+        (given.get("batch_size") or USUAL) if given else None,
+        bool(given.get("validation_split")),
+    )
 
 
 def wrong_way(callbacks: Sequence[Any]) -> list[Match]:
@@ -105,6 +110,18 @@ def wrong_way(callbacks: Sequence[Any]) -> list[Match]:
                 )
             )
     return found
+
+
+def ended(callbacks: Sequence[Any]) -> Iterator[tuple[str, Match]]:
+    """What looks wrong in how long a training went on, and what that means.
+
+    Args:
+        callbacks: Of a training that has ended.
+    """
+    if (match := stopped_rising(callbacks)) is not None:
+        yield "the training has ended too early", match
+    if (match := by_heart(callbacks)) is not None:
+        yield "the training went on for too long", match
 
 
 def stopped_rising(callbacks: Sequence[Any]) -> Match | None:
@@ -134,6 +151,35 @@ def stopped_rising(callbacks: Sequence[Any]) -> Match | None:
             "Leave min_delta at 0 and baseline out, or wait longer: patience=5",
         )
     return None
+
+
+def by_heart(callbacks: Sequence[Any]) -> Match | None:
+    """A training that went on for long while what is held out was read worse and worse.
+
+    Args:
+        callbacks: Of a training that has ended; one that keeps the best epoch has seen to it.
+    """
+    keeps = (keras.callbacks.EarlyStopping, keras.callbacks.ModelCheckpoint)
+    told = (each for each in callbacks if isinstance(each, keras.callbacks.History))
+    history: dict[str, Any] = getattr(next(told, None), "history", {})
+    held, own = (np.asarray(history.get(n, []), np.float64) for n in ("val_loss", "loss"))
+    if any(isinstance(each, keeps) for each in callbacks) or len(held) != len(own) or not len(held):
+        return None
+    best = int(held.argmin())
+    right = [n for n in history if n.startswith("val_") and _way(n) == "max"]
+    better = any(history[n][-1] > history[n][best] for n in right)
+    if best + LONG >= len(held) or not held[-1] > WORSE * held[best] > 0:
+        return None
+    if better or not own[-1] < own[best] / WORSE:
+        return None
+    return Match(
+        "the network learns the samples of training by heart",
+        f"since epoch {best + 1} of {len(held)} val_loss has risen from {held[best]:.3g} to "
+        f"{held[-1]:.3g}, while loss has fallen from {own[best]:.3g} to {own[-1]:.3g}",
+        "Stop there: EarlyStopping(patience=3, restore_best_weights=True); more samples, dropout "
+        "or a smaller network put it off",
+        Belief.LIKELY,
+    )
 
 
 def _way(metric: str) -> str:

@@ -12,7 +12,7 @@ from parity.keras.behaviour import beyond_table
 from parity.keras.budget import SHARE, Budget
 from parity.keras.calls import as_array, undrawn
 from parity.keras.first_step import FirstStep
-from parity.keras.fit import Fit, fit_of, stopped_rising, wrong_way
+from parity.keras.fit import Fit, ended, fit_of, wrong_way
 from parity.keras.held_out import HeldOut
 from parity.keras.left_out import left_out
 from parity.keras.logs import Logs, accuracy_of, number
@@ -69,6 +69,7 @@ class CollapseGuard(keras.callbacks.Callback):
         report: Path | str | None = None,
     ) -> None:
         super().__init__()
+        self.params: dict[str, Any] = {}  # a loop of one's own tells none
         self.guard = guard or Guard(run_dir, reaction, go_on='CollapseGuard(..., reaction="warn")')
         self.preprocessing = preprocessing
         self.first = FirstStep(x, y, trials)
@@ -119,7 +120,7 @@ class CollapseGuard(keras.callbacks.Callback):
         if not self.goes_on:
             self.guard.start(**subject.before(seen), preprocessing=self.preprocessing)
             held = fit.validation if probe is trained else probe
-            batch = batch_of(trained, self.params.get("steps") or 0)
+            batch = batch_of(trained, self.params.get("steps") or 0, fit.batch)
             self.first.check(traced, seen, trained, batch, held, fit)
         return subject
 
@@ -145,8 +146,8 @@ class CollapseGuard(keras.callbacks.Callback):
         if self.epoch > 0 or self.subject is None:
             return
         accuracy = self._batch_accuracy(before, logs or {})
-        # Several steps may be taken at a time.
-        self.due |= any(map(self.guard.looks_after, range(before + 1, self.steps + 1)))
+        new = range(before + 1, self.steps + 1)  # several steps may be taken at a time
+        self.due |= any(map(self.guard.looks_after, new))
         if self.due and self.budget.allows:
             self.look(self.steps, accuracy, number(logs, "loss"))
 
@@ -207,11 +208,9 @@ class CollapseGuard(keras.callbacks.Callback):
 
     def _look_at_classes(self, seen: dict[str, Any], logs: dict[str, Any]) -> None:
         """Say so where Keras holds out whole classes, or its loss leaves them out."""
-        labels = None if self.subject is None else self.subject.labels
+        labels = None if self.subject is None or seen["labels"] is None else self.subject.labels
         accuracy, steps, probe = accuracy_of(logs), self.params.get("steps") or 0, self.trained
         if labels is None or accuracy is None or probe is None or self.probe is not probe:
-            return
-        if seen["labels"] is None:
             return
         if not probe.batch:
             found = self.held_out.look(labels, probe.ids, seen["logits"], accuracy, steps)
@@ -224,8 +223,8 @@ class CollapseGuard(keras.callbacks.Callback):
         """Say what would have helped, where nothing was learned."""
         self.first.hold(accuracy_of(logs or {}, held=True))
         self.first.look(self.done, self.done, ended=True)
-        ended = stopped_rising(fit_of(self).callbacks)
-        self.first.mention([] if ended is None else [ended], "the training has ended too early")
+        for what, found in ended(fit_of(self).callbacks):
+            self.first.mention([found], what)
         if self.story is not None:
             self.story.write()
 

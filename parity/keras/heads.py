@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from parity.keras.calls import Call
-from parity.keras.facts import facts_of, loss_of
+from parity.keras.facts import facts_of
+from parity.keras.losses import loss_of
 from parity.keras.probe import Probe
 from parity.watch.check import AT_HEADS, Belief, Match, Program, causes_of
 

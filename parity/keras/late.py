@@ -89,20 +89,18 @@ def steps_itself(model: keras.Model) -> bool:
     return type(model).train_step is not keras.Model.train_step
 
 
-def own_step(program: Program, steps: int, told: str) -> Match:
+def own_step(program: Program, told: str = ", and in steps of fit's own it learns") -> Match:
     """A ``train_step`` of its own that learns nothing where that of Keras does.
 
     Args:
         program: As it was before the first step.
-        steps: Taken.
-        told: What the same network reads after as many steps of Keras' own.
+        told: What the same network reads after steps of Keras' own, in words.
     """
     targets = program.targets
     broadcast = targets is not None and targets.ndim == 1 and program.outputs.shape[1:] == (1,)
     return Match(
         "train_step trains something else than the loss that was compiled",
-        f"after {steps:,} of its steps the network has learned nothing, and with as many steps of "
-        f"fit's own it {told}"
+        f"the network has learned nothing{told}"
         + (
             "; the targets have shape [B] and the answers [B, 1], so that their difference is "
             "[B, B], and the mean is all that can be learned"
@@ -111,6 +109,7 @@ def own_step(program: Program, steps: int, told: str) -> Match:
         ),
         "Give both one shape: y = tf.expand_dims(y, -1), or use self.compute_loss(y=y, y_pred=...)"
         if broadcast
-        else "Use self.compute_loss(y=y, y_pred=self(x, training=True)) and its gradients",
+        else "Use self.compute_loss(y=y, y_pred=self(x, training=True)), its gradients, and "
+        "self.optimizer.apply_gradients",
         Belief.LIKELY,
     )

@@ -1,11 +1,14 @@
 """The one place that asks TensorFlow and Keras for what they give no public name."""
 
+import inspect
 import random
 from importlib import import_module
 from typing import Any
 
 SEEDS = "global_seed_generator"
 """What Keras keeps for operations that are given no seed."""
+FRAMES = 12
+"""Callers among which ``fit`` is looked for: a guard may be called by one derived from it."""
 
 
 def operation_seeds() -> random.Random | None:
@@ -28,6 +31,22 @@ def forget_global_seeds() -> None:
     """As before Keras' own seed generator was made, of a seed that it draws from Python."""
     if (kept := _keras()) is not None:
         setattr(kept, SEEDS, None)
+
+
+def given_to_fit(callback: Any) -> dict[str, Any]:
+    """Arguments of the ``fit`` that calls this callback now, by its own names for them.
+
+    ``callbacks`` is a sequence; nothing is given in a loop of one's own.
+    """
+    frame = inspect.currentframe()
+    for _ in range(FRAMES):
+        frame = None if frame is None else frame.f_back
+        if frame is None or frame.f_code.co_name != "fit":
+            continue
+        beside = getattr(frame.f_locals.get("callbacks"), "callbacks", ())
+        if frame.f_locals.get("self") is callback.model and callback in beside:
+            return {**frame.f_locals, "callbacks": beside}
+    return {}
 
 
 def _keras() -> Any:

@@ -48,10 +48,12 @@ class Probe(NamedTuple):
         return self._replace(x=_take(self.x, chosen), y=y, ids=self.ids[chosen])
 
 
-def batch_of(trained: Probe | None, steps: int) -> int | None:
-    """Samples of a batch where one makes a step of an epoch; else only the data may say."""
-    count = 0 if trained is None or trained.targets is None else trained.targets
-    return 1 if len(np.atleast_1d(count)) == steps else None
+def batch_of(trained: Probe, steps: int, asked: int | None) -> int | None:
+    """Samples of a batch: one where as many make an epoch, or what ``fit`` was asked for."""
+    count = 0 if trained.targets is None else trained.targets
+    if len(np.atleast_1d(count)) == steps:
+        return 1
+    return None if trained.batch else asked
 
 
 def probe_of(x: Any, y: Any, most: int) -> Probe | None:

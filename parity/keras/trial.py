@@ -13,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from parity.keras.calls import as_array, kind_of_keras, training_mode, unchanged
+from parity.keras.facts import APPLIED
 from parity.keras.intervention import Head, intervention
 from parity.keras.names import kind_of
 from parity.keras.traced import Traced
@@ -22,6 +23,8 @@ from parity.watch.check.program import Task
 from parity.watch.check.training import MULTIPLIES
 from parity.watch.trials import Material, score
 
+HIDDEN = 32
+"""Units of a hidden layer that is tried."""
 OFF = 1e-7
 """How far from 0 and 1 a remedy keeps answers: Keras' own epsilon."""
 Values = dict[int, NDArray[Any]]
@@ -58,6 +61,9 @@ class Trial:
         outputs, self.calls = traced(_take(material.x, np.arange(1)))
         last = self.calls[-1]
         self.ends = last.outputs is outputs and program.last not in ("", "linear")
+        self.bare: list[Any] | None = None
+        """What the last layer gives, while the function applied to it is left out."""
+        self.applies = last.outputs is not outputs and program.last in APPLIED
 
     def run(self, remedy: Remedy, steps: int, seconds: float) -> tuple[float, int]:
         """Train with a remedy; gives the score on held-out samples and the steps taken.
@@ -123,18 +129,23 @@ class Trial:
 
     def _head(self, remedy: Remedy) -> Head | None:
         """A last layer with an output for each class, where it has another number."""
+        last = [call for call in self.calls if not call.fused and kind_of(call) in MULTIPLIES]
+        known, columns = bool(last) and kind_of(last[-1]) == "dense", self.program.columns
+        if remedy.deeper and known and columns:
+            layer, inputs = last[-1].layer, int(last[-1].inputs.shape[-1])
+            return Head(inputs, columns, HIDDEN, getattr(layer, "activation", None))
         if remedy.head not in ("classes", "binary"):
             return None
-        classes, columns = int(self.material.names(remedy).max()) + 1, self.program.columns
+        classes = int(self.material.names(remedy).max()) + 1
         if columns is None or columns == classes or (columns == 1 and classes == 2):
             return None
-        last = [call for call in self.calls if not call.fused and kind_of(call) in MULTIPLIES]
-        if not last or kind_of(last[-1]) != "dense":
+        if not known:
             raise ValueError("the last layer is not known")
         return Head(int(last[-1].inputs.shape[-1]), classes)
 
     def _with(self, remedy: Remedy, head: Head | None) -> AbstractContextManager[None]:
-        return intervention(self.calls, remedy, self.ends, head)
+        self.bare = [] if self.applies and remedy.head else None
+        return intervention(self.calls, remedy, self.ends, head, self.bare)
 
     def _optimizer(self, remedy: Remedy) -> Any:
         own = optimizer_of(self.model)
@@ -156,7 +167,8 @@ class Trial:
         """What the model gives, its state after it, and the penalties on its weights."""
         mode = training_mode(self.model, training)
         found = self.model.stateless_call(learned, kept, x, return_losses=True, **mode)
-        return found[0], found[1], tf.add_n(found[2]) if found[2] else 0.0
+        given = self.bare.pop() if self.bare else found[0]
+        return given, found[1], tf.add_n(found[2]) if found[2] else 0.0
 
     def _step(
         self, remedy: Remedy, optimizer: Any, learned: Any, kept: Any, added: Any
@@ -183,7 +195,7 @@ class Trial:
         if remedy.bounded:
             given = tf.clip_by_value(given, OFF, 1 - OFF)
         if not remedy.head:
-            weights = self._weights(y)
+            weights = None if remedy.balanced else self._weights(y)
             own = self.model.compute_loss(x=None, y=y, y_pred=given, sample_weight=weights)
             return -own if remedy.descends else own
         given = tf.cast(given, tf.float32)

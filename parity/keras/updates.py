@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from parity.keras.calls import as_array
 from parity.watch.check import Penalty
@@ -63,6 +64,13 @@ def clipped_of(model: keras.Model, optimizer: Any) -> float | None:
 def trainable(model: keras.Model) -> int:
     """How many weights may change."""
     return sum(math.prod(variable.shape) for variable in model.trainable_variables)
+
+
+def untracked(model: keras.Model) -> int:
+    """Weights in plain variables of TensorFlow, which Keras does not train."""
+    parts = (part for layer in model._flatten_layers() for part in vars(layer).values())
+    found = {id(p): p for p in parts if isinstance(p, tf.Variable) and p.trainable}
+    return sum(math.prod(p.shape) for p in found.values() if p.dtype.is_floating and p.shape.rank)
 
 
 def held_of(model: keras.Model) -> float:

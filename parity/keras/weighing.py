@@ -8,7 +8,7 @@ from parity.keras.traced import Traced
 from parity.watch.check import Match
 from parity.watch.check.head import fitting
 from parity.watch.trials import AS_IT_IS, Tried
-from parity.watch.trials.proving import Prover
+from parity.watch.trials.following import Follower
 from parity.watch.trials.ranking import HELPS, SECONDS, STEPS
 from parity.watch.trials.stall import reads
 
@@ -18,7 +18,7 @@ UNTOLD = 0.5
 """Part of the samples' own loss below which that of `fit` shows that some of them weigh less."""
 
 
-class Weighing(Prover):
+class Weighing(Follower):
     """Compares the loss that `fit` tells with that of the samples, each counted once.
 
     Attributes:

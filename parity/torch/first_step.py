@@ -32,10 +32,11 @@ from parity.watch.check.training import in_order
 from parity.watch.check.words import say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials import SAMPLES, Tried
-from parity.watch.trials.proving import LARGEST, Prover
+from parity.watch.trials.following import Follower
+from parity.watch.trials.proving import LARGEST
 
 
-class FirstStep(Prover):
+class FirstStep(Follower):
     """Looks at a program before its first step, and at the loss that it calls.
 
     Args:
@@ -144,7 +145,7 @@ class FirstStep(Prover):
         return self.swaying or gathers or (judged is not None and judged.enough)
 
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
-        """As `Prover.look`, and at the samples that the program judges its network on."""
+        """As `Follower.look`, and at the samples that the program judges its network on."""
         judged, program, self._ended = self.judged, self.program, ended
         if self._rates is not None:
             self._rates.see()
@@ -169,7 +170,7 @@ class FirstStep(Prover):
             self._say(self._tried([match]), f"after {step:,} steps one thing looks wrong")
 
     def remark(self, match: Match, step: int, every: int = 0) -> None:
-        """As `Prover.remark`."""
+        """As `Follower.remark`."""
         with self._heard.apart():
             super().remark(match, step, every)
 

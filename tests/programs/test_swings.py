@@ -7,7 +7,7 @@ import pytest
 
 from parity.watch.check import Loss, Program, Remedy
 from parity.watch.trials import AS_IT_IS, swings
-from parity.watch.trials.proving import Prover
+from parity.watch.trials.following import Follower
 
 Y = np.arange(60) % 3
 CROSS = Loss("CrossEntropyLoss", "categorical", "logits")
@@ -27,7 +27,7 @@ def logits(loss: float) -> Any:
     return rows
 
 
-class Made(Prover):
+class Made(Follower):
     """Sees the losses that it is given; a trial of `better` brings what it is told."""
 
     def __init__(self, losses: list[float], gain: float = 0.5, **known: Any) -> None:
@@ -92,10 +92,13 @@ def test_what_does_not_oscillate_or_has_no_remedy_gets_no_word(
     assert printed(HEALTHY[name], capsys) == ""
 
 
-def test_a_calm_training_is_looked_at_four_times(capsys: pytest.CaptureFixture[str]) -> None:
-    made = Made([0.9] * 50)
+@pytest.mark.parametrize(("losses", "looks"), [([0.9] * 50, 2), ([0.9, 0.85, 0.8, 0.75] * 9, 4)])
+def test_a_calm_training_is_left_soon(
+    losses: list[float], looks: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = Made(losses)
     printed(made, capsys)
-    assert made.looks == 4
+    assert made.looks == looks
 
 
 def test_a_high_momentum_is_tried_too() -> None:

@@ -9,8 +9,8 @@ import pytest
 from parity.watch.check import Belief, Match, Program, Remedy
 from parity.watch.check.program import Task
 from parity.watch.trials import AS_IT_IS, Material, proving, score, tried
+from parity.watch.trials.following import Follower
 from parity.watch.trials.material import shrunk
-from parity.watch.trials.proving import Prover
 from parity.watch.trials.ranking import Tried
 from parity.watch.trials.stall import explains
 
@@ -165,7 +165,7 @@ def test_sequences_are_turned_round_and_classes_drawn_as_the_program_does() -> N
     assert names[next(material.batches(Remedy("", balanced=True)))].any()
 
 
-class Plan(Prover):
+class Plan(Follower):
     """A training whose learning rate is as it is told, and a trial that a higher one helps."""
 
     def __init__(self, *rates: float) -> None:

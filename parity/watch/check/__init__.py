@@ -7,6 +7,7 @@ knows a remedy that can be tried.
 import numpy as np
 
 from parity.watch.check import (
+    adapting,
     axes,
     course,
     data,
@@ -46,6 +47,7 @@ CAUSES: tuple[Cause, ...] = (
     *initial.CAUSES,
     *signals.CAUSES,
     *regularising.CAUSES,
+    *adapting.CAUSES,
     *data.CAUSES,
     *axes.CAUSES,
     *sets.CAUSES,

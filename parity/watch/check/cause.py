@@ -53,6 +53,8 @@ class Remedy:
         open: Whether gradients pass where a function of torch lets none through.
         unscaled: Whether the loss is as large as it is where the program makes it small.
         bounded: Whether answers are kept off 0 and 1.
+        deeper: Whether a hidden layer comes before the last, where there is none; in Keras.
+        ordered: Whether what is averaged over the steps of a sequence tells their places; in Keras.
     """
 
     words: str
@@ -83,6 +85,8 @@ class Remedy:
     open: bool = False
     unscaled: bool = False
     bounded: bool = False
+    deeper: bool = False
+    ordered: bool = False
 
 
 @dataclass(frozen=True)

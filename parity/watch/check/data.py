@@ -183,6 +183,7 @@ def unscaled(program: Program) -> Match | None:
         belief = Belief.LIKELY if size > VERY_LARGE else Belief.MAYBE
         return Match("the features are not scaled", figures, STANDARDISE, belief, STANDARDISED)
     belief = Belief.LIKELY if deviation < SMALL / 2 else Belief.MAYBE
+    belief = Belief.SURE if belief and program.pictures else belief  # none are so pale
     name = "the features hardly differ from sample to sample: scaled twice, perhaps"
     return Match(
         name, figures + f", with a deviation of {deviation:.2g}", STANDARDISE, belief, STANDARDISED

@@ -123,6 +123,22 @@ class Course(NamedTuple):
 PLAIN = Course()
 
 
+class Fitted(NamedTuple):
+    """What layers make of the data that are fitted to data before a training.
+
+    Attributes:
+        unknown: Share of words that the vocabulary does not know; None without any.
+        normalized: Whether a layer of normalisation was ``never`` fitted, or to all columns ``at
+            once``; else empty.
+    """
+
+    unknown: float | None = None
+    normalized: str = ""
+
+
+FITTED = Fitted()
+
+
 class Penalty(NamedTuple):
     """A term that pulls weights to 0.
 

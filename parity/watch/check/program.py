@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.check.parts import PLAIN, ROWS, Course, Layer, Loss, Penalty
+from parity.watch.check.parts import FITTED, PLAIN, ROWS, Course, Fitted, Layer, Loss, Penalty
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -59,6 +59,8 @@ class Program:
         unbounded: Whether the program's own loss is not finite for answers of exactly 0 and 1.
         undrawn: Frozen kernels that are as the framework draws them, where all frozen ones are.
         repeats: Samples of a batch that comes again and again.
+        fitted: What layers make of the data that are fitted to data before.
+        own: Targets of the samples of `fed`, [N, ...], where they are known.
         gathered: Batches of which gradients are made for one step.
         course: What the program does around its network.
     """
@@ -103,6 +105,8 @@ class Program:
     unbounded: bool = False
     undrawn: int = 0
     repeats: int = 0
+    fitted: Fitted = FITTED
+    own: Array | None = None
     gathered: int = 1
     course: Course = PLAIN
 

@@ -53,10 +53,17 @@ def unregistered(program: Program) -> Match | None:
         return None
     return Match(
         "layers are not registered, and are never trained",
-        f"{program.unregistered:,} weights work in the network that model.parameters() does not "
-        "give: they are in a list or a dict, or plain tensors",
-        "Put layers into nn.ModuleList or nn.ModuleDict, and tensors into nn.Parameter, before the "
-        "optimiser is made",
+        f"{program.unregistered:,} weights work in the network that "
+        + program.words(
+            torch="model.parameters() does not give: they are in a list or a dict, or plain "
+            "tensors",
+            keras="model.trainable_variables does not give: they are plain tf.Variables",
+        ),
+        program.words(
+            torch="Put layers into nn.ModuleList or nn.ModuleDict, and tensors into nn.Parameter, "
+            "before the optimiser is made",
+            keras="Make them by self.add_weight(...) in build(), or as keras.Variable",
+        ),
         Belief.LIKELY,
     )
 

@@ -62,8 +62,9 @@ def _counts(program: Program) -> Array | None:
 
 def _turned(frequencies: Array, weights: Array) -> bool:
     """Whether weights of uneven classes are their frequencies, or counts, and not the inverse."""
-    uneven = frequencies.max() >= UNEVEN * frequencies.min()
-    ratios = weights / np.maximum(frequencies, 1e-9)
+    there = frequencies > 0
+    uneven = frequencies.max() >= UNEVEN * frequencies[there].min()
+    ratios = weights[there] / frequencies[there]
     return bool(uneven and ratios.min() > 0 and ratios.max() <= AS_OFTEN * ratios.min())
 
 

@@ -1,6 +1,6 @@
 """A program that learns nothing where a plain loop, or a usual loss, learns much (NumPy only)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from parity.watch.check import Belief, Match, Program
@@ -9,23 +9,23 @@ from parity.watch.check.program import Array
 from parity.watch.check.telling import MOST, unrelated
 from parity.watch.fingerprint import sample
 from parity.watch.trials.ranking import AS_IT_IS, HELPS, SECONDS, STEPS, Trial, Tried, told
-from parity.watch.trials.stall import MUCH, SHORT, chance, floor
+from parity.watch.trials.stall import MUCH, SHORT, chance, floor, reads
 
 EPOCHS = 5
 """Epochs from which on a training was not only to be tried."""
 SEVERAL = 3
 """Classes from which on their samples are no noise."""
-USUAL_BATCH = 128
-"""Samples of a batch up to which smaller ones are no advice."""
+USUAL_BATCH, LARGE = 128, 256
+"""Samples of a batch up to which smaller ones are no advice, and from which on it is large."""
 SHARES = ("softmax", "log_softmax", "sigmoid")
 """Activations of a network that answers with probabilities."""
 
 
-def too_few(program: Program, step: int) -> Match | None:
-    """Steps that are few though epochs are many, for want of smaller batches."""
+def too_few(program: Program, step: int, least: int = 0) -> Match | None:
+    """Steps that are few though epochs are many, for want of batches of less than `least`."""
     count = len(program.targets) if program.whole and program.targets is not None else 0
     batch = program.batch or 0
-    if step >= SHORT or not count or step * batch < EPOCHS * count:
+    if step >= SHORT or not count or batch < least or step * batch < EPOCHS * count:
         return None
     return Match(
         f"the training is too short: it took {step} steps",
@@ -34,6 +34,30 @@ def too_few(program: Program, step: int) -> Match | None:
         + " more epochs",
         Belief.LIKELY,
     )
+
+
+def in_few_steps(
+    program: Program, trial: Callable[[], Trial | None], outputs: Array, targets: Array, step: int
+) -> Tried | None:
+    """That large batches left too few steps, where as many epochs of small ones bring much.
+
+    Args:
+        program: That has learned something.
+        trial: Makes what trains copies.
+        outputs: Of the network now, [N, ...].
+        targets: Of the same samples.
+        step: Its steps.
+    """
+    short = too_few(program, step, LARGE)
+    now = None if short is None else reads(program, outputs, targets)
+    copies = None if now is None or now > 1 - MUCH else trial()
+    if short is None or now is None or copies is None:
+        return None
+    score, steps = copies.run(AS_IT_IS, STEPS, SECONDS)
+    if score < now + MUCH:
+        return None
+    reached = f"the same network {told(copies.task, score)} after {steps} steps of small batches"
+    return Tried([short], [f"tried: {reached}; as it is, {now:.0%}"], score - now, now)
 
 
 def departed(

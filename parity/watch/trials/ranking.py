@@ -17,8 +17,9 @@ LEAST = 10
 """Steps that a trial must have taken to say anything."""
 HELPS = 0.1
 """Of a score, from which on a remedy helps; chance makes 0.04 of a few hundred samples."""
-BEST = 2
-"""Causes that only a trial shows, of which so many are named at most."""
+BEST, CLOSE = 2, 0.75
+"""Causes that only a trial shows, of which so many are named at most, and the part of the best gain
+that another must bring to be named beside it."""
 SOONER = 8
 """Part of the steps after which it is looked who is ahead, where all end well."""
 AS_IT_IS = Remedy("as it is")
@@ -182,7 +183,8 @@ def _ranked(task: Task, matches: Sequence[Match], scores: Scores) -> Tried:
         best: dict[str, Match] = {}
         for match in sorted(may_be, key=place):
             best.setdefault(match.cause, match)
-        named += list(best.values())[:BEST]
+        most = max((scores.gain(match) or 0.0 for match in best.values()), default=0.0)
+        named += [m for m in best.values() if (scores.gain(m) or 0.0) >= CLOSE * most][:BEST]
     named.sort(key=place)
     helping = [match.remedy for match in named if match.remedy and scores.helps(match)]
     lines = [_line(task, remedy, scores) for remedy in dict.fromkeys(helping)]

@@ -33,7 +33,14 @@ def asks(before: int, step: int, *, ended: bool, gathered: int = 1) -> bool:
 def proves(program: Program, targets: Array, found: Tried) -> bool:
     """Whether a remedy brings much where the same steps as it is bring nothing."""
     base = found.base
-    return base is not None and base < floor(program, targets) + NOTHING and found.gain >= MUCH
+    low = floor(program, targets) + 2 * NOTHING  # of a few hundred samples that were held out
+    return base is not None and base < low and lifts(program, targets, found)
+
+
+def lifts(program: Program, targets: Array, found: Tried) -> bool:
+    """Whether a remedy brings much, also where what is as it is was unlucky; arguments as above."""
+    best = max(found.base or 0.0, 0.0) + found.gain
+    return found.gain >= MUCH and best >= chance(program, targets) + MUCH
 
 
 def explains(program: Program, found: Tried) -> bool:
@@ -65,7 +72,9 @@ def reads(program: Program, outputs: Array, targets: Array) -> float | None:
         targets: Of the same samples, [N, ...].
     """
     task = program.task
-    if task is None or len(targets) < FEW or not np.isfinite(outputs).all():
+    # Of all there are, as of the four of an exclusive or, a few tell as much as a trial does.
+    few = not program.whole or program.targets is None or len(program.targets) > len(targets)
+    if task is None or (few and len(targets) < FEW) or not np.isfinite(outputs).all():
         return None
     names = targets.argmax(axis=1) if program.one_hot else targets
     names = names.ravel() if task in ("classes", "binary") else names

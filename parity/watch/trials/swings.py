@@ -25,7 +25,7 @@ TURNS = 3
 LEARNED = 0.3
 """Loss below which a network has learned much, however it got there."""
 FIRST = 4
-"""Looks after which it is left, if the loss has not changed by as much."""
+"""Looks after which it is left, if the loss has not changed by as much; sooner, if by a quarter."""
 SLOWER = (0.1, 0.01)
 """Parts of the learning rate that are tried."""
 FAST_MOMENTUM = 0.9
@@ -68,7 +68,8 @@ def loss_of(program: Program, outputs: Array, targets: Array) -> float | None:
 
 def goes_on(losses: Sequence[float]) -> bool:
     """Whether to look again: most trainings are calm, and looks take time."""
-    calm = len(losses) >= FIRST and np.abs(np.diff(losses)).max() <= SWING
+    most = np.abs(np.diff(losses)).max() if len(losses) > 1 else np.inf
+    calm = most <= (SWING if len(losses) >= FIRST else SWING / 4)
     return losses[0] >= LEARNED and not calm
 
 

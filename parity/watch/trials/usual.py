@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from parity.watch.check import Belief, Match, Program, Remedy
 from parity.watch.check.data import STANDARDISE, STANDARDISED, Scale, numeric, scale_of
 from parity.watch.check.head import fitting, line
-from parity.watch.check.training import RECURRENT, SATURATING
+from parity.watch.check.training import MULTIPLIES, RECURRENT, SATURATING
 
 FALLEN, LOW = 1e-3, 0.03
 """Parts of the first learning rate at which next to nothing is learned, and at which it may be."""
@@ -36,6 +36,7 @@ def _candidates(program: Program) -> list[Match]:
         found.append(_seldom(program.gathered))
     if (match := _backwards(program)) is not None:
         found.append(match)
+    found += _structure(program) if program.framework == "keras" else []
     fed = numeric(program)
     if fed is not None and not _usual_scale(scale_of(fed)):
         figures = "the same features, each with mean 0 and deviation 1, are learned"
@@ -158,6 +159,34 @@ def _backwards(program: Program) -> Match | None:
         Belief.MAYBE,
         Remedy("with the sequences backwards", features="reversed"),
     )
+
+
+def _structure(program: Program) -> list[Match]:
+    """A network that cannot tell what the targets ask for, however long it is trained."""
+    kinds, found = [layer.kind for layer in program.layers], []
+    if sum(kind in (*MULTIPLIES, *RECURRENT) for kind in kinds) == 1 and "dense" in kinds:
+        found.append(
+            Match(
+                "the network has no hidden layer: it can only tell apart what a straight line does",
+                "the same network with 32 hidden units learns",
+                'Put Dense(32, activation="relu") before the last layer',
+                Belief.MAYBE,
+                Remedy("with a hidden layer of 32 units", deeper=True),
+            )
+        )
+    mixing = {"conv", "separable_conv", "multi_head_attention", "bidirectional", *RECURRENT}
+    pools = {"global_avg_pool", "global_max_pool"} & set(kinds)
+    if "embedding" in kinds and pools and not mixing & set(kinds):
+        found.append(
+            Match(
+                "the network does not see the order of the words: it takes their mean",
+                "the same network learns where each word tells its place",
+                "Use an LSTM, a Conv1D, or add an embedding of the places, before the pooling",
+                Belief.MAYBE,
+                Remedy("with words that tell their places", ordered=True),
+            )
+        )
+    return found
 
 
 def _weights() -> Match:

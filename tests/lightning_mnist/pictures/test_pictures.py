@@ -158,7 +158,8 @@ def test_a_full_stop_a_dotted_zero_and_a_dirty_sheet_are_no_sign() -> None:
     rows, columns = np.nonzero(seven > 0.3)
     stop = (int(columns.max()) + 10, int(rows.max()) - 12)
     assert DOTTED not in dotted(seven, stop).warnings
-    inside = tuple(int(at.mean()) for at in np.nonzero(zero > 0.3)[::-1])
+    down, across = np.nonzero(zero > 0.3)
+    inside = (int(across.mean()), int(down.mean()))
     assert DOTTED not in dotted(zero, inside).warnings
     below = (int(columns.mean()), int(rows.max()) + 28)
     spots = [(20, 20), (300, 20), (20, 300), (300, 300)]

@@ -49,3 +49,22 @@ def test_a_training_is_watched_without_it(
     model = net((4,), kl.Dropout(0.2), kl.Dense(3, activation="softmax"), loss=SPARSE)
     model.fit(x, np.arange(64) % 3, verbose=0, callbacks=[CollapseGuard(x, np.arange(64) % 3)])
     assert "looks at nothing" not in capsys.readouterr().err
+
+
+def test_what_fit_was_given() -> None:
+    found = []
+
+    class Asking(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_begin(self, logs: Any = None) -> None:
+            found.append(private.given_to_fit(self))
+
+    x, y = np.zeros((8, 4), np.float32), np.arange(8) % 3
+    model, asking = net((4,), kl.Dense(3, activation="softmax"), loss=SPARSE), Asking()
+    model.fit(x, y, batch_size=4, class_weight={0: 2.0}, verbose=0, callbacks=[asking])
+    (given,) = found
+    assert asking in given["callbacks"]
+    assert given["batch_size"] == 4
+    assert given["class_weight"] == {0: 2.0}
+    assert given["validation_data"] is given["sample_weight"] is None
+    assert given["validation_split"] == 0
+    assert private.given_to_fit(asking) == {}

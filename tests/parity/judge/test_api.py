@@ -26,9 +26,9 @@ def scores(predicted: np.ndarray) -> np.ndarray:
 
 def test_the_public_names_are_these() -> None:
     assert sorted(parity.__all__) == [
-        "CannotCompareError", "CollapsedError", "Comparison", "Finding", "ParityError", "RunRecordError",
-        "SideFailedError", "Thresholds", "Verdict", "__version__", "assert_parity", "compare",
-        "diagnose",
+        "CannotCompareError", "CollapsedError", "Comparison", "Finding", "ParityError",
+        "RunRecordError", "SideFailedError", "Thresholds", "Verdict", "__version__",
+        "assert_parity", "compare", "diagnose",
     ]  # fmt: skip
     assert all(getattr(parity, name) is not None for name in parity.__all__)
     assert not hasattr(parity, "secret")

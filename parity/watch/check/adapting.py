@@ -1,0 +1,110 @@
+"""Causes in what should have been fitted to the data first: vocabularies, scalings (NumPy only)."""
+
+import numpy as np
+
+from parity.watch.check.cause import Belief, Cause, Match
+from parity.watch.check.data import STANDARDISED, Scale, numeric, scale_of
+from parity.watch.check.parts import ROWS
+from parity.watch.check.program import Array, Program
+
+UNKNOWN = 0.9
+"""Share of the words of a text, from which on a network can tell nothing by the others."""
+WORDS = 20
+"""Rows of an embedding from which on they are a vocabulary."""
+APART = 30.0
+"""Ratio between the deviations of columns that one mean and deviation do not bring together."""
+COPY = 1e-6
+"""How far from 1 a correlation may be by rounding to float32."""
+
+
+def unknown(program: Program) -> Match | None:
+    """Texts or names of which the vocabulary knows next to nothing."""
+    share = program.fitted.unknown
+    if share is None or share < UNKNOWN:
+        return None
+    return Match(
+        "the vocabulary does not know the words that it is given",
+        f"{share:.0%} of them are the one number for unknown words, so that samples look alike",
+        program.words(
+            torch="Build the vocabulary on the texts of training, and prepare both alike: lower "
+            "case, punctuation, type",
+            keras="Call adapt() on the texts of training, or give them as they are in the "
+            "vocabulary: lower case, punctuation, type",
+        ),
+    )
+
+
+def unadapted(program: Program) -> Match | None:
+    """A layer of normalisation that normalises nothing, or all columns by one mean."""
+    fed, kind = program.fed, program.fitted.normalized
+    if not kind or fed is None or fed.dtype.kind != "f" or fed.ndim < 2:
+        return None
+    scale = scale_of(fed)
+    if not np.isfinite(scale.deviation).all() or not scale.deviation.max():
+        return None
+    if kind == "never":
+        return _never(scale, fed)
+    varying = scale.deviation[scale.deviation > 0]
+    ratio = float(varying.max() / varying.min())
+    if fed.ndim != 2 or ratio < APART:
+        return None
+    return Match(
+        "Normalization has one mean and deviation for columns of very different scales",
+        f"behind it the columns still have deviations of {varying.min():.2g} to "
+        f"{varying.max():.2g}: the small ones are hardly seen",
+        "Give each column its own: Normalization(axis=-1)",
+        remedy=STANDARDISED,
+    )
+
+
+def _never(scale: Scale, fed: Array) -> Match | None:
+    if 0.2 < scale.size.max() < 3 and scale.deviation.max() > 0.1:
+        return None
+    return Match(
+        "a layer of normalisation was never adapted, and normalises nothing",
+        f"its mean is 0 and its variance 1 as it was made; behind it features are "
+        f"{fed.min():.3g} to {fed.max():.3g}",
+        "Call normalization.adapt(x_train) before the model is trained",
+        remedy=STANDARDISED,
+    )
+
+
+def leaked(program: Program) -> Match | None:
+    """Targets among the features of a table or a sequence, up to their scale."""
+    fed, wanted = numeric(program), program.own
+    if fed is None or wanted is None or fed.ndim not in (2, 3) or program.pictures:
+        return None
+    wanted = wanted.reshape(len(wanted), -1)
+    if wanted.dtype.kind not in "iufb" or len(wanted) != len(fed) or len(fed) < ROWS:
+        return None
+    rows, y = fed.reshape(len(fed), -1).astype(np.float64), wanted.astype(np.float64)
+    if y.shape[1] != 1 or not np.isfinite(y).all() or not y.std() or program.columns != 1:
+        return None
+    varying = np.flatnonzero(rows.std(axis=0) > 0)
+    if len(varying) < 2:
+        return None
+    columns = rows[:, varying] - rows[:, varying].mean(axis=0)
+    y = (y - y.mean(axis=0)) / y.std()
+    same = np.abs(columns.T @ y[:, 0]) / len(y) / columns.std(axis=0)
+    copies = varying[same > 1 - COPY]
+    if not 0 < len(copies) < len(varying):
+        return None
+    last = fed.shape[-1]
+    where = f"column {copies[0] % last + 1} of {last}"
+    where = f"step {copies[0] // last + 1} of {fed.shape[1]}" if fed.ndim == 3 else where
+    return Match(
+        "the targets are among the features: the network need only copy them",
+        f"{where} is the target itself, but for its scale (correlation 1.000000 in {len(y)} "
+        "samples)",
+        "Let the targets begin after the last step that is fed: targets=series[length:]"
+        if fed.ndim == 3
+        else "Leave this column out of x; what is known only afterwards belongs to y",
+        Belief.LIKELY,
+    )
+
+
+CAUSES = (
+    Cause("unknown", unknown, explains=("constant",)),
+    Cause("unadapted", unadapted, explains=("unlike scales", "unscaled", "bytes", "dead at start")),
+    Cause("leaked", leaked),
+)
