@@ -90,6 +90,8 @@ class Climb:
         yield rungs.raw(a, b)
         self.digits = b
         self.order = np.random.default_rng(self.plan.seed).permutation(len(b["y_train"]))
+        if not self.plan.told and recut.by_hand(self.sides, self._ask("weights"), b["x_train"][:2]):
+            self.sides.reverse()
         self.sides = recut.alike(self.sides, self._ask("weights")[:2])
         self.sides, own, self.spare = spare.without(self.sides, self._ask("weights")[:2])
         start = self._start(own[1])

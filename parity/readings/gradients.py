@@ -61,6 +61,7 @@ def _changes(change: Change) -> Iterator[Reading]:
     yield from scaling.by_value(change)
     yield from scaling.frozen(change)
     yield from scaling.by_tensor_norm(change)
+    yield from scaling.blank(change)
     yield from scaling.masked(change)
     yield from scaling.rounded(change)
     yield from scaling.signs(change)
