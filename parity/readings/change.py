@@ -11,6 +11,7 @@ from parity.readings.case import Case
 from parity.readings.readings import Reading
 from parity.readings.rounding import closes, magnitude, noise, worst
 
+SOME = 4096
 Tensors = dict[str, Floats]
 
 
@@ -56,6 +57,17 @@ class Change:
     def parted(self) -> list[str]:
         """Names of the tensors that differ by more than rounding."""
         return [name for name in self.a if worst(self.a[name], self.b[name]) > self.allowed]
+
+    @cached_property
+    def some(self) -> "Change":
+        """The same of the first numbers of each tensor: what does not hold there holds nowhere."""
+        if all(tensor.size <= SOME for tensor in self.a.values()):
+            return self
+        tables = (
+            {name: tensor.ravel()[:SOME] for name, tensor in table.items()}
+            for table in (self.a, self.b, self.weights)
+        )
+        return Change(*tables, self.batch_size, self.allowed)
 
     def explained(self, reading: Reading) -> bool:
         """Whether what a reading leaves is rounding."""
