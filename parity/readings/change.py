@@ -11,7 +11,8 @@ from parity.readings.case import Case
 from parity.readings.readings import Reading
 from parity.readings.rounding import closes, magnitude, noise, worst
 
-SOME = 4096
+FEW = 1024
+"""Numbers in a tensor that is looked at before all are."""
 Tensors = dict[str, Floats]
 
 
@@ -59,12 +60,18 @@ class Change:
         return [name for name in self.a if worst(self.a[name], self.b[name]) > self.allowed]
 
     @cached_property
-    def some(self) -> "Change":
-        """The same of the first numbers of each tensor: what does not hold there holds nowhere."""
-        if all(tensor.size <= SOME for tensor in self.a.values()):
-            return self
+    def few(self) -> "Change":
+        """The smallest tensors that differ, two at least: what does not explain them explains none.
+
+        Networks have millions of weights.
+        """
+        names: list[str] = []
+        for name in sorted(self.parted, key=lambda name: self.a[name].size):
+            if len(names) > 1 and self.a[name].size > FEW:
+                break
+            names.append(name)
         tables = (
-            {name: tensor.ravel()[:SOME] for name, tensor in table.items()}
+            {name: table[name] for name in self.a if name in names and name in table}
             for table in (self.a, self.b, self.weights)
         )
         return Change(*tables, self.batch_size, self.allowed)

@@ -45,10 +45,7 @@ def readings(change: Change) -> Iterator[tuple[Reading, float]]:
         The gradients that follow, and what such a penalty adds to the loss.
     """
     names = [name for name in change.parted if name in change.weights]
-    some = change.some
-    if not names or (
-        some is not change and not any(some.explained(reading) for reading, _ in readings(some))
-    ):
+    if not names:
         return
     weights = {name: change.weights[name] for name in names}
     basis = np.stack([flat(weights), np.sign(flat(weights))], axis=1)
