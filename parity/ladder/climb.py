@@ -99,7 +99,9 @@ class Climb:
             self.sides[0], self.sides[1], (own[0], own[1]), start.images, self.plan.told
         )
         if not match.found:
-            yield replace(rungs.initial_weights(start, *own), note=match.tried)
+            rung = replace(rungs.initial_weights(start, *own), note=match.tried)
+            other = matching.of_other_kinds(*own, match.tried)
+            yield rung.because(other) if other else rung
             return  # two networks: neither can be given the other's weights
         self.sides[0] = match.side
         held, inference, training = self._begun(start)

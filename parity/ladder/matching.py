@@ -1,5 +1,7 @@
 """Which layers of A are which of B, where their names do not say it; tried on the first batch."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +15,7 @@ from parity.match.by_data import ANSWER, search, unlike
 from parity.match.feeding import sources
 from parity.match.layer import Layer, layers_of, layers_of_both
 from parity.match.pairs import Fed, Pair, by_shape, in_order, pairs
+from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.rounding import magnitude, worst
 from parity.sides.lockstep import LOGITS
 
@@ -126,6 +129,19 @@ def _feeding(a: Climber, b: Climber, own: tuple[Table, Table], images: Array) ->
             return {}, {}
         found.append(sources(given, fed, owners))
     return found[0], found[1]
+
+
+def of_other_kinds(a: Table, b: Table, tried: str) -> list[Cause]:
+    """What is said where each side has layers of kinds that the other lacks; empty elsewhere.
+
+    A layer that one program writes by hand has its weights in layers of other kinds: that they are
+    missing from the other's is no mistake.
+    """
+    kinds = [Counter(layer.kind for layer in layers) for layers in layers_of_both(a, b)]
+    if not (kinds[0] - kinds[1] and kinds[1] - kinds[0]):
+        return []
+    said = "weights: each side has layers of kinds that the other lacks, written by hand perhaps"
+    return [Cause(UNEXPLAINED, math.inf, f"{said}; {tried}")]
 
 
 def by_outputs(

@@ -45,7 +45,7 @@ ADVICE = {
         "sum"
     ),
     DROPPED: "switch dropout off or to the same mask on both sides",
-    BLANK: "give nn.Embedding padding_idx= on both sides or neither; Keras' mask_zero is no such row",
+    BLANK: "give nn.Embedding padding_idx= on both sides or neither; Keras has none",
     FROZEN: (
         "train these tensors on both sides: requires_grad and no detach() in torch, trainable and "
         "no stop_gradient in Keras"
