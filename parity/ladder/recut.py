@@ -22,7 +22,7 @@ Wholes = Mapping[str, tuple[str, ...]]
 """A tensor with the names of its thirds, side by side along the last axis, or its two rows."""
 
 
-class Recut:
+class Recut(Climber):
     """A side whose tensors are cut in three, or joined, as the other side has them.
 
     Args:
@@ -53,11 +53,6 @@ class Recut:
         if self.call not in TAKEN:
             return given
         return self._joined(given) if self.join else self._cut(given)
-
-    def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
-        """Send and receive."""
-        self.send(call, table, **arguments)
-        return self.receive()
 
     def _cut(self, table: Table) -> Table:
         found: Table = {}
