@@ -70,11 +70,11 @@ class Change:
             if len(names) > 1 and self.a[name].size > FEW:
                 break
             names.append(name)
-        tables = (
+        a, b, weights = (
             {name: table[name] for name in self.a if name in names and name in table}
             for table in (self.a, self.b, self.weights)
         )
-        return Change(*tables, self.batch_size, self.allowed)
+        return Change(a, b, weights, self.batch_size, self.allowed)
 
     def explained(self, reading: Reading) -> bool:
         """Whether what a reading leaves is rounding."""
