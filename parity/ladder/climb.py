@@ -100,7 +100,7 @@ class Climb:
         )
         if not match.found:
             rung = replace(rungs.initial_weights(start, *own), note=match.tried)
-            other = matching.of_other_kinds(*own, match.tried)
+            other = matching.of_other_kinds(own[0], own[1], match.tried)
             yield rung.because(other) if other else rung
             return  # two networks: neither can be given the other's weights
         self.sides[0] = match.side
