@@ -241,7 +241,8 @@ class Flattening(nn.Module):
         self.conv, self.out = nn.Conv2d(1, 3, 3), nn.Linear(12, 2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.out(self.conv(x).relu().flatten(1))
+        given: torch.Tensor = self.out(self.conv(x).relu().flatten(1))
+        return given
 
 
 def test_weights_of_torch_without_a_model_are_told_as_those_of_the_module() -> None:
