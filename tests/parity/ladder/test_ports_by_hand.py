@@ -124,8 +124,10 @@ def test_a_layer_that_is_written_by_hand_is_no_missing_weight() -> None:
 
 
 def climb(a: nn.Module, b: nn.Module, x: np.ndarray) -> Climbed:
-    sides = [(m, torch.optim.SGD(m.parameters(), 0.1), nn.CrossEntropyLoss()) for m in (a, b)]
-    return ladder(*sides, x, LABELS, batch_size=12)
+    first, second = (
+        (m, torch.optim.SGD(m.parameters(), 0.1), nn.CrossEntropyLoss()) for m in (a, b)
+    )
+    return ladder(first, second, x, LABELS, batch_size=12)
 
 
 def assert_said(done: Climbed, said: str) -> None:
