@@ -13,10 +13,11 @@ from jsonargparse import Namespace
 from parity.arrays import Array
 from parity.commands.parser import DIFFERENT, OneSentenceParser
 from parity.files import read_npy
+from parity.match.raw import canonical
 from parity.sides.jobs import SideFailedError
 from parity.sides.models import WHOLE, found, named_file
 from parity.sides.remote import Remote
-from parity.transfer.fill import fill
+from parity.transfer.fill import fill, refill
 from parity.transfer.transfer import DifferentError, NoTransferError, Side, Transfer, transfer
 from parity.writing import check_place, written_whole
 
@@ -60,7 +61,8 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
                 remotes[key].send("open", model=model)
             opened = {key: _opened(remote) for key, remote in remotes.items()}
             about, b = opened["b"]
-            if about.get("weights"):
+            bare = about["tensors"] if about.get("weights") else None
+            if bare is not None and about["framework"] != "torch":
                 raise NoTransferError(
                     f"{b.name} holds weights only: give the model that they belong to, as "
                     "MODULE:FUNCTION"
@@ -73,7 +75,11 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
                 )
             about, a = opened["a"]
             with written_whole(target) as temporary:
-                if about.get("weights"):
+                if bare is not None:
+                    weights = about.get("weights")
+                    own = canonical(about["tensors"], about["framework"]) if weights else a
+                    done = refill(own, a.name, bare, b, temporary)
+                elif about.get("weights"):
                     done = fill(about["tensors"], about["framework"], a.name, b, temporary)
                 else:
                     done = transfer(a, b, temporary, x)

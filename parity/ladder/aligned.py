@@ -11,7 +11,7 @@ TENSORS = ("weights", "set_weights", "gradients")
 """Calls whose answers are tensors by name."""
 
 
-class Aligned:
+class Aligned(Climber):
     """Side A with the names and layouts of side B.
 
     Args:
@@ -56,11 +56,6 @@ class Aligned:
         if self.call == "fed":
             return self._renamed(given, self.fed)
         return self._renamed(given, self.ends) if self.call in ("forward", "forced") else given
-
-    def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
-        """Send and receive."""
-        self.send(call, table, **arguments)
-        return self.receive()
 
     def _renamed(self, given: Table, names: dict[str, str]) -> Table:
         """Layers of a pair by B's name; what has that name by chance says whose it is."""

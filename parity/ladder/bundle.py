@@ -73,7 +73,7 @@ def key_of(call: str, table: Table | None, arguments: dict[str, Any]) -> Key:
     return call, json.dumps(told, sort_keys=True), digest.hexdigest()
 
 
-class Recorder:
+class Recorder(Climber):
     """A side whose answers are kept as they are given."""
 
     def __init__(self, side: Climber) -> None:
@@ -95,11 +95,6 @@ class Recorder:
             self.answers.append(self.side.receive())
             self.waiting = None
         return dict(self.answers[-1])
-
-    def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
-        """Send and receive."""
-        self.send(call, table, **arguments)
-        return self.receive()
 
     def save(self, path: Path, batch_size: int, *, beside: bool) -> None:
         """Write the bundle, whole or not at all."""
@@ -136,7 +131,7 @@ class Shadow:
         return self.of.ask(call, table, **arguments)
 
 
-class Replay:
+class Replay(Climber):
     """A side that answers as it once did.
 
     Args:
@@ -183,11 +178,6 @@ class Replay:
                 "MODULE:FUNCTION --beside OTHER.zip --out THIS.zip"
             )
         return dict(known.popleft() if len(known) > 1 else known[0])
-
-    def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
-        """Send and receive."""
-        self.send(call, table, **arguments)
-        return self.receive()
 
 
 def _answers(archive: zipfile.ZipFile, told: list[Answer]) -> dict[Key, deque[Table]]:

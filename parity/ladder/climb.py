@@ -90,6 +90,8 @@ class Climb:
         yield rungs.raw(a, b)
         self.digits = b
         self.order = np.random.default_rng(self.plan.seed).permutation(len(b["y_train"]))
+        if not self.plan.told and recut.by_hand(self.sides, self._ask("weights"), b["x_train"][:2]):
+            self.sides.reverse()
         self.sides = recut.alike(self.sides, self._ask("weights")[:2])
         self.sides, own, self.spare = spare.without(self.sides, self._ask("weights")[:2])
         start = self._start(own[1])
@@ -97,7 +99,9 @@ class Climb:
             self.sides[0], self.sides[1], (own[0], own[1]), start.images, self.plan.told
         )
         if not match.found:
-            yield replace(rungs.initial_weights(start, *own), note=match.tried)
+            rung = replace(rungs.initial_weights(start, *own), note=match.tried)
+            other = matching.of_other_kinds(own[0], own[1], match.tried)
+            yield rung.because(other) if other else rung
             return  # two networks: neither can be given the other's weights
         self.sides[0] = match.side
         held, inference, training = self._begun(start)

@@ -23,3 +23,5 @@ class Climber(Protocol):
 
     def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
         """Send and receive."""
+        self.send(call, table, **arguments)
+        return self.receive()

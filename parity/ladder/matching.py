@@ -1,5 +1,7 @@
 """Which layers of A are which of B, where their names do not say it; tried on the first batch."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,8 +12,10 @@ from parity.ladder import outputs
 from parity.ladder.aligned import Aligned
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.match.by_data import ANSWER, search, unlike
+from parity.match.feeding import sources
 from parity.match.layer import Layer, layers_of, layers_of_both
-from parity.match.pairs import Pair, by_shape, in_order, pairs
+from parity.match.pairs import Fed, Pair, by_shape, in_order, pairs
+from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.rounding import magnitude, worst
 from parity.sides.lockstep import LOGITS
 
@@ -52,7 +56,8 @@ def matched(
         return Match(a, True)
     order = [layer.name for layer in layers[1]]
     straight = _told(*layers, own[0], told) if told else in_order(*layers, own[0])
-    straight = straight or (None if told else by_shape(*layers, own[0]))
+    if straight is None and not told:
+        straight = by_shape(*layers, own[0], _feeding(a, b, own, images))
     if straight is not None and not all(pair.exact() for pair in straight):
         straight = None
     if told:
@@ -87,23 +92,56 @@ def rematched(
 ) -> Match:
     """Match layers once more whose names agree, and with which both sides do not give the same.
 
-    Layers of one shape that work side by side may do so in another order. Only where with other
-    names everything is the same, to rounding, are they those.
+    Layers of one shape that work side by side may do so in another order. They are those with
+    which everything is the same, to rounding, else those that are fed by the same layers.
     """
     layers = layers_of(own[0])
     shapes = [tuple(layer.shapes.items()) for layer in layers]
     alike = len(set(shapes)) < len(shapes)
     faithful = all(worst(values, held[1][name]) == 0 for name, values in held[0].items())
+    how, found, likely = "what they give", None, None
     try:
-        found = by_outputs(a, b, own, images) if alike and faithful else None
+        if alike and faithful:
+            likely = by_shape(layers, layers_of(own[1]), own[0], _feeding(a, b, own, images))
+            found = by_outputs(a, b, own, images, likely)
     except NotRecordedError:
-        found = None
+        return Match(a, True)
+    if found is None:
+        how, found = "what feeds them", likely
     moved = [pair for pair in found or [] if pair.a.name != pair.b.name]
     if found is None or not moved:
         return Match(a, True)
     names = ", ".join(f"{pair.a.name} = {pair.b.name}" for pair in moved)
-    said = f"layers that work side by side were matched by what they give: {names}"
+    said = f"layers that work side by side were matched by {how}: {names}"
     return Match(Aligned(a, found, [layer.name for layer in layers]), True, said)
+
+
+def _feeding(a: Climber, b: Climber, own: tuple[Table, Table], images: Array) -> tuple[Fed, Fed]:
+    """The layer with weights that feeds each layer, of A and of B; empty for what is recorded."""
+    found: list[Fed] = []
+    for side, weights in zip((a, b), own, strict=True):
+        owners = {name.partition(".")[0] for name in weights}
+        try:
+            given, fed = (
+                side.ask(call, {"images": images}, training=False) for call in ("forward", "fed")
+            )
+        except NotRecordedError:
+            return {}, {}
+        found.append(sources(given, fed, owners))
+    return found[0], found[1]
+
+
+def of_other_kinds(a: Table, b: Table, tried: str) -> list[Cause]:
+    """What is said where each side has layers of kinds that the other lacks; empty elsewhere.
+
+    A layer that one program writes by hand has its weights in layers of other kinds: that they are
+    missing from the other's is no mistake.
+    """
+    kinds = [Counter(layer.kind for layer in layers) for layers in layers_of_both(a, b)]
+    if not (kinds[0] - kinds[1] and kinds[1] - kinds[0]):
+        return []
+    said = "weights: each side has layers of kinds that the other lacks, written by hand perhaps"
+    return [Cause(UNEXPLAINED, math.inf, f"{said}; {tried}")]
 
 
 def by_outputs(

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.arrays import Table
-from parity.ladder.climber import Climber
+from parity.arrays import Array, Table
+from parity.ladder.climber import Climber, NotRecordedError
 from parity.match.layer import ATTENTION, PARTS, layers_of_both
 
 TAKEN = ("weights", "set_weights", "gradients", "take")
@@ -22,7 +22,7 @@ Wholes = Mapping[str, tuple[str, ...]]
 """A tensor with the names of its thirds, side by side along the last axis, or its two rows."""
 
 
-class Recut:
+class Recut(Climber):
     """A side whose tensors are cut in three, or joined, as the other side has them.
 
     Args:
@@ -54,11 +54,6 @@ class Recut:
             return given
         return self._joined(given) if self.join else self._cut(given)
 
-    def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
-        """Send and receive."""
-        self.send(call, table, **arguments)
-        return self.receive()
-
     def _cut(self, table: Table) -> Table:
         found: Table = {}
         for name, values in table.items():
@@ -84,6 +79,25 @@ class Recut:
             elif name not in rest:
                 found[name] = values
         return found
+
+
+def by_hand(sides: list[Climber], own: Sequence[Table], images: Array) -> bool:
+    """Whether B alone writes its attention by hand, and may take the place of A.
+
+    What a layer is fed that the other side computes by hand is known only where it is B's.
+
+    Args:
+        sides: A and B; an echo of B, which has its names, leaves them in their places.
+        own: Their weights.
+        images: A batch.
+    """
+    attends = [any(name.startswith(ATTENTION) for name in table) for table in own]
+    if attends != [True, False]:
+        return False
+    try:
+        return all(side.ask("fed", {"images": images}, training=False) for side in sides)
+    except NotRecordedError:
+        return False
 
 
 def alike(sides: list[Climber], own: Sequence[Table]) -> list[Climber]:

@@ -20,7 +20,7 @@ Spare = tuple[Table, Table]
 """What A and what B alone has, by B's names."""
 
 
-class Without:
+class Without(Climber):
     """A side as if it had not some of its tensors: they stay at what does nothing.
 
     Args:
@@ -52,11 +52,6 @@ class Without:
         given = self.side.receive()
         hidden = self.spare if self.call in TENSORS else {}
         return {name: values for name, values in given.items() if name not in hidden}
-
-    def ask(self, call: str, table: Table | None = None, **arguments: Any) -> Table:
-        """Send and receive."""
-        self.send(call, table, **arguments)
-        return self.receive()
 
     def _step(self, ids: Array, batch_size: int) -> None:
         losses = []

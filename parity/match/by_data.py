@@ -16,7 +16,9 @@ NEAR = 1e-4
 """Relative to the largest output of a layer, in float32: rounding is a hundred times smaller, and
 layers with other weights differ by as much as their outputs."""
 MOST_QUESTIONS = 300
-"""Forward passes that a search may take."""
+"""Forward passes that a search may take,"""
+MOST_NUMBERS = 1_000_000_000
+"""and weights that it may set in all of them. Where each layer cannot be asked for, none is."""
 Ask = Callable[[Table], Table]
 """What B gives, layer by layer, with some of its weights replaced."""
 
@@ -49,7 +51,9 @@ class Search:
     def run(self) -> list[Pair] | None:
         """The pairs with which B answers as A does; None where none were found."""
         self._order = list(self.outputs)
-        return next(self._from(0, []), None)
+        numbers = sum(values.size for values in self.own.values())
+        affordable = min(MOST_QUESTIONS, MOST_NUMBERS // max(numbers, 1))
+        return next(self._from(0, []), None) if affordable >= len(self.a) else None
 
     def _from(self, place: int, settled: list[Pair]) -> Iterator[list[Pair]]:
         if place == len(self.a):

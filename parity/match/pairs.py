@@ -1,7 +1,7 @@
 """Which layers may be the same, and where that alone decides it: by order, kind and shape."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
 
@@ -12,6 +12,7 @@ from parity.match.layer import Layer
 from parity.match.move import Move, Shape, as_it_is, moves
 
 _NOTHING_ADDED = dict.fromkeys(("bias", "recurrent_bias", "offset", "mean"), 0.0)
+Fed = Mapping[str, str]
 NEUTRAL = {**_NOTHING_ADDED, "scale": 1.0, "variance": 1.0}
 """What a part does nothing with."""
 MOST_PARTS = 4
@@ -149,21 +150,37 @@ def in_order(a: list[Layer], b: list[Layer], weights: Table) -> list[Pair] | Non
     return None
 
 
-def by_shape(a: list[Layer], b: list[Layer], weights: Table) -> list[Pair] | None:
+def by_shape(
+    a: list[Layer], b: list[Layer], weights: Table, fed_by: tuple[Fed, Fed] = ({}, {})
+) -> list[Pair] | None:
     """Layers paired by kind and shape, those of one shape in their order; None where one is left.
 
-    Layers that have the same parts go before those of which one lacks a part. Nothing says that
-    those of one shape come in one order: what follows from it has to be tried.
+    Layers that have the same parts go before those of which one lacks a part, and then those that
+    are fed by layers that are a pair already. Nothing says that the rest of one shape come in one
+    order: what follows from it has to be tried.
+
+    Args:
+        a: Of A, in the order of work.
+        b: Of B.
+        weights: Of A.
+        fed_by: The layer with weights that feeds each one, of A and of B, where it is known.
     """
     found: list[Pair] = []
+    partner: dict[str | None, str] = {}
     left = {layer.name: layer for layer in b}
+
+    def unlikely(pair: Pair) -> tuple[bool, bool]:
+        sources = (fed.get(layer.ends) for fed, layer in zip(fed_by, (pair.a, pair.b), strict=True))
+        return not pair.exact(), partner.get(next(sources)) != next(sources)
+
     for layer in a:
         ways = [pair for other in left.values() for pair in pairs(layer, other, weights)[:1]]
-        ways.sort(key=lambda pair: not pair.exact())
         if not ways:
             return None
-        del left[ways[0].b.name]
-        found.append(ways[0])
+        likely = min(ways, key=unlikely)
+        del left[likely.b.name]
+        partner[layer.ends] = likely.b.ends
+        found.append(likely)
     return None if left else found
 
 

@@ -25,6 +25,9 @@ _KINDS_OF_KERAS = {
 def canonical(tensors: Table, framework: str) -> Table:
     """By canonical names, in the order of the file, in canonical layouts.
 
+    What torch flattens has its channels first; the kernel of a dense layer behind a convolution is
+    brought into Keras' order, which has them last.
+
     Args:
         tensors: As the file of weights calls them.
         framework: ``torch`` or ``keras``: whose layouts they have.
@@ -36,12 +39,48 @@ def canonical(tensors: Table, framework: str) -> Table:
     read = _of_torch if framework == "torch" else _of_keras
     count: Counter[str] = Counter()
     found: Table = {}
+    channels = 0
     for layer, parts in grouped.items():
         kind, named = read(layer, parts)
+        if kind == "dense" and channels and framework == "torch":
+            named["kernel"], channels = _channels_last(named["kernel"], channels), 0
+        channels = named["kernel"].shape[-1] if kind == "conv" else channels
         if named:
             count[kind] += 1
             found |= {f"{kind}_{count[kind]}.{part}": values for part, values in named.items()}
     return found
+
+
+def _channels_last(kernel: Array, channels: int) -> Array:
+    """A dense kernel [channels * places, out] as [places * channels, out]."""
+    if len(kernel) % channels:
+        return kernel
+    return kernel.reshape(channels, -1, kernel.shape[1]).swapaxes(0, 1).reshape(kernel.shape)
+
+
+def put_back(tensors: Table, weights: Table) -> Table:
+    """A file's tensors of torch, those that canonical `weights` tell of replaced.
+
+    Raises:
+        ValueError: two tensors of the file are one weight, as the biases of an LSTM are.
+    """
+    sizes = np.cumsum([0, *(values.size for values in tensors.values())])
+    numbered = {
+        name: np.arange(begin, begin + values.size).reshape(values.shape)
+        for (name, values), begin in zip(tensors.items(), sizes, strict=False)
+    }
+    places = canonical(numbered, "torch")
+    taken = np.concatenate([place.ravel() for place in places.values()])
+    if len(np.unique(taken)) < len(taken) or taken.max() >= sizes[-1]:
+        raise ValueError("holds weights that are sums of two tensors")
+    flat = [values.ravel() for values in tensors.values()]
+    whole = np.concatenate([part.astype(np.float64) for part in flat])
+    for name, values in weights.items():
+        whole[places[name].ravel()] = values.ravel()
+    return {
+        name: part.reshape(values.shape).astype(values.dtype)
+        for part, (name, values) in zip(np.split(whole, sizes[1:-1]), tensors.items(), strict=True)
+    }
 
 
 def _of_torch(layer: str, parts: Table) -> tuple[str, Table]:

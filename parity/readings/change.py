@@ -11,6 +11,8 @@ from parity.readings.case import Case
 from parity.readings.readings import Reading
 from parity.readings.rounding import closes, magnitude, noise, worst
 
+FEW = 1024
+"""Numbers in a tensor that is looked at before all are."""
 Tensors = dict[str, Floats]
 
 
@@ -56,6 +58,23 @@ class Change:
     def parted(self) -> list[str]:
         """Names of the tensors that differ by more than rounding."""
         return [name for name in self.a if worst(self.a[name], self.b[name]) > self.allowed]
+
+    @cached_property
+    def few(self) -> "Change":
+        """The smallest tensors that differ, two at least: what does not explain them explains none.
+
+        Networks have millions of weights.
+        """
+        names: list[str] = []
+        for name in sorted(self.parted, key=lambda name: self.a[name].size):
+            if len(names) > 1 and self.a[name].size > FEW:
+                break
+            names.append(name)
+        a, b, weights = (
+            {name: table[name] for name in self.a if name in names and name in table}
+            for table in (self.a, self.b, self.weights)
+        )
+        return Change(a, b, weights, self.batch_size, self.allowed)
 
     def explained(self, reading: Reading) -> bool:
         """Whether what a reading leaves is rounding."""

@@ -12,16 +12,18 @@ from parity.readings.case import Case
 from parity.readings.cause import Cause
 from parity.readings.readings import Reading, compare
 from parity.readings.rounding import noise, worst
-from parity.readings.rows import fit, line
+from parity.readings.rows import fit, line, normalised
 
 ORDER, SCALE, OWN = "order of the features", "scale of the features", "standardisation of each one"
 CLIPPED, FUNCTION, BATCH = "clipped features", "function of the features", "figures of the batch"
+ROWS = "normalisation of each row"
 ADVICE = {
     ORDER: "bring the axes and what is along them into one order: channels RGB or BGR, columns",
     SCALE: "scale and move the features alike, before both networks or in both",
     OWN: "standardise each by the same mean and deviation, those of the training data",
     CLIPPED: "clip on both sides or on neither",
     FUNCTION: "apply the same function on both sides",
+    ROWS: "normalise each row on both sides or on neither",
     BATCH: "standardise by figures of the training data, not of whatever batch comes",
 }
 FEWEST = 4
@@ -76,6 +78,9 @@ def _readings(x: Floats, seen: Floats) -> Iterator[Reading]:
             said = f"{words} clipped to {least:.6g} to {most:.6g}"
             yield Reading(usual | {CLIPPED: said}, np.clip(moved, least, most), said)
         yield from _functions(usual, words, moved)
+        for name, rows in normalised(moved.reshape(len(x), -1), seen.reshape(len(x), -1)):
+            said = f"{words}, {name} of each row"
+            yield Reading(usual | {SCALE: "as they are", ROWS: said}, rows.reshape(x.shape), said)
         yield from _each(usual, words, moved, seen)
 
 

@@ -41,9 +41,12 @@ def explain(case: Case) -> list[Cause]:
         return []
     if rounded := _rounded_factor(change, case):
         return rounded
-    for readings in (_changes, scaling.by_tensor):
+    for readings in (*_CHANGES, scaling.by_tensor):
         for side in (case, case.swapped):
             of = Change.of(side)
+            by_norm = readings is scaling.by_one_factor  # of all tensors together
+            if not by_norm and not any(of.few.explained(one) for one in readings(of.few)):
+                continue
             for reading in readings(of):
                 as_it_is = Reading({}, flat(of.a))
                 sides = as_it_is.values, flat(of.b)
@@ -54,17 +57,15 @@ def explain(case: Case) -> list[Cause]:
     return _located(change, case)
 
 
-def _changes(change: Change) -> Iterator[Reading]:
-    """What B may do that A does not."""
-    yield from scaling.by_one_factor(change)
+def _penalised(change: Change) -> Iterator[Reading]:
     yield from (reading for reading, _ in penalty.readings(change))
-    yield from scaling.by_value(change)
-    yield from scaling.frozen(change)
-    yield from scaling.by_tensor_norm(change)
-    yield from scaling.masked(change)
-    yield from scaling.rounded(change)
-    yield from scaling.signs(change)
-    yield from scaling.centred(change)
+
+
+_CHANGES = (
+    scaling.by_one_factor, _penalised, scaling.by_value, scaling.frozen, scaling.by_tensor_norm,
+    scaling.blank, scaling.masked, scaling.rounded, scaling.signs, scaling.centred,
+)  # fmt: skip
+"""What B may do that A does not, the likeliest first."""
 
 
 def _missing(case: Case) -> Cause:

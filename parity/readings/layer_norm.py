@@ -25,6 +25,7 @@ ADVICE = {
     SCALE: "give both a scale",
     OFFSET: "give both an offset",
 }
+GROUPED = ("group_norm", "instance_norm")
 NORMS = ("layer_norm", "rms_norm")
 """How such layers begin: Ba et al. 2016, and Zhang and Sennrich 2019 that leave the mean."""
 
@@ -36,12 +37,16 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
         return None
     scale, offset = _learned(case)
     kinds = {"the last axis": (x.ndim - 1,), "all axes but the first": tuple(range(1, x.ndim))}
+    kinds |= {f"axis {axis}": (axis,) for axis in range(1, x.ndim - 1)}
 
     def of(seen: Array) -> Iterator[Reading]:
         for centre, (words, axes), scaled, moved in product(
             dict.fromkeys(centres), kinds.items(), (True, False), (True, False)
         ):
-            gamma, beta = scale if scaled else 1.0, offset if moved else 0.0
+            gamma, beta = (
+                _along(axes, values, x) if used else neutral
+                for values, used, neutral in ((scale, scaled, 1.0), (offset, moved, 0.0))
+            )
             centred = x - x.mean(axis=axes, keepdims=True) if centre else x
             variance = (centred**2).mean(axis=axes, keepdims=True)
             for epsilon in (*EPSILONS, _solved(centred, variance, gamma, seen - beta)):
@@ -61,26 +66,37 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
     return of, float(np.abs(scale).max() * 10 + np.abs(offset).max())
 
 
+def _along(axes: tuple[int, ...], values: Floats, x: Floats) -> Floats:
+    """What is learned of an axis, to be multiplied: it lies along the one that is normalised."""
+    if len(axes) > 1 or values.size != x.shape[axes[0]]:
+        return values
+    return values.reshape(-1, *[1] * (x.ndim - 1 - axes[0]))
+
+
 def grouped(case: Case, x: Floats) -> tuple[Readings, float] | None:
     """What a group norm may make of `x`, float64 [B, ..., C], and its magnitude; None for others.
 
     Each group of neighbouring channels is normalised by itself (Wu and He 2018).
     """
-    if not case.where.startswith("group_norm") or x.shape != case.a[case.where].shape:
+    if not case.where.startswith(GROUPED) or x.shape != case.a[case.where].shape:
         return None
     scale, offset = _learned(case)
     channels = x.shape[-1]
 
     def of(seen: Array) -> Iterator[Reading]:
+        ways: list[tuple[str, Floats, tuple[int, ...]]]
+        ways = [("each channel of the whole batch", x.reshape(-1, channels), (0,))]
         for groups in (n for n in range(1, channels + 1) if channels % n == 0):
             cut = x.reshape(len(x), -1, groups, channels // groups)
-            centred = (cut - cut.mean(axis=(1, 3), keepdims=True)).reshape(x.shape)
-            variance = np.broadcast_to(cut.var(axis=(1, 3), keepdims=True), cut.shape)
+            ways.append((f"{groups} groups of channels", cut, (1, 3)))
+        for words, cut, axes in ways:
+            centred = (cut - cut.mean(axis=axes, keepdims=True)).reshape(x.shape)
+            variance = np.broadcast_to(cut.var(axis=axes, keepdims=True), cut.shape)
             variance = variance.reshape(x.shape)
             for epsilon in (*EPSILONS, _solved(centred, variance, scale, seen - offset)):
                 if np.isfinite(epsilon) and epsilon >= 0:
                     traits = {
-                        GROUPS: f"normalises over {groups} groups of channels",
+                        GROUPS: f"normalises over {words}",
                         GROUP_EPSILON: f"adds epsilon {epsilon:.4g} to the variance",
                     }
                     with np.errstate(all="ignore"):

@@ -116,6 +116,7 @@ KINDS = {
     "layer_norm": layer_norm.readings,
     "rms_norm": layer_norm.readings,
     "group_norm": layer_norm.grouped,
+    "instance_norm": layer_norm.grouped,
     "embedding": embedding.readings,
     "multi_head_attention": multi_head.readings,
     "up_sampling": up_sampling.readings,

@@ -166,7 +166,10 @@ def _by_gradients(case: Case, allowed: float) -> list[Cause]:
     if change is None:
         return []
     own, seen = case.a[LOSS], case.b[LOSS]
-    for reading, loss in _changed(change, float(own), float(seen)):
+    pair = float(own), float(seen)
+    if change.parted and not any(change.few.explained(r) for r, _ in _changed(change.few, *pair)):
+        return []
+    for reading, loss in _changed(change, *pair):
         if not change.parted or change.explained(reading):
             of_b = Reading(reading.traits, np.array(loss))
             both = Reading({}, own), of_b

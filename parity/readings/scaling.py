@@ -24,6 +24,7 @@ SIGNS, CENTRED = "signs of the gradients", "centred gradients"
 NORMALISED, ROUNDED = "normalised gradients", "rounded gradients"
 VALUE, TENSOR_NORM, TENSOR = "clipped by value", "clipped by tensor norm", "scaled by tensor"
 DROPPED, FROZEN = "dropout in the gradients", "frozen weight"
+BLANK = "row without a gradient"
 ADVICE = {
     SIGN: "minimise on both sides",
     GLOBAL: f"{CLIPPING}gradient_clip_val in Lightning, global_clipnorm in Keras",
@@ -44,6 +45,7 @@ ADVICE = {
         "sum"
     ),
     DROPPED: "switch dropout off or to the same mask on both sides",
+    BLANK: "give nn.Embedding padding_idx= on both sides or neither; Keras has none",
     FROZEN: (
         "train these tensors on both sides: requires_grad and no detach() in torch, trainable and "
         "no stop_gradient in Keras"
@@ -167,6 +169,19 @@ def _factors(change: Change) -> dict[str, float]:
 
 def _scaled(change: Change, factors: dict[str, float], names: list[str]) -> Tensors:
     return {name: factors[name] * change.a[name] for name in names}
+
+
+def blank(change: Change) -> Iterator[Reading]:
+    """One row of each embedding that differs is zero on B's side."""
+    instead, said = {}, []
+    for name in change.parted:
+        a, b = change.a[name], change.b[name]
+        rows = np.unique(np.nonzero(np.abs(a - b) > change.allowed)[0])
+        if not name.startswith("embedding") or len(rows) != 1 or magnitude(b[rows]):
+            return
+        instead[name] = b
+        said.append(f"row {rows[0]} of {name}")
+    yield change.reading(BLANK, f"gives no gradient to {listed(said)}", instead)
 
 
 def masked(change: Change) -> Iterator[Reading]:

@@ -175,11 +175,10 @@ def _moves(
     around: tuple[int, ...], sizes: tuple[int, ...], places: tuple[int, ...]
 ) -> Iterator[Moves]:
     """Those that give so many places: first those that are the same along all axes."""
-    reach = max(sizes)
-    padded = [(before, behind) for before in range(reach) for behind in range(reach)]
-    behind_first = sorted(padded, key=lambda pad: (abs(pad[1] - pad[0]), sum(pad)))
     for stride, dilation in product(STRIDES, DILATIONS):
-        for pad in behind_first:
+        reach = dilation * (max(sizes) - 1) + 1
+        padded = [(before, behind) for before in range(reach) for behind in range(reach)]
+        for pad in sorted(padded, key=lambda pad: (abs(pad[1] - pad[0]), sum(pad))):
             ways = zip(around, sizes, places, strict=True)
             if all(_places(n, size, stride, dilation, pad) == count for n, size, count in ways):
                 yield (stride,) * len(sizes), dilation, (pad,) * len(sizes)

@@ -101,6 +101,13 @@ class Models:
         tensors = {f"tensor {name}": np.asarray(values) for name, values in read(path).items()}
         return {"about": np.array(json.dumps(about)), **tensors}
 
+    def rewrite(self, table: Table, path: str) -> Table:
+        """Write the tensors of a file of torch that holds weights only."""
+        torch = importlib.import_module("torch")
+        tensors = {name: torch.from_numpy(np.array(values)) for name, values in table.items()}
+        importlib.import_module(TORCH).write_tensors(tensors, Path(path))
+        return {}
+
     def feed(self, table: Table) -> Table:
         """The ways in which the model takes the batch ``x``, in JSON; the first is taken."""
         found = [

@@ -1,6 +1,6 @@
 """A module and its files: weights from them and into them, and what the module may be fed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +85,12 @@ def load_weights(module: nn.Module, path: Path) -> None:
 
 def write(module: nn.Module, path: Path) -> None:
     """Write the weights, under the module's own names, as the ending says."""
-    state = {
-        name: values.detach().contiguous().clone() for name, values in module.state_dict().items()
-    }
+    write_tensors(module.state_dict(), path)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors by name, as the ending says."""
+    state = {name: values.detach().contiguous().clone() for name, values in tensors.items()}
     if path.suffix == ".safetensors":
         path.write_bytes(to_bytes(state))
     else:

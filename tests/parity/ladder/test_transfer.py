@@ -16,10 +16,13 @@ import keras
 from keras import layers as kl
 from torch import Tensor, nn
 
+import parity.torch
+from parity.match.raw import canonical, put_back
+from parity.sides.local import Local
 from parity.sides.models import Models
 from parity.transfer.alike import gap
-from parity.transfer.fill import fill
-from parity.transfer.transfer import DifferentError, NoTransferError, Transfer, transfer
+from parity.transfer.fill import fill, refill
+from parity.transfer.transfer import DifferentError, NoTransferError, Side, Transfer, transfer
 from tests.conftest import Here, mostly_slow
 from tests.support.random_pairs import matched, side
 
@@ -230,6 +233,52 @@ def test_weights_without_a_model_are_matched_and_said_to_be_unproven(tmp_path: P
     assert "not proven" in done.notes[0]
     kernel = keras.models.load_model(tmp_path / "out.keras").layers[0].kernel
     np.testing.assert_array_equal(np.asarray(kernel), port.first.weight.detach().numpy().T)
+
+
+class Flattening(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.out = nn.Conv2d(1, 3, 3), nn.Linear(12, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        given: torch.Tensor = self.out(self.conv(x).relu().flatten(1))
+        return given
+
+
+def test_weights_of_torch_without_a_model_are_told_as_those_of_the_module() -> None:
+    module = Flattening()
+    tensors = {name: v.detach().numpy() for name, v in module.state_dict().items()}
+    own = parity.torch.weights(module, np.zeros((2, 1, 4, 4), np.float32))
+    found = canonical(tensors, "torch")
+    assert found.keys() == own.keys()
+    for name, values in own.items():
+        np.testing.assert_array_equal(found[name], values)
+    same = put_back({name: np.zeros_like(values) for name, values in tensors.items()}, own)
+    for name, values in tensors.items():
+        np.testing.assert_array_equal(same[name], values)
+
+
+def test_a_file_of_weights_alone_is_filled(tmp_path: Path) -> None:
+    layers = [keras.Input((4, 4, 1)), keras.layers.Conv2D(3, 3, activation="relu")]
+    model = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(2)])
+    module = Flattening()
+    torch.save(module.state_dict(), tmp_path / "net.pt")
+    tensors = {name: v.detach().numpy() for name, v in module.state_dict().items()}
+    bare = Models()
+    bare.open(str(tmp_path / "net.pt"))
+    b = Side("net.pt", "torch", Local("net.pt", bare), None)
+    done = refill(side("A", model), "A", tensors, b, tmp_path / "out.pt")
+    assert "not proven" in done.notes[0]
+    module.load_state_dict(torch.load(tmp_path / "out.pt"))
+    x = np.random.default_rng(0).normal(size=(3, 4, 4, 1)).astype(np.float32)
+    answers = module(torch.from_numpy(x.transpose(0, 3, 1, 2))).detach().numpy()
+    np.testing.assert_allclose(answers, model.predict(x, verbose=0), atol=1e-5)
+
+
+def test_a_weight_that_a_file_keeps_in_two_tensors_is_not_filled() -> None:
+    tensors = {n: v.detach().numpy() for n, v in nn.LSTM(2, 3).state_dict(prefix="l.").items()}
+    with pytest.raises(ValueError, match="sums of two"):
+        put_back(tensors, canonical(tensors, "torch"))
 
 
 def test_answers_are_compared_behind_the_softmax_that_only_one_side_has() -> None:
