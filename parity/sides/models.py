@@ -103,9 +103,9 @@ class Models:
 
     def rewrite(self, table: Table, path: str) -> Table:
         """Write the tensors of a file of torch that holds weights only."""
-        torch = importlib.import_module("torch")
+        torch = import_module("torch")
         tensors = {name: torch.from_numpy(np.array(values)) for name, values in table.items()}
-        importlib.import_module(TORCH).write_tensors(tensors, Path(path))
+        import_module(TORCH).write_tensors(tensors, Path(path))
         return {}
 
     def feed(self, table: Table) -> Table:
