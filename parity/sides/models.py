@@ -8,6 +8,7 @@ weights of a file: ``net.py:build@weights.pt``.
 import json
 import sys
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
