@@ -45,7 +45,7 @@ class Own(keras.Model):  # type: ignore[misc]
     def __init__(self, step: bool) -> None:
         super().__init__()
         self.takes, self.last = step, kl.Dense(3)
-        self.compile("adam", CROSS(from_logits=True), jit_compile=False)
+        self.compile(keras.optimizers.Adam(0.01), CROSS(from_logits=True), jit_compile=False)
 
     def call(self, x: Any) -> Any:
         return self.last(x)

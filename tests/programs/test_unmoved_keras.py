@@ -82,7 +82,7 @@ def heads(weight: float) -> Any:
 def cut(function: Any) -> Any:
     lambda_ = kl.Lambda(function, output_shape=(8,))
     layers = kl.Dense(8, activation="sigmoid"), lambda_, kl.Dense(3, activation="softmax")
-    return net((4,), *layers, loss=SPARSE)
+    return net((4,), *layers, loss=SPARSE, optimizer=keras.optimizers.Adam(0.01))
 
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")

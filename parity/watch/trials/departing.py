@@ -61,7 +61,12 @@ def in_few_steps(
 
 
 def departed(
-    program: Program, targets: Array, found: Tried, around: Sequence[Match], step: int
+    program: Program,
+    targets: Array,
+    found: Tried,
+    around: Sequence[Match],
+    step: int,
+    trial: Trial | None = None,
 ) -> Tried | None:
     """That a copy in a plain loop learns much as it is; None where it does not.
 
@@ -71,8 +76,12 @@ def departed(
         found: What trials have brought.
         around: What the program does that the copy does not.
         step: Its steps.
+        trial: Tells whether as many steps are too few.
     """
     short = too_few(program, step)
+    if short is not None and around and trial is not None:
+        score, _ = trial.run(AS_IT_IS, step, SECONDS)
+        short = None if score >= floor(program, targets) + MUCH else short
     least = MUCH if short is None else 2 * HELPS
     if found.base is None or program.task is None or found.base < floor(program, targets) + least:
         return None

@@ -83,8 +83,8 @@ class Follower(Prover):
         found = self.prove()
         if found is None or proves(program, targets, found):
             return found
-        around = self._departures(program)
-        return departed(program, targets, found, around, step) or unpaired(program, self._trial())
+        around, trial = self._departures(program), self._trial()
+        return departed(program, targets, found, around, step, trial) or unpaired(program, trial)
 
     @property
     def swaying(self) -> bool:

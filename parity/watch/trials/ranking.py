@@ -184,7 +184,10 @@ def _ranked(task: Task, matches: Sequence[Match], scores: Scores) -> Tried:
         for match in sorted(may_be, key=place):
             best.setdefault(match.cause, match)
         most = max((scores.gain(match) or 0.0 for match in best.values()), default=0.0)
-        named += [m for m in best.values() if (scores.gain(m) or 0.0) >= CLOSE * most][:BEST]
+        close = [m for m in best.values() if (scores.gain(m) or 0.0) >= CLOSE * most]
+        if len(close) > 1:  # a larger network learns more in any case
+            close = [match for match in close if not (match.remedy and match.remedy.deeper)]
+        named += close[:BEST]
     named.sort(key=place)
     helping = [match.remedy for match in named if match.remedy and scores.helps(match)]
     lines = [_line(task, remedy, scores) for remedy in dict.fromkeys(helping)]

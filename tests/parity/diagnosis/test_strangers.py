@@ -237,7 +237,9 @@ FROM_ANSWERS: dict[str, tuple[Callable[[Asked], Made], str]] = {
     "distances": (lambda a: of(-a.logits, a.labels), "the smallest score"),
     "-log p": (lambda a: of(-np.log(a.shares), a.labels), "the smallest score"),
     "1 - p": (lambda a: of((1 - a.shares) / 9, a.labels, "probabilities"), "the smallest score"),
-    "argmin": (lambda a: of(a.logits.argmin(axis=1), a.labels, "predictions"), UNKNOWN),
+    "argmin": (
+        lambda a: of(a.logits.argmin(axis=1), a.labels, "predictions"), "the true class is avoided"
+    ),
     "wrong axis": (
         lambda a: of(np.resize(a.logits.argmax(axis=0), len(a.labels)), a.labels, "predictions"),
         UNKNOWN,
