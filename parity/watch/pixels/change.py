@@ -12,6 +12,7 @@ import numpy as np
 
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.cover import framed
+from parity.watch.pixels.figures import FEATURES
 from parity.watch.pixels.levels import CLOSE, level_words
 from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.look import Look
@@ -21,6 +22,8 @@ from parity.watch.pixels.trial import Trial
 
 STAINED = 0.05
 """Grain, and pixels beyond the paper, from which on grey levels alone are not compared."""
+UNEVEN = "uneven"
+"""How much the paper varies: no scale and no shift of the levels makes one of several."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ def _told(found: Found, now: Look, expected: Fingerprint, seen: Fingerprint) -> 
     exact = close == CLOSE and best.worst < EXACT
     levels = level_words(best.look, now, expected, seen, close, exact=exact)
     said = (*(() if levels is None else (levels,)), *found.words)
-    if not found.explains:
+    uneven = now.mean(UNEVEN) - best.look.mean(UNEVEN) > FEATURES[UNEVEN].least
+    if not found.explains or (levels is not None and not best.taken and uneven):
         return Change(said, False, best.worst, best.left(now), found.rival)
     if (most := _levels_left(best)) is not None and seen.levels > most:
         rest = (f"there are {seen.levels} grey levels, of which that leaves {most}",)
@@ -117,7 +121,7 @@ def _levels_left(trial: Trial) -> int | None:
 def levels_alone(expected: Fingerprint, seen: Fingerprint) -> Change | None:
     """What was done to the grey levels, of images that may show something else on sound paper."""
     then, now = Look.of(expected.examples), Look.of(seen.examples, seen.levels)
-    if any(now.mean(name) > then.mean(name) + STAINED for name in ("noise", "beyond", "uneven")):
+    if any(now.mean(name) > then.mean(name) + STAINED for name in ("noise", "beyond", UNEVEN)):
         return None
     words = level_words(then, now, expected, seen, 2 * CLOSE)
     return None if words is None else Change((words,))

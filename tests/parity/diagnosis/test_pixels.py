@@ -76,7 +76,9 @@ def test_it_is_told_rightly_of_mnist_too(name: str, mnist_root: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "count"), list(zip(KINDS, cycle([15, 40]), strict=False)))
+@pytest.mark.parametrize(
+    ("name", "count"), [*zip(KINDS, cycle([15, 40]), strict=False), ("equalised", 15)]
+)
 def test_few_images_are_told_rightly_or_not_at_all(name: str, count: int) -> None:
     """Nothing may be seen in them, or a part of what was done; nothing wrong may be told."""
     said = told(name, DIGITS, 1, count)
