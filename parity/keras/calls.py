@@ -157,7 +157,7 @@ def _state(model: keras.Layer, seeds: Any) -> list[Any]:
     """Variables of TensorFlow that a call may change: Keras' own, and those that Keras ignores."""
     kept = [*model.non_trainable_variables, *model.metrics_variables]
     kept += [] if seeds is None else [seeds.state]
-    parts = [part for layer in model._flatten_layers() for part in vars(layer).values()]
+    parts = [part for layer in private.layers_within(model) for part in vars(layer).values()]
     parts.append(private.global_generator())
     generators = [part.state for part in parts if isinstance(part, tf.random.Generator)]
     others = [part for part in parts if isinstance(part, tf.Variable)]

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.keras import private
 from parity.keras.calls import as_array, unchanged, watch
 from parity.keras.names import named_calls
 
@@ -98,7 +99,7 @@ def takes(model: keras.Model) -> tuple[tuple[int, ...], str] | None:
     if not shape or not all(size is None or isinstance(size, int) for size in shape):
         return None
     sizes = tuple(size or (16 if len(shape) < 4 else 64) for size in shape[1:])
-    flat = model._flatten_layers() if hasattr(model, "_flatten_layers") else model.layers
+    flat = private.layers_within(model)
     embeds = any(isinstance(layer, keras.layers.Embedding) for layer in flat)
     return sizes, "int64" if embeds else "float32"
 

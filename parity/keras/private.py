@@ -49,6 +49,12 @@ def given_to_fit(callback: Any) -> dict[str, Any]:
     return {}
 
 
+def layers_within(model: Any) -> list[Any]:
+    """A model and all its layers, also those within layers; else the outer ones."""
+    flatten = getattr(model, "_flatten_layers", None)
+    return [model, *getattr(model, "layers", ())] if flatten is None else list(flatten())
+
+
 def _keras() -> Any:
     return _private("keras.src.backend.common.global_state", "GLOBAL_STATE_TRACKER")
 

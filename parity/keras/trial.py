@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from parity.keras import private
 from parity.keras.calls import as_array, kind_of_keras, training_mode, unchanged
 from parity.keras.facts import APPLIED
 from parity.keras.intervention import Head, intervention
@@ -100,7 +101,7 @@ class Trial:
 
     def _frozen(self) -> set[int]:
         """Weights that could be trained, and are not, by identity."""
-        layers = list(self.model._flatten_layers())
+        layers = private.layers_within(self.model)
         thawed = {id(v) for layer in layers for v in layer._trainable_variables if not v.trainable}
         made_so = (layer for layer in layers if kind_of_keras(layer) is None)
         return thawed | {

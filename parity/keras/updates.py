@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from parity.keras import private
 from parity.keras.calls import as_array
 from parity.watch.check import Penalty
 
@@ -68,7 +69,7 @@ def trainable(model: keras.Model) -> int:
 
 def untracked(model: keras.Model) -> int:
     """Weights in plain variables of TensorFlow, which Keras does not train."""
-    parts = (part for layer in model._flatten_layers() for part in vars(layer).values())
+    parts = (part for layer in private.layers_within(model) for part in vars(layer).values())
     found = {id(p): p for p in parts if isinstance(p, tf.Variable) and p.trainable}
     return sum(math.prod(p.shape) for p in found.values() if p.dtype.is_floating and p.shape.rank)
 
@@ -93,7 +94,7 @@ def penalties_of(model: keras.Model, optimizer: Any) -> tuple[Penalty, ...]:
     decay = getattr(optimizer, "weight_decay", None)
     if decay and type(optimizer).__module__.startswith("keras."):
         found.append(Penalty("decoupled", float(decay)))
-    for layer in model._flatten_layers():
+    for layer in private.layers_within(model):
         own = getattr(layer, "activity_regularizer", None)
         most = max(float(getattr(own, "l1", 0) or 0), float(getattr(own, "l2", 0) or 0))
         found += [Penalty("activity", most)] if most else []

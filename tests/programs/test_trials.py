@@ -84,6 +84,14 @@ def test_nothing_helps_is_an_answer() -> None:
     assert found.gain < 0.1
 
 
+def test_what_is_sure_and_cannot_be_tried_is_not_doubted_for_what_else_was() -> None:
+    found = tried(
+        MadeUp((AS_IT_IS, 0.1), (RATE, 0.1)), [cause("sure", SURE), cause("rate", LIKELY, RATE)]
+    )
+    assert [match.cause for match in found.matches] == ["sure"]
+    assert found.lines == []
+
+
 def test_two_mistakes_may_only_help_together() -> None:
     trial = MadeUp((AS_IT_IS, 0.1), (SCALE, 0.1), (HEAD, 0.1), both=0.9)
     found = tried(trial, [cause("scale", SURE, SCALE), cause("head", SURE, HEAD)])

@@ -191,7 +191,7 @@ def _ranked(task: Task, matches: Sequence[Match], scores: Scores) -> Tried:
     named.sort(key=place)
     helping = [match.remedy for match in named if match.remedy and scores.helps(match)]
     lines = [_line(task, remedy, scores) for remedy in dict.fromkeys(helping)]
-    if not helping and named and scores.base is not None:
+    if not helping and any(scores.gain(m) is not None for m in named) and scores.base is not None:
         words = ", ".join(remedy.words for remedy in scores.found)
         good = scores.base > 0.9
         first = "it makes no difference here" if good else "nothing that was tried helps"

@@ -68,3 +68,15 @@ def test_what_fit_was_given() -> None:
     assert given["validation_data"] is given["sample_weight"] is None
     assert given["validation_split"] == 0
     assert private.given_to_fit(asking) == {}
+
+
+def test_layers_within_layers_are_found_or_the_outer_ones() -> None:
+    inner = net((4,), kl.Dense(3), loss=SPARSE)
+    model = net((4,), inner, kl.Dense(2), loss=SPARSE)
+    assert inner.layers[-1] in private.layers_within(model)
+
+    class Hidden:
+        layers = model.layers
+
+    hidden = Hidden()
+    assert private.layers_within(hidden) == [hidden, *model.layers]
