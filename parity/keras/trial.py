@@ -12,13 +12,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from parity.keras import private
-from parity.keras.calls import as_array, kind_of_keras, training_mode, unchanged
+from parity.keras.calls import as_array, training_mode, unchanged
 from parity.keras.facts import APPLIED
 from parity.keras.intervention import Head, intervention
 from parity.keras.names import kind_of
 from parity.keras.traced import Traced
-from parity.keras.updates import optimizer_of
+from parity.keras.updates import frozen, optimizer_of
 from parity.watch.check import Program, Remedy
 from parity.watch.check.program import Task
 from parity.watch.check.training import MULTIPLIES
@@ -74,7 +73,7 @@ class Trial:
         """
         features, targets = self.material.features(remedy), self.material.targets(remedy)
         learned = [self._copy(v, remedy) for v in self.model.trainable_variables]
-        thaws = self._frozen() if remedy.thawed else set()
+        thaws = frozen(self.model) if remedy.thawed else set()
         kept = [self._copy(v, remedy, id(v) in thaws) for v in self.model.non_trainable_variables]
         head = self._head(remedy)
         added = [copy for copy in kept if copy.trainable] + ([] if head is None else head.variables)
@@ -98,15 +97,6 @@ class Trial:
                 taken += 1
             found = self._score(remedy, learned, kept, features, targets)
         return found, taken
-
-    def _frozen(self) -> set[int]:
-        """Weights that could be trained, and are not, by identity."""
-        layers = private.layers_within(self.model)
-        thawed = {id(v) for layer in layers for v in layer._trainable_variables if not v.trainable}
-        made_so = (layer for layer in layers if kind_of_keras(layer) is None)
-        return thawed | {
-            id(v) for layer in made_so for v in layer._non_trainable_variables if len(v.shape) > 1
-        }
 
     def _copy(
         self, variable: keras.Variable, remedy: Remedy, thawed: bool = False

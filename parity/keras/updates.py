@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from parity.keras import private
-from parity.keras.calls import as_array
+from parity.keras.calls import as_array, kind_of_keras
 from parity.watch.check import Penalty
 
 
@@ -65,6 +65,16 @@ def clipped_of(model: keras.Model, optimizer: Any) -> float | None:
 def trainable(model: keras.Model) -> int:
     """How many weights may change."""
     return sum(math.prod(variable.shape) for variable in model.trainable_variables)
+
+
+def frozen(model: keras.Model) -> set[int]:
+    """Weights that could be trained, and are not, by identity."""
+    layers = private.layers_within(model)
+    thawed = {id(v) for layer in layers for v in layer._trainable_variables if not v.trainable}
+    made_so = (layer for layer in layers if kind_of_keras(layer) is None)
+    return thawed | {
+        id(v) for layer in made_so for v in layer._non_trainable_variables if len(v.shape) > 1
+    }
 
 
 def untracked(model: keras.Model) -> int:
