@@ -8,6 +8,7 @@ from parity.watch.check.head import fitting
 from parity.watch.check.program import Array
 from parity.watch.check.telling import MOST, unrelated
 from parity.watch.fingerprint import sample
+from parity.watch.trials.material import FEW
 from parity.watch.trials.ranking import AS_IT_IS, HELPS, SECONDS, STEPS, Trial, Tried, told
 from parity.watch.trials.stall import MUCH, SHORT, chance, floor, reads
 
@@ -24,8 +25,8 @@ SHARES = ("softmax", "log_softmax", "sigmoid")
 def too_few(program: Program, step: int, least: int = 0) -> Match | None:
     """Steps that are few though epochs are many, for want of batches of less than `least`."""
     count = len(program.targets) if program.whole and program.targets is not None else 0
-    batch = program.batch or 0
-    if step >= SHORT or not count or batch < least or step * batch < EPOCHS * count:
+    batch = min(program.batch or 0, count)
+    if step >= SHORT or count < FEW or batch < least or step * batch < EPOCHS * count:
         return None
     return Match(
         f"the training is too short: it took {step} steps",
