@@ -27,7 +27,8 @@ from lightning_mnist.optimization import configured
 from lightning_mnist.ranks import watch_ranks
 from lightning_mnist.resuming import run_folder
 from lightning_mnist.resuming.ending import Ending
-from lightning_mnist.resuming.kept import find_named, kept_checkpoints
+from lightning_mnist.resuming.kept import kept_checkpoints
+from lightning_mnist.resuming.named import find_named
 from lightning_mnist.resuming.resumable import check_resumable, restoring
 from lightning_mnist.resuming.resume import compare
 from lightning_mnist.scores import Scores

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from lightning_mnist.errors import InputError
+from lightning_mnist.resuming.named import NAMED, checkpoint_named
 from lightning_mnist.sentences import in_a_sentence
 from parity.streams import print_anything
 
@@ -39,20 +40,19 @@ def _digits(flags: argparse.Namespace) -> None:
 def _model(flags: argparse.Namespace) -> None:
     from lightning_mnist.export.model import export_model  # torch takes seconds
 
-    target = flags.output or flags.ckpt_path.with_suffix(ENDINGS[flags.to])
+    path = checkpoint_named(flags.ckpt_path)
+    target = flags.output or path.with_suffix(ENDINGS[flags.to])
     if target.suffix != ENDINGS[flags.to]:
         raise InputError(f"--output {target}: expected a name ending in {ENDINGS[flags.to]}")
-    for path in export_model(
-        flags.to, flags.ckpt_path, target, flags.source, flags.root, flags.beside
-    ):
-        print(path)
+    for written in export_model(flags.to, path, target, flags.source, flags.root, flags.beside):
+        print(written)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lightning_mnist export")
     add = parser.add_argument
     add("folder", type=Path, nargs="?", metavar="DIR", help="Where the digits' .npz goes.")
-    add("--ckpt_path", type=Path, metavar="FILE", help="Export this model instead.")
+    add("--ckpt_path", type=Path, metavar="FILE", help=f"Export this model instead. {NAMED}")
     add("--to", choices=ENDINGS, help="The form of the model.")
     add("--output", type=Path, metavar="FILE", help="Beside the checkpoint by default.")
     add(

@@ -7,12 +7,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from lightning_mnist.divergence import not_finite
-from lightning_mnist.errors import InputError
 from lightning_mnist.resuming.resume import FORMER, LATEST
 from lightning_mnist.steps.position import can_be_saved
 from parity.seal import damage
@@ -184,31 +182,3 @@ class LatestCheckpoint(Checkpoint):
                 give_another_name(Path(self.best.best_model_path), temporary)
         self._clock.restart(trainer)
         self._end_if_asked()
-
-
-def find_named(config: Namespace, runs: Path = Path("runs")) -> None:
-    """Put a path in place of ``--ckpt_path best`` or ``last``, and say which.
-
-    They are checkpoints of ``--run_dir``, or of the newest run that has them. `test` then fills a
-    new folder, since that one has its run.
-
-    Raises:
-        InputError: there is none; the message says where it was looked for.
-    """
-    if config.ckpt_path not in ("best", "last"):
-        return
-    file = Path("checkpoints") / f"{config.ckpt_path}.ckpt"
-    run_dir = config.get("run_dir")
-    folders = [Path(run_dir)] if run_dir else list(runs.glob("*"))
-    found = [folder / file for folder in folders if (folder / file).is_file()]
-    if not found:
-        where = f"--run_dir {run_dir}" if run_dir else f"no run in {runs}/"
-        raise InputError(
-            f"--ckpt_path {config.ckpt_path}: {where} has {'no ' if run_dir else ''}{file}; train "
-            "with fit first, or name a .ckpt file"
-        )
-    newest = max(found, key=lambda path: path.stat().st_mtime)
-    print(f"--ckpt_path {config.ckpt_path}: {newest}", file=sys.stderr)
-    config.ckpt_path = str(newest)
-    if run_dir and "guard" not in config:  # not fit, which goes on in its own folder
-        config.run_dir = None

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lightning_mnist.errors import InputError
+from lightning_mnist.resuming.named import NAMED, checkpoint_named
 from lightning_mnist.sentences import in_a_sentence
 from lightning_mnist.threads import allowed_cpus
 from parity.signals import StoppedError, handled_by, stop
@@ -46,7 +47,7 @@ def _serve(flags: argparse.Namespace) -> None:
     from lightning_mnist.serve.server import listen, server_of
     from lightning_mnist.trained import Trained
 
-    trained = Trained.read(flags.ckpt_path)
+    trained = Trained.read(checkpoint_named(flags.ckpt_path))
     digits = trained.digits(flags.source, flags.root)
     if digits is None:
         raise InputError(
@@ -70,7 +71,7 @@ def _serve(flags: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lightning_mnist serve")
     add = parser.add_argument
-    add("--ckpt_path", type=Path, required=True, metavar="FILE", help="The model.")
+    add("--ckpt_path", type=Path, required=True, metavar="FILE", help=f"The model. {NAMED}")
     add("--port", type=_port, default=8000, help="8000 by default; 0 takes any that is free.")
     add(
         "--host",

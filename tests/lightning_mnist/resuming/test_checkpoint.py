@@ -16,7 +16,7 @@ from lightning.pytorch import Trainer
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
-from lightning_mnist.resuming.kept import find_named
+from lightning_mnist.resuming.named import find_named
 from parity.run_record import RunRecord
 from tests.conftest import Here
 
@@ -212,6 +212,18 @@ def test_a_named_checkpoint_is_tested(saved: Path, here: Here, tiny_npz: Path) -
     done = here("test", "--ckpt_path", "best", "--run_dir", "mine", "--data.source", tiny_npz)
     assert "--ckpt_path best: mine/checkpoints/best.ckpt" in done.err
     assert (done.code, "run directory: runs/" in done.out) == (0, True), done.err
+
+
+def test_a_named_checkpoint_is_exported_and_served(saved: Path, here: Here) -> None:
+    folder = saved.parent / "runs" / "mine" / "checkpoints"
+    folder.mkdir(parents=True)
+    saved.rename(folder / "best.ckpt")
+    done = here("export", "--ckpt_path", "best", "--to", "safetensors")
+    assert done.code == 0, done.err
+    assert (folder / "best.safetensors").is_file()
+    for command in (("serve",), ("export", "--to", "safetensors")):
+        done = here(*command, "--ckpt_path", "last")
+        assert (done.code, "no run in runs/ has checkpoints/last.ckpt" in done.err) == (1, True)
 
 
 def test_the_last_epoch_is_kept_and_tested_where_that_is_asked(here: Here, tiny_npz: Path) -> None:
