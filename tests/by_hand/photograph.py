@@ -1,7 +1,8 @@
 """Takes the pictures in README and docs/: ``python -m tests.by_hand.photograph [NAME ...]``.
 
 What they show is made first, by the commands that a user would give, in runs/pictures; what lies
-there is used again. It takes Chromium, MNIST (``LIGHTNING_MNIST_DATA``) and a quarter of an hour.
+there is used again. It takes the environment of ``make test``, Chromium, MNIST
+(``LIGHTNING_MNIST_DATA``) and a quarter of an hour.
 Those of speed are ``python -m benchmarks`` and ``benchmarks growth``.
 """
 
