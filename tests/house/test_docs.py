@@ -40,6 +40,39 @@ def test_the_tutorial_does_what_it_says(in_process: Here, tmp_path: Path) -> Non
     assert {tmp_path / folder for folder in folders} <= set((tmp_path / "runs").iterdir())
 
 
+PASS_ON = {"rates": "fit", "search": "fit"}
+"""Commands that take another one's flags besides their own."""
+
+
+def flags_shown() -> dict[tuple[str, str], set[str]]:
+    """Flags that README and the pages give to each program and command."""
+    shown: dict[tuple[str, str], set[str]] = {}
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")):
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for program, command, rest in re.findall(
+            r"python -m (lightning_mnist|keras_reference|parity) ([a-z]+)\b([^`\n#]*)", text
+        ):
+            flags = shown.setdefault((program, command), set())
+            flags |= set(re.findall(r"(?<![\w-])--[a-zA-Z_][\w.]*", rest))
+    return shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("program", "command"), sorted(flags_shown()))
+def test_a_command_takes_the_flags_that_the_pages_give_it(
+    program: str, command: str, in_process: Here
+) -> None:
+    if program == "keras_reference":
+        pytest.importorskip("keras", reason="the extra keras is not installed")
+    taken: set[str] = set()
+    for asked in {command, PASS_ON.get(command, command)}:
+        done = in_process(program, asked, "--help")
+        assert done.code == 0, done.err
+        taken |= set(re.findall(r"--[a-zA-Z_][\w.]*", done.out))
+    shown = flags_shown()[program, command]
+    assert {flag for flag in shown if not {flag, flag.rpartition(".")[0]} & taken} == set()
+
+
 RESULTS = sorted((DOCS / "results").glob("*.json"))
 
 
