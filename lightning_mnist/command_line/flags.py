@@ -7,6 +7,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 
+from lightning_mnist import short_floats
 from lightning_mnist.command_line.epoch_lines import EpochLines
 from lightning_mnist.command_line.progress import BlockProgressBar
 from lightning_mnist.errors import InputError
@@ -52,6 +53,8 @@ def step_callbacks(config: Namespace) -> list[Callback]:
     callbacks: list[Callback] = []
     if config.gradient_clip_val:
         callbacks.append(GradientClipping(config.gradient_clip_val, config.gradient_clip_algorithm))
+    if config.precision in short_floats.PRECISIONS:
+        callbacks.append(short_floats.WatchForSlowFloats())
     bars = [c for c in as_list(config.callbacks) if isinstance(c, ProgressBar)]
     if config.enable_progress_bar is not False and not bars:
         callbacks.append(BlockProgressBar() if Console().is_terminal else EpochLines())

@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lightning_mnist import lean_imports
+from lightning_mnist import lean_imports, short_floats
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.scores import RunningScores
 from parity.run_record import Predictions, RunRecord
@@ -155,14 +155,24 @@ def test_batch_norm_of_keras_and_float64_are_flags(here: Here, tiny_npz: Path) -
 
 
 @pytest.mark.filterwarnings("ignore:Precision bf16")  # Lightning's summary counts 32 bits
-@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
-def test_sixteen_bits_are_a_flag(precision: str, here: Here, tiny_npz: Path) -> None:
+@pytest.mark.parametrize(("precision", "slower"), [("bf16-mixed", 2.0), ("bf16-true", 0.5)])
+def test_sixteen_bits_are_a_flag(
+    precision: str, slower: float, here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Everything that looks at logits and weights does: guard, calibration, views, pictures."""
+    took = {torch.float32: 1.0, torch.bfloat16: slower}
+    monkeypatch.setattr(short_floats, "seconds_of_a_product", took.__getitem__)
     flags = ("--trainer.precision", precision, "--views", "inverted")
     done = here("fit", "--data.source", tiny_npz, *SMALL, *flags, "--run_dir", "short")
     assert done.code == 0, done.err
+    assert ("takes 2.0 times as long as in float32" in done.err) == (slower > 1)
     checkpoint = "short/checkpoints/best.ckpt"
     assert here("test", "--data.source", tiny_npz, "--ckpt_path", checkpoint, *flags[:2]).code == 0
+
+
+def test_a_product_is_timed_in_either_precision() -> None:
+    assert short_floats.seconds_of_a_product(torch.bfloat16) > 0
+    assert short_floats.seconds_of_a_product(torch.float32) > 0
 
 
 def test_a_resumed_run_has_its_whole_history(here: Here, fitted: Path, tmp_path: Path) -> None:
