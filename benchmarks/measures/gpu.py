@@ -26,7 +26,7 @@ from benchmarks.measures.calls import a_step
 from benchmarks.processes import fit, timed
 from benchmarks.rounds import rounds
 from benchmarks.setting import Setting
-from benchmarks.work import NETWORKS, Network, Work
+from benchmarks.work import Network, Work
 from parity.run_record import PREDICTIONS_FILE, Predictions
 from parity.writing import written_whole
 
@@ -190,8 +190,7 @@ def _one_rank(setting: Setting) -> dict[str, Any]:
 
 def _to_accuracy(setting: Setting) -> dict[str, Any]:
     """Seconds of training until the validation part is read so well; None where it is not."""
-    long = {"hidden": (1024, 512), "epochs": LONG, "augmented": True, "decay": 0.75}
-    work = replace(setting.work, **long)
+    work = replace(setting.work, hidden=(1024, 512), epochs=LONG, augmented=True, decay=0.75)
     _, record = fit(work, _folder(setting, "accuracy"), setting.threads)
     an_epoch = record.durations["fit"] / len(record.history)
     found: dict[str, Any] = {}
