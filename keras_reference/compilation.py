@@ -17,14 +17,17 @@ def compile_(network: keras.Model, optimizer: OptimizerConfig, model: ModelConfi
         InputError: no such optimiser, or one that refuses its settings.
     """
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     if smoothing := model.label_smoothing:
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+        accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
     chosen = _optimizer(optimizer)
     if optimizer.weight_decay_on == "matrices":
         chosen.exclude_from_weight_decay(
             var_list=[each for each in network.trainable_variables if len(each.shape) < 2]
         )
-    network.compile(optimizer=chosen, loss=loss, metrics=["accuracy"])
+    chosen.build(network.trainable_variables)  # with all variables there, a step is traced once
+    network.compile(optimizer=chosen, loss=loss, metrics=[accuracy])
 
 
 def targets(labels: NDArray[np.integer[Any]], model: ModelConfig) -> NDArray[Any]:

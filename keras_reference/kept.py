@@ -135,7 +135,6 @@ class Kept(keras.callbacks.Callback):
                 "--data.source: has other images than this training has had so far; give the same "
                 "data set, or train anew"
             )
-        training.optimizer.build(training.trainable_variables)
         variables, values = _variables(training), state["values"]
         shapes = [tuple(variable.shape) for variable in variables]
         if [value.shape for value in values[: len(variables)]] != shapes:

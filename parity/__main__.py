@@ -36,7 +36,10 @@ def main() -> int:
         "convert and transfer: 1 where the new model answers otherwise",
     )
     subcommands = parser.add_subcommands()
-    parsers = {name: command.parser() for name, command in COMMANDS.items()}
+    parsers = {  # only the command that is asked for gets its flags
+        name: command.parser() if [name] == sys.argv[1:2] else OneSentenceParser()
+        for name, command in COMMANDS.items()
+    }
     for name, command in COMMANDS.items():
         subcommands.add_subcommand(name, parsers[name], help=command.HELP)
     print_anything()

@@ -28,6 +28,7 @@ from PIL import Image
 
 from lightning_mnist.data import sources
 from lightning_mnist.data.sources import RawDigits
+from parity import provenance
 from parity.watch.trials import proving
 from parity.watch.trials.ranking import tried
 
@@ -174,9 +175,25 @@ def _pictures_undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         monkeypatch.setattr("matplotlib.figure.Figure.savefig", save_blank)
 
 
-def save_blank(figure: object, to: Any, **settings: object) -> None:
-    """A picture of nothing, in place of a figure's own."""
-    Image.new("L", (8, 8)).save(to, format="png")
+def save_blank(*drawn: Any, **settings: object) -> None:
+    """A picture of nothing where the last of `drawn` says, in place of a figure's own."""
+    Image.new("L", (8, 8)).save(drawn[-1], format="png")
+
+
+def leave_undrawn(patch: pytest.MonkeyPatch, package: str) -> None:
+    """What a run of Lightning leaves is not even composed."""
+    patch.setattr("matplotlib.figure.Figure.savefig", save_blank)
+    if package == "lightning_mnist":
+        for name in ("draw_curves", "draw_confusion", "draw_digits"):
+            patch.setattr(f"lightning_mnist.plots.{name}", save_blank)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _git_is_asked_once() -> Iterator[None]:
+    """The commit of this checkout is noted by every run, and stays."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "checkout_of", cache(provenance.checkout_of))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -201,7 +218,10 @@ def lightning_mnist_command() -> Command:
 
 @pytest.fixture
 def in_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Here:
     """Run ``python -m PACKAGE`` in this process, which saves seconds, in `tmp_path`."""
 
@@ -213,6 +233,8 @@ def in_process(
             main = module.main
             if package == "lightning_mnist":
                 importlib.import_module("lightning_mnist.command_line.command")
+                if request.node.get_closest_marker("pictures") is None:
+                    leave_undrawn(monkeypatch, package)
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", [package, *map(str, flags)])
         capsys.readouterr()
@@ -225,10 +247,12 @@ def in_process(
     return run
 
 
-def start(package: str, *flags: object, cwd: Path) -> int:
+def start(package: str, *flags: object, cwd: Path, drawn: bool = False) -> int:
     """Run ``python -m PACKAGE`` in this process and in `cwd`: what several tests may share."""
     main = importlib.import_module(f"{package}.__main__").main
     with pytest.MonkeyPatch.context() as patch:
+        if not drawn:
+            leave_undrawn(patch, package)
         patch.chdir(cwd)
         patch.setattr(sys, "argv", [package, *map(str, flags)])
         code: int = main()

@@ -26,7 +26,7 @@ from benchmarks.measures.calls import a_step
 from benchmarks.processes import fit, timed
 from benchmarks.rounds import rounds
 from benchmarks.setting import Setting
-from benchmarks.work import NETWORKS, Network, Work
+from benchmarks.work import Network, Work
 from parity.run_record import PREDICTIONS_FILE, Predictions
 from parity.writing import written_whole
 
@@ -36,7 +36,7 @@ PARTS_FILE = "gpu.json"
 PRECISIONS = ("32-true", "tf32", "bf16-mixed", "16-mixed")
 ON_ANY = ("32-true", "bf16-mixed")
 """What a CPU has of them."""
-COUNTED = ("bare loop", "ours", "jax")
+OF_TORCH = ("bare loop", "ours")
 ROUNDS = 3
 """At most, of an epoch each."""
 PROFILED = 8
@@ -89,15 +89,13 @@ class Measured:
 
 def measure(setting: Setting) -> dict[str, Any]:
     """Results of all parts, why others were skipped, and how long each took, by name."""
-    small = setting.work.on(NETWORKS["small"])
-    names = [name for name in COUNTED if find_spec(PLAIN[name].needs)]
     measured = Measured(setting.out / PARTS_FILE)
+    by_jax = find_spec(PLAIN["jax"].needs) is not None
     if setting.work.accelerator == "gpu":
         if not _holds(TORCH_HAS_ONE):
             measured.missing = "torch finds no CUDA device"
-            names.clear()
-        elif "jax" in names and not _holds(JAX_HAS_ONE):
-            names.remove("jax")
+        elif by_jax and not _holds(JAX_HAS_ONE):
+            by_jax = False
             measured.skipped["jax"] = "JAX finds no GPU"
     networks = list(setting.networks.values())
     ways = [(network, precision) for precision in PRECISIONS for network in networks]
@@ -108,28 +106,26 @@ def measure(setting: Setting) -> dict[str, Any]:
         "one rank with NCCL": _one_rank,
         "launches and waits a step": _launches,
     }
-    of_torch = [name for name in COUNTED if name != "jax"]
-    last = [(network, PRECISIONS[0]) for network in networks if "jax" in names]
+    last = [(network, PRECISIONS[0]) for network in networks if by_jax]
     with setting.progress("gpu", len(ways) + len(parts) + len(last)) as advance:
-        _epochs(setting, measured, of_torch, ways, advance)
+        _epochs(setting, measured, OF_TORCH, ways, advance)
         for name, part in parts.items():
             advance(name)
-            measured.add(name, partial(part, setting, small))
-        _epochs(setting, measured, ["jax"], last, advance)  # it compiles for minutes
+            measured.add(name, partial(part, setting))
+        _epochs(setting, measured, ("jax",), last, advance)  # it compiles for minutes
     return measured.results()
 
 
 def _epochs(
     setting: Setting,
     measured: Measured,
-    names: list[str],
+    names: tuple[str, ...],
     ways: list[tuple[Network, str]],
     advance: Callable[[str], None],
 ) -> None:
     """Seconds an epoch of competitors, side by side, on each network and in each precision."""
-    work = setting.work.on(NETWORKS["small"])
-    able = [] if measured.missing or not ways else names
-    members = {name: (PLAIN[name].module, PLAIN[name].settings, work) for name in able}
+    able = () if measured.missing or not ways else names
+    members = {name: (PLAIN[name].module, PLAIN[name].settings, setting.work) for name in able}
     with crew(members, setting.threads, setting.logs("gpu epoch")) as (workers, _):
         for network, precision in ways:
             what = f"{' and '.join(names)}, an epoch of {network.name}, {precision}"
@@ -150,12 +146,12 @@ def _epoch(
     return {name: summary(values) for name, values in seconds.items()}
 
 
-def _launches(setting: Setting, work: Work) -> dict[str, Any]:
+def _launches(setting: Setting) -> dict[str, Any]:
     """Kernels launched, and waits for the device, an optimiser step; the guard is on."""
-    if work.accelerator == "cpu":
+    if setting.work.accelerator == "cpu":
         raise SkippedError("for GPUs only")
     found = {}
-    work = replace(work, images=work.images // PROFILED)
+    work = replace(setting.work, images=setting.work.images // PROFILED)
     for name, augmented in (("bare loop", False), ("ours", False), ("ours", True)):
         key = "gpu " + name + " augmented" * augmented
         member, its = PLAIN[name], replace(work, augmented=augmented)
@@ -164,37 +160,37 @@ def _launches(setting: Setting, work: Work) -> dict[str, Any]:
     return found
 
 
-def _agreement(setting: Setting, work: Work) -> dict[str, Any]:
+def _agreement(setting: Setting) -> dict[str, Any]:
     """Of the same checkpoint: the largest difference of a logit, and answers that differ."""
-    run, _ = _fitted(setting, work, "agreement")
+    run, _ = _fitted(setting, setting.work, "agreement")
     here, there = (
         _tested(setting, run, device, name)
-        for name, device in (("here", "cpu"), ("there", work.accelerator))
+        for name, device in (("here", "cpu"), ("there", setting.work.accelerator))
     )
     difference = np.abs(here.logits - there.logits)
     differ = (here.logits.argmax(1) != there.logits.argmax(1)).sum()
     return {"largest difference": float(difference.max()), "answers that differ": int(differ)}
 
 
-def _resumed(setting: Setting, work: Work) -> dict[str, Any]:
+def _resumed(setting: Setting) -> dict[str, Any]:
     """Two epochs at once, and one that was gone on with."""
-    at_once, _ = _fitted(setting, replace(work, epochs=2), "at_once")
-    stopped, _ = _fitted(setting, work, "resumed")
+    at_once, _ = _fitted(setting, replace(setting.work, epochs=2), "at_once")
+    stopped, _ = _fitted(setting, setting.work, "resumed")
     flags = ["--resume", str(stopped), "--trainer.max_epochs", "2"]
     timed(["lightning_mnist", "fit", *flags], setting.threads, stopped.with_suffix(".log"))
     one, other = (Predictions.load(run / PREDICTIONS_FILE) for run in (at_once, stopped))
     return {"same bits": bool(np.array_equal(one.logits, other.logits))}
 
 
-def _one_rank(setting: Setting, work: Work) -> dict[str, Any]:
+def _one_rank(setting: Setting) -> dict[str, Any]:
     """Seconds an epoch through what exchanges gradients, with nobody to exchange them with."""
-    _, seconds = _fitted(setting, work, "ddp", "--trainer.strategy", "ddp")
+    _, seconds = _fitted(setting, setting.work, "ddp", "--trainer.strategy", "ddp")
     return {"seconds": seconds}
 
 
-def _to_accuracy(setting: Setting, work: Work) -> dict[str, Any]:
+def _to_accuracy(setting: Setting) -> dict[str, Any]:
     """Seconds of training until the validation part is read so well; None where it is not."""
-    work = replace(work, hidden=(1024, 512), epochs=LONG, augmented=True, decay=0.75)
+    work = replace(setting.work, hidden=(1024, 512), epochs=LONG, augmented=True, decay=0.75)
     _, record = fit(work, _folder(setting, "accuracy"), setting.threads)
     an_epoch = record.durations["fit"] / len(record.history)
     found: dict[str, Any] = {}

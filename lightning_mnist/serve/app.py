@@ -1,6 +1,5 @@
 """What is served: the page at ``/``, and readings of the pictures that are sent to ``/predict``."""
 
-import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -59,9 +58,7 @@ def app_of(trained: Trained, page: str, host: str, processes: int) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await reader.start(Upload("", _a_one()))
-        gc.freeze()  # torch alone has 400,000 objects, and to look through them takes 0.2 seconds
         yield
-        gc.unfreeze()
 
     app = Starlette(
         routes=[Route("/", show_page), Route("/predict", predict, methods=["POST"])],

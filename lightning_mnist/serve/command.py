@@ -9,6 +9,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.resuming.named import NAMED, checkpoint_named
 from lightning_mnist.sentences import in_a_sentence
 from lightning_mnist.threads import allowed_cpus
+from parity.garbage import without_garbage
 from parity.signals import StoppedError, handled_by, stop
 from parity.streams import print_anything
 
@@ -39,13 +40,14 @@ def _serve(flags: argparse.Namespace) -> None:
                 f"serve takes {package}, which is not installed; "
                 "pip install 'lightning-mnist[serve]'"
             )
-    import torch  # takes seconds
+    with without_garbage():  # or an answer waits for 0.2 seconds now and then
+        import torch
 
-    from lightning_mnist.page.build import build
-    from lightning_mnist.reading import UNCALIBRATED
-    from lightning_mnist.serve.app import app_of
-    from lightning_mnist.serve.server import listen, server_of
-    from lightning_mnist.trained import Trained
+        from lightning_mnist.page.build import build
+        from lightning_mnist.reading import UNCALIBRATED
+        from lightning_mnist.serve.app import app_of
+        from lightning_mnist.serve.server import listen, server_of
+        from lightning_mnist.trained import Trained
 
     trained = Trained.read(checkpoint_named(flags.ckpt_path))
     digits = trained.digits(flags.source, flags.root)

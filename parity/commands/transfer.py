@@ -61,8 +61,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
                 remotes[key].send("open", model=model)
             opened = {key: _opened(remote) for key, remote in remotes.items()}
             about, b = opened["b"]
-            bare = about["tensors"] if about.get("weights") else None
-            if bare is not None and about["framework"] != "torch":
+            if about.get("weights") and about["framework"] != "torch":
                 raise NoTransferError(
                     f"{b.name} holds weights only: give the model that they belong to, as "
                     "MODULE:FUNCTION"
@@ -73,16 +72,8 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
                     f"--out {flags.out}: B is a model of {about['framework']}; expected a name "
                     f"that ends in {', '.join(endings)}"
                 )
-            about, a = opened["a"]
             with written_whole(target) as temporary:
-                if bare is not None:
-                    weights = about.get("weights")
-                    own = canonical(about["tensors"], about["framework"]) if weights else a
-                    done = refill(own, a.name, bare, b, temporary)
-                elif about.get("weights"):
-                    done = fill(about["tensors"], about["framework"], a.name, b, temporary)
-                else:
-                    done = transfer(a, b, temporary, x)
+                done = _written(opened["a"], opened["b"], temporary, x)
     except DifferentError as error:
         print(f"error: {error}", file=sys.stderr)
         return DIFFERENT
@@ -117,6 +108,23 @@ def _name(tensor: str, called: dict[str, str]) -> str:
     layer = tensor.partition(".")[0]
     own = called.get(layer, "")
     return f"{own} ({tensor})" if own and own != layer else tensor or "-"
+
+
+def _written(
+    source: tuple[dict[str, Any], Side],
+    target: tuple[dict[str, Any], Side],
+    path: Path,
+    x: Array | None,
+) -> Transfer:
+    """B's file; of either side there is a model, or weights only."""
+    (about, a), (wanted, b) = source, target
+    tensors, framework = about["tensors"], about["framework"]
+    if wanted.get("weights"):
+        own = canonical(tensors, framework) if about.get("weights") else a
+        return refill(own, a.name, wanted["tensors"], b, path)
+    if about.get("weights"):
+        return fill(tensors, framework, a.name, b, path)
+    return transfer(a, b, path, x)
 
 
 def _look(model: str) -> None:

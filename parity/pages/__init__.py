@@ -5,6 +5,7 @@ and sorts a table by the column whose heading is chosen.
 """
 
 import base64
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ def rendered(package: str, template: str, **values: Any) -> str:
         template: Its path within the package; it extends ``pages/page.html.j2``.
         values: What it shows. A picture is the bytes of a PNG, through the filter `inline`.
     """
+    return _environment(package).get_template(template).render(**values)
+
+
+@cache
+def _environment(package: str) -> Environment:
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package, ""), PackageLoader("parity", "")]),
         autoescape=True,
@@ -35,7 +41,7 @@ def rendered(package: str, template: str, **values: Any) -> str:
         "number": lambda value: "-" if value is None else f"{value:.3g}",
         "inline": _inline,
     }
-    return environment.get_template(template).render(**values)
+    return environment
 
 
 def write_page(path: Path, package: str, template: str, **values: Any) -> None:

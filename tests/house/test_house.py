@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterable
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -36,16 +37,24 @@ def module_name(path: Path, root: Path = ROOT) -> str:
     return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imports(path: Path) -> set[str]:
-    """Full names of everything that a file imports, also within functions."""
-    names = set()
+@cache
+def read(path: Path) -> tuple[frozenset[str], dict[str, int]]:
+    """Full names of all that a file imports, also within functions; lines of each function."""
+    names, lengths = set(), {}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+        elif isinstance(node, ast.FunctionDef):
+            assert node.end_lineno is not None
+            lengths[f"{node.name}, line {node.lineno}"] = node.end_lineno - node.lineno + 1
+    return frozenset(names), lengths
+
+
+def imports(path: Path) -> frozenset[str]:
+    return read(path)[0]
 
 
 def roots(names: Iterable[str]) -> set[str]:
@@ -225,9 +234,5 @@ def test_only_an_adapter_imports_a_framework_and_only_its_own() -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_files_and_functions_are_short_enough_to_read(room: str) -> None:
     for path in modules(room):
-        text = path.read_text(encoding="utf-8")
-        assert len(text.splitlines()) <= 250, path
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef):
-                assert node.end_lineno is not None
-                assert node.end_lineno - node.lineno < 50, f"{path}: {node.name}"
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 250, path
+        assert {name for name, lines in read(path)[1].items() if lines > 50} == set(), path

@@ -30,7 +30,7 @@ def fitted(source: Path) -> Path:
     """The run directory of a short training, which no test changes."""
     run_dir = source.parent / "run"
     flags = ("--data.source", source, "--run_dir", run_dir, *SMALL)
-    assert start("lightning_mnist", "fit", *flags, cwd=source.parent) == 0
+    assert start("lightning_mnist", "fit", *flags, cwd=source.parent, drawn=True) == 0
     return run_dir
 
 

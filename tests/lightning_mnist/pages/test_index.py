@@ -3,6 +3,10 @@
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from lightning_mnist.plots import draw_mistakes
 from lightning_mnist.runs.index import INDEX_FILE, write_index
 from parity.provenance import Provenance
 from parity.run_record import RECORD_FILE, RunRecord
@@ -37,6 +41,7 @@ class Read(HTMLParser):
         self.text += data
 
 
+@pytest.mark.pictures
 def test_a_run_leaves_a_page_that_shows_it(here: Here, tiny_npz: Path) -> None:
     flags = ("fit", "--data.source", tiny_npz, *SMALL, "--views", "inverted", "--run_dir", "a run")
     assert here(*flags).code == 0
@@ -73,3 +78,11 @@ def test_what_a_record_says_is_never_markup(tmp_path: Path) -> None:
     html = (tmp_path / INDEX_FILE).read_text()
     assert html.count("<script") == 1, "the page's own"
     assert Read(html).text.count(evil) >= 5
+
+
+@pytest.mark.pictures
+def test_where_all_was_read_the_sheet_of_mistakes_is_empty(tmp_path: Path) -> None:
+    logits = np.eye(10, dtype=np.float32)
+    images = np.zeros((10, 28, 28), np.uint8)
+    draw_mistakes(images, np.arange(10), logits, tmp_path / "mistakes.png", title="all")
+    assert (tmp_path / "mistakes.png").read_bytes().startswith(b"\x89PNG")

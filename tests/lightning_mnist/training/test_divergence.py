@@ -71,6 +71,7 @@ def spoil_at(monkeypatch: pytest.MonkeyPatch, step: int) -> list[list[int]]:
         ),
     ],
 )
+@pytest.mark.pictures
 @pytest.mark.parametrize("guard", mostly_slow(["off", "stop", "warn"], "stop"))
 def test_it_fails_and_keeps_what_is_finite(
     guard: str, step: int, said: str, here: Here, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch

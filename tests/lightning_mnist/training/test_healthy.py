@@ -93,7 +93,7 @@ def train(shape: dict[str, Any], data: Path, seed: int, run_dir: Path) -> tuple[
     steps = -(-shape["images"] // shape["batch_size"])
     guard = CollapseGuard(run_dir, "warn")
     trainer = Trainer(
-        max_epochs=int(np.clip(600 // steps, 3, 40)), accelerator="cpu", callbacks=[guard],
+        max_epochs=int(np.clip(400 // steps, 3, 34)), accelerator="cpu", callbacks=[guard],
         logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, num_sanity_val_steps=0,
     )  # fmt: skip
@@ -147,7 +147,7 @@ def test_no_healthy_training_is_stopped_in_keras(
         "--model.activation", shape["activation"], "--data.batch_size", shape["batch_size"],
         "--optimizer.name", {"NAdam": "Nadam"}.get(shape["optimizer"], shape["optimizer"]),
         "--optimizer.learning_rate", shape["learning_rate"],
-        "--trainer.max_epochs", int(np.clip(300 // steps, 3, 40)),
+        "--trainer.max_epochs", int(np.clip(300 // steps, 3, 20)),
     )  # fmt: skip
     assert done.code == 0, (shape, done.err)
     assert "collapsed in epoch" not in done.err

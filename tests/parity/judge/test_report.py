@@ -52,7 +52,8 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def report(sides: tuple[Path, Path]) -> Path:
     out = sides[0].parent / "out"
-    assert start("parity", "compare", *sides, "--out", out, cwd=out.parent) in (0, 4)
+    flags = (*sides, "--out", out)
+    assert start("parity", "compare", *flags, cwd=out.parent, drawn=True) in (0, 4)
     return out
 
 
