@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lightning_mnist.data.mnist_form import fit_like_mnist
 from lightning_mnist.errors import InputError
-from lightning_mnist.pictures.digit import CROWDED, DOTTED, HIDDEN, SECOND, Found, find_digit
+from lightning_mnist.pictures.digit import CROWDED, DOTTED, HIDDEN, SECOND, SOFT, Found, find_digit
 from lightning_mnist.pictures.file import read_grey
 from lightning_mnist.pictures.page import Place, find_page
 from lightning_mnist.pictures.paper import ink_of, without_outliers
@@ -40,7 +40,7 @@ class Picture:
     @property
     def doubtful(self) -> bool:
         """Whether what was read may not be the digit that is meant, or none at all."""
-        return not {CROWDED, DOTTED, HIDDEN, SECOND}.isdisjoint(self.warnings)
+        return not {CROWDED, DOTTED, HIDDEN, SECOND, SOFT}.isdisjoint(self.warnings)
 
 
 def read_picture(path: Path) -> Picture:
@@ -92,7 +92,7 @@ def find_picture(grey: NDArray[np.uint8]) -> Picture | None:
         nearer = _shrunk(grey[_around(found.place, small.shape, grey.shape)])
         again = _find(without_outliers(nearer))
         if again is not None and again.whole:
-            small, found = nearer, replace(again, notes=again.notes | found.notes - {HIDDEN})
+            small, found = nearer, replace(again, notes=again.notes | found.notes - {HIDDEN, SOFT})
     pixels = fit_like_mnist(np.clip(np.round(found.ink), 0, 255).astype(np.uint8))
     return Picture(pixels, small[found.place], tuple(sorted(found.notes)))
 

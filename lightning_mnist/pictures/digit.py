@@ -9,7 +9,7 @@ from lightning_mnist.pictures.lines import without_box, without_lines, without_u
 from lightning_mnist.pictures.page import Place, Sheet, extent
 from lightning_mnist.pictures.paper import Ink, without_grain
 from lightning_mnist.pictures.parts import SMALL, Parts
-from lightning_mnist.pictures.pen import filled, joined, thickness
+from lightning_mnist.pictures.pen import filled, joined, softer_than_strokes, thickness
 
 LINES = "lines were seen"
 FRAME = "a frame, or a table around the paper, was seen"
@@ -21,6 +21,7 @@ WIDE = "wider than a digit: perhaps two that touch"
 CROWDED = "most of the ink is not the digit's"
 DOTTED = "a dot above or below was seen, as in ! or ?"
 HIDDEN = "the strokes can hardly be told from the paper"
+SOFT = "softer than any stroke: perhaps a shadow"
 
 FAINTEST_INK = 32  # of 255: what contrasts less with its paper is none, unless it is clear:
 CLEARLY = 12  # deviations of the grain by which it stands out from even paper
@@ -28,7 +29,7 @@ BLANK = 8  # of 255: what contrasts less is no ink, however clear
 THRESHOLD = 0.3  # of the darkest ink of the page
 GRAIN = 4  # deviations of the grain that do not count as ink
 HARDLY = 8  # deviations of the grain, at least, between strokes and paper that are clear
-SOFT = 3  # pixels, at least, around a stroke that are its soft edge
+EDGE = 3  # pixels, at least, around a stroke that are its soft edge
 CROWD = 0.4  # of the ink of a page: a digit has more
 CORNERS = 4  # parts at the border, at most, are what lies around a page
 WIDEST = 1.3  # width by height; MNIST's widest digits
@@ -158,10 +159,11 @@ def _found(ink: Ink, parts: Parts, main: int, grain: float, notes: set[str]) -> 
     notes |= {HIDDEN} if ink[strokes].mean() < HARDLY * grain else set()
     pen = thickness(strokes)
     notes |= {DOTTED} if parts.dotted(main, pen) else set()
-    edge = 2 * max(SOFT, round(0.02 * max(height, width))) + 1
+    edge = 2 * max(EDGE, round(0.02 * max(height, width))) + 1
     around = cv2.dilate(strokes.astype(np.uint8), np.ones((edge, edge), np.uint8)) > 0
     own = np.where(around & (ink > 3 * grain), np.maximum(ink, 0), 0).astype(np.float32)
     own = _with_a_pen(own, pen, max(height, width))
+    notes |= {SOFT} if softer_than_strokes(own[place]) else set()
     return Found(own, place, frozenset(notes))
 
 

@@ -84,12 +84,17 @@ class Parts:
     def encloses_a_digit(self, part: int) -> bool:
         """Whether a large other part lies within this one: it is a box or a ring around it."""
         return any(
-            self.height[other] > INSIDE * self.height[part]
-            and self.left[part] < self.left[other]
+            self.height[other] > INSIDE * self.height[part] and self._surrounds(part, other)
+            for other in self.remaining
+        )
+
+    def _surrounds(self, part: int, other: int) -> bool:
+        """Whether a part ends beyond another one on all four sides."""
+        return bool(
+            self.left[part] < self.left[other]
             and self.top[part] < self.top[other]
             and self.right[other] < self.right[part]
             and self.bottom[other] < self.bottom[part]
-            for other in self.remaining
         )
 
     def paler_below(self, part: int) -> float | None:
@@ -168,10 +173,10 @@ class Parts:
         return bool(round_ and shorter > THICK * pen and longer < largest)
 
     def _is_stroke_of(self, part: int, main: int) -> bool:
-        """Whether a part may be of the same pen as the main one, and is not below it."""
+        """Whether a part may be of the same pen as the main one, and is not below it or around."""
         pale = self.darkness[part] < PALE * self.darkness[main]
         below = self.top[part] >= self.bottom[main]
-        return not (pale or below or self.on_border[part])
+        return not (pale or below or self.on_border[part] or self._surrounds(part, main))
 
     def _is_another(self, part: int, main: int) -> bool:
         """Whether a part is as tall as the main one, and beside it or above or below.

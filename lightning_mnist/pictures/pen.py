@@ -1,4 +1,4 @@
-"""Pens that leave no solid stroke: outlines are filled, dashes and dots are joined."""
+"""Pens that leave no solid stroke, which are filled or joined, and what no pen leaves."""
 
 import cv2
 import numpy as np
@@ -21,6 +21,8 @@ ALIKE = 0.2  # of the largest piece, by area: a piece that is smaller is no part
 MOST = 0.85  # of the pieces lie within one part when they are joined
 FULL = 3  # times the area of its pieces, at most, has a stroke when they are joined
 WIDEST_JOIN = 0.1  # of the longer side of the page
+STEEP = 1.0  # the slope of a stroke's edge by its width, at least, however blurred
+NARROWEST = 8  # pixels: of narrower strokes no slope is measured
 
 
 def filled(mask: Mask, ink: Ink, darkest: float) -> Mask:
@@ -72,6 +74,24 @@ def thickness(part: NDArray[np.bool_]) -> float:
     """Mean width of the lines of a part [H, W]: twice its area by the length of its outlines."""
     outlines, _ = cv2.findContours(part.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     return 2 * float(part.sum()) / sum(map(len, outlines))
+
+
+def softer_than_strokes(ink: Ink) -> bool:
+    """Whether ink [H, W] falls off more slowly than that of a pen, however blurred it is.
+
+    Where it is half as dark as in its middle, a stroke blurred to a Gaussian has a slope of 1.4 by
+    its width there, one blurred to a triangle has 1, a sharp one more. A shadow, a gradient or the
+    sky has less.
+    """
+    darkest = float(np.quantile(ink[ink > 0], 0.95))
+    half = (ink > darkest / 2).astype(np.uint8)
+    inside = cv2.distanceTransform(np.pad(half, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    width = 2 * float(inside.max())
+    slopes = [cv2.Sobel(ink, cv2.CV_32F, dx, 1 - dx) / 8 for dx in (0, 1)]
+    outlines, _ = cv2.findContours(half, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    x, y = np.concatenate(outlines)[:, 0].T
+    slope = float(np.median(np.hypot(*slopes)[y, x])) / darkest
+    return width > NARROWEST and slope * width < STEEP
 
 
 def _is_outlined(hole: Mask, ink: Ink, darkest: float) -> bool:

@@ -48,7 +48,7 @@ def strangeness(detector: StrangerDetector, images: Tensor) -> Tensor:
 def doubted(images: Tensor, probabilities: Tensor) -> Tensor:
     """Images that look like no digit, or like another one than a network says: bool [N].
 
-    The weights are such that the log odds that 0.6 % of MNIST's validation images show no digit are
+    The weights are such that the log odds that 0.7 % of MNIST's validation images show no digit are
     above 0.
 
     Args:

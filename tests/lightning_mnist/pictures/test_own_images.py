@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -9,8 +10,11 @@ from PIL import Image, ImageDraw
 from lightning_mnist.data import sources
 from lightning_mnist.data.mnist_form import fit_like_mnist
 from lightning_mnist.errors import InputError
-from lightning_mnist.own_images import read_digit
+from lightning_mnist.own_images import find_picture, read_digit
+from lightning_mnist.pictures.digit import SOFT
 from lightning_mnist.pictures.paper import ink_of
+from lightning_mnist.pictures.pen import softer_than_strokes
+from tests.support.pictures import grey, hand_drawn, page
 
 
 def a_seven(side: int = 200, width: int = 18) -> Image.Image:
@@ -155,3 +159,35 @@ def test_mnist_survives_the_treatment_of_own_images(mnist_root: Path) -> None:
     fitted = np.stack([fit_like_mnist(ink) for ink in inks])
     assert (fitted == images).all(axis=(1, 2)).mean() > 0.7
     assert np.abs(fitted.astype(float) - images).mean() < 2.5
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_a_printed_box_that_is_lighter_than_the_digit_is_none_of_its_strokes(digit: int) -> None:
+    levels = page(hand_drawn(digit, np.random.default_rng(digit)))
+    alone = find_picture(np.asarray(grey(levels)))
+    cv2.rectangle(levels, (50, 50), (270, 270), 60, 1)
+    found = find_picture(np.asarray(grey(levels)))
+    assert alone is not None
+    assert found is not None
+    assert np.abs(found.pixels.astype(int) - alone.pixels).mean() < 2
+
+
+@pytest.mark.parametrize("blur", [0, 4, 10])
+def test_a_blurred_digit_is_sharper_than_a_shadow(blur: int) -> None:
+    for digit in range(10):
+        strokes = hand_drawn(digit, np.random.default_rng(digit))
+        levels = cv2.GaussianBlur(page(strokes), (0, 0), blur) if blur else page(strokes)
+        found = find_picture(np.asarray(grey(np.asarray(levels, np.float64))))
+        assert found is not None
+        assert SOFT not in found.warnings
+
+
+@pytest.mark.parametrize("side", ["left", "bottom"])
+def test_a_shadow_is_said_to_be_none_of_a_pen(side: str) -> None:
+    y, x = np.mgrid[0:320, 0:320] / 320
+    into, along = (x, y) if side == "left" else (1 - y, x)
+    dark = np.clip(1 - into / 0.35, 0, 1) * np.exp(-(((along - 0.5) / 0.25) ** 2))
+    assert softer_than_strokes(np.asarray(200 * dark, np.float32))
+    shadow = grey(page(dark, 230, 120))
+    found = find_picture(np.asarray(shadow))
+    assert found is None or found.doubtful
