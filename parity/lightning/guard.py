@@ -1,5 +1,6 @@
 """The collapse guard as a callback of Lightning: it measures, `parity.watch.guard` decides."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,11 @@ from parity.torch.first_step import FirstStep
 from parity.torch.kinds import learns
 from parity.torch.layouts import Array, as_array
 from parity.torch.loop import NO_STEP, Loop
+from parity.torch.samples import TARGETS
 from parity.torch.watcher import Watcher
 from parity.watch.alarm import Reaction
 from parity.watch.guard import PROBE, Guard
 from parity.watch.story import Story
-
-TARGETS = ("y", "label", "labels", "target", "targets")
-"""What batches that are dictionaries call them."""
 
 
 class CollapseGuard(Callback):
@@ -108,6 +107,7 @@ class CollapseGuard(Callback):
 
     def _wait(self, pl_module: LightningModule) -> None:
         """Until the module, or a part of it, is fed."""
+        self.first.listen()
         parts = [part for part in pl_module.children() if learns(part)]
         self._parts = len(parts)
         self._handles = [
@@ -126,6 +126,7 @@ class CollapseGuard(Callback):
     ) -> None:
         """Say what looks wrong, before the weights change for the first time."""
         self.first.check()
+        self.watcher.heed(self.first.program)
         if self.loop is not None and optimizer is trainer.optimizers[0]:
             found = self.loop.before_step()
             self.first.follow(self.loop, self._steps)
@@ -187,27 +188,28 @@ class CollapseGuard(Callback):
         if self._batch is None or redirected or (not early and self.watcher.looking):
             return  # several ranks call training_step in the place of forward
         batch, self._batch = self._batch, None
+        targets = _targets(batch, (*args, *kwargs.values()))
         x = _copy(args if not kwargs else {} if args else kwargs)
         if early:
             if x and (whole or self._parts == 1):
-                self._begin(part, x, batch)
+                self._begin(part, x, targets, batch)
             self._stop_waiting()
             return
         if self.watcher.samples:
-            self.watcher.extend(x, _targets(batch))
+            self.watcher.extend(x, targets)
         elif not whole and self._parts > 1:
             self.watcher.leave_out("it has no forward(), and not one module with weights but more")
         elif not x:
             self.watcher.leave_out("its network is called with named and unnamed arguments")
         else:
-            self.watcher.start(part, x, _targets(batch), self._trainer.optimizers[0])
-            self._begin(part, x, batch)
+            self.watcher.start(part, x, targets, self._trainer.optimizers[0])
+            self._begin(part, x, targets, batch)
         if self.watcher.samples >= PROBE or self.watcher.network is None:
             self._stop_waiting()
 
-    def _begin(self, part: nn.Module, x: Any, batch: Any) -> None:
+    def _begin(self, part: nn.Module, x: Any, targets: Array | None, batch: Any) -> None:
         """Look at the program before its first step, where one process trains it."""
-        samples = samples_of_batch(self._trainer.train_dataloader, x, _targets(batch), batch)
+        samples = samples_of_batch(part, self._trainer.train_dataloader, x, targets, batch)
         if samples is not None and self._trainer.world_size == 1:
             self.first.begin(part, self._trainer.optimizers[0], samples)
 
@@ -221,12 +223,13 @@ class CollapseGuard(Callback):
         self._handles.clear()
 
 
-def _targets(batch: Any) -> Array | None:
-    """The targets of a batch; None where it does not say which they are."""
+def _targets(batch: Any, fed: Sequence[Any]) -> Array | None:
+    """The targets of a batch: what the network was not fed; None where that is unclear."""
     if isinstance(batch, dict):
         found = next((batch[name] for name in TARGETS if name in batch), None)
     else:
-        found = batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
+        others = batch[1:] if isinstance(batch, tuple | list) else ()
+        found = next((part for part in others if all(part is not each for each in fed)), None)
     return as_array(found) if isinstance(found, Tensor) else None
 
 

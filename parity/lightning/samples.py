@@ -4,18 +4,21 @@ from contextlib import suppress
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, SequentialSampler
 
 from parity.torch.layouts import Array
-from parity.torch.samples import Samples, samples_of
+from parity.torch.samples import Samples, parted, samples_of
 from parity.watch.guard import PROBE
 
 
-def samples_of_batch(loader: Any, x: Any, y: Array | None, batch: Any) -> Samples | None:
+def samples_of_batch(
+    part: nn.Module, loader: Any, x: Any, y: Array | None, batch: Any
+) -> Samples | None:
     """Samples of the training, as the network takes them.
 
     Args:
+        part: The network.
         loader: Of the training.
         x: What the network is fed of the first batch, or some of it.
         y: The batch's targets, [B, ...].
@@ -28,11 +31,18 @@ def samples_of_batch(loader: Any, x: Any, y: Array | None, batch: Any) -> Sample
     x = x[0] if isinstance(x, tuple) and len(x) == 1 else x
     if y is None:
         return None
-    first = batch[0] if isinstance(batch, tuple | list) else None
-    if isinstance(loader, DataLoader) and isinstance(x, Tensor) and isinstance(first, Tensor):
-        same = first[: len(x)]
-        if same.shape == x.shape and torch.equal(same, x):
-            with suppress(Exception):  # a data set is anyone's code
-                return samples_of(loader, None, PROBE, "CollapseGuard")
+    if isinstance(loader, DataLoader) and _same(parted(batch, part)[0], x):
+        with suppress(Exception):  # a data set is anyone's code
+            return samples_of(loader, None, PROBE, "CollapseGuard", part)
     count = len(x) if isinstance(x, Tensor) else PROBE
-    return Samples(x, y[:count], None, None, (), len(y), (x, y[:count]))
+    mixed = not isinstance(getattr(loader, "sampler", None), SequentialSampler)
+    return Samples(x, y[:count], None, None, (), len(y), (x, y[:count]), mixed)
+
+
+def _same(given: Any, x: Any) -> bool:
+    """Whether `x` is the first samples of what was given, in the same structure."""
+    if isinstance(given, tuple) and isinstance(x, tuple) and len(given) == len(x):
+        return all(map(_same, given, x))
+    if not isinstance(given, Tensor) or not isinstance(x, Tensor):
+        return False
+    return given[: len(x)].shape == x.shape and torch.equal(given[: len(x)], x)

@@ -26,7 +26,7 @@ from parity.torch.network import inputs
 from parity.torch.rates import rate_of
 from parity.torch.samples import Samples, samples_of
 from parity.torch.state import unchanged
-from parity.torch.trace import first_tensor
+from parity.torch.trace import called, first_tensor
 from parity.watch.check import Program, causes_of
 from parity.watch.check.words import beyond, findings_of, say
 from parity.watch.diagnosis import Finding
@@ -64,9 +64,9 @@ def check(
     Raises:
         TypeError: as `parity.torch.samples.samples_of`.
     """
-    samples = samples_of(x, y, MOST, "check")
+    samples = samples_of(x, y, MOST, "check", model)
     held = {"validation": validation, "test": test}
-    others = {name: samples_of(*pair, MOST, "check") for name, pair in held.items() if pair}
+    others = {name: samples_of(*pair, MOST, "check", model) for name, pair in held.items() if pair}
     findings = _look(model, samples, others, loss, optimizer)
     say(findings)
     return findings
@@ -131,6 +131,7 @@ def program_of(
     data: dict[str, Any] = {
         "targets": samples.y if samples.targets is None else samples.targets,
         "whole": samples.targets is not None,
+        "fair": samples.fair,
         "order": samples.order,
     } | behaviour
     return Program(
@@ -160,7 +161,7 @@ def _tried(
     """The loss function that `loss` calls on what the module gives, and what it has refused."""
     uses: list[Use] = []
     with unchanged(model), torch.no_grad(), noticed(uses.append):
-        given = model(*fed) if isinstance(fed := inputs(model, samples.x), tuple) else model(fed)
+        given = called(model, inputs(model, samples.x))
         answers = first_tensor(given)
         try:
             loss(given, _as_given(samples.y, answers))

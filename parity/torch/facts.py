@@ -155,14 +155,14 @@ def undrawn(facts: Facts, optimizer: Optimizer | None) -> int:
     """Frozen kernels that are as they were drawn, where all frozen ones are.
 
     That is, by torch's layers themselves, or by He's rule for what a layer gives, as the networks
-    of torchvision do. A single one may be meant to be random features, or to be trained later.
+    of torchvision do.
     """
     groups = optimizer.param_groups if optimizer is not None else []
     given = {id(weight) for group in groups for weight in group["params"]}
     learned = [id(w) for w in facts.kernels if w.requires_grad and (not groups or id(w) in given)]
     large = {id(w): w.detach() for w in facts.kernels if w.numel() >= DRAWS}
     frozen = [as_array(weight) for key, weight in large.items() if key not in learned]
-    return len(frozen) if len(frozen) > 1 and all(map(_as_drawn, frozen)) else 0
+    return len(frozen) if all(map(_as_drawn, frozen)) else 0
 
 
 def _as_drawn(kernel: Array) -> bool:

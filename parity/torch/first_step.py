@@ -61,6 +61,10 @@ class FirstStep(Follower):
         self.clipped: float | None = None
         """Length that clipping leaves to the gradients, where that is known."""
 
+    def listen(self) -> None:
+        """Listen from now on; without it, from `begin` on."""
+        self._heard.open()
+
     def begin(self, module: nn.Module, optimizer: Optimizer, samples: Samples) -> None:
         """Keep what is there before the first step, and listen until it comes."""
         self.module, self.optimizer, self.samples = module, optimizer, samples
@@ -150,10 +154,8 @@ class FirstStep(Follower):
         if self._rates is not None:
             self._rates.see()
         if judged is not None and judged.enough and program is not None:
-            match = judged.compared(program)
-            self._say(
-                Tried([match] if match else []), f"after {step:,} steps one thing looks wrong"
-            )
+            matches = [match] if (match := judged.compared(program)) is not None else []
+            self._say(Tried(matches), f"after {step:,} steps one thing looks wrong")
         if ended and program is not None:
             with suppress(Exception), self._heard.apart():
                 self._forgotten(program, step)
@@ -182,7 +184,7 @@ class FirstStep(Follower):
     @property
     def heard(self) -> bool:
         """Whether a loss was computed."""
-        return bool(self._heard.uses)
+        return self._facts is not None and bool(self._heard.uses)
 
     def _stuck(self) -> str:
         """Why the last kernel is what it was before the first step; another optimiser may do it."""
@@ -198,12 +200,7 @@ class FirstStep(Follower):
         self._between = between
         factor = None if use is None else factor_of(use, heard.gradients.get(heard.trained))
         program = program_of(
-            self.module,
-            self.optimizer,
-            self.samples,
-            self._facts,
-            use,
-            between,
+            *(self.module, self.optimizer, self.samples, self._facts, use, between),
             stuck="",
             clipped=self.clipped,
             misread=use is not None and given is not None and misread(given, use),
@@ -212,7 +209,9 @@ class FirstStep(Follower):
             ascends=factor is not None
             and (factor < 0) != bool(self.optimizer.param_groups[0].get("maximize")),
         )
-        return replace(program, course=heard.course(program.course, factor, self.module))
+        course = heard.course(program.course, factor, self.module)
+        ungiven = program.undrawn > 0 and self._untouched.ungiven
+        return replace(program, course=course._replace(ungiven=ungiven))
 
     def _asked(self) -> dict[str, Any]:
         """What more of the losses tells: the order of the targets, and whether they are used."""

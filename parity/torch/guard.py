@@ -34,7 +34,8 @@ class CollapseGuard:
         model: What is trained.
         optimizer: Of its weights.
         x: Samples [N, ...] as the model takes them, tensor or array, or a tuple of several; or a
-            ``DataLoader`` of a data set with numbered samples ``(x, y)``.
+            ``DataLoader`` of a data set with numbered samples: ``(x, y)``, ``(a, b, y)`` for a
+            model of two arguments, or a dictionary with ``"labels"``.
         y: Targets, [N] or [N, C]; None for a ``DataLoader``.
         reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
@@ -63,7 +64,7 @@ class CollapseGuard:
         self.watcher = Watcher(guard)
         self.model = model
         self.optimizer = optimizer
-        self.samples = samples_of(x, y, PROBE, "CollapseGuard")
+        self.samples = samples_of(x, y, PROBE, "CollapseGuard", model)
         self.first = FirstStep(trials)
         guard.alarm.prove = self.first.proved
         self.story = None if report is None else Story(Path(report), guard, self.first)
@@ -114,6 +115,7 @@ class CollapseGuard:
     def _before_step(self, *_: Any) -> None:
         if self.steps == 0:
             self.first.check()
+            self.watcher.heed(self.first.program)
         found = self.loop.before_step()
         if self.steps < STEPS:
             self.first.follow(self.loop, self.steps)

@@ -49,8 +49,18 @@ class Heard:
         """That backward has brought to what the losses were given, by their places."""
         self.closed = False
         self._wanted: Array | None = None
-        self._own = False
+        self._own = self._open = False
         self._stack = ExitStack()
+
+    def open(self) -> None:
+        """Hear losses until `close`.
+
+        ``F.mse_loss(self(x), y)`` gets hold of the function before the network is fed.
+        """
+        if not self._open:
+            self._open = True
+            self._stack.enter_context(noticed(self._noticed))
+            self._stack.enter_context(_rooted(self._backward))
 
     def listen(self, module: nn.Module, targets: Array) -> None:
         """Until `close`.
@@ -60,8 +70,7 @@ class Heard:
             targets: That the guard was given, [M, ...].
         """
         self._wanted = targets
-        self._stack.enter_context(noticed(self._noticed))
-        self._stack.enter_context(_rooted(self._backward))
+        self.open()
         if eager(module):
             self._stack.callback(module.register_forward_hook(self._answered).remove)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -35,6 +36,8 @@ LOSSES = {
 """By the name of the function, which torch's modules call too."""
 OPPOSITE = 0.99
 """Cosine between gradients that are one but for their size, and perhaps their sign."""
+CHANCE = 8
+"""Targets of one batch that are no more alike by chance."""
 
 
 _USUAL_IGNORED = {"CrossEntropyLoss": -100, "NLLLoss": -100}
@@ -171,8 +174,10 @@ def factor_of(use: Use, gradient: Tensor | None) -> float | None:
 def asked(uses: Sequence[Use], targets: Array) -> bool:
     """Whether targets may be what losses ask for.
 
-    An adversary's are given one number and then another for all samples; and a program whose loss
-    is its own, or that computes its targets, may not use targets that are all alike.
+    An adversary's are given one number, and then another, for all samples, whatever class these
+    have; and a program whose loss
+    is its own, or that computes its targets, may not use targets that are all alike. Where each
+    sample has one number, a loss that asks for many, as an autoencoder's, asks for others.
 
     Args:
         uses: Of losses, as far as they were heard.
@@ -185,7 +190,23 @@ def asked(uses: Sequence[Use], targets: Array) -> bool:
     constant = [values.flatten()[:1] for values in given if bool((values == values[:1]).all())]
     if alike and len(constant) < len(given):
         return False
+    if targets.size == len(targets) and any(map(_many, given)):
+        return False
+    mixed = bool((targets[:CHANCE] != targets[:1]).any()) and len(np.unique(targets)) > 2
+    if mixed and any(use.loss.kind != "categorical" and _one(use.targets) for use in uses):
+        return False
     return all(torch.equal(each, constant[0]) for each in constant)
+
+
+def _many(values: Tensor) -> bool:
+    """Whether targets are several numbers for each sample that tell no class, in shares of 1."""
+    rows = values.detach().reshape(len(values), -1).float() if values.ndim > 1 else values[:, None]
+    return rows.shape[1] > 1 and bool(((rows.sum(dim=1) - 1).abs() > 1e-3).any())
+
+
+def _one(values: Tensor) -> bool:
+    """Whether targets are one and the same number, for more samples than chance has it."""
+    return values.ndim > 0 and len(values) >= CHANCE and bool((values == values[:1]).all())
 
 
 def swapped(answers: Tensor, use: Use) -> bool:

@@ -1,10 +1,11 @@
 """Some of the samples that a program trains on, taken so that it notices nothing."""
 
+from inspect import Parameter, signature
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, SequentialSampler, Subset, TensorDataset
 
 from parity.torch.layouts import Array, as_array
@@ -13,6 +14,8 @@ from parity.watch.fingerprint import sample
 
 BATCHES = 3
 """Batches whose order is looked at."""
+TARGETS = ("y", "label", "labels", "target", "targets")
+"""What batches that are dictionaries call them."""
 
 
 class Samples(NamedTuple):
@@ -25,7 +28,9 @@ class Samples(NamedTuple):
         inputs: All samples, [M, ...]; None where they are not one array.
         order: Targets of the first batches, where these are taken in the order of the data.
         batch: Samples of a batch; None where it is not known.
-        source: What `more` reads.
+        source: What `more` reads: a loader, or x and y.
+        fair: Whether the samples are not the first ones of an order.
+        module: That takes the samples of the loader.
     """
 
     x: Any
@@ -35,17 +40,20 @@ class Samples(NamedTuple):
     order: tuple[Array, ...]
     batch: int | None
     source: Any
+    fair: bool = True
+    module: nn.Module | None = None
 
     def more(self, most: int) -> tuple[Any, Array]:
         """At most `most` samples, evenly spaced, and their targets."""
         if isinstance(self.source, DataLoader):
-            return _picked(self.source, sample(len(self.source.dataset), most))  # type: ignore[arg-type]
+            places = sample(len(self.source.dataset), most)  # type: ignore[arg-type]
+            return _picked(self.source, places, self.module)
         x, y = self.source
         chosen = sample(len(y), most)
         return taken(x, chosen), y[chosen]
 
 
-def samples_of(x: Any, y: Any, most: int, who: str) -> Samples:
+def samples_of(x: Any, y: Any, most: int, who: str, module: nn.Module | None = None) -> Samples:
     """At most `most` samples, and what is known of all.
 
     Args:
@@ -53,12 +61,13 @@ def samples_of(x: Any, y: Any, most: int, who: str) -> Samples:
         y: Targets; None for a ``DataLoader``.
         most: Samples.
         who: Asks for them.
+        module: That takes the samples of a loader.
 
     Raises:
         TypeError: `x` is neither; what can be read only once belongs to the training.
     """
     if isinstance(x, DataLoader) and y is None and hasattr(x.dataset, "__len__"):
-        if (found := _of_loader(x, most)) is not None:
+        if (found := _of_loader(x, most, module)) is not None:
             return found
     elif not isinstance(x, DataLoader) and y is not None:
         targets = as_array(y) if isinstance(y, Tensor) else np.asarray(y)
@@ -71,21 +80,22 @@ def samples_of(x: Any, y: Any, most: int, who: str) -> Samples:
     )
 
 
-def _of_loader(loader: DataLoader[Any], most: int) -> Samples | None:
+def _of_loader(loader: DataLoader[Any], most: int, module: nn.Module | None) -> Samples | None:
     dataset: Any = loader.dataset
     try:
-        x, y = _picked(loader, sample(len(dataset), most))
+        x, y = _picked(loader, sample(len(dataset), most), module)
     except TypeError:
         return None
     tensors = _tensors(dataset)
-    targets, inputs = map(as_array, reversed(tensors)) if len(tensors) == 2 else (None, None)
+    targets = as_array(tensors[-1]) if tensors else None
+    inputs = as_array(tensors[0]) if len(tensors) == 2 else None
     order: list[Array] = []
     sampler = loader.sampler
     if isinstance(sampler, SequentialSampler) and isinstance(loader.batch_size, int):
         count = min(BATCHES * loader.batch_size, len(dataset), most)
-        _, first = _picked(loader, np.arange(count))
+        _, first = _picked(loader, np.arange(count), module)
         order = [*np.split(first, range(loader.batch_size, count, loader.batch_size))]
-    return Samples(x, y, targets, inputs, tuple(order), loader.batch_size, loader)
+    return Samples(x, y, targets, inputs, tuple(order), loader.batch_size, loader, module=module)
 
 
 def _tensors(dataset: Any) -> tuple[Tensor, ...]:
@@ -96,7 +106,7 @@ def _tensors(dataset: Any) -> tuple[Tensor, ...]:
     return dataset.tensors if isinstance(dataset, TensorDataset) else ()
 
 
-def _picked(loader: DataLoader[Any], places: Array) -> tuple[Any, Array]:
+def _picked(loader: DataLoader[Any], places: Array, module: nn.Module | None) -> tuple[Any, Array]:
     """Samples by their number, as a batch.
 
     Raises:
@@ -104,9 +114,31 @@ def _picked(loader: DataLoader[Any], places: Array) -> tuple[Any, Array]:
     """
     with undrawn():
         batch = loader.collate_fn([loader.dataset[int(place)] for place in places])
-    if not isinstance(batch, tuple | list) or len(batch) != 2 or not isinstance(batch[1], Tensor):
+    x, y = parted(batch, module)
+    if not isinstance(y, Tensor):
         raise TypeError("samples are not (x, y)")
-    return batch[0], as_array(batch[1])
+    return x, as_array(y)
+
+
+def parted(batch: Any, module: nn.Module | None) -> tuple[Any, Any]:
+    """What a module takes of a batch, and the targets; None for what it does not say.
+
+    Of (words, lengths, y) the module takes all but the last, of a dictionary all but what is called
+    as targets are; of a single one it takes the value.
+    """
+    if isinstance(batch, dict):
+        name = next((name for name in TARGETS if name in batch), "")
+        x = {n: part for n, part in batch.items() if n != name and isinstance(part, Tensor)}
+        return x if len(x) > 1 else next(iter(x.values()), None), batch.get(name)
+    if not isinstance(batch, tuple | list) or len(batch) < 2:
+        return batch, None
+    if len(batch) == 2:
+        return batch[0], batch[1]
+    given = signature(module.forward).parameters.values() if module is not None else ()
+    wanted = sum(each.default is Parameter.empty for each in given)
+    sizes = {len(part) if isinstance(part, Tensor) and part.ndim else 0 for part in batch}
+    fits = wanted <= len(batch) - 1 <= len(given) and len(sizes) == 1
+    return (tuple(batch[:-1]), batch[-1]) if fits else (batch, None)
 
 
 def _array(x: Any) -> Array | None:

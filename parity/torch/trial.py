@@ -176,10 +176,10 @@ class Trial:
 
     def _pass(self, mode: Intervention, state: State, x: Any) -> Tensor:
         fed = inputs(self.module, x)
-        args = fed if isinstance(fed, tuple) else () if isinstance(fed, dict) else (fed,)
+        args = fed if isinstance(fed, tuple | list) else () if isinstance(fed, dict) else (fed,)
         with mode:
             given = functional_call(
-                self.module, state, args, fed if isinstance(fed, dict) else None
+                self.module, state, tuple(args), fed if isinstance(fed, dict) else None
             )
         found = first_tensor(given)
         assert found is not None

@@ -39,6 +39,12 @@ class Untouched:
         """
         return self._without_loss(unreached) or self._never_stepped()
 
+    @property
+    def ungiven(self) -> bool:
+        """Whether kernels get gradients and no optimiser has them."""
+        others = {id(w) for _, w, *_ in self._kept if _graded(w)} - self.own
+        return bool(others) and not others & {key for each in _optimizers() for key in _held(each)}
+
     def _left(self, *, own: bool) -> dict[str, Tensor]:
         """Those that nothing has changed, of the optimiser or of none that is known."""
         return {

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from parity.torch.layouts import Array, as_array
 from parity.torch.look import Look, look
 from parity.torch.trace import first_tensor
+from parity.watch.check import Program
 from parity.watch.classes import Ints, labels_of, logits_of
 from parity.watch.fingerprint import GRID
 from parity.watch.guard import LIMITS, Guard
@@ -63,10 +64,7 @@ class Watcher:
         classes = logits.shape[-1] if labels is not None else 0
         all_labels = labels_of(trained_on, classes) if trained_on is not None and classes else None
         if labels is None:
-            self.note(
-                "sees no classes told apart: it looks for answers that are not finite and for "
-                "dead layers only"
-            )
+            self.without_classes()
         self.guard.start(
             labels=all_labels,
             classes=classes,
@@ -126,6 +124,19 @@ class Watcher:
         with contextlib.suppress(RuntimeError, ValueError, KeyError):
             self.x = _joined(self.x, x)
             self.targets = np.concatenate([self.targets, self.agree(targets)])
+
+    def heed(self, program: Program | None) -> None:
+        """Look at no targets that the loss does not ask for, as an autoencoder's."""
+        if program is not None and program.targets is None:
+            self.without_classes()
+
+    def without_classes(self) -> None:
+        """Look at no targets."""
+        self.targets = None
+        self.note(
+            "sees no classes told apart: it looks for answers that are not finite and for dead "
+            "layers only"
+        )
 
     def leave_out(self, why: str) -> None:
         """Look no more."""

@@ -85,6 +85,10 @@ FAULTY: dict[str, tuple[str, Program]] = {
         "weights of the classes are the wrong way round",
         binary(targets=np.arange(60) % 10 == 0, loss=replace(BINARY, weights=(1, 0.11))),
     ),
+    "a number for none": (
+        "stand for missing features",
+        program(inputs=np.where(RNG.random((60, 6)) < 0.05, -999.0, RNG.normal(size=(60, 6)))),
+    ),
     "frozen as drawn": ("the frozen layers were never trained", program(undrawn=2)),
     "a positive class that is all": (
         "leave only class 1", binary(loss=replace(BINARY, weights=(1, 10_000))),
@@ -156,6 +160,8 @@ FAULTY: dict[str, tuple[str, Program]] = {
     ),
 }  # fmt: skip
 HEALTHY: dict[str, Program] = {
+    "rare ones among zeros": program(inputs=(RNG.random((60, 6)) < 0.05).astype(float)),
+    "a heavy tail": program(inputs=np.exp(2 * RNG.normal(size=(60, 6))).clip(max=20.0)),
     "plain": program(),
     "weights that balance": program(
         targets=np.repeat([0, 1, 2], (50, 5, 5)), loss=weighted(0.4, 4, 4)

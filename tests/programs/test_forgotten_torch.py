@@ -262,3 +262,21 @@ def test_no_and_yes_for_a_loss_that_takes_signs_are_named(low: int) -> None:
     model = mlp(4, 8, 1)
     found = check(model, x, targets, loss=nn.SoftMarginLoss(), optimizer=sgd(model))
     assert ["takes -1 for no" in each.cause for each in found] == [True] * (low == 0)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_layers_that_no_optimiser_has_are_named(held: bool) -> None:
+    torch.manual_seed(0)
+    model = mlp(4, 64, 64, 3)
+    own = torch.optim.SGD(model[-1].parameters(), 0.1)
+    other = torch.optim.SGD(model[:-1].parameters(), 0.1) if held else None
+
+    def step(_: int, x: Tensor, y: Tensor) -> None:
+        model.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        own.step()
+        if other is not None:
+            other.step()
+
+    printed = said(model, own, step, 4)
+    assert ("the optimiser was not given the weights of layers" in first(printed)) != held

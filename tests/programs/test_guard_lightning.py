@@ -102,6 +102,26 @@ def test_the_right_cause_comes_first_with_what_its_remedy_brings(name: str) -> N
     assert SHOWN.get(name, "") in printed
 
 
+class Functional(Lightning):
+    """Has got hold of its loss before it feeds its network."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        return torch.nn.functional.mse_loss(self(batch[0]), batch[1])
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_a_loss_is_heard_with_what_the_program_gives_it() -> None:
+    x = torch.randn(64, 4)
+    program = Program(mlp(4, 8, 1), x, x[:, 0], torch.nn.MSELoss(), sgd(0.05))
+    with redirect_stderr(io.StringIO()) as printed:
+        Trainer(
+            max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False,
+            callbacks=[CollapseGuard(reaction="warn", trials=False)],
+        ).fit(Functional(program), DataLoader(TensorDataset(x, x[:, 0]), 32))  # fmt: skip
+    assert "outputs have shape [32, 1], targets [32]" in printed.getvalue()
+
+
 def test_samples_that_the_step_changes_are_known_from_the_batch() -> None:
     program = FAULTY["bytes, sgd"].build()
     assert "bytes from 0 to 255" in said(program, 1, flat=True)

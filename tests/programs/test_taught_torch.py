@@ -149,7 +149,7 @@ def taught(layer: nn.Module) -> nn.Module:
         ((nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 32, 3)), 2),
         ((he(nn.Conv2d(1, 64, 3)), nn.ReLU(), he(nn.Conv2d(64, 64, 3))), 2),
         ((nn.Conv2d(1, 32, 3), nn.ReLU(), taught(nn.Conv2d(32, 32, 3))), 0),
-        ((nn.Conv2d(1, 32, 3), nn.ReLU()), 0),
+        ((nn.Conv2d(1, 32, 3), nn.ReLU()), 1),
     ],
     ids=["of torch", "of torchvision", "trained", "random features"],
 )

@@ -9,6 +9,8 @@ from parity.watch.check.program import Array, Program
 
 EACH = 10
 """Samples of a class, on average, from which on it is no chance that a class has none."""
+MANY = 100
+"""Samples, taken evenly from all, from which on it is no chance that they are of one class."""
 
 
 def strings(program: Program) -> Match | None:
@@ -44,14 +46,19 @@ def all_alike(program: Program) -> Match | None:
     values = program.numbers
     if values is None or len(values) < ROWS or program.same_as_inputs:
         return None
-    known = program.fair and program.whole  # else others may be of a rare class
+    loss, many = program.loss, program.framework == "torch" and len(values) >= MANY
+    even = loss is not None and not (loss.weights or loss.of_yes)  # no rare class is known of
+    enough = program.whole or (many and even)
+    known = program.fair and enough  # else others may be of a rare class
     if not known or not np.isfinite(values).all() or (values != values[:1]).any():
         return None
     what = ", ".join(f"{value:g}" for value in values[:1].ravel()[:10])
     return Match(
         "all targets are alike",
-        f"{len(values):,} samples, and each has the target {what}",
-        "Look at how the targets are read and filtered",
+        f"{len(values):,} samples{'' if program.whole else ' were looked at'}, and each has the "
+        f"target {what}",
+        "Look at how the targets are read and filtered"
+        + ("" if program.whole else "; weight a class in the loss that is as rare as that"),
     )
 
 
@@ -222,7 +229,7 @@ def _shape(values: Array | None) -> str:
 CAUSES = (
     Cause("strings", strings, explains=("rows for numbers",)),
     Cause("targets not finite", not_finite, explains=("broken", "not binary")),
-    Cause("all alike", all_alike, explains=("more outputs", "outputs and classes")),
+    Cause("all alike", all_alike, explains=("more outputs", "outputs and classes", "imbalance")),
     Cause("fewer outputs", outputs_and_classes, explains=("distance for classes", "not binary")),
     Cause("rows for numbers", numbers_for_rows),
     Cause("no classes", numbers_for_classes),

@@ -74,8 +74,18 @@ def dead_at_start(program: Program) -> Match | None:
 
 def frozen_as_drawn(program: Program) -> Match | None:
     """Frozen layers that nobody has trained."""
-    if not program.undrawn:
+    # A single one may be meant to be random features, or to be trained later.
+    if not program.undrawn or (program.undrawn == 1 and not program.course.ungiven):
         return None
+    remedy = Remedy("with all weights trained", thawed=True)
+    if program.course.ungiven:
+        return Match(
+            "the optimiser was not given the weights of layers that were never trained",
+            f"{program.undrawn} kernels or more get gradients, belong to no optimiser, and are as "
+            "the framework draws them",
+            "Give it all of them: model.parameters()",
+            remedy=remedy,
+        )
     return Match(
         "the frozen layers were never trained: their weights are as they were drawn",
         f"all {program.undrawn} frozen kernels are distributed as the framework's rule draws them, "
@@ -88,7 +98,7 @@ def frozen_as_drawn(program: Program) -> Match | None:
         *(
             (Belief.SURE, None)  # nobody freezes a deep network of random features on purpose
             if program.undrawn >= DEEP
-            else (Belief.LIKELY, Remedy("with all weights trained", thawed=True))
+            else (Belief.LIKELY, remedy)
         ),
     )
 

@@ -104,6 +104,7 @@ class Course(NamedTuple):
         turned: Whether a mask of padding leaves out all but the padding.
         exps: Whether a loss that takes logarithms is given what an exponential gives.
         no_eps: Settings of the optimiser that are 0 in its weights' precision.
+        ungiven: Whether kernels get gradients and no optimiser has them.
     """
 
     factor: float = 1.0
@@ -118,6 +119,7 @@ class Course(NamedTuple):
     turned: bool = False
     exps: bool = False
     no_eps: str = ""
+    ungiven: bool = False
 
 
 PLAIN = Course()

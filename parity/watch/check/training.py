@@ -128,7 +128,7 @@ def rate(program: Program) -> Match | None:
         return None
     usual = USUAL[kind] / times
     added = f", of a loss that is added up over {times} samples" if times > 1 else ""
-    far = given < very_low or given > very_high
+    far = given <= very_low or given > very_high
     return Match(
         f"the learning rate is too {'low' if given < low else 'high'}",
         f"{program.optimizer} at {program.rate:g}{added}; {usual:.2g} is usual",
@@ -198,7 +198,8 @@ def mixing(program: Program) -> Match | None:
             torch="Give the recurrent and attention layers batch_first=True: without it they take "
             "the first axis for time"
             if program.time_first
-            else "Take softmax, means and norms over dim=-1, and flatten from the second axis on",
+            else "Take softmax, means and norms over dim=-1, and flatten from the second axis on; "
+            "what forward() sorts, by length say, it has to bring back into order",
             keras="Take softmax, means and norms over axis=-1, and flatten from the second axis on",
         ),
         Belief.SURE if program.time_first else Belief.LIKELY,
@@ -235,7 +236,7 @@ def in_order(program: Program) -> Match | None:
 
 
 CAUSES = (
-    Cause("nothing trainable", nothing_trainable),
+    Cause("nothing trainable", nothing_trainable, explains=("frozen as drawn",)),
     Cause("unregistered", unregistered),
     Cause("linear", linear_in_a_row),
     Cause("rate", rate),

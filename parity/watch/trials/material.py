@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from parity.watch.check import Remedy
 from parity.watch.check.axes import COLOURS, as_axes_moved
+from parity.watch.check.gaps import stand_ins
 from parity.watch.check.program import Program, Task
 
 Array = NDArray[Any]
@@ -73,7 +74,7 @@ class Material:
         if remedy.features == "bytes":
             return values / 255
         if remedy.features == "filled":
-            return np.nan_to_num(values, posinf=0.0, neginf=0.0)
+            return _filled(values)
         axes = tuple(range(values.ndim)) if self.pictures else tuple(range(values.ndim - 1))
         fit = values[self._split()[0]].astype(np.float64)
         mean, deviation = fit.mean(axis=axes), fit.std(axis=axes)
@@ -122,6 +123,14 @@ class Material:
         if not remedy.balanced:
             weights = weights * np.array(self.drawn)[names]
         return np.asarray(weights / weights.sum())
+
+
+def _filled(values: Array) -> Array:
+    """Samples with what is not finite, or stands for what is missing, set to the mean or 0."""
+    if values.ndim == 2 and np.isfinite(values).all():
+        gaps = stand_ins(values)
+        return np.where(gaps, values.mean(axis=0, where=~gaps), values)
+    return np.nan_to_num(values, posinf=0.0, neginf=0.0)
 
 
 def _padded_before(x: Array) -> Array:

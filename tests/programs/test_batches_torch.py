@@ -1,0 +1,118 @@
+"""What a batch in torch is made of: several inputs, dictionaries, labels that nobody asks for."""
+
+import io
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from parity.torch import CollapseGuard, check
+from parity.torch.losses import LOSSES, Use, asked
+from tests.programs.test_loops_torch import plants, sgd
+from tests.programs.torch_programs import mlp
+
+
+class Halves(nn.Module):
+    """Takes the columns of a table in two parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = mlp(4, 16, 3)
+
+    def forward(self, left: Tensor, right: Tensor) -> Any:
+        return self.net(torch.cat([left, right], 1))
+
+
+class Rows(Dataset[Any]):
+    """A data set of one's own: it says nothing of its targets but one by one."""
+
+    def __init__(self, made: Callable[[Tensor, Tensor], Any]) -> None:
+        self.x, self.y = plants()
+        self.made = made
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitem__(self, place: int) -> Any:
+        return self.made(self.x[place], self.y[place])
+
+
+def found(model: nn.Module, made: Callable[[Tensor, Tensor], Any], **weight: Any) -> list[str]:
+    """Causes that a check names."""
+    loss = nn.CrossEntropyLoss(**weight)
+    return [cause.cause for cause in check(model, DataLoader(Rows(made), 16), loss=loss)]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda x, y: (x[:2], x[2:], y),
+        lambda x, y: {"left": x[:2], "right": x[2:], "label": y},
+        lambda x, y: ((x[:2], x[2:]), y),
+    ],
+)
+def test_a_network_of_several_inputs_is_looked_at(made: Callable[[Tensor, Tensor], Any]) -> None:
+    assert found(Halves(), made) == []
+
+    def shifted(x: Tensor, y: Tensor) -> Any:
+        return made(x, y + 1)
+
+    assert "the class numbers are shifted: they begin at 1" in found(Halves(), shifted)
+
+
+def test_what_a_network_does_not_take_is_no_input() -> None:
+    assert found(mlp(4, 16, 3), lambda x, y: {"row": x, "label": y}) == []
+    with pytest.raises(TypeError, match="samples are"):
+        found(mlp(4, 16, 3), lambda x, y: (x, y, 0))
+
+
+def test_one_label_for_all_samples_of_an_own_data_set_is_named() -> None:
+    assert found(mlp(4, 16, 3), lambda x, y: (x, 0 * y)) == ["all targets are alike"]
+    # A class may be as rare as that, and whoever weighs it knows.
+    assert found(mlp(4, 16, 3), lambda x, y: (x, 0 * y), weight=torch.tensor([1.0, 99, 99])) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "used"),
+    [
+        (torch.rand(6, 5), False),
+        (torch.rand(6, 1, 8, 8), False),
+        (F.one_hot(torch.arange(6) % 3).float(), True),
+        (F.one_hot(torch.arange(6) % 3).float() * 0.7 + 0.1, True),
+        (torch.arange(6).float()[:, None] % 3, True),
+    ],
+)
+def test_many_numbers_for_a_sample_are_not_its_label(wanted: Tensor, used: bool) -> None:
+    use = Use(LOSSES["mse_loss"], F.mse_loss, torch.zeros_like(wanted), wanted, {})
+    assert asked([use], (torch.arange(6) % 3).numpy()) == used
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_one_number_for_a_batch_of_mixed_classes_is_an_adversarys(ordered: bool) -> None:
+    wanted = torch.ones(16, 1)
+    names = torch.arange(48).numpy() // 16 if ordered else torch.arange(48).numpy() % 3
+    use = Use(LOSSES["mse_loss"], F.mse_loss, torch.zeros_like(wanted), wanted, {})
+    assert asked([use], names) == ordered
+
+
+def test_an_autoencoder_is_not_judged_by_the_labels_beside_its_samples() -> None:
+    torch.manual_seed(0)
+    x, y = plants()
+    model = mlp(4, 2, 4)
+    optimizer = sgd(model, 0.01)
+    loader = DataLoader(TensorDataset(x, y), 32, shuffle=True)
+    with (
+        redirect_stderr(io.StringIO()) as printed,
+        CollapseGuard(model, optimizer, loader),
+    ):
+        for rows, _ in [batch for _ in range(4) for batch in loader]:
+            optimizer.zero_grad()
+            F.mse_loss(model(rows), rows).backward()
+            optimizer.step()
+    assert printed.getvalue().startswith("note: CollapseGuard sees no classes told apart")
+    assert "warning" not in printed.getvalue()
