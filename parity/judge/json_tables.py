@@ -65,7 +65,7 @@ def _readable(columns: Columns) -> Columns:
         raise ValueError(f"{boxes[0]}: objects that were found; expected an answer to each image")
     left = {
         name: cells for name, cells in columns.items()
-        if not any(isinstance(each, dict) for cell in cells if isinstance(cell, list) for each in cell)
+        if not any(isinstance(c, list) and any(isinstance(e, dict) for e in c) for c in cells)
     }  # fmt: skip
     return left if "predictions" in {role_of(name) for name in left} else columns
 

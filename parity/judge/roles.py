@@ -104,9 +104,7 @@ def _from_0(columns: Arrays, groups: dict[str, dict[int, Array]]) -> None:
     if len({len(group) for group in one_each}) != 1:
         return
     count = len(one_each[0])
-    said = [
-        n for n, a in columns.items() if role_of(n) in ("labels", "predictions") and whole(a)
-    ]
+    said = [n for n, a in columns.items() if role_of(n) in ("labels", "predictions") and whole(a)]
     if any(columns[n].min() < 1 for n in said) or {columns[n].max() for n in said} - {count}:
         return
     for name in said:

@@ -1,4 +1,4 @@
-"""Arrays as HDF5 and MATLAB store them, by name; text, objects and what is no array are left out."""
+"""Arrays as HDF5 and MATLAB store them, by name; text and objects are left out."""
 
 import math
 from collections.abc import Mapping

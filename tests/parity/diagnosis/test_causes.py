@@ -463,6 +463,13 @@ ROWS = {
         "by 3 processes, one after the other",
         Case(logits_for(misread(SHUFFLED_LABELS, 0.7)), SHUFFLED_LABELS),
     ),
+    "sorted as text": Row(
+        "misaligned",
+        Case(CERTAIN[sorted(range(len(CERTAIN)), key=str)], SHUFFLED_LABELS),
+        "the answers belong to other images than the labels",
+        "as given sorted as text: 1, 10, 100, 2",
+        Case(logits_for(misread(SHUFFLED_LABELS, 0.8)), SHUFFLED_LABELS),
+    ),
     "sorted answers": Row(
         "misaligned",
         Case(CERTAIN[SHUFFLED_LABELS.argsort()], SHUFFLED_LABELS),

@@ -72,7 +72,9 @@ READ: dict[str, str] = {
         f"[{n}/{N}] True: {NAMES[y]} - Predicted: {NAMES[a]} (93.1%)\n"
         for n, (y, a) in enumerate(zip(LABELS, ANSWERS, strict=True))
     ),
-    "outputs by name": text("input,expected,output", cells(np.array(FILES), NAMES[LABELS], NAMES[ANSWERS])),
+    "outputs by name": text(
+        "input,expected,output", cells(np.array(FILES), NAMES[LABELS], NAMES[ANSWERS])
+    ),
     "truth by the names of the scores": text(
         "," + ",".join(f"prob_{n}" for n in NAMES) + ",animal",
         cells(np.arange(N), SHARES, NAMES[LABELS]),
