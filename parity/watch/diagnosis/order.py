@@ -10,8 +10,9 @@ from parity.watch.diagnosis.slips import SHIFTS, orders, slips
 
 ALIKE = 0.5
 """Standard deviation of how often two classes are thought of together, by what it would be of
-independent ones, below which all are alike. Measured on MNIST and others: 0.6 to 3 of networks that have learned, 0.2 to 0.4 of
-those that have learned shuffled labels by heart, to which no class is like another."""
+independent ones, below which all are alike. Measured on MNIST and others: 0.6 to 3 of networks that
+have learned, 0.2 to 0.4 of those that have learned shuffled labels by heart, to which no class is
+like another."""
 AS_OFTEN = 0.1
 """Total variation between the classes that a sound model of 80 % names and those that occur."""
 

@@ -105,8 +105,8 @@ def clipped(case: Case) -> Match | None:
 def doubled(case: Case) -> Match | None:
     """Softmax of a softmax: undone once, the answers are probabilities of a network that is sure.
 
-    For q that adds up to 1, log softmax(q) is q less a number that is the same for all classes. That
-    of a sigmoid spans 1 at most, and nearly so in most rows.
+    For q that adds up to 1, log softmax(q) is q less a number that is the same for all classes.
+    That of a sigmoid spans 1 at most, and nearly so in most rows.
     """
     assert case.accuracy is not None
     if not case.finite or case.classes < 3:
@@ -123,8 +123,8 @@ def doubled(case: Case) -> Match | None:
     if undone.min() < -0.01 and span.max() < 1.001 and np.median(span) > 0.9:
         return Match(
             "softmax is applied to the answers of a sigmoid",
-            f"{case.accuracy:.1%} are right, with a mean confidence of {confidence:.0%}; logarithms "
-            f"of a row's answers span {np.median(span):.3g} as a rule, and never more than 1",
+            f"{case.accuracy:.1%} are right, with a mean confidence of {confidence:.0%}; the "
+            f"logarithms of a row's answers span {np.median(span):.3g}, and never more than 1",
         )
     if undone.min() < -0.01 or np.median(sure) < 0.9:
         return None
