@@ -3,7 +3,7 @@
 import numpy as np
 
 from parity.watch.diagnosis import rule
-from parity.watch.diagnosis.case import SURE, Case
+from parity.watch.diagnosis.case import SURE, Case, Ints
 from parity.watch.diagnosis.figures import above_majority, standard_error
 from parity.watch.diagnosis.rule import Match, Rule
 from parity.watch.diagnosis.slips import SHIFTS, orders, slips
@@ -99,6 +99,8 @@ def shuffled(case: Case) -> Match | None:
     known = (pixels and case.learned and case.fallen) or (
         told and together > ALIKE + 0.1 and sure_of_itself > 0.6
     )
+    if _depend(case.predicted, case.labels):
+        return None  # answers to these images, whatever their classes are called
     if told and together < ALIKE:
         return None  # labels that had nothing to do with the images, learned by heart
     alike = np.abs(predicted - shares).sum() / 2 < (AS_OFTEN if known else 0.03)
@@ -111,6 +113,19 @@ def shuffled(case: Case) -> Match | None:
         f"each class is answered as often as it occurs, with a mean confidence of "
         f"{sure_of_itself:.0%}, and yet {accuracy:.1%} are right, as many as by chance",
     )
+
+
+def _depend(predicted: Ints, labels: Ints) -> bool:
+    """Whether answers and labels have to do with each other, by Pearson's chi-squared test."""
+    (rows, row), (columns, column) = (
+        np.unique(v, return_inverse=True) for v in (labels, predicted)
+    )
+    table = np.zeros((len(rows), len(columns)))
+    np.add.at(table, (row, column), 1)
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / len(labels)
+    freedom = (len(rows) - 1) * (len(columns) - 1)
+    excess = float(((table - expected) ** 2 / expected).sum()) - freedom
+    return excess > SURE * np.sqrt(2 * freedom)
 
 
 def _together(case: Case) -> tuple[float, float]:
