@@ -1165,5 +1165,5 @@ def test_classes_under_other_names_are_no_other_order() -> None:
     labels = rng.integers(0, 50, 2000)
     answered = np.where(rng.random(2000) < 0.6, (labels + 7) % 50, rng.integers(0, 50, 2000))
     assert diagnose(Case(2 * logits_for(answered, 50), labels)) == []
-    shuffled = rng.permutation((labels + 7) % 50)
+    shuffled = rng.permutation(labels)
     assert "other images" in diagnose(Case(2 * logits_for(shuffled, 50), labels))[0].cause
