@@ -125,7 +125,7 @@ def _depend(predicted: Ints, labels: Ints) -> bool:
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / len(labels)
     freedom = (len(rows) - 1) * (len(columns) - 1)
     excess = float(((table - expected) ** 2 / expected).sum()) - freedom
-    return excess > SURE * np.sqrt(2 * freedom)
+    return bool(excess > SURE * np.sqrt(2 * freedom))
 
 
 def _together(case: Case) -> tuple[float, float]:
