@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.judge.cells import WORDS
-from parity.judge.names import CLASSES, role_of, words_of
+from parity.judge.names import CLASSES, Role, role_of, words_of
 from parity.judge.shapes import adds_up, fractional, whole, wide
 
 Array = NDArray[Any]
@@ -20,8 +20,13 @@ Names = tuple[str, ...]
 
 def names_classes(name: str) -> bool:
     """Whether text in a column of this name may be classes."""
-    words = words_of(name)
-    return role_of(name) in ("labels", "predictions") or bool(words and words <= CLASSES)
+    return role_of(name) in ("labels", "predictions", "scores")
+
+
+def _text_role(name: str) -> Role | None:
+    """What a name says of text: an output is an answer, and a "class" may be either."""
+    role = role_of(name)
+    return "predictions" if role == "scores" and not words_of(name) <= CLASSES else role
 
 
 def by_number(columns: Mapping[str, Array], texts: Texts) -> tuple[Arrays, Names | None]:
@@ -45,14 +50,14 @@ def by_number(columns: Mapping[str, Array], texts: Texts) -> tuple[Arrays, Names
     said = {
         name: np.char.strip(text)
         for name, text in texts.items()
-        if names_classes(name) and not (truth and role_of(name) != "predictions")
-        and not (answered and role_of(name) == "predictions")
+        if names_classes(name) and not (truth and _text_role(name) != "predictions")
+        and not (answered and _text_role(name) == "predictions")
     }  # fmt: skip
-    if "labels" not in {role_of(name) for name in said} and not truth:
-        said |= _unknown_alike(texts, said)
+    if "labels" not in {role_of(name) for name in said}:
+        said |= _truth_of_scores(texts, known) or ({} if truth else _unknown_alike(texts, said))
     vocabulary = {word for text in said.values() for word in text.tolist() if not _missing(word)}
     scores = _named_scores(known, vocabulary)
-    predicted = "predictions" in {role_of(name) for name in said}
+    predicted = "predictions" in {_text_role(name) for name in said}
     told = predicted and not truth and not answered
     if not scores and not told and not _a_row_each(said, known):
         left_out = {name for name in said if role_of(name) == "scores"}  # alone, no answer
@@ -75,9 +80,18 @@ def by_number(columns: Mapping[str, Array], texts: Texts) -> tuple[Arrays, Names
 
 def _unknown_alike(texts: Texts, said: Texts) -> Texts:
     """Texts of unknown name that name the classes that answers name: perhaps the truth."""
-    answers = [set(text.tolist()) for name, text in said.items() if role_of(name) == "predictions"]
+    answers = [set(t.tolist()) for name, t in said.items() if _text_role(name) == "predictions"]
     unknown = {n: np.char.strip(t) for n, t in texts.items() if role_of(n) is None}
     return {n: t for n, t in unknown.items() if len(answers) == 1 and answers[0] <= {*t.tolist()}}
+
+
+def _truth_of_scores(texts: Texts, known: Arrays) -> Texts:
+    """Texts of unknown name of which each word is a class that has a column of scores."""
+    unknown = {n: np.char.strip(t) for n, t in texts.items() if role_of(n) is None}
+    return {
+        name: text for name, text in unknown.items()
+        if all(any(_class_of(n, [word]) for n in known) for word in set(text.tolist()))
+    }  # fmt: skip
 
 
 def _answers(name: str, array: Array) -> bool:

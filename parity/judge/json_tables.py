@@ -1,6 +1,7 @@
 """Tables in JSON: a list of rows, an object of columns, one row a line, or only numbers."""
 
 import codecs
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from parity.files import MOST_JSON_BYTES, opened
 from parity.judge.cells import value
 from parity.judge.elimination import of_the_test
 from parity.judge.kinds import INSTEAD
-from parity.judge.names import role_of
+from parity.judge.names import role_of, words_of
 from parity.judge.printed import is_printed, printed
 from parity.judge.tables import Table, are_names, is_kept
 
 Columns = dict[str, list[Any]]
+BOXES = frozenset({"bbox", "bboxes", "box", "boxes"})
 DECODER = msgspec.json.Decoder()
 
 
@@ -33,7 +35,7 @@ def read_json_table(path: Path) -> Table:
         if not _are_ranked(said):
             return Table(None, _array("the list", said))
         said = _of_pipeline(said)
-    columns = of_the_test(_flattened(_columns(said)))
+    columns = _readable(of_the_test(_flattened(_columns(said))))
     if set(columns) == {"label", "score"}:  # as pipelines give the likeliest class alone
         columns = {"prediction": columns["label"]}
     names: list[str] = []
@@ -51,6 +53,21 @@ def read_json_table(path: Path) -> Table:
         and any(value(cell) is None for cell in cells)
     }  # fmt: skip
     return Table(names, np.concatenate(arrays, axis=1), texts)
+
+
+def _readable(columns: Columns) -> Columns:
+    """Without lists of objects, as of classes by rank, where the answer stands beside them.
+
+    Raises:
+        ValueError: there are boxes of objects.
+    """
+    if boxes := [name for name in columns if words_of(name) & BOXES]:
+        raise ValueError(f"{boxes[0]}: objects that were found; expected an answer to each image")
+    left = {
+        name: cells for name, cells in columns.items()
+        if not any(isinstance(c, list) and any(isinstance(e, dict) for e in c) for c in cells)
+    }  # fmt: skip
+    return left if "predictions" in {role_of(name) for name in left} else columns
 
 
 def _are_ranked(said: list[Any]) -> bool:
@@ -91,6 +108,10 @@ def _decoded(content: bytes) -> Any:
     except ValueError:
         pass
     try:
+        if b"NaN" in content or b"Infinity" in content:  # which Python writes, and JSON has not
+            lines = content.splitlines() if content.startswith(b"{") else [content]
+            rows = [json.loads(line) for line in lines if line]
+            return rows if len(rows) > 1 else rows[0]
         return DECODER.decode_lines(content)
     except (ValueError, RecursionError) as error:
         if is_printed(content[:200].decode("utf-8", "replace")) and b"{" not in content[:2]:

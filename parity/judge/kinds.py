@@ -1,6 +1,7 @@
 """Which kind of file is it? By its content, since names lie; what holds no predictions is named."""
 
 import codecs
+import re
 import zipfile
 from pathlib import Path
 from typing import Literal
@@ -8,26 +9,29 @@ from typing import Literal
 from parity.files import NPY, NPZ, opened
 from parity.judge.printed import is_printed
 
-Kind = Literal["npy", "npz", "json", "packed", "text"]
+Kind = Literal["npy", "npz", "hdf5", "mat", "json", "packed", "text"]
 
 INSTEAD = (
     "save what the model answers to the test images, in file order: "
     "np.savez('predictions.npz', labels=..., logits=...)"
 )
+BY_PANDAS = ", which pandas reads and its to_csv makes a table of"
+HDF5, MATLAB = b"\x89HDF\r\n\x1a\n", b"MATLAB "
+HDF5_OF_MATLAB = b"MATLAB 7.3"
+"""Written by MATLAB, HDF5 begins so; its arrays lie the other way round."""
 HEADS = {
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras writes models and weights",
     **dict.fromkeys(
         (b"\x80", b"(dp", b"(lp", b"cnumpy"),  # of every protocol
         "a pickle, which is never opened here, since it could run code",
     ),
-    b"PAR1": "a Parquet file",
+    b"PAR1": f"a Parquet file{BY_PANDAS}",
     b"\xd0\xcf\x11\xe0": "a workbook or document of Microsoft Office",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
     b"GIF8": "a picture",
     b"%PDF": "a PDF",
-    b"ARROW1": "a Feather file",
-    b"MATLAB": "a file of MATLAB",
+    b"ARROW1": f"a Feather file{BY_PANDAS}",
+    b"version https://git-lfs": "a pointer of Git LFS, and not the file: git lfs pull fetches it",
     b"<": "HTML or XML",
     b"SQLite format 3": "a database of SQLite",
     b"Obj\x01": "an Avro file",
@@ -40,7 +44,7 @@ HEADS = {
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 ZSTD = b"(\xb5/\xfd"
 MEMBERS = {
-    "data.pkl": "a model or checkpoint that PyTorch has written",
+    "data.pkl": "tensors, a model or a checkpoint that PyTorch has written",
     "constants.pkl": "a TorchScript model",
     "model.weights.h5": "a model that Keras has written",
     "xl/workbook.xml": "an Excel workbook; in Excel, save it as CSV",
@@ -69,6 +73,10 @@ def kind_of(path: Path) -> Kind:
         raise ValueError("compressed by zstd; unpack it first")
     if head[257:262] == b"ustar":
         raise ValueError("an archive of tar; unpack it first")
+    if head.startswith((HDF5, HDF5_OF_MATLAB)):
+        return "hdf5"
+    if head.startswith(MATLAB):
+        return "mat"
     for start, what in HEADS.items():
         if head.startswith(start):
             raise ValueError(f"{what}; {INSTEAD}")
@@ -77,6 +85,8 @@ def kind_of(path: Path) -> Kind:
     if head[8:9] == b"{" and head[5:8] == b"\0\0\0":
         raise ValueError(f"weights in safetensors; {INSTEAD}")
     begin = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if re.match(rb"\[[^\[\]]*\][ \t]*[A-Za-z]", begin):  # "[1/300] predicted: 3", a line of a log
+        return "text"
     said = begin.startswith((b"{", b"[")) or is_printed(begin.decode("utf-8", "replace"))
     return "json" if said else "text"
 

@@ -10,8 +10,8 @@ from parity.judge.names import role_of
 MOST_BYTES = 2**27
 """128 MiB: a million images with ten probabilities each."""
 MOST_ROWS = 5_000_000
-MOST_HEADER = 2**20
-"""Characters of a line."""
+MOST_LINE = 2**18
+"""Characters."""
 MOST_TITLES = 5
 """Lines above a table that say what it is."""
 SEPARATORS = ("\t", ";", "|", ",")
@@ -20,11 +20,19 @@ SAMPLE = 50
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 """Byte order marks; that of UTF-8 is skipped by its codec."""
 COMMENTS = ("#", "%", "//")
-RULE = re.compile(r"[\s|+:=-]*(?:-{3}|={3}|-+:)[\s|+:=-]*")
-"""A line below the names, as of Markdown, of reStructuredText and of databases."""
+RULE = re.compile(r"-{3}|={3}|-:")
+"""In a line below the names, as of Markdown, of reStructuredText and of databases."""
+RULED = frozenset("\t |+:=-")
+"""What such a line is made of."""
 FOOT = re.compile(r"\(\d+ rows?\)")
-PAIR = re.compile(r"([A-Za-z][A-Za-z_ ]*[:=]? ?)[ ]*(-?\d+(?:\.\d+)?)(?![\w.])")
-"""A name and its number in a line of a log."""
+PAIR = re.compile(
+    r"(?<![A-Za-z_])([A-Za-z][A-Za-z_ ]{0,40})(?:[ ](-?\d+(?:\.\d+)?)(?![\w.])"
+    r"|[ ]*[:=][ ]*([^,;|()\[\]:=\"]{1,80}?)"
+    r"(?=[ ]*(?:[,;|()\[\]:\"]|-[ ]|[ ]{2}|$)|[ ]+[A-Za-z_][A-Za-z_ ]*[:=]))"
+)
+"""A name and its number or word in a line of a log."""
+BESIDE = r"[^\s,;:|()\[\]\"-](?<!\d)(?<!\d[.%])"
+"""What says something besides in such a line; a number in brackets does not."""
 TYPOGRAPHY = str.maketrans("\u00a0\u2007\u202f\u2212\u2019", "   -'")
 """Spaces, minus and apostrophe as typography writes them."""
 
@@ -45,11 +53,11 @@ def lines_of(path: Path) -> list[str]:
         lines = lines[1:]
     if not lines:
         raise ValueError("empty; expected a table of numbers")
-    if len(lines[0]) > MOST_HEADER:
-        raise ValueError(f"a first line of {len(lines[0]):,} characters; expected names of columns")
+    if (longest := max(map(len, lines))) > MOST_LINE:
+        raise ValueError(f"a line of {longest:,} characters; expected at most {MOST_LINE:,}")
     if any(line.lower().startswith("@relation") for line in lines[:SAMPLE]):
         return _of_arff(lines)
-    lines = [line for line in lines if not RULE.fullmatch(line)] or lines
+    lines = [n for n in lines if not (RULED.issuperset(n) and RULE.search(n))] or lines
     if all(line.strip().startswith("|") and line.strip().endswith("|") for line in lines):
         lines = [line.strip()[1:-1] for line in lines]
     if FOOT.fullmatch(lines[-1]):
@@ -147,14 +155,15 @@ def _without_titles(lines: list[str]) -> list[str]:
 def _of_log(lines: list[str]) -> list[str] | None:
     """Lines of "predicted: 3, actual: 5", each with the same names, as a table; None of others."""
     found = [PAIR.findall(line) for line in lines[:SAMPLE]]
-    names = [name.strip(" :=") for name, _ in found[0]]
+    names = [name.strip() for name, *_ in found[0]]
     if len(names) < 2 or not {"labels", "predictions"} <= {role_of(name) for name in names}:
         return None
     rows = [PAIR.findall(line) for line in lines]
-    alike = all([name.strip(" :=") for name, _ in row] == names for row in rows)
-    if not alike or any(re.search(r"[^\s,;:|()\[\]-]", PAIR.sub("", line)) for line in lines):
+    alike = all([name.strip() for name, *_ in row] == names for row in rows)
+    rest = (PAIR.sub("", re.sub(r"^\[[^\]]*\]", "", line)) for line in lines)
+    if not alike or any(re.search(BESIDE, text) for text in rest):
         return None
-    return [",".join(names), *(",".join(number for _, number in row) for row in rows)]
+    return [",".join(names), *(",".join(word or number for _, word, number in r) for r in rows)]
 
 
 def _of_fasttext(lines: list[str]) -> list[str] | None:

@@ -18,6 +18,7 @@ from parity.judge.names import names_images, role_of
 from parity.judge.packed import unpacked
 from parity.judge.roles import of_arrays, of_table
 from parity.judge.shapes import of_eight_bits
+from parity.judge.stored import read_hdf5, read_mat
 from parity.judge.tables import Table, read_table
 from parity.run_record import (
     PREDICTIONS_FILE,
@@ -95,7 +96,12 @@ def _content(file: Path) -> Table | tuple[Arrays, Arrays]:
         return read_json_table(file)
     if kind == "text":
         return read_table(file)
-    arrays = read_npz(file, text=True) if kind == "npz" else _fields(read_npy(file, fields=True))
+    if kind == "npy":
+        arrays = _fields(read_npy(file, fields=True))
+    elif kind == "npz":
+        arrays = read_npz(file, text=True)
+    else:
+        arrays = read_mat(file) if kind == "mat" else read_hdf5(file)
     numbers, texts = {}, {}
     for name, array in arrays.items():
         said = _numbers(name, array)

@@ -27,6 +27,7 @@ from parity.judge.shapes import (
     Given,
     adds_up,
     agree,
+    fractional,
     nameless,
     whole,
     wide,
@@ -94,13 +95,19 @@ def of_table(table: Table) -> Given:
 
 
 def _from_0(columns: Arrays, groups: dict[str, dict[int, Array]]) -> None:
-    """Number classes from 0 that the names of the columns and the labels both number from 1."""
-    one_each = [g for g in groups.values() if len(g) > 2 and sorted(g) == [*range(1, len(g) + 1)]]
-    count = max((len(group) for group in one_each), default=0)
-    truth = [n for n, array in columns.items() if role_of(n) == "labels" and whole(array)]
-    if not truth or any(columns[n].min() < 1 or columns[n].max() != count for n in truth):
+    """Number classes from 0 that the columns number from 1, and labels and classes beside them."""
+    one_each = [
+        g for name, g in groups.items()
+        if len(g) > 2 and sorted(g) == [*range(1, len(g) + 1)] and not by_place(name)
+        and fractional(np.stack(list(g.values())))
+    ]  # fmt: skip
+    if len({len(group) for group in one_each}) != 1:
         return
-    for name in [*truth, *(n for n in columns if role_of(n) == "predictions")]:
+    count = len(one_each[0])
+    said = [n for n, a in columns.items() if role_of(n) in ("labels", "predictions") and whole(a)]
+    if any(columns[n].min() < 1 for n in said) or {columns[n].max() for n in said} - {count}:
+        return
+    for name in said:
         columns[name] = columns[name] - 1
     for group in one_each:
         renumbered = {number - 1: array for number, array in group.items()}

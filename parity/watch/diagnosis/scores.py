@@ -106,6 +106,7 @@ def doubled(case: Case) -> Match | None:
     """Softmax of a softmax: undone once, the answers are probabilities of a network that is sure.
 
     For q that adds up to 1, log softmax(q) is q less a number that is the same for all classes.
+    That of a sigmoid spans 1 at most, and nearly so in most rows.
     """
     assert case.accuracy is not None
     if not case.finite or case.classes < 3:
@@ -116,7 +117,16 @@ def doubled(case: Case) -> Match | None:
     undone = logarithms + ((1 - logarithms.sum(axis=1)) / case.classes)[:, None]
     confidence = float(np.exp(logarithms).max(axis=1).mean())
     sure = undone.max(axis=1)
-    if undone.min() < -0.01 or np.median(sure) < 0.9 or case.accuracy - confidence < 0.3:
+    span = np.ptp(logarithms, axis=1)
+    if case.accuracy - confidence < 0.3:
+        return None
+    if undone.min() < -0.01 and span.max() < 1.001 and np.median(span) > 0.9:
+        return Match(
+            "softmax is applied to the answers of a sigmoid",
+            f"{case.accuracy:.1%} are right, with a mean confidence of {confidence:.0%}; the "
+            f"logarithms of a row's answers span {np.median(span):.3g}, and never more than 1",
+        )
+    if undone.min() < -0.01 or np.median(sure) < 0.9:
         return None
     return Match(
         "softmax is applied twice to the answers",
@@ -200,7 +210,7 @@ RULES = (
         "doubled",
         (rule.SCORES, rule.LABELS),
         doubled,
-        "Take the softmax once: not behind a model that ends in one",
+        "Take the softmax once: not behind a model that ends in one, or in a sigmoid",
         also_of_sound_models=True,
     ),
     Rule(

@@ -1,4 +1,4 @@
-"""Orders in which answers may have been given: late, early, backwards, sorted, process by process.
+"""Orders in which answers may be: late, early, backwards, sorted, as text, process by process.
 
 Of each, how many of the answers would be right if it is undone.
 """
@@ -31,6 +31,13 @@ def orders(predicted: Ints, labels: Ints) -> dict[str, float]:
     right["in reversed order"] = float((predicted[::-1] == labels).mean())
     if len(np.unique(predicted)) > 2 and (np.diff(predicted) >= 0).all():
         right["sorted by class"] = float((predicted == np.sort(labels)).mean())
+    for start in (0, 1):
+        order = np.argsort((rows + start).astype(str), kind="stable")
+        right["sorted as text: 1, 10, 100, 2"] = max(
+            float((predicted == labels[order]).mean()),
+            float((predicted[order] == labels).mean()),
+            right.get("sorted as text: 1, 10, 100, 2", 0.0),
+        )
     for processes in range(2, PROCESSES + 1):
         order = np.argsort(rows % processes, kind="stable")
         by_process = float((predicted == labels[order]).mean())

@@ -463,6 +463,13 @@ ROWS = {
         "by 3 processes, one after the other",
         Case(logits_for(misread(SHUFFLED_LABELS, 0.7)), SHUFFLED_LABELS),
     ),
+    "sorted as text": Row(
+        "misaligned",
+        Case(CERTAIN[sorted(range(len(CERTAIN)), key=str)], SHUFFLED_LABELS),
+        "the answers belong to other images than the labels",
+        "as given sorted as text: 1, 10, 100, 2",
+        Case(logits_for(misread(SHUFFLED_LABELS, 0.8)), SHUFFLED_LABELS),
+    ),
     "sorted answers": Row(
         "misaligned",
         Case(CERTAIN[SHUFFLED_LABELS.argsort()], SHUFFLED_LABELS),
@@ -1150,3 +1157,13 @@ def test_a_network_that_still_learns_is_not_called_broken() -> None:
         assert case(weak, **(known | other)).wrong
     missing = case(logits_for(np.where(LABELS < 4, 2, misread(LABELS, 0.6))), **known)
     assert missing.signs == []  # it need not use every class yet
+
+
+def test_classes_under_other_names_are_no_other_order() -> None:
+    """Of fifty, one in fifty is right by chance; but what is answered still tells the class."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 50, 2000)
+    answered = np.where(rng.random(2000) < 0.6, (labels + 7) % 50, rng.integers(0, 50, 2000))
+    assert diagnose(Case(2 * logits_for(answered, 50), labels)) == []
+    shuffled = rng.permutation(labels)
+    assert "other images" in diagnose(Case(2 * logits_for(shuffled, 50), labels))[0].cause

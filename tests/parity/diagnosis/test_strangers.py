@@ -230,6 +230,9 @@ FROM_ANSWERS: dict[str, tuple[Callable[[Asked], Made], str]] = {
     "columns of 100": (lambda a: of(columns(a.logits, 100), a.labels), "over the images of a"),
     "softmax twice": (lambda a: of(softmax(a.shares), a.labels, "probabilities"), "applied twice"),
     "called logits": (lambda a: of(softmax(a.shares), a.labels), "applied twice"),
+    "softmax of sigmoid": (
+        lambda a: of(softmax(1 / (1 + np.exp(-2 * a.logits))), a.labels), "answers of a sigmoid"
+    ),
     "sigmoid": (lambda a: of(1 / (1 + np.exp(-a.logits)), a.labels), UNKNOWN),
     "hot": (lambda a: of(a.logits / 1000, a.labels), UNKNOWN),
     "cold": (lambda a: of(a.logits * 100, a.labels), UNKNOWN),
@@ -245,6 +248,12 @@ FROM_ANSWERS: dict[str, tuple[Callable[[Asked], Made], str]] = {
         UNKNOWN,
     ),
     "shuffled": (lambda a: of(a.logits[a.order], a.labels), "belong to other images"),
+    "sorted labels, shuffled answers": (
+        lambda a: of(a.logits[a.order], np.sort(a.labels)), "belong to other images"
+    ),
+    "shuffled, unsure": (
+        lambda a: of(0.4 * a.logits[a.order], a.labels), "belong to other images"
+    ),
     "shuffled classes": (
         lambda a: of(a.logits.argmax(axis=1)[a.order], a.labels, "predictions"), UNKNOWN
     ),
@@ -331,6 +340,7 @@ BY_TRAINING: dict[str, tuple[Callable[[Asked], Made], str]] = {
     "uphill": (training(steps=60, sign=-1.0), "the smallest score"),
     "far too fast": (training(rate=30.0, steps=100), UNKNOWN),
     "random labels": (relabelled(1.0), UNKNOWN),
+    "random labels, by heart": (lambda a: of(4 * relabelled(1.0)(a)[0], a.labels), UNKNOWN),
     "half random": (relabelled(0.5), UNKNOWN),
     "no sevens": (of_some(lambda y: y != 7), UNKNOWN),
     "the first five": (of_some(lambda y: y < 5), UNKNOWN),

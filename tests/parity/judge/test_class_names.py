@@ -68,6 +68,24 @@ READ: dict[str, str] = {
     "psql": text(" label | pred \n-------+------", PAIRS, " | ") + f"({N} rows)\n",
     "reStructuredText": text("=====  =====\nlabel  pred\n=====  =====", PAIRS, "  "),
     "a log": "".join(f"Image {n}: predicted {a}, actual {y}\n" for n, (y, a) in enumerate(PAIRS)),
+    "a log, by name": "".join(
+        f"[{n}/{N}] True: {NAMES[y]} - Predicted: {NAMES[a]} (93.1%)\n"
+        for n, (y, a) in enumerate(zip(LABELS, ANSWERS, strict=True))
+    ),
+    "outputs by name": text(
+        "input,expected,output", cells(np.array(FILES), NAMES[LABELS], NAMES[ANSWERS])
+    ),
+    "truth by the names of the scores": text(
+        "," + ",".join(f"prob_{n}" for n in NAMES) + ",animal",
+        cells(np.arange(N), SHARES, NAMES[LABELS]),
+    ),
+    "classes from 1, no labels": text(
+        "id," + ",".join(f"Class_{n + 1}" for n in range(C)), cells(np.arange(N) + 1, SHARES)
+    ),
+    "the likeliest, and all by rank": "".join(
+        json.dumps({"pred": str(NAMES[a]), "probs": rows, "label": str(NAMES[y])}) + "\n"
+        for y, a, rows in zip(LABELS, ANSWERS, likeliest(3), strict=True)
+    ),
     "a printed list": whole_print(ANSWERS),
     "a printed matrix": whole_print(SHARES),
     "repr": f"array({whole_print(LOGITS)})",
@@ -176,6 +194,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "a confidence, and the truth or an answer": (
         text("id,label,confidence", cells(np.arange(N), LABELS, SHARES.max(axis=1))), "no outputs"
     ),
+    "boxes": (json.dumps([{"image_id": 1, "category_id": 3, "bbox": [1, 2, 3, 4], "score": 0.9}]),
+              "objects that were found"),
     "prices": (text("Id,Price", cells(np.arange(N), np.arange(N) * 7)), "unknown columns Price"),
     "a class and its share": (
         text("sex,sex_prob", cells(LABELS % 2, 0.5 + SHARES.max(axis=1) / 2)), "unknown columns sex"

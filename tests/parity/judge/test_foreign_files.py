@@ -200,8 +200,18 @@ AMBIGUOUS: dict[str, tuple[str, str]] = {
     "a comment": ("label,prediction\n3,3\n3,3#1\n", "cannot be read as CSV of numbers"),
     "too many classes": ("label,prediction\n3,3000000000\n", "up to 3000000000"),
     "infinite": ("label,prediction\ninf,3\n", "labels that are not whole, such as inf"),
-    "a name of 10 MB": ("a" * 10_000_000 + ",b\n1,2\n", "a first line of 10,000,002 characters"),
-    "a number of 10 MB": ("label,prediction\n" + "1" * 10_000_000 + ",2\n", "field limit"),
+    "a text without spaces": ("label,note\n1," + "x" * 250_000 + "\n", "field limit"),
+    "a line of dashes": ("-" * 250_000 + "x\n1,2\n", "field limit"),
+    "counts beside classes": (
+        text("Actual," + numbered(""), [[str(n), *map(str, range(C))] for n in range(C)]),
+        "as in a confusion matrix",
+    ),
+    "shares beside classes": (
+        text("Actual," + numbered(""), [[str(n), *["0.1"] * C] for n in range(C)]),
+        "as in a confusion matrix",
+    ),
+    "a name of 10 MB": ("a" * 10_000_000 + ",b\n1,2\n", "a line of 10,000,002 characters"),
+    "a number of 200 kB": ("label,prediction\n" + "1" * 200_000 + ",2\n", "field limit"),
     "too many rows": ("p\n" + "1\n" * 11_000_000, "rows; expected at most"),
     "no text": ("a\0b,c\n1,2\n", "neither arrays nor text"),
 }  # fmt: skip
@@ -286,7 +296,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: archive(("logits.npy", npy(np.array([{}], object)))), "pickled objects"
     ),
     "nothing": (lambda: b"", "empty; save what the model answers"),
-    "HDF5 named .keras": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "an HDF5 file, as Keras"),
+    "HDF5 named .keras": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "a damaged HDF5 file"),
     ".keras": (
         lambda: archive(("config.json", b"{}"), ("model.weights.h5", b"")), "a model that Keras has"
     ),

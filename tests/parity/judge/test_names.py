@@ -187,7 +187,8 @@ def test_a_missing_score_is_an_answer_that_is_not_finite(tmp_path: Path) -> None
         (b"\x1f\x8b", "damaged: cannot be unpacked"),
         (b"(\xb5/\xfd", "compressed by zstd; unpack it first"),
         (b"ARROW1\0\0", "a Feather file"),
-        (b"MATLAB 5.0 MAT-file", "a file of MATLAB"),
+        (b"MATLAB 5.0 MAT-file", "a damaged file of MATLAB"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
     ],
 )
 def test_what_is_packed_or_of_another_program_is_named(
