@@ -42,8 +42,21 @@ def _opened_by_a_cross(ink: Floats) -> Floats:
     return thicker(thinner(ink))
 
 
+def _closed(size: int) -> Callable[[Floats], Floats]:
+    """What is too narrow for a square of so many threes of pixels is filled."""
+
+    def close(ink: Floats) -> Floats:
+        for of in (np.max, np.min):
+            for _ in range(size):
+                ink = _square(of)(ink)
+        return ink
+
+    return close
+
+
 _THICKER, _THINNER = "show thicker strokes", "show thinner strokes"
 _OPENED = "were opened: what is thinner than a few pixels is lost"
+_CLOSED = "were closed: gaps narrower than a few pixels are filled"
 PENS = (
     Step("pen", _THICKER, _half(thicker)),
     Step("pen", _THICKER, thicker),
@@ -57,6 +70,7 @@ PENS = (
     Step("pen", _THINNER, _half(_square(np.min))),
     *(Step("pen", _THINNER, _corner(np.min, *part)) for part in (UPPER, LOWER)),
     *(Step("pen", _OPENED, do) for do in (_opened, _opened_by_a_cross)),
+    *(Step("pen", _CLOSED, _closed(size)) for size in (1, 2, 3)),
 )
 
 
@@ -142,6 +156,12 @@ def _surrounded(ink: Floats) -> Floats:
     return result
 
 
+def _surrounding(ink: Floats) -> Floats:
+    """By how much a pixel is paler than all around it: Pillow's "contour"."""
+    result: Floats = (np.sum(neighbours(ink), axis=0) - 9 * ink).clip(0, 1)
+    return result
+
+
 def _outline(ink: Floats) -> Floats:
     return ink - thinner(ink)
 
@@ -166,10 +186,21 @@ TEXTURES = (
     ),
     Step("blur", "were smoothed by a median", smoothed),
     *(Step("blur", SHARPER, _sharpened(a), like=EXPOSED) for a in (0.75, 1.5, 3.0)),
-    *(Step("blur", SHARPER, _sharpened_by_a_square(a), like=EXPOSED) for a in (0.7, 1.1, 1.4)),
+    *(
+        Step("blur", SHARPER, _sharpened_by_a_square(a), like=EXPOSED)
+        for a in (0.7, 1.1, 1.4, 4.5, 9.0)
+    ),
     *(
         Step("blur", "show only the edges of the strokes", edges)
-        for edges in (_sobel, _sobel_of_its_own, _laplace, _surrounded, _outline, _gradient)
+        for edges in (
+            _sobel,
+            _sobel_of_its_own,
+            _laplace,
+            _surrounded,
+            _surrounding,
+            _outline,
+            _gradient,
+        )
     ),
     Step("mix", "show two images in one, averaged", lambda ink: (ink + _neighbour(ink)) / 2),
     Step("mix", "show two images in one", lambda ink: np.maximum(ink, _neighbour(ink))),
