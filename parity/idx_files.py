@@ -46,11 +46,11 @@ def parse_idx(content: bytes) -> NDArray[Any]:
         raise ValueError(f"not an IDX file (starts with {content[:4].hex() or 'nothing'})")
     shape = tuple(int(n) for n in np.frombuffer(content, ">u4", count=dimensions, offset=4))
     kind = np.dtype(TYPES[content[2]])
-    size = len(content) - header
-    if size != math.prod(shape) * kind.itemsize:
+    size, promised = len(content) - header, math.prod(shape) * kind.itemsize
+    if size != promised:
         raise ValueError(
-            f"holds {size:,} bytes of data; its header promises "
-            f"{math.prod(shape) * kind.itemsize:,} ({'x'.join(map(str, shape))}): cut off or damaged"
+            f"holds {size:,} bytes of data; its header promises {promised:,} "
+            f"({'x'.join(map(str, shape))}): cut off or damaged"
         )
     values = np.frombuffer(content, kind, offset=header).reshape(shape)
     return values.astype(kind.newbyteorder("="))  # writable

@@ -173,6 +173,15 @@ def _gradient(ink: Floats) -> Floats:
     return result
 
 
+EDGES = (_sobel, _sobel_of_its_own, _laplace, _surrounded, _surrounding, _outline, _gradient)
+
+
+def _median(ink: Floats) -> Floats:
+    """Of the nine."""
+    result: Floats = np.sort(neighbours(ink), axis=0)[4]
+    return result
+
+
 def _neighbour(ink: Floats) -> Floats:
     """Of each image, another one."""
     return np.roll(ink, 1 + len(ink) // 3, axis=0)
@@ -184,24 +193,13 @@ TEXTURES = (
         Step("blur", "were blurred", partial(blurred, deviation=d))
         for d in (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
     ),
-    Step("blur", "were smoothed by a median", smoothed),
+    *(Step("blur", "were smoothed by a median", do) for do in (_median, smoothed)),
     *(Step("blur", SHARPER, _sharpened(a), like=EXPOSED) for a in (0.75, 1.5, 3.0)),
     *(
-        Step("blur", SHARPER, _sharpened_by_a_square(a), like=EXPOSED)
-        for a in (0.7, 1.1, 1.4, 4.5, 9.0)
+        Step("blur", SHARPER, _sharpened_by_a_square(amount), like=EXPOSED)
+        for amount in (0.7, 1.1, 1.4, 4.5, 9.0)
     ),
-    *(
-        Step("blur", "show only the edges of the strokes", edges)
-        for edges in (
-            _sobel,
-            _sobel_of_its_own,
-            _laplace,
-            _surrounded,
-            _surrounding,
-            _outline,
-            _gradient,
-        )
-    ),
+    *(Step("blur", "show only the edges of the strokes", edges) for edges in EDGES),
     Step("mix", "show two images in one, averaged", lambda ink: (ink + _neighbour(ink)) / 2),
     Step("mix", "show two images in one", lambda ink: np.maximum(ink, _neighbour(ink))),
 )
