@@ -1,13 +1,16 @@
 """Images that are turned or stretched more in one place than in another (NumPy only)."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.turns import Step, way
-from parity.watch.pixels.warp import taken
+from parity.watch.pixels.warp import Sampling, taken
 
 Places = Callable[[Floats, float], Floats]
 """Where each pixel is taken from: places (row, column) [H, W, 2] from the middle, in halves of the
@@ -16,16 +19,15 @@ WIDE = 26.0
 """Degrees by which a wide swirl of one radian turns the ink, most of which is half way out."""
 DARK = 0.5
 """Of full ink: what counts, whatever the noise."""
-NARROWER, STRONGEST = 0.08, 0.7
-"""Logarithm of the ratio of two sides' widths below which there is no telling; and the strength of
-a perspective at most."""
+NEARER = 0.7
+"""Share of the squared distance to the mean image seen that a perspective leaves at most."""
 
 
-def _bent(ink: Floats, places: Places, strength: float) -> Floats:
+def _bent(ink: Floats, places: Places, strength: float, how: Sampling = "linear") -> Floats:
     height, width = ink.shape[1:]
     middle = np.array([(height - 1) / 2, (width - 1) / 2])
     grid = (np.moveaxis(np.indices((height, width)), 0, -1) - middle) / middle
-    return taken(ink, places(grid, strength) * middle + middle)
+    return taken(ink, places(grid, strength) * middle + middle, how)
 
 
 def _swirled(reach: float, grid: Floats, strength: float) -> Floats:
@@ -75,39 +77,44 @@ def swirls(degrees: float) -> Iterator[Step]:
 
 
 def perspectives(now: Look, seen: Look) -> Iterator[Step]:
-    """As much as makes one side of the ink narrower than the other by what is seen."""
-    for axis, ends in enumerate((("top", "bottom"), ("left", "right"))):
-        drawn, wanted = _drawn(now), _widening(_drawn(seen), axis)
-        if abs(wanted - _widening(drawn, axis)) < NARROWER:
-            continue
-        for places in (_narrowed, _perspective, _pulled):
-            way = partial(places, axis)
-            low, high = -STRONGEST, STRONGEST
-            for _ in range(6):
-                middle = (low + high) / 2
-                wide = _widening(_bent(drawn, way, middle), axis) > wanted
-                low, high = (middle, high) if wide else (low, middle)
-            words = f"are seen in perspective, narrower at the {ends[int(middle > 0)]}"
-            do = partial(_bent, places=way, strength=middle)
-            yield Step("size", words, do, measured=True)
+    """As much as brings the mean image nearest to the one that is seen."""
+    before, after = (_drawn(look) for look in (now, seen))
+    ways, sources = _perspectives(*now.ink.shape[1:])
+    off = ((np.append(before, 0.0)[sources] - after) ** 2).sum(axis=1)
+    least = NEARER * float(((before - after) ** 2).sum())
+    best: dict[Callable[..., Floats], int] = {}
+    for n in np.argsort(off):
+        if off[n] < least:
+            best.setdefault(ways[n].places, int(n))
+    for one in (ways[n] for n in best.values()):
+        ends = (("top", "bottom"), ("left", "right"))[one.axis]
+        words = f"are seen in perspective, narrower at the {ends[int(one.strength > 0)]}"
+        places = partial(one.places, one.axis)
+        do = partial(_bent, places=places, strength=one.strength)
+        yield Step("size", words, do, measured=True)
 
 
 def _drawn(look: Look) -> Floats:
-    """The mean image of what is dark, [1, H, W]."""
-    mean: Floats = (look.ink.clip(0, 1) * (look.ink > DARK)).mean(axis=0, keepdims=True)
+    """The mean image of what is dark, [H * W]."""
+    mean: Floats = (look.ink.clip(0, 1) * (look.ink > DARK)).mean(axis=0).ravel()
     return mean
 
 
-def _widening(mean: Floats, axis: int) -> float:
-    """Logarithm of how much wider the ink is on the far half of an axis than on the near one."""
-    lines = mean[0] if axis == 0 else mean[0].T
-    place = np.arange(lines.shape[1])
-    logs = []
-    for half in np.array_split(lines, 2):
-        shares = half.sum(axis=0) / max(float(half.sum()), 1e-9)
-        spread = float(shares @ place**2 - (shares @ place) ** 2)
-        logs.append(0.5 * np.log(max(spread, 1e-9)))
-    return float(logs[1] - logs[0])
+class _Way(NamedTuple):
+    places: Callable[[int, Floats, float], Floats]
+    axis: int
+    strength: float
+
+
+@lru_cache
+def _perspectives(height: int, width: int) -> tuple[list[_Way], NDArray[np.int64]]:
+    """Each way, and the pixels that it takes all others from, [K, H * W]: the last one is paper."""
+    strengths = [s / 20 for s in range(-14, 15) if s]
+    kinds = (_narrowed, _perspective, _pulled)
+    ways = [_Way(*way) for way in product(kinds, (0, 1), strengths)]
+    pixels = np.arange(1.0, height * width + 1).reshape(1, height, width)
+    found = [_bent(pixels, partial(w.places, w.axis), w.strength, "nearest") for w in ways]
+    return ways, np.concatenate(found).reshape(len(ways), -1).astype(np.int64) - 1
 
 
 BENT = tuple(
