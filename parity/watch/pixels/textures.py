@@ -29,6 +29,10 @@ def _corner(of: Callable[..., Floats], *corners: int) -> Callable[[Floats], Floa
     return lambda ink: of([neighbours(ink)[n] for n in corners], axis=0)
 
 
+STEEP = 0.8
+"""Slope of an edge at least, of 4 from paper to full ink."""
+_ACROSS = ((3, 1, 0, 2), (5, 7, 8, 6))
+"""Of a pixel's nine, those before and behind it on four ways across an edge."""
 UPPER, LOWER = (0, 1, 3, 4), (4, 5, 7, 8)
 """Of a pixel's nine neighbours, those of the square that ends, or begins, with it."""
 
@@ -126,14 +130,29 @@ def _sharpened_by_a_square(amount: float) -> Callable[[Floats], Floats]:
     return lambda ink: (ink + amount * (ink - np.mean(neighbours(ink), axis=0))).clip(0, 1)
 
 
-def _sobel(ink: Floats) -> Floats:
-    """Length of the gradient, as of Sobel's filter, cut off at full ink."""
+def _slopes(ink: Floats) -> tuple[Floats, Floats]:
+    """To the right and down, by Sobel's filter: 4 from paper to full ink."""
     padded = np.pad(ink, ((0, 0), (1, 1), (1, 1)), mode="edge")
     across = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
     along = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
-    slopes = across[:, :, 2:] - across[:, :, :-2], along[:, 2:] - along[:, :-2]
-    result: Floats = (np.hypot(*slopes) / 4).clip(0, 1)
+    return across[:, :, 2:] - across[:, :, :-2], along[:, 2:] - along[:, :-2]
+
+
+def _sobel(ink: Floats) -> Floats:
+    """Length of the gradient, cut off at full ink."""
+    result: Floats = (np.hypot(*_slopes(ink)) / 4).clip(0, 1)
     return result
+
+
+def _canny(ink: Floats) -> Floats:
+    """Where the slope is steepest on the way across an edge (Canny 1986)."""
+    right, down = _slopes(ink)
+    steep = np.abs(right) + np.abs(down)
+    nine = neighbours(steep)
+    flat, upright = (np.abs(a) > 2.414 * np.abs(b) for a, b in ((right, down), (down, right)))
+    ways = [flat, upright, right * down > 0]  # beside, below, or on one diagonal or the other
+    before, after = (np.select(ways, [nine[n] for n in ns[:3]], nine[ns[3]]) for ns in _ACROSS)
+    return ((steep > STEEP) & (steep > before) & (steep >= after)).astype(np.float64)
 
 
 def _sobel_of_its_own(ink: Floats) -> Floats:
@@ -156,12 +175,6 @@ def _surrounded(ink: Floats) -> Floats:
     return result
 
 
-def _surrounding(ink: Floats) -> Floats:
-    """By how much a pixel is paler than all around it: Pillow's "contour"."""
-    result: Floats = (np.sum(neighbours(ink), axis=0) - 9 * ink).clip(0, 1)
-    return result
-
-
 def _outline(ink: Floats) -> Floats:
     return ink - thinner(ink)
 
@@ -173,7 +186,7 @@ def _gradient(ink: Floats) -> Floats:
     return result
 
 
-EDGES = (_sobel, _sobel_of_its_own, _laplace, _surrounded, _surrounding, _outline, _gradient)
+EDGES = (_sobel, _sobel_of_its_own, _canny, _laplace, _surrounded, _outline, _gradient)
 
 
 def _median(ink: Floats) -> Floats:
