@@ -47,13 +47,12 @@ def _images(name: str, array: NDArray[Any]) -> NDArray[Any]:
     if axis is not None:  # colours that are all grey
         first = images.take([0], axis)
         images = first.squeeze(axis) if (images == first).all() else images
-    if images.ndim == 2:
-        side = math.isqrt(images.shape[1])
-        flat = images.shape[0] != images.shape[1] and side >= LEAST_SIDE
-        if flat and side**2 == images.shape[1]:
-            images = images.reshape(-1, side, side)
-        elif images.shape[0] >= LEAST_SIDE:
+    if images.ndim == 2 and (width := images.shape[1]) >= LEAST_SIDE:
+        side = math.isqrt(width)
+        if len(images) == width:
             images = images[np.newaxis]
+        elif side >= LEAST_SIDE and side**2 == width:
+            images = images.reshape(-1, side, side)
     if images.ndim != 3 or images.dtype.kind not in "uif" or not len(images):
         said = f"{name}: " if name else ""
         raise ValueError(
