@@ -12,7 +12,7 @@ import numpy as np
 
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.cover import framed
-from parity.watch.pixels.levels import CLOSE, level_words, on_one_paper
+from parity.watch.pixels.levels import CLOSE, level_words, of_own_range, on_one_paper
 from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.order import shuffled
@@ -75,7 +75,7 @@ def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
         return Change((f"hold values that are not finite ({1 - seen.finite:.2%})",))
     if seen.maximum == seen.minimum:
         return Change(("are blank: every pixel has the same value",))
-    before, after = expected.examples, seen.examples
+    before, after = of_own_range(expected), of_own_range(seen)
     if _same(expected, seen):
         return None
     if len(after) > 1 and _one(after, seen) and not _one(before, expected):

@@ -6,7 +6,7 @@ import numpy as np
 
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.figures import FEATURES
-from parity.watch.pixels.look import Look
+from parity.watch.pixels.look import Floats, Look
 
 INVERTED = "were inverted: ink and paper have changed places"
 LITTLE_CONTRAST = 0.1
@@ -130,6 +130,15 @@ def _of_one(power: int, images: Fingerprint) -> bool:
     sums = (images.examples**power).sum(axis=(1, 2))
     highest = images.examples.max(axis=(1, 2))
     return bool((np.abs(sums - 1) < 0.04).all()) and len(sums) > 1 and np.ptp(highest) > 0
+
+
+def of_own_range(images: Fingerprint) -> Floats:
+    """The examples; of those that were divided one by one, each divided by its highest value."""
+    examples = images.examples
+    if not any(_of_one(power, images) for power in (1, 2)):
+        return examples
+    result: Floats = examples / examples.max(axis=(1, 2), keepdims=True)
+    return result
 
 
 _ONE_BY_ONE = {
