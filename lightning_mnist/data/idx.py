@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_mnist.errors import InputError
-from parity import idx_files
+from parity.idx_files import parse_idx as parse_any
+from parity.idx_files import unpacked as unpacked_any
 
 MOST_BYTES = 2**26
 """MNIST's largest file has 47,040,016."""
@@ -26,7 +27,7 @@ def unpacked(path: Path) -> bytes:
         InputError: it cannot be read, is no whole gzip file, or holds more than MNIST's files do.
     """
     try:
-        return idx_files.unpacked(path, MOST_BYTES)
+        return unpacked_any(path, MOST_BYTES)
     except ValueError as error:
         raise InputError(f"{path}: {error}; download it again") from error
 
@@ -43,6 +44,6 @@ def parse_idx(content: bytes, path: Path, dimensions: int) -> NDArray[np.uint8]:
             f"(starts with {content[:4].hex() or 'nothing'}); download it again"
         )
     try:
-        return idx_files.parse_idx(content)
+        return parse_any(content)
     except ValueError as error:
         raise InputError(f"{path}: {error}; download it again") from error

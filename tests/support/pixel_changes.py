@@ -250,7 +250,7 @@ def by_four_corners(x: Images, narrower: int) -> Images:
     """As a program does it that is told where the corners are: the top from both sides."""
     square = [[0, 0], [27, 0], [27, 27], [0, 27]]
     moved = [[narrower, 0], [27 - narrower, 0], *square[2:]]
-    matrix = cv2.getPerspectiveTransform(np.float32(square), np.float32(moved))
+    matrix = cv2.getPerspectiveTransform(np.array(square, "f4"), np.array(moved, "f4"))
     return np.stack([cv2.warpPerspective(i, matrix, (28, 28)) for i in x])
 
 
@@ -262,7 +262,7 @@ def opened_away(x: Images) -> Images:
         bones = np.zeros_like(left)
         while left.any():
             eroded = cv2.erode(left, cross)
-            bones |= left & ~cv2.dilate(eroded, cross)
-            left = eroded
+            bones = np.maximum(bones, left - np.asarray(cv2.dilate(eroded, cross)))
+            left = np.asarray(eroded)
         result.append(bones)
     return np.stack(result).astype(np.float64)

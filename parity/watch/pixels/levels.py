@@ -1,5 +1,6 @@
 """How grey levels were scaled, moved and inverted, and what people call it (NumPy only)."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -141,7 +142,7 @@ def of_own_range(images: Fingerprint) -> Floats:
     return result
 
 
-_ONE_BY_ONE = {
+_ONE_BY_ONE: dict[str, Callable[[Fingerprint], bool]] = {
     "standardised one by one: each image by its own mean and deviation": _standardised,
     "centred one by one: each image by its own mean": _centred,
     "divided one by one: each image by its own length": partial(_of_one, 2),
