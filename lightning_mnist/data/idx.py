@@ -1,15 +1,13 @@
 """IDX, the format of MNIST's files: read whole, or refused with the reason."""
 
-import gzip
-import math
-import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightning_mnist.errors import InputError
-from parity.files import opened
+from parity.idx_files import parse_idx as parse_any
+from parity.idx_files import unpacked as unpacked_any
 
 MOST_BYTES = 2**26
 """MNIST's largest file has 47,040,016."""
@@ -29,40 +27,23 @@ def unpacked(path: Path) -> bytes:
         InputError: it cannot be read, is no whole gzip file, or holds more than MNIST's files do.
     """
     try:
-        with opened(path, MOST_BYTES) as file:
-            unzipped = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
-            content: bytes = unzipped.read(MOST_BYTES + 1)
-    except (ValueError, OSError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}); expected a whole gzip file, download it again"
-        ) from error
-    if len(content) > MOST_BYTES:
-        raise InputError(
-            f"{path}: holds more than {MOST_BYTES:,} bytes, and MNIST's files less; download it "
-            "again"
-        )
-    return content
+        return unpacked_any(path, MOST_BYTES)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; download it again") from error
 
 
 def parse_idx(content: bytes, path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Parse an IDX file of unsigned bytes: magic number, one big-endian int32 a dimension, data.
-
-    Source of the format: Yann LeCun, http://yann.lecun.com/exdb/mnist/.
+    """Parse an IDX file of unsigned bytes.
 
     Raises:
         InputError: another kind of file, or one whose size is not what its header says.
     """
-    header = 4 + 4 * dimensions
-    if len(content) < header or content[:4] != bytes((0, 0, 8, dimensions)):
+    if content[:4] != bytes((0, 0, 8, dimensions)):
         raise InputError(
             f"{path}: not an IDX file of unsigned bytes with {dimensions} dimensions "
             f"(starts with {content[:4].hex() or 'nothing'}); download it again"
         )
-    shape = tuple(int(n) for n in np.frombuffer(content, ">u4", count=dimensions, offset=4))
-    if len(content) - header != math.prod(shape):
-        raise InputError(
-            f"{path}: holds {len(content) - header:,} bytes of data; its header promises "
-            f"{math.prod(shape):,} ({'x'.join(map(str, shape))}): cut off or damaged, download it "
-            "again"
-        )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()  # writable
+    try:
+        return parse_any(content)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; download it again") from error

@@ -20,7 +20,7 @@ def parser() -> OneSentenceParser:
         type=any_path,
         nargs="+",
         default=[],
-        help="What it is fed: .npz, .npy or pictures.",
+        help="What it is fed: .npz, .npy, IDX, .csv, pictures or folders.",
     )
     return flags
 

@@ -13,21 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from parity.files import read_npy, read_npz
+from parity.judge.image_files import read_images
 from parity.picture_files import open_picture
 from parity.run_record import RunRecordError
+from parity.watch.fingerprint import sample
 
-KEYS = ("images", "x_test")
 SIDE = 28  # pixels, of the digits that models are trained on
 MODES = ("1", "L", "P", "RGB")  # of pictures whose grey levels are what they say
 
 
 def load_images(paths: Sequence[Path], *, dark_paper: bool = True) -> NDArray[Any]:
-    """Images [N, H, W] of one ``.npy`` or ``.npz`` file, or of pictures.
+    """Images [N, H, W] of one file of numbers, or of pictures, also whole folders of them.
 
-    An ``.npz`` holds them as "images" or "x_test". Opaque pictures of 28 x 28 pixels, in 8 bits,
-    are taken as they are. Where any is another, all are read as ``lightning_mnist predict`` reads
-    them, by its own code, and turned to the paper's shade.
+    Of many pictures as many are read as are looked at. Opaque pictures of 28 x 28 pixels, in 8
+    bits, are taken as they are. Where any is another, all are read as ``lightning_mnist predict``
+    reads them, by its own code, and turned to the paper's shade.
 
     Args:
         paths: Of the files.
@@ -38,12 +38,16 @@ def load_images(paths: Sequence[Path], *, dark_paper: bool = True) -> NDArray[An
     """
     read = paths[0]
     try:
-        if read.suffix in (".npy", ".npz"):
-            if len(paths) > 1:
-                raise RunRecordError("several arrays; expected one, or pictures")
-            return _array(read)
+        paths = [file for read in paths for file in _within(read)]
+        paths = [paths[n] for n in sample(len(paths))]
         pictures = []
         for read in paths:
+            if (images := read_images(read)) is not None:
+                if len(paths) > 1:
+                    raise RunRecordError(
+                        "a file of numbers among others; expected one, or pictures"
+                    )
+                return images
             pictures.append(_as_it_is(read))
     except RunRecordError as error:
         raise RunRecordError(f"--images {read}: {error}") from None
@@ -58,18 +62,15 @@ def load_images(paths: Sequence[Path], *, dark_paper: bool = True) -> NDArray[An
     return images if dark_paper else 255 - images
 
 
-def _array(path: Path) -> NDArray[Any]:
-    if path.suffix == ".npy":
-        images = read_npy(path)
-    else:
-        arrays = read_npz(path)
-        key = next((key for key in KEYS if key in arrays), None)
-        if key is None:
-            raise RunRecordError(f"expected an array called {' or '.join(KEYS)}")
-        images = arrays[key]
-    if images.ndim != 3 or images.dtype.kind not in "uif" or not len(images):
-        raise RunRecordError(f"{images.dtype} of shape {images.shape}; expected numbers [N, H, W]")
-    return images
+def _within(path: Path) -> list[Path]:
+    """The file, or the pictures in a folder and in those in it, by name."""
+    if not path.is_dir():
+        return [path]
+    Image.init()
+    known = sorted(p for p in path.rglob("[!.]*") if p.suffix.lower() in Image.EXTENSION)
+    if not known:
+        raise ValueError("a folder without pictures")
+    return known
 
 
 def _as_it_is(path: Path) -> NDArray[np.uint8] | None:

@@ -13,6 +13,9 @@ from tests.support.pixel_changes import (
     Images,
     blurry,
     bulged,
+    by_four_corners,
+    canny,
+    closed,
     compressed,
     each_elsewhere,
     each_turned,
@@ -28,6 +31,7 @@ from tests.support.pixel_changes import (
     noisy,
     one_by_one,
     opened,
+    opened_away,
     patched,
     pixel_by_pixel,
     put,
@@ -111,6 +115,12 @@ SINGLE: dict[str, Kind] = {
         lambda x, _: x / np.sqrt((x**2).sum(axis=(1, 2), keepdims=True)),
         ["were divided one by one.*"],
     ),
+    "of one sum": (
+        lambda x, _: x / x.sum(axis=(1, 2), keepdims=True), ["were divided one by one.*"],
+    ),
+    "clipped at both ends": (
+        lambda x, _: x.clip(0.2, 0.8), [r"were scaled by 0.6 and moved by .0.2.*", STRETCHED],
+    ),
     "pixel by pixel": (
         lambda x, _: pixel_by_pixel(x), ["were standardised pixel by pixel"],
     ),
@@ -142,6 +152,9 @@ SINGLE: dict[str, Kind] = {
     "thicker": (lambda x, _: thick(x), [THICKER]),
     "thinner": (lambda x, _: thin(x), [THINNER]),
     "opened": (lambda x, _: opened(x), [OPENED]),
+    "closed": (lambda x, _: closed(x, 5), ["were closed.*"]),
+    "skeleton by openings": (lambda x, _: opened_away(x), ["show skeletons.*"]),
+    "edges by Canny": (lambda x, _: canny(x), ["show only the edges.*"]),
     # places
     "from below": (lambda x, _: from_below(x, 0.3), ["are seen in perspective.*"]),
     "rotated a little": (lambda x, _: rotated(x, -13), [ANTICLOCKWISE]),
@@ -153,6 +166,7 @@ SINGLE: dict[str, Kind] = {
     "swirled wide": (lambda x, _: swirled(x, -1.2, 8.0), [".*were swirled anticlockwise.*"]),
     "lens": (lambda x, _: bulged(x, 0.4), ["were bulged as by a lens"]),
     "perspective": (lambda x, _: trapezoid(x, 0.4), ["are seen in perspective.*"]),
+    "four corners": (lambda x, _: by_four_corners(x, 5), ["are seen in perspective.*"]),
     "rotated": (lambda x, _: rotated(x, 25), ["were rotated clockwise.*"]),
     "rotated back": (lambda x, _: rotated(x, -45), ["were rotated anticlockwise.*"]),
     "upside down": (lambda x, _: x[UP], ["were turned upside down"]),
@@ -246,6 +260,9 @@ COMPOSED: dict[str, Kind] = {
     "raw, upside down": (lambda x, _: x[UP] * 255, [RAW, "were turned upside down"]),
     "larger, blurred": (lambda x, _: blurry(zoomed(x, 1.3, 1.3), 1), [LARGER, BLURRED]),
     "moved, slanted": (lambda x, _: shifted(slanted(x, 0.4), 0, 3), ["were slanted.*", MOVED]),
+    "gamma, rotated": (
+        lambda x, _: rotated(x**0.5, 20), [BRIGHTER, "were rotated clockwise.*"],
+    ),
     "gamma, moved": (lambda x, _: shifted(x**0.5, 3, 0), [BRIGHTER, MOVED]),
     "all three": (lambda x, r: noisy(1 - zoomed(x, 0.6, 0.6), r, 0.1), [SMALLER, INVERTED, NOISY]),
     "thicker, two levels": (lambda x, _: (thick(x) > 0.5) * 1.0, [THICKER, CUT]),

@@ -12,8 +12,7 @@ import numpy as np
 
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.cover import framed
-from parity.watch.pixels.figures import FEATURES
-from parity.watch.pixels.levels import CLOSE, level_words
+from parity.watch.pixels.levels import CLOSE, level_words, of_own_range, on_one_paper
 from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.order import shuffled
@@ -22,8 +21,6 @@ from parity.watch.pixels.trial import Trial
 
 STAINED = 0.05
 """Grain, and pixels beyond the paper, from which on grey levels alone are not compared."""
-UNEVEN = "uneven"
-"""How much the paper varies: no scale and no shift of the levels makes one of several."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
         return Change((f"hold values that are not finite ({1 - seen.finite:.2%})",))
     if seen.maximum == seen.minimum:
         return Change(("are blank: every pixel has the same value",))
-    before, after = expected.examples, seen.examples
+    before, after = of_own_range(expected), of_own_range(seen)
     if _same(expected, seen):
         return None
     if len(after) > 1 and _one(after, seen) and not _one(before, expected):
@@ -101,8 +98,8 @@ def _told(found: Found, now: Look, expected: Fingerprint, seen: Fingerprint) -> 
     exact = close == CLOSE and best.worst < EXACT
     levels = level_words(best.look, now, expected, seen, close, exact=exact)
     said = (*(() if levels is None else (levels,)), *found.words)
-    uneven = now.mean(UNEVEN) - best.look.mean(UNEVEN) > FEATURES[UNEVEN].least
-    if not found.explains or (levels is not None and not best.taken and uneven):
+    sound = levels is None or best.taken or on_one_paper(best.look, now)
+    if not found.explains or not sound:
         return Change(said, False, best.worst, best.left(now), found.rival)
     if (most := _levels_left(best)) is not None and seen.levels > most:
         rest = (f"there are {seen.levels} grey levels, of which that leaves {most}",)
@@ -121,7 +118,8 @@ def _levels_left(trial: Trial) -> int | None:
 def levels_alone(expected: Fingerprint, seen: Fingerprint) -> Change | None:
     """What was done to the grey levels, of images that may show something else on sound paper."""
     then, now = Look.of(expected.examples), Look.of(seen.examples, seen.levels)
-    if any(now.mean(name) > then.mean(name) + STAINED for name in ("noise", "beyond", UNEVEN)):
+    stained = any(now.mean(name) > then.mean(name) + STAINED for name in ("noise", "beyond"))
+    if stained or not on_one_paper(then, now):
         return None
     words = level_words(then, now, expected, seen, 2 * CLOSE)
     return None if words is None else Change((words,))

@@ -1,9 +1,13 @@
 """How grey levels were scaled, moved and inverted, and what people call it (NumPy only)."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from parity.watch.fingerprint import Fingerprint
-from parity.watch.pixels.look import Look
+from parity.watch.pixels.figures import FEATURES
+from parity.watch.pixels.look import Floats, Look
 
 INVERTED = "were inverted: ink and paper have changed places"
 LITTLE_CONTRAST = 0.1
@@ -31,6 +35,11 @@ def inverts(then: Look, now: Look) -> bool | None:
     if min(abs(then.contrast), abs(now.contrast)) < LITTLE_CONTRAST:
         return None
     return then.depth * now.depth < 0
+
+
+def on_one_paper(then: Look, now: Look) -> bool:
+    """Whether the paper varies as little: no scale and no shift makes several levels of one."""
+    return now.mean("uneven") - then.mean("uneven") <= FEATURES["uneven"].least
 
 
 def level_words(
@@ -61,7 +70,7 @@ def level_words(
         if by_itself(seen) and not by_itself(expected):
             return ("were inverted and " if factor < 0 else "were ") + words
     untouched = exact and _of_one_paper(expected) and _of_one_paper(seen)
-    apart = EXACT if untouched else close
+    apart = EXACT if untouched else min(close, CLOSE)  # paper is what it is, whatever the pen
     if abs(factor - 1) < close and abs(now.paper - then.paper) < apart * width:
         return None
     if abs(factor + 1) < close:
@@ -117,16 +126,25 @@ def _standardised(images: Fingerprint) -> bool:
     return _centred(images) and bool((np.abs(deviations - 1) < 2 * level).all())
 
 
-def _of_one_length(images: Fingerprint) -> bool:
-    """Whether the squares of each image add up to 1, and not all are the same image."""
+def _of_one(power: int, images: Fingerprint) -> bool:
+    """Whether that power of each image's pixels adds up to 1, and not all are the same image."""
+    sums = (images.examples**power).sum(axis=(1, 2))
+    highest = images.examples.max(axis=(1, 2))
+    return bool((np.abs(sums - 1) < 0.04).all()) and len(sums) > 1 and np.ptp(highest) > 0
+
+
+def of_own_range(images: Fingerprint) -> Floats:
+    """The examples; of those that were divided one by one, each divided by its highest value."""
     examples = images.examples
-    lengths = np.sqrt((examples**2).sum(axis=(1, 2)))
-    highest = examples.max(axis=(1, 2))
-    return bool((np.abs(lengths - 1) < 0.02).all()) and len(examples) > 1 and np.ptp(highest) > 0
+    if not any(_of_one(power, images) for power in (1, 2)):
+        return examples
+    result: Floats = examples / examples.max(axis=(1, 2), keepdims=True)
+    return result
 
 
-_ONE_BY_ONE = {
+_ONE_BY_ONE: dict[str, Callable[[Fingerprint], bool]] = {
     "standardised one by one: each image by its own mean and deviation": _standardised,
     "centred one by one: each image by its own mean": _centred,
-    "divided one by one: each image by its own length": _of_one_length,
+    "divided one by one: each image by its own length": partial(_of_one, 2),
+    "divided one by one: each image by its own sum": partial(_of_one, 1),
 }

@@ -135,7 +135,7 @@ class _Ground:
         flat = images.reshape(len(images), -1)
         papers = np.median(flat[:, edge_of(*images.shape[1:])], axis=1)
         paper = float(np.median(papers))
-        both = _quantiles(flat, INK_QUANTILE, 1 - INK_QUANTILE)
+        both = quantiles(flat, INK_QUANTILE, 1 - INK_QUANTILE)
         ends = [float(end) - paper for end in np.median(both, axis=1)]
         if not any(ends):  # hardly any ink at all
             ends = [float(images.max()) - paper, float(images.min()) - paper]
@@ -159,7 +159,7 @@ def edge_of(height: int, width: int) -> NDArray[np.int64]:
     return np.flatnonzero(edge)
 
 
-def _quantiles(values: Floats, *shares: float) -> Floats:
+def quantiles(values: Floats, *shares: float) -> Floats:
     """Of each row [N, P], [len(shares), N]: as `numpy.quantile`, but sorting is quicker."""
     values = np.sort(values, axis=1)
     places = np.array(shares) * (values.shape[1] - 1)

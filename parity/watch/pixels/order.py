@@ -23,6 +23,8 @@ PARTED = 0.1
 """Share of the ink that goes around the edge, or does not, in what is more than a move."""
 AGREE = 0.8
 """Correlation of mean images that are the same but for where they begin."""
+LONGEST = 200
+"""Pixels before or behind which an image begins, at most: NumPy's header is 128 bytes long."""
 ALIKE = 0.3
 """Likeness of neighbours below which images are noise, or in an order of their own already."""
 
@@ -84,7 +86,8 @@ def rolled(then: Look, now: Look) -> Iterator[Step]:
     height, width = before.shape
     by = _shift(before.ravel(), after.ravel())[0]
     late = by if by <= height * width // 2 else by - height * width
-    if _parted(before, by % width, 1) and _agrees(np.roll(before.ravel(), by), after.ravel()):
+    header = abs(late) < LONGEST and _parted(before, by % width, 1)
+    if header and _agrees(np.roll(before.ravel(), by), after.ravel()):
         words = f"{abs(late)} pixels too {'late' if late > 0 else 'early'}"
         yield Step(
             "order",

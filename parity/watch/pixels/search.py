@@ -123,13 +123,14 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
         final = _nearest(tried, then, now)
         most = FITS if depth == 0 else STRICT
         fits = [t for t in final if t.worst < _limit(t, most, start)]
-        if fits:
+        doubtful = bool(fits) and _as_common(fits, final)
+        if fits and not doubtful:
             # Each step must earn its place: what is a little off invites another to mend it.
             simpler = [t for t in beam if set(t.taken) < set(fits[0].taken) and t.taken]
             if simpler and CLEARLY * fits[0].cost > simpler[0].cost:
                 return Found(simpler[0], explains=False)
             return _among(fits, final)
-        if min(trial.worst for trial in final) < ALIKE:
+        if not doubtful and min(trial.worst for trial in final) < ALIKE:
             return Found(final[0], explains=False)  # hardly enough, and too little left for more
         beam = _unlike(sorted([*final, *beam], key=lambda trial: trial.cost))[:BEAM]
         best = beam[0]
@@ -202,6 +203,17 @@ def _among(fits: list[Trial], tried: list[Trial]) -> Found:
     told = {step.name for step in best.taken}
     others = [step.name for t in alike for step in t.taken if step.like and step.name not in told]
     return Found(best, not rival, rival, ", or ".join(dict.fromkeys(others)))
+
+
+def _as_common(fits: list[Trial], tried: list[Trial]) -> bool:
+    """Whether a rotation does about as well as a rarer turn that fits, and leaves something."""
+    return any(
+        trial.cost < CLEARLY * fits[0].cost
+        and _name(trial) == _name(fits[0])
+        and any(step.degrees for step in trial.taken)
+        for trial in tried
+        if trial not in fits
+    ) and not any(step.degrees for trial in fits for step in trial.taken)
 
 
 def _rival(best: Trial, others: list[Trial]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.near import neighbours
 from parity.watch.pixels.turns import Step
+from parity.watch.pixels.warp import thicker, thinner
 
 SKELETONS = "show skeletons: their strokes are one pixel wide"
 AROUND = (1, 2, 5, 8, 7, 6, 3, 0)
@@ -21,8 +22,8 @@ def skeletons(now: Look, seen: Look) -> Iterator[Step]:
     """Only where two levels are left and much less ink: thinning takes its time."""
     if seen.mean("levels") <= 1 and seen.mean("ink") < LESS * now.mean("ink"):
         for threshold in (0.05, 0.5):
-            do = partial(skeleton, threshold=threshold)
-            yield Step("pen", SKELETONS, do, measured=True)
+            for thin in (skeleton, residues):
+                yield Step("pen", SKELETONS, partial(thin, threshold=threshold), measured=True)
 
 
 def skeleton(ink: Floats, threshold: float) -> Floats:
@@ -34,6 +35,17 @@ def skeleton(ink: Floats, threshold: float) -> Floats:
         if (then == drawn).all():
             return drawn[:, 1:-1, 1:-1].astype(np.float64)
         drawn = then
+
+
+def residues(ink: Floats, threshold: float) -> Floats:
+    """What openings take away, between one erosion and the next (Lantuéjoul 1978)."""
+    drawn = (ink > threshold).astype(np.float64)
+    result = np.zeros_like(drawn)
+    while drawn.any() and not drawn.all():
+        smaller = thinner(drawn)
+        result = np.maximum(result, drawn - thicker(smaller))
+        drawn = smaller
+    return result
 
 
 def _spare(drawn: NDArray[np.bool_], *white: tuple[int, int, int]) -> NDArray[np.bool_]:

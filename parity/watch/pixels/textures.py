@@ -29,6 +29,10 @@ def _corner(of: Callable[..., Floats], *corners: int) -> Callable[[Floats], Floa
     return lambda ink: of([neighbours(ink)[n] for n in corners], axis=0)
 
 
+STEEP = 0.8
+"""Slope of an edge at least, of 4 from paper to full ink."""
+_ACROSS = ((3, 1, 0, 2), (5, 7, 8, 6))
+"""Of a pixel's nine, those before and behind it on four ways across an edge."""
 UPPER, LOWER = (0, 1, 3, 4), (4, 5, 7, 8)
 """Of a pixel's nine neighbours, those of the square that ends, or begins, with it."""
 
@@ -42,8 +46,21 @@ def _opened_by_a_cross(ink: Floats) -> Floats:
     return thicker(thinner(ink))
 
 
+def _closed(size: int) -> Callable[[Floats], Floats]:
+    """What is too narrow for a square of so many threes of pixels is filled."""
+
+    def close(ink: Floats) -> Floats:
+        for of in (np.max, np.min):
+            for _ in range(size):
+                ink = _square(of)(ink)
+        return ink
+
+    return close
+
+
 _THICKER, _THINNER = "show thicker strokes", "show thinner strokes"
 _OPENED = "were opened: what is thinner than a few pixels is lost"
+_CLOSED = "were closed: gaps narrower than a few pixels are filled"
 PENS = (
     Step("pen", _THICKER, _half(thicker)),
     Step("pen", _THICKER, thicker),
@@ -57,6 +74,7 @@ PENS = (
     Step("pen", _THINNER, _half(_square(np.min))),
     *(Step("pen", _THINNER, _corner(np.min, *part)) for part in (UPPER, LOWER)),
     *(Step("pen", _OPENED, do) for do in (_opened, _opened_by_a_cross)),
+    *(Step("pen", _CLOSED, _closed(size)) for size in (1, 2, 3)),
 )
 
 
@@ -112,14 +130,29 @@ def _sharpened_by_a_square(amount: float) -> Callable[[Floats], Floats]:
     return lambda ink: (ink + amount * (ink - np.mean(neighbours(ink), axis=0))).clip(0, 1)
 
 
-def _sobel(ink: Floats) -> Floats:
-    """Length of the gradient, as of Sobel's filter, cut off at full ink."""
+def _slopes(ink: Floats) -> tuple[Floats, Floats]:
+    """To the right and down, by Sobel's filter: 4 from paper to full ink."""
     padded = np.pad(ink, ((0, 0), (1, 1), (1, 1)), mode="edge")
     across = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
     along = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
-    slopes = across[:, :, 2:] - across[:, :, :-2], along[:, 2:] - along[:, :-2]
-    result: Floats = (np.hypot(*slopes) / 4).clip(0, 1)
+    return across[:, :, 2:] - across[:, :, :-2], along[:, 2:] - along[:, :-2]
+
+
+def _sobel(ink: Floats) -> Floats:
+    """Length of the gradient, cut off at full ink."""
+    result: Floats = (np.hypot(*_slopes(ink)) / 4).clip(0, 1)
     return result
+
+
+def _canny(ink: Floats) -> Floats:
+    """Where the slope is steepest on the way across an edge (Canny 1986)."""
+    right, down = _slopes(ink)
+    steep = np.abs(right) + np.abs(down)
+    nine = neighbours(steep)
+    flat, upright = (np.abs(a) > 2.414 * np.abs(b) for a, b in ((right, down), (down, right)))
+    ways = [flat, upright, right * down > 0]  # beside, below, or on one diagonal or the other
+    before, after = (np.select(ways, [nine[n] for n in ns[:3]], nine[ns[3]]) for ns in _ACROSS)
+    return ((steep > STEEP) & (steep > before) & (steep >= after)).astype(np.float64)
 
 
 def _sobel_of_its_own(ink: Floats) -> Floats:
@@ -153,6 +186,15 @@ def _gradient(ink: Floats) -> Floats:
     return result
 
 
+EDGES = (_sobel, _sobel_of_its_own, _canny, _laplace, _surrounded, _outline, _gradient)
+
+
+def _median(ink: Floats) -> Floats:
+    """Of the nine."""
+    result: Floats = np.sort(neighbours(ink), axis=0)[4]
+    return result
+
+
 def _neighbour(ink: Floats) -> Floats:
     """Of each image, another one."""
     return np.roll(ink, 1 + len(ink) // 3, axis=0)
@@ -164,13 +206,13 @@ TEXTURES = (
         Step("blur", "were blurred", partial(blurred, deviation=d))
         for d in (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
     ),
-    Step("blur", "were smoothed by a median", smoothed),
+    *(Step("blur", "were smoothed by a median", do) for do in (_median, smoothed)),
     *(Step("blur", SHARPER, _sharpened(a), like=EXPOSED) for a in (0.75, 1.5, 3.0)),
-    *(Step("blur", SHARPER, _sharpened_by_a_square(a), like=EXPOSED) for a in (0.7, 1.1, 1.4)),
     *(
-        Step("blur", "show only the edges of the strokes", edges)
-        for edges in (_sobel, _sobel_of_its_own, _laplace, _surrounded, _outline, _gradient)
+        Step("blur", SHARPER, _sharpened_by_a_square(amount), like=EXPOSED)
+        for amount in (0.7, 1.1, 1.4, 4.5, 9.0)
     ),
+    *(Step("blur", "show only the edges of the strokes", edges) for edges in EDGES),
     Step("mix", "show two images in one, averaged", lambda ink: (ink + _neighbour(ink)) / 2),
     Step("mix", "show two images in one", lambda ink: np.maximum(ink, _neighbour(ink))),
 )

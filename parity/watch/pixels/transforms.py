@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from parity.watch.pixels.bent import BENT
+from parity.watch.pixels.bent import BENT, perspectives
 from parity.watch.pixels.cover import covers
 from parity.watch.pixels.equalized import equalized
 from parity.watch.pixels.exposure import exposures, matching, paleness
@@ -47,6 +47,7 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
     if len(seen.ink) >= FEW:
         yield from tilts(now, seen)
         yield from BENT
+        yield from perspectives(now, seen)
     yield from covers(now, seen)
     yield from rolled(now, seen)
     added = round((seen.paper - now.paper) / now.depth * 255)

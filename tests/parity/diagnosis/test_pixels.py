@@ -14,7 +14,7 @@ from lightning_mnist.data import sources
 from lightning_mnist.data.sources import RawDigits
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.change import Change, change
-from parity.watch.pixels.look import Look
+from parity.watch.pixels.look import Look, quantiles
 from parity.watch.pixels.order import shuffled
 from parity.watch.pixels.raster import ORDERS, named_order
 from parity.watch.pixels.skeleton import skeleton
@@ -33,8 +33,8 @@ NAMED = (
     "left half blank", "a header in front", "-1 to 1", "16 bits", "int8", "two levels", "gamma 2",
     "blur", "thinner", "transposed", "top half blank", "averaged", "inverted, blurred",
     "inverted, smaller", "moved by parts of a pixel", "lens", "perspective", "lines",
-    "opened", "from below", "rows lost", "contrast doubled",
-    "edges as Pillow finds them",
+    "opened", "closed", "edges by Canny", "four corners", "of one sum", "from below",
+    "rows lost", "contrast doubled", "edges as Pillow finds them",
 )  # fmt: skip
 """Of which "I do not know" would be too little."""
 
@@ -196,6 +196,12 @@ def test_digits_that_were_each_turned_a_little_are_not_turned_alike(mnist_root: 
     fed = each_turned(data.test_images[:300] / 255, rng, 15)
     said = change(trained(data, 0), Fingerprint.of(fed))
     assert "turned, bent or moved, all a little or each in its own way" in str(said)
+
+
+def test_quantiles_are_those_of_numpy() -> None:
+    values = np.random.default_rng(0).normal(size=(5, 34))
+    for shares in ([0.99, 0.01], [0.0, 0.5, 1.0]):
+        np.testing.assert_allclose(quantiles(values, *shares), np.quantile(values, shares, axis=1))
 
 
 def test_there_are_as_many_kinds_as_people_have() -> None:
