@@ -7,9 +7,14 @@ import numpy as np
 from parity.watch.check.cause import Belief, Match
 from parity.watch.check.program import Array, Program
 from parity.watch.check.training import RECURRENT
+from parity.watch.fingerprint import sample
 
-ENOUGH, MOST = 100, 500
-"""Samples from which on this can be asked, and that are looked at, at most."""
+ENOUGH, MOST, MANY = 100, 500, 5000
+"""Samples from which on this can be asked, of which neighbours are looked for, and of which single
+features are looked at, at most."""
+CERTAIN = 25.0
+"""Share of a feature that the targets explain, times the samples, which is never chance: five
+standard errors of a correlation."""
 NEIGHBOURS = 5
 DEALT = 40
 """Times that targets are dealt at random: what they come to is chance."""
@@ -35,8 +40,11 @@ def unrelated(program: Program, x: Array, targets: Array) -> Match | None:
         return None
     if any(layer.kind in ("embedding", *RECURRENT) for layer in program.layers):
         return None
-    x = _standardised(x[:MOST].reshape(len(x[:MOST]), -1))
-    wanted, rng = _standardised(wanted[:MOST]), np.random.default_rng(0)
+    x, wanted = x[:MANY].reshape(len(x[:MANY]), -1), wanted[:MANY]
+    if _explained(_standardised(x), _standardised(wanted)).max() * len(x) > CERTAIN:
+        return None
+    some = sample(len(x), MOST)
+    x, wanted, rng = _standardised(x[some]), _standardised(wanted[some]), np.random.default_rng(0)
     near = _neighbours(x)
     found = _relations(x, near, wanted)
     chance = np.max([_relations(x, near, rng.permutation(wanted)) for _ in range(DEALT)], axis=0)
@@ -108,7 +116,7 @@ def _wanted(program: Program, targets: Array) -> Array | None:
 def _relations(x: Array, near: Array, wanted: Array) -> Array:
     """How much the best feature, and the neighbours, tell; standardised arguments."""
     around = wanted[near].mean(axis=1)
-    return np.array([_explained(x, wanted).max(), float((around * wanted).mean())])
+    return np.array([_explained(x, wanted).max(), abs(float((around * wanted).mean()))])
 
 
 def _explained(x: Array, wanted: Array) -> Array:
