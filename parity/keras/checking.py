@@ -11,7 +11,7 @@ from parity.keras.calls import undrawn
 from parity.keras.facts import Facts, facts_of
 from parity.keras.heads import causes_of_heads
 from parity.keras.late import steps_itself
-from parity.keras.losses import loss_of
+from parity.keras.losses import exact, loss_of
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
 from parity.keras.updates import (
@@ -99,7 +99,7 @@ def _look(
         other_inputs={name: values for name, values in whole.items() if values is not None},
     )
     heads = causes_of_heads(model, *seen, probe) if facts.several else []
-    return findings_of([*heads, *causes_of(program)])
+    return findings_of([*heads, *causes_of(program), *exact(model, program)])
 
 
 def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Program:
@@ -158,6 +158,23 @@ def repeats(x: Any) -> int:
         first, *others = (keras.tree.flatten(x[n]) for n in (0, 1, len(x) - 1))
     same = all(all(map(np.array_equal, first, other)) for other in others)
     return len(first[0]) if same else 0
+
+
+def one_batch(probe: Probe, held: Probe | None) -> int:
+    """Samples of a pipeline whose first batches are one, where more than these are held out.
+
+    Args:
+        probe: Of what is trained on.
+        held: Of what is held out; whoever trains on all there is in one batch holds out less.
+    """
+    size = probe.batch or 0
+    if held is None or held.targets is None or not 0 < size < len(held.targets):
+        return 0
+    if len(probe.ids) < BATCHES * size:
+        return 0
+    parts = (part.reshape(len(part), -1) for part in keras.tree.flatten(probe.x))
+    rows = [part[: BATCHES * size].reshape(BATCHES, -1) for part in parts]
+    return size if all((part == part[:1]).all() for part in rows) else 0
 
 
 def array_of(x: Any) -> NDArray[Any] | None:

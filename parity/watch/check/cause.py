@@ -59,7 +59,14 @@ class Remedy:
 
     words: str
     features: Literal[
-        "", "bytes", "standardised", "filled", "padded before", "axes moved", "reversed"
+        "",
+        "bytes",
+        "times 255",
+        "standardised",
+        "filled",
+        "padded before",
+        "axes moved",
+        "reversed",
     ] = ""
     targets: Literal["", "standardised", "from 0"] = ""
     head: Literal["", "classes", "binary", "several", "values"] = ""

@@ -72,6 +72,8 @@ class Material:
         values = x.astype(np.float32)
         if remedy.features == "bytes":
             return values / 255
+        if remedy.features == "times 255":
+            return values * 255
         if remedy.features == "filled":
             return np.nan_to_num(values, posinf=0.0, neginf=0.0)
         axes = tuple(range(values.ndim)) if self.pictures else tuple(range(values.ndim - 1))
