@@ -3,13 +3,10 @@
 from typing import Any
 
 import keras
-import numpy as np
 
 from parity.keras.names import snake_case
-from parity.watch.check import Loss, Match, Program
+from parity.watch.check import Loss
 
-WHOLE = 0.5
-"""Share of whole numbers among targets from which on they may be names of classes."""
 _KINDS: dict[str, Any] = {
     "categorical_crossentropy": ("categorical", "rows"),
     "categorical_focal_crossentropy": ("categorical", "rows"),
@@ -48,28 +45,3 @@ def loss_of(given: Any, last: str) -> Loss | None:
     smoothing = float(getattr(given, "label_smoothing", 0.0) or 0.0)
     undoes = last in ("softmax", "sigmoid")
     return Loss(name, kind, takes, targets, undoes, smoothing=smoothing)
-
-
-def exact(model: keras.Model, program: Program) -> list[Match]:
-    """An accuracy of numbers: of those between whole ones it is 0 whatever the network has learned.
-
-    Args:
-        model: Compiled.
-        program: What is known of it.
-    """
-    given = keras.tree.flatten((model.get_compile_config() or {}).get("metrics") or [])
-    values, kind = program.numbers, program.loss.kind if program.loss else ""
-    if not {"accuracy", "acc"} & {each for each in given if isinstance(each, str)}:
-        return []
-    if values is None or kind != "distance" or program.task != "values" or program.same_as_inputs:
-        return []
-    if float((values == np.round(values)).mean()) > WHOLE:
-        return []
-    return [
-        Match(
-            "the accuracy says nothing of numbers, and stays at 0",
-            f"it counts answers that equal their target exactly, and targets are "
-            f"{', '.join(f'{value:.4g}' for value in values.ravel()[:3])}, ...",
-            'Use metrics=["mae"], the mean distance in the unit of the targets',
-        )
-    ]

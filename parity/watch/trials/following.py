@@ -10,7 +10,7 @@ from parity.watch.check.program import Array
 from parity.watch.trials.departing import departed, in_few_steps, too_few, unpaired, untaught
 from parity.watch.trials.inverted import inverted
 from parity.watch.trials.proving import Prover
-from parity.watch.trials.ranking import Tried
+from parity.watch.trials.ranking import HELPS, Tried
 from parity.watch.trials.stall import MUCH, asks, floor, learned_nothing, proves, reads
 from parity.watch.trials.swings import BEGINS, LOOKS, goes_on, loss_of, swings
 from parity.watch.trials.usual import fallen, fell
@@ -71,7 +71,7 @@ class Follower(Prover):
             return (found if found and proves(program, targets, found) else None), "little"
         if not ended:
             return None, ""
-        little = learned_nothing(program, outputs, targets, MUCH)
+        little = learned_nothing(program, outputs, targets, 2 * HELPS)
         found = unpaired(program, self._trial, little=little)
         if found is not None:
             return found, "little" if little else "its samples by heart"
