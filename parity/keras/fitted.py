@@ -21,7 +21,7 @@ def fitted(calls: list[Call]) -> Fitted:
     Args:
         calls: Of a model's layers.
     """
-    return Fitted(_least_known(calls), _normalized(calls), _varies(calls))
+    return Fitted(_least_known(calls), _normalized(calls), *_varies(calls))
 
 
 def _least_known(calls: list[Call]) -> float | None:
@@ -73,13 +73,14 @@ def _normalized(calls: list[Call]) -> str:
     return ""
 
 
-def _varies(calls: list[Call]) -> float | None:
+def _varies(calls: list[Call]) -> tuple[float | None, bool]:
     """What `Fitted` says of the first batch normalisation; those behind it follow from it."""
     first = next((c for c in calls if isinstance(c.layer, kl.BatchNormalization)), None)
     if first is None or untrained(first.layer):
-        return None
+        return None, False
     values, known = as_array(first.inputs), as_array(first.layer.moving_variance)
     if first.layer.axis not in (-1, values.ndim - 1) or values.dtype.kind != "f":
-        return None
+        return None, False
     own = values.reshape(-1, values.shape[-1]).astype(np.float64).var(axis=0)
-    return float(np.median(np.sqrt(own / (known + first.layer.epsilon))))
+    ratio = float(np.median(np.sqrt(own / (known + first.layer.epsilon))))
+    return ratio, not first.layer.trainable

@@ -22,7 +22,7 @@ from parity.keras.probe import probe_of
 from parity.keras.traced import Traced
 from parity.watch.check import Layer, Loss, Match, causes_of
 from parity.watch.check.adapting import trained_otherwise
-from parity.watch.check.telling import unrelated, unseen
+from parity.watch.check.telling import shifted, unrelated, unseen
 from tests.programs import data
 from tests.programs.keras_programs import SPARSE, digits, net
 from tests.programs.test_check_causes import program
@@ -47,6 +47,14 @@ def test_samples_that_tell_nothing_of_their_targets() -> None:
     assert related(X, corners.astype(int)) is None
     bits = (np.arange(256)[:, None] >> np.arange(8)) & 1  # each neighbour has the other parity
     assert related(bits, bits.sum(axis=1) % 2) is None
+
+
+@pytest.mark.parametrize(("by", "said"), [(0, ""), (1, "later"), (-2, "earlier"), (9, "")])
+def test_targets_of_the_rows_beside_their_own(by: int, said: str) -> None:
+    y = np.roll(X[:, 0] > 0, -by).astype(int)
+    found = shifted(program(targets=y, outputs=RNG.normal(size=(256, 2))), X, y)
+    assert bool(found) == bool(said)
+    assert found is None or (f"by {abs(by)} " in found.cause and said in found.figures)
 
 
 @pytest.mark.parametrize("step", [0, 29])
@@ -223,7 +231,8 @@ def normalised(momentum: float = 0.9) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"), [(128.0, "x / 255"), (1.0, ""), (1 / 128, "255 times x")]
+    ("given", "said"),
+    [(300.0, "x / 255"), (128.0, "x / 127.5 - 1"), (1.0, ""), (1 / 128, "255 times x")],
 )
 def test_layers_that_were_trained_on_another_scale(given: float, said: str) -> None:
     model = normalised()

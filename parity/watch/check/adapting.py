@@ -16,6 +16,8 @@ APART = 30.0
 OTHERWISE = 20.0
 """Times that samples vary more, or less, than those on which layers were trained, which no other
 kind of samples does, and a scale of 0 to 255 in place of 0 to 1, -1 to 1, or the reverse, does."""
+BOTH = 180.0
+"""Ratio up to which 0 to 255 was -1 to 1, and not 0 to 1."""
 COPY = 1e-6
 """How far from 1 a correlation may be by rounding to float32."""
 
@@ -111,7 +113,6 @@ def trained_otherwise(program: Program) -> Match | None:
     ratio = program.fitted.varies
     if ratio is None or not np.isfinite(ratio) or 1 / OTHERWISE < ratio < OTHERWISE:
         return None
-    large = ratio > 1
     return Match(
         "the trained layers were trained on samples of another scale",
         f"what their first batch normalisation is given varies {ratio:.2g} times as much as what "
@@ -121,10 +122,12 @@ def trained_otherwise(program: Program) -> Match | None:
             keras="Prepare the samples as for these weights, once: preprocess_input of the same "
             "module of keras.applications",
         ),
-        Belief.LIKELY,
-        Remedy("with x / 255", features="bytes")
-        if large
-        else Remedy("with 255 times x", features="times 255"),
+        Belief.SURE if program.fitted.frozen else Belief.LIKELY,
+        Remedy("with 255 times x", features="times 255")
+        if ratio < 1
+        else Remedy("with x / 127.5 - 1", features="minus 1 to 1")
+        if ratio < BOTH
+        else Remedy("with x / 255", features="bytes"),
     )
 
 

@@ -62,6 +62,7 @@ class Remedy:
         "",
         "bytes",
         "times 255",
+        "minus 1 to 1",
         "standardised",
         "filled",
         "padded before",

@@ -133,11 +133,13 @@ class Fitted(NamedTuple):
         varies: How many times as much as its running deviation the samples vary that the first
             batch normalisation is given, the median of its channels; None where it has never been
             trained, or there is none.
+        frozen: Whether that one is frozen.
     """
 
     unknown: float | None = None
     normalized: str = ""
     varies: float | None = None
+    frozen: bool = False
 
 
 FITTED = Fitted()

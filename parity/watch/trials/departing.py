@@ -6,7 +6,7 @@ from contextlib import suppress
 from parity.watch.check import Belief, Match, Program
 from parity.watch.check.head import fitting
 from parity.watch.check.program import Array
-from parity.watch.check.telling import MANY, unrelated
+from parity.watch.check.telling import MANY, shifted, unrelated
 from parity.watch.fingerprint import sample
 from parity.watch.trials.material import FEW
 from parity.watch.trials.ranking import AS_IT_IS, HELPS, SECONDS, STEPS, Trial, Tried, told
@@ -136,11 +136,12 @@ def untaught(program: Program, trial: Trial | None, targets: Array) -> Tried | N
 
 
 def unpaired(program: Program, trial: Callable[[], Trial | None], *, little: bool) -> Tried | None:
-    """Targets that have nothing to do with the rows of a table, where a copy learns nothing either.
+    """Targets that have nothing to do with their rows, where a copy learns nothing either.
 
-    Of numbers and of yes or no it is said only where they were learned by heart: rates of return
-    and clicks are hardly told by anything, and are learned all the same. It is never said of
-    pictures, which convolutions tell, wherever in them something is, and neighbours do not.
+    Unless they tell of the rows beside them, it is said of numbers and of yes or no only where they
+    were learned by heart: rates of return and clicks are hardly told by anything, and are learned
+    all the same; and never of pictures, which convolutions tell, wherever in them something is, and
+    neighbours do not.
 
     Args:
         program: That has trained.
@@ -150,12 +151,13 @@ def unpaired(program: Program, trial: Callable[[], Trial | None], *, little: boo
     x, y = program.inputs, program.targets
     if x is None or y is None or not program.whole or len(x) != len(y):
         return None
-    if x.ndim != 2 or program.pictures or program.loss is None:
+    if program.loss is None:
         return None
-    if little and not (program.task == "classes" and len(program.different) >= SEVERAL):
-        return None
-    some = sample(len(x), MANY)
-    match = unrelated(program, x[some], y[some])
+    match = shifted(program, x, y)
+    asks = not little or (program.task == "classes" and len(program.different) >= SEVERAL)
+    if match is None and x.ndim == 2 and not program.pictures and asks:
+        some = sample(len(x), MANY)
+        match = unrelated(program, x[some], y[some])
     copies = None if match is None else trial()
     if match is None or copies is None:
         return None

@@ -74,6 +74,8 @@ class Material:
             return values / 255
         if remedy.features == "times 255":
             return values * 255
+        if remedy.features == "minus 1 to 1":
+            return values / 127.5 - 1
         if remedy.features == "filled":
             return np.nan_to_num(values, posinf=0.0, neginf=0.0)
         axes = tuple(range(values.ndim)) if self.pictures else tuple(range(values.ndim - 1))
