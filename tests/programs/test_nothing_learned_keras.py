@@ -252,12 +252,13 @@ def test_statistics_that_lag_behind(momentum: float, said: bool) -> None:
     model = normalised(momentum)
     model.fit(x, KIND, epochs=5, verbose=0)
     known = program(outputs=np.zeros((len(x), 3)), targets=KIND)
-    found = lagging(Traced(model), known, probe_of(x, KIND, 500), 15)
+    probe: Any = probe_of(x, KIND, 500)
+    found = lagging(Traced(model), known, probe, 15)
     assert (found is not None) == said
 
 
 @pytest.mark.parametrize(("same", "held", "said"), [(True, 99, 16), (True, 9, 0), (False, 99, 0)])
 def test_a_pipeline_of_one_batch(same: bool, held: int, said: int) -> None:
     pairs = tf.data.Dataset.from_tensor_slices((X, KIND)).batch(16)
-    given = probe_of((pairs.take(1) if same else pairs).repeat(4), None, 64)
+    given: Any = probe_of((pairs.take(1) if same else pairs).repeat(4), None, 64)
     assert one_batch(given, probe_of(X[:held], KIND[:held], 500)) == said
