@@ -160,12 +160,12 @@ class FirstStep(Weighing):
         if self._scaling is not None:
             self._say(Tried(self._scaling.forgotten()), "the first step looks wrong")
             self._scaling = None
-        super().look(before, step, ended=ended)
-        late = before < STALLED <= step or (ended and step >= UNMOVED)
         if ended and self.program is not None and not self._found.matches:
             with suppress(Exception):  # a model is anyone's code
                 if (match := lagging(self.traced, self.program, self.probe, step)) is not None:
                     self.remark(match, step)
+        super().look(before, step, ended=ended)
+        late = before < STALLED <= step or (ended and step >= UNMOVED)
         if not (late or before < UNMOVED <= step or (ended and step >= SOME)):
             return
         if self._initial is None or self._found.matches:
