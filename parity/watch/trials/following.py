@@ -10,7 +10,7 @@ from parity.watch.check.program import Array
 from parity.watch.trials.departing import departed, in_few_steps, too_few, unpaired, untaught
 from parity.watch.trials.inverted import inverted
 from parity.watch.trials.proving import Prover
-from parity.watch.trials.ranking import HELPS, Tried
+from parity.watch.trials.ranking import HELPS, STEPS, Tried
 from parity.watch.trials.stall import MUCH, asks, floor, learned_nothing, proves, reads
 from parity.watch.trials.swings import BEGINS, LOOKS, goes_on, loss_of, swings
 from parity.watch.trials.usual import fallen, fell
@@ -76,7 +76,9 @@ class Follower(Prover):
         if found is not None:
             return found, "little" if little else "its samples by heart"
         found = in_few_steps(program, self._trial, outputs, targets, step)
-        return found or self._sooner(program, outputs, targets), "little"
+        if found is None and step >= STEPS:
+            found = self._sooner(program, outputs, targets)
+        return found, "little"
 
     def _sooner(self, program: Program, outputs: Array, targets: Array) -> Tried | None:
         """What would have brought much more in fewer steps than the whole training took."""
