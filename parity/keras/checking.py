@@ -160,6 +160,23 @@ def repeats(x: Any) -> int:
     return len(first[0]) if same else 0
 
 
+def one_batch(probe: Probe, held: Probe | None) -> int:
+    """Samples of a pipeline whose first batches are one, where more than these are held out.
+
+    Args:
+        probe: Of what is trained on.
+        held: Of what is held out; whoever trains on all there is in one batch holds out less.
+    """
+    size = probe.batch or 0
+    if held is None or held.targets is None or not 0 < size < len(held.targets):
+        return 0
+    if len(probe.ids) < BATCHES * size:
+        return 0
+    parts = (part.reshape(len(part), -1) for part in keras.tree.flatten(probe.x))
+    rows = [part[: BATCHES * size].reshape(BATCHES, -1) for part in parts]
+    return size if all((part == part[:1]).all() for part in rows) else 0
+
+
 def array_of(x: Any) -> NDArray[Any] | None:
     """Samples as one array, where they are one."""
     return x if isinstance(x, np.ndarray) else None

@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from parity.arrays import Array
 from parity.keras.calls import as_array
-from parity.keras.checking import array_of, program_of, repeats
+from parity.keras.checking import array_of, one_batch, program_of, repeats
 from parity.keras.facts import Facts, facts_of
 from parity.keras.fit import Fit
 from parity.keras.heads import causes_of_heads
-from parity.keras.late import no_code, not_seen, own_step, steps_itself
+from parity.keras.late import lagging, no_code, not_seen, own_step, steps_itself
 from parity.keras.probe import LEAST, Probe, probe_of
 from parity.keras.scaling import Scaling
 from parity.keras.traced import Traced, Watched
@@ -88,7 +88,10 @@ class FirstStep(Weighing):
                 known["others"] = {"validation": fed}
                 if not fit.split and (held := array_of(validation.x)) is not None:
                     known["other_inputs"] = {"validation": held}
-            known |= {"inputs": array_of(self.x), "repeats": repeats(self.x)}
+            known |= {
+                "inputs": array_of(self.x),
+                "repeats": repeats(self.x) or one_batch(probe, validation),
+            }
             program = program_of(traced, probe, facts, **known)
             self.program = program = fit.weighted(program)
             self._scaling = Scaling(model.optimizer)
@@ -157,6 +160,10 @@ class FirstStep(Weighing):
         if self._scaling is not None:
             self._say(Tried(self._scaling.forgotten()), "the first step looks wrong")
             self._scaling = None
+        if ended and self.program is not None and not self._found.matches:
+            with suppress(Exception):  # a model is anyone's code
+                if (match := lagging(self.traced, self.program, self.probe, step)) is not None:
+                    self.remark(match, step)
         super().look(before, step, ended=ended)
         late = before < STALLED <= step or (ended and step >= UNMOVED)
         if not (late or before < UNMOVED <= step or (ended and step >= SOME)):

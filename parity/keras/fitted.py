@@ -8,7 +8,7 @@ from keras import layers as kl
 
 from parity.keras.calls import Call, as_array
 from parity.keras.names import kind_of
-from parity.keras.outputs import kernel
+from parity.keras.outputs import kernel, untrained
 from parity.watch.check.adapting import WORDS
 from parity.watch.check.parts import Fitted
 
@@ -21,7 +21,7 @@ def fitted(calls: list[Call]) -> Fitted:
     Args:
         calls: Of a model's layers.
     """
-    return Fitted(_least_known(calls), _normalized(calls))
+    return Fitted(_least_known(calls), _normalized(calls), *_varies(calls))
 
 
 def _least_known(calls: list[Call]) -> float | None:
@@ -71,3 +71,16 @@ def _normalized(calls: list[Call]) -> str:
         if mean.size == 1 and len(call.inputs.shape) == 2 and call.inputs.shape[1] > 1:
             return "at once"
     return ""
+
+
+def _varies(calls: list[Call]) -> tuple[float | None, bool]:
+    """What `Fitted` says of the first batch normalisation; those behind it follow from it."""
+    first = next((c for c in calls if isinstance(c.layer, kl.BatchNormalization)), None)
+    if first is None or untrained(first.layer):
+        return None, False
+    values, known = as_array(first.inputs), as_array(first.layer.moving_variance)
+    if first.layer.axis not in (-1, values.ndim - 1) or values.dtype.kind != "f":
+        return None, False
+    own = values.reshape(-1, values.shape[-1]).astype(np.float64).var(axis=0)
+    ratio = float(np.median(np.sqrt(own / (known + first.layer.epsilon))))
+    return ratio, not first.layer.trainable

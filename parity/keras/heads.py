@@ -10,7 +10,7 @@ from parity.keras.calls import Call
 from parity.keras.facts import facts_of
 from parity.keras.losses import loss_of
 from parity.keras.probe import Probe
-from parity.watch.check import AT_HEADS, Belief, Match, Program, causes_of
+from parity.watch.check import AT_HEADS, TARGETS, Belief, Match, Program, causes_of
 
 
 def causes_of_heads(
@@ -49,8 +49,16 @@ def causes_of_heads(
             loss=loss_of(loss, facts.last),
         )
         matches = causes_of(program, Belief.SURE, AT_HEADS)
+        if not _weighted(model):
+            matches += causes_of(program, Belief.LIKELY, TARGETS)
         found += [replace(m, cause=f"output {name}: {m.cause}", remedy=None) for m in matches]
     return found
+
+
+def _weighted(model: keras.Model) -> bool:
+    """Whether the losses of its outputs were given weights, so that their sizes were thought of."""
+    given = model.get_compile_config() or {}
+    return bool(given.get("loss_weights"))
 
 
 def _of(given: Any, name: str, place: int, count: int) -> Any:

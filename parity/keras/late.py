@@ -6,17 +6,20 @@ import keras
 import numpy as np
 
 from parity.arrays import Array
-from parity.keras.calls import Call, as_array
+from parity.keras.calls import Call, as_array, training_mode, unchanged
 from parity.keras.names import kind_of
+from parity.keras.probe import Probe
 from parity.keras.traced import Traced
 from parity.watch.check import Belief, Match, Program
 from parity.watch.check.telling import unseen
-from parity.watch.trials.stall import learned_nothing
+from parity.watch.trials.stall import MUCH, learned_nothing, reads
 
 ROWS = 64
 """Times that one sample is asked for, and samples beside it."""
 PRIOR = 0.1
 """Root mean square of a code below which it is that of the prior, whose deviation is 1."""
+LAGS = 0.05
+"""Part of what running statistics began with, from which on they are not those of the samples."""
 DRAWS = 0.3
 """Deviation of what one sample gives, from which on it is drawn at random."""
 ALIKE = 1.25
@@ -82,6 +85,35 @@ def not_seen(traced: Traced, program: Program, x: Any, targets: Array | None) ->
     if not learned_nothing(program, as_array(traced(x)[0]), targets):
         return None
     return unseen(program, x, targets, lambda other: as_array(traced(other)[0]))
+
+
+def lagging(traced: Traced, program: Program, probe: Probe, step: int) -> Match | None:
+    """A batch normalisation that has had too few steps to know the mean of its samples.
+
+    Args:
+        traced: The model, after its last step.
+        program: As it was before the first.
+        probe: Samples for it.
+        step: Its steps.
+    """
+    outputs, calls = traced(probe.x)
+    layers = [c.layer for c in calls if isinstance(c.layer, keras.layers.BatchNormalization)]
+    first = max((each.momentum for each in layers if each.trainable), default=0.0) ** step
+    if probe.y is None or first < LAGS:
+        return None
+    with unchanged(traced.model):
+        given = traced.model(probe.x, **training_mode(traced.model, True))
+    now, trains = (reads(program, as_array(each), probe.y) for each in (outputs, given))
+    if now is None or trains is None or trains < now + MUCH:
+        return None
+    return Match(
+        "the running mean and variance of batch normalisation lag behind",
+        f"after {step} steps they still are what they began with to {first:.0%}: with those of "
+        f"its batch the network scores {trains:.0%}, with the running ones, as in use, {now:.0%}",
+        "Train for more steps: more epochs, or smaller batches; or BatchNormalization(momentum="
+        "0.9), which forgets sooner",
+        Belief.LIKELY,
+    )
 
 
 def steps_itself(model: keras.Model) -> bool:

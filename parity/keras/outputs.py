@@ -91,3 +91,9 @@ def kernel(call: Call) -> keras.Variable | None:
     """The first weights of a layer that are no vector, if any."""
     weights = call.weights if learns(call) else []
     return next((weight for weight in weights if len(weight.shape) > 1), None)
+
+
+def untrained(layer: keras.layers.BatchNormalization) -> bool:
+    """Whether its running mean and variance are those that it was made with."""
+    mean, variance = as_array(layer.moving_mean), as_array(layer.moving_variance)
+    return not mean.any() and bool((variance == 1).all())

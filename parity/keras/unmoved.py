@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.keras.calls import Call, as_array
+from parity.keras.outputs import untrained
 from parity.keras.updates import name_of
 from parity.watch.check import Belief, Match, Remedy
 from parity.watch.check.words import listed
@@ -53,11 +54,7 @@ def still(calls: list[Call]) -> Match | None:
     """
     layers = {id(call.layer): call.layer for call in calls}.values()
     found = [each for each in layers if isinstance(each, keras.layers.BatchNormalization)]
-    count = sum(
-        each.trainable and not as_array(each.moving_mean).any()
-        and bool((as_array(each.moving_variance) == 1).all())
-        for each in found
-    )  # fmt: skip
+    count = sum(each.trainable and untrained(each) for each in found)
     if not count:
         return None
     return Match(

@@ -36,6 +36,7 @@ def causes(units: int, last: Any, loss: Any, y: Any, *, named: bool) -> list[str
 
 
 FAULTY: dict[str, tuple[Any, ...]] = {
+    "the targets are not scaled": (1, None, "mse", 200_000 + 50_000 * SIZE),
     "a softmax over a single unit": (1, "softmax", BINARY, YES),
     "the last activation, sigmoid, cannot give": (1, "sigmoid", "mse", SIZE * 10),
     "binary_crossentropy asks yes or no": (3, "sigmoid", BINARY, np.eye(3)[KIND]),

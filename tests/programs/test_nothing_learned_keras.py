@@ -9,21 +9,27 @@ pytest.importorskip("keras", reason="the extra keras is not installed")
 pytest.importorskip("tensorflow", reason="the extra keras is not installed")
 
 import keras
+import tensorflow as tf
 from keras import layers as kl
 from keras import ops
 
 from parity.keras import CollapseGuard, check
 from parity.keras.behaviour import ascends, unbounded
-from parity.keras.late import no_code
+from parity.keras.checking import one_batch
+from parity.keras.facts import facts_of
+from parity.keras.late import lagging, no_code
+from parity.keras.probe import probe_of
 from parity.keras.traced import Traced
 from parity.watch.check import Layer, Loss, Match, causes_of
-from parity.watch.check.telling import unrelated, unseen
+from parity.watch.check.adapting import trained_otherwise
+from parity.watch.check.telling import shifted, unrelated, unseen
 from tests.programs import data
 from tests.programs.keras_programs import SPARSE, digits, net
 from tests.programs.test_check_causes import program
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(256, 4)).astype(np.float32)
+KIND = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
 
 
 def related(x: Any, y: Any, **known: Any) -> Match | None:
@@ -39,6 +45,16 @@ def test_samples_that_tell_nothing_of_their_targets() -> None:
     assert related(x, RNG.permutation(y), layers=(words,)) is None
     corners = (X[:, 0] > 0) ^ (X[:, 1] > 0)  # no feature tells it by itself
     assert related(X, corners.astype(int)) is None
+    bits = (np.arange(256)[:, None] >> np.arange(8)) & 1  # each neighbour has the other parity
+    assert related(bits, bits.sum(axis=1) % 2) is None
+
+
+@pytest.mark.parametrize(("by", "said"), [(0, ""), (1, "later"), (-2, "earlier"), (9, "")])
+def test_targets_of_the_rows_beside_their_own(by: int, said: str) -> None:
+    y = np.roll(X[:, 0] > 0, -by).astype(int)
+    found = shifted(program(targets=y, outputs=RNG.normal(size=(256, 2))), X, y)
+    assert bool(found) == bool(said)
+    assert found is None or (f"by {abs(by)} " in found.cause and said in found.figures)
 
 
 @pytest.mark.parametrize("step", [0, 29])
@@ -207,3 +223,42 @@ def test_a_step_that_trains_on_other_targets_is_named(
     printed = capsys.readouterr().err
     assert ("their difference is [B, B]" in printed) != each
     assert each == ("1. train_step trains something else" not in printed)
+
+
+def normalised(momentum: float = 0.9) -> Any:
+    layers = kl.BatchNormalization(momentum=momentum), kl.Dense(3)
+    return net((4,), *layers, loss=SPARSE, optimizer=keras.optimizers.Adam(0.05))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(300.0, "x / 255"), (128.0, "x / 127.5 - 1"), (1.0, ""), (1 / 128, "255 times x")],
+)
+def test_layers_that_were_trained_on_another_scale(given: float, said: str) -> None:
+    model = normalised()
+    assert not any("another scale" in found.cause for found in check(model, X * given, KIND))
+    model.layers[0].moving_mean.assign(np.full(4, 0.1))
+    model.layers[0].trainable = False
+    known = facts_of(*Traced(model)(X * given)).fitted
+    assert known.varies == pytest.approx(given, rel=0.2)
+    found = trained_otherwise(program(fitted=known))
+    assert (found is not None) == bool(said)
+    assert found is None or (found.remedy is not None and said in found.remedy.words)
+
+
+@pytest.mark.parametrize(("momentum", "said"), [(0.99, True), (0.5, False)])
+def test_statistics_that_lag_behind(momentum: float, said: bool) -> None:
+    x = (1000 + X).astype(np.float32)
+    model = normalised(momentum)
+    model.fit(x, KIND, epochs=5, verbose=0)
+    known = program(outputs=np.zeros((len(x), 3)), targets=KIND)
+    probe: Any = probe_of(x, KIND, 500)
+    found = lagging(Traced(model), known, probe, 15)
+    assert (found is not None) == said
+
+
+@pytest.mark.parametrize(("same", "held", "said"), [(True, 99, 16), (True, 9, 0), (False, 99, 0)])
+def test_a_pipeline_of_one_batch(same: bool, held: int, said: int) -> None:
+    pairs = tf.data.Dataset.from_tensor_slices((X, KIND)).batch(16)
+    given: Any = probe_of((pairs.take(1) if same else pairs).repeat(4), None, 64)
+    assert one_batch(given, probe_of(X[:held], KIND[:held], 500)) == said

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.watch.check import Belief, Match, Program, Remedy
+from parity.watch.check import Belief, Layer, Match, Program, Remedy
 from parity.watch.check.program import Task
 from parity.watch.trials import AS_IT_IS, Material, proving, score, tried
 from parity.watch.trials.following import Follower
 from parity.watch.trials.material import shrunk
 from parity.watch.trials.ranking import Tried
 from parity.watch.trials.stall import explains
+from parity.watch.trials.usual import ADAM, usual
 
 SCALE = Remedy("with scaled features", features="standardised")
 RATE = Remedy("with another rate", rate=0.1)
@@ -245,3 +246,46 @@ def test_a_rate_explains_no_collapse_that_the_copy_does_not_share() -> None:
     ):  # fmt: skip
         assert explains(program, Tried([cause("rate", belief)], [], gain, base)) == expected
     assert explains(program, Tried([cause("rate", MAYBE)], [], 0.1, None))
+
+
+@pytest.mark.parametrize(("gain", "said"), [(1.0, False), (0.5, False), (3.0, True), (0.05, True)])
+def test_another_draw_of_usual_weights_is_luck(gain: float, said: bool) -> None:
+    layers = tuple(Layer("dense", learns=True, gain=g) for g in (0.2, gain, 1.0))
+    known = Program("keras", layers, None, np.zeros((60, 3)), np.arange(60) % 3)
+    assert any("initial weights" in match.cause for match in usual(known, [])) == said
+
+
+@pytest.mark.parametrize(
+    ("alone", "both", "expected"),
+    [(0.2, 0.9, "known"), (0.9, 0.9, "SGD is too slow"), (0.2, 0.3, "")],
+)
+def test_what_helps_together_with_adam(
+    alone: float, both: float, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "causes_of", lambda *_: [cause("known", LIKELY, SCALE)])
+    monkeypatch.setattr(proving, "usual", lambda *_: [])
+    plan = Plan(0.1)
+    plan._initial = {}
+    assert plan.program is not None
+    plan.program = replace(plan.program, optimizer="SGD")
+    trial = MadeUp((AS_IT_IS, 0.1), (SCALE, 0.1), (ADAM, alone), both=both)
+    monkeypatch.setattr(plan, "_trial", lambda: trial)
+    found = plan.prove()
+    causes = [match.cause for match in found.matches] if found else []
+    assert len(causes) == bool(expected)
+    assert all(name.startswith(expected) for name in causes)
+
+
+@pytest.mark.parametrize(
+    ("right", "gain", "said"), [(0.4, 0.5, True), (0.9, 0.5, False), (0.4, 0.1, False)]
+)
+def test_a_training_that_takes_longer_than_a_remedy(
+    right: float, gain: float, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    y = np.arange(300) % 3
+    known = Program("keras", (), None, np.zeros((300, 3)), y)
+    plan = Plan(0.1)
+    tried = Tried([cause("rate", MAYBE)], [], gain, 0.34)
+    monkeypatch.setattr(plan, "prove", lambda: tried)
+    answers = np.eye(3)[np.where(np.arange(300) < 300 * right, y, (y + 1) % 3)]
+    assert (plan._sooner(known, answers, y) is not None) == said

@@ -31,8 +31,8 @@ from parity.watch.check.parts import Layer, Loss, Penalty
 from parity.watch.check.program import Program
 
 __all__ = [
-    "AT_HEADS", "CAUSES", "Belief", "Cause", "Layer", "Loss", "Match", "Penalty", "Program",
-    "Remedy", "causes_of",
+    "AT_HEADS", "CAUSES", "TARGETS", "Belief", "Cause", "Layer", "Loss", "Match", "Penalty",
+    "Program", "Remedy", "causes_of",
 ]  # fmt: skip
 
 CAUSES: tuple[Cause, ...] = (
@@ -58,6 +58,10 @@ CAUSES: tuple[Cause, ...] = (
 
 AT_HEADS: tuple[Cause, ...] = (*fit.CAUSES, *softmax.CAUSES, *head.CAUSES, *ranges.CAUSES)
 """Those of one of several outputs, its loss and its targets."""
+
+
+TARGETS: tuple[Cause, ...] = tuple(c for c in data.CAUSES if c.name == "targets unscaled")
+"""That of one of several outputs which makes its loss outweigh those of the others."""
 
 
 def causes_of(

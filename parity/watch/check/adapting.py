@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.watch.check.cause import Belief, Cause, Match
+from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.data import STANDARDISED, Scale, numeric, scale_of
 from parity.watch.check.parts import ROWS
 from parity.watch.check.program import Array, Program
@@ -13,6 +13,11 @@ WORDS = 20
 """Rows of an embedding from which on they are a vocabulary."""
 APART = 30.0
 """Ratio between the deviations of columns that one mean and deviation do not bring together."""
+OTHERWISE = 20.0
+"""Times that samples vary more, or less, than those on which layers were trained, which no other
+kind of samples does, and a scale of 0 to 255 in place of 0 to 1, -1 to 1, or the reverse, does."""
+BOTH = 180.0
+"""Ratio up to which 0 to 255 was -1 to 1, and not 0 to 1."""
 COPY = 1e-6
 """How far from 1 a correlation may be by rounding to float32."""
 
@@ -103,7 +108,35 @@ def leaked(program: Program) -> Match | None:
     )
 
 
+def trained_otherwise(program: Program) -> Match | None:
+    """Trained layers whose statistics are those of samples on another scale."""
+    ratio = program.fitted.varies
+    if ratio is None or not np.isfinite(ratio) or 1 / OTHERWISE < ratio < OTHERWISE:
+        return None
+    return Match(
+        "the trained layers were trained on samples of another scale",
+        f"what their first batch normalisation is given varies {ratio:.2g} times as much as what "
+        "it was trained on",
+        program.words(
+            torch="Prepare the samples as for these weights: weights.transforms()",
+            keras="Prepare the samples as for these weights, once: preprocess_input of the same "
+            "module of keras.applications",
+        ),
+        Belief.SURE if program.fitted.frozen else Belief.LIKELY,
+        Remedy("with 255 times x", features="times 255")
+        if ratio < 1
+        else Remedy("with x / 127.5 - 1", features="minus 1 to 1")
+        if ratio < BOTH
+        else Remedy("with x / 255", features="bytes"),
+    )
+
+
 CAUSES = (
+    Cause(
+        "trained otherwise",
+        trained_otherwise,
+        explains=("unlike scales", "unscaled", "bytes", "dead at start", "saturated", "vanishing"),
+    ),
     Cause("unknown", unknown, explains=("constant",)),
     Cause("unadapted", unadapted, explains=("unlike scales", "unscaled", "bytes", "dead at start")),
     Cause("leaked", leaked),

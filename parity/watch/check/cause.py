@@ -59,7 +59,15 @@ class Remedy:
 
     words: str
     features: Literal[
-        "", "bytes", "standardised", "filled", "padded before", "axes moved", "reversed"
+        "",
+        "bytes",
+        "times 255",
+        "minus 1 to 1",
+        "standardised",
+        "filled",
+        "padded before",
+        "axes moved",
+        "reversed",
     ] = ""
     targets: Literal["", "standardised", "from 0"] = ""
     head: Literal["", "classes", "binary", "several", "values"] = ""

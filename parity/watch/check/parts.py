@@ -132,10 +132,16 @@ class Fitted(NamedTuple):
         unknown: Share of words that the vocabulary does not know; None without any.
         normalized: Whether a layer of normalisation was ``never`` fitted, or to all columns ``at
             once``; else empty.
+        varies: How many times as much as its running deviation the samples vary that the first
+            batch normalisation is given, the median of its channels; None where it has never been
+            trained, or there is none.
+        frozen: Whether that one is frozen.
     """
 
     unknown: float | None = None
     normalized: str = ""
+    varies: float | None = None
+    frozen: bool = False
 
 
 FITTED = Fitted()

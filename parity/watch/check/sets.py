@@ -44,7 +44,8 @@ def same_batch(program: Program) -> Match | None:
         "every batch holds the same samples",
         f"the first, the second and the last are equal to the bit: {program.repeats} samples are "
         "all that is trained on",
-        "Use the index in __getitem__: x[index * size : (index + 1) * size]",
+        "Use the index in __getitem__: x[index * size : (index + 1) * size]; in a pipeline leave "
+        "take(1) out",
     )
 
 

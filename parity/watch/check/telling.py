@@ -7,9 +7,18 @@ import numpy as np
 from parity.watch.check.cause import Belief, Match
 from parity.watch.check.program import Array, Program
 from parity.watch.check.training import RECURRENT
+from parity.watch.fingerprint import sample
 
-ENOUGH, MOST = 100, 500
-"""Samples from which on this can be asked, and that are looked at, at most."""
+ENOUGH, MOST, MANY = 100, 500, 5000
+"""Samples from which on this can be asked, of which neighbours are looked for, and of which single
+features are looked at, at most."""
+VALUES = 2**22
+"""Numbers that are looked at together, at most."""
+SHIFT = 3
+"""Rows by which targets may be shifted."""
+CERTAIN = 25.0
+"""Share of a feature that the targets explain, times the samples, which is never chance: five
+standard errors of a correlation."""
 NEIGHBOURS = 5
 DEALT = 40
 """Times that targets are dealt at random: what they come to is chance."""
@@ -35,8 +44,11 @@ def unrelated(program: Program, x: Array, targets: Array) -> Match | None:
         return None
     if any(layer.kind in ("embedding", *RECURRENT) for layer in program.layers):
         return None
-    x = _standardised(x[:MOST].reshape(len(x[:MOST]), -1))
-    wanted, rng = _standardised(wanted[:MOST]), np.random.default_rng(0)
+    x, wanted = x[:MANY].reshape(len(x[:MANY]), -1), wanted[:MANY]
+    if _certain(x, wanted):
+        return None
+    some = sample(len(x), MOST)
+    x, wanted, rng = _standardised(x[some]), _standardised(wanted[some]), np.random.default_rng(0)
     near = _neighbours(x)
     found = _relations(x, near, wanted)
     chance = np.max([_relations(x, near, rng.permutation(wanted)) for _ in range(DEALT)], axis=0)
@@ -48,6 +60,40 @@ def unrelated(program: Program, x: Array, targets: Array) -> Match | None:
         f"more of the targets than of such as are dealt at random ({len(x)} samples)",
         "Look whether x and y are still in the same order: shuffle both by one permutation, read "
         "both from one list; else whether the samples tell the targets at all",
+        Belief.LIKELY,
+    )
+
+
+def shifted(program: Program, x: Array, targets: Array) -> Match | None:
+    """Targets that tell nothing of their own rows, and much of those beside them.
+
+    Args:
+        program: That has learned nothing, or by heart.
+        x: Pictures or a table, [N, ...], in the order in which they are given.
+        targets: Of these samples, [N, ...].
+    """
+    wanted = _wanted(program, targets)
+    if wanted is None or x.dtype.kind not in "iuf" or len(x) < ENOUGH or not np.isfinite(x).all():
+        return None
+    if _certain(x[:MOST], wanted[:MOST]):
+        return None
+    count = min(len(x), MANY, max(VALUES // max(x[0].size, 1), ENOUGH))
+    x, wanted = _standardised(x[:count].reshape(count, -1)), _standardised(wanted[:count])
+
+    def tells(by: int) -> float:
+        own, other = x[max(by, 0) : count + min(by, 0)], wanted[max(-by, 0) : count - max(by, 0)]
+        return float(_explained(own, other).max())
+
+    best = max((by for by in range(-SHIFT, SHIFT + 1) if by), key=tells)
+    if tells(best) * count < 2 * CERTAIN or tells(0) * count > CERTAIN / 2:
+        return None
+    return Match(
+        f"the targets are shifted by {abs(best)} against their samples",
+        f"the target of a row explains {tells(best):.0%} of a feature {abs(best)} "
+        f"row{'s' * (abs(best) > 1)} {'later' if best > 0 else 'earlier'}, and of its own row "
+        f"{tells(0):.1%} at most",
+        "Look where rows are dropped or skipped in one of the two only, as a header is; where rows "
+        "follow each other in time and this is meant, they tell nothing of what comes next",
         Belief.LIKELY,
     )
 
@@ -108,7 +154,13 @@ def _wanted(program: Program, targets: Array) -> Array | None:
 def _relations(x: Array, near: Array, wanted: Array) -> Array:
     """How much the best feature, and the neighbours, tell; standardised arguments."""
     around = wanted[near].mean(axis=1)
-    return np.array([_explained(x, wanted).max(), float((around * wanted).mean())])
+    return np.array([_explained(x, wanted).max(), abs(float((around * wanted).mean()))])
+
+
+def _certain(x: Array, wanted: Array) -> bool:
+    """Whether a feature tells the targets by itself; arguments as they are."""
+    rows = _standardised(x.reshape(len(x), -1))
+    return bool(_explained(rows, _standardised(wanted)).max() * len(rows) > CERTAIN)
 
 
 def _explained(x: Array, wanted: Array) -> Array:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from parity.watch.check import Belief, Match, Program
 from parity.watch.check.head import fitting
 from parity.watch.check.program import Array
-from parity.watch.check.telling import MOST, unrelated
+from parity.watch.check.telling import MANY, shifted, unrelated
 from parity.watch.fingerprint import sample
 from parity.watch.trials.material import FEW
 from parity.watch.trials.ranking import AS_IT_IS, HELPS, SECONDS, STEPS, Trial, Tried, told
@@ -135,27 +135,34 @@ def untaught(program: Program, trial: Trial | None, targets: Array) -> Tried | N
     return Tried([match], [f"tried: {remedy.words} the same network {reads}"], score)
 
 
-def unpaired(program: Program, trial: Trial | None) -> Tried | None:
-    """Classes that have nothing to do with the rows of a table, where a copy learns nothing either.
+def unpaired(program: Program, trial: Callable[[], Trial | None], *, little: bool) -> Tried | None:
+    """Targets that have nothing to do with their rows, where a copy learns nothing either.
 
-    Nothing is said of numbers, and of yes or no: rates of return and clicks are hardly told by
-    anything, and are learned all the same; nor of pictures, which convolutions tell, wherever in
-    them something is, and neighbours do not.
+    Unless they tell of the rows beside them, it is said of numbers and of yes or no only where they
+    were learned by heart: rates of return and clicks are hardly told by anything, and are learned
+    all the same; and never of pictures, which convolutions tell, wherever in them something is, and
+    neighbours do not.
 
     Args:
-        program: That has learned little.
-        trial: Trains copies.
+        program: That has trained.
+        trial: Makes what trains copies.
+        little: Whether it has learned little, and not much of what it was trained on.
     """
     x, y = program.inputs, program.targets
-    if trial is None or x is None or y is None or not program.whole or len(x) != len(y):
+    if x is None or y is None or not program.whole or len(x) != len(y):
         return None
-    if program.task != "classes" or program.loss is None or len(program.different) < SEVERAL:
+    if program.loss is None:
         return None
-    if x.ndim != 2 or program.pictures:
+    match = shifted(program, x, y)
+    asks = not little or (program.task == "classes" and len(program.different) >= SEVERAL)
+    if match is None and x.ndim == 2 and not program.pictures and asks:
+        some = sample(len(x), MANY)
+        match = unrelated(program, x[some], y[some])
+    copies = None if match is None else trial()
+    if match is None or copies is None:
         return None
-    some = sample(len(x), MOST)
-    match = unrelated(program, x[some], y[some])
-    if match is None:
+    score, _ = copies.run(AS_IT_IS, STEPS, SECONDS)
+    if score >= chance(program, y) + HELPS:
         return None
-    score, _ = trial.run(AS_IT_IS, STEPS, SECONDS)
-    return Tried([match]) if score < chance(program, y) + HELPS else None
+    line = f"tried: of samples that were held out the same network {told(copies.task, score)}"
+    return Tried([match], [f"{line} after {STEPS} steps"])

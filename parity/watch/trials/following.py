@@ -10,8 +10,8 @@ from parity.watch.check.program import Array
 from parity.watch.trials.departing import departed, in_few_steps, too_few, unpaired, untaught
 from parity.watch.trials.inverted import inverted
 from parity.watch.trials.proving import Prover
-from parity.watch.trials.ranking import Tried
-from parity.watch.trials.stall import MUCH, asks, learned_nothing, proves
+from parity.watch.trials.ranking import HELPS, STEPS, Tried
+from parity.watch.trials.stall import MUCH, asks, floor, learned_nothing, proves, reads
 from parity.watch.trials.swings import BEGINS, LOOKS, goes_on, loss_of, swings
 from parity.watch.trials.usual import fallen, fell
 
@@ -66,15 +66,28 @@ class Follower(Prover):
         """What explains a network that has learned nothing, or little, and which of them it is."""
         if learned_nothing(program, outputs, targets):
             return self._why(program, targets, step), "nothing"
-        found = None
         if self.unsure:  # it was learned by heart, if at all
             found = self.prove()
-            found = found if found and proves(program, targets, found) else None
-        elif ended and learned_nothing(program, outputs, targets, MUCH):
-            found = unpaired(program, self._trial())
-        if found is None and ended and not self.unsure:
-            found = in_few_steps(program, self._trial, outputs, targets, step)
+            return (found if found and proves(program, targets, found) else None), "little"
+        if not ended:
+            return None, ""
+        little = learned_nothing(program, outputs, targets, 2 * HELPS)
+        found = unpaired(program, self._trial, little=little)
+        if found is not None:
+            return found, "little" if little else "its samples by heart"
+        found = in_few_steps(program, self._trial, outputs, targets, step)
+        if found is None and step >= STEPS:
+            found = self._sooner(program, outputs, targets)
         return found, "little"
+
+    def _sooner(self, program: Program, outputs: Array, targets: Array) -> Tried | None:
+        """What would have brought much more in fewer steps than the whole training took."""
+        now = reads(program, outputs, targets)
+        if now is None or now > min(floor(program, targets) + MUCH, 1 - MUCH):
+            return None
+        found = self.prove()
+        best = 0.0 if found is None else max(found.base or 0.0, 0.0) + found.gain
+        return found if best >= now + MUCH else None
 
     def _why(self, program: Program, targets: Array, step: int) -> Tried | None:
         """What a network that has learned nothing would have learned with."""
@@ -84,7 +97,9 @@ class Follower(Prover):
         if found is None or proves(program, targets, found):
             return found
         around, trial = self._departures(program), self._trial()
-        return departed(program, targets, found, around, step, trial) or unpaired(program, trial)
+        return departed(program, targets, found, around, step, trial) or unpaired(
+            program, lambda: trial, little=True
+        )
 
     @property
     def swaying(self) -> bool:

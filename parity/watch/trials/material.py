@@ -73,6 +73,10 @@ class Material:
         values = x.astype(np.float32)
         if remedy.features == "bytes":
             return values / 255
+        if remedy.features == "times 255":
+            return values * 255
+        if remedy.features == "minus 1 to 1":
+            return values / 127.5 - 1
         if remedy.features == "filled":
             return _filled(values)
         axes = tuple(range(values.ndim)) if self.pictures else tuple(range(values.ndim - 1))

@@ -14,9 +14,9 @@ from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials.departing import departed, untaught
 from parity.watch.trials.material import Material, shrunk
-from parity.watch.trials.ranking import SECONDS, Trial, Tried, tried
+from parity.watch.trials.ranking import HELPS, SECONDS, Trial, Tried, tried
 from parity.watch.trials.stall import MUCH, STALLED, explains, lifts
-from parity.watch.trials.usual import usual
+from parity.watch.trials.usual import eased, slow, usual
 
 LARGEST = 20_000_000
 """Weights of which a copy is kept for trials, at most."""
@@ -77,7 +77,19 @@ class Prover(ABC):
         if sure or much:
             return found
         others = self._tried(usual(program, matches), SECONDS / 2)
-        return others if others.gain > found.gain else found
+        found = others if others.gain > found.gain else found
+        return self._eased(program, matches) or found if found.gain < HELPS else found
+
+    def _eased(self, program: Program, matches: Sequence[Match]) -> Tried | None:
+        """What helps together with Adam, where nothing helps alone; and whether it is Adam."""
+        causes = eased(program, matches)
+        if not causes:
+            return None
+        for each in ([slow(program)], causes):
+            found = self._tried(each, SECONDS / 2)
+            if found.gain >= MUCH:
+                return found
+        return None
 
     def proved(self) -> tuple[list[Finding], list[str]]:
         """What `prove` brings, for an alarm."""

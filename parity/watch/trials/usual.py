@@ -1,6 +1,7 @@
 """What is tried where a training does not learn and its facts show no cause (NumPy only)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from parity.watch.check import Belief, Match, Program, Remedy
 from parity.watch.check.data import STANDARDISE, STANDARDISED, Scale, numeric, scale_of
@@ -15,6 +16,8 @@ MANY = 128
 """Steps in which a cycle of the rate is no longer at its beginning, unless it counts epochs."""
 LONG = 20
 """Steps of a sequence from which on its beginning may be forgotten."""
+ORDINARY = (0.4, 1.7)
+"""Gains of kernels as the frameworks draw them; a first one, of few inputs, may have less."""
 USUAL_SIZE, USUAL_DEVIATION = 3.0, 0.1
 """Root mean square up to which, and deviation from which on, features need no scaling."""
 
@@ -31,7 +34,7 @@ def usual(program: Program, known: Sequence[Match]) -> list[Match]:
 
 
 def _candidates(program: Program) -> list[Match]:
-    found = [*_rates(program), _weights()]
+    found = [*_rates(program), *_weights(program)]
     if program.gathered > 1:
         found.append(_seldom(program.gathered))
     if (match := _backwards(program)) is not None:
@@ -189,11 +192,54 @@ def _structure(program: Program) -> list[Match]:
     return found
 
 
-def _weights() -> Match:
+def _weights(program: Program) -> list[Match]:
+    """Kernels that no rule of the frameworks draws; where one has, another draw is mere luck."""
+    kinds = (*MULTIPLIES, *RECURRENT)
+    gains = [g for layer in program.layers if (g := layer.gain) is not None and layer.kind in kinds]
+    low, high = ORDINARY
+    if max(gains, default=0.0) <= high and min(gains[1:], default=low) >= low:
+        return []
+    return [
+        Match(
+            "the initial weights are unfit",
+            "the same network with kernels drawn by Glorot and biases of 0 learns",
+            "Leave the initialisation to the framework: Glorot or He",
+            Belief.MAYBE,
+            Remedy("with kernels drawn anew (Glorot)", initial="glorot"),
+        )
+    ]
+
+
+def eased(program: Program, matches: Sequence[Match]) -> list[Match]:
+    """Causes whose remedy may need an optimiser that is less easily slowed down, with Adam.
+
+    Args:
+        program: That does not learn, nor does it with any one remedy.
+        matches: What its facts show.
+    """
+    if "adam" in program.optimizer.lower():
+        return []
+    return [
+        replace(match, belief=Belief.MAYBE, remedy=_with_adam(match.remedy))
+        for match in matches
+        if match.remedy is not None and match.remedy.rate is None
+    ]
+
+
+ADAM = Remedy("with Adam at 0.001", adam=True, rate=0.001)
+
+
+def slow(program: Program) -> Match:
+    """An optimiser that does not get through where Adam does."""
+    given = "" if program.rate is None else f" at {program.rate:g}"
     return Match(
-        "the initial weights are unfit",
-        "the same network with kernels drawn by Glorot and biases of 0 learns",
-        "Leave the initialisation to the framework: Glorot or He",
+        f"{program.optimizer} is too slow for this network",
+        f"{program.optimizer}{given}; the same network learns with Adam",
+        program.words(torch="Use torch.optim.Adam(..., lr=0.001)", keras='Use optimizer="adam"'),
         Belief.MAYBE,
-        Remedy("with kernels drawn anew (Glorot)", initial="glorot"),
+        ADAM,
     )
+
+
+def _with_adam(remedy: Remedy) -> Remedy:
+    return replace(remedy, adam=True, rate=ADAM.rate, words=f"{remedy.words} and Adam at 0.001")
