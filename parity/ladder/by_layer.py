@@ -78,7 +78,7 @@ def _alone(
         inputs = b.ask("fed", images, training=training)
         to_feed = {**images, **single.to_feed(cut, inputs)}
         forced = a.ask("forced", to_feed, training=training) if inputs else {}
-        pair = outputs.of_one_length(forced, of_b)
+        pair = outputs.of_one_shape(forced, of_b)
         more = single.mistakes(
             cut, start.weights, pair, inputs, share, start.names,
             training=training, unjudged=unjudged,

@@ -114,6 +114,7 @@ class Climb:
         yield from self._first_batch(start, held, (inference, training), match.tried)
         yield from self._steps(start, training)
         answers = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
+        answers[0] = outputs.squeezed_as(answers[0], answers[1])
         yield steps.metrics(start, self.digits["y_test"], *answers)
 
     def _first_batch(
@@ -145,7 +146,7 @@ class Climb:
         """What A and B hold, and give for the first batch in inference and in training."""
         held = self._ask("set_weights", start.weights)[:2]
         inference, training = (
-            outputs.of_one_length(
+            outputs.of_one_shape(
                 *self._ask("forward", {"images": start.images}, training=training)[:2]
             )
             for training in (False, True)

@@ -62,14 +62,23 @@ def _distribution(rows: Array) -> bool:
     return bool((rows >= 0).all() and (np.abs(total - 1) <= DISTRIBUTION).all())
 
 
-def of_one_length(a: Table, b: Table) -> tuple[Table, Table]:
-    """Two forward passes in which recurrent layers give the same: all places, or the last one.
+def of_one_shape(a: Table, b: Table) -> tuple[Table, Table]:
+    """Two forward passes in which layers give arrays of one shape where these hold the same.
 
-    torch's give all and leave it to the program which it takes; Keras' give what they are told to.
+    Recurrent layers of torch give all places and leave it to the program which it takes; Keras'
+    give what they are told to. An axis of length 1, [B, 1] against [B], is none.
     """
     shared = [name for name in b if name in a and RECURRENT.match(name)]
     of_a, of_b = ({n: _as(n, x[n], y[n]) for n in shared} for x, y in ((a, b), (b, a)))
-    return a | of_a, b | of_b
+    a, b = a | of_a, b | of_b
+    return {n: squeezed_as(x, b[n]) if n in b else x for n, x in a.items()}, b
+
+
+def squeezed_as(own: Array, other: Array) -> Array:
+    """The first array in the shape of the second, where they differ by axes of length 1 only."""
+    if own.shape == other.shape or np.squeeze(own).shape != np.squeeze(other).shape:
+        return own
+    return own.reshape(other.shape)
 
 
 def _as(layer: str, own: Array, other: Array) -> Array:

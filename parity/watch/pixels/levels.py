@@ -117,7 +117,7 @@ def _standardised(images: Fingerprint) -> bool:
     return _centred(images) and bool((np.abs(deviations - 1) < 2 * level).all())
 
 
-def _of_one_length(images: Fingerprint) -> bool:
+def _of_one_shape(images: Fingerprint) -> bool:
     """Whether the squares of each image add up to 1, and not all are the same image."""
     examples = images.examples
     lengths = np.sqrt((examples**2).sum(axis=(1, 2)))
@@ -128,5 +128,5 @@ def _of_one_length(images: Fingerprint) -> bool:
 _ONE_BY_ONE = {
     "standardised one by one: each image by its own mean and deviation": _standardised,
     "centred one by one: each image by its own mean": _centred,
-    "divided one by one: each image by its own length": _of_one_length,
+    "divided one by one: each image by its own length": _of_one_shape,
 }
