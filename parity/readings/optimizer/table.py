@@ -126,16 +126,16 @@ def _gathers(*kinds: str) -> When:
     return lambda a, b: (a if a.every > 1 else b).gather in kinds
 
 
-def _not_both_normed(a: Rule, b: Rule) -> bool:
-    return not a.normed or a.normed != b.normed
+def _both_normed(a: Rule, b: Rule) -> bool:
+    return bool(a.normed) and a.normed == b.normed
 
 
 def _constant(a: Rule, b: Rule) -> bool:
-    return len(set(a.rates)) == len(set(b.rates)) == 1 and _not_both_normed(a, b)
+    return len(set(a.rates)) == len(set(b.rates)) == 1 and not _both_normed(a, b)
 
 
 def _schedule(a: Rule, b: Rule) -> bool:
-    return not _constant(a, b) and _not_both_normed(a, b)
+    return not _constant(a, b) and not _both_normed(a, b)
 
 
 def _second_bias(a: Rule, b: Rule) -> bool:
@@ -192,7 +192,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("gradient clipping", ("clip", "clip_kind", "clip_epsilon"),
             "clip alike: clipvalue, clipnorm (each tensor) or global_clipnorm in Keras, "
             "clip_grad_value_ or clip_grad_norm_ (all tensors together) in torch",
-            _not_both_normed, words.clipping),
+            lambda a, b: not _both_normed(a, b), words.clipping),
     Setting("sign", ("scale",), "set maximize=False, or turn the sign of the loss",
             lambda a, b: a.scale == -b.scale, lambda r: "uphill" if r.scale < 0 else "downhill"),
     Setting("gradient scale", ("scale",),
@@ -233,9 +233,9 @@ SETTINGS: tuple[Setting, ...] = (
             "give all tensors the same rate, in one parameter group",
             lambda a, b: not _second_bias(a, b), words.factors),
     Setting("threshold of clipping or learning rate", ("rates", "clip_epsilon"),
-            "clip at the same norm, with the same rate: every recorded gradient was longer than "
-            "either threshold, so that the steps tell no more than threshold times rate",
-            lambda a, b: not _not_both_normed(a, b), words.product),
+            "clip at the same norm, with the same rate: where every gradient is longer than the "
+            "threshold, the steps tell no more than threshold times rate",
+            _both_normed, words.product),
     Setting("learning rate", ("rates",), "set the learning rate alike", _constant, words.rates),
     Setting("learning-rate schedule", ("rates",), "compare the schedules' values step by step",
             _schedule, words.rates),
