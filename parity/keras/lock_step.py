@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.keras.calls import Call, as_array, unchanged, watch
+from parity.keras.dropout import rate_of, undropped
 from parity.keras.names import SHAPING, function_name, kind_of, named_calls, snake_case, variables
 from parity.keras.outputs import beginning
 from parity.keras.settings import layer_settings, optimizer_settings
@@ -34,6 +35,8 @@ class LockStep:
             raise ValueError(f"the model {model.name} is not compiled: call its compile() first")
         self.model = model
         self._variables: dict[str, keras.Variable] = {}
+        self._compiled: Any = None
+        """Keras' step without dropout; the model's own stays as it is."""
 
     def read(self, path: Path) -> Table:
         """The arrays `DIGITS` of an ``.npz`` file."""
@@ -80,6 +83,16 @@ class LockStep:
                 table[name] = as_array(call.outputs)
         return table | ({} if LOGITS in table else {LOGITS: as_array(outputs)})
 
+    def rates(self, images: Array) -> Table:
+        """Of each dropout at work, in order, the share that it drops where it is not left off."""
+        with unchanged(self.model):
+            _, calls = watch(self.model, images, training=True)
+        dropping = [call for call in calls if kind_of(call) == "dropout"]
+        return {
+            f"dropout {place}": np.array(rate_of(as_array(call.inputs), as_array(call.outputs)))
+            for place, call in enumerate(dropping)
+        }
+
     def fed(self, images: Array, training: bool) -> Table:
         """What each layer is fed, under the names of `forward`."""
         return {name: as_array(call.inputs) for name, call in self._calls(images, training)[0]}
@@ -91,14 +104,14 @@ class LockStep:
         def instead(place: int) -> Array | None:
             return fed.get(order[place]) if place < len(order) else None
 
-        with unchanged(self.model):
+        with unchanged(self.model), undropped(self.model, training):
             outputs, calls = watch(self.model, images, training, instead)
         given = {name: as_array(call.outputs) for name, call in zip(order, calls, strict=False)}
         return given | ({} if LOGITS in given else {LOGITS: as_array(outputs)})
 
     def _calls(self, images: Array, training: bool) -> tuple[list[tuple[str, Call]], Any]:
         """Each call with its name, the last ``logits``; and these."""
-        with unchanged(self.model):
+        with unchanged(self.model), undropped(self.model, training):
             outputs, calls = watch(self.model, images, training)
         if self._undone(calls[-1], outputs):
             outputs = calls.pop().inputs
@@ -109,11 +122,17 @@ class LockStep:
 
     def gradients(self, images: Array, labels: Array) -> tuple[float, Table]:
         """Loss and gradients in training mode; moving statistics and seeds stay as they were."""
-        return gradients(self.model, images, self._targets(images, labels))
+        with undropped(self.model):
+            return gradients(self.model, images, self._targets(images, labels))
 
     def step(self, images: Array, labels: Array) -> float:
         """One optimiser step, the way `fit` takes it."""
-        return step(self.model, images, self._targets(images, labels))
+        own, self.model.train_function = self.model.train_function, self._compiled
+        try:
+            with undropped(self.model):
+                return step(self.model, images, self._targets(images, labels))
+        finally:
+            self._compiled, self.model.train_function = self.model.train_function, own
 
     def settings(self) -> dict[str, Any]:
         """What layers and optimiser do, for `parity audit`."""

@@ -7,7 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.ladder import by_layer, constants, matching, outputs, recut, rungs, spare, steps
+from parity.ladder import (
+    by_layer,
+    constants,
+    dropped,
+    matching,
+    outputs,
+    recut,
+    rungs,
+    spare,
+    steps,
+)
 from parity.ladder.climber import Climber
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
@@ -131,14 +141,13 @@ class Climb:
         gradients = rungs.gradients(start, training[1], *tables)
         passes = {"inference": inference, "training": training}
         logits = rungs.logits(start, passes, (loss, gradients))
+        rates = dropped.rates(self.sides[:2], start.images)
         if not pixels.passed:
             yield rungs.begun(pixels, (logits, loss, gradients))
         yield initial
-        yield (
-            logits
-            if logits.passed
-            else by_layer.explained(logits, self.sides[0], self.sides[1], start, passes)
-        )
+        if not logits.passed:
+            logits = by_layer.explained(logits, self.sides[0], self.sides[1], start, passes)
+        yield dropped.compared(logits, rates, start.names)
         yield loss
         yield gradients
 

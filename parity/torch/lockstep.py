@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from parity.torch.dropout import rate_of, undropped
 from parity.torch.kinds import SHAPING
 from parity.torch.layouts import as_array
 from parity.torch.network import (
@@ -98,6 +99,18 @@ class LockStep:
         last = {} if LOGITS in named else {LOGITS: as_array(answer)}
         return {PIXELS: np.array(images) if fed is None else fed, **named, **last}
 
+    def rates(self, images: Array) -> Table:
+        """Of each dropout at work, in order, the share that it drops where it is not left off."""
+        found: list[Array] = []
+
+        def note(name: str, call: Call) -> None:
+            if call.kind == "dropout" and call.inputs is not None:
+                found.append(np.array(rate_of(call.inputs, call.outputs)))
+
+        with arithmetic(self.dtype), torch.no_grad():
+            passed(self.network, self.inputs(images), note, training=True)
+        return {f"dropout {place}": rate for place, rate in enumerate(found)}
+
     def fed(self, images: Array, training: bool) -> Table:
         """What each layer is fed, under the names of `forward`."""
         calls, _ = self._calls(images, training)
@@ -125,7 +138,7 @@ class LockStep:
             fed = None if call.fed is None else as_array(call.fed)
             calls.append((call, name, fed, as_array(call.given)))
 
-        with arithmetic(self.dtype), torch.no_grad():
+        with arithmetic(self.dtype), torch.no_grad(), undropped(self.module, training):
             answer = passed(self.network, self.inputs(images), note, training, instead)
         last = calls[-1][0] if calls else None
         if last and _reshaped(last.outputs, answer) and self._is_of_loss(last):
@@ -183,7 +196,7 @@ class LockStep:
     def _backward(self, images: Array, labels: Array) -> float:
         self.module.train()
         self.optimizer.zero_grad()
-        with arithmetic(self.dtype):
+        with arithmetic(self.dtype), undropped(self.module):
             loss = self.training_loss(self.inputs(images), labels)
             loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
