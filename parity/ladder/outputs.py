@@ -83,24 +83,24 @@ def squeezed_as(own: Array, other: Array) -> Array:
 
 def _as(layer: str, own: Array, other: Array) -> Array:
     """What a layer gives, as the other side shows it: where it ends, both directions merged."""
-    ends = own.ndim == other.ndim + 1 == 3
-    given = _end(layer, own) if ends else own
-    wide = layer.startswith("bidirectional") and given.shape[-1] == 2 * other.shape[-1]
-    if given.ndim != other.ndim or (not wide and given.shape != other.shape):
-        return own
-    if not wide:
-        return given
-    forward, backward = np.split(given, 2, axis=-1)
-    ways = forward + backward, (forward + backward) / 2, forward * backward
-    return min(ways, key=lambda merged: worst(merged, other))
+    wide = layer.startswith("bidirectional")
+    given = [*_ends(own)] if own.ndim == other.ndim + 1 == 3 else [own]
+    merged = [way for ends in given for way in _merged(ends)] if wide else []
+    fit = [x for x in (*given, *merged) if x.shape == other.shape]
+    return min(fit, key=lambda values: worst(values, other), default=own)
 
 
-def _end(layer: str, places: Array) -> Array:
-    """What a recurrent layer ends with, of all its places [B, T, units]: of each direction."""
-    if not layer.startswith("bidirectional"):
-        return places[:, -1]
+def _merged(ends: Array) -> Iterator[Array]:
+    if ends.shape[-1] % 2 == 0:
+        forward, backward = np.split(ends, 2, axis=-1)
+        yield from (forward + backward, (forward + backward) / 2, forward * backward)
+
+
+def _ends(places: Array) -> Iterator[Array]:
+    """What a recurrent layer of either direction ends with, of all places [B, T, units]."""
     half = places.shape[-1] // 2
-    return np.concatenate([places[:, -1, :half], places[:, 0, half:]], axis=-1)
+    yield places[:, -1]
+    yield np.concatenate([places[:, -1, :half], places[:, 0, half:]], axis=-1)
 
 
 class Stage(NamedTuple):

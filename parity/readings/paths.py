@@ -65,6 +65,7 @@ def _halves(x: Floats) -> Floats:
     return np.stack(np.split(x, 2, axis=-1)) if x.shape[-1] % 2 == 0 else x[None]
 
 
+ADDED = " + what is the same for all samples"
 BOTH_ENDS = "what both directions end with of"
 PLACES: Mapping[str, Callable[[Floats], Floats]] = {
     "the last place of": lambda x: x[:, -1],
@@ -224,7 +225,7 @@ def _moved(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
         added = (x - factor * values).mean(axis=0)
         scaled = _weighted([(factor, path)])
         shown = ", ".join(f"{value:.6g}" for value in _telling(added))
-        words = f"{scaled.words} + what is the same for all samples ({shown}, ...)"
+        words = f"{scaled.words}{ADDED} ({shown}, ...)"
         yield Path(words, lambda table, p=scaled, c=added: p.of(table) + c)  # type: ignore[misc]
 
 

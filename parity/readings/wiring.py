@@ -10,10 +10,10 @@ from parity.arrays import Array, Floats, Names, Table
 from parity.readings.activations import FIXED
 from parity.readings.cause import Cause
 from parity.readings.path import Path, makes, named
-from parity.readings.paths import PLACES, path_to
+from parity.readings.paths import ADDED, PLACES, path_to
 from parity.readings.rounding import magnitude, noise, worst
 
-CONNECTIONS, ANSWER = "connections", "answer"
+CONNECTIONS, ROUNDED, ANSWER = "connections", "rounded constant", "answer"
 ADVICE = "connect the layers alike: look at what is added, skipped, taken or pooled between them"
 MERGES = ("add_", "subtract_", "multiply_", "average_", "concatenate_", "dot_")
 """How Keras' layers begin that have several inputs: which ones is what is looked for."""
@@ -59,10 +59,21 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
     for layer, (of_a, of_b) in parted.items():
         if "norm" in layer and (of_b, of_a) in norms:
             continue  # two norms, each with the name of the other: the same network
+        if _rounded(*(side.fed[layer] for side in sides), of_a, of_b):
+            text = f"{layer}: what is added for all samples alike is rounded to float32 on one side"
+            causes.append(Cause(ROUNDED, 0.0, text, rounds=True))
+            continue
         verb = "gives" if layer == ANSWER else "feeds it"
         said = f"{names[0]} {verb} {of_a}, {names[1]} {verb} {of_b}"
         causes.append(Cause(CONNECTIONS, 0.0, f"{layer}: {said}; {ADVICE}"))
     return causes
+
+
+def _rounded(a: Array, b: Array, *words: str) -> bool:
+    """Whether both add the same for all samples, positions as it were, but for a rounding."""
+    begins = {said.partition(ADDED)[0] for said in words}
+    near = float(np.finfo(np.float32).eps) * magnitude(b)
+    return len(begins) == 1 and all(ADDED in said for said in words) and worst(a, b) <= near
 
 
 def _form(words: str) -> str:

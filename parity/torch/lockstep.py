@@ -24,7 +24,7 @@ from parity.torch.network import (
 )
 from parity.torch.settings import layer_settings, optimizer_settings
 from parity.torch.state import arithmetic, unchanged
-from parity.torch.trace import Call, Instead, begins
+from parity.torch.trace import Call, Instead, begins, called
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 DIGITS = ("x_train", "y_train", "x_test", "y_test")
@@ -57,6 +57,8 @@ class LockStep:
         """The part of it that answers, layer by layer."""
         self.optimizer = optimizer
         self.optimizer.load_state_dict(optimizer.state_dict())  # in the weights' new dtype
+        self.apart: Callable[[Any], Any] = lambda images: images
+        """From a batch to what the module takes: several arrays where it has several inputs."""
         self.criterion = loss.to(self.dtype) if isinstance(loss, nn.Module) else loss
 
     def see(self, images: Any) -> None:
@@ -183,14 +185,13 @@ class LockStep:
         """What layers and optimiser do, for `parity audit`."""
         return {**layer_settings(self.layers), **optimizer_settings(self.optimizer, self.layers)}
 
-    def inputs(self, images: Any) -> Tensor:
+    def inputs(self, images: Any) -> Any:
         """What the module is fed, [B, ...]."""
-        fed: Tensor = inputs(self.network, images)
-        return fed
+        return inputs(self.network, self.apart(images))
 
-    def training_loss(self, x: Tensor, labels: Array) -> Tensor:
+    def training_loss(self, x: Any, labels: Array) -> Tensor:
         """The loss of a batch, a scalar with a graph."""
-        given = self.network(x)
+        given = called(self.network, x)
         return self.criterion(given, targets(labels, given))
 
     def _backward(self, images: Array, labels: Array) -> float:
