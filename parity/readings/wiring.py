@@ -48,21 +48,23 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
     alike = [*sides[0].given] == [*sides[1].given]
     known = [_paths(side, owners, alike=alike) for side in sides]
     parted: dict[str, tuple[str, str]] = {}
+    causes: list[Cause] = []
     for layer in known[1]:
         paths = tuple(found[layer] for found in known if layer in found)
-        alike_but_for_functions = len({_form(path.words) for path in paths}) == 1
-        if len(paths) < len(sides) or alike_but_for_functions or _one(layer, sides, paths):
+        of_a, of_b = (path.words for path in paths) if len(paths) == len(sides) else ("", "")
+        if _form(of_a) == _form(of_b) and ADDED not in of_a:
             continue
-        parted[layer] = paths[0].words, paths[1].words
-    norms = {both for layer, both in parted.items() if "norm" in layer}
-    causes = []
-    for layer, (of_a, of_b) in parted.items():
-        if "norm" in layer and (of_b, of_a) in norms:
-            continue  # two norms, each with the name of the other: the same network
+        if _one(layer, sides, paths):
+            continue
         if _rounded(*(side.fed[layer] for side in sides), of_a, of_b):
             text = f"{layer}: what is added for all samples alike is rounded to float32 on one side"
             causes.append(Cause(ROUNDED, 0.0, text, rounds=True))
-            continue
+        elif _form(of_a) != _form(of_b):
+            parted[layer] = of_a, of_b
+    norms = {both for layer, both in parted.items() if "norm" in layer}
+    for layer, (of_a, of_b) in parted.items():
+        if "norm" in layer and (of_b, of_a) in norms:
+            continue  # two norms, each with the name of the other: the same network
         verb = "gives" if layer == ANSWER else "feeds it"
         said = f"{names[0]} {verb} {of_a}, {names[1]} {verb} {of_b}"
         causes.append(Cause(CONNECTIONS, 0.0, f"{layer}: {said}; {ADVICE}"))
