@@ -1,4 +1,4 @@
-"""What ordinary ports have: dropout, answers of one column, several inputs, constants in float32."""
+"""What ordinary ports have: dropout, one column of answers, several inputs, float32 constants."""
 
 from collections.abc import Callable
 from typing import Any
@@ -108,7 +108,8 @@ def test_dropout_of_one_rate_is_no_difference(a: nn.Module, b: nn.Module) -> Non
 )
 def test_another_rate_of_dropout_is_named(b: nn.Module, words: str) -> None:
     (text,) = said(climbed(Net(nn.Dropout(0.5)), b, ROWS, CLASSES))
-    assert "A drops 0.5" in text and words in text
+    assert "A drops 0.5" in text
+    assert words in text
 
 
 def test_dropout_that_is_on_in_inference_is_seen() -> None:
@@ -134,7 +135,8 @@ def test_models_of_two_inputs_climb() -> None:
     done = climbed(Two(torch.relu), Two(torch.relu), (ROWS, SECOND), CLASSES)
     assert done.passed, str(done)
     done = climbed(Two(torch.relu), Two(torch.tanh), {"x": ROWS, "z": SECOND}, CLASSES)
-    assert "relu" in said(done)[0] and "tanh" in said(done)[0]
+    assert "relu" in said(done)[0]
+    assert "tanh" in said(done)[0]
     with pytest.raises(ValueError, match="inputs of 16, 3 samples"):
         climbed(Two(torch.relu), Two(torch.relu), (ROWS, SECOND[:3]), CLASSES)
 
@@ -177,9 +179,11 @@ def test_of_gradients_that_are_always_clipped_threshold_times_rate_is_known() ->
     for b in (steps(clipped(0.5, 0.1)), steps(clipped(0.5, 0.1, 1e-6))):
         (cause,) = explain(a, b, ("A", "B"))
         assert cause.name == "threshold of clipping or learning rate"
-        assert "0.01, threshold" in cause.text and "0.05, threshold" in cause.text
+        assert "0.01, threshold" in cause.text
+        assert "0.05, threshold" in cause.text
     (cause,) = explain(steps(lambda g: 0.1 * g), steps(clipped(0.5, 0.1)), ("A", "B"))
-    assert "none (A), clipped by" in cause.text and "at 0.5 (B)" in cause.text
+    assert "none (A), clipped by" in cause.text
+    assert "at 0.5 (B)" in cause.text
 
 
 def test_some_weights_stand_for_all_of_a_large_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,6 +193,8 @@ def test_some_weights_stand_for_all_of_a_large_network(monkeypatch: pytest.Monke
     monkeypatch.setattr(sampling, "EACH", 160)
     chosen = sampling.telling(a, b)["dense_1.kernel"]
     apart = np.abs(a.after[-1]["dense_1.kernel"] - b.after[-1]["dense_1.kernel"])
-    assert len(chosen) < 400 and int(apart.argmax()) in chosen
+    assert len(chosen) < 400
+    assert int(apart.argmax()) in chosen
     (cause,) = explain(a, b, ("A", "B"))
-    assert cause.name == "learning rate" and cause.gap < 1e-12
+    assert cause.name == "learning rate"
+    assert cause.gap < 1e-12
