@@ -64,9 +64,8 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
             bare = about["tensors"] if about.get("weights") else None
             if bare is not None and about["framework"] != "torch":
                 raise NoTransferError(
-                    f"{flags.b} holds the weights of a Keras model and not its layers: give the "
-                    "program that builds it as B, MODULE:FUNCTION or FILE.py:FUNCTION, or the "
-                    "whole model, FILE.keras"
+                    f"{flags.b} holds weights of a Keras model and not its layers: give as B the "
+                    "program that builds it, FILE.py:FUNCTION, or the whole model, FILE.keras"
                 )
             endings = ENDINGS[about["framework"]]
             if not flags.out.endswith(endings):

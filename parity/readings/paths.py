@@ -91,9 +91,8 @@ LINEAR = ("the mean over the places of", "the last place of", "the first place o
 def _of_places(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
     for path in known:
         if path.of(given).ndim > 2:
-            both = path.words.startswith("bidirectional")
             for words, function in PLACES.items():
-                ends = words == (BOTH_ENDS if both else "the last place of")
+                ends = words == (BOTH_ENDS if path.both else "the last place of")
                 yield Path(f"{words} {path.words}", _taken(path, function, ends))
 
 

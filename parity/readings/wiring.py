@@ -114,7 +114,7 @@ def _paths(side: Wires, owners: list[str], *, alike: bool) -> dict[str, Path]:
             merged = path_to(side.given[layer], known, side.given)
             known += [Path(_short(merged.words, layer), merged.of)] if merged else []
         elif owned or alike or not known:
-            known.append(named(layer))
+            known.append(named(layer, layer in side.both))
         elif path is not None:
             known += _applied(layer, path, np.asarray(fed, np.float64), side.given[layer])
     return found
