@@ -58,7 +58,7 @@ class LockStep:
         self.optimizer = optimizer
         self.optimizer.load_state_dict(optimizer.state_dict())  # in the weights' new dtype
         self.apart: Callable[[Any], Any] = lambda images: images
-        """From a batch to what the module takes: several arrays where it has several inputs."""
+        """From a batch to what the module takes, several arrays perhaps."""
         self.criterion = loss.to(self.dtype) if isinstance(loss, nn.Module) else loss
 
     def see(self, images: Any) -> None:
@@ -146,12 +146,9 @@ class LockStep:
         if last and _reshaped(last.outputs, answer) and self._is_of_loss(last):
             calls.pop()
             answer = answer if last.inputs is None else last.inputs
-        end = len(calls) - 1
-        named = [
-            (call, LOGITS if n == end and _reshaped(call.outputs, answer) else name, fed, given)
-            for n, (call, name, fed, given) in enumerate(calls)
-        ]
-        return named, answer
+        if calls and _reshaped(calls[-1][0].outputs, answer):
+            calls[-1] = (calls[-1][0], LOGITS, *calls[-1][2:])
+        return calls, answer
 
     def _is_of_loss(self, call: Call) -> bool:
         """Whether it turns logits into what the loss asks for."""

@@ -129,17 +129,6 @@ def flat(trace: Trace, some: Mapping[str, Ints] | None = None) -> Record:
     kept = [len(some[n]) if n in some else prod(s) for n, s in zip(names, shapes, strict=True)]
     starts = np.concatenate([[0], np.cumsum(kept)])
     tensor = np.repeat(np.arange(len(names)), kept)
-    axes: dict[Group, int] = {"unit": -1, "input": 0}
-    groups: dict[Group, Ints] = {
-        kind: _lines(names, shapes, axis, some) for kind, axis in axes.items()
-    }
-    means: dict[Group, Floats] = {
-        kind: np.array([_means(step, names, axis) for step in trace.gradients])
-        for kind, axis in axes.items()
-    }
-    means["tensor"] = np.array(
-        [[np.mean(step[name], dtype=np.float64) for name in names] for step in trace.gradients]
-    )
     rms = np.sqrt(squares / np.array([prod(shape) for shape in shapes]))
     roundoff = float(np.finfo(trace.before[0][names[0]].dtype).eps) / 2
     telling = ~_rounded_away(rms, roundoff)
@@ -148,6 +137,7 @@ def flat(trace: Trace, some: Mapping[str, Ints] | None = None) -> Record:
         for name, tells, start, end in zip(names, telling, starts[:-1], starts[1:], strict=True)
         if tells and not change[:, start:end].any() and gradient[:, start:end].any()
     )
+    groups, means = _by_line(trace, names, shapes, some)
     record = Record(
         names,
         np.array([len(shape) > 1 for shape in shapes]),
@@ -164,6 +154,23 @@ def flat(trace: Trace, some: Mapping[str, Ints] | None = None) -> Record:
         not some,
     )
     return record.at(telling[tensor]) if not telling.all() else record
+
+
+def _by_line(
+    trace: Trace,
+    names: tuple[str, ...],
+    shapes: list[tuple[int, ...]],
+    some: Mapping[str, Ints],
+) -> tuple[dict[Group, Ints], dict[Group, Floats]]:
+    """The groups that weights are in, but for "tensor", and the mean gradients of all groups."""
+    groups: dict[Group, Ints] = {}
+    slopes = [[np.mean(step[n], dtype=np.float64) for n in names] for step in trace.gradients]
+    means: dict[Group, Floats] = {"tensor": np.array(slopes)}
+    axes: tuple[tuple[Group, int], ...] = (("unit", -1), ("input", 0))
+    for kind, axis in axes:
+        groups[kind] = _lines(names, shapes, axis, some)
+        means[kind] = np.array([_means(step, names, axis) for step in trace.gradients])
+    return groups, means
 
 
 def _square(values: Array) -> float:

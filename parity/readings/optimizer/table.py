@@ -1,7 +1,6 @@
 """All that is known of optimisers: each family's members, each setting's name, words and advice.
 
-A new optimiser is a row of `FAMILIES`, a step function, and rows of `SETTINGS` for what only it
-has.
+A new optimiser is a row of `FAMILIES`, a step function, and rows of `SETTINGS` of its own.
 """
 
 from collections.abc import Callable, Iterator
@@ -134,10 +133,6 @@ def _constant(a: Rule, b: Rule) -> bool:
     return len(set(a.rates)) == len(set(b.rates)) == 1 and not _both_normed(a, b)
 
 
-def _schedule(a: Rule, b: Rule) -> bool:
-    return not _constant(a, b) and not _both_normed(a, b)
-
-
 def _second_bias(a: Rule, b: Rule) -> bool:
     return (words.doubled(a) and not b.factors) or (words.doubled(b) and not a.factors)
 
@@ -233,12 +228,11 @@ SETTINGS: tuple[Setting, ...] = (
             "give all tensors the same rate, in one parameter group",
             lambda a, b: not _second_bias(a, b), words.factors),
     Setting("threshold of clipping or learning rate", ("rates", "clip_epsilon"),
-            "clip at the same norm, with the same rate: where every gradient is longer than the "
-            "threshold, the steps tell no more than threshold times rate",
-            _both_normed, words.product),
+            "clip at the same norm, with the same rate: of gradients that are all longer than the "
+            "threshold only threshold times rate shows", _both_normed, words.product),
     Setting("learning rate", ("rates",), "set the learning rate alike", _constant, words.rates),
     Setting("learning-rate schedule", ("rates",), "compare the schedules' values step by step",
-            _schedule, words.rates),
+            lambda a, b: not _constant(a, b) and not _both_normed(a, b), words.rates),
 )  # fmt: skip
 """Every setting, in the order in which rules are compared."""
 
