@@ -146,8 +146,10 @@ class LockStep:
         if last and _reshaped(last.outputs, answer) and self._is_of_loss(last):
             calls.pop()
             answer = answer if last.inputs is None else last.inputs
-        if calls and _reshaped(calls[-1][0].outputs, answer):
-            calls[-1] = (calls[-1][0], LOGITS, *calls[-1][2:])
+        ends = [n for n, call in enumerate(calls) if _reshaped(call[0].outputs, answer)]
+        if ends:
+            call, _, *arrays = calls[ends[-1]]
+            calls[ends[-1]] = (call, LOGITS, arrays[0], arrays[1])
         return calls, answer
 
     def _is_of_loss(self, call: Call) -> bool:
