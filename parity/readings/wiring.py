@@ -1,7 +1,7 @@
 """How layers are connected: what each is fed, as a sum, a part or a mean of what others give."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,10 +28,12 @@ class Wires:
     Attributes:
         given: What each layer gives, in the order of work, first the pixels, [B, ...].
         fed: What each is fed, by the same names, and last what the `ANSWER` is.
+        both: Recurrent layers that go both ways.
     """
 
     given: Table
     fed: Table
+    both: Collection[str] = ()
 
 
 def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list[Cause]:
@@ -56,7 +58,7 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
             continue
         if _one(layer, sides, paths):
             continue
-        if _rounded(*(side.fed[layer] for side in sides), of_a, of_b):
+        if _rounded(sides[0].fed[layer], sides[1].fed[layer], of_a, of_b):
             text = f"{layer}: what is added for all samples alike is rounded to float32 on one side"
             causes.append(Cause(ROUNDED, 0.0, text, rounds=True))
         elif _form(of_a) != _form(of_b):

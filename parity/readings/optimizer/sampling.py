@@ -15,7 +15,12 @@ def telling(a: Trace, b: Trace) -> dict[str, Ints]:
 
     Extreme gradients, those that are 0, what differs most between the sides, the rest at random.
     """
-    shared = [n for n, g in a.gradients[0].items() if np.shape(b.gradients[0].get(n)) == g.shape]
+    slopes_of_b = b.gradients[0]
+    shared = [
+        name
+        for name, slopes in a.gradients[0].items()
+        if name in slopes_of_b and slopes_of_b[name].shape == slopes.shape
+    ]
     if sum(a.gradients[0][name].size for name in shared) <= LARGE:
         return {}
     rng = np.random.default_rng(0)
