@@ -148,8 +148,8 @@ class LockStep:
             answer = answer if last.inputs is None else last.inputs
         ends = [n for n, call in enumerate(calls) if _reshaped(call[0].outputs, answer)]
         if ends:
-            call, _, *arrays = calls[ends[-1]]
-            calls[ends[-1]] = (call, LOGITS, arrays[0], arrays[1])
+            call, _, fed, given = calls[ends[-1]]
+            calls[ends[-1]] = (call, LOGITS, fed, given)
         return calls, answer
 
     def _is_of_loss(self, call: Call) -> bool:

@@ -31,7 +31,8 @@ class Net(nn.Module):
         self.second, self.last = nn.Linear(8, width), last
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.second(self.between(self.first(x))))
+        answers: Tensor = self.last(self.second(self.between(self.first(x))))
+        return answers
 
 
 class Dropped(Net):
@@ -39,7 +40,8 @@ class Dropped(Net):
 
     def forward(self, x: Tensor) -> Tensor:
         given: Tensor = self.first(x)
-        return self.second(functional.dropout(given, 0.5, training=self.training))
+        scores: Tensor = self.second(functional.dropout(given, 0.5, training=self.training))
+        return scores
 
 
 class Two(nn.Module):
@@ -77,7 +79,7 @@ def climbed(
         (net, torch.optim.SGD(net.parameters(), 0.1), of)
         for net, of in zip((a, b), losses, strict=True)
     ]
-    return ladder(*sides, x, y, batch_size=8)
+    return ladder(sides[0], sides[1], x, y, batch_size=8)
 
 
 def said(done: Climbed) -> list[str]:
@@ -116,7 +118,8 @@ def test_dropout_that_is_on_in_inference_is_seen() -> None:
     class Always(Net):
         def forward(self, x: Tensor) -> Tensor:
             given: Tensor = self.first(x)
-            return self.second(functional.dropout(given, 0.5))
+            scores: Tensor = self.second(functional.dropout(given, 0.5))
+            return scores
 
     done = climbed(Net(nn.Dropout(0.5)), Always(), ROWS, CLASSES)
     assert "switch it off outside training" in "".join(said(done))
@@ -167,7 +170,7 @@ def steps(step: Callable[[np.ndarray], np.ndarray], size: int = 40) -> Trace:
         for kept, table in zip(tables, (weights, {"dense_1.kernel": slope}, after), strict=True):
             kept.append(table)
         weights = after
-    return Trace(*tables)
+    return Trace(tables[0], tables[1], tables[2])
 
 
 def clipped(at: float, rate: float, added: float = 0.0) -> Callable[[np.ndarray], np.ndarray]:
