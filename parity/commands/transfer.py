@@ -63,8 +63,8 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
             about, b = opened["b"]
             if about.get("weights") and about["framework"] != "torch":
                 raise NoTransferError(
-                    f"{b.name} holds weights only: give the model that they belong to, as "
-                    "MODULE:FUNCTION"
+                    f"{flags.b} holds weights of a Keras model and not its layers: give as B the "
+                    "program that builds it, FILE.py:FUNCTION, or the whole model, FILE.keras"
                 )
             endings = ENDINGS[about["framework"]]
             if not flags.out.endswith(endings):

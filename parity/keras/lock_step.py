@@ -1,5 +1,6 @@
 """A compiled Keras model as a side of the divergence ladder, in lock step with another."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.keras.calls import Call, as_array, unchanged, watch
+from parity.keras.dropout import rate_of, undropped
 from parity.keras.names import SHAPING, function_name, kind_of, named_calls, snake_case, variables
 from parity.keras.outputs import beginning
 from parity.keras.settings import layer_settings, optimizer_settings
@@ -34,6 +36,10 @@ class LockStep:
             raise ValueError(f"the model {model.name} is not compiled: call its compile() first")
         self.model = model
         self._variables: dict[str, keras.Variable] = {}
+        self.apart: Callable[[Any], Any] = lambda images: images
+        """From a batch to what the model takes: several arrays where it has several inputs."""
+        self._compiled: Any = None
+        """Keras' step without dropout; the model's own stays as it is."""
 
     def read(self, path: Path) -> Table:
         """The arrays `DIGITS` of an ``.npz`` file."""
@@ -44,7 +50,7 @@ class LockStep:
 
     def see(self, images: Array) -> None:
         """Find the layers, in the order in which they work on a batch."""
-        self._variables = variables(self.model, images)
+        self._variables = variables(self.model, self.apart(images))
 
     @property
     def variables(self) -> dict[str, keras.Variable]:
@@ -80,6 +86,16 @@ class LockStep:
                 table[name] = as_array(call.outputs)
         return table | ({} if LOGITS in table else {LOGITS: as_array(outputs)})
 
+    def rates(self, images: Array) -> Table:
+        """Of each dropout at work, in order, the share that it drops where it is not left off."""
+        with unchanged(self.model):
+            _, calls = watch(self.model, self.apart(images), training=True)
+        dropping = [call for call in calls if kind_of(call) == "dropout"]
+        return {
+            f"dropout {place}": np.array(rate_of(as_array(call.inputs), as_array(call.outputs)))
+            for place, call in enumerate(dropping)
+        }
+
     def fed(self, images: Array, training: bool) -> Table:
         """What each layer is fed, under the names of `forward`."""
         return {name: as_array(call.inputs) for name, call in self._calls(images, training)[0]}
@@ -91,15 +107,15 @@ class LockStep:
         def instead(place: int) -> Array | None:
             return fed.get(order[place]) if place < len(order) else None
 
-        with unchanged(self.model):
-            outputs, calls = watch(self.model, images, training, instead)
+        with unchanged(self.model), undropped(self.model, training):
+            outputs, calls = watch(self.model, self.apart(images), training, instead)
         given = {name: as_array(call.outputs) for name, call in zip(order, calls, strict=False)}
         return given | ({} if LOGITS in given else {LOGITS: as_array(outputs)})
 
     def _calls(self, images: Array, training: bool) -> tuple[list[tuple[str, Call]], Any]:
         """Each call with its name, the last ``logits``; and these."""
-        with unchanged(self.model):
-            outputs, calls = watch(self.model, images, training)
+        with unchanged(self.model), undropped(self.model, training):
+            outputs, calls = watch(self.model, self.apart(images), training)
         if self._undone(calls[-1], outputs):
             outputs = calls.pop().inputs
         named = [
@@ -109,11 +125,17 @@ class LockStep:
 
     def gradients(self, images: Array, labels: Array) -> tuple[float, Table]:
         """Loss and gradients in training mode; moving statistics and seeds stay as they were."""
-        return gradients(self.model, images, self._targets(images, labels))
+        with undropped(self.model):
+            return gradients(self.model, self.apart(images), self._targets(images, labels))
 
     def step(self, images: Array, labels: Array) -> float:
         """One optimiser step, the way `fit` takes it."""
-        return step(self.model, images, self._targets(images, labels))
+        own, self.model.train_function = self.model.train_function, self._compiled
+        try:
+            with undropped(self.model):
+                return step(self.model, self.apart(images), self._targets(images, labels))
+        finally:
+            self._compiled, self.model.train_function = self.model.train_function, own
 
     def settings(self) -> dict[str, Any]:
         """What layers and optimiser do, for `parity audit`."""
@@ -133,7 +155,7 @@ class LockStep:
         name = self._loss_name()
         if labels.ndim > 1 or not name or name.startswith("sparse"):
             return labels
-        columns = int(self.model(images[:1]).shape[-1])
+        columns = int(self.model(self.apart(images[:1])).shape[-1])
         return labels if columns == 1 else np.eye(columns)[labels]
 
     def _loss_name(self) -> str:

@@ -1,6 +1,7 @@
 """What either side is asked once their layers differ: each layer by itself, and what it is fed."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from parity.arrays import Table
 from parity.ladder import constants, exchange, flow, outputs, rungs, single, unseen
@@ -30,7 +31,7 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
             (a.ask(call, images, training=False), b.ask(call, images, training=False))
             for call in ("forward", "fed")
         )
-        at_work = single.wires(given, fed, owners)
+        at_work = single.wires(given, fed, start.weights)
         wired = wiring.explain(at_work, owners, start.names) if all(fed) else []
         orders = [flow.by_flow(*side, owners) for side in zip(given, fed, strict=True)]
         orders[0] = flow.alike(orders[0], orders[1], owners)
@@ -53,7 +54,9 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
         known = [*rung.causes, *(cause for causes in found.values() for cause in causes)]
         if all(fed) and not wired and all(cause.rounds for cause in known):
             times = constants.COARSER if known else 1.0
-            wired = otherwise.explain(at_work, owners, start.names, times)
+            one_shape = outputs.of_one_shape(at_work[0].given, at_work[1].given)
+            alike = [replace(w, given=g) for w, g in zip(at_work, one_shape, strict=True)]
+            wired = otherwise.explain((alike[0], alike[1]), owners, start.names, times)
     except NotRecordedError:
         pass  # what only repeats itself cannot be fed
     return rungs.with_single_steps(rung, found, wired)
@@ -78,7 +81,7 @@ def _alone(
         inputs = b.ask("fed", images, training=training)
         to_feed = {**images, **single.to_feed(cut, inputs)}
         forced = a.ask("forced", to_feed, training=training) if inputs else {}
-        pair = outputs.of_one_length(forced, of_b)
+        pair = outputs.of_one_shape(forced, of_b)
         more = single.mistakes(
             cut, start.weights, pair, inputs, share, start.names,
             training=training, unjudged=unjudged,

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.ladder import by_layer, constants, matching, outputs, recut, rungs, spare, steps
+from parity.ladder import by_layer, dropped, matching, outputs, recut, rungs, spare, steps
 from parity.ladder.climber import Climber
+from parity.ladder.constants import forgiven
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
 from parity.ladder.steps import Stretch
@@ -77,7 +78,7 @@ class Climb:
         """
         broken, coarse = "", False
         for strict in self._rungs():
-            rung = constants.forgiven(strict, self.plan.precision, follows=coarse)
+            rung = forgiven(strict, self.plan.precision, follows=coarse)
             yield rung.after(broken)
             coarse = coarse or rung.passed > strict.passed
             broken = broken or ("" if rung.passed else rung.name)
@@ -111,20 +112,19 @@ class Climb:
             )
             self.sides[0] = match.side
             held, inference, training = self._begun(start)
-        yield from self._first_batch(start, held, (inference, training), match.tried)
+        initial = spare.initial_weights(start, held, self.spare, match.tried, own)
+        yield from self._first_batch(start, initial, (inference, training))
         yield from self._steps(start, training)
         answers = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
+        answers[0] = outputs.squeezed_as(answers[0], answers[1])
         yield steps.metrics(start, self.digits["y_test"], *answers)
 
-    def _first_batch(
-        self, start: Start, held: list[Table], both: tuple[Pass, Pass], tried: str
-    ) -> Iterator[Rung]:
+    def _first_batch(self, start: Start, initial: Rung, both: tuple[Pass, Pass]) -> Iterator[Rung]:
         """The rungs before any step: `both` passes are in inference and in training."""
         inference, training = both
         pixels = rungs.pixels(start, *inference)
         if pixels.passed:
             yield pixels
-        initial = spare.initial_weights(start, held, self.spare, tried)
         tables = self._ask("gradients", {"ids": self._ids(0, 1)})[:2]
         loss = rungs.loss(start, training, *tables)
         gradients = rungs.gradients(start, training[1], *tables)
@@ -133,11 +133,9 @@ class Climb:
         if not pixels.passed:
             yield rungs.begun(pixels, (logits, loss, gradients))
         yield initial
-        yield (
-            logits
-            if logits.passed
-            else by_layer.explained(logits, self.sides[0], self.sides[1], start, passes)
-        )
+        if not logits.passed:
+            logits = by_layer.explained(logits, self.sides[0], self.sides[1], start, passes)
+        yield dropped.told(logits, self.sides[:2], start)
         yield loss
         yield gradients
 
@@ -145,7 +143,7 @@ class Climb:
         """What A and B hold, and give for the first batch in inference and in training."""
         held = self._ask("set_weights", start.weights)[:2]
         inference, training = (
-            outputs.of_one_length(
+            outputs.of_one_shape(
                 *self._ask("forward", {"images": start.images}, training=training)[:2]
             )
             for training in (False, True)

@@ -62,36 +62,45 @@ def _distribution(rows: Array) -> bool:
     return bool((rows >= 0).all() and (np.abs(total - 1) <= DISTRIBUTION).all())
 
 
-def of_one_length(a: Table, b: Table) -> tuple[Table, Table]:
-    """Two forward passes in which recurrent layers give the same: all places, or the last one.
+def of_one_shape(a: Table, b: Table) -> tuple[Table, Table]:
+    """Two forward passes in which layers give arrays of one shape where these hold the same.
 
-    torch's give all and leave it to the program which it takes; Keras' give what they are told to.
+    Recurrent layers of torch give all places and leave it to the program which it takes; Keras'
+    give what they are told to. An axis of length 1, [B, 1] against [B], is none.
     """
     shared = [name for name in b if name in a and RECURRENT.match(name)]
     of_a, of_b = ({n: _as(n, x[n], y[n]) for n in shared} for x, y in ((a, b), (b, a)))
-    return a | of_a, b | of_b
+    a, b = a | of_a, b | of_b
+    return {n: squeezed_as(x, b[n]) if n in b else x for n, x in a.items()}, b
+
+
+def squeezed_as(own: Array, other: Array) -> Array:
+    """The first array in the shape of the second, where they differ by axes of length 1 only."""
+    if own.shape == other.shape or np.squeeze(own).shape != np.squeeze(other).shape:
+        return own
+    return own.reshape(other.shape)
 
 
 def _as(layer: str, own: Array, other: Array) -> Array:
     """What a layer gives, as the other side shows it: where it ends, both directions merged."""
-    ends = own.ndim == other.ndim + 1 == 3
-    given = _end(layer, own) if ends else own
-    wide = layer.startswith("bidirectional") and given.shape[-1] == 2 * other.shape[-1]
-    if given.ndim != other.ndim or (not wide and given.shape != other.shape):
-        return own
-    if not wide:
-        return given
-    forward, backward = np.split(given, 2, axis=-1)
-    ways = forward + backward, (forward + backward) / 2, forward * backward
-    return min(ways, key=lambda merged: worst(merged, other))
+    wide = layer.startswith("bidirectional")
+    given = [*_ends(own)] if own.ndim == other.ndim + 1 == 3 else [own]
+    merged = [way for ends in given for way in _merged(ends)] if wide else []
+    fit = [x for x in (*given, *merged) if x.shape == other.shape]
+    return min(fit, key=lambda values: worst(values, other), default=own)
 
 
-def _end(layer: str, places: Array) -> Array:
-    """What a recurrent layer ends with, of all its places [B, T, units]: of each direction."""
-    if not layer.startswith("bidirectional"):
-        return places[:, -1]
+def _merged(ends: Array) -> Iterator[Array]:
+    if ends.shape[-1] % 2 == 0:
+        forward, backward = np.split(ends, 2, axis=-1)
+        yield from (forward + backward, (forward + backward) / 2, forward * backward)
+
+
+def _ends(places: Array) -> Iterator[Array]:
+    """What a recurrent layer of either direction ends with, of all places [B, T, units]."""
     half = places.shape[-1] // 2
-    return np.concatenate([places[:, -1, :half], places[:, 0, half:]], axis=-1)
+    yield places[:, -1]
+    yield np.concatenate([places[:, -1, :half], places[:, 0, half:]], axis=-1)
 
 
 class Stage(NamedTuple):

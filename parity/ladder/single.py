@@ -16,6 +16,9 @@ from parity.sides.lockstep import LOGITS, PIXELS
 ATTENTION = ("multi_head_attention", "attention", "additive_attention", "group_query_attention")
 """How layers begin that are given queries, keys and values."""
 
+WAYS = re.compile("reverse|backward")
+"""In the names of weights of recurrent layers that go both ways."""
+
 
 class Segment(NamedTuple):
     """A layer with weights that both sides have, and what works behind it before the next one.
@@ -78,21 +81,23 @@ def unmerged(chain: list[str]) -> list[str]:
 
 
 def wires(
-    passes: tuple[Table, Table], fed: tuple[Table, Table], owners: list[str]
+    passes: tuple[Table, Table], fed: tuple[Table, Table], weights: Collection[str]
 ) -> tuple[Wires, Wires]:
     """Both sides at work.
 
     Args:
         passes: What the layers of A and of B give.
         fed: What they are fed, by the same names.
-        owners: Layers with weights.
+        weights: Names of the network's weights.
     """
+    owners = list(dict.fromkeys(name.partition(".")[0] for name in weights))
+    both = {n.partition(".")[0] for n in weights if n.startswith("bidirectional") or WAYS.search(n)}
     sides = []
     for table, own in zip(passes, fed, strict=True):
         order = {name: owner for owner, name in _by_owner(table, owners).items()}
         layers = {PIXELS: table[PIXELS]} | {o: table[n] for n, o in order.items()}
         inputs = {order[name]: values for name, values in own.items() if name in order}
-        sides.append(Wires(layers, inputs | {ANSWER: table[LOGITS]}))
+        sides.append(Wires(layers, inputs | {ANSWER: table[LOGITS]}, both))
     return sides[0], sides[1]
 
 

@@ -9,15 +9,19 @@ import numpy as np
 from parity.arrays import Array, Table
 from parity.ladder import rungs
 from parity.ladder.climber import Climber, NotRecordedError
+from parity.ladder.difference import difference
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
 from parity.match.layer import Layer, layers_of_both
 from parity.match.pairs import NEUTRAL, by_shape, in_order
+from parity.readings.cause import Cause
 
 TENSORS = ("weights", "set_weights", "gradients")
 """Calls whose answers are tensors by name."""
 Spare = tuple[Table, Table]
 """What A and what B alone has, by B's names."""
+NEAR = 1e-6
+"""First values of norms that are nearer are one."""
 
 
 class Without(Climber):
@@ -107,12 +111,23 @@ def without(sides: list[Climber], own: Sequence[Table]) -> tuple[list[Climber], 
     return held, left, (called, spares[1])
 
 
-def initial_weights(start: Start, held: Sequence[Table], spare: Spare, tried: str) -> Rung:
-    """The rung of the initial weights: broken by what one side alone has."""
+def initial_weights(
+    start: Start, held: Sequence[Table], spare: Spare, tried: str, own: Sequence[Table]
+) -> Rung:
+    """The rung of the initial weights: broken by what one side alone has, or begins at."""
     both = [side | more for side, more in zip(held, spare, strict=False)]
     said = "the climb goes on with what only one side has kept where it does nothing"
     notes = [note for note in (tried, said if any(spare) else "") if note]
-    return replace(rungs.initial_weights(start, *both), note="; ".join(notes))
+    rung = replace(rungs.initial_weights(start, *both), note="; ".join(notes))
+    for name in [n for n in own[1] if n in own[0] and n.rpartition(".")[2] in NEUTRAL]:
+        a, b = (np.unique(side[name]) for side in own)
+        if "norm" in name and len(a) == len(b) == 1 and abs(a[0] - b[0]) > NEAR:
+            found = difference(name, a, b, 0.0)
+            said = f"{start.names[0]} begins with {a[0]:g}, {start.names[1]} with {b[0]:g}"
+            advice = "begin alike; the climb goes on with the same weights on both sides"
+            cause = Cause("first value", found.absolute, f"{name}: {said}; to align them, {advice}")
+            rung = replace(rung, tensors=(*rung.tensors, found), causes=(*rung.causes, cause))
+    return rung.because(list(rung.causes))
 
 
 def _idle(layers: list[Layer], kinds: set[str]) -> list[Layer]:

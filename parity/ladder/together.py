@@ -11,6 +11,7 @@ import numpy as np
 from parity.arrays import Array, Table
 from parity.ladder.climb import Climb, Plan
 from parity.ladder.climber import Climber
+from parity.ladder.packed import Apart, packed
 from parity.ladder.rung import Rung
 from parity.sides.entries import Precision, adapter_of
 from parity.sides.local import Local
@@ -61,7 +62,7 @@ class _Given(Server):
 def ladder(
     a: Any,
     b: Any,
-    x: Array,
+    x: Any,
     y: Array,
     *,
     batch_size: int = 32,
@@ -75,7 +76,7 @@ def ladder(
         a: What an entry point may return: a compiled keras.Model, a LightningModule, (module,
             optimizer, loss), or an object with the methods of `parity.sides.lockstep.LockStep`.
         b: The other one.
-        x: Samples for both, [N, ...].
+        x: Samples for both, [N, ...]; of several inputs a tuple, list or dictionary of arrays.
         y: Their targets, [N] or [N, ...].
         batch_size: Samples a step; all of them make one epoch.
         precision: Of the arithmetic; by default that of the Keras models, which have theirs from
@@ -84,15 +85,17 @@ def ladder(
         keep_going: Past the first broken rung.
 
     Raises:
-        TypeError: `a` or `b` is something else.
+        TypeError: `a` or `b` is something else, or takes no several inputs.
+        ValueError: the inputs do not hold as many samples.
     """
-    arrays = {"x_train": x, "y_train": y, "x_test": x, "y_test": y}
-    digits = {name: np.asarray(values) for name, values in arrays.items()}
+    samples, apart = packed(x)
+    targets = np.asarray(y)
+    digits = {"x_train": samples, "y_train": targets, "x_test": samples, "y_test": targets}
     kept = precision or _precision((a, b))
     # In float32, what an ulp does to B is the yardstick.
     copies = [copy.deepcopy(b)] if kept == "float32" else []
     sides: list[Climber] = [
-        Local(name, _Given(adapted(given, kept), digits))
+        Local(name, _Given(_fed(adapted(given, kept), apart), digits))
         for name, given in zip("ABB", (a, b, *copies), strict=False)
     ]
     echo = sides[2] if copies else None
@@ -103,6 +106,15 @@ def ladder(
         if not rung.passed and not keep_going:
             break
     return Climbed(tuple(rungs))
+
+
+def _fed(side: LockStep, apart: Apart | None) -> LockStep:
+    """A side that is given rows of several inputs."""
+    if apart is not None:
+        if not hasattr(side, "apart"):
+            raise TypeError("an object with the methods of a lock step takes one array as x")
+        side.apart = apart
+    return side
 
 
 def _precision(given: tuple[Any, Any]) -> Precision:

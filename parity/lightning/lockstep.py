@@ -42,9 +42,9 @@ class LockStep(lockstep.LockStep):
         super().__init__(module, optimizer_of(module), _no_loss, dtype)
         self.network = network
 
-    def training_loss(self, x: Tensor, labels: Array) -> Tensor:
+    def training_loss(self, x: Any, labels: Array) -> Tensor:
         """The loss that ``training_step`` gives for a batch."""
-        values = torch.from_numpy(np.array(labels)).to(x.device)
+        values = torch.from_numpy(np.array(labels)).to(self.lightning.device)
         y = values.to(self.dtype) if values.is_floating_point() else values.long()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*`self.trainer` reference is not registered")

@@ -11,15 +11,20 @@ from parity.readings.rounding import worst
 
 @dataclass(frozen=True)
 class Path:
-    """What is fed, in words, and how it follows from what the layers of a side give."""
+    """What is fed, in words, and how it follows from what the layers of a side give.
+
+    Attributes:
+        both: Whether it is what a recurrent layer gives that goes both ways.
+    """
 
     words: str
     of: Callable[[Table], Floats]
+    both: bool = False
 
 
-def named(layer: str) -> Path:
+def named(layer: str, both: bool = False) -> Path:
     """What a layer gives, as it is."""
-    return Path(layer, lambda given: np.asarray(given[layer], np.float64))
+    return Path(layer, lambda given: np.asarray(given[layer], np.float64), both)
 
 
 def makes(path: Path, given: Table, x: Floats, allowed: float) -> bool:

@@ -65,6 +65,7 @@ def _halves(x: Floats) -> Floats:
     return np.stack(np.split(x, 2, axis=-1)) if x.shape[-1] % 2 == 0 else x[None]
 
 
+ADDED = " + what is the same for all samples"
 BOTH_ENDS = "what both directions end with of"
 PLACES: Mapping[str, Callable[[Floats], Floats]] = {
     "the last place of": lambda x: x[:, -1],
@@ -90,9 +91,8 @@ LINEAR = ("the mean over the places of", "the last place of", "the first place o
 def _of_places(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
     for path in known:
         if path.of(given).ndim > 2:
-            both = path.words.startswith("bidirectional")
             for words, function in PLACES.items():
-                ends = words == (BOTH_ENDS if both else "the last place of")
+                ends = words == (BOTH_ENDS if path.both else "the last place of")
                 yield Path(f"{words} {path.words}", _taken(path, function, ends))
 
 
@@ -224,7 +224,7 @@ def _moved(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
         added = (x - factor * values).mean(axis=0)
         scaled = _weighted([(factor, path)])
         shown = ", ".join(f"{value:.6g}" for value in _telling(added))
-        words = f"{scaled.words} + what is the same for all samples ({shown}, ...)"
+        words = f"{scaled.words}{ADDED} ({shown}, ...)"
         yield Path(words, lambda table, p=scaled, c=added: p.of(table) + c)  # type: ignore[misc]
 
 

@@ -1,7 +1,7 @@
 """How layers are connected: what each is fed, as a sum, a part or a mean of what others give."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,10 @@ from parity.arrays import Array, Floats, Names, Table
 from parity.readings.activations import FIXED
 from parity.readings.cause import Cause
 from parity.readings.path import Path, makes, named
-from parity.readings.paths import PLACES, path_to
+from parity.readings.paths import ADDED, PLACES, path_to
 from parity.readings.rounding import magnitude, noise, worst
 
-CONNECTIONS, ANSWER = "connections", "answer"
+CONNECTIONS, ROUNDED, ANSWER = "connections", "rounded constant", "answer"
 ADVICE = "connect the layers alike: look at what is added, skipped, taken or pooled between them"
 MERGES = ("add_", "subtract_", "multiply_", "average_", "concatenate_", "dot_")
 """How Keras' layers begin that have several inputs: which ones is what is looked for."""
@@ -28,10 +28,12 @@ class Wires:
     Attributes:
         given: What each layer gives, in the order of work, first the pixels, [B, ...].
         fed: What each is fed, by the same names, and last what the `ANSWER` is.
+        both: Recurrent layers that go both ways.
     """
 
     given: Table
     fed: Table
+    both: Collection[str] = ()
 
 
 def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list[Cause]:
@@ -48,14 +50,20 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
     alike = [*sides[0].given] == [*sides[1].given]
     known = [_paths(side, owners, alike=alike) for side in sides]
     parted: dict[str, tuple[str, str]] = {}
+    causes: list[Cause] = []
     for layer in known[1]:
         paths = tuple(found[layer] for found in known if layer in found)
-        alike_but_for_functions = len({_form(path.words) for path in paths}) == 1
-        if len(paths) < len(sides) or alike_but_for_functions or _one(layer, sides, paths):
+        of_a, of_b = (path.words for path in paths) if len(paths) == len(sides) else ("", "")
+        if _form(of_a) == _form(of_b) and ADDED not in of_a:
             continue
-        parted[layer] = paths[0].words, paths[1].words
+        if _one(layer, sides, paths):
+            continue
+        if _rounded(sides[0].fed[layer], sides[1].fed[layer], of_a, of_b):
+            text = f"{layer}: what is added for all samples alike is rounded to float32 on one side"
+            causes.append(Cause(ROUNDED, 0.0, text, rounds=True))
+        elif _form(of_a) != _form(of_b):
+            parted[layer] = of_a, of_b
     norms = {both for layer, both in parted.items() if "norm" in layer}
-    causes = []
     for layer, (of_a, of_b) in parted.items():
         if "norm" in layer and (of_b, of_a) in norms:
             continue  # two norms, each with the name of the other: the same network
@@ -63,6 +71,13 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
         said = f"{names[0]} {verb} {of_a}, {names[1]} {verb} {of_b}"
         causes.append(Cause(CONNECTIONS, 0.0, f"{layer}: {said}; {ADVICE}"))
     return causes
+
+
+def _rounded(a: Array, b: Array, *words: str) -> bool:
+    """Whether both add the same for all samples, positions as it were, but for a rounding."""
+    begins = {said.partition(ADDED)[0] for said in words}
+    near = float(np.finfo(np.float32).eps) * magnitude(b)
+    return len(begins) == 1 and all(ADDED in said for said in words) and worst(a, b) <= near
 
 
 def _form(words: str) -> str:
@@ -101,7 +116,7 @@ def _paths(side: Wires, owners: list[str], *, alike: bool) -> dict[str, Path]:
             merged = path_to(side.given[layer], known, side.given)
             known += [Path(_short(merged.words, layer), merged.of)] if merged else []
         elif owned or alike or not known:
-            known.append(named(layer))
+            known.append(named(layer, layer in side.both))
         elif path is not None:
             known += _applied(layer, path, np.asarray(fed, np.float64), side.given[layer])
     return found

@@ -36,6 +36,7 @@ class LockStep(Protocol):
     `DIGITS` of an .npz file as this side reads them (default: as they are), ``settings()``, what
     `parity audit` shows, and, for mistakes behind the first one, ``fed(images, training)``, what
     each layer is fed, and ``forced(images, training, fed)``, what each gives for other inputs.
+    ``rates(images)`` tells what its dropouts drop, where all else leaves them off.
     """
 
     def weights(self) -> Table:
@@ -134,6 +135,11 @@ class Server:
         forced: Callable[..., Table] | None = getattr(self.side, "forced", None)
         fed = {name: values for name, values in table.items() if name != "images"}
         return {} if forced is None else forced(table["images"], training, fed)
+
+    def rates(self, table: Table) -> Table:
+        """The share that each dropout drops, for ``images``, in order; empty if none is known."""
+        rates: Callable[..., Table] | None = getattr(self.side, "rates", None)
+        return {} if rates is None else rates(table["images"])
 
     def evaluate(self, batch_size: int) -> Table:
         """``logits`` of all test images, in inference."""

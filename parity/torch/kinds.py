@@ -51,7 +51,7 @@ _POOLS = {
     for kind in ("max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool")
     for size in (1, 2, 3)
 }
-_DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"}
+DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"}
 RELUS = ("relu", "relu6")
 """Functions that are 0 below 0."""
 SHUT = (
@@ -109,7 +109,7 @@ def kind_of_function(function: Callable[..., Any]) -> str | None:
     name = name_of(function)
     if name in _ACTIVATIONS:
         return "activation"
-    if name in _DROPOUTS:
+    if name in DROPOUTS:
         return "dropout"
     if name == "pad":
         return "zero_padding"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from parity.torch.dropout import rate_of, undropped
 from parity.torch.kinds import SHAPING
 from parity.torch.layouts import as_array
 from parity.torch.network import (
@@ -23,7 +24,7 @@ from parity.torch.network import (
 )
 from parity.torch.settings import layer_settings, optimizer_settings
 from parity.torch.state import arithmetic, unchanged
-from parity.torch.trace import Call, Instead, begins
+from parity.torch.trace import Call, Instead, begins, called
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 DIGITS = ("x_train", "y_train", "x_test", "y_test")
@@ -56,6 +57,8 @@ class LockStep:
         """The part of it that answers, layer by layer."""
         self.optimizer = optimizer
         self.optimizer.load_state_dict(optimizer.state_dict())  # in the weights' new dtype
+        self.apart: Callable[[Any], Any] = lambda images: images
+        """From a batch to what the module takes, several arrays perhaps."""
         self.criterion = loss.to(self.dtype) if isinstance(loss, nn.Module) else loss
 
     def see(self, images: Any) -> None:
@@ -98,6 +101,18 @@ class LockStep:
         last = {} if LOGITS in named else {LOGITS: as_array(answer)}
         return {PIXELS: np.array(images) if fed is None else fed, **named, **last}
 
+    def rates(self, images: Array) -> Table:
+        """Of each dropout at work, in order, the share that it drops where it is not left off."""
+        found: list[Array] = []
+
+        def note(name: str, call: Call) -> None:
+            if call.kind == "dropout" and call.inputs is not None:
+                found.append(np.array(rate_of(call.inputs, call.outputs)))
+
+        with arithmetic(self.dtype), torch.no_grad():
+            passed(self.network, self.inputs(images), note, training=True)
+        return {f"dropout {place}": rate for place, rate in enumerate(found)}
+
     def fed(self, images: Array, training: bool) -> Table:
         """What each layer is fed, under the names of `forward`."""
         calls, _ = self._calls(images, training)
@@ -125,14 +140,17 @@ class LockStep:
             fed = None if call.fed is None else as_array(call.fed)
             calls.append((call, name, fed, as_array(call.given)))
 
-        with arithmetic(self.dtype), torch.no_grad():
+        with arithmetic(self.dtype), torch.no_grad(), undropped(self.module, training):
             answer = passed(self.network, self.inputs(images), note, training, instead)
         last = calls[-1][0] if calls else None
-        if last and last.outputs is answer and last.inputs is not None and self._is_of_loss(last):
+        if last and _reshaped(last.outputs, answer) and self._is_of_loss(last):
             calls.pop()
-            answer = last.inputs
-        named = [(c, LOGITS if c.outputs is answer else name, f, g) for c, name, f, g in calls]
-        return named, answer
+            answer = answer if last.inputs is None else last.inputs
+        ends = [n for n, call in enumerate(calls) if _reshaped(call[0].outputs, answer)]
+        if ends:
+            call, _, fed, given = calls[ends[-1]]
+            calls[ends[-1]] = (call, LOGITS, fed, given)
+        return calls, answer
 
     def _is_of_loss(self, call: Call) -> bool:
         """Whether it turns logits into what the loss asks for."""
@@ -166,20 +184,19 @@ class LockStep:
         """What layers and optimiser do, for `parity audit`."""
         return {**layer_settings(self.layers), **optimizer_settings(self.optimizer, self.layers)}
 
-    def inputs(self, images: Any) -> Tensor:
+    def inputs(self, images: Any) -> Any:
         """What the module is fed, [B, ...]."""
-        fed: Tensor = inputs(self.network, images)
-        return fed
+        return inputs(self.network, self.apart(images))
 
-    def training_loss(self, x: Tensor, labels: Array) -> Tensor:
+    def training_loss(self, x: Any, labels: Array) -> Tensor:
         """The loss of a batch, a scalar with a graph."""
-        given = self.network(x)
+        given = called(self.network, x)
         return self.criterion(given, targets(labels, given))
 
     def _backward(self, images: Array, labels: Array) -> float:
         self.module.train()
         self.optimizer.zero_grad()
-        with arithmetic(self.dtype):
+        with arithmetic(self.dtype), undropped(self.module):
             loss = self.training_loss(self.inputs(images), labels)
             loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
@@ -191,6 +208,13 @@ class LockStep:
                 "see(images) first"
             )
         return named_weights(self.layers)
+
+
+def _reshaped(outputs: Tensor, answer: Tensor) -> bool:
+    """Whether the answer is these outputs, or a view of all of them: squeezed, axes turned."""
+    return answer is outputs or (
+        answer.data_ptr() == outputs.data_ptr() and answer.numel() == outputs.numel()
+    )
 
 
 def targets(labels: Array, given: Any) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,6 +35,9 @@ def _agreed(
         return b, b
     if explains(a, records[1]):
         return a, a
+    both = _normed(a, records[0]), _normed(b, records[1])
+    if both[0].normed == both[1].normed != "":
+        return both
     a, b = _clipped(a, b, records[0]), _clipped(b, a, records[1])
     for tried in _rescaled(a, b, batch_size):
         if explains(tried, records[1]):
@@ -55,22 +58,38 @@ def _agreed(
 
 
 def _clipped(rule: Rule, other: Rule, record: Record) -> Rule:
-    """A rule that divides gradients by their norm, as one that clips them all, as the other does.
+    """A rule that divides gradients by their norm, as one that clips at the other's rates.
 
     Of gradients that are always clipped only the product of rate and threshold is known.
     """
-    clips = np.isfinite(other.clip) and other.clip_kind != "value"
-    if not (rule.normed and clips and rule.family == other.family == "SGD" and other.rates[0]):
+    if not (rule.normed and not other.normed and rule.family == other.family == "SGD"):
         return rule
-    tried = rule.having(
-        {
-            "normed": "",
-            "rates": other.rates,
-            "clip": rounded(rule.rates[0] / other.rates[0], 6),
-            "clip_kind": "global norm" if rule.normed == "all" else "norm",
-            "clip_epsilon": other.clip_epsilon,
-        }
-    )
+    for epsilon in (rule.clip_epsilon, other.clip_epsilon):
+        tried = rule.having(
+            {
+                "normed": "",
+                "rates": other.rates,
+                "clip": rounded(rule.rates[0] / (other.rates[0] or 1.0), 6),
+                "clip_kind": "global norm" if rule.normed == "all" else "norm",
+                "clip_epsilon": epsilon,
+            }
+        )
+        if explains(tried, record):
+            return tried
+    return rule
+
+
+def _normed(rule: Rule, record: Record) -> Rule:
+    """A rule that clips every recorded gradient, as one that divides it by its norm.
+
+    Its rates are then those times the threshold, the only figure that the steps tell.
+    """
+    kind: Literal["all", "tensor"] = "all" if rule.clip_kind == "global norm" else "tensor"
+    if rule.family != "SGD" or not np.isfinite(rule.clip) or rule.clip_kind == "value":
+        return rule
+    rates = tuple(rounded(rate * rule.clip, 9) for rate in rule.rates)
+    bare = {"clip": np.inf, "clip_kind": "value", "normed": kind, "rates": rates}
+    tried = rule.having(bare)
     return tried if explains(tried, record) else rule
 
 

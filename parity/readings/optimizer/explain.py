@@ -13,15 +13,16 @@ from parity.arrays import Names
 from parity.readings.cause import UNEXPLAINED, Cause, listed, same_but_rounded
 from parity.readings.optimizer.differences import nearest_pair
 from parity.readings.optimizer.fit import LIMIT, explains
-from parity.readings.optimizer.record import Record, flat, sample
+from parity.readings.optimizer.record import Record, flat
 from parity.readings.optimizer.rule import Rule, simulate
+from parity.readings.optimizer.sampling import sample, telling
 from parity.readings.optimizer.search import Identified, identify
 from parity.readings.optimizer.settle import clean
 from parity.readings.optimizer.table import Setting, changes, described
 from parity.readings.trace import Trace
 
 COMPARED = 20_000
-"""Weights on which the sides' rules are compared; figures are of all weights."""
+"""Weights on which the sides' rules are compared; figures are of all that were recorded."""
 
 
 def explain(a: Trace, b: Trace, names: Names, batch_size: int | None = None) -> list[Cause]:
@@ -37,7 +38,8 @@ def explain(a: Trace, b: Trace, names: Names, batch_size: int | None = None) -> 
         names: What the sides are called.
         batch_size: Images a step, which tells a sum over the batch from another learning rate.
     """
-    records = flat(a), flat(b)
+    some = telling(a, b)
+    records = flat(a, some), flat(b, some)
     first = identify(records[0])
     if first.rules and explains(first.rules[0], records[1]):
         return []
@@ -49,9 +51,9 @@ def explain(a: Trace, b: Trace, names: Names, batch_size: int | None = None) -> 
     found = first, second
     if not all(one.rules for one in found):
         return _unexplained(records, found, names)
-    some = sample(records[0], COMPARED), sample(records[1], COMPARED)
-    rules = nearest_pair((found[0].rules, found[1].rules), some, batch_size)
-    return _taken_out(rules, records[1], some[1], names)
+    few = sample(records[0], COMPARED), sample(records[1], COMPARED)
+    rules = nearest_pair((found[0].rules, found[1].rules), few, batch_size)
+    return _taken_out(rules, records[1], few[1], names)
 
 
 def _identified(record: Record, other: Identified) -> Identified:

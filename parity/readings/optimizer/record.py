@@ -1,6 +1,8 @@
 """Recorded optimiser steps as flat arrays, with the rounding that each figure may carry."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -34,6 +36,7 @@ class Record:
         means: By `Group`, float64 [T, groups], mean gradient of each whole group; 0 of vectors'.
         noise: float64 [T, N], error of `change` that one rounding in the recorded precision makes.
         roundoff: Relative error of one rounding in the recorded precision.
+        whole: Whether all weights of each tensor were recorded.
     """
 
     names: tuple[str, ...]
@@ -48,6 +51,7 @@ class Record:
     means: dict[Group, Floats]
     noise: Floats
     roundoff: float
+    whole: bool
 
     @property
     def steps(self) -> int:
@@ -103,27 +107,29 @@ class Record:
         return result
 
 
-def flat(trace: Trace) -> Record:
+def flat(trace: Trace, some: Mapping[str, Ints] | None = None) -> Record:
     """All trainable weights of a trace that tell something; none, or no step, is a ValueError.
 
     The bias before a batch norm does not: its gradient is 0, and what is recorded of it is what
     rounding left, other for either side and other than what the step was made of.
+
+    Args:
+        trace: The steps of one side.
+        some: Of these tensors, only the weights of these places in them, flattened; norms and means
+            are of whole tensors all the same.
     """
+    some = some or {}
     names = tuple(trace.gradients[0])
-    tables = [[np.asarray(step[name]) for name in names] for step in trace.gradients]
-    sizes = [array.size for array in tables[0]]
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    before, after = (_rows(steps, names) for steps in (trace.before, trace.after))
-    gradient = _rows(trace.gradients, names)
-    squares = np.add.reduceat(np.square(gradient), starts[:-1], axis=1)
+    shapes = [np.shape(trace.gradients[0][name]) for name in names]
+    before, after, gradient = (
+        _rows(steps, names, some) for steps in (trace.before, trace.after, trace.gradients)
+    )
+    squares = np.array([[_square(step[name]) for name in names] for step in trace.gradients])
     change = after - before
-    tensor = np.repeat(np.arange(len(names)), sizes)
-    groups: dict[Group, Ints] = {
-        "unit": _lines(tables[0], -1),
-        "input": _lines(tables[0], 0),
-        "tensor": tensor,
-    }
-    rms = np.sqrt(squares / np.array(sizes))
+    kept = [len(some[n]) if n in some else prod(s) for n, s in zip(names, shapes, strict=True)]
+    starts = np.concatenate([[0], np.cumsum(kept)])
+    tensor = np.repeat(np.arange(len(names)), kept)
+    rms = np.sqrt(squares / np.array([prod(shape) for shape in shapes]))
     roundoff = float(np.finfo(trace.before[0][names[0]].dtype).eps) / 2
     telling = ~_rounded_away(rms, roundoff)
     still = frozenset(
@@ -131,21 +137,45 @@ def flat(trace: Trace) -> Record:
         for name, tells, start, end in zip(names, telling, starts[:-1], starts[1:], strict=True)
         if tells and not change[:, start:end].any() and gradient[:, start:end].any()
     )
+    groups, means = _by_line(trace, names, shapes, some)
     record = Record(
         names,
-        np.array([array.ndim > 1 for array in tables[0]]),
+        np.array([len(shape) > 1 for shape in shapes]),
         frozenset() if len(still) == telling.sum() else still,
         tensor,
         before,
         change,
         gradient,
         np.sqrt(squares),
-        groups,
-        {kind: _means(gradient, ids, kind != "tensor") for kind, ids in groups.items()},
+        groups | {"tensor": tensor},
+        means,
         _noise(before, change, gradient, rms[:, tensor], roundoff),
         roundoff,
+        not some,
     )
     return record.at(telling[tensor]) if not telling.all() else record
+
+
+def _by_line(
+    trace: Trace,
+    names: tuple[str, ...],
+    shapes: list[tuple[int, ...]],
+    some: Mapping[str, Ints],
+) -> tuple[dict[Group, Ints], dict[Group, Floats]]:
+    """The groups that weights are in, but for "tensor", and the mean gradients of all groups."""
+    groups: dict[Group, Ints] = {}
+    slopes = [[np.mean(step[n], dtype=np.float64) for n in names] for step in trace.gradients]
+    means: dict[Group, Floats] = {"tensor": np.array(slopes)}
+    axes: tuple[tuple[Group, int], ...] = (("unit", -1), ("input", 0))
+    for kind, axis in axes:
+        groups[kind] = _lines(names, shapes, axis, some)
+        means[kind] = np.array([_means(step, names, axis) for step in trace.gradients])
+    return groups, means
+
+
+def _square(values: Array) -> float:
+    numbers = np.ravel(values).astype(np.float64, copy=False)
+    return float(numbers @ numbers)
 
 
 def _rounded_away(rms: Floats, roundoff: float) -> NDArray[np.bool_]:
@@ -156,33 +186,38 @@ def _rounded_away(rms: Floats, roundoff: float) -> NDArray[np.bool_]:
     return some
 
 
-def _rows(steps: list[Table], names: tuple[str, ...]) -> Floats:
-    return np.array(
-        [np.concatenate([np.ravel(step[name]) for name in names]) for step in steps], np.float64
-    )
+def _rows(steps: list[Table], names: tuple[str, ...], some: Mapping[str, Ints]) -> Floats:
+    def of(step: Table, name: str) -> Array:
+        values: Array = np.ravel(step[name])
+        return values[some[name]] if name in some else values
+
+    return np.array([np.concatenate([of(step, n) for n in names]) for step in steps], np.float64)
 
 
-def _lines(arrays: list[Array], axis: int) -> Ints:
+def _lines(
+    names: tuple[str, ...], shapes: list[tuple[int, ...]], axis: int, some: Mapping[str, Ints]
+) -> Ints:
     """Numbers of the lines along an axis that the weights lie in, from 1 on; 0 in vectors."""
     parts, begun = [], 1
-    for array in arrays:
-        if array.ndim < 2:
-            parts.append(np.zeros(array.size, np.int64))
+    for name, shape in zip(names, shapes, strict=True):
+        places = some[name] if name in some else np.arange(prod(shape))
+        if len(shape) < 2:
+            parts.append(np.zeros(len(places), np.int64))
             continue
-        shape = [1] * array.ndim
-        shape[axis] = array.shape[axis]
-        lines = np.arange(begun, begun + array.shape[axis]).reshape(shape)
-        parts.append(np.broadcast_to(lines, array.shape).ravel())
-        begun += array.shape[axis]
+        parts.append(begun + np.unravel_index(places, shape)[axis])
+        begun += shape[axis]
     return np.concatenate(parts)
 
 
-def _means(values: Floats, ids: Ints, but_vectors: bool) -> Floats:
-    counts = np.maximum(np.bincount(ids), 1)
-    means = np.array([np.bincount(ids, row) / counts for row in values])
-    if but_vectors:
-        means[:, 0] = 0
-    return means
+def _means(step: Table, names: tuple[str, ...], axis: int) -> Floats:
+    """Of each line of `_lines`; 0 first, for all vectors."""
+    parts: list[Any] = [np.zeros(1)]
+    for name in names:
+        values = np.asarray(step[name], np.float64)
+        if values.ndim > 1:
+            others = tuple(n for n in range(values.ndim) if n != axis % values.ndim)
+            parts.append(values.mean(axis=others))
+    return np.concatenate(parts)
 
 
 def coarse(values: Floats, precision: Precision) -> Floats:
@@ -204,29 +239,3 @@ def _noise(
     floor = 1e-3 * roundoff * np.sqrt(np.mean(np.square(change))) + 1e-100
     result: Floats = noise + floor
     return result
-
-
-def sample(record: Record, count: int) -> Record:
-    """About `count` weights: extreme gradients, the rest at random.
-
-    Small gradients tell epsilon, large ones clipping, and exact zeros weight decay.
-    """
-    if len(record.tensor) <= count:
-        return record
-    size = np.abs(record.gradient)
-    smallest = size.min(axis=0)
-    zeros = np.flatnonzero(smallest == 0)
-    rng = np.random.default_rng(count)
-    some = min(count // 8, len(smallest) - 1)
-    parts = [
-        rng.choice(zeros, min(len(zeros), some), replace=False),
-        np.argpartition(np.where(smallest == 0, np.inf, smallest), some)[:some],
-        np.argpartition(-size.max(axis=0), some)[:some],
-        np.argpartition(np.abs(record.before[0]), some)[:some],
-        rng.choice(len(smallest), count // 4, replace=False),
-    ]
-    share = max(4, count // 4 // len(record.names))
-    for k in np.unique(record.tensor):  # small tensors, such as the biases, in full
-        own = np.flatnonzero(record.tensor == k)
-        parts.append(own if len(own) <= share else rng.choice(own, share, replace=False))
-    return record.at(np.unique(np.concatenate(parts)))

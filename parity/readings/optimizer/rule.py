@@ -50,7 +50,7 @@ class Rule:
         centred: Over what groups of weights the mean gradient is subtracted; empty for none.
         clip: Threshold of gradient clipping; infinite for none.
         clip_kind: What is compared with it: each value, each tensor's norm, the norm of all.
-        clip_epsilon: Added to the norm before dividing; torch 1e-6.
+        clip_epsilon: Added to the norm before dividing, also where `normed`; torch 1e-6.
         decay: Weight decay, 0 for none.
         decay_kind: coupled: added to the gradient (L2). decoupled: times the rate, taken off the
             weights before the update, after it, or without the rate.
@@ -217,7 +217,7 @@ def _changed(rule: Rule, record: Record, t: int, gradient: Floats) -> Floats:
     if rule.signed:
         gradient = np.sign(gradient)
     if rule.normed:
-        gradient = gradient / _norms(record, t, rule.normed == "all")
+        gradient = gradient / (_norms(record, t, rule.normed == "all") + rule.clip_epsilon)
     if rule.clip_kind == "value":
         gradient = np.clip(gradient, -rule.clip, rule.clip)
     elif np.isfinite(rule.clip):

@@ -15,8 +15,9 @@ from parity.readings.optimizer.modifications import (
     modified,
     varied,
 )
-from parity.readings.optimizer.record import Record, sample
+from parity.readings.optimizer.record import Record
 from parity.readings.optimizer.rule import Rule, simulate
+from parity.readings.optimizer.sampling import sample
 from parity.readings.optimizer.settle import clean, complexity, regular, settled
 from parity.readings.optimizer.table import FAMILIES, changes
 
@@ -64,7 +65,7 @@ def identify(record: Record, like: Rule | None = None) -> Identified:
             break
     if not rules and (base := like or _of_largest(moving)):
         rules = [rule for rule in [with_exceptions(base, moving)] if rule]
-    if not rules and like is not None and moving is record:
+    if not rules and like is not None and moving is record and record.whole:
         rules = [rule for rule in limited(like, record) if explains(rule, record)]
     return replace(found, rules=tuple(replace(rule, frozen=record.still) for rule in rules))
 

@@ -1,7 +1,6 @@
 """All that is known of optimisers: each family's members, each setting's name, words and advice.
 
-A new optimiser is a row of `FAMILIES`, a step function, and rows of `SETTINGS` for what only it
-has.
+A new optimiser is a row of `FAMILIES`, a step function, and rows of `SETTINGS` of its own.
 """
 
 from collections.abc import Callable, Iterator
@@ -126,12 +125,12 @@ def _gathers(*kinds: str) -> When:
     return lambda a, b: (a if a.every > 1 else b).gather in kinds
 
 
+def _both_normed(a: Rule, b: Rule) -> bool:
+    return bool(a.normed) and a.normed == b.normed
+
+
 def _constant(a: Rule, b: Rule) -> bool:
-    return len(set(a.rates)) == len(set(b.rates)) == 1
-
-
-def _schedule(a: Rule, b: Rule) -> bool:
-    return not _constant(a, b)
+    return len(set(a.rates)) == len(set(b.rates)) == 1 and not _both_normed(a, b)
 
 
 def _second_bias(a: Rule, b: Rule) -> bool:
@@ -188,7 +187,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("gradient clipping", ("clip", "clip_kind", "clip_epsilon"),
             "clip alike: clipvalue, clipnorm (each tensor) or global_clipnorm in Keras, "
             "clip_grad_value_ or clip_grad_norm_ (all tensors together) in torch",
-            words=words.clipping),
+            lambda a, b: not _both_normed(a, b), words.clipping),
     Setting("sign", ("scale",), "set maximize=False, or turn the sign of the loss",
             lambda a, b: a.scale == -b.scale, lambda r: "uphill" if r.scale < 0 else "downhill"),
     Setting("gradient scale", ("scale",),
@@ -228,9 +227,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("learning rate of a tensor", ("factors",),
             "give all tensors the same rate, in one parameter group",
             lambda a, b: not _second_bias(a, b), words.factors),
+    Setting("threshold of clipping or learning rate", ("rates", "clip_epsilon"),
+            "clip at the same norm, with the same rate: of gradients that are all longer than the "
+            "threshold only threshold times rate shows", _both_normed, words.product),
     Setting("learning rate", ("rates",), "set the learning rate alike", _constant, words.rates),
     Setting("learning-rate schedule", ("rates",), "compare the schedules' values step by step",
-            _schedule, words.rates),
+            lambda a, b: not _constant(a, b) and not _both_normed(a, b), words.rates),
 )  # fmt: skip
 """Every setting, in the order in which rules are compared."""
 

@@ -44,6 +44,7 @@ NORMS = {
     "tensor": "divided by the norm of their tensor",
     "all": "divided by the norm of all",
 }
+NORMED = {"tensor": "the norm of each tensor", "all": "global norm"}
 LINES = {"value": "value", "unit": "column", "input": "row", "tensor": "tensor"}
 
 _RECURRENT = re.compile(r"(lstm|rnn)_")
@@ -60,7 +61,14 @@ def clipping(rule: Rule) -> str:
         return "none"
     kind = {"norm": "the norm of each tensor"}.get(rule.clip_kind, rule.clip_kind)
     added = f" (norm + {shown(rule.clip_epsilon)})" if rule.clip_epsilon else ""
-    return f"clipped by {kind} at {shown(rule.clip)}{added}"
+    divided = ", or divided by it" if rule.clip == 1 and rule.clip_kind != "value" else ""
+    return f"clipped by {kind} at {shown(rule.clip)}{added}{divided}"
+
+
+def product(rule: Rule) -> str:
+    """Threshold times rate, of gradients that are always clipped."""
+    added = f" (norm + {shown(rule.clip_epsilon)})" if rule.clip_epsilon else ""
+    return f"{rates(rule)}, threshold times rate, by {NORMED[rule.normed]}{added}"
 
 
 def decay(rule: Rule) -> str:
