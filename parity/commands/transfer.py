@@ -60,7 +60,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
             for key, model in models.items():
                 remotes[key].send("open", model=model)
             opened = {key: _opened(remote) for key, remote in remotes.items()}
-            about, b = opened["b"]
+            about = opened["b"][0]
             if about.get("weights") and about["framework"] != "torch":
                 raise NoTransferError(
                     f"{flags.b} holds weights of a Keras model and not its layers: give as B the "

@@ -29,7 +29,7 @@ def equalized(inverted: bool) -> Iterator[Step]:
     for words, do in ways:
         yield Step("light", words, partial(_of_paper, do=do) if inverted else do)
     yield Step("light", BY_ROW, _row_by_row)
-    yield Step("light", BY_ROW, _of_one_shape)
+    yield Step("light", BY_ROW, _of_one_length)
 
 
 def _of_paper(ink: Floats, do: Callable[[Floats], Floats]) -> Floats:
@@ -116,6 +116,6 @@ def _row_by_row(ink: Floats) -> Floats:
     return result
 
 
-def _of_one_shape(ink: Floats) -> Floats:
+def _of_one_length(ink: Floats) -> Floats:
     result: Floats = ink / np.maximum(np.sqrt((ink**2).sum(axis=2, keepdims=True)), 1e-7)
     return result

@@ -41,16 +41,16 @@ def centred(look: Look, finer: int = 1) -> Floats:
     places = np.arange(side, dtype=np.float64) - (side - 1) / 2
     line: Floats = places * (3 * max(radius, 1.0) / side)
     ink = sampled(look.ink.clip(0, 1), down + line, right + line)
-    return _of_one_shape(ink)
+    return _of_one_length(ink)
 
 
 @lru_cache(maxsize=8)
 def softened(look: Look) -> Floats:
     """The same, so that a thin stroke is near to a thick one."""
-    return _of_one_shape(np.asarray(np.mean(neighbours(centred(look)), axis=0)))
+    return _of_one_length(np.asarray(np.mean(neighbours(centred(look)), axis=0)))
 
 
-def _of_one_shape(ink: Floats) -> Floats:
+def _of_one_length(ink: Floats) -> Floats:
     result: Floats = ink / np.maximum(np.sqrt((ink**2).sum(axis=(1, 2), keepdims=True)), 1e-9)
     return result
 
