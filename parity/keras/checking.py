@@ -170,11 +170,11 @@ def one_batch(probe: Probe, held: Probe | None) -> int:
     size = probe.batch or 0
     if held is None or held.targets is None or not 0 < size < len(held.targets):
         return 0
-    if len(probe.ids) < BATCHES * size:
+    if probe.ids[-1] < BATCHES * size - 1:
         return 0
-    parts = (part.reshape(len(part), -1) for part in keras.tree.flatten(probe.x))
-    rows = [part[: BATCHES * size].reshape(BATCHES, -1) for part in parts]
-    return size if all((part == part[:1]).all() for part in rows) else 0
+    _, first, place = np.unique(probe.ids % size, return_index=True, return_inverse=True)
+    same = (bool((part == part[first][place]).all()) for part in keras.tree.flatten(probe.x))
+    return size if all(same) else 0
 
 
 def array_of(x: Any) -> NDArray[Any] | None:

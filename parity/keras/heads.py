@@ -9,6 +9,7 @@ import numpy as np
 from parity.keras.calls import Call
 from parity.keras.facts import facts_of
 from parity.keras.losses import loss_of
+from parity.keras.private import given_to_compile
 from parity.keras.probe import Probe
 from parity.watch.check import AT_HEADS, TARGETS, Belief, Match, Program, causes_of
 
@@ -30,6 +31,8 @@ def causes_of_heads(
         names = sorted(outputs)  # as the parts are
     if len(names) != len(parts):
         return []
+    # Whoever weights the losses of the outputs has thought of their sizes.
+    unweighted = given_to_compile(model).get("loss_weights", ()) is None
     found: list[Match] = []
     for place, (name, given) in enumerate(zip(names, parts, strict=True)):
         wanted, loss = (_of(each, name, place, len(names)) for each in (probe.heads, model.loss))
@@ -49,16 +52,10 @@ def causes_of_heads(
             loss=loss_of(loss, facts.last),
         )
         matches = causes_of(program, Belief.SURE, AT_HEADS)
-        if not _weighted(model):
+        if unweighted:
             matches += causes_of(program, Belief.LIKELY, TARGETS)
         found += [replace(m, cause=f"output {name}: {m.cause}", remedy=None) for m in matches]
     return found
-
-
-def _weighted(model: keras.Model) -> bool:
-    """Whether the losses of its outputs were given weights, so that their sizes were thought of."""
-    given = model.get_compile_config() or {}
-    return bool(given.get("loss_weights"))
 
 
 def _of(given: Any, name: str, place: int, count: int) -> Any:

@@ -55,6 +55,11 @@ def layers_within(model: Any) -> list[Any]:
     return [model, *getattr(model, "layers", ())] if flatten is None else list(flatten())
 
 
+def given_to_compile(model: Any) -> dict[str, Any]:
+    """Arguments of a model's ``compile`` as they were given: its public config serialises them."""
+    return getattr(getattr(model, "_compile_config", None), "config", None) or {}
+
+
 def _keras() -> Any:
     return _private("keras.src.backend.common.global_state", "GLOBAL_STATE_TRACKER")
 

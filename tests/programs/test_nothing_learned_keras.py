@@ -260,5 +260,5 @@ def test_statistics_that_lag_behind(momentum: float, said: bool) -> None:
 @pytest.mark.parametrize(("same", "held", "said"), [(True, 99, 16), (True, 9, 0), (False, 99, 0)])
 def test_a_pipeline_of_one_batch(same: bool, held: int, said: int) -> None:
     pairs = tf.data.Dataset.from_tensor_slices((X, KIND)).batch(16)
-    given: Any = probe_of((pairs.take(1) if same else pairs).repeat(4), None, 64)
+    given: Any = probe_of((pairs.take(1) if same else pairs).repeat(4), None, 60)
     assert one_batch(given, probe_of(X[:held], KIND[:held], 500)) == said

@@ -80,3 +80,9 @@ def test_layers_within_layers_are_found_or_the_outer_ones() -> None:
 
     hidden = Hidden()
     assert private.layers_within(hidden) == [hidden, *model.layers]
+
+
+def test_what_compile_was_given() -> None:
+    model = net((4,), kl.Dense(1), loss=lambda wanted, given: given - wanted)
+    assert private.given_to_compile(model)["loss_weights"] is None  # and the lambda is not written
+    assert private.given_to_compile(keras.Sequential()) == {}
