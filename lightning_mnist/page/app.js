@@ -4,8 +4,10 @@ const page = {};  // for the console, and for tests
 
 async function unpack() {
   const data = JSON.parse(find("data").textContent);
-  const networks = await Promise.all(data.networks.map(async (head) => unpackNetwork(head, await inflate(head.body))));
-  const images = unpackDigits(data.digits, await inflate(data.digits.images)), { labels, name } = data.digits;
+  const { images: packed, labels, name } = data.digits;
+  const [pixels, ...bodies] = await Promise.all([packed, ...data.networks.map(({ body }) => body)].map(inflate));
+  const networks = data.networks.map((head, at) => unpackNetwork(head, bodies[at]));
+  const images = unpackDigits(data.digits, pixels);
   return { networks, images, labels: Array.from(labels, Number), name, words: data.words };
 }
 

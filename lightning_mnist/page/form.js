@@ -71,18 +71,25 @@ function resizedDown(image, width, height, toHeight) {
   return result;
 }
 
+function highest(values) {  // of levels from 0 on
+  let most = 0;
+  for (const value of values) if (value > most) most = value;
+  return most;
+}
+
 // Ink 0 to 255 of any size to 28 x 28, row by row; null where there is none.
 function fitLikeMnist(ink, width, height) {
-  const top = ink.reduce((a, b) => Math.max(a, b), 0);
+  const top = highest(ink);
   if (top === 0) return null;
   let [left, right, upper, lower] = [width, 0, height, 0];
-  for (let at = 0; at < ink.length; at++) {
-    if (ink[at] <= top * EDGE_OF_INK) continue;
-    const row = Math.floor(at / width), column = at % width;
-    left = Math.min(left, column);
-    right = Math.max(right, column + 1);
-    upper = Math.min(upper, row);
-    lower = Math.max(lower, row + 1);
+  for (let row = 0, at = 0; row < height; row++) {
+    for (let column = 0; column < width; column++, at++) {
+      if (ink[at] <= top * EDGE_OF_INK) continue;
+      if (column < left) left = column;
+      if (column >= right) right = column + 1;
+      if (row < upper) upper = row;
+      lower = row + 1;
+    }
   }
   const wide = right - left, tall = lower - upper;
   const crop = new Uint8Array(wide * tall);
@@ -93,7 +100,7 @@ function fitLikeMnist(ink, width, height) {
   const scale = BOX / Math.max(wide, tall);
   const [toWide, toTall] = [wide, tall].map((side) => Math.max(1, rounded(side * scale)));
   const small = Float64Array.from(resized(crop, wide, tall, toWide, toTall));
-  const most = small.reduce((a, b) => Math.max(a, b), 0);
+  const most = highest(small);
   let [total, across, down] = [0, 0, 0];
   small.forEach((value, at) => {
     small[at] = (value * 255) / most;

@@ -22,12 +22,18 @@ async function inflate(text) {
 
 // Images of 28 x 28 grey levels 0 to 255; of four levels, a byte holds a square of 2 x 2.
 function unpackDigits({ count, grey }, bytes) {
-  return Array.from({ length: count }, (_, image) => Uint8Array.from({ length: SIDE * SIDE }, (_, at) => {
-    if (grey === 255) return bytes[image * SIDE * SIDE + at];
-    const row = Math.floor(at / SIDE), column = at % SIDE, half = SIDE / 2;
-    const square = bytes[image * half * half + (row >> 1) * half + (column >> 1)];
-    return Math.round((((square >> (4 * (row & 1) + 2 * (column & 1))) & 3) * 255) / grey);
-  }));
+  const half = SIDE / 2, levels = [0, 1, 2, 3].map((level) => Math.round((255 * level) / grey));
+  return Array.from({ length: count }, (_, image) => {
+    if (grey === 255) return bytes.slice(image * SIDE * SIDE, (image + 1) * SIDE * SIDE);
+    const pixels = new Uint8Array(SIDE * SIDE);
+    for (let row = 0, at = 0; row < SIDE; row++) {
+      for (let column = 0; column < SIDE; column++, at++) {
+        const square = bytes[(image * half + (row >> 1)) * half + (column >> 1)];
+        pixels[at] = levels[(square >> (4 * (row & 1) + 2 * (column & 1))) & 3];
+      }
+    }
+    return pixels;
+  });
 }
 
 // Weights are kept by input, so that a blank pixel costs nothing.

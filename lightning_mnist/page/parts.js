@@ -58,15 +58,16 @@ function quantileOf(counts, share) {
   return rest ? value(low) * (1 - rest) + value(low + 1) * rest : value(low);
 }
 
-// 1 wherever the mask has a 1 within `reach` in both directions: first along rows, then columns.
-function dilated(mask, width, height, reach) {
+// `value` wherever a mask of 0 and 1 has it within `reach` in both directions: first along rows, then
+// columns.
+function dilated(mask, width, height, reach, value = 1) {
   const spread = (from, lines, length, step, jump) => {
-    const to = new Uint8Array(from.length);
+    const to = new Uint8Array(from.length).fill(1 - value);
     for (let line = 0; line < lines; line++) {
       for (let place = 0, until = -1, at = line * jump; place < length + reach; place++) {
-        if (place < length && from[at + place * step]) until = place + 2 * reach;
+        if (place < length && from[at + place * step] === value) until = place + 2 * reach;
         const centre = place - reach;
-        if (centre >= 0 && place <= until) to[at + centre * step] = 1;
+        if (centre >= 0 && place <= until) to[at + centre * step] = value;
       }
     }
     return to;
@@ -74,14 +75,8 @@ function dilated(mask, width, height, reach) {
   return spread(spread(mask, height, width, 1, width), width, height, width, 1);
 }
 
-function inverted(mask) {
-  const result = new Uint8Array(mask.length);
-  for (let at = 0; at < mask.length; at++) result[at] = mask[at] ? 0 : 1;
-  return result;
-}
-
 function closed(mask, width, height, reach) {
-  return inverted(dilated(inverted(dilated(mask, width, height, reach)), width, height, reach));
+  return dilated(dilated(mask, width, height, reach), width, height, reach, 0);
 }
 
 function ellipse(reach) {  // OpenCV's MORPH_ELLIPSE: rows, and how far each goes to either side
