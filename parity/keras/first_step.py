@@ -84,11 +84,7 @@ class FirstStep(Weighing):
         with suppress(Exception):  # a model is anyone's code, and must train all the same
             facts: Facts = facts_of(*seen)
             known: dict[str, Any] = {} if batch is None else {"batch": batch}
-            if validation is not None and (fed := facts_of(*traced(validation.x)).fed) is not None:
-                known["others"] = {"validation": fed}
-                if not fit.split and (held := array_of(validation.x)) is not None:
-                    known["other_inputs"] = {"validation": held}
-            known |= {
+            known |= _held_out(traced, validation, fit) | {
                 "inputs": array_of(self.x),
                 "repeats": repeats(self.x) or one_batch(probe, validation),
             }
@@ -239,3 +235,16 @@ def _some(kernel: keras.Variable | None) -> Array:
     """Of its weights, evenly spaced: those of a picture's dark edge are never changed."""
     values = NOTHING if kernel is None else as_array(kernel).ravel()
     return values[:: max(1, len(values) // KERNEL)]
+
+
+def _held_out(traced: Traced, held: Probe | None, fit: Fit) -> dict[str, Any]:
+    """What a `Program` knows of held out samples; such as cannot be asked hide nothing else."""
+    if held is None:
+        return {}
+    with suppress(Exception):
+        if (fed := facts_of(*traced(held.x)).fed) is not None:
+            own = None if fit.split else array_of(held.x)
+            return {"others": {"validation": fed}} | (
+                {} if own is None else {"other_inputs": {"validation": own}}
+            )
+    return {}

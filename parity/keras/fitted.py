@@ -44,10 +44,11 @@ def _least_known(calls: list[Call]) -> float | None:
 def _unknown(call: Call) -> float | None:
     words = list(call.layer.get_vocabulary())
     own = -1 if isinstance(call.layer, kl.IntegerLookup) else "[UNK]"
-    if own not in words or call.layer.get_config().get("invert"):
+    config = call.layer.get_config()  # `TextVectorization` has no attribute for its mode
+    if own not in words or config.get("invert"):
         return None
     place, values = words.index(own), as_array(call.outputs)
-    if call.layer.output_mode == "int":
+    if config["output_mode"] == "int":
         return _share(values, place)
     counted = np.abs(values.reshape(-1, values.shape[-1])).sum(axis=0)
     return float(counted[place] / counted.sum()) if counted.sum() else None

@@ -21,7 +21,7 @@ class Traced:
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
-        self._function: Callable[[Any], Any] | None = None
+        self._functions: dict[tuple[Any, ...], Callable[[Any], Any]] = {}
         self._noted: list[Callable[[list[Any]], Watched]] = []
 
     def __call__(self, x: Any) -> Watched:
@@ -37,9 +37,11 @@ class Traced:
             if getattr(self.model, "run_eagerly", False):
                 return watch(self.model, x)
             given = keras.tree.map_structure(tf.convert_to_tensor, x)
-            if self._function is None:
-                self._function = _compiled(self._trace, given)
-            tensors, place = self._function(given)
+            # Held out samples may be float64, or longer, where those of training are not.
+            kind = tuple((part.dtype, *part.shape[1:]) for part in keras.tree.flatten(given))
+            if kind not in self._functions:
+                self._functions[kind] = _compiled(self._trace, given)
+            tensors, place = self._functions[kind](given)
             return self._noted[int(place)](tensors)
 
     def _trace(self, x: Any) -> tuple[list[Any], int]:
@@ -69,7 +71,7 @@ class Traced:
 
 
 def _compiled(function: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
-    """For any number of samples, so that it is built but once."""
+    """For any number of samples of one kind, so that it is built but once."""
     shape = keras.tree.map_structure(
         lambda part: tf.TensorSpec([None, *part.shape[1:]], part.dtype), x
     )

@@ -54,6 +54,16 @@ def test_a_vocabulary_that_knows_nothing(words: list[str], mode: str, said: bool
     assert "alike" not in found
 
 
+@pytest.mark.parametrize(("words", "said"), [(["rome", "oslo"], False), (["Rome", "Oslo"], True)])
+def test_a_splitter_of_texts_that_knows_nothing(words: list[str], said: bool) -> None:
+    """It makes small letters of all texts."""
+    split = kl.TextVectorization(vocabulary=words, output_sequence_length=2)
+    given = keras.Input((), dtype="string")
+    behind = kl.Flatten()(kl.Embedding(5, 4)(split(given)))
+    model = compiled(keras.Model(given, kl.Dense(1, activation="sigmoid")(behind)), BINARY)
+    assert ("does not know" in causes(check(model, tf.constant(TOWNS), Y))) == said
+
+
 @pytest.mark.parametrize(("rows", "most", "said"), [(50, 2, True), (50, 40, False), (2, 2, False)])
 def test_texts_of_unknown_words(rows: int, most: int, said: bool) -> None:
     x = RNG.integers(0, most, (64, 12))

@@ -81,6 +81,14 @@ def test_a_look_is_built_once_and_changes_nothing() -> None:
     assert all(map(np.array_equal, before, model.variables))
 
 
+def test_other_samples_may_be_of_another_type() -> None:
+    """``x.astype("float32") / 255`` in training, and ``x / 255``, which is float64, beside it."""
+    traced = Traced(recurrent())
+    first = as_array(traced(WAVES)[0])
+    np.testing.assert_allclose(as_array(traced(WAVES.astype(np.float64))[0]), first, atol=1e-6)
+    assert len(as_array(traced((100 * WAVES).astype(np.int64))[0])) == len(WAVES)
+
+
 def test_layers_within_a_loop_of_the_graph_are_left_out() -> None:
     model = keras.Sequential([keras.Input((4,)), kl.Dense(5), Looping(), kl.Dense(2)])
     outputs, calls = Traced(model)(WAVES[:, 0].repeat(2, axis=1))
