@@ -24,7 +24,9 @@ def told(rung: Rung, sides: Sequence[Climber], start: Start) -> Rung:
     a, b = ([float(rate) for rate in table.values() if rate > NEAR] for table in tables)
     if not a and not b:
         return rung
-    found = difference("dropout", np.array(a), np.array(b), NEAR)
+    places = max(len(a), len(b))  # where a side has no dropout it drops nothing
+    padded = [np.array(own + [0.0] * (places - len(own))) for own in (a, b)]
+    found = difference("dropout", *padded, NEAR)
     if found.passed:
         note = "dropout is left off, and drops as much on both sides"
         return replace(rung, note="; ".join(filter(None, (rung.note, note))))
@@ -36,5 +38,6 @@ def told(rung: Rung, sides: Sequence[Climber], start: Start) -> Rung:
         f"dropout: {', '.join(said)}, in the order of work; to align them, give both the same "
         "rates at the same places; the climb goes on without dropout"
     )
+    left = max((each.absolute for each in rung.tensors), default=0.0)  # all without dropout
     rung = replace(rung, tensors=(*rung.tensors, found))
-    return rung.because([*rung.causes, Cause("dropout rate", found.absolute, text)])
+    return rung.because([*rung.causes, Cause("dropout rate", left, text)])

@@ -1,7 +1,7 @@
 """The fewest steps after which images look like those that are seen (NumPy only)."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.likeness import turned
@@ -102,6 +102,7 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
         return Found(start, explains=True)
     best, beam = start, [start]
     worth: set[Step] | None = None
+    doubt: Found | None = None
     for depth in range(DEEPEST):
         ways = [
             (*trial.taken, step)
@@ -123,18 +124,21 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
         final = _nearest(tried, then, now)
         most = FITS if depth == 0 else STRICT
         fits = [t for t in final if t.worst < _limit(t, most, start)]
-        doubtful = bool(fits) and _as_common(fits, final)
-        if fits and not doubtful:
+        common = _as_common(fits, final) if fits else []
+        if fits and not common:
             # Each step must earn its place: what is a little off invites another to mend it.
             simpler = [t for t in beam if set(t.taken) < set(fits[0].taken) and t.taken]
             if simpler and CLEARLY * fits[0].cost > simpler[0].cost:
-                return Found(simpler[0], explains=False)
+                return doubt or Found(simpler[0], explains=False)
             return _among(fits, final)
-        if not doubtful and min(trial.worst for trial in final) < ALIKE:
-            return Found(final[0], explains=False)  # hardly enough, and too little left for more
+        if common:  # unless something more explains it better, it is one or the other
+            doubt = doubt or replace(_among([*fits, *common], final), explains=False)
+        elif min(trial.worst for trial in final) < ALIKE:
+            # Hardly enough, and too little left for more.
+            return doubt or Found(final[0], explains=False)
         beam = _unlike(sorted([*final, *beam], key=lambda trial: trial.cost))[:BEAM]
         best = beam[0]
-    return Found(best, explains=False)
+    return doubt or Found(best, explains=False)
 
 
 def _nearest(tried: list[Trial], then: Look, now: Look) -> list[Trial]:
@@ -205,15 +209,19 @@ def _among(fits: list[Trial], tried: list[Trial]) -> Found:
     return Found(best, not rival, rival, ", or ".join(dict.fromkeys(others)))
 
 
-def _as_common(fits: list[Trial], tried: list[Trial]) -> bool:
-    """Whether a rotation does about as well as a rarer turn that fits, and leaves something."""
-    return any(
-        trial.cost < CLEARLY * fits[0].cost
-        and _name(trial) == _name(fits[0])
-        and any(step.degrees for step in trial.taken)
+def _as_common(fits: list[Trial], tried: list[Trial]) -> list[Trial]:
+    """Rotations that do about as well as a rarer turn, which fits, but leaves something as well."""
+    rare = not any(step.degrees for trial in fits for step in trial.taken)
+    if not rare or fits[0].worst < STRICT:
+        return []
+    return [
+        trial
         for trial in tried
         if trial not in fits
-    ) and not any(step.degrees for trial in fits for step in trial.taken)
+        and trial.cost < CLEARLY * fits[0].cost
+        and _name(trial) == _name(fits[0])
+        and any(step.degrees for step in trial.taken)
+    ]
 
 
 def _rival(best: Trial, others: list[Trial]) -> tuple[str, ...]:
