@@ -25,8 +25,8 @@ def told(rung: Rung, sides: Sequence[Climber], start: Start) -> Rung:
     if not a and not b:
         return rung
     places = max(len(a), len(b))  # where a side has no dropout it drops nothing
-    padded = [np.array(own + [0.0] * (places - len(own))) for own in (a, b)]
-    found = difference("dropout", *padded, NEAR)
+    at_a, at_b = (np.array(own + [0.0] * (places - len(own))) for own in (a, b))
+    found = difference("dropout", at_a, at_b, NEAR)
     if found.passed:
         note = "dropout is left off, and drops as much on both sides"
         return replace(rung, note="; ".join(filter(None, (rung.note, note))))
