@@ -45,7 +45,7 @@ def undropped(module: nn.Module, training: bool = True) -> Iterator[None]:
 
 def rate_of(inputs: Tensor, outputs: Tensor) -> float:
     """The share that a dropout drops, by how much it enlarges what it keeps; 1 if it keeps none."""
-    kept = outputs[(outputs != 0) & (inputs != 0)]
-    if not kept.numel():
+    kept = (outputs != 0) & (inputs != 0)
+    if not kept.any():
         return float((inputs != 0).any())
-    return float(1 - torch.median(inputs[(outputs != 0) & (inputs != 0)] / kept))
+    return float(1 - torch.median(inputs[kept] / outputs[kept]))

@@ -175,9 +175,9 @@ def asked(uses: Sequence[Use], targets: Array) -> bool:
     """Whether targets may be what losses ask for.
 
     An adversary's are given one number, and then another, for all samples, whatever class these
-    have; and a program whose loss
-    is its own, or that computes its targets, may not use targets that are all alike. Where each
-    sample has one number, a loss that asks for many, as an autoencoder's, asks for others.
+    have; and a program whose loss is its own, or that computes its targets, may not use targets
+    that are all alike. Where each sample has one number, a loss that asks for many, as an
+    autoencoder's, asks for others.
 
     Args:
         uses: Of losses, as far as they were heard.

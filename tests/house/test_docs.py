@@ -57,8 +57,11 @@ def flags_shown() -> dict[tuple[str, str], set[str]]:
     return shown
 
 
+SHOWN = flags_shown()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("program", "command"), sorted(flags_shown()))
+@pytest.mark.parametrize(("program", "command"), sorted(SHOWN))
 def test_a_command_takes_the_flags_that_the_pages_give_it(
     program: str, command: str, in_process: Here
 ) -> None:
@@ -69,8 +72,9 @@ def test_a_command_takes_the_flags_that_the_pages_give_it(
         done = in_process(program, asked, "--help")
         assert done.code == 0, done.err
         taken |= set(re.findall(r"--[a-zA-Z_][\w.]*", done.out))
-    shown = flags_shown()[program, command]
-    assert {flag for flag in shown if not {flag, flag.rpartition(".")[0]} & taken} == set()
+    assert {
+        flag for flag in SHOWN[program, command] if not {flag, flag.rpartition(".")[0]} & taken
+    } == set()
 
 
 RESULTS = sorted((DOCS / "results").glob("*.json"))

@@ -84,14 +84,16 @@ def shifted(program: Program, x: Array, targets: Array) -> Match | None:
         own, other = x[max(by, 0) : count + min(by, 0)], wanted[max(-by, 0) : count - max(by, 0)]
         return float(_explained(own, other).max())
 
-    best = max((by for by in range(-SHIFT, SHIFT + 1) if by), key=tells)
-    if tells(best) * count < 2 * CERTAIN or tells(0) * count > CERTAIN / 2:
+    told = {by: tells(by) for by in range(-SHIFT, SHIFT + 1)}
+    own = told.pop(0)
+    best = max(told, key=lambda by: told[by])
+    if told[best] * count < 2 * CERTAIN or own * count > CERTAIN / 2:
         return None
     return Match(
         f"the targets are shifted by {abs(best)} against their samples",
-        f"the target of a row explains {tells(best):.0%} of a feature {abs(best)} "
+        f"the target of a row explains {told[best]:.0%} of a feature {abs(best)} "
         f"row{'s' * (abs(best) > 1)} {'later' if best > 0 else 'earlier'}, and of its own row "
-        f"{tells(0):.1%} at most",
+        f"{own:.1%} at most",
         "Look where rows are dropped or skipped in one of the two only, as a header is; where rows "
         "follow each other in time and this is meant, they tell nothing of what comes next",
         Belief.LIKELY,

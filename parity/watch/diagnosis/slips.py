@@ -31,13 +31,12 @@ def orders(predicted: Ints, labels: Ints) -> dict[str, float]:
     right["in reversed order"] = float((predicted[::-1] == labels).mean())
     if len(np.unique(predicted)) > 2 and (np.diff(predicted) >= 0).all():
         right["sorted by class"] = float((predicted == np.sort(labels)).mean())
-    for start in (0, 1):
-        order = np.argsort((rows + start).astype(str), kind="stable")
-        right["sorted as text: 1, 10, 100, 2"] = max(
-            float((predicted == labels[order]).mean()),
-            float((predicted[order] == labels).mean()),
-            right.get("sorted as text: 1, 10, 100, 2", 0.0),
-        )
+    as_text = [np.argsort((rows + start).astype(str), kind="stable") for start in (0, 1)]
+    right["sorted as text: 1, 10, 100, 2"] = max(
+        float((one[order] == other).mean())
+        for order in as_text
+        for one, other in ((predicted, labels), (labels, predicted))
+    )
     for processes in range(2, PROCESSES + 1):
         order = np.argsort(rows % processes, kind="stable")
         by_process = float((predicted == labels[order]).mean())
