@@ -12,8 +12,10 @@ import tensorflow as tf
 from parity.keras.calls import FUSING, Call
 from parity.keras.facts import DROPOUTS
 from parity.keras.names import function_name, kind_of
-from parity.watch.check import Remedy
+from parity.watch.check import Change, Remedy
 from parity.watch.check.training import MULTIPLIES, SATURATING
+
+POOLING = ("global_avg_pool", "global_max_pool")
 
 
 @contextlib.contextmanager
@@ -39,17 +41,17 @@ def intervention(
         changes.append(_passing(calls[-1]))
     hidden = calls[:-1] if ends else calls
     for call in hidden:
-        if remedy.hidden and function_name(call) in (*SATURATING, "softmax"):
+        if Change.RELU in remedy and function_name(call) in (*SATURATING, "softmax"):
             changes.append((call.layer, "activation", keras.activations.relu))
-        if remedy.undropped and isinstance(call.layer, DROPOUTS):
+        if Change.UNDROPPED in remedy and isinstance(call.layer, DROPOUTS):
             changes.append((call.layer, "rate", 0.0))
-        if remedy.undropped and hasattr(call.layer, "value_range"):
+        if Change.UNDROPPED in remedy and hasattr(call.layer, "value_range"):
             changes.append(_passing(call))
-        if remedy.ordered and kind_of(call) in ("global_avg_pool", "global_max_pool"):
+        if Change.ORDERED in remedy and kind_of(call) in POOLING:
             changes.append((call.layer, "call", _telling_places(call.layer.call)))
     for call in multiplying[:-1]:
         bare = getattr(call.layer, "activation", None) in (None, keras.activations.linear)
-        if remedy.between and bare and isinstance(call.layer, FUSING):
+        if Change.RELU_BETWEEN in remedy and bare and isinstance(call.layer, FUSING):
             changes.append((call.layer, "activation", keras.activations.relu))
     if head is not None:
         changes.append((multiplying[-1].layer, "call", head))

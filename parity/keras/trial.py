@@ -18,7 +18,7 @@ from parity.keras.intervention import Head, intervention
 from parity.keras.names import kind_of
 from parity.keras.traced import Traced
 from parity.keras.updates import frozen, optimizer_of
-from parity.watch.check import Program, Remedy
+from parity.watch.check import Change, Program, Remedy
 from parity.watch.check.program import Task
 from parity.watch.check.training import MULTIPLIES
 from parity.watch.trials import Material, score
@@ -73,7 +73,7 @@ class Trial:
         """
         features, targets = self.material.features(remedy), self.material.targets(remedy)
         learned = [self._copy(v, remedy) for v in self.model.trainable_variables]
-        thaws = frozen(self.model) if remedy.thawed else set()
+        thaws = frozen(self.model) if Change.THAWED in remedy else set()
         kept = [self._copy(v, remedy, id(v) in thaws) for v in self.model.non_trainable_variables]
         head = self._head(remedy)
         added = [copy for copy in kept if copy.trainable] + ([] if head is None else head.variables)
@@ -84,7 +84,7 @@ class Trial:
         with _quietly(), warnings.catch_warnings(), unchanged(self.model), self._with(remedy, head):
             warnings.simplefilter("ignore")  # of what is wrong on purpose
             step = self._step(remedy, optimizer, learned, kept, added)
-            if self.program.trainable == 0 and not remedy.thawed:
+            if self.program.trainable == 0 and Change.THAWED not in remedy:
                 taken = steps
             while taken < steps and (taken < 2 or time.monotonic() < end):
                 chosen = next(batches)
@@ -115,14 +115,14 @@ class Trial:
                 values = np.zeros_like(values)
         trained = thawed or variable.trainable
         copy = keras.Variable(values, dtype=variable.dtype, trainable=trained)
-        copy.constraint = None if remedy.unpenalised else variable.constraint
+        copy.constraint = None if Change.UNPENALISED in remedy else variable.constraint
         return copy
 
     def _head(self, remedy: Remedy) -> Head | None:
         """A last layer with an output for each class, where it has another number."""
         last = [call for call in self.calls if not call.fused and kind_of(call) in MULTIPLIES]
         known, columns = bool(last) and kind_of(last[-1]) == "dense", self.program.columns
-        if remedy.deeper and known and columns:
+        if Change.DEEPER in remedy and known and columns:
             layer, inputs = last[-1].layer, int(last[-1].inputs.shape[-1])
             return Head(inputs, columns, HIDDEN, getattr(layer, "activation", None))
         if remedy.head not in ("classes", "binary"):
@@ -140,14 +140,14 @@ class Trial:
 
     def _optimizer(self, remedy: Remedy) -> Any:
         own = optimizer_of(self.model)
-        if remedy.adam:
+        if Change.ADAM in remedy:
             return keras.optimizers.Adam(remedy.rate or 0.001)
         settings = own.get_config()
-        if remedy.unpenalised:
+        if Change.UNPENALISED in remedy:
             settings["weight_decay"] = None
-        if remedy.unclipped:
+        if Change.UNCLIPPED in remedy:
             settings |= {"clipnorm": None, "global_clipnorm": None, "clipvalue": None}
-        if remedy.damped:
+        if Change.DAMPED in remedy:
             name = "beta_1" if "beta_1" in settings else "momentum"
             settings[name] = 0.9
         if remedy.rate is not None:
@@ -170,7 +170,7 @@ class Trial:
             with tf.GradientTape() as tape:
                 given, state, penalty = self._answers(learned, kept, x, training=True)
                 loss = self._loss(remedy, given, y)
-                loss += 0.0 if remedy.unpenalised else penalty
+                loss += 0.0 if Change.UNPENALISED in remedy else penalty
             weights = [*learned, *added]
             gradients = tape.gradient(loss, [weight.value for weight in weights])
             pairs = [(g, w) for g, w in zip(gradients, weights, strict=True) if g is not None]
@@ -183,12 +183,12 @@ class Trial:
 
     def _loss(self, remedy: Remedy, given: Any, y: Any) -> Any:
         """That of the remedy's head, or the program's own."""
-        if remedy.bounded:
+        if Change.BOUNDED in remedy:
             given = tf.clip_by_value(given, OFF, 1 - OFF)
         if not remedy.head:
-            weights = None if remedy.balanced else self._weights(y)
+            weights = None if Change.BALANCED in remedy else self._weights(y)
             own = self.model.compute_loss(x=None, y=y, y_pred=given, sample_weight=weights)
-            return -own if remedy.descends else own
+            return -own if Change.DESCENDS in remedy else own
         given = tf.cast(given, tf.float32)
         if remedy.head == "classes" or (remedy.head == "binary" and given.shape[-1] != 1):
             rows = y.shape.rank == 2 and y.shape[-1] != 1

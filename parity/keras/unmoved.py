@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from parity.keras.calls import Call, as_array
 from parity.keras.outputs import untrained
 from parity.keras.updates import name_of
-from parity.watch.check import Belief, Match, Remedy
+from parity.watch.check import Belief, Change, Match, Remedy
 from parity.watch.check.words import listed
 
 NO_STEP = Match(
     "the optimiser takes no step",
     "fit has called train_step, no weight has changed, and optimizer.iterations is 0",
     "Call self.optimizer.apply_gradients(zip(gradients, self.trainable_variables)) in train_step",
-    remedy=Remedy("with steps along the gradients", thawed=True),
+    remedy=Remedy("with steps along the gradients", changes=Change.THAWED),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from parity.watch.check import Belief, Match, Remedy
+from parity.watch.check import Belief, Change, Match, Remedy
 
 STEPS = 4
 """Steps that are watched."""
@@ -28,7 +28,7 @@ NO_GRADIENTS = Match(
     f"in each of the first {STEPS} steps every gradient was missing or 0",
     "Call loss.backward() between zero_grad() and step(), on a loss that was computed from the "
     "network's answers",
-    remedy=Remedy("with steps along the gradients", thawed=True),
+    remedy=Remedy("with steps along the gradients", changes=Change.THAWED),
 )
 
 
@@ -105,7 +105,7 @@ class Gradients:
             f"in {self._kept} of the first {step} steps the optimiser was given the sum of all "
             "gradients so far",
             "Call optimizer.zero_grad() in each step, before loss.backward()",
-            remedy=Remedy("with gradients set to zero", zeroed=True),
+            remedy=Remedy("with gradients set to zero", changes=Change.ZEROED),
         )
 
     def _thrown_away(self) -> Match:
@@ -116,7 +116,7 @@ class Gradients:
             f"{STEPS} steps was given those of the last one",
             "Call optimizer.zero_grad() after optimizer.step(), as often as it",
             Belief.MAYBE,
-            Remedy("with a step after each batch", each=True),
+            Remedy("with a step after each batch", changes=Change.EACH),
         )
 
     def _cut_off(self) -> Match | None:
@@ -131,7 +131,7 @@ class Gradients:
             "kernels were missing or 0",
             "Leave detach() and torch.no_grad() out of forward()",
             Belief.MAYBE,
-            Remedy("with gradients through detach() and no_grad()", attached=True),
+            Remedy("with gradients through detach() and no_grad()", changes=Change.ATTACHED),
         )
 
     @property

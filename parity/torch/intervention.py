@@ -10,7 +10,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.overrides import TorchFunctionMode
 
 from parity.torch.kinds import SHUT, kind_of_function, name_of
-from parity.watch.check import Remedy
+from parity.watch.check import Change, Remedy
 from parity.watch.check.training import SATURATING
 
 _SQUASHING = (*SATURATING, "softmax")
@@ -24,9 +24,9 @@ def adjusted(module: nn.Module, remedy: Remedy) -> Iterator[None]:
     """Within, layers have the settings that the remedy asks for."""
     changes: list[tuple[nn.Module, str, Any]] = []
     for part in module.modules():
-        if remedy.undropped and isinstance(part, _DropoutNd):
+        if Change.UNDROPPED in remedy and isinstance(part, _DropoutNd):
             changes.append((part, "p", 0.0))
-        if remedy.batch_first and isinstance(part, nn.RNNBase | nn.MultiheadAttention):
+        if Change.BATCH_FIRST in remedy and isinstance(part, nn.RNNBase | nn.MultiheadAttention):
             changes.append((part, "batch_first", True))
     before = [(part, name, getattr(part, name)) for part, name, _ in changes]
     try:
@@ -71,9 +71,9 @@ class Intervention(TorchFunctionMode):
     ) -> Any:
         """Count, and change."""
         name = name_of(func)
-        if self.remedy.attached and (name == "detach" or func == _DATA):
+        if Change.ATTACHED in self.remedy and (name == "detach" or func == _DATA):
             return args[0]
-        if self.remedy.attached and name == "_set_grad_enabled":
+        if Change.ATTACHED in self.remedy and name == "_set_grad_enabled":
             return None
         if kind_of_function(func) == "activation" and args:
             self.seen_activations += 1
@@ -81,16 +81,16 @@ class Intervention(TorchFunctionMode):
             if self.ends and self.seen_activations > self.activations - self.tail:
                 if self.remedy.head:
                     return args[0]
-            elif self.remedy.hidden and name in _SQUASHING:
+            elif Change.RELU in self.remedy and name in _SQUASHING:
                 return torch.relu(args[0])
         outputs = func(*args, **(kwargs or {}))
-        if self.remedy.open and name in SHUT and args and _alike(args[0], outputs):
+        if Change.OPEN in self.remedy and name in SHUT and args and _alike(args[0], outputs):
             return args[0] if name.startswith("cl") else args[0] + (outputs - args[0]).detach()
         if kind_of_function(func) == "activation":
             self._before = outputs
         if name in _LINEAR:
             self.seen_layers += 1
-            if self.remedy.between and self.seen_layers < self.layers:
+            if Change.RELU_BETWEEN in self.remedy and self.seen_layers < self.layers:
                 return torch.relu(outputs)
         return outputs
 

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from parity.torch.evaluation import TrainingMode
 from parity.torch.gradients import SEVERAL, STEPS, Gradients
 from parity.torch.layouts import Array, as_array
-from parity.watch.check import Match, Remedy
+from parity.watch.check import Change, Match, Remedy
 from parity.watch.check.anew import Anew
 
 WEIGHTS = 256
@@ -19,7 +19,7 @@ NO_STEP = Match(
     "the optimiser takes no step",
     "a loss was computed, and this optimiser's step() was not called",
     "Call step() of the optimiser that holds the network's weights, after loss.backward()",
-    remedy=Remedy("with steps along the gradients", thawed=True),
+    remedy=Remedy("with steps along the gradients", changes=Change.THAWED),
 )
 SKIPPED = Match(
     "every step is skipped: the gradients are not finite",
@@ -27,7 +27,7 @@ SKIPPED = Match(
     "the last gradients are not finite",
     "Scale the features and targets, since float16 ends at 65504, or use torch.bfloat16 without a "
     "GradScaler",
-    remedy=Remedy("in float32 with steps along the gradients", thawed=True),
+    remedy=Remedy("in float32 with steps along the gradients", changes=Change.THAWED),
 )
 
 

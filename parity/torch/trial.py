@@ -19,7 +19,7 @@ from parity.torch.losses import Use
 from parity.torch.network import inputs, layers
 from parity.torch.state import unchanged
 from parity.torch.trace import first_tensor
-from parity.watch.check import Program, Remedy
+from parity.watch.check import Change, Program, Remedy
 from parity.watch.check.course import SMALL
 from parity.watch.check.program import Task
 from parity.watch.trials import AS_IT_IS, Material, score
@@ -84,12 +84,12 @@ class Trial:
             learned = [state[name] for name in self._learned(remedy)]
             optimizer = self._optimizer(remedy, learned)
             batches, end, taken = self.material.batches(remedy), time.monotonic() + seconds, 0
-            every = 1 if remedy.each else self.program.gathered
+            every = 1 if Change.EACH in remedy else self.program.gathered
             while taken < steps and (taken < 2 or time.monotonic() < end):
                 chosen = next(batches)
-                if taken and self.program.redrawn and not remedy.kept:
+                if taken and self.program.redrawn and Change.KEPT not in remedy:
                     self._redraw(state, taken)
-                if taken % every == 0 and (remedy.zeroed or not self.program.gathers):
+                if taken % every == 0 and (Change.ZEROED in remedy or not self.program.gathers):
                     optimizer.zero_grad()
                 given = self._answers(remedy, state, _take(features, chosen))
                 loss = self._loss(remedy, given, targets[chosen])
@@ -100,9 +100,9 @@ class Trial:
                 taken += 1
                 if taken % every:
                     continue
-                if self.program.clipped and not remedy.unclipped:
+                if self.program.clipped and Change.UNCLIPPED not in remedy:
                     nn.utils.clip_grad_norm_(learned, self.program.clipped)
-                if remedy.thawed or self.program.trainable != 0:
+                if Change.THAWED in remedy or self.program.trainable != 0:
                     optimizer.step()
             return self._score(remedy, state, features, targets), taken
 
@@ -116,7 +116,7 @@ class Trial:
     def _learned(self, remedy: Remedy) -> list[str]:
         """Names of the weights that are trained."""
         frozen = self.program.stuck or self.program.undrawn
-        return self.all if remedy.thawed and frozen else self.learned
+        return self.all if Change.THAWED in remedy and frozen else self.learned
 
     def _start(self, remedy: Remedy, features: Any, targets: Any) -> State:
         state = {name: tensor.clone() for name, tensor in self.initial.items()}
@@ -157,18 +157,18 @@ class Trial:
 
     def _optimizer(self, remedy: Remedy, weights: list[Tensor]) -> Optimizer:
         own = self.optimizer
-        if remedy.adam or own is None:
+        if Change.ADAM in remedy or own is None:
             return torch.optim.Adam(weights, lr=remedy.rate or 0.001)
         known = inspect.signature(type(own)).parameters
         group = own.param_groups[0]
         settings = {name: group[name] for name in own.defaults if name in known and name in group}
         if "maximize" in settings:  # `_loss` goes up where the program does
             settings["maximize"] = False
-        if remedy.unpenalised:
+        if Change.UNPENALISED in remedy:
             settings["weight_decay"] = 0.0
-        if remedy.damped and "betas" in settings:
+        if Change.DAMPED in remedy and "betas" in settings:
             settings["betas"] = (0.9, 0.999)
-        elif remedy.damped:
+        elif Change.DAMPED in remedy:
             settings["momentum"] = 0.9
         settings["lr"] = float(group["lr"]) if remedy.rate is None else remedy.rate
         make: Callable[..., Optimizer] = type(own)
@@ -197,7 +197,7 @@ class Trial:
         """That of the remedy's head, or the program's own."""
         targets = torch.from_numpy(np.array(y)).to(given.device)
         if not remedy.head:
-            uphill = self.program.ascends and not remedy.descends
+            uphill = self.program.ascends and Change.DESCENDS not in remedy
             return self._own_loss(given, targets) * (-1 if uphill else 1)
         if remedy.head == "classes" or (remedy.head == "binary" and given.shape[-1] > 1):
             names = targets.argmax(1) if targets.ndim == 2 and targets.shape[1] > 1 else targets
@@ -209,7 +209,7 @@ class Trial:
     def _scale(self, remedy: Remedy) -> float:
         """What the program makes of its loss, where that leaves next to nothing."""
         own = abs(self.program.course.factor) * self.program.gathered
-        return own if own < SMALL and not (remedy.unscaled or remedy.head) else 1.0
+        return own if own < SMALL and not (Change.UNSCALED in remedy or remedy.head) else 1.0
 
     def _own_loss(self, given: Tensor, targets: Tensor) -> Tensor:
         assert self.use is not None

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.torch.losses import Use
-from parity.watch.check import Belief, Match, Remedy
+from parity.watch.check import Belief, Change, Match, Remedy
 from parity.watch.check.words import listed
 
 SOME = 16
@@ -70,7 +70,7 @@ class Untouched:
             "are what they were before the first step",
             "Call step() of each optimiser after loss.backward()",
             Belief.LIKELY,
-            Remedy("with all weights trained", thawed=True),
+            Remedy("with all weights trained", changes=Change.THAWED),
         )
 
     def _without_loss(self, unreached: Sequence[Use]) -> Match | None:

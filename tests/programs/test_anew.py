@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from parity.watch.check import Match
+from parity.watch.check import Change, Match
 from parity.watch.check.anew import Anew
 from parity.watch.check.program import Array
 
@@ -35,7 +35,7 @@ def test_weights_that_are_drawn_anew_are_named_once() -> None:
     assert "drawn anew" in match.cause
     assert "before step 4, and again before step 8" in match.figures
     assert match.remedy is not None
-    assert match.remedy.kept
+    assert Change.KEPT in match.remedy
 
 
 def test_weights_that_are_set_back_are_named_as_such() -> None:

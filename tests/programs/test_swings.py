@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.watch.check import Loss, Program, Remedy
+from parity.watch.check import Change, Loss, Program, Remedy
 from parity.watch.trials import AS_IT_IS, swings
 from parity.watch.trials.following import Follower
 
@@ -103,7 +103,11 @@ def test_a_calm_training_is_left_soon(
 
 def test_a_high_momentum_is_tried_too() -> None:
     found = swings.swings(program(momentum=0.98), WILD, 76)
-    assert [match.remedy.damped for match in found if match.remedy] == [False, False, True]
+    assert [Change.DAMPED in match.remedy for match in found if match.remedy] == [
+        False,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.watch.check import Belief, Layer, Match, Program, Remedy
+from parity.watch.check import Belief, Change, Layer, Match, Program, Remedy
 from parity.watch.check.program import Task
 from parity.watch.trials import AS_IT_IS, Material, proving, score, tried
 from parity.watch.trials.following import Follower
@@ -136,7 +136,7 @@ def test_a_score(task: Task, answers: list[float], targets: list[int], expected:
 def test_rare_classes_are_drawn_as_often_where_that_is_the_remedy() -> None:
     y = np.array([0] * 190 + [1] * 10)
     material = Material(np.arange(200.0)[:, None], y, "binary", batch=50)
-    batches = material.batches(Remedy("", balanced=True))
+    batches = material.batches(Remedy("", changes=Change.BALANCED))
     drawn = np.concatenate([y[next(batches)] for _ in range(20)])
     assert 0.4 < drawn.mean() < 0.6
 
@@ -144,7 +144,7 @@ def test_rare_classes_are_drawn_as_often_where_that_is_the_remedy() -> None:
 def test_samples_come_in_order_unless_they_are_shuffled() -> None:
     material = Material(np.zeros((200, 1)), np.arange(200), "values", batch=20, in_order=True)
     assert (np.diff(next(material.batches(AS_IT_IS))) > 0).all()
-    assert (np.diff(next(material.batches(Remedy("", shuffled=True)))) < 0).any()
+    assert (np.diff(next(material.batches(Remedy("", changes=Change.SHUFFLED)))) < 0).any()
 
 
 def test_features_are_standardised_by_the_samples_that_are_trained_on() -> None:
@@ -171,7 +171,7 @@ def test_sequences_are_turned_round_and_classes_drawn_as_the_program_does() -> N
     names = np.repeat([0, 1], 100)
     material = Material(names[:, None], names, "binary", drawn=(1.0, 0.0))
     assert not names[next(material.batches(AS_IT_IS))].any()
-    assert names[next(material.batches(Remedy("", balanced=True)))].any()
+    assert names[next(material.batches(Remedy("", changes=Change.BALANCED)))].any()
 
 
 class Plan(Follower):

@@ -26,13 +26,13 @@ from parity.watch.check import (
     training,
     weighing,
 )
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.parts import Layer, Loss, Penalty
 from parity.watch.check.program import Program
 
 __all__ = [
-    "AT_HEADS", "CAUSES", "TARGETS", "Belief", "Cause", "Layer", "Loss", "Match", "Penalty",
-    "Program", "Remedy", "causes_of",
+    "AT_HEADS", "CAUSES", "TARGETS", "Belief", "Cause", "Change", "Layer", "Loss", "Match",
+    "Penalty", "Program", "Remedy", "causes_of",
 ]  # fmt: skip
 
 CAUSES: tuple[Cause, ...] = (

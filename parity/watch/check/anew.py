@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.watch.check.cause import Belief, Match, Remedy
+from parity.watch.check.cause import Belief, Change, Match, Remedy
 from parity.watch.check.program import Array
 
 LEAST = 16
@@ -13,7 +13,7 @@ clipped, pruned, averaged or brought to a norm between steps stays far above."""
 UNDONE = 0.1
 """Part of the way from the initial weights that is left where they are set back, or nearly so; an
 average of the last steps, or half of them, leaves more."""
-KEPT = Remedy("with weights that are drawn once", kept=True)
+KEPT = Remedy("with weights that are drawn once", changes=Change.KEPT)
 
 
 class Anew:

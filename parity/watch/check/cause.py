@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Flag, IntEnum, auto
 from typing import Literal
 
 from parity.watch.check.program import Program
@@ -19,45 +19,73 @@ class Belief(IntEnum):
     """A mistake in itself, whatever it costs."""
 
 
+class Change(Flag):
+    """What can be done to a copy of a program, beside its samples, targets, loss and rate."""
+
+    NONE = 0
+    RELU = auto()
+    """A ReLU in the place of the hidden activations."""
+    RELU_BETWEEN = auto()
+    """A ReLU after each hidden layer that has no activation."""
+    DEEPER = auto()
+    """A hidden layer before the last, where there is none; in Keras."""
+    ORDERED = auto()
+    """What is averaged over the steps of a sequence tells their places; in Keras."""
+    BATCH_FIRST = auto()
+    """Recurrent and attention layers take samples along the first axis; in torch."""
+    BOUNDED = auto()
+    """Answers are kept off 0 and 1."""
+    UNDROPPED = auto()
+    """Dropout leaves nothing out."""
+    KEPT = auto()
+    """Weights are drawn once where the program draws them again and again."""
+    THAWED = auto()
+    """Steps are taken, of all weights, where the program takes none."""
+    ADAM = auto()
+    """Adam, at the remedy's rate, in the place of the optimiser."""
+    DAMPED = auto()
+    """The optimiser has a usual momentum."""
+    EACH = auto()
+    """A step follows each batch where the program takes one after several."""
+    ZEROED = auto()
+    """Gradients are set to zero where the program leaves them."""
+    UNCLIPPED = auto()
+    """Gradients stay as long as they are."""
+    ATTACHED = auto()
+    """Gradients pass where a network cuts them off; in torch."""
+    OPEN = auto()
+    """Gradients pass where a function lets none through; in torch."""
+    DESCENDS = auto()
+    """Steps make the loss smaller where the program's make it larger."""
+    UNSCALED = auto()
+    """The loss is as large as it is where the program makes it small."""
+    UNPENALISED = auto()
+    """No penalty or constraint pulls weights to 0."""
+    SHUFFLED = auto()
+    """Samples are drawn at random where the program takes them in order."""
+    BALANCED = auto()
+    """Rare classes are drawn as often as frequent ones."""
+
+
 @dataclass(frozen=True)
 class Remedy:
-    """A change that can be tried on a copy of the network.
+    """A change that can be tried on a copy of the program.
 
     Attributes:
         words: What it is, after "tried: ".
+        changes: What is done to the network, its steps and the order of samples.
         features: What is made of the samples.
         targets: What is made of the targets.
         head: Last layer and loss that fit the targets: logits with the crossentropy over classes,
             one logit with the binary crossentropy, several of these, or plain numbers with the
             squared error.
-        hidden: Activation instead of the hidden ones.
-        between: Whether a ReLU comes after each hidden layer that has no activation.
-        rate: Learning rate.
-        adam: Whether Adam, at `rate`, takes the place of the optimiser.
         initial: How the kernels are drawn anew.
-        shuffled: Whether samples are drawn at random where the program takes them in order.
-        balanced: Whether rare classes are drawn as often as frequent ones.
-        unpenalised: Whether no penalty pulls weights to 0.
-        unclipped: Whether gradients stay as long as they are.
-        damped: Whether the optimiser has a usual momentum.
-        undropped: Whether dropout leaves nothing out.
-        thawed: Whether steps are taken, of all weights, where the program takes none.
-        zeroed: Whether gradients are set to zero where the program leaves them.
+        rate: Learning rate.
         batch: Samples of a batch, at least.
-        descends: Whether steps make the loss smaller where the program's make it larger.
-        kept: Whether weights are drawn once where the program draws them again and again.
-        batch_first: Whether recurrent and attention layers of torch take samples along the first
-            axis.
-        attached: Whether gradients pass where a network of torch cuts them off.
-        each: Whether a step follows each batch where the program takes one after several.
-        open: Whether gradients pass where a function of torch lets none through.
-        unscaled: Whether the loss is as large as it is where the program makes it small.
-        bounded: Whether answers are kept off 0 and 1.
-        deeper: Whether a hidden layer comes before the last, where there is none; in Keras.
-        ordered: Whether what is averaged over the steps of a sequence tells their places; in Keras.
     """
 
     words: str
+    changes: Change = Change.NONE
     features: Literal[
         "",
         "bytes",
@@ -71,30 +99,13 @@ class Remedy:
     ] = ""
     targets: Literal["", "standardised", "from 0"] = ""
     head: Literal["", "classes", "binary", "several", "values"] = ""
-    hidden: Literal["", "relu"] = ""
-    between: bool = False
-    rate: float | None = None
-    adam: bool = False
     initial: Literal["", "glorot", "he"] = ""
-    shuffled: bool = False
-    balanced: bool = False
-    unpenalised: bool = False
-    unclipped: bool = False
-    damped: bool = False
-    undropped: bool = False
-    thawed: bool = False
-    zeroed: bool = False
+    rate: float | None = None
     batch: int = 0
-    descends: bool = False
-    kept: bool = False
-    batch_first: bool = False
-    attached: bool = False
-    each: bool = False
-    open: bool = False
-    unscaled: bool = False
-    bounded: bool = False
-    deeper: bool = False
-    ordered: bool = False
+
+    def __contains__(self, change: Change) -> bool:
+        """Whether `change` is a part of it."""
+        return change in self.changes
 
 
 @dataclass(frozen=True)

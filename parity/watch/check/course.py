@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.head import fitting
 from parity.watch.check.program import Program
 from parity.watch.check.training import RATES, kind_of
@@ -40,7 +40,9 @@ def cuts(program: Program) -> Match | None:
         else Belief.MAYBE,
         fitting(program)
         if found.outside
-        else Remedy(f"{'without' if clamps else 'with gradients through'} {found.name}", open=True),
+        else Remedy(
+            f"{'without' if clamps else 'with gradients through'} {found.name}", changes=Change.OPEN
+        ),
     )
 
 
@@ -81,7 +83,7 @@ def drawn(program: Program) -> Match | None:
         f"the sampler draws hardly any class but {top}",
         f"{shares[top]:.2%} of what it draws is class {top}, and {own:.1%} of the samples are",
         "Weight each sample by the inverse of how frequent its class is: 1 / counts[y]",
-        remedy=Remedy("with classes drawn equally often", balanced=True),
+        remedy=Remedy("with classes drawn equally often", changes=Change.BALANCED),
     )
 
 
@@ -108,7 +110,7 @@ def scaled_down(program: Program) -> Match | None:
         f"it is called on {factor:.2g} times {loss.name}",
         "Leave the mean over the batch as it is, without a division by the number of samples",
         Belief.LIKELY if short else Belief.MAYBE,
-        Remedy("with the loss as it is", unscaled=True),
+        Remedy("with the loss as it is", changes=Change.UNSCALED),
     )
 
 

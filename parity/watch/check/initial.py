@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.program import Array, Program
 from parity.watch.check.training import MULTIPLIES, RECURRENT
 
@@ -77,7 +77,7 @@ def frozen_as_drawn(program: Program) -> Match | None:
     # A single one may be meant to be random features, or to be trained later.
     if not program.undrawn or (program.undrawn == 1 and not program.course.ungiven):
         return None
-    remedy = Remedy("with all weights trained", thawed=True)
+    remedy = Remedy("with all weights trained", changes=Change.THAWED)
     if program.course.ungiven:
         return Match(
             "the optimiser was not given the weights of layers that were never trained",

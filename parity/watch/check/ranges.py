@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.head import fitting
 from parity.watch.check.parts import ROWS
 from parity.watch.check.program import Program
@@ -125,7 +125,7 @@ def unbounded(program: Program) -> Match | None:
         "that is so with the targets themselves for answers, and not with answers 1e-7 off them",
         "Clip the answers in the loss: y_pred = keras.ops.clip(y_pred, 1e-7, 1 - 1e-7)",
         Belief.MAYBE,
-        Remedy("with answers kept 1e-7 off 0 and 1", bounded=True),
+        Remedy("with answers kept 1e-7 off 0 and 1", changes=Change.BOUNDED),
     )
 
 

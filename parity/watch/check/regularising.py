@@ -1,6 +1,6 @@
 """Causes in what keeps a network from learning by heart, and here from learning at all."""
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.program import Program
 
 LIMITS = {
@@ -47,7 +47,7 @@ def penalty(program: Program) -> Match | None:
             else f"Use regularizers.{worst.kind.upper()}({usual})",
         ),
         Belief.LIKELY if far >= 1 else Belief.MAYBE,
-        Remedy(f"without the {name}", unpenalised=True),
+        Remedy(f"without the {name}", changes=Change.UNPENALISED),
     )
 
 
@@ -63,7 +63,7 @@ def constraint(program: Program) -> Match | None:
             keras="Use kernel_constraint=MaxNorm(3), or none",
         ),
         Belief.LIKELY if program.held <= HELD[1] else Belief.MAYBE,
-        Remedy("without constraints on weights", unpenalised=True),
+        Remedy("without constraints on weights", changes=Change.UNPENALISED),
     )
 
 
@@ -78,7 +78,7 @@ def dropout(program: Program) -> Match | None:
         program.words(torch="Set nn.Dropout(0.2)", keras="Set Dropout(0.2)")
         + ": it is the share that is left out, not the one that stays",
         Belief.SURE if most >= 1 else Belief.LIKELY if most >= DROPPED[1] else Belief.MAYBE,
-        Remedy("without dropout", undropped=True),
+        Remedy("without dropout", changes=Change.UNDROPPED),
     )
 
 
@@ -100,7 +100,7 @@ def dropout_at_end(program: Program) -> Match | None:
         "dropout is applied to the outputs",
         f"in training {most:.0%} of what the network answers is set to 0",
         "Put dropout before the last layer, not behind it",
-        remedy=Remedy("without dropout", undropped=True),
+        remedy=Remedy("without dropout", changes=Change.UNDROPPED),
     )
 
 
@@ -114,7 +114,7 @@ def augmentation(program: Program) -> Match | None:
         f"in training {found[0]}",
         "Tell it the range of what it is fed, value_range=(0, 1) say, or scale behind it: it is "
         "for 0 to 255 unless told",
-        remedy=Remedy("without the augmentation", undropped=True),
+        remedy=Remedy("without the augmentation", changes=Change.UNDROPPED),
     )
 
 

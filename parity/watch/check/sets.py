@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.parts import ROWS
 from parity.watch.check.prepared import ADVICE
 from parity.watch.check.program import Program
@@ -32,7 +32,7 @@ def imbalance(program: Program) -> Match | None:
         + program.words(torch="weight= or pos_weight=", keras="class_weight=")
         + "), and judge by the recall of each class",
         Belief.LIKELY if share >= 1 - RARE else Belief.MAYBE,
-        Remedy("with classes drawn equally often", balanced=True),
+        Remedy("with classes drawn equally often", changes=Change.BALANCED),
     )
 
 

@@ -4,7 +4,7 @@ What does not get through a network forwards does not get back through it either
 same kernels and activations (Glorot and Bengio 2010, section 4.2.1).
 """
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.parts import NORMS, Layer
 from parity.watch.check.program import Program
 from parity.watch.check.training import MULTIPLIES, RELUS, SATURATING
@@ -77,7 +77,7 @@ def saturated(program: Program) -> Match | None:
         "nearly all samples",
         "Standardise the features, or draw smaller initial weights",
         Belief.LIKELY,
-        Remedy("with ReLU in the hidden layers", hidden="relu"),
+        Remedy("with ReLU in the hidden layers", changes=Change.RELU),
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.head import fitting, line
 from parity.watch.check.program import Program
 from parity.watch.check.training import MULTIPLIES
@@ -111,7 +111,7 @@ def hidden_softmax(program: Program) -> Match | None:
         "add up to 1, and hardly differ from sample to sample",
         "Use ReLU in the hidden layers; softmax belongs to the last one",
         Belief.LIKELY,
-        Remedy("with ReLU in the hidden layers", hidden="relu"),
+        Remedy("with ReLU in the hidden layers", changes=Change.RELU),
     )
 
 
@@ -123,7 +123,7 @@ def softmax_of_softmax(program: Program) -> Match | None:
         return None
     # Torch takes logits without either; a Keras model goes on ending in a softmax.
     both = program.framework == "torch"
-    first = Remedy("with ReLU in the place of the first", hidden="relu")
+    first = Remedy("with ReLU in the place of the first", changes=Change.RELU)
     return Match(
         "softmax is applied twice in the network",
         "one softmax is fed what another gives: shares between 0 and 1, whose own shares are all "

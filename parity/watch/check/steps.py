@@ -1,6 +1,6 @@
 """Causes in what a step makes of the gradients, and in which weights it changes."""
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.program import Program
 from parity.watch.check.training import kind_of
 from parity.watch.check.words import listed
@@ -25,7 +25,7 @@ def clipped(program: Program) -> Match | None:
             keras="Set clipnorm=1.0",
         ),
         Belief.LIKELY if length <= CLIPPED[1] else Belief.MAYBE,
-        Remedy("with gradients as long as they are", unclipped=True),
+        Remedy("with gradients as long as they are", changes=Change.UNCLIPPED),
     )
 
 
@@ -41,7 +41,7 @@ def momentum(program: Program) -> Match | None:
         if kind_of(program.optimizer) != "adam"
         else program.words(torch="Set betas=(0.9, 0.999)", keras="Set beta_1=0.9"),
         Belief.SURE if given >= HEAVY[1] else Belief.LIKELY,
-        Remedy("with a momentum of 0.9", damped=True),
+        Remedy("with a momentum of 0.9", changes=Change.DAMPED),
     )
 
 
@@ -71,7 +71,7 @@ def stuck(program: Program) -> Match | None:
         ),
         # It may be frozen on purpose; one that could learn, and that nobody trains, is a mistake.
         Belief.LIKELY if "requires_grad" in program.stuck else Belief.SURE,
-        Remedy("with all weights trained", thawed=True),
+        Remedy("with all weights trained", changes=Change.THAWED),
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.parts import NORMS, Layer
 from parity.watch.check.program import Program
 
@@ -23,7 +23,7 @@ USUAL = {"sgd": 0.05, "adam": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
 SATURATING = ("sigmoid", "tanh", "hard_sigmoid", "hardsigmoid", "softsign")
 NEIGHBOURS = 30
 """Pairs of neighbours from which on their classes mean something."""
-RELUS = Remedy("with ReLU in the hidden layers and He's weights", hidden="relu", initial="he")
+RELUS = Remedy("with ReLU in the hidden layers and He's weights", changes=Change.RELU, initial="he")
 DEEP = 3
 """Hidden layers with such an activation from which on gradients may vanish."""
 
@@ -43,7 +43,7 @@ def nothing_trainable(program: Program) -> Match | None:
             "requires_grad True",
             keras="Set layer.trainable = True before compile()",
         ),
-        remedy=Remedy("with all weights trained", thawed=True),
+        remedy=Remedy("with all weights trained", changes=Change.THAWED),
     )
 
 
@@ -95,7 +95,7 @@ def linear_in_a_row(program: Program) -> Match | None:
         # Some put plain layers behind others that are not linear, and do well.
         # A first layer of a residual network, say, feeds the blocks and the shortcuts.
         belief=Belief.SURE if linear else Belief.LIKELY if mostly else Belief.MAYBE,
-        remedy=Remedy("with a ReLU between the layers", between=True),
+        remedy=Remedy("with a ReLU between the layers", changes=Change.RELU_BETWEEN),
     )
 
 
@@ -117,7 +117,7 @@ def rate(program: Program) -> Match | None:
             "the learning rate is zero" if given == 0 else "the learning rate is negative",
             f"{program.optimizer} at {given:g}",
             "Set it: 0.001 for Adam, 0.01 to 0.1 for SGD",
-            remedy=Remedy("with Adam at 0.001", rate=0.001, adam=True),
+            remedy=Remedy("with Adam at 0.001", rate=0.001, changes=Change.ADAM),
         )
     assert kind is not None
     low, very_low, high, very_high = RATES[kind]
@@ -183,7 +183,7 @@ def uphill(program: Program) -> Match | None:
             "maximize=True out",
             keras="Turn the sign of what the loss returns",
         ),
-        remedy=Remedy("with the sign turned", descends=True),
+        remedy=Remedy("with the sign turned", changes=Change.DESCENDS),
     )
 
 
@@ -203,7 +203,7 @@ def mixing(program: Program) -> Match | None:
             keras="Take softmax, means and norms over axis=-1, and flatten from the second axis on",
         ),
         Belief.SURE if program.time_first else Belief.LIKELY,
-        Remedy("with batch_first=True", batch_first=True) if program.time_first else None,
+        Remedy("with batch_first=True", changes=Change.BATCH_FIRST) if program.time_first else None,
     )
 
 
@@ -231,7 +231,7 @@ def in_order(program: Program) -> Match | None:
             torch="Give the DataLoader shuffle=True",
             keras="Shuffle: fit(..., shuffle=True), or dataset.shuffle(len(x)) before batch()",
         ),
-        remedy=Remedy("with samples drawn at random", shuffled=True),
+        remedy=Remedy("with samples drawn at random", changes=Change.SHUFFLED),
     )
 
 

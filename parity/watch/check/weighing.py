@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.head import fitting
 from parity.watch.check.parts import ROWS
 from parity.watch.check.program import Array, Program
@@ -37,7 +37,8 @@ def weights(program: Program) -> Match | None:
         return None
     remedy = _plain(program, "with all classes weighted alike")
     if turned and remedy is not None:
-        remedy = replace(remedy, words="with classes drawn equally often", balanced=True)
+        changes, words = remedy.changes | Change.BALANCED, "with classes drawn equally often"
+        remedy = replace(remedy, changes=changes, words=words)
     return Match(
         "the weights of the classes are the wrong way round: frequent ones weigh most"
         if turned

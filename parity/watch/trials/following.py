@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.watch.check import Match, Program
+from parity.watch.check import Change, Match, Program
 from parity.watch.check.program import Array
 from parity.watch.trials.departing import departed, in_few_steps, too_few, unpaired, untaught
 from parity.watch.trials.inverted import inverted
@@ -155,9 +155,9 @@ class Follower(Prover):
         found, remedy = Tried([match] if match.belief else []), match.remedy
         with suppress(Exception):
             if self.program is not None and remedy is not None:
-                still = 0 if remedy.thawed else self.program.trainable
+                still = 0 if Change.THAWED in remedy else self.program.trainable
                 self.program = replace(
-                    self.program, trainable=still, gathers=remedy.zeroed, redrawn=every
+                    self.program, trainable=still, gathers=Change.ZEROED in remedy, redrawn=every
                 )
                 found = self._tried([match])
         if match.belief or found.gain >= MUCH:  # what may be meant so must bring much

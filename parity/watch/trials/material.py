@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.check import Remedy
+from parity.watch.check import Change, Remedy
 from parity.watch.check.axes import COLOURS, as_axes_moved
 from parity.watch.check.gaps import stand_ins
 from parity.watch.check.program import Program, Task
@@ -111,7 +111,7 @@ class Material:
         size, start = min(max(self.batch, remedy.batch), len(train)), 0
         weights = self._weights(train, remedy)
         while True:
-            if self.in_order and not remedy.shuffled:
+            if self.in_order and Change.SHUFFLED not in remedy:
                 yield train[start : start + size]
                 start = 0 if start + 2 * size > len(train) else start + size
             else:
@@ -119,12 +119,12 @@ class Material:
 
     def _weights(self, train: Ints, remedy: Remedy) -> Array | None:
         """Of each sample, so that classes are as likely as the program, or the remedy, wants."""
-        if self.task not in ("classes", "binary") or not (remedy.balanced or self.drawn):
+        if self.task not in ("classes", "binary") or not (Change.BALANCED in remedy or self.drawn):
             return None
         names = self.names(Remedy(""))[train]
         places = names - names.min()
         weights = 1 / np.bincount(places)[places]
-        if not remedy.balanced:
+        if Change.BALANCED not in remedy:
             weights = weights * np.array(self.drawn)[names]
         return np.asarray(weights / weights.sum())
 

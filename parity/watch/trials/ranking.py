@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from parity.watch.check import Belief, Match, Remedy
+from parity.watch.check import Belief, Change, Match, Remedy
 from parity.watch.check.program import Task
 
 SECONDS = 10.0
@@ -186,7 +186,9 @@ def _ranked(task: Task, matches: Sequence[Match], scores: Scores) -> Tried:
         most = max((scores.gain(match) or 0.0 for match in best.values()), default=0.0)
         close = [m for m in best.values() if (scores.gain(m) or 0.0) >= CLOSE * most]
         if len(close) > 1:  # a larger network learns more in any case
-            close = [match for match in close if not (match.remedy and match.remedy.deeper)]
+            close = [
+                match for match in close if not (match.remedy and Change.DEEPER in match.remedy)
+            ]
         named += close[:BEST]
     named.sort(key=place)
     helping = [match.remedy for match in named if match.remedy and scores.helps(match)]

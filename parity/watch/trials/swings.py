@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from parity.watch.check import Belief, Match, Program, Remedy
+from parity.watch.check import Belief, Change, Match, Program, Remedy
 from parity.watch.check.program import Array
 from parity.watch.check.steps import HEAVY
 from parity.watch.trials.material import FEW
@@ -105,5 +105,5 @@ def swings(program: Program, losses: Sequence[float], step: int) -> list[Match]:
         found.append(match(line, Remedy(f"with a learning rate of {rate:g}", rate=rate)))
     if program.momentum is not None and FAST_MOMENTUM < program.momentum < HEAVY[0]:
         line = f"Lower the momentum, {program.momentum:g}, to 0.9"
-        found.append(match(line, Remedy("with a momentum of 0.9", damped=True)))
+        found.append(match(line, Remedy("with a momentum of 0.9", changes=Change.DAMPED)))
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from parity.watch.check import Belief, Match, Program, Remedy
+from parity.watch.check import Belief, Change, Match, Program, Remedy
 from parity.watch.check.data import STANDARDISE, STANDARDISED, Scale, numeric, scale_of
 from parity.watch.check.head import fitting, line
 from parity.watch.check.training import MULTIPLIES, RECURRENT, SATURATING
@@ -52,7 +52,7 @@ def _candidates(program: Program) -> list[Match]:
                 "the same network with ReLU learns",
                 "Use ReLU in the hidden layers",
                 Belief.MAYBE,
-                Remedy("with ReLU in the hidden layers", hidden="relu"),
+                Remedy("with ReLU in the hidden layers", changes=Change.RELU),
             )
         )
     if (remedy := fitting(program)) is not None:
@@ -141,7 +141,7 @@ def _seldom(batches: int) -> Match:
         f"one step for every {batches} batches or more",
         "Gather fewer batches for a step, as accumulate_grad_batches=4, or train for longer",
         Belief.MAYBE,
-        Remedy("with a step after each batch", each=True),
+        Remedy("with a step after each batch", changes=Change.EACH),
     )
 
 
@@ -174,7 +174,7 @@ def _structure(program: Program) -> list[Match]:
                 "the same network with 32 hidden units learns",
                 'Put Dense(32, activation="relu") before the last layer',
                 Belief.MAYBE,
-                Remedy("with a hidden layer of 32 units", deeper=True),
+                Remedy("with a hidden layer of 32 units", changes=Change.DEEPER),
             )
         )
     mixing = {"conv", "separable_conv", "multi_head_attention", "bidirectional", *RECURRENT}
@@ -186,7 +186,7 @@ def _structure(program: Program) -> list[Match]:
                 "the same network learns where each word tells its place",
                 "Use an LSTM, a Conv1D, or add an embedding of the places, before the pooling",
                 Belief.MAYBE,
-                Remedy("with words that tell their places", ordered=True),
+                Remedy("with words that tell their places", changes=Change.ORDERED),
             )
         )
     return found
@@ -226,7 +226,7 @@ def eased(program: Program, matches: Sequence[Match]) -> list[Match]:
     ]
 
 
-ADAM = Remedy("with Adam at 0.001", adam=True, rate=0.001)
+ADAM = Remedy("with Adam at 0.001", changes=Change.ADAM, rate=0.001)
 
 
 def slow(program: Program) -> Match:
@@ -242,4 +242,7 @@ def slow(program: Program) -> Match:
 
 
 def _with_adam(remedy: Remedy) -> Remedy:
-    return replace(remedy, adam=True, rate=ADAM.rate, words=f"{remedy.words} and Adam at 0.001")
+    changes = remedy.changes | Change.ADAM
+    return replace(
+        remedy, changes=changes, rate=ADAM.rate, words=f"{remedy.words} and Adam at 0.001"
+    )
