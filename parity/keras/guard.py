@@ -140,7 +140,8 @@ class CollapseGuard(keras.callbacks.Callback):
         self.first.look(done, self.done)
         if done == 0 or number(logs, "loss") < 0:
             self.first.weigh(number(logs, "loss"), self.done)
-        if self.first.swaying or (self.done in BEGINS and self.budget.allows):
+        known = self.first.program is not None  # not where a training goes on
+        if self.first.swaying or (known and self.done in BEGINS and self.budget.allows):
             with self.budget.taken():
                 self.first.sway(self.done)
         if self.epoch > 0 or self.subject is None:
