@@ -107,7 +107,7 @@ async function showComparison() {
   const surest = ({ readings }) => Math.min(...readings.map(({ confidence }) => confidence));
   apart.sort((a, b) => surest(b) - surest(a));
   const right = (side) => apart.filter(({ label, readings }) => readings[side].digit === label).length;
-  find("apart").textContent = `On ${apart.length} of ${pairs.length} test digits of ${page.name}. Of these `
+  find("apart").textContent = `On ${apart.length} of ${pairs.length.toLocaleString("en")} test digits of ${page.name}. Of these `
     + `${names[0]} reads ${right(0)} right and ${names[1]} ${right(1)}. Those where both are surest come first.`;
   for (const { pixels, label, readings } of apart.slice(0, 60)) {
     const item = element("li"), canvas = element("canvas");

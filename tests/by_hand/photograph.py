@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from tests.support.chromium import Chromium, chromium
 DOCS, MADE = ROOT / "docs", ROOT / "runs" / "pictures"
 WIDE = 1100
 ON_MNIST = ("--data.source", "mnist")
-RUN = MADE / "fit"
+RUN, OTHER = MADE / "fit", MADE / "other"
 SEVEN = "[[[90,60],[200,62],[185,100],[140,222]],[[105,145],[195,142]]]"
 TRAIN = """(() => {
     find('tab-train').click();
@@ -39,6 +39,7 @@ TERMINAL = """<body style="margin:0;padding:16px;width:max-content;background:#1
 <pre style="margin:0;font:14px/1.35 'DejaVu Sans Mono',monospace">$ {command}\n{code}</pre>"""
 
 INSIDE = "find('wrong-title').getBoundingClientRect().top + scrollY - 24"
+SURE = "find('gallery').children[21].getBoundingClientRect().top + scrollY"
 BOTTOM = "document.body.getBoundingClientRect().bottom"
 
 Act = Callable[[Chromium], None]
@@ -66,6 +67,12 @@ def train(tab: Chromium) -> None:
     tab.wait_for("page.report && page.report.epoch === page.report.epochs")
 
 
+def compare(tab: Chromium) -> None:
+    """Where two networks disagree, on a seven and on the test digits."""
+    tab.run(f"page.pad.strokes = {SEVEN}; page.pad.changed(); find('tab-compare').click()")
+    tab.wait_for("find('gallery').children.length > 0")
+
+
 def of_any_machine(tab: Chromium) -> None:
     """Without where and when it was made."""
     tab.run(
@@ -79,8 +86,9 @@ class Shot:
     """A picture of a file that a command leaves, or of what it prints.
 
     Attributes:
-        command: That is run, without the interpreter; none where another one has left the file.
+        command: That is run, without the interpreter; none where `after` leaves the file.
         file: PNG or page; the terminal's text where there is none.
+        after: What is made first.
         act: What is done with the page.
         upto: The pixel where the picture ends, in JavaScript; the whole page where it is None.
         ready: A JavaScript expression that is true once the page can be used.
@@ -88,28 +96,38 @@ class Shot:
 
     command: tuple[str, ...] = ()
     file: Path | None = None
+    after: "Shot | None" = None
     act: Act = lambda tab: None
     upto: str | None = None
     ready: str = "true"
 
 
-PAGE = (
-    "lightning_mnist", "export", "--to", "page", "--out", f"{MADE}/page.html",
-    "--ckpt_path", f"{RUN}/checkpoints/best.ckpt",
+FIT = ("lightning_mnist", "fit", *ON_MNIST, "--run_dir")
+CONFUSION = Shot((*FIT, str(RUN)), RUN / "confusion.png")
+SMALL = Shot((*FIT, str(OTHER), "--model.hidden", "[32]"), OTHER / "confusion.png", CONFUSION)
+EXPORT = (
+    "lightning_mnist", "export", "--to", "page", "--ckpt_path", f"{RUN}/checkpoints/best.ckpt",
+    "--out",
 )  # fmt: skip
-DRAWN = {"command": PAGE, "file": MADE / "page.html", "ready": "page.ready === true"}
+DRAWN = Shot(
+    (*EXPORT, f"{MADE}/page.html"), MADE / "page.html", CONFUSION, draw,
+    ready="page.ready === true",
+)  # fmt: skip
+BESIDE = (f"{MADE}/beside.html", "--beside", f"{OTHER}/checkpoints/best.ckpt")
+GUARD = Shot(("examples.all_ones", f"{MADE}/guard"), upto=BOTTOM)
 PARITY = ("parity", "run", "-c", "configs/parity.yaml", *ON_MNIST, "--out", f"{MADE}/parity")
 FAULTS = ("parity", "faults", *ON_MNIST, "--out", f"{MADE}/faults")
 LADDER = ("parity", "ladder", *ON_MNIST, "--out")
 SEARCH = ("lightning_mnist", "search", "-c", "configs/search.yaml", "--data.source", "digits")
 SHOTS = {
-    "confusion": Shot(
-        ("lightning_mnist", "fit", *ON_MNIST, "--run_dir", str(RUN)), RUN / "confusion.png"
+    "confusion": CONFUSION,
+    "run": Shot(file=RUN / "index.html", after=CONFUSION, act=of_any_machine, upto="1190"),
+    "page": DRAWN,
+    "page-inside": replace(DRAWN, act=look, upto=INSIDE),
+    "page-train": replace(DRAWN, act=train),
+    "page-compare": Shot(
+        (*EXPORT, *BESIDE), MADE / "beside.html", SMALL, compare, SURE, "page.ready === true"
     ),
-    "run": Shot(file=RUN / "index.html", act=of_any_machine, upto="1190"),
-    "page": Shot(**DRAWN, act=draw),  # type: ignore[arg-type]
-    "page-inside": Shot(**DRAWN, act=look, upto=INSIDE),  # type: ignore[arg-type]
-    "page-train": Shot(**DRAWN, act=train),  # type: ignore[arg-type]
     "report": Shot(PARITY, MADE / "parity" / "report.html", upto="1330"),
     "faults": Shot(FAULTS, MADE / "faults" / "faults.html", upto="1120"),
     "ladder": Shot((*LADDER, f"{MADE}/ladder"), MADE / "ladder" / "ladder.png"),
@@ -119,16 +137,19 @@ SHOTS = {
     "search": Shot(
         (*SEARCH, "--out", f"{MADE}/search"), MADE / "search" / "search.html", upto="2130"
     ),
-    "guard": Shot(("examples.all_ones", f"{MADE}/guard"), upto=BOTTOM),
-    "guard-page": Shot(file=MADE / "guard" / "training.html", upto="1290"),
+    "guard": GUARD,
+    "guard-page": Shot(file=MADE / "guard" / "training.html", after=GUARD, upto="1290"),
 }
-"""By name; a command that leaves what another one shows comes first."""
 
 
 def made(shot: Shot) -> Path:
     """The file that is to be seen, made where it is not there."""
     if shot.file is not None and shot.file.exists():
         return shot.file
+    if shot.after is not None:
+        made(shot.after)
+        if shot.file is not None and not shot.command:
+            return shot.file
     command = [sys.executable, "-m", *shot.command]
     said = "python -m " + " ".join(shot.command).replace(f"{ROOT}/", "")
     print(said, flush=True)
