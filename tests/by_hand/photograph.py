@@ -114,6 +114,7 @@ DRAWN = Shot(
     ready="page.ready === true",
 )  # fmt: skip
 BESIDE = (f"{MADE}/beside.html", "--beside", f"{OTHER}/checkpoints/best.ckpt")
+DIFF = ("lightning_mnist", "runs", "diff", *(str(r.relative_to(ROOT)) for r in (RUN, OTHER)))
 GUARD = Shot(("examples.all_ones", f"{MADE}/guard"), upto=BOTTOM)
 PARITY = ("parity", "run", "-c", "configs/parity.yaml", *ON_MNIST, "--out", f"{MADE}/parity")
 FAULTS = ("parity", "faults", *ON_MNIST, "--out", f"{MADE}/faults")
@@ -128,6 +129,7 @@ SHOTS = {
     "page-compare": Shot(
         (*EXPORT, *BESIDE), MADE / "beside.html", SMALL, compare, SURE, "page.ready === true"
     ),
+    "runs": Shot(DIFF, after=SMALL, upto=BOTTOM),
     "report": Shot(PARITY, MADE / "parity" / "report.html", upto="1330"),
     "faults": Shot(FAULTS, MADE / "faults" / "faults.html", upto="1120"),
     "ladder": Shot((*LADDER, f"{MADE}/ladder"), MADE / "ladder" / "ladder.png"),
