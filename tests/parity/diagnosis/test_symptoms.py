@@ -10,9 +10,7 @@ import pytest
 
 from parity.run_record import RunRecordError
 from parity.watch.symptoms import SYMPTOMS_FILE, Layer, Symptoms
-from tests.parity.diagnosis.cases import (
-    sound,
-)
+from tests.parity.diagnosis.cases import sound
 
 FULL = sound(collapsed_at=(0, 8), signs=["every ReLU unit after 2.weight is dead"])
 
