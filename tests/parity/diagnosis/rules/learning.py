@@ -1,0 +1,170 @@
+"""Rows of the rules on how a network learned."""
+
+import numpy as np
+
+from parity.watch.symptoms import Layer
+from tests.parity.diagnosis.cases import (
+    AWFUL,
+    FREQUENCIES,
+    GOOD,
+    LABELS,
+    RISING,
+    Row,
+    case,
+    course,
+    layers,
+    learned_nothing,
+    logits_for,
+    misread,
+    with_one,
+)
+
+ROWS = {
+    "sorted": Row(
+        "sorted training",
+        learned_nothing(FREQUENCIES, early_gap=0.55),
+        "sorted by class",
+        "right on 55% more of a training batch",
+        learned_nothing(FREQUENCIES, early_gap=0.49),
+    ),
+    "sorted, and well all the same": Row(
+        "sorted training",
+        learned_nothing(FREQUENCIES, early_gap=0.55),
+        "sorted by class",
+        "right on 55% more",
+        case(early_gap=0.6),  # moving averages of batch normalisation lag behind, for example
+    ),
+    "rate of zero": Row(
+        "rate of zero",
+        learned_nothing(learning_rate=0, layers=layers(change=0.0)),
+        "the learning rate is zero",
+        "200 steps at a rate of 0",
+        learned_nothing(learning_rate=1e-9),
+    ),
+    "zero weights": Row(
+        "zero weights",
+        learned_nothing(layers=layers(initial_deviation=0.0, dead_at_start=1.0, dead=1.0)),
+        "initial weights are all the same",
+        "2.weight started with a standard deviation of 0",
+        learned_nothing(layers=layers(initial_deviation=1e-6)),
+    ),
+    "a last layer of zeros, which learns": Row(
+        "zero weights",
+        learned_nothing(layers=layers(initial_deviation=0.0)),
+        "initial weights are all the same",
+        "2.weight started",
+        case(layers=layers(initial_deviation=0.0)),
+    ),
+    "dead at the start": Row(
+        "dead at start",
+        learned_nothing(layers=layers(dead_at_start=0.9, dead=1.0, change=0.0)),
+        "dead from the start",
+        "units after 2.weight were 0 for every image before the first step",
+        learned_nothing(layers=layers(dead_at_start=0.89)),
+    ),
+    "frozen": Row(
+        "frozen",
+        learned_nothing(layers=layers(change=0.0, evaluated_change=0.0)),
+        "weights are never updated",
+        "2.weight is what it was 200 steps ago",
+        learned_nothing(layers=layers(change=1e-9)),
+    ),
+    "all layers frozen": Row(
+        "frozen",
+        learned_nothing(layers=[Layer("a", 0.1), Layer("b", 0.1)]),
+        "weights are never updated",
+        "a, b are what they were 200 steps ago",
+        learned_nothing(layers=[Layer("a", 0.1), Layer("b", 0.1)], step=0),
+    ),
+    "frozen on purpose": Row(
+        "frozen",
+        learned_nothing(layers=layers(change=0.0, evaluated_change=0.0)),
+        "weights are never updated",
+        "2.weight is what it was",
+        case(layers=layers(change=0.0, evaluated_change=0.0)),
+    ),
+    "rate too high": Row(
+        "rate too high",
+        learned_nothing(AWFUL, learning_rate=3.0),
+        "the learning rate is too high",
+        "Adam at 3 has come to a loss of ",
+        case(learning_rate=3.0),
+    ),
+    "rate too high, not finite": Row(
+        "rate too high",
+        learned_nothing(AWFUL * np.nan, learning_rate=0.1),
+        "the learning rate is too high",
+        "Adam at 0.1 has come to logits that are not finite",
+        learned_nothing(AWFUL, learning_rate=0.1, optimizer="SGD"),
+    ),
+    "rate too high, and weak for another reason": Row(
+        "rate too high",
+        learned_nothing(layers=layers(dead=0.95), learning_rate=0.1),
+        "the learning rate is too high",
+        "Adam at 0.1 has come to dead units",
+        case(logits_for(misread(LABELS, 0.6)), best_accuracy=0.42, learning_rate=0.1),
+    ),
+    "rate too low": Row(
+        "rate too low",
+        learned_nothing(learning_rate=1e-6, layers=[Layer("a", 0.1, 0.004), Layer("b", 0.1, 1e-5)]),
+        "the learning rate is too low, or training too short",
+        "200 steps at 1e-06 changed the weights by 0.004 of their norm at most",
+        learned_nothing(learning_rate=1e-6, layers=[Layer("a", 0.1, 0.02), Layer("b", 0.1, 1e-5)]),
+    ),
+    "good with little training": Row(
+        "rate too low",
+        learned_nothing(layers=[Layer("a", 0.1, 0.004)]),
+        "the learning rate is too low, or training too short",
+        "changed the weights by 0.004 of their norm",
+        case(layers=[Layer("a", 0.1, 0.004)]),
+    ),
+    "nine steps": Row(
+        "rate too low",
+        learned_nothing(FREQUENCIES, step=9, layers=[Layer("a", 0.1, 1e-5)]),
+        "the learning rate is too low, or training too short",
+        "9 steps at 0.001",
+        learned_nothing(FREQUENCIES, step=9, layers=[Layer("a", 0.1, 0.004)]),
+    ),
+    "uphill": Row(
+        "uphill",
+        learned_nothing(AWFUL, train_loss=50.0, readings=RISING),
+        "the loss is driven up",
+        "the loss rose at every look: 2.9, 4.1, 11, 60, 700; knowing nothing costs 2.3",
+        learned_nothing(AWFUL, train_loss=50.0, readings=course(2.4, 700, 60, 11, 12, 13)),
+    ),
+    "uphill to infinity": Row(
+        "uphill",
+        learned_nothing(AWFUL * np.nan, readings=[*RISING, *course(np.nan)]),
+        "the loss is driven up",
+        "the loss rose at every look",
+        learned_nothing(AWFUL, train_loss=50.0, readings=RISING[:4]),  # too few looks
+    ),
+    "not finite": Row(
+        "not finite",
+        learned_nothing(GOOD * np.nan),
+        "the network has diverged: its logits are not finite",
+        "those of 100.0% of the images",
+        case(with_one(GOOD, 1e30)),
+    ),
+    "one row of a thousand": Row(
+        "not finite",
+        case(with_one(GOOD, np.inf)),
+        "some images are answered with values that are not finite",
+        "1 of 1,000, in rows 5; the network is not broken as a whole",
+        case(GOOD),
+    ),
+    "dead": Row(
+        "dead",
+        learned_nothing(best_accuracy=0.25, layers=layers(dead=0.9)),
+        "dead ReLUs",
+        "90% after 2.weight",
+        learned_nothing(best_accuracy=0.25, layers=layers(dead=0.89)),
+    ),
+    "dead, and well all the same": Row(
+        "dead",
+        learned_nothing(FREQUENCIES, layers=layers(dead=1.0)),
+        "dead ReLUs",
+        "100% after 2.weight",
+        case(layers=layers(dead=1.0)),
+    ),
+}  # fmt: skip
