@@ -17,7 +17,7 @@ from keras_reference.errors import DivergedError, InputError
 from parity.files import said_of
 from parity.garbage import without_garbage
 from parity.run_record import RunRecord
-from parity.signals import StoppedError, handled_by, stop
+from parity.signals import StoppedError, ending_at_once
 from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
@@ -32,7 +32,7 @@ def main() -> int:
     """
     print_anything()
     try:
-        with handled_by(stop):
+        with ending_at_once():
             return _command()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

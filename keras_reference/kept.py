@@ -17,6 +17,7 @@ from parity.files import Like, read_npz
 from parity.keras import CollapseGuard
 from parity.run_record import RunRecord
 from parity.seal import seal
+from parity.signals import Waiting
 from parity.writing import give_another_name, written_whole
 
 STATE, FORMER = "training.npz", "training.previous.npz"
@@ -29,6 +30,9 @@ State = dict[str, Any]
 
 class Kept(keras.callbacks.Callback):
     """Keeps all that what is still to be learned follows from; it comes last.
+
+    Written after every epoch, every few seconds within one, and when a signal asks the training to
+    end.
 
     Args:
         run_dir: Where to.
@@ -53,6 +57,7 @@ class Kept(keras.callbacks.Callback):
         """Where within an epoch the training goes on, until it does."""
         self.measured: list[NDArray[Any]] = []
         """What Keras has measured in that epoch."""
+        self._signals = Waiting()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Go on within an epoch: Keras and the guard have just set back what they count in it."""
@@ -67,18 +72,28 @@ class Kept(keras.callbacks.Callback):
         self.position = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock."""
+        """Start the clock; from now on a signal waits for the end of a step."""
         self.saved = time.monotonic()
+        self._signals.begin()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """From now on a signal ends the program at once."""
+        self._signals.end()
+        self._signals.obey()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the state if it is time to; the last batch ends the epoch."""
-        if batch + 1 < self.params["steps"] and time.monotonic() - self.saved >= EVERY:
+        """Write the state if it is time to, or the training is to end; the last ends the epoch."""
+        asked = self._signals.asked is not None
+        is_time = asked or time.monotonic() - self.saved >= EVERY
+        if batch + 1 < self.params["steps"] and is_time:
             mean = None if self.watcher is None else self.watcher.mean_accuracy
             self._save(self.epoch, {"batches": batch + 1, "mean_accuracy": mean})
+            self._signals.obey()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the state."""
         self._save(epoch + 1, None)
+        self._signals.obey()
 
     def _save(self, epochs: int, position: dict[str, Any] | None) -> None:
         """Write the state after so many epochs, and keep the one before, should it come to harm."""

@@ -25,7 +25,7 @@ from parity.claims import Claim, ClaimedError, sweep
 from parity.files import said_of
 from parity.provenance import Provenance, versions_of
 from parity.run_record import CONFIG_FILE, RECORD_FILE, VIEWS_FOLDER, RunRecord
-from parity.signals import StoppedError
+from parity.signals import StoppedError, ending_at_once
 from parity.watch.guard import Guard
 from parity.writing import written_whole
 
@@ -93,7 +93,8 @@ def filled(run_dir: Path, record: RunRecord, *, resume: bool = False) -> Iterato
         raise InputError(f"--run_dir {run_dir}: cannot be written ({error})") from error
     advice = f"; to go on: python -m keras_reference fit --resume {shlex.quote(str(run_dir))}"
     try:
-        yield
+        with ending_at_once():
+            yield
     except StoppedError as error:
         error.advice = advice if record.command == "fit" else ""
         raise

@@ -19,7 +19,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.ranks import RankLostError, leave_it_to_the_first
 from parity.files import said_of
-from parity.signals import StoppedError, handled_by, stop
+from parity.signals import StoppedError, ending_at_once
 from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
@@ -85,7 +85,7 @@ def main(args: ArgsType = None) -> int:
         lambda record: not record.getMessage().startswith(UNSAID)
     )
     try:
-        with handled_by(stop):
+        with ending_at_once():
             return open_cli(DigitsCLI, args).exit_code
     except (InputError, MisconfigurationException, CollapsedError) as error:
         if getattr(rank_zero_only, "rank", 0) > 0:

@@ -2,9 +2,7 @@
 
 import sys
 import time
-from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 from lightning.pytorch import LightningModule, Trainer
@@ -14,7 +12,7 @@ from lightning_mnist.divergence import not_finite
 from lightning_mnist.resuming.resume import FORMER, LATEST
 from lightning_mnist.steps.position import can_be_saved
 from parity.seal import damage
-from parity.signals import StoppedError, handled_by
+from parity.signals import Waiting
 from parity.writing import give_another_name, written_whole
 
 Keep = Literal["best", "last"]
@@ -117,9 +115,8 @@ class LatestCheckpoint(Checkpoint):
 
     def __init__(self, best: ModelCheckpoint) -> None:
         self.best = best
-        self._asked: int | None = None
         self._clock = _Clock()
-        self._signals = ExitStack()
+        self._signals = Waiting()
 
     @property
     def _path(self) -> Path:
@@ -135,31 +132,22 @@ class LatestCheckpoint(Checkpoint):
         """From now on a signal waits for the end of the block."""
         self._clock.restart(trainer)
         if trainer.world_size == 1:
-            self._signals.enter_context(handled_by(self._note))
+            self._signals.begin()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From now on a signal ends the program at once."""
-        self._signals.close()
-        self._end_if_asked()
+        self._signals.end()
+        self._signals.obey()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """So it does."""
-        self._signals.close()
-
-    def _end_if_asked(self) -> None:
-        if self._asked is not None:
-            raise StoppedError(self._asked)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._asked is not None:  # twice: somebody is in a hurry
-            raise StoppedError(number)
-        self._asked = number
+        self._signals.end()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Save, if it is time to, or if the training is to end; the last block ends the epoch."""
-        asked = self._asked is not None
+        asked = self._signals.asked is not None
         if trainer.is_last_batch or not (asked or self._clock.is_time(trainer)):
             return
         if can_be_saved(trainer) and not trainer.strategy.broadcast(not_finite(pl_module)):
@@ -167,7 +155,7 @@ class LatestCheckpoint(Checkpoint):
                 self._keep_former()
             trainer.save_checkpoint(self._path, weights_only=False)
         self._clock.restart(trainer)
-        self._end_if_asked()
+        self._signals.obey()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the epoch, if the best one is not it."""
@@ -181,4 +169,4 @@ class LatestCheckpoint(Checkpoint):
             with written_whole(self._path) as temporary:
                 give_another_name(Path(self.best.best_model_path), temporary)
         self._clock.restart(trainer)
-        self._end_if_asked()
+        self._signals.obey()

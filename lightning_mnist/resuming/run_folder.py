@@ -13,7 +13,7 @@ from lightning_mnist.resuming.resume import RUNS, resume_command
 from parity.claims import Claim
 from parity.files import said_of
 from parity.run_record import CONFIG_FILE, RECORD_FILE
-from parity.signals import StoppedError
+from parity.signals import StoppedError, ending_at_once
 
 
 def choose(config: Namespace, command: str) -> Path:
@@ -50,7 +50,8 @@ def filling(claim: Claim | None, command: str) -> Iterator[None]:
         InputError: the machine has refused something, a full disk for one.
     """
     try:
-        yield
+        with ending_at_once():
+            yield
     except (StoppedError, OSError) as error:
         if claim is None or command != "fit" or not (claim.folder / CONFIG_FILE).exists():
             raise

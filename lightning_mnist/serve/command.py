@@ -10,7 +10,7 @@ from lightning_mnist.resuming.named import NAMED, checkpoint_named
 from lightning_mnist.sentences import in_a_sentence
 from lightning_mnist.threads import allowed_cpus
 from parity.garbage import without_garbage
-from parity.signals import StoppedError, handled_by, stop
+from parity.signals import StoppedError, ending_at_once
 from parity.streams import print_anything
 
 NEEDED = {"starlette": "starlette", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     print_anything()
     flags = _parser().parse_args(arguments)
     try:
-        with handled_by(stop):
+        with ending_at_once():
             return in_a_sentence(_serve, flags)
     except StoppedError as error:
         print(f"\n{error}", file=sys.stderr)

@@ -15,7 +15,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.sentences import in_a_sentence
 from lightning_mnist.threads import allowed_cpus
 from parity.files import said_of
-from parity.signals import StoppedError, handled_by, stop
+from parity.signals import StoppedError, ending_at_once
 from parity.streams import print_anything
 
 Work = Callable[..., None]
@@ -58,7 +58,7 @@ def run(work: Work, arguments: tuple[Any, ...], count: int) -> int:
 def guarded(work: Callable[..., int | None], *arguments: Any) -> int:
     """Do something; say in a sentence what was wrong with the input, or what asked it to end."""
     try:
-        with handled_by(stop):
+        with ending_at_once():
             return in_a_sentence(work, *arguments)
     except StoppedError as error:
         print(f"\n{error}; the same command goes on", file=sys.stderr, flush=True)
@@ -101,7 +101,7 @@ def _in_a_child(errors: SimpleQueue[str], work: Work, *arguments: Any) -> None:
     print_anything()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        with handled_by(stop):
+        with ending_at_once():
             work(*arguments)
     except InputError as error:
         errors.put(str(error))

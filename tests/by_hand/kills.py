@@ -143,7 +143,8 @@ def broken(kind: Kind, folder: Path, running: Running) -> list[str]:
     """Promises that a training which has come to harm has broken."""
     said, code = (folder / "log").read_text(errors="replace"), running.process.exitcode
     found = [] if code in kind.codes else [f"exit code {code}"]
-    found += ["a traceback"] if "Traceback" in said else []
+    _, traceback, rest = said.partition("Traceback")
+    found += [traceback + rest] if traceback else []
     advice = rf"to go on: python -m {kind.package} fit --resume {running.run.relative_to(folder)}"
     asked = kind.codes[0] > 0 and (running.run / "config.yaml").exists()
     found += ["no word of how to go on"] if asked and not re.search(advice, said) else []

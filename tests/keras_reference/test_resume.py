@@ -137,18 +137,22 @@ def test_a_reference_that_a_signal_ends_says_how_to_go_on(
     tiny_npz: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    record = Recorder.on_epoch_end
+    """It has kept the step that it was asked in."""
+    learned = WatchForNaN.on_train_batch_end
 
-    def signalled(self: Recorder, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if epoch == 1:
+    def signalled(self: WatchForNaN, batch: int, logs: dict[str, float] | None = None) -> None:
+        if (self.epoch, batch) == (1, 2):
             signal.raise_signal(number)
-        record(self, epoch, logs)
+        learned(self, batch, logs)
 
     flags = ("fit", "--data.source", tiny_npz, *SMALL, "--run_dir", "a b", *EPOCHS)
     with monkeypatch.context() as patched:
-        patched.setattr(Recorder, "on_epoch_end", signalled)
+        patched.setattr(WatchForNaN, "on_train_batch_end", signalled)
         done = keras_here(*flags)
     assert done.code == code
+    state = load_state(Path("a b"))
+    assert state is not None
+    assert (state["epochs"], state["position"]["batches"]) == (1, 3)
     (said,) = (line for line in done.err.splitlines() if line.startswith("stopped by "))
     command = "python -m keras_reference fit --resume 'a b'"
     assert said == f"stopped by {number.name}; to go on: {command}"
