@@ -32,14 +32,8 @@ def in_epochs(
 ) -> float:
     """Train for some epochs; the seconds that it took.
 
-    Args:
-        training: Compiled.
-        callbacks: They see one training, which begins once and ends once.
-        learned: Images and targets, of which it learns a part.
-        loading: How `fit` is told to deal them out.
-        epochs: Which, counted from 0.
-        seed: Of the run.
-        before: Batches of the first epoch that have been learned.
+    Callbacks see one training, which begins once and ends once. `loading` tells `fit` how to deal
+    out the images; `before` batches of the first epoch have been learned.
     """
     images, wanted = learned
     count = math.floor(len(images) * (1 - loading["validation_split"]))  # as Keras has it

@@ -24,13 +24,8 @@ def collapse_guard(
 ) -> CollapseGuard:
     """The callback that watches a training; it looks at validation images.
 
-    Args:
-        guard: Decides, and keeps the evidence.
-        digits: Of which Keras keeps the last training images for validation.
-        targets: Of the training images, as the loss takes them.
-        preprocessing: What it is meant to be, as in the run record.
-        val_size: Images kept for validation.
-        augmented: Whether training images are changed at random.
+    Keras keeps the last training images for validation. Targets are as the loss takes them, and
+    preprocessing as the run record has it.
     """
     guard.symptoms.augmented = augmented
     x, y = digits.x_train, targets
@@ -44,14 +39,7 @@ def collapse_guard(
 
 
 def look_at_test(guard: Guard, network: keras.Model, digits: Digits, answers: Predictions) -> None:
-    """Have the guard see how the test set was answered.
-
-    Args:
-        guard: Keeps what it sees.
-        network: Answered.
-        digits: With the test images.
-        answers: To them.
-    """
+    """Have the guard see how the test set was answered."""
     images = digits.x_test[sample(len(digits.x_test))]
     again = [np.asarray(network.predict_on_batch(images)) for _ in range(2)]
     guard.after_test(

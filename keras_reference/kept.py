@@ -30,12 +30,7 @@ State = dict[str, Any]
 class Kept(keras.callbacks.Callback):
     """Keeps all that what is still to be learned follows from; it comes last.
 
-    Args:
-        run_dir: Where to.
-        record: Of the run.
-        best: Knows the lowest loss.
-        watcher: The guard, whose evidence is kept too.
-        recipe: What cannot change on the way.
+    Of `best` it keeps the lowest loss, of `watcher` the evidence; the `recipe` cannot change.
     """
 
     def __init__(

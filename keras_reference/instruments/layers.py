@@ -44,10 +44,7 @@ class Described(NamedTuple):
 
 
 def described(network: keras.Model) -> Described:
-    """What a network from raw images computes.
-
-    Args:
-        network: From images [B, 28, 28], 0 to 255, to ten scores.
+    """What a network from raw images [B, 28, 28], 0 to 255, to ten scores computes.
 
     Raises:
         InputError: a layer, which is named, is not one that the interchange can say.

@@ -26,16 +26,9 @@ FIGURES, PICTURE, PAGE = "compare.json", "compare.png", "compare.html"
 class Summary:
     """A recipe over its seeds; accuracies in 0..1, on the validation images unless said.
 
-    Attributes:
-        name: Of the recipe.
-        seeds: How many were trained to their end.
-        failed: How many were not.
-        mean: Of the accuracies, None without any.
-        deviation: Of the accuracies from seed to seed, None with fewer than two.
-        train: Mean accuracy on training images.
-        gap: Mean of training less validation.
-        seconds: Mean of a training.
-        parameters: Of the network.
+    `seeds` trainings have come to their end, `failed` have not. `deviation` is that of the
+    accuracies from seed to seed, None with fewer than two; `train` the mean accuracy on training
+    images, and `gap` by how much it is higher.
     """
 
     name: str
@@ -71,12 +64,7 @@ def summarise(name: str, runs: Sequence[Run]) -> Summary:
 
 
 def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
-    """Write the files into `out`, and show the table.
-
-    Args:
-        runs: Of each recipe, in the order of the seeds.
-        out: A folder.
-    """
+    """Write the files into `out`, and show the table; runs are in the order of the seeds."""
     summaries = [summarise(name, of_it) for name, of_it in runs.items()]
     summaries.sort(key=lambda summary: -(summary.mean or 0.0))
     whole = {n: [r.accuracy for r in of_it] for n, of_it in runs.items() if _finished(of_it)}

@@ -113,11 +113,7 @@ def _record(run: Path) -> RunRecord:
 def trained_so_far(
     checkpoint: dict[str, Any] | None, run: Path | None
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Recipe and description of the data of the training so far.
-
-    Args:
-        checkpoint: From which to go on.
-        run: The run that has none.
+    """Recipe and description of the data so far, of a checkpoint, or of the run that has none.
 
     Raises:
         InputError: the checkpoint does not say.

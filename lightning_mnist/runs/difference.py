@@ -20,12 +20,8 @@ CLOCK = ("seconds",)
 class Parting:
     """The first epoch where two histories differ.
 
-    Attributes:
-        epoch: Counted from 1.
-        name: The entry that differs most, relative to its size.
-        first: Its value on one side.
-        second: On the other.
-        after: Epochs in which both were the same.
+    `name` is the entry that differs most, relative to its size; before, both were the same in
+    `after` epochs.
     """
 
     epoch: int

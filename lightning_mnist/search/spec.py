@@ -83,11 +83,7 @@ class Spec:
 
 
 def read_spec(path: Path, flags: Sequence[str]) -> Spec:
-    """Read a search file.
-
-    Args:
-        path: Of the file.
-        flags: Of `fit`, for every trial.
+    """Read a search file; the flags are those of `fit`, for every trial.
 
     Raises:
         InputError: it cannot be read, or does not describe a search.

@@ -24,11 +24,7 @@ IDENTITY = "search"
 
 
 def open_study(spec: Spec, where: str) -> optuna.Study:
-    """Open the study of a search, or begin it.
-
-    Args:
-        spec: What is searched.
-        where: The path of a journal, or the URL of a database.
+    """Open the study of a search in a journal or the URL of a database, or begin it.
 
     Raises:
         InputError: it cannot be opened, or holds another search.

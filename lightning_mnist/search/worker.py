@@ -25,12 +25,7 @@ PAUSE = 1.0
 
 
 def work(spec: Spec, where: str, threads: int) -> None:
-    """Train trials until the search is done.
-
-    Args:
-        spec: What is searched.
-        where: The storage of the study.
-        threads: To compute with, at most.
+    """Train trials until the search is done, with so many threads at most.
 
     Raises:
         InputError: the search file names flags that `fit` does not have, the first recipe cannot be

@@ -151,12 +151,7 @@ def read_once(source: str, root: Path) -> RawDigits:
 
 
 def train(flags: Sequence[str], watch: Watch = lambda row: False, threads: int = 1) -> Training:
-    """Train what `flags` of `fit` say.
-
-    Args:
-        flags: Words of a command line.
-        watch: Told of each epoch that is validated.
-        threads: Compute with so many at most.
+    """Train what `flags` of `fit` say; `watch` is told of each epoch that is validated.
 
     Raises:
         InputError: the flags are at fault, or the training validates nothing.

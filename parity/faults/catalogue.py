@@ -122,18 +122,11 @@ def recipes(digits: bool) -> dict[str, Recipe]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a mistake.
+    """What came of a mistake, beside the accuracy `healthy` without it.
 
-    Attributes:
-        fault: The mistake.
-        accuracy: On the test set.
-        healthy: Accuracy without the mistake.
-        shares: Of each class among the predictions, float [C].
-        guard: What the guard saw, and when; empty where it saw nothing.
-        verdict: Of the judge, against the healthy model.
-        reason: The first of its reasons.
-        findings: Causes, the likeliest first.
-        symptoms: What was measured.
+    `shares` of each class among the predictions, float [C]; `guard` is what the guard saw, and
+    when, empty for nothing; the verdict, with the first of its reasons, is the judge's against the
+    healthy model.
     """
 
     fault: Fault

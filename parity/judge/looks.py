@@ -79,10 +79,8 @@ def until_decided(
 ) -> AnyOutcome:
     """Go on, a few seeds at a time, until there is a verdict or the limit is reached.
 
-    Args:
-        judged: Gives the outcome at so many seeds a side, judged by these thresholds.
-        thresholds: Their alpha is kept over all looks together.
-        limit: Seeds a side.
+    `judged` gives the outcome at so many seeds a side by these thresholds, whose alpha is kept over
+    all looks together.
 
     Raises:
         ValueError: the limit is below the first look.

@@ -20,12 +20,7 @@ SCHEMA_VERSION = 1
 
 
 def document(comparison: Outcome, command: str) -> dict[str, Any]:
-    """Everything that was measured and said, ready for JSON.
-
-    Args:
-        comparison: What to report.
-        command: The command line that repeats it.
-    """
+    """Everything that was measured and said, and the command that repeats it, for JSON."""
     evidence, thresholds, judgement = (
         comparison.evidence,
         comparison.thresholds,
