@@ -50,29 +50,18 @@ def in_epochs(
         if whole.before:
             batches = noted(loading, len(images), seed, epoch).batches[before:]
             training.evaluate(images[:1], wanted[:1], verbose=0)  # makes what measures the epoch
-            given = _the_rest(images, wanted, batches, count, loading)
+            given = {
+                "x": Batches(images, wanted, batches),
+                "shuffle": False,
+                "validation_data": (images[count:], wanted[count:]),
+                "validation_batch_size": loading["batch_size"],
+            }
         keras.utils.set_random_seed(seed_of(seed, epoch))
         training.fit(**given, initial_epoch=epoch, epochs=epoch + 1, callbacks=whole)
         if training.stop_training:
             break
     whole.end()
     return time.perf_counter() - started
-
-
-def _the_rest(
-    images: NDArray[Any],
-    wanted: NDArray[Any],
-    batches: list[NDArray[np.int64]],
-    count: int,
-    loading: dict[str, Any],
-) -> dict[str, Any]:
-    """What `fit` is given to learn these batches of the first `count` images, in this order."""
-    return {
-        "x": Batches(images, wanted, batches),
-        "shuffle": False,
-        "validation_data": (images[count:], wanted[count:]),
-        "validation_batch_size": loading["batch_size"],
-    }
 
 
 class Batches(keras.utils.PyDataset):

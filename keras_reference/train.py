@@ -98,11 +98,7 @@ def _schedules(training: keras.Model, optimizer: OptimizerConfig) -> list[keras.
 
 
 def predict(
-    model_file: Path,
-    source: str,
-    run_dir: Path,
-    views: Sequence[str] = (),
-    pixels: Pixels = "auto",
+    model_file: Path, source: str, run_dir: Path, views: Sequence[str] = (), pixels: Pixels = "auto"
 ) -> RunRecord:
     """Score a saved model on the test images of `source` and on views of them.
 

@@ -80,9 +80,7 @@ def _take(
             return
         if activation not in ACTIVATIONS:
             refuse(
-                call,
-                f"computes {activation}",
-                f"{', '.join(ACTIVATIONS)}, or a softmax at the end",
+                call, f"computes {activation}", f"{', '.join(ACTIVATIONS)}, or a softmax at the end"
             )
         if not blocks.blocks:
             refuse(call, "stands in front of the first Dense", WHOLE)
@@ -118,7 +116,7 @@ def _said(pixels: Pixels, blocks: Blocks) -> tuple[Config, Tensors]:
         "hidden": [len(block.bias) for block in hidden],
         "activation": functions[0] if len(set(functions)) == 1 else functions,
         "dropout": blocks.dropout(hidden),
-        "batch_norm": blocks.batch_norm(hidden),
+        "batch_norm": hidden[0].settings if hidden else None,
     }
     return config, {name: values.astype(np.float32) for name, values in tensors.items()}
 

@@ -67,7 +67,11 @@ def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
     """Write the files into `out`, and show the table; runs are in the order of the seeds."""
     summaries = [summarise(name, of_it) for name, of_it in runs.items()]
     summaries.sort(key=lambda summary: -(summary.mean or 0.0))
-    whole = {n: [r.accuracy for r in of_it] for n, of_it in runs.items() if _finished(of_it)}
+    whole = {
+        name: [run.accuracy for run in of_it]
+        for name, of_it in runs.items()
+        if all(run.finished for run in of_it)
+    }
     data = next(iter(runs.values()))[0].data
     pairs = differences(whole, data["val"])
     run = {"command": command_line(), "versions": versions("scipy"), "data": data}
@@ -76,7 +80,11 @@ def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
         "level": LEVEL,
         "recipes": [vars(summary) for summary in summaries],
         "differences": [vars(pair) for pair in pairs],
-        "runs": [_describe(run) for of_it in runs.values() for run in of_it],
+        "runs": [
+            {name: value for name, value in vars(run).items() if name not in ("recipe", "data")}
+            for of_it in runs.values()
+            for run in of_it
+        ],
     }
     with written_whole(out / FIGURES) as path:
         text = json.dumps(finite(described), indent=1, allow_nan=False)
@@ -115,15 +123,6 @@ def _flat(recipe: dict[str, Any], below: str = "") -> dict[str, Any]:
         name = below if key in ("class_path", "init_args") else f"{below}.{key}".lstrip(".")
         flags |= _flat(value, name) if isinstance(value, dict) and value else {name: value}
     return flags
-
-
-def _finished(runs: Sequence[Run]) -> bool:
-    return all(run.finished for run in runs)
-
-
-def _describe(run: Run) -> dict[str, Any]:
-    left_out = ("recipe", "data")
-    return {name: value for name, value in vars(run).items() if name not in left_out}
 
 
 def _show(summaries: Sequence[Summary], pairs: Sequence[Difference], out: Path) -> None:

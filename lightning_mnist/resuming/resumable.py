@@ -27,10 +27,7 @@ class UnlikeError(ValueError):
 
 
 def check_resumable(
-    path: str,
-    checkpoint: dict[str, Any],
-    model: LightningModule,
-    trainer: Trainer,
+    path: str, checkpoint: dict[str, Any], model: LightningModule, trainer: Trainer
 ) -> None:
     """Compare what a training would load with what it has at its first step.
 

@@ -68,11 +68,7 @@ def steps(
     labels: list[Tensor],
     pixels: tuple[bool, str, Tensor, Tensor],
     layers: tuple[
-        list[str],
-        list[list[Tensor]],
-        list[list[Tensor]],
-        list[list[float]],
-        list[list[Tensor]],
+        list[str], list[list[Tensor]], list[list[Tensor]], list[list[float]], list[list[Tensor]]
     ],
     groups: list[Group],
 ) -> tuple[list[Tensor], list[Tensor]]:

@@ -26,11 +26,7 @@ Row = dict[str, float]
 Watch = Callable[[Row], bool]
 """Told of each epoch; whether the training is to stop before its next one."""
 LOGGERS = ("lightning.pytorch", "lightning.fabric")
-LEAVES_NOTHING = {
-    "enable_checkpointing": False,
-    "enable_progress_bar": False,
-    "logger": False,
-}
+LEAVES_NOTHING = {"enable_checkpointing": False, "enable_progress_bar": False, "logger": False}
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import shlex
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -13,7 +11,7 @@ from typing import Any
 from jsonargparse import Namespace
 
 from parity.commands.parser import OneSentenceParser
-from parity.commands.terminal import Terminal
+from parity.commands.terminal import Terminal, command_line
 from parity.files import check_npz
 from parity.ladder.bundle import BundleError, Replay
 from parity.ladder.climb import Climb, Plan
@@ -78,18 +76,16 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     with opening as sides, console.status("") as status:
         climb = Climb(*sides, plan, status.update)
         rungs = _climbed(climb, console, keep_going=flags.keep_going)
-    console.print(
-        summary(rungs, names), style="bold", markup=False, highlight=False, soft_wrap=True
-    )
+    console.say(summary(rungs, names), style="bold")
     about = {
-        "command": shlex.join(["python", "-m", "parity", *sys.argv[1:]]),
+        "command": command_line(),
         "precision": flags.precision,
         "data": data.stem or "of the bundles",
         "recipe": recipe.training(),
         "versions": versions_of(*([] if bundles else SOFTWARE)),
     }
     _write(flags.out, rungs, names, about)
-    console.print(f"record and picture: {flags.out}", markup=False, highlight=False, soft_wrap=True)
+    console.say(f"record and picture: {flags.out}")
     return int(not all(rung.passed for rung in rungs))
 
 

@@ -47,9 +47,7 @@ def looks(limit: int) -> list[int]:
 def nominal_levels(seeds: Sequence[int], alpha: float) -> list[float]:
     """The level at which to test at each look so that all together keep `alpha`, one-sided.
 
-    Args:
-        seeds: Seeds a side at each look, increasing.
-        alpha: Over all looks.
+    `seeds` are those a side at each look, increasing; `alpha` is over all looks.
     """
     times = np.array(seeds) / seeds[-1]
     spent = np.diff(alpha * np.log1p((math.e - 1) * times), prepend=0.0)

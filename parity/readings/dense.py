@@ -59,12 +59,10 @@ Part = tuple[dict[str, str], Floats]
 def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
     """What the layer may make of `x`, and the magnitude of what it sums; None without a kernel.
 
+    `x` is float64 [B, ...]; `case.given` has the weights.
+
     The kernel and the bias are those of the layer's name or, in networks with names of their own,
     all whose shapes fit.
-
-    Args:
-        case: Of a layer; `given` has the weights.
-        x: Input, float64 [B, ...].
     """
     return _dense(case, x, _applied)
 

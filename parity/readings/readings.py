@@ -63,13 +63,8 @@ def compare(
 ) -> list[Cause]:
     """The cause that follows from how either side is read; none where a side cannot be read.
 
-    Args:
-        where: The layer, as the sentence begins.
-        sides: What A and B gave.
-        readings: What a side may do.
-        advice: Name of a cause -> how to align the sides.
-        allowed: Largest absolute difference that rounding makes.
-        names: Of A and B.
+    `readings` are what a side may do, `sides` what A and B gave, and `advice` tells for the name of
+    a cause how to align them; rounding makes a difference of `allowed` at most.
     """
     with np.errstate(all="ignore"):  # a hypothesis that overflows is refused by its numbers
         of_a, of_b = (read(side, readings(side), allowed) for side in sides)

@@ -14,10 +14,7 @@ from parity.writing import written_whole
 
 
 def write_report(
-    comparison: Outcome,
-    values: dict[str, Any],
-    images: NDArray[np.uint8] | None,
-    folder: Path,
+    comparison: Outcome, values: dict[str, Any], images: NDArray[np.uint8] | None, folder: Path
 ) -> None:
     """Write ``report.html``, ``report.json``, ``report.md`` and ``junit.xml``.
 
