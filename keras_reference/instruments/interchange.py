@@ -25,13 +25,10 @@ ENDINGS = [".keras", ".safetensors"]
 def convert(source: Path, target: Path, data: Path | None = None) -> str:
     """Write the network in one of the files as the other; one is a ``.keras``.
 
-    Optimiser, loss and training history are not exchanged.
+    Where no layer scales the pixels, what the network is fed is tried on `data`, an ``.npz`` of
+    digits; without one it is taken to be 0 to 1.
 
-    Args:
-        source: The file to read.
-        target: The file to write.
-        data: An ``.npz`` of digits, on which is tried what a network is fed that has no layer that
-            scales its pixels; without one it is taken to be 0 to 1.
+    Optimiser, loss and training history are not exchanged.
 
     Returns:
         Layers and parameters, counted in words.

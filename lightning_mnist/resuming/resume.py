@@ -142,11 +142,8 @@ def compare(
 ) -> Any:
     """Check that a training may go on, and say from where, and what is new.
 
-    Args:
-        checkpoint: From which to go on; without one the run starts from its beginning.
-        config: Flags of `fit`.
-        recipe: What they come to, as YAML.
-        defaults: What no flags at all come to, likewise.
+    Without a checkpoint the run starts from its beginning. `recipe` is what the flags come to, as
+    YAML, and `defaults` what no flags at all do.
 
     Returns:
         What the run record says of the data that it was trained on, None if nothing.

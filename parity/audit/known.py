@@ -5,16 +5,10 @@ from typing import NamedTuple
 
 
 class Known(NamedTuple):
-    """Explains a difference of exactly these two values.
+    """Explains a difference of the Lightning side's `a` and the Keras side's `b`, all patterns.
 
-    Attributes:
-        key: Pattern of the setting's name.
-        a: Pattern of the Lightning side's value, as the report writes it.
-        b: Pattern of the Keras side's.
-        effect: What it does.
-        aligned_by: The flag that aligns the sides, or what else does.
-        by_design: Both sides mean to differ there, and the judge knows.
-        within: Largest relative difference of two numbers that it explains.
+    `aligned_by` is the flag that aligns the sides, or what else does. By design both sides mean to
+    differ there; `within` is the largest relative difference of two numbers that it explains.
     """
 
     key: str

@@ -22,16 +22,10 @@ from parity.watch.symptoms import SYMPTOMS_FILE, Symptoms
 
 @dataclass(frozen=True)
 class Fault:
-    """A mistake and what it must lead to.
+    """A mistake, what the side's faults module calls it, and the cause that must come first.
 
-    Attributes:
-        name: In the matrix.
-        made: What the side's faults module calls it; "none" where a setting is the mistake.
-        cause: What the first-named cause must contain.
-        recipe: Which of `recipes` it is made in.
-        at_test: Made when a healthy model answers, not in training.
-        learning_rate: Of the recipe, changed.
-        harmless: May go without a measurable difference.
+    `made` is "none" where a setting is the mistake. It is made in one of `recipes`, or `at_test`,
+    when a healthy model answers; where it is `harmless` it may make no measurable difference.
     """
 
     name: str
