@@ -66,7 +66,8 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     if recipe.dropout or recipe.augmentation:
         console.print("dropout and augmentation draw at random: in lock step they are off")
         recipe = dataclasses.replace(recipe, dropout=0.0, augmentation={})
-    names = _names(flags.a, flags.b)
+    ours = {entry: side for side, entry in ENTRIES.items()}
+    names = ours.get(flags.a, flags.a), ours.get(flags.b, flags.b)
     plan = Plan(data, recipe.batch_size, flags.precision, told=told)
     if bundles:
         opening, names, plan = replayed(Path(flags.a), Path(flags.b), plan)
@@ -175,9 +176,3 @@ def started(recipe: Recipe, a: str, b: str, names: tuple[str, str], plan: Plan) 
         float32 = plan.precision == "float32"
         echo = start("echo", f"{names[1]}, once more", "keras", b) if float32 else None
         yield first, second, echo
-
-
-def _names(a: str, b: str) -> tuple[str, str]:
-    """What the report calls the sides: ours by their name, others by their entry point."""
-    known = {entry: side for side, entry in ENTRIES.items()}
-    return known.get(a, a), known.get(b, b)
