@@ -13,6 +13,7 @@ from rich.table import Table
 from lightning_mnist.compare.pictures import draw
 from lightning_mnist.compare.runs import Run
 from lightning_mnist.compare.statistics import LEVEL, Difference, differences
+from lightning_mnist.resuming.resume import by_flag
 from lightning_mnist.terminal import show
 from lightning_mnist.trainings.page import command_line, versions
 from parity.json_text import finite
@@ -111,18 +112,10 @@ def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
 
 def settings(recipes: Mapping[str, dict[str, Any]]) -> dict[str, list[str]]:
     """The flags in which recipes differ: the value of each, in their order."""
-    flat = [_flat(recipe) for recipe in recipes.values()]
+    flat = [by_flag(recipe) for recipe in recipes.values()]
     names = dict.fromkeys(name for flags in flat for name in flags)
     values = {name: [str(flags.get(name, "-")) for flags in flat] for name in names}
     return {name: row for name, row in values.items() if len(set(row)) > 1}
-
-
-def _flat(recipe: dict[str, Any], below: str = "") -> dict[str, Any]:
-    flags: dict[str, Any] = {}
-    for key, value in recipe.items():
-        name = below if key in ("class_path", "init_args") else f"{below}.{key}".lstrip(".")
-        flags |= _flat(value, name) if isinstance(value, dict) and value else {name: value}
-    return flags
 
 
 def _show(summaries: Sequence[Summary], pairs: Sequence[Difference], out: Path) -> None:

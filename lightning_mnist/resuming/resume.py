@@ -180,7 +180,7 @@ def changes(former: dict[str, Any], recipe: dict[str, Any], defaults: dict[str, 
     Raises:
         InputError: something that cannot change on the way is to.
     """
-    before, now, usual = _flags(former), _flags(recipe), _flags(defaults)
+    before, now, usual = by_flag(former), by_flag(recipe), by_flag(defaults)
     before |= {name: usual[name] for name in now if name not in before and name in usual}
     differ = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     # Another class has other settings.
@@ -203,13 +203,13 @@ def _may_change(name: str) -> bool:
     return name in SAME_DATA or any(name == flag or name.startswith(f"{flag}.") for flag in APPLIED)
 
 
-def _flags(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def by_flag(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Values by flag: a class by the flag that names it, its settings below."""
     flags: dict[str, Any] = {}
     for key, value in recipe.items():
         name = {"class_path": prefix, "init_args": prefix}.get(key, f"{prefix}.{key}".lstrip("."))
         if isinstance(value, dict):
-            flags |= _flags(value, name)
+            flags |= by_flag(value, name)
         else:
             flags[name] = value
     return flags

@@ -31,17 +31,13 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         SideFailedError: the data cannot be had, or a run did not finish.
         ClaimedError: another process fills the folder.
     """
-    with claimed(flags.out):
-        return _run(flags)
-
-
-def _run(flags: Namespace) -> int:
     console = Terminal()
-    data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
-    sides = list(SIDES) if flags.side == "both" else [flags.side]
-    outcomes = make_faults(sides, data, flags.out / "runs", console)
-    show_matrix(outcomes, data.stem, console)
-    page = flags.out / "faults.html"
-    write_matrix(outcomes, data.stem, command_line(), page)
-    console.say(f"page: {page}")
+    with claimed(flags.out):
+        data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
+        sides = list(SIDES) if flags.side == "both" else [flags.side]
+        outcomes = make_faults(sides, data, flags.out / "runs", console)
+        show_matrix(outcomes, data.stem, console)
+        page = flags.out / "faults.html"
+        write_matrix(outcomes, data.stem, command_line(), page)
+        console.say(f"page: {page}")
     return int(not all(tally(results).passed for results in outcomes.values()))
