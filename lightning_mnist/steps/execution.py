@@ -190,9 +190,9 @@ class Execution:
         for config in self.trainer.lr_scheduler_configs:
             if config.interval != interval or count % config.frequency:
                 continue
-            plateau = isinstance(config.scheduler, ReduceLROnPlateau)
-            measured = self._monitored(config.scheduler) if plateau else None
-            self.module.lr_scheduler_step(config.scheduler, measured)
+            on = config.scheduler
+            value = self._monitored(on) if isinstance(on, ReduceLROnPlateau) else None
+            self.module.lr_scheduler_step(on, value)
 
     def _monitored(self, schedule: ReduceLROnPlateau) -> Tensor:
         measured = self.trainer.callback_metrics
