@@ -5,6 +5,7 @@ could not be seen by comparing them. Importing the package is cheap; TensorFlow 
 modules that need it.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from parity.watch.alarm import CollapsedError
 
     __version__: str
+
+# TensorFlow prints its build options and the absence of a GPU on every start.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same result on every processor
 
 _HOMES = {"CollapsedError": "parity.watch.alarm", "InputError": "keras_reference.errors"}
 __all__ = ["CollapsedError", "InputError", "__version__"]

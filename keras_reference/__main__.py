@@ -1,13 +1,8 @@
 """``python -m keras_reference fit|predict``."""
 
-import os
 import sys
 from datetime import datetime
 from pathlib import Path
-
-# TensorFlow prints its build options and the absence of a GPU on every start.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same result on every processor
 
 from jsonargparse import Namespace
 

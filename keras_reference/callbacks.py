@@ -24,11 +24,9 @@ MODEL_FILE = "model.keras"
 class BestModel(keras.callbacks.Callback):
     """Keeps the network as it was in the epoch with the lowest validation loss.
 
-    `keras.callbacks.ModelCheckpoint` writes in place: a kill while it does leaves no model.
+    The model that trains has the same weights, and augmentation beside.
 
-    Args:
-        network: To keep; the model that trains has the same weights, and augmentation beside.
-        run_dir: Where to.
+    `keras.callbacks.ModelCheckpoint` writes in place: a kill while it does leaves no model.
     """
 
     def __init__(self, network: keras.Model, run_dir: Path) -> None:

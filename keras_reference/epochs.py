@@ -32,14 +32,8 @@ def in_epochs(
 ) -> float:
     """Train for some epochs; the seconds that it took.
 
-    Args:
-        training: Compiled.
-        callbacks: They see one training, which begins once and ends once.
-        learned: Images and targets, of which it learns a part.
-        loading: How `fit` is told to deal them out.
-        epochs: Which, counted from 0.
-        seed: Of the run.
-        before: Batches of the first epoch that have been learned.
+    Callbacks see one training, which begins once and ends once. `loading` tells `fit` how to deal
+    out the images; `before` batches of the first epoch have been learned.
     """
     images, wanted = learned
     count = math.floor(len(images) * (1 - loading["validation_split"]))  # as Keras has it
@@ -56,29 +50,18 @@ def in_epochs(
         if whole.before:
             batches = noted(loading, len(images), seed, epoch).batches[before:]
             training.evaluate(images[:1], wanted[:1], verbose=0)  # makes what measures the epoch
-            given = _the_rest(images, wanted, batches, count, loading)
+            given = {
+                "x": Batches(images, wanted, batches),
+                "shuffle": False,
+                "validation_data": (images[count:], wanted[count:]),
+                "validation_batch_size": loading["batch_size"],
+            }
         keras.utils.set_random_seed(seed_of(seed, epoch))
         training.fit(**given, initial_epoch=epoch, epochs=epoch + 1, callbacks=whole)
         if training.stop_training:
             break
     whole.end()
     return time.perf_counter() - started
-
-
-def _the_rest(
-    images: NDArray[Any],
-    wanted: NDArray[Any],
-    batches: list[NDArray[np.int64]],
-    count: int,
-    loading: dict[str, Any],
-) -> dict[str, Any]:
-    """What `fit` is given to learn these batches of the first `count` images, in this order."""
-    return {
-        "x": Batches(images, wanted, batches),
-        "shuffle": False,
-        "validation_data": (images[count:], wanted[count:]),
-        "validation_batch_size": loading["batch_size"],
-    }
 
 
 class Batches(keras.utils.PyDataset):

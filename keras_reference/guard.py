@@ -1,5 +1,6 @@
 """The collapse guard of the reference's own trainings and tests."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,28 +11,29 @@ from keras_reference.answers import logits_of
 from keras_reference.data import Digits
 from parity.keras import CollapseGuard, fed, kernels
 from parity.run_record import Predictions
+from parity.watch.alarm import Reaction
 from parity.watch.fingerprint import sample
 from parity.watch.guard import Guard
 
 
 def collapse_guard(
-    guard: Guard,
+    run_dir: Path,
+    reaction: Reaction,
     digits: Digits,
     targets: NDArray[Any],
     preprocessing: dict[str, Any],
     val_size: int,
+    *,
     augmented: bool,
-) -> CollapseGuard:
-    """The callback that watches a training; it looks at validation images.
+) -> CollapseGuard | None:
+    """The callback that watches a training at validation images; None where it is switched off.
 
-    Args:
-        guard: Decides, and keeps the evidence.
-        digits: Of which Keras keeps the last training images for validation.
-        targets: Of the training images, as the loss takes them.
-        preprocessing: What it is meant to be, as in the run record.
-        val_size: Images kept for validation.
-        augmented: Whether training images are changed at random.
+    Keras keeps the last training images for validation. Targets are as the loss takes them, and
+    preprocessing as the run record has it.
     """
+    if reaction == "off":
+        return None
+    guard = Guard(run_dir, reaction)
     guard.symptoms.augmented = augmented
     x, y = digits.x_train, targets
     return CollapseGuard(
@@ -44,14 +46,7 @@ def collapse_guard(
 
 
 def look_at_test(guard: Guard, network: keras.Model, digits: Digits, answers: Predictions) -> None:
-    """Have the guard see how the test set was answered.
-
-    Args:
-        guard: Keeps what it sees.
-        network: Answered.
-        digits: With the test images.
-        answers: To them.
-    """
+    """Have the guard see how the test set was answered."""
     images = digits.x_test[sample(len(digits.x_test))]
     again = [np.asarray(network.predict_on_batch(images)) for _ in range(2)]
     guard.after_test(

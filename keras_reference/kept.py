@@ -32,14 +32,7 @@ class Kept(keras.callbacks.Callback):
     """Keeps all that what is still to be learned follows from; it comes last.
 
     Written after every epoch, every few seconds within one, and when a signal asks the training to
-    end.
-
-    Args:
-        run_dir: Where to.
-        record: Of the run.
-        best: Knows the lowest loss.
-        watcher: The guard, whose evidence is kept too.
-        recipe: What cannot change on the way.
+    end. Of `best` it keeps the lowest loss, of `watcher` the evidence; the `recipe` cannot change.
     """
 
     def __init__(

@@ -52,14 +52,10 @@ def on_raw_digits(
 ) -> tuple[keras.Model, Pixels]:
     """The same model from raw images [N, 28, 28], and what it is fed of them.
 
+    Images uint8 [N, 28, 28] and labels int64 [N] are those of training.
+
     A model that scales its pixels gets them "raw", 0 to 255. For another one "auto" tries both
     scales on training images, takes the likelier, and says so.
-
-    Args:
-        network: From images of one of `SHAPES` to ten scores.
-        pixels: What to feed it: "raw", or "unit", 0 to 1.
-        x: Training images uint8 [N, 28, 28].
-        y: Their labels, int64 [N].
     """
     if pixels != "auto":
         return _from_images(network, pixels), pixels

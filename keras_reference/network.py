@@ -11,11 +11,7 @@ from keras_reference.errors import InputError
 
 
 def build(config: ModelConfig, x_train: NDArray[np.uint8]) -> keras.Sequential:
-    """Preprocessing and a multilayer perceptron, in one model.
-
-    Args:
-        config: The network.
-        x_train: uint8 [N, 28, 28], what standardisation is measured on.
+    """Preprocessing, measured on `x_train`, uint8 [N, 28, 28], and a multilayer perceptron.
 
     Returns:
         A model from uint8 [N, 28, 28] to logits float32 [N, 10]: the last layer has no softmax.

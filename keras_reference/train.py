@@ -59,22 +59,22 @@ def fit(
     said = recipe | {"views": names, "resolved_optimizer": training.optimizer.get_config()}
     record = described("fit", said, seed_everything, digits, val_size)
     record.preprocessing = preprocessing_of(model, network)
-    guard = None if reaction == "off" else Guard(run_dir, reaction)
-    how = loading(data, len(digits.y_train))
-    wanted = targets(digits.y_train, model)
-    seen = (digits, wanted, record.preprocessing, val_size, training is not network)
-    watcher = None if guard is None else collapse_guard(guard, *seen)
+    how, wanted = loading(data, len(digits.y_train)), targets(digits.y_train, model)
+    seen = digits, wanted, record.preprocessing, val_size
+    watcher = collapse_guard(run_dir, reaction, *seen, augmented=training is not network)
     fixed = {"seed_everything": seed_everything, **recipe, "trainer": {}}  # epochs may be added
     kept = Kept(run_dir, record, BestModel(network, run_dir), watcher, fixed)
     nan = WatchForNaN(reaction, watcher, partial(dealt, how, len(digits.y_train), seed_everything))
-    callbacks = [nan, kept.best, Recorder(record, run_dir), *_schedules(training, optimizer)]
+    callbacks = [nan, kept.best, Recorder(record, run_dir)]
+    if optimizer.decay != 1:
+        callbacks.append(schedule(float(training.optimizer.learning_rate), optimizer.decay))
     callbacks += [watcher, kept] if watcher else [kept]
     begun = kept.restore(training) if resume else 0  # what it refuses leaves all as it was
     with filled(run_dir, record, resume=resume), says_why_it_stops(record, run_dir):
         those = (digits.x_train, wanted), how, range(begun, trainer.max_epochs), seed_everything
         record.durations["fit"] = in_epochs(training, callbacks, *those, kept.batches)
         network = load_model(kept.best.path) if kept.best.path.exists() else network
-        score(network, digits, record, run_dir, guard, names)
+        score(network, digits, record, run_dir, watcher and watcher.guard, names)
     nan.end()
     return record
 
@@ -91,18 +91,8 @@ def _models(
     return network, training
 
 
-def _schedules(training: keras.Model, optimizer: OptimizerConfig) -> list[keras.callbacks.Callback]:
-    if optimizer.decay == 1:
-        return []
-    return [schedule(float(training.optimizer.learning_rate), optimizer.decay)]
-
-
 def predict(
-    model_file: Path,
-    source: str,
-    run_dir: Path,
-    views: Sequence[str] = (),
-    pixels: Pixels = "auto",
+    model_file: Path, source: str, run_dir: Path, views: Sequence[str] = (), pixels: Pixels = "auto"
 ) -> RunRecord:
     """Score a saved model on the test images of `source` and on views of them.
 

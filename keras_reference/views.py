@@ -98,12 +98,8 @@ def score_views(
 ) -> list[dict[str, Any]]:
     """Score a network on views, and keep its answers in `run_dir`.
 
-    Args:
-        answer: From images and labels to what a network predicts.
-        x: Test images uint8 [N, 28, 28].
-        y: Their labels, int64 [N].
-        names: Of the views.
-        run_dir: Gets the predictions of each view, and a picture of all.
+    `answer` tells what a network predicts for test images uint8 [N, 28, 28] and labels int64 [N];
+    `run_dir` gets the predictions of each view, and a picture of all.
 
     Returns:
         Of each view its ``name``, ``accuracy``, ``top_class`` (predicted most), ``top_share`` (of

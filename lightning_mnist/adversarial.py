@@ -16,16 +16,12 @@ def loss_against(
 ) -> tuple[Tensor, Tensor]:
     """Loss, a scalar, and logits [B, 10] of pixels; half of it of adversarial ones, with a `step`.
 
+    Pixels are floating point [B, F], as the network is fed, and `step` is in their units; targets
+    are as `criterion` takes them.
+
     Goodfellow, Shlens and Szegedy, Explaining and Harnessing Adversarial Examples, 2015: each pixel
     moves by `step` to where the loss grows, and stays within the range of the batch. That knows
     nothing of where a pixel lies. Batch norm's running statistics are those of real pixels.
-
-    Args:
-        network: Pixels to logits.
-        criterion: Logits and targets to the loss, a scalar.
-        step: In the units of the pixels, or 0.
-        pixels: Floating point [B, F], as the network is fed.
-        targets: As `criterion` takes them.
     """
     if step:
         pixels = pixels.detach().requires_grad_()

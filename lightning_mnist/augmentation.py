@@ -58,21 +58,16 @@ class AugmentationConfig:
     invert: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("erase", "invert", "dim", "thickness"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"augmentation {name} is {getattr(self, name)}; expected 0 to 1")
-        for name in ("rotation", "shear"):
-            if not 0 <= getattr(self, name) < 90:
-                raise ValueError(
-                    f"augmentation {name} is {getattr(self, name)}; expected degrees from 0 to 90"
-                )
-        for name in ("scale", "shift", "elastic", "gamma", "noise"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(
-                    f"augmentation {name} is {getattr(self, name)}; expected 0 or more"
-                )
-        if self.smoothness <= 0:
-            raise ValueError(f"augmentation smoothness is {self.smoothness}; expected more than 0")
+        for name, value in vars(self).items():
+            met, expected = 0 <= value < math.inf, "0 or more"
+            if name in ("erase", "invert", "dim", "thickness"):
+                met, expected = 0 <= value <= 1, "0 to 1"
+            elif name in ("rotation", "shear"):
+                met, expected = 0 <= value < 90, "degrees from 0 to 90"
+            elif name == "smoothness":
+                met, expected = value > 0, "more than 0"
+            if not met:
+                raise ValueError(f"augmentation {name} is {value}; expected {expected}")
 
 
 class Thickness(nn.Module):

@@ -56,15 +56,12 @@ class EpochClock:
 class RunRecorder(Callback):
     """Fills the run directory: see `parity.run_record` for the contract.
 
+    The folder to fill is made once the data have been read. `config` is resolved, as YAML;
+    `data_so_far` is what a run that goes on has recorded of its data.
+
     The record is written when the run starts, after every epoch and at its end, so that a run
     that was cut off says so. The history travels in the checkpoint, and so a resumed run has all
     of it.
-
-    Args:
-        claim: To the folder to fill, which is made once the data have been read.
-        config: The resolved configuration, as YAML.
-        seed: Of the run.
-        data_so_far: What a run that goes on has recorded of its data.
     """
 
     def __init__(

@@ -10,11 +10,7 @@ from lightning_mnist.scores import RunningScores, SampleLogits, count, counters
 
 
 class EvaluatedModule(LightningModule):
-    """The half of a classifier that looks at what it has learned.
-
-    Attributes:
-        preprocessing: Raw digits to the network's input.
-    """
+    """The half of a classifier that looks at what it has learned."""
 
     preprocessing: Preprocessing
 

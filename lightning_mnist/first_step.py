@@ -25,13 +25,8 @@ def checked(
 ) -> FirstStep:
     """Say what looks wrong before the first step, and what its remedy brings; nothing changes.
 
-    Args:
-        module: About to be trained.
-        optimizer: Of its weights.
-        images: uint8 [N, 28, 28].
-        labels: int64 [N].
-        ids: Which of them are trained on, int64 [M].
-        batch_size: Images of a step.
+    `ids`, int64 [M], tell which of the images uint8 [N, 28, 28] with labels int64 [N] are trained
+    on.
 
     Returns:
         What knows where the training began, and may be asked again.

@@ -99,22 +99,12 @@ class CollapseGuard(StepCallback):
         if trainer.current_epoch > 0:
             return
         _, module = _of(trainer, pl_module)
-        seen = self._probed(trainer, module)
         coming = _answers(module, batch.images)
         right = (coming.argmax(dim=1) == batch.labels).sum()
         loss = F.cross_entropy(coming, batch.labels, reduction="sum")
         own = torch.stack([right.double(), loss.double(), loss.new_tensor(len(coming)).double()])
         right, loss, count = trainer.strategy.reduce(own, reduce_op="sum").tolist()
-        self.guard.after_step(
-            step,
-            labels=self._probe_labels,
-            logits=seen.outputs.cpu().numpy(),
-            dead=seen.dead,
-            batch_accuracy=right / count if count >= ENOUGH else None,
-            train_loss=loss / count,
-            learning_rate=self._learning_rate,
-            weights=seen.weights,
-        )
+        self._after(trainer, module, step, loss / count, right / count if count >= ENOUGH else None)
 
     def look(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
         """Look at the probe now: a loss after `step` steps was not finite.
@@ -122,15 +112,25 @@ class CollapseGuard(StepCallback):
         Raises:
             CollapsedError: nor is what the network answers, and the reaction is to stop.
         """
-        _, module = _of(trainer, pl_module)
+        self._after(trainer, _of(trainer, pl_module)[1], step, float("nan"), None)
+
+    def _after(
+        self,
+        trainer: Trainer,
+        module: DigitClassifier,
+        step: int,
+        loss: float,
+        accuracy: float | None,
+    ) -> None:
+        """Have the guard look at the probe, and at the loss and accuracy of a batch."""
         seen = self._probed(trainer, module)
         self.guard.after_step(
             step,
             labels=self._probe_labels,
             logits=seen.outputs.cpu().numpy(),
             dead=seen.dead,
-            batch_accuracy=None,
-            train_loss=float("nan"),
+            batch_accuracy=accuracy,
+            train_loss=loss,
             learning_rate=self._learning_rate,
             weights=seen.weights,
         )

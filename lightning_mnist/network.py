@@ -33,19 +33,10 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 class MLP(nn.Sequential):
     """A multilayer perceptron; each hidden layer is linear, batch norm, activation, dropout.
 
-    Maps pixels float [N, features] to logits [N, classes]: the last layer has no activation.
+    From `features` pixels to `classes` logits; the rest as of `DigitClassifier`. Without hidden
+    layers it is softmax regression.
 
-    Args:
-        features: Pixels in an image.
-        hidden: Width of each hidden layer; empty for softmax regression.
-        classes: Number of logits.
-        activation: After each hidden layer, or one for each.
-        dropout: Probability of dropping a hidden unit, in [0, 1).
-        input_dropout: Probability of dropping a pixel, in [0, 1).
-        batch_norm: Normalise each hidden layer's sums over the batch, as torch does or with
-            Keras' arithmetic.
-        init: "keras" for Keras' defaults (Glorot uniform weights, zero biases), "torch" for
-            torch's (weights and biases uniform within 1 / sqrt(fan_in)).
+    Maps pixels float [N, features] to logits [N, classes]: the last layer has no activation.
 
     Raises:
         ValueError: a width below 1, too many weights, a dropout outside [0, 1), or more or fewer

@@ -22,13 +22,7 @@ Chosen = dict[str, Any]
 def configured(
     module: nn.Module, optimizer: Chosen, scheduler: Chosen | None, decay_on: DecayOn
 ) -> Callable[[], Configured]:
-    """The ``configure_optimizers`` of a module.
-
-    Args:
-        module: What is trained.
-        optimizer: Class and arguments.
-        scheduler: Likewise; None keeps the rate as it is.
-        decay_on: As of `parameter_groups`.
+    """The ``configure_optimizers`` of a module; without a scheduler the rate stays as it is.
 
     Raises:
         InputError: there is no weight decay to choose parameters for.
@@ -46,15 +40,11 @@ def configured(
 
 
 def parameter_groups(module: nn.Module, decay_on: DecayOn) -> Iterable[Any]:
-    """The parameters of a module as an optimiser takes them.
+    """The parameters for an optimiser: all in one group, or those that are no matrices apart.
 
     "matrices" leaves out biases and batch norm's scales and offsets, a number a unit, of which
     decay regularises nothing (He et al., Bag of Tricks for Image Classification with Convolutional
     Neural Networks, 2019, "no bias decay").
-
-    Args:
-        module: What is trained.
-        decay_on: All parameters, in one group; or matrices, and the rest in a group of its own.
     """
     parameters = list(module.parameters())
     if decay_on == "all":

@@ -82,13 +82,7 @@ def draw_mistakes(
 ) -> None:
     """The worst mistakes first: images whose true digit got the least probability.
 
-    Args:
-        images: uint8 [N, H, W].
-        labels: int64 [N].
-        logits: float32 [N, C].
-        path: The picture to write.
-        title: Above all images.
-        most: Draw at most so many.
+    Images uint8 [N, H, W], labels int64 [N] and logits float32 [N, C]; at most `most` are drawn.
     """
     probabilities = torch.from_numpy(logits).double().softmax(dim=1).numpy()
     predicted = logits.argmax(axis=1)

@@ -34,13 +34,8 @@ def predict_files(
 ) -> int:
     """Print file, digit and confidence for each picture; name those that cannot be read.
 
-    Args:
-        trainer: Chooses the device.
-        model: Trained; it brings its own preprocessing.
-        calibration: Of the model; without one, confidence is what the network says of itself.
-        patterns: Paths or globs.
-        output: A .csv or .json for digit, confidence, warnings and all ten probabilities.
-        preview: A .png for what was cut out of each picture, and what the network saw.
+    Without a calibration, confidence is what the network says of itself. `output` is a .csv or
+    .json for all that is said, `preview` a .png of what was cut out and seen.
 
     Returns:
         0, or 1 where a picture could not be read.

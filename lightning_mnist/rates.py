@@ -99,9 +99,6 @@ class RatesCLI(UntestedCLI):
 def range_test(flags: list[str]) -> tuple[Numbers, Numbers]:
     """Learning rates, and the mean loss of the steps up to each, float64 [N].
 
-    Args:
-        flags: Of ``fit``.
-
     Raises:
         InputError: they are at fault, or the loss is no number at the lowest rates already.
     """

@@ -134,14 +134,7 @@ class RunningScores:
     def add(
         self, losses: list[Tensor], logits: list[Tensor], labels: Tensor, sizes: list[int]
     ) -> None:
-        """Count some batches.
-
-        Args:
-            losses: A scalar for each batch.
-            logits: [B, C] for each batch.
-            labels: int64 [N], of all of them.
-            sizes: B of each batch.
-        """
+        """Count batches: loss, a scalar, logits [B, C] and size B of each; labels int64 [N]."""
         self._losses.append(torch.stack(losses))
         self._sizes += sizes
         self._right.append((torch.cat(logits).argmax(dim=1) == labels).sum())

@@ -22,10 +22,7 @@ def wait_passively() -> None:
 def chosen_threads(asked: int | None, work: float, processes: int) -> int | None:
     """Threads for each process, at most those that it may use; None leaves them as they are.
 
-    Args:
-        asked: By the user; otherwise OMP_NUM_THREADS decides, or `threads_for`.
-        work: As of `threads_for`.
-        processes: As of `threads_for`.
+    Where nobody has `asked`, OMP_NUM_THREADS decides, or `threads_for`.
     """
     if asked is None:
         if "OMP_NUM_THREADS" in os.environ:
@@ -35,12 +32,7 @@ def chosen_threads(asked: int | None, work: float, processes: int) -> int | None
 
 
 def threads_for(work: float, processes: int) -> int:
-    """Threads for each process.
-
-    Args:
-        work: Multiplications and additions of a training step.
-        processes: How many compute on this machine.
-    """
+    """Threads for each process on this machine; `work` is multiplications and additions a step."""
     return max(1, allowed_cpus() // processes) if work >= LARGE else 1
 
 

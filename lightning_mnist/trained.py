@@ -38,14 +38,8 @@ class Deployed(nn.Module):
 class Trained:
     """A checkpoint, read.
 
-    Attributes:
-        path: The checkpoint.
-        model: In float32, ready to predict.
-        calibration: Of its confidence; None where the checkpoint holds none.
-        recipe: With which it was trained; empty where the checkpoint does not say.
-        data: Description of the data that it was trained on; empty likewise.
-        steps: Of the optimiser, up to this checkpoint; 0 where it does not say.
-        record: Of the run that the checkpoint lies in; None where there is none.
+    The model is in float32, ready to predict. What the checkpoint does not say is None, empty or 0;
+    `record` is that of the run it lies in.
     """
 
     path: Path

@@ -80,15 +80,7 @@ def chosen(names: list[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class ViewScore:
-    """How a model does on one view.
-
-    Attributes:
-        name: Of the view.
-        accuracy: Share of the images that are read right.
-        top_class: The class that is predicted most.
-        top_share: Its share of the predictions.
-        collapse: Signs of collapse, none for a model that still looks at the images.
-    """
+    """How a model does on one view: shares of 1, the class that it predicts most, its collapse."""
 
     name: str
     accuracy: float
@@ -113,15 +105,7 @@ def report_views(
 def score_views(
     model: DigitClassifier, images: Tensor, labels: Tensor, names: list[str], run_dir: Path
 ) -> list[ViewScore]:
-    """Score a trained model on views, and keep its answers in `run_dir`.
-
-    Args:
-        model: Trained.
-        images: Raw test images uint8 [N, 28, 28], in file order.
-        labels: int64 [N].
-        names: Of the views.
-        run_dir: Gets the predictions of each view.
-    """
+    """Score a trained model on views of raw images [N, 28, 28]; `run_dir` gets its answers."""
     model.eval()
     scores = []
     for name in names:

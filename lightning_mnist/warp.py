@@ -17,16 +17,10 @@ loses nothing."""
 class Warp(nn.Module):
     """Scale, rotation, shear, shift and elastic distortion in a single bilinear resampling.
 
+    Arguments as of `AugmentationConfig`.
+
     The place that a pixel shows is a sum of products of a function of its row and one of its
     column, with random weights: 1 and the coordinate make an affine map, smooth functions a field.
-
-    Args:
-        rotation: Degrees to either side.
-        shear: Degrees to either side.
-        scale: Relative size: 0.1 draws from 1 / 1.1 to 1.1.
-        shift: Pixels in each direction.
-        elastic: Pixels by which the field moves a pixel, as root mean square.
-        smoothness: Standard deviation of the field's Gaussian, in pixels.
     """
 
     rows: Tensor

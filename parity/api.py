@@ -23,11 +23,7 @@ class Comparison(Outcome):
     """Two sides, what was measured of them, and what is said of it."""
 
     def write(self, folder: Path | str, command: str = "parity.compare(a, b)") -> dict[str, Any]:
-        """Write ``report.html``, ``report.json``, ``report.md`` and ``junit.xml``.
-
-        Args:
-            folder: Made if it is not there.
-            command: What repeats the comparison, for the reports.
+        """Write ``report.html``, ``report.json``, ``report.md`` and ``junit.xml`` into a folder.
 
         Returns:
             What ``report.json`` holds.

@@ -17,11 +17,7 @@ class ClaimedError(ValueError):
 
 
 class Claim:
-    """The claim to a folder; the system lets go of it where its process dies.
-
-    Args:
-        folder: To be filled.
-    """
+    """The claim to a folder; the system lets go of it where its process dies."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

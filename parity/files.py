@@ -125,10 +125,8 @@ def read_npz(
 ) -> dict[str, NDArray[Any]]:
     """Read the arrays of an archive, by name.
 
-    Args:
-        path: Of the file.
-        expected: The arrays that there must be; others are not read. All by default.
-        text: Whether arrays of text are read too.
+    Arrays that are not `expected` are not read; by default all are, and those of text where it is
+    asked for.
 
     Raises:
         ValueError: the file cannot be read, is damaged, too large, holds other than arrays of

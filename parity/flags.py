@@ -83,9 +83,7 @@ class RecipeError(yaml.YAMLError, TypeError):
 def check_numbers(flags: Any, name: str = "") -> None:
     """Check that every number is one, and within reason for what it counts.
 
-    Args:
-        flags: A mapping of flags, or one below it, or a value.
-        name: What leads to it.
+    Flags are a mapping, or one below it, or a value, to which `name` leads.
 
     Raises:
         RecipeError: a number is NaN, or too small or too large, or too many are in one list.

@@ -5,6 +5,8 @@ import json
 import math
 from typing import Any
 
+import numpy as np
+
 SHA256 = "sha256"
 """The key of a file's own SHA-256, the last."""
 
@@ -32,7 +34,9 @@ def _digest(values: dict[str, Any]) -> str:
 
 
 def finite(value: Any) -> Any:
-    """`value` with None for every number that JSON cannot hold."""
+    """`value` with NumPy's numbers as Python's, and None for every one that JSON cannot hold."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

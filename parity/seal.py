@@ -40,10 +40,7 @@ def seal(path: Path) -> None:
 
 
 def check_seal(file: IO[bytes]) -> None:
-    """Compare an archive with its seal, if it has one.
-
-    Args:
-        file: Open for reading; its position is at the beginning afterwards.
+    """Compare an archive, open for reading, with its seal, if it has one; ends at its beginning.
 
     Raises:
         ChangedError: it has changed since it was written.

@@ -66,9 +66,6 @@ def install() -> None:
 def define_missing_operators(torchvision: ModuleSpec) -> bool:
     """Define the operators' schemas if torchvision's compiled library does not load.
 
-    Args:
-        torchvision: Says where it is installed.
-
     Returns:
         Whether they had to be defined.
     """

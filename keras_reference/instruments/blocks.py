@@ -1,6 +1,6 @@
 """The dense layers of a perceptron with what stands behind them; batch norm is kept or folded."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class Block:
             return self
         scale = self.norm["scale"] / np.sqrt(self.norm["variance"] + self.settings["epsilon"])
         bias = (self.bias - self.norm["mean"]) * scale + self.norm["offset"]
-        return Block(self.kernel * scale, bias, {}, None, self.activation, self.after, self.dropout)
+        return replace(self, kernel=self.kernel * scale, bias=bias, norm={}, settings=None)
 
 
 class Blocks:
@@ -124,22 +124,15 @@ class Blocks:
         found: list[Block] = []
         for block in self.blocks if keeps else [block.folded() for block in self.blocks]:
             shift, factor = fed[1], np.reshape(fed[0], (-1, 1))
-            unmoved = not np.any(shift) and np.all(factor == 1)
-            bias = (
-                block.bias
-                if unmoved
-                else block.bias + np.broadcast_to(shift, len(block.kernel)) @ block.kernel
-            )
-            kernel = block.kernel if unmoved else factor * block.kernel
+            kernel, bias = block.kernel, block.bias
+            if np.any(shift) or np.any(factor != 1):
+                bias = bias + np.broadcast_to(shift, len(kernel)) @ kernel
+                kernel = factor * kernel
             if found and not found[-1].activation:
                 before = found.pop()
                 kernel, bias = before.kernel @ kernel, before.bias @ kernel + bias
             units = len(bias)
-            found.append(
-                Block(
-                    kernel, bias, block.norm, block.settings, block.activation, None, block.dropout
-                )
-            )
+            found.append(replace(block, kernel=kernel, bias=bias, after=None))
             fed = block.after or (np.ones(units), np.zeros(units))
         if self.blocks[-1].after:
             last = found[-1]
@@ -152,10 +145,6 @@ class Blocks:
         said = bool(hidden) and hidden[0].settings in NORMALIZATIONS and len(kinds) == 1
         alone = not any(block.after for block in self.blocks) and not self.blocks[-1].norm
         return said and alone and all(block.activation for block in hidden)
-
-    def batch_norm(self, hidden: list[Block]) -> dict[str, float] | None:
-        """What the interchange says of it."""
-        return hidden[0].settings if hidden else None
 
     def dropout(self, hidden: list[Block]) -> float:
         """One probability for all; where they differ it is none, and said."""

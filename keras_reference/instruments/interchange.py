@@ -1,14 +1,9 @@
 """``.keras`` to ``.safetensors`` and back: ``python -m``, this module, IN, OUT."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
-
-# TensorFlow prints its build options and the absence of a GPU on every start.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same result on every processor
 
 import keras
 import numpy as np
@@ -30,13 +25,10 @@ ENDINGS = [".keras", ".safetensors"]
 def convert(source: Path, target: Path, data: Path | None = None) -> str:
     """Write the network in one of the files as the other; one is a ``.keras``.
 
-    Optimiser, loss and training history are not exchanged.
+    Where no layer scales the pixels, what the network is fed is tried on `data`, an ``.npz`` of
+    digits; without one it is taken to be 0 to 1.
 
-    Args:
-        source: The file to read.
-        target: The file to write.
-        data: An ``.npz`` of digits, on which is tried what a network is fed that has no layer that
-            scales its pixels; without one it is taken to be 0 to 1.
+    Optimiser, loss and training history are not exchanged.
 
     Returns:
         Layers and parameters, counted in words.

@@ -44,10 +44,7 @@ class Described(NamedTuple):
 
 
 def described(network: keras.Model) -> Described:
-    """What a network from raw images computes.
-
-    Args:
-        network: From images [B, 28, 28], 0 to 255, to ten scores.
+    """What a network from raw images [B, 28, 28], 0 to 255, to ten scores computes.
 
     Raises:
         InputError: a layer, which is named, is not one that the interchange can say.
@@ -83,9 +80,7 @@ def _take(
             return
         if activation not in ACTIVATIONS:
             refuse(
-                call,
-                f"computes {activation}",
-                f"{', '.join(ACTIVATIONS)}, or a softmax at the end",
+                call, f"computes {activation}", f"{', '.join(ACTIVATIONS)}, or a softmax at the end"
             )
         if not blocks.blocks:
             refuse(call, "stands in front of the first Dense", WHOLE)
@@ -121,7 +116,7 @@ def _said(pixels: Pixels, blocks: Blocks) -> tuple[Config, Tensors]:
         "hidden": [len(block.bias) for block in hidden],
         "activation": functions[0] if len(set(functions)) == 1 else functions,
         "dropout": blocks.dropout(hidden),
-        "batch_norm": blocks.batch_norm(hidden),
+        "batch_norm": hidden[0].settings if hidden else None,
     }
     return config, {name: values.astype(np.float32) for name, values in tensors.items()}
 

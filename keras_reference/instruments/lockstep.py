@@ -1,12 +1,7 @@
 """This side of the divergence ladder: what a ``fit`` command line compiles, one step at a time."""
 
-import os
 from pathlib import Path
 from typing import Any
-
-# TensorFlow prints its build options and the absence of a GPU on every start.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same result on every processor
 
 import keras
 import numpy as np

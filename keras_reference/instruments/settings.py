@@ -27,12 +27,7 @@ LABELS = np.array([3, 1, 4, 1])
 
 
 def effective_settings(config: Namespace, network: keras.Sequential) -> Settings:
-    """All settings, JSON values by canonical names.
-
-    Args:
-        config: Flags of ``fit``.
-        network: What they compile.
-    """
+    """All settings of what flags of ``fit`` compile, JSON values by canonical names."""
     digits = load_digits(config.data.source)
     return {
         **_pixels(config, digits),

@@ -27,11 +27,7 @@ from parity.watch.collapse import COLLAPSED
 Kind = TypeVar("Kind", bound=DigitsCLI)
 TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0, "enable_model_summary": False}
 """Of seven rows, Lightning's summary has one with weights; `fit` says in a line what is trained."""
-UNSAID = (
-    "\U0001f4a1 Tip:",
-    "TPU available: False",
-    "`Trainer.fit` stopped: `max_",
-)
+UNSAID = ("\U0001f4a1 Tip:", "TPU available: False", "`Trainer.fit` stopped: `max_")
 """How messages of Lightning begin that say nothing: advertisements, and that all went as asked."""
 
 

@@ -39,9 +39,6 @@ def fuse_optimizer(config: Namespace) -> None:
 def step_callbacks(config: Namespace) -> list[Callback]:
     """What stands in for flags of the trainer that want one optimiser step a call.
 
-    Args:
-        config: The trainer's flags.
-
     Raises:
         InputError: gradients are to be accumulated.
     """

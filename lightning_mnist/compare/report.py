@@ -13,6 +13,7 @@ from rich.table import Table
 from lightning_mnist.compare.pictures import draw
 from lightning_mnist.compare.runs import Run
 from lightning_mnist.compare.statistics import LEVEL, Difference, differences
+from lightning_mnist.resuming.resume import by_flag
 from lightning_mnist.terminal import show
 from lightning_mnist.trainings.page import command_line, versions
 from parity.json_text import finite
@@ -26,16 +27,9 @@ FIGURES, PICTURE, PAGE = "compare.json", "compare.png", "compare.html"
 class Summary:
     """A recipe over its seeds; accuracies in 0..1, on the validation images unless said.
 
-    Attributes:
-        name: Of the recipe.
-        seeds: How many were trained to their end.
-        failed: How many were not.
-        mean: Of the accuracies, None without any.
-        deviation: Of the accuracies from seed to seed, None with fewer than two.
-        train: Mean accuracy on training images.
-        gap: Mean of training less validation.
-        seconds: Mean of a training.
-        parameters: Of the network.
+    `seeds` trainings have come to their end, `failed` have not. `deviation` is that of the
+    accuracies from seed to seed, None with fewer than two; `train` the mean accuracy on training
+    images, and `gap` by how much it is higher.
     """
 
     name: str
@@ -71,15 +65,14 @@ def summarise(name: str, runs: Sequence[Run]) -> Summary:
 
 
 def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
-    """Write the files into `out`, and show the table.
-
-    Args:
-        runs: Of each recipe, in the order of the seeds.
-        out: A folder.
-    """
+    """Write the files into `out`, and show the table; runs are in the order of the seeds."""
     summaries = [summarise(name, of_it) for name, of_it in runs.items()]
     summaries.sort(key=lambda summary: -(summary.mean or 0.0))
-    whole = {n: [r.accuracy for r in of_it] for n, of_it in runs.items() if _finished(of_it)}
+    whole = {
+        name: [run.accuracy for run in of_it]
+        for name, of_it in runs.items()
+        if all(run.finished for run in of_it)
+    }
     data = next(iter(runs.values()))[0].data
     pairs = differences(whole, data["val"])
     run = {"command": command_line(), "versions": versions("scipy"), "data": data}
@@ -88,7 +81,11 @@ def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
         "level": LEVEL,
         "recipes": [vars(summary) for summary in summaries],
         "differences": [vars(pair) for pair in pairs],
-        "runs": [_describe(run) for of_it in runs.values() for run in of_it],
+        "runs": [
+            {name: value for name, value in vars(run).items() if name not in ("recipe", "data")}
+            for of_it in runs.values()
+            for run in of_it
+        ],
     }
     with written_whole(out / FIGURES) as path:
         text = json.dumps(finite(described), indent=1, allow_nan=False)
@@ -115,27 +112,10 @@ def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
 
 def settings(recipes: Mapping[str, dict[str, Any]]) -> dict[str, list[str]]:
     """The flags in which recipes differ: the value of each, in their order."""
-    flat = [_flat(recipe) for recipe in recipes.values()]
+    flat = [by_flag(recipe) for recipe in recipes.values()]
     names = dict.fromkeys(name for flags in flat for name in flags)
     values = {name: [str(flags.get(name, "-")) for flags in flat] for name in names}
     return {name: row for name, row in values.items() if len(set(row)) > 1}
-
-
-def _flat(recipe: dict[str, Any], below: str = "") -> dict[str, Any]:
-    flags: dict[str, Any] = {}
-    for key, value in recipe.items():
-        name = below if key in ("class_path", "init_args") else f"{below}.{key}".lstrip(".")
-        flags |= _flat(value, name) if isinstance(value, dict) and value else {name: value}
-    return flags
-
-
-def _finished(runs: Sequence[Run]) -> bool:
-    return all(run.finished for run in runs)
-
-
-def _describe(run: Run) -> dict[str, Any]:
-    left_out = ("recipe", "data")
-    return {name: value for name, value in vars(run).items() if name not in left_out}
 
 
 def _show(summaries: Sequence[Summary], pairs: Sequence[Difference], out: Path) -> None:

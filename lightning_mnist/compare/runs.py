@@ -20,15 +20,9 @@ FOLDER = "runs"
 class Run:
     """What one training came to.
 
-    Attributes:
-        name: Of its recipe.
-        seed: Of the split, the initial weights, the order of the images, and dropout.
-        recipe: The resolved recipe.
-        data: Name, sha256 and sizes of what it was trained on.
-        ended: "finished", or why it could not be trained to its end.
-        parameters: Trainable numbers.
-        train_accuracy: Of the trained network on training images, without augmentation and dropout.
-        history: One mapping an epoch.
+    `ended` is "finished", or why it could not be trained to its end; `data` has name, sha256 and
+    sizes. `train_accuracy` is that of the trained network, without augmentation and dropout, and
+    `history` has one mapping an epoch.
     """
 
     name: str

@@ -14,16 +14,10 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Difference:
-    """Two recipes over the seeds that both have.
+    """Two recipes over the seeds that both have, `first` that of the higher mean.
 
-    Attributes:
-        first: The recipe of the higher mean.
-        second: The other one.
-        mean: First minus second, of accuracies in 0..1.
-        low: Of the 95 % interval of that difference, on its own.
-        high: As `low`.
-        p: Of the test, corrected for all that are made.
-        real: Whether it is below `LEVEL`.
+    `mean` is first minus second, of accuracies in 0..1, and `low` to `high` its 95 % interval, on
+    its own; `p` is corrected for all tests that are made, and `real` where it is below `LEVEL`.
     """
 
     first: str

@@ -21,15 +21,9 @@ def work(
     threads: int,
     taken: "Synchronized[int]",
 ) -> None:
-    """Train what no earlier command has left.
+    """Train recipes, by name, with seeds from 0 on, but for what an earlier command has left.
 
-    Args:
-        recipes: Their files, by name.
-        flags: Of `fit`, for every training.
-        seeds: Each recipe is trained with seeds 0 to this less 1.
-        out: Where runs are kept.
-        threads: To compute with, at most.
-        taken: How many trainings have been taken by any of the workers.
+    `taken` counts the trainings that any of the workers has taken.
 
     Raises:
         InputError: a recipe cannot be trained.

@@ -114,11 +114,6 @@ class BlockLoader(BatchLoader):
 def check_sizes(loader: BlockLoader, batch_size: int, batch_norm: bool) -> None:
     """Refuse batches that cannot be shared, or that batch norm cannot normalise.
 
-    Args:
-        loader: Of the training images.
-        batch_size: Asked for.
-        batch_norm: Whether there is any.
-
     Raises:
         InputError: batch norm would meet a batch of one image, or devices would have none.
     """

@@ -11,14 +11,11 @@ def stratified_split(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Systematic sampling: of the images in random order, then by class, every (N / val_size)-th.
 
+    `labels` are int64 [N].
+
     So each class has its share of the validation part, rounded up or down. Source: Cochran,
     Sampling Techniques (1977), 8.1. scikit-learn's ``train_test_split`` would do, but takes
     a second to import.
-
-    Args:
-        labels: int64 [N].
-        val_size: Images of the validation part.
-        seed: Of the choice.
 
     Returns:
         Indices of the training and of the validation part, int64, each in ascending order.

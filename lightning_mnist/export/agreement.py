@@ -19,12 +19,9 @@ NOISE = 1_000
 
 @dataclass(frozen=True)
 class Written:
-    """A file that was written.
+    """A file that was written, what it answers, and what its card says beside the rest.
 
-    Attributes:
-        answers: What it answers.
-        remarks: What its card says beside the rest.
-        rounded: Whether its weights are not quite the checkpoint's.
+    `rounded`: its weights are not quite the checkpoint's.
     """
 
     answers: Answers
@@ -36,14 +33,9 @@ class Written:
 class Agreement:
     """How a file answers, beside the checkpoint.
 
-    Attributes:
-        difference: The largest between any two logits.
-        largest: The largest logit, by its size.
-        images: How many both have answered.
-        data: Name of their test set; None where they are noise.
-        accuracy: Of the file on them; None for noise.
-        checkpoint_accuracy: Of the checkpoint.
-        recall: Of each class, None where the test set has none of it.
+    `difference` is the largest between any two logits, of which the largest has the size `largest`.
+    `data` names the test set that both have answered; it is None, with accuracy and recall, where
+    `images` are noise.
     """
 
     difference: float

@@ -8,12 +8,7 @@ from lightning_mnist.resuming.named import NAMED, checkpoint_named
 from lightning_mnist.sentences import in_a_sentence
 from parity.streams import print_anything
 
-ENDINGS = {
-    "onnx": ".onnx",
-    "torchscript": ".pt",
-    "safetensors": ".safetensors",
-    "page": ".html",
-}
+ENDINGS = {"onnx": ".onnx", "torchscript": ".pt", "safetensors": ".safetensors", "page": ".html"}
 """The forms of a model, and how their files end."""
 
 
@@ -55,12 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--ckpt_path", type=Path, metavar="FILE", help=f"Export this model instead. {NAMED}")
     add("--to", choices=ENDINGS, help="The form of the model.")
     add("--output", type=Path, metavar="FILE", help="Beside the checkpoint by default.")
-    add(
-        "--beside",
-        type=Path,
-        metavar="FILE",
-        help="With page: a second checkpoint.",
-    )
+    add("--beside", type=Path, metavar="FILE", help="With page: a second checkpoint.")
     source = "As fit has it; for a model, what it was trained on by default."
     add("--data.source", dest="source", help=source)
     add("--data.root", dest="root", help="As fit has it.")

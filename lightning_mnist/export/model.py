@@ -30,13 +30,8 @@ def export_model(
 ) -> list[Path]:
     """Write a model and its card; give their paths.
 
-    Args:
-        form: One of `ENDINGS`.
-        checkpoint: Of a training.
-        target: Where to.
-        source: Of the digits that it is tried on; those of its training by default.
-        root: Of MNIST's files.
-        beside: A second checkpoint, for a page of two.
+    It is tried on the digits of `source`, by default those of its training; `beside` is a second
+    checkpoint, for a page of two.
 
     Raises:
         InputError: something cannot be read or written, or the file answers otherwise.

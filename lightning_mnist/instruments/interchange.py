@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from lightning import __version__ as lightning_version
 
-from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint
+from lightning_mnist.checkpoint import WholeCheckpointIO, model_of, read_checkpoint
 from lightning_mnist.errors import InputError
 from lightning_mnist.instruments import mlp_file
 from lightning_mnist.instruments.mlp_file import BATCH_NORMS, Plan, Weights
@@ -63,18 +63,13 @@ def read_module(path: Path) -> tuple[Plan, Weights]:
         checkpoint = read_checkpoint(path)
     except InputError as error:
         raise InputError(str(error).removeprefix("--ckpt_path ")) from error
-    flags = dict(checkpoint["hyper_parameters"])
-    for key in ("_instantiator", "augmentation"):
-        flags.pop(key, None)
-    state = checkpoint["state_dict"]
-    for name, tensor in state.items():
+    for name, tensor in checkpoint["state_dict"].items():
         if tensor.is_floating_point() and tensor.dtype != torch.float32:
             raise InputError(
                 f"{path}: {name} is {str(tensor.dtype).removeprefix('torch.')}; expected float32: "
                 "weights are exchanged in float32 only"
             )
-    module = DigitClassifier(**flags)
-    module.load_state_dict(state)
+    module = model_of(checkpoint)
     try:
         return _plan(module), weights(module.network, _example(module))
     except InputError as error:

@@ -132,7 +132,7 @@ def load(path: Path) -> tuple[Plan, Weights]:
             plan = _plan(metadata)
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             kinds = {
-                name: (_dtype(part.get_dtype()), tuple(part.get_shape()))
+                name: (part.get_dtype().replace("F32", "float32"), tuple(part.get_shape()))
                 for name, part in slices.items()
             }
             _check_tensors(kinds, plan)
@@ -201,10 +201,6 @@ def _digest(config: str, weights: Weights) -> str:
     for values in weights.values():
         digest.update(values.astype("<f4", order="C", copy=False).tobytes())
     return digest.hexdigest()
-
-
-def _dtype(name: str) -> str:
-    return "float32" if name == "F32" else name
 
 
 def _one_of(value: object, known: tuple[Any, ...]) -> tuple[bool, str]:

@@ -38,13 +38,7 @@ PRECISIONS = {
 def effective_settings(
     cli: DigitsCLI, optimizer: Optimizer, layers: Mapping[str, Layer]
 ) -> Settings:
-    """All settings, JSON values by canonical names.
-
-    Args:
-        cli: What has been built.
-        optimizer: Of its model.
-        layers: Of its network, by canonical names.
-    """
+    """All settings of what has been built, JSON values by canonical names."""
     cli.datamodule.setup("fit")
     return {
         **_pixels(cli),

@@ -85,10 +85,7 @@ class KerasOptimizer(Optimizer, ABC):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Update all parameters that have a gradient.
-
-        Args:
-            closure: Computes the gradients anew and returns the loss.
+        """Update all parameters that have a gradient; a closure computes these anew.
 
         Returns:
             What `closure` returned.

@@ -46,13 +46,7 @@ Fed = tuple[Trained, list[Inputs]]
 
 @dataclass(frozen=True)
 class Page:
-    """A page, and how its first network answers.
-
-    Attributes:
-        html: The file.
-        network: The first.
-        steps: As `PageNetwork.of` has them.
-    """
+    """A page in HTML, and how its first network answers, with `steps` as of `PageNetwork.of`."""
 
     html: str
     network: PageNetwork

@@ -69,14 +69,11 @@ class Rounded:
     def of(cls, layer: Dense, steps: int, inputs: Inputs) -> "Rounded":
         """Round to `steps` steps at most on either side of 0: 2 * steps + 1 levels in each row.
 
+        `steps` are those of the largest weight of each row.
+
         Weights are rounded one column after the other; what an output loses by one is made up for
         by those that come after it, as far as their inputs go together (Frantar et al., GPTQ,
         2023). What is lost on average is added to the biases.
-
-        Args:
-            layer: As it was trained.
-            steps: Of the largest weight of each row.
-            inputs: What it is fed.
         """
         size = np.abs(layer.weights).max(axis=1) / steps
         size = np.where(size > 0, size, 1).astype(np.float32)

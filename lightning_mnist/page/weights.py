@@ -70,10 +70,8 @@ class PageNetwork:
     def of(cls, trained: Trained, steps: int | None, inputs: Sequence[Inputs]) -> "PageNetwork":
         """Round to `steps` steps on either side of 0; None keeps float32.
 
-        Args:
-            trained: The model.
-            steps: Of all layers but the last, which is so small that it keeps the finest.
-            inputs: Of each layer, as `inputs_of` measures them; of none where nothing is rounded.
+        Of the last layer, which is small, the finest is kept; `inputs`, as `inputs_of` measures
+        them, are needed where something is rounded.
         """
         exact, activation = folded(trained.model.network)
         body, layers = b"", []

@@ -12,9 +12,6 @@ class Ending(Callback):
 
     Lightning forgets that it has happened and trains an epoch more, and it goes on with the
     patience of before, whatever is asked for now.
-
-    Args:
-        recipe: The resolved configuration, as YAML.
     """
 
     def __init__(self, recipe: str) -> None:

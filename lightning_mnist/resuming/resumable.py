@@ -27,18 +27,9 @@ class UnlikeError(ValueError):
 
 
 def check_resumable(
-    path: str,
-    checkpoint: dict[str, Any],
-    model: LightningModule,
-    trainer: Trainer,
+    path: str, checkpoint: dict[str, Any], model: LightningModule, trainer: Trainer
 ) -> None:
     """Compare what a training would load with what it has at its first step.
-
-    Args:
-        path: Of the checkpoint.
-        checkpoint: Of a `DigitClassifier`, as read.
-        model: With its ``configure_optimizers``.
-        trainer: That is to go on.
 
     Raises:
         InputError: something is missing, or of another kind, shape or length.
@@ -110,12 +101,7 @@ def _alike(
 ) -> None:
     """Compare kinds, shapes and keys all the way down; what was None at first may be anything.
 
-    Args:
-        expected: What a fresh training has.
-        found: What the checkpoint has.
-        where: That is, for the message.
-        grows: Whether lists may have any length, and vectors.
-        nan: Whether numbers may be anything.
+    Where it `grows`, lists and vectors may have any length; with `nan` numbers may be anything.
     """
     if expected is None:
         return

@@ -113,11 +113,7 @@ def _record(run: Path) -> RunRecord:
 def trained_so_far(
     checkpoint: dict[str, Any] | None, run: Path | None
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Recipe and description of the data of the training so far.
-
-    Args:
-        checkpoint: From which to go on.
-        run: The run that has none.
+    """Recipe and description of the data so far, of a checkpoint, or of the run that has none.
 
     Raises:
         InputError: the checkpoint does not say.
@@ -146,11 +142,8 @@ def compare(
 ) -> Any:
     """Check that a training may go on, and say from where, and what is new.
 
-    Args:
-        checkpoint: From which to go on; without one the run starts from its beginning.
-        config: Flags of `fit`.
-        recipe: What they come to, as YAML.
-        defaults: What no flags at all come to, likewise.
+    Without a checkpoint the run starts from its beginning. `recipe` is what the flags come to, as
+    YAML, and `defaults` what no flags at all do.
 
     Returns:
         What the run record says of the data that it was trained on, None if nothing.
@@ -187,7 +180,7 @@ def changes(former: dict[str, Any], recipe: dict[str, Any], defaults: dict[str, 
     Raises:
         InputError: something that cannot change on the way is to.
     """
-    before, now, usual = _flags(former), _flags(recipe), _flags(defaults)
+    before, now, usual = by_flag(former), by_flag(recipe), by_flag(defaults)
     before |= {name: usual[name] for name in now if name not in before and name in usual}
     differ = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     # Another class has other settings.
@@ -210,13 +203,13 @@ def _may_change(name: str) -> bool:
     return name in SAME_DATA or any(name == flag or name.startswith(f"{flag}.") for flag in APPLIED)
 
 
-def _flags(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def by_flag(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Values by flag: a class by the flag that names it, its settings below."""
     flags: dict[str, Any] = {}
     for key, value in recipe.items():
         name = {"class_path": prefix, "init_args": prefix}.get(key, f"{prefix}.{key}".lstrip("."))
         if isinstance(value, dict):
-            flags |= _flags(value, name)
+            flags |= by_flag(value, name)
         else:
             flags[name] = value
     return flags

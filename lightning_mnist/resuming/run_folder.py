@@ -42,9 +42,7 @@ def choose(config: Namespace, command: str) -> Path:
 def filling(claim: Claim | None, command: str) -> Iterator[None]:
     """Let go of a folder in the end, and say how to go on where a signal or the machine ends `fit`.
 
-    Args:
-        claim: To the folder; None where none is filled.
-        command: That fills it.
+    Without a claim no folder is filled.
 
     Raises:
         InputError: the machine has refused something, a full disk for one.

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 
 
 def in_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Rows of as many cells each, padded to columns; those named in `right` end alike."""
-    rows = [[_in_a_line(cell) for cell in row] for row in rows]
+    """Rows of as many cells each, padded to columns; those named in `right` end alike.
+
+    Line breaks and control characters, which a foreign record may hold, become spaces.
+    """
+    rows = [["".join(c if c.isprintable() else " " for c in cell) for cell in row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
@@ -16,11 +19,6 @@ def in_columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
             cells.append(padding + cell if place in right else cell + padding)
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
-
-
-def _in_a_line(cell: str) -> str:
-    """Without line breaks and control characters, which a foreign record may hold."""
-    return "".join(c if c.isprintable() else " " for c in cell)
 
 
 def _width(text: str) -> int:

@@ -75,14 +75,8 @@ def _cells(run: Run) -> list[str]:
 
 
 def _chosen(flags: argparse.Namespace) -> list[Run]:
-    runs = find_runs(flags.folder)
-    words = [word.lower() for word in flags.only]
-    return [run for run in runs if _has(run, words)]
-
-
-def _has(run: Run, words: list[str]) -> bool:
-    row = "\n".join(_cells(run)).lower()
-    return all(word in row for word in words)
+    rows = [(run, "\n".join(_cells(run)).lower()) for run in find_runs(flags.folder)]
+    return [run for run, row in rows if all(word.lower() in row for word in flags.only)]
 
 
 def _list(flags: argparse.Namespace) -> int:

@@ -20,12 +20,8 @@ CLOCK = ("seconds",)
 class Parting:
     """The first epoch where two histories differ.
 
-    Attributes:
-        epoch: Counted from 1.
-        name: The entry that differs most, relative to its size.
-        first: Its value on one side.
-        second: On the other.
-        after: Epochs in which both were the same.
+    `name` is the entry that differs most, relative to its size; before, both were the same in
+    `after` epochs.
     """
 
     epoch: int
@@ -42,8 +38,8 @@ def differences(first: RunRecord, second: RunRecord) -> list[tuple[str, str, str
     """
     rows = [
         (name, str(a), str(b))
-        for kind in (_code, _data, _settings, _versions, _machine, _results)
-        for name, a, b in _unequal(kind(first), kind(second))
+        for facts in zip(_facts(first), _facts(second), strict=True)
+        for name, a, b in _unequal(*facts)
     ]
     if first.framework == second.framework:
         return rows
@@ -52,37 +48,25 @@ def differences(first: RunRecord, second: RunRecord) -> list[tuple[str, str, str
     return [row for row in rows if row not in own] + [(OWN, str(ours), str(theirs))]
 
 
-def _code(record: RunRecord) -> dict[str, Any]:
-    own = {"framework": record.framework, "command": record.command}
-    if record.provenance is None or record.provenance.commit is None:
-        return own
-    clean = {True: "", False: " and changes", None: ""}[record.provenance.clean]
-    return own | {"commit": record.provenance.commit[:12] + clean}
-
-
-def _data(record: RunRecord) -> dict[str, Any]:
-    return settings(record.data, "data: ") | settings(record.preprocessing, "preprocessing: ")
-
-
-def _settings(record: RunRecord) -> dict[str, Any]:
-    return {"seed": record.seed} | settings(record.recipe, RECIPE)
-
-
-def _versions(record: RunRecord) -> dict[str, Any]:
-    return settings(record.versions, "version: ")
-
-
-def _machine(record: RunRecord) -> dict[str, Any]:
-    origin = record.provenance
-    return {} if origin is None else {
-        "host": origin.host, "system": origin.system, "cores": origin.cores,
-    }  # fmt: skip
-
-
-def _results(record: RunRecord) -> dict[str, Any]:
-    accuracy = record.metrics.get("accuracy")
-    shown = f"{accuracy:.2%}" if isinstance(accuracy, float) else accuracy
-    return {"epochs": len(record.history), "accuracy": shown}
+def _facts(record: RunRecord) -> list[dict[str, Any]]:
+    """What may differ, in groups: code, data, recipe, versions, machine, results."""
+    origin, accuracy = record.provenance, record.metrics.get("accuracy")
+    code, machine = {"framework": record.framework, "command": record.command}, {}
+    if origin is not None:
+        machine = {"host": origin.host, "system": origin.system, "cores": origin.cores}
+        if origin.commit is not None:
+            code["commit"] = origin.commit[:12] + " and changes" * (origin.clean is False)
+    return [
+        code,
+        settings(record.data, "data: ") | settings(record.preprocessing, "preprocessing: "),
+        {"seed": record.seed} | settings(record.recipe, RECIPE),
+        settings(record.versions, "version: "),
+        machine,
+        {
+            "epochs": len(record.history),
+            "accuracy": f"{accuracy:.2%}" if isinstance(accuracy, float) else accuracy,
+        },
+    ]
 
 
 def _unequal(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -19,13 +19,7 @@ INSIDE = {"checkpoints", "views", "tensorboard"}
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory of either side.
-
-    Attributes:
-        folder: The run directory.
-        record: What was run; None where the file is damaged.
-        damage: What is wrong with the file.
-    """
+    """A run directory of either side; `damage` says what is wrong with a record that is None."""
 
     folder: Path
     record: RunRecord | None

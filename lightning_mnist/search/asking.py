@@ -47,7 +47,8 @@ def next_trial(study: optuna.Study, spec: Spec) -> tuple[optuna.Trial, Flags] | 
     while True:
         trials = study.get_trials(deepcopy=False)
         tried, lost = keys(trials), lost_recipes(trials)
-        given_up = [k for k, attempts in lost.items() if _deaths(attempts) >= MOST_DEATHS]
+        deaths = {k: sum(not t.user_attrs.get(ASKED) for t in lost[k]) for k in lost}
+        given_up = [k for k, count in deaths.items() if count >= MOST_DEATHS]
         count = sum(trial.state in BEGUN for trial in trials) + len(given_up)
         if count >= spec.trials:
             return None
@@ -96,11 +97,6 @@ def lost_recipes(trials: Sequence[FrozenTrial]) -> dict[str, list[FrozenTrial]]:
             if name not in tried:
                 lost.setdefault(name, []).append(trial)
     return lost
-
-
-def _deaths(attempts: Iterable[FrozenTrial]) -> int:
-    """How many workers have died, and were not asked to end."""
-    return sum(not trial.user_attrs.get(ASKED) for trial in attempts)
 
 
 def _untried(spec: Spec, sampler: RandomSampler, tried: set[str]) -> dict[str, Any] | None:

@@ -75,5 +75,5 @@ def _exists(process: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:  # somebody else's
-        return True
+        pass
     return True

@@ -18,20 +18,12 @@ FEWEST = 4
 
 @dataclass(frozen=True)
 class Trial:
-    """A recipe that was tried.
+    """A recipe that was tried: what was chosen by flag, as on the command line, and by parameter.
 
-    Attributes:
-        number: In the study; those that were interrupted or not needed have numbers too.
-        flags: What was chosen, by flag, as on the command line.
-        params: The same by parameter, of which a flag may have two.
-        distributions: What each parameter may be.
-        ended: "finished", "pruned", or why it could not be trained.
-        value: Validation accuracy after its last epoch, None where it has none.
-        train_accuracy: Of the trained network on training images, None where there is none.
-        parameters: Trainable numbers, 0 where it could not be trained.
-        seconds: It took, all in all.
-        history: One mapping an epoch.
-        recipe: The resolved recipe as YAML.
+    `ended` is "finished", "pruned", or why it could not be trained. `value` is the validation
+    accuracy after the last epoch, `train_accuracy` that of the trained network on training images,
+    each None where there is none; `seconds` are all that it took, and `recipe` is resolved, as
+    YAML.
     """
 
     number: int

@@ -135,10 +135,7 @@ def word(value: Any) -> str:
 def read_space(given: Any, where: str, below: str = "") -> Space:
     """The space that a search file describes.
 
-    Args:
-        given: A mapping from flags to what they may be.
-        where: It stands, for the message.
-        below: The choice to which it belongs.
+    `given` maps flags to what they may be, and belongs to the choice `below`.
 
     Raises:
         InputError: it is empty, or something in it is no description of values.

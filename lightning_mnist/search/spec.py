@@ -30,14 +30,10 @@ OF_A_MACHINE = ("data.source", "data.root", "threads", "trainer.accelerator", "t
 
 @dataclass(frozen=True)
 class Spec:
-    """What is searched.
+    """What is searched: `recipe` is fixed, as YAML that `fit -c` takes, `space` may be chosen.
 
-    Attributes:
-        path: Of the search file.
-        recipe: What is fixed, as YAML that `fit -c` takes.
-        flags: Words of the command line that apply to every trial.
-        given: The search file's mapping, defaults spelled out.
-        space: What may be chosen.
+    `flags` are words of the command line for every trial, `given` the file's mapping, defaults
+    spelled out.
     """
 
     path: Path
@@ -83,11 +79,7 @@ class Spec:
 
 
 def read_spec(path: Path, flags: Sequence[str]) -> Spec:
-    """Read a search file.
-
-    Args:
-        path: Of the file.
-        flags: Of `fit`, for every trial.
+    """Read a search file; the flags are those of `fit`, for every trial.
 
     Raises:
         InputError: it cannot be read, or does not describe a search.

@@ -9,7 +9,6 @@ import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.search.spec import Spec
@@ -24,11 +23,7 @@ IDENTITY = "search"
 
 
 def open_study(spec: Spec, where: str) -> optuna.Study:
-    """Open the study of a search, or begin it.
-
-    Args:
-        spec: What is searched.
-        where: The path of a journal, or the URL of a database.
+    """Open the study of a search in a journal or the URL of a database, or begin it.
 
     Raises:
         InputError: it cannot be opened, or holds another search.
@@ -41,19 +36,7 @@ def open_study(spec: Spec, where: str) -> optuna.Study:
             optuna.delete_study(study_name=spec.name, storage=storage)
             study = _study(spec, storage)
         former = study.user_attrs[IDENTITY]
-    # Optuna believes what it reads: an odd journal is a mistake of any kind.
-    except (
-        OSError,
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        ImportError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        SQLAlchemyError,
-    ) as error:
+    except Exception as error:  # Optuna believes what it reads: an odd journal is any mistake
         why = " ".join(str(error).split())
         raise InputError(
             f"--storage {where}: cannot be opened ({type(error).__name__}: {why[:300]}); expected "

@@ -1,7 +1,6 @@
 """A worker of a search: trains one recipe after another, until there are enough."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import optuna
@@ -25,12 +24,7 @@ PAUSE = 1.0
 
 
 def work(spec: Spec, where: str, threads: int) -> None:
-    """Train trials until the search is done.
-
-    Args:
-        spec: What is searched.
-        where: The storage of the study.
-        threads: To compute with, at most.
+    """Train trials until the search is done, with so many threads at most.
 
     Raises:
         InputError: the search file names flags that `fit` does not have, the first recipe cannot be
@@ -147,18 +141,13 @@ def _end(
         epochs = len(training.history)
         said = f"{training.accuracy:.2%} after {epochs} epoch{'s'[: epochs > 1]}"
         said += ", pruned" if training.stopped else ""
-    best = max(_values(study), default=0.0)
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    best = max((each.value or 0.0 for each in done), default=0.0)
     print(
         f"trial {trial.number}: {said}, {seconds:.1f} s; best {best:.2%}; "
         f"{len(_ended(study))} done",
         flush=True,
     )
-
-
-def _values(study: optuna.Study) -> Iterator[float]:
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        assert trial.value is not None
-        yield trial.value
 
 
 def _trained(study: optuna.Study) -> bool:

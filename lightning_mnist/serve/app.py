@@ -27,14 +27,7 @@ SAID = {404: f"nothing is there; {ROUTES}", 405: f"not in this way; {ROUTES}"}
 
 
 def app_of(trained: Trained, page: str, host: str, processes: int) -> Starlette:
-    """An ASGI application.
-
-    Args:
-        trained: The model.
-        page: HTML.
-        host: The name under which it is reached, beside those of this machine.
-        processes: In which pictures are decoded.
-    """
+    """An ASGI application; `host` is a name of this machine beside its own."""
     reader = Reader(processes, partial(_rows, trained))
 
     async def show_page(request: Request) -> Response:

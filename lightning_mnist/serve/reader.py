@@ -105,11 +105,7 @@ def _each(look: Callable[[bytes], Picture | str], contents: Sequence[bytes]) -> 
 
 
 def look(content: bytes) -> Picture | str:
-    """The digit in a picture file, without its cutout; or a sentence that says why there is none.
-
-    Args:
-        content: Of the file.
-    """
+    """The digit in a picture file, without its cutout; or a sentence, why there is none."""
     try:
         picture = find_picture(grey_in(content))
     except InputError as error:

@@ -20,12 +20,7 @@ SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Upload:
-    """A picture that somebody has sent.
-
-    Attributes:
-        name: What the sender calls it.
-        content: Its bytes.
-    """
+    """A picture that somebody has sent: its bytes, and what the sender calls it."""
 
     name: str
     content: bytes

@@ -190,10 +190,9 @@ class Execution:
         for config in self.trainer.lr_scheduler_configs:
             if config.interval != interval or count % config.frequency:
                 continue
-            if isinstance(config.scheduler, ReduceLROnPlateau):
-                self.module.lr_scheduler_step(config.scheduler, self._monitored(config.scheduler))
-            else:
-                self.module.lr_scheduler_step(config.scheduler, None)
+            on = config.scheduler
+            value = self._monitored(on) if isinstance(on, ReduceLROnPlateau) else None
+            self.module.lr_scheduler_step(on, value)
 
     def _monitored(self, schedule: ReduceLROnPlateau) -> Tensor:
         measured = self.trainer.callback_metrics

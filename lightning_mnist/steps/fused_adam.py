@@ -57,12 +57,7 @@ def adam(groups: list[Group]) -> None:
 
 
 def groups_of(optimizer: Optimizer, states: list[State]) -> list[Group]:
-    """What `adam` is told, as a schedule has set it for the next step.
-
-    Args:
-        optimizer: All its parameters have gradients.
-        states: Of `states_of`.
-    """
+    """What `adam` is told, as a schedule has set it for the next step; all have gradients."""
     decoupled = type(optimizer) is AdamW
     return [
         (

@@ -30,10 +30,7 @@ def can_be_saved(trainer: Trainer) -> bool:
 def describe(batches: int, scores: RunningScores, device: torch.device) -> dict[str, Any]:
     """What `restore` needs; of several ranks each must take part, and all are told the same.
 
-    Args:
-        batches: Mini-batches of the epoch that have been learned, at least 1.
-        scores: Of these, on this rank.
-        device: On which dropout draws.
+    At least one mini-batch has been learned, with these scores on this rank.
     """
     on_gpu = device.type == "cuda"
     generator = torch.cuda.get_rng_state(device) if on_gpu else torch.get_rng_state()

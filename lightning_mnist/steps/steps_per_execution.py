@@ -76,13 +76,7 @@ def steps_per_execution(
 def seconds_of_a_step(
     network: nn.Module, prepare: Callable[[Batch, int], tuple[Tensor, Tensor]], batch: Batch
 ) -> float:
-    """Of preparing a batch, forward and backward, on a copy that is thrown away.
-
-    Args:
-        network: Pixels to logits.
-        prepare: A batch and its index in the epoch to pixels and targets.
-        batch: To learn.
-    """
+    """Of preparing a batch, forward and backward, on a copy that is thrown away."""
     network = copy.deepcopy(network)
     first = next(network.parameters())
     seconds = []

@@ -15,11 +15,7 @@ import torch
 
 @cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as TorchScript, or where torch has none any more, as it is: the same, slower.
-
-    Args:
-        function: In the part of Python that TorchScript knows.
-    """
+    """The function as TorchScript, or where torch has none any more, as it is: the same, slower."""
     if sys.version_info >= (3, 14):  # for which torch no longer promises anything
         return function
     try:

@@ -51,12 +51,7 @@ class WholeSteps:
 def whole_steps(
     without_graph: WithoutGraph | None, optimizer: Optimizer, preprocessing: Preprocessing | None
 ) -> WholeSteps | None:
-    """What takes the steps of `optimizer`, for as long as its state is not replaced.
-
-    Args:
-        without_graph: Computes the gradients.
-        optimizer: Has taken a step of its own, which has made its state.
-        preprocessing: Of raw images, where nothing else is done to them.
+    """What takes the steps of `optimizer`, which has taken one, until its state is replaced.
 
     Returns:
         None where a step is more than this, or other.
@@ -73,22 +68,14 @@ def steps(
     labels: list[Tensor],
     pixels: tuple[bool, str, Tensor, Tensor],
     layers: tuple[
-        list[str],
-        list[list[Tensor]],
-        list[list[Tensor]],
-        list[list[float]],
-        list[list[Tensor]],
+        list[str], list[list[Tensor]], list[list[Tensor]], list[list[float]], list[list[Tensor]]
     ],
     groups: list[Group],
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Losses, scalars, and logits [B, C] of batches, in what TorchScript knows of Python.
 
-    Args:
-        images: uint8 [B, H, W] of each batch.
-        labels: int64 [B] of each.
-        pixels: What `pixels_of` needs.
-        layers: What `layers_backward.step` needs.
-        groups: What `adam` needs; its gradients are where `layers_backward.step` puts them.
+    Of each batch images uint8 [B, H, W] and labels int64 [B]; for the rest see `pixels_of`,
+    `layers_backward.step`, which leaves gradients where `groups` has them, and `adam`.
     """
     losses: list[Tensor] = []
     answers: list[Tensor] = []

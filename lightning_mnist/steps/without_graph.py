@@ -60,11 +60,7 @@ class WithoutGraph:
 
     @torch.no_grad()
     def __call__(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Put the gradients of a batch into the parameters.
-
-        Args:
-            pixels: [B, F].
-            labels: [B].
+        """Put the gradients of a batch, pixels [B, F] and labels [B], into the parameters.
 
         Returns:
             The loss, a scalar, and the logits [B, C]; both are the caller's to keep.
@@ -78,11 +74,7 @@ class WithoutGraph:
         return loss, logits
 
     def layers(self, rows: int) -> tuple[Any, ...]:
-        """Kinds, tensors, gradients, numbers and memory as `layers_backward` has them.
-
-        Args:
-            rows: Images of a batch at most.
-        """
+        """As `layers_backward` has them, with memory for `rows` images of a batch at least."""
         if rows > self._rows:
             self._rows, self._memory = rows, self._kept_memory(rows)
         gradients: list[list[Any]] = [[p.grad for p in layer] for layer in self._parameters]

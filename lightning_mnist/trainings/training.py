@@ -26,11 +26,7 @@ Row = dict[str, float]
 Watch = Callable[[Row], bool]
 """Told of each epoch; whether the training is to stop before its next one."""
 LOGGERS = ("lightning.pytorch", "lightning.fabric")
-LEAVES_NOTHING = {
-    "enable_checkpointing": False,
-    "enable_progress_bar": False,
-    "logger": False,
-}
+LEAVES_NOTHING = {"enable_checkpointing": False, "enable_progress_bar": False, "logger": False}
 
 
 @dataclass(frozen=True)
@@ -151,12 +147,7 @@ def read_once(source: str, root: Path) -> RawDigits:
 
 
 def train(flags: Sequence[str], watch: Watch = lambda row: False, threads: int = 1) -> Training:
-    """Train what `flags` of `fit` say.
-
-    Args:
-        flags: Words of a command line.
-        watch: Told of each epoch that is validated.
-        threads: Compute with so many at most.
+    """Train what `flags` of `fit` say; `watch` is told of each epoch that is validated.
 
     Raises:
         InputError: the flags are at fault, or the training validates nothing.

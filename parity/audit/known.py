@@ -5,16 +5,10 @@ from typing import NamedTuple
 
 
 class Known(NamedTuple):
-    """Explains a difference of exactly these two values.
+    """Explains a difference of the Lightning side's `a` and the Keras side's `b`, all patterns.
 
-    Attributes:
-        key: Pattern of the setting's name.
-        a: Pattern of the Lightning side's value, as the report writes it.
-        b: Pattern of the Keras side's.
-        effect: What it does.
-        aligned_by: The flag that aligns the sides, or what else does.
-        by_design: Both sides mean to differ there, and the judge knows.
-        within: Largest relative difference of two numbers that it explains.
+    `aligned_by` is the flag that aligns the sides, or what else does. By design both sides mean to
+    differ there; `within` is the largest relative difference of two numbers that it explains.
     """
 
     key: str
@@ -71,7 +65,7 @@ _RATES = {
     "adagrad": ("0.01", "0.001", "torch's steps are ten times as long"),
     "nadam": ("0.002", "0.001", "torch's steps are twice as long"),
 }
-_ADAMS = ("adam", "adamw", "nadam")
+_EPSILONS = {**dict.fromkeys(("adam", "adamw", "nadam", "rmsprop"), "1e-08"), "adagrad": "1e-10"}
 _TINY = "weights whose gradients are tiny move less in Keras"
 _L2 = (
     "none while weight_decay is 0; otherwise torch adds it to the gradient, which the adaptive "
@@ -83,7 +77,10 @@ _OPTIMIZERS = (
         Known(f"optimizer.{name}.learning_rate", a, b, effect, f"--optimizer.lr, or {OPTIMIZER}")
         for name, (a, b, effect) in _RATES.items()
     ),
-    *(Known(f"optimizer.{name}.epsilon", "1e-08", "1e-07", _TINY, OPTIMIZER) for name in _ADAMS),
+    *(
+        Known(f"optimizer.{name}.epsilon", epsilon, "1e-07", _TINY, OPTIMIZER)
+        for name, epsilon in _EPSILONS.items()
+    ),
     *(
         Known(
             f"optimizer.{name}.epsilon_place", "*after the bias correction",
@@ -118,14 +115,6 @@ _OPTIMIZERS = (
         "optimizer.rmsprop.rho", "0.99", "0.9",
         "torch averages squared gradients over ten times as many steps; its first steps are 3.2 "
         "times as long", OPTIMIZER,
-    ),
-    Known(
-        "optimizer.rmsprop.epsilon", "1e-08", "1e-07",
-        _TINY, OPTIMIZER,
-    ),
-    Known(
-        "optimizer.adagrad.epsilon", "1e-10", "1e-07",
-        _TINY, OPTIMIZER,
     ),
     Known(
         "optimizer.rmsprop.epsilon_place", "added to the root", "inside the root",

@@ -14,15 +14,9 @@ SAME = 1e-6
 
 @dataclass(frozen=True)
 class Row:
-    """A setting on both sides.
+    """A setting on both sides: how its difference is explained, what it does, what aligns it.
 
-    Attributes:
-        key: Canonical name.
-        a: Value of the Lightning side; None where it has none.
-        b: Value of the Keras side.
-        status: Equal, or how its difference is explained.
-        effect: What the difference does.
-        aligned_by: What makes both sides equal.
+    A value is None where a side has none.
     """
 
     key: str

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import shlex
-import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -15,7 +13,7 @@ from jsonargparse import Namespace
 from parity.audit.readings import read
 from parity.audit.rows import rows
 from parity.commands.parser import OneSentenceParser
-from parity.commands.terminal import Terminal
+from parity.commands.terminal import Terminal, command_line
 from parity.provenance import versions_of
 from parity.report.audit import document, show
 from parity.sides.entries import Precision
@@ -66,7 +64,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     found = rows(*(_joined(read(asked[side]) for asked in measured) for side in SIDES))
     show(found, list(SIDES), console, everything=flags.all)
     about = {
-        "command": shlex.join(["python", "-m", "parity", *sys.argv[1:]]),
+        "command": command_line(),
         "data": data.stem,
         "recipes": [each.training() for each in recipes],
         "versions": versions_of(*SOFTWARE),
@@ -75,7 +73,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     with written_whole(flags.out / RECORD) as path:
         text = json.dumps(document(found, list(SIDES), about), indent=2, allow_nan=False) + "\n"
         path.write_text(text, encoding="utf-8")
-    console.print(f"record: {flags.out / RECORD}", markup=False, highlight=False, soft_wrap=True)
+    console.say(f"record: {flags.out / RECORD}")
     return int(any(row.status == "unexplained" for row in found))
 
 

@@ -1,15 +1,12 @@
 """``python -m parity compare A B``: what both sides left behind, judged and reported."""
 
-import shlex
-import sys
 from pathlib import Path
 
 from jsonargparse import Namespace
-from rich.console import Console
 
 from parity.api import Comparison, compare
 from parity.commands.parser import OneSentenceParser, any_path
-from parity.commands.terminal import Terminal
+from parity.commands.terminal import Terminal, command_line
 from parity.judge.verdict import Thresholds
 
 HELP = "compare what has been trained"
@@ -37,15 +34,14 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     return report(compare(flags.a, flags.b, flags.margins, flags.views), flags.out, Terminal())
 
 
-def report(comparison: Comparison, out: Path | None, console: Console) -> int:
+def report(comparison: Comparison, out: Path | None, console: Terminal) -> int:
     """Show a comparison and write it to `out`, if given; the verdict as exit code."""
     from parity.report.document import document  # slow to import
     from parity.report.text import show
 
-    command = shlex.join(["python", "-m", "parity", *sys.argv[1:]])
+    command = command_line()
     show(document(comparison, command), console)
     if out is not None:
         comparison.write(out, command)
-        page = out / "report.html"
-        console.print(f"report: {page}", highlight=False, markup=False, soft_wrap=True)
+        console.say(f"report: {out / 'report.html'}")
     return comparison.verdict.value

@@ -1,14 +1,12 @@
 """``python -m parity faults``: makes every known mistake; do the alarms go off?"""
 
-import shlex
-import sys
 from typing import Literal
 
 from jsonargparse import Namespace
 
 from parity.claims import claimed
 from parity.commands.parser import OneSentenceParser
-from parity.commands.terminal import Terminal
+from parity.commands.terminal import Terminal, command_line
 from parity.faults.runner import make_faults
 from parity.report.matrix import show_matrix, tally, write_matrix
 from parity.sides.jobs import SIDES
@@ -33,17 +31,13 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         SideFailedError: the data cannot be had, or a run did not finish.
         ClaimedError: another process fills the folder.
     """
-    with claimed(flags.out):
-        return _run(flags)
-
-
-def _run(flags: Namespace) -> int:
     console = Terminal()
-    data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
-    sides = list(SIDES) if flags.side == "both" else [flags.side]
-    outcomes = make_faults(sides, data, flags.out / "runs", console)
-    show_matrix(outcomes, data.stem, console)
-    page = flags.out / "faults.html"
-    write_matrix(outcomes, data.stem, shlex.join(["python", "-m", "parity", *sys.argv[1:]]), page)
-    console.print(f"page: {page}", markup=False, highlight=False, soft_wrap=True)
+    with claimed(flags.out):
+        data = export_data(flags.out / "data", flags["data.source"], flags["data.root"])
+        sides = list(SIDES) if flags.side == "both" else [flags.side]
+        outcomes = make_faults(sides, data, flags.out / "runs", console)
+        show_matrix(outcomes, data.stem, console)
+        page = flags.out / "faults.html"
+        write_matrix(outcomes, data.stem, command_line(), page)
+        console.say(f"page: {page}")
     return int(not all(tally(results).passed for results in outcomes.values()))

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import shlex
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -13,7 +11,7 @@ from typing import Any
 from jsonargparse import Namespace
 
 from parity.commands.parser import OneSentenceParser
-from parity.commands.terminal import Terminal
+from parity.commands.terminal import Terminal, command_line
 from parity.files import check_npz
 from parity.ladder.bundle import BundleError, Replay
 from parity.ladder.climb import Climb, Plan
@@ -68,7 +66,8 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     if recipe.dropout or recipe.augmentation:
         console.print("dropout and augmentation draw at random: in lock step they are off")
         recipe = dataclasses.replace(recipe, dropout=0.0, augmentation={})
-    names = _names(flags.a, flags.b)
+    ours = {entry: side for side, entry in ENTRIES.items()}
+    names = ours.get(flags.a, flags.a), ours.get(flags.b, flags.b)
     plan = Plan(data, recipe.batch_size, flags.precision, told=told)
     if bundles:
         opening, names, plan = replayed(Path(flags.a), Path(flags.b), plan)
@@ -78,18 +77,16 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     with opening as sides, console.status("") as status:
         climb = Climb(*sides, plan, status.update)
         rungs = _climbed(climb, console, keep_going=flags.keep_going)
-    console.print(
-        summary(rungs, names), style="bold", markup=False, highlight=False, soft_wrap=True
-    )
+    console.say(summary(rungs, names), style="bold")
     about = {
-        "command": shlex.join(["python", "-m", "parity", *sys.argv[1:]]),
+        "command": command_line(),
         "precision": flags.precision,
         "data": data.stem or "of the bundles",
         "recipe": recipe.training(),
         "versions": versions_of(*([] if bundles else SOFTWARE)),
     }
     _write(flags.out, rungs, names, about)
-    console.print(f"record and picture: {flags.out}", markup=False, highlight=False, soft_wrap=True)
+    console.say(f"record and picture: {flags.out}")
     return int(not all(rung.passed for rung in rungs))
 
 
@@ -179,9 +176,3 @@ def started(recipe: Recipe, a: str, b: str, names: tuple[str, str], plan: Plan) 
         float32 = plan.precision == "float32"
         echo = start("echo", f"{names[1]}, once more", "keras", b) if float32 else None
         yield first, second, echo
-
-
-def _names(a: str, b: str) -> tuple[str, str]:
-    """What the report calls the sides: ours by their name, others by their entry point."""
-    known = {entry: side for side, entry in ENTRIES.items()}
-    return known.get(a, a), known.get(b, b)

@@ -1,6 +1,7 @@
 """The terminal: whether or not anybody still reads, a verdict stays the same."""
 
 import os
+import shlex
 import sys
 
 from rich.console import Console
@@ -13,6 +14,15 @@ class Terminal(Console):
         """Called by Rich on a closed pipe; its own answer is to exit with 1."""
         self.quiet = True
         silence()
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """Print a line as it is, however long; it may hold the name of any file."""
+        self.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def command_line() -> str:
+    """What was typed."""
+    return shlex.join(["python", "-m", "parity", *sys.argv[1:]])
 
 
 def flush() -> None:

@@ -22,16 +22,10 @@ from parity.watch.symptoms import SYMPTOMS_FILE, Symptoms
 
 @dataclass(frozen=True)
 class Fault:
-    """A mistake and what it must lead to.
+    """A mistake, what the side's faults module calls it, and the cause that must come first.
 
-    Attributes:
-        name: In the matrix.
-        made: What the side's faults module calls it; "none" where a setting is the mistake.
-        cause: What the first-named cause must contain.
-        recipe: Which of `recipes` it is made in.
-        at_test: Made when a healthy model answers, not in training.
-        learning_rate: Of the recipe, changed.
-        harmless: May go without a measurable difference.
+    `made` is "none" where a setting is the mistake. It is made in one of `recipes`, or `at_test`,
+    when a healthy model answers; where it is `harmless` it may make no measurable difference.
     """
 
     name: str
@@ -122,18 +116,11 @@ def recipes(digits: bool) -> dict[str, Recipe]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a mistake.
+    """What came of a mistake, beside the accuracy `healthy` without it.
 
-    Attributes:
-        fault: The mistake.
-        accuracy: On the test set.
-        healthy: Accuracy without the mistake.
-        shares: Of each class among the predictions, float [C].
-        guard: What the guard saw, and when; empty where it saw nothing.
-        verdict: Of the judge, against the healthy model.
-        reason: The first of its reasons.
-        findings: Causes, the likeliest first.
-        symptoms: What was measured.
+    `shares` of each class among the predictions, float [C]; `guard` is what the guard saw, and
+    when, empty for nothing; the verdict, with the first of its reasons, is the judge's against the
+    healthy model.
     """
 
     fault: Fault

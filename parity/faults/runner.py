@@ -22,12 +22,7 @@ def make_faults(
 ) -> dict[str, list[Outcome]]:
     """Train and predict with every mistake, and without.
 
-    Args:
-        sides: "lightning", "keras" or both.
-        data: The ``.npz`` that all read.
-        out: Folder of the runs, which are made anew.
-        console: Where progress is shown.
-        catalogue: The mistakes.
+    All read the ``.npz`` `data`; runs below `out` are made anew.
 
     Returns:
         What came of each mistake, by side, in the order of the catalogue.

@@ -20,10 +20,8 @@ from parity.watch.symptoms import SYMPTOMS_FILE, Symptoms
 def load_case(path: Path, images: Sequence[Path]) -> Case:
     """Read a run directory, also one that the guard has stopped, or a prediction file.
 
-    Args:
-        path: Of the directory or the file; symptoms are looked for beside the file.
-        images: What the model is fed, in place of what the run has noted: raw, as integers or
-            pictures, or, as floating point, what the network gets.
+    Symptoms are looked for beside a file. Images take the place of what the run has noted: raw, as
+    integers or pictures, or, as floating point, what the network gets.
 
     Raises:
         RunRecordError: a file is missing, unreadable or breaks the contract.

@@ -76,12 +76,9 @@ def welch(a: ArrayLike, b: ArrayLike) -> Estimate:
 def paired(gained: int, lost: int, total: int) -> Estimate:
     """From the same images answered twice: of two models, not of two ways to train.
 
-    Where no image differs the error is that of a single one that had differed.
+    `gained` images count for B alone, `lost` ones for A alone.
 
-    Args:
-        gained: Images that count for B alone.
-        lost: Images that count for A alone.
-        total: All images.
+    Where no image differs the error is that of a single one that had differed.
     """
     difference = (gained - lost) / total
     if total < 2:
@@ -119,13 +116,10 @@ class Disagreement:
 def seed_disagreement(a: list[Ints], b: list[Ints], draws: int = 1999) -> Disagreement:
     """Do the sides differ by more than their seeds (permutation test on distances, Good 2005)?
 
+    Predictions are int64 [N] of each run.
+
     Runs are dealt anew to the two sides, at random from a fixed seed; the statistic is the mean
     disagreement between the sides less that within.
-
-    Args:
-        a: Predictions int64 [N] of each run of A.
-        b: Of each run of B.
-        draws: Random deals.
     """
     runs = [*a, *b]
     distances = np.zeros((len(runs), len(runs)))

@@ -13,13 +13,11 @@ SCORES = ("probabilities", "logits", "scores")
 def a_row_each(names: list[str], values: Floats) -> tuple[list[str], Floats]:
     """A table with a row an image and a column a class; as it is where that is what it has.
 
+    `names` are those of its K columns, `values` float64 [rows, K].
+
     A table has a row a class where its column of classes names all of them for one image after the
     other, or each for all images before the next, and all that is no score stays what it is for
     an image.
-
-    Args:
-        names: Of its columns, K.
-        values: float64 [rows, K].
     """
     classes = [
         n for n, name in enumerate(names) if words_of(name) <= CLASSES and whole(values[:, n])

@@ -47,9 +47,7 @@ def looks(limit: int) -> list[int]:
 def nominal_levels(seeds: Sequence[int], alpha: float) -> list[float]:
     """The level at which to test at each look so that all together keep `alpha`, one-sided.
 
-    Args:
-        seeds: Seeds a side at each look, increasing.
-        alpha: Over all looks.
+    `seeds` are those a side at each look, increasing; `alpha` is over all looks.
     """
     times = np.array(seeds) / seeds[-1]
     spent = np.diff(alpha * np.log1p((math.e - 1) * times), prepend=0.0)
@@ -79,10 +77,8 @@ def until_decided(
 ) -> AnyOutcome:
     """Go on, a few seeds at a time, until there is a verdict or the limit is reached.
 
-    Args:
-        judged: Gives the outcome at so many seeds a side, judged by these thresholds.
-        thresholds: Their alpha is kept over all looks together.
-        limit: Seeds a side.
+    `judged` gives the outcome at so many seeds a side by these thresholds, whose alpha is kept over
+    all looks together.
 
     Raises:
         ValueError: the limit is below the first look.

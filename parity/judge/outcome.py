@@ -29,12 +29,8 @@ class View:
 class Outcome:
     """Two sides, what was measured of them, and what is said of it.
 
-    Attributes:
-        a: The first side.
-        b: The second side; differences are B - A.
-        thresholds: What counts as different.
-        views: The test set itself, then its other versions that all runs have answered.
-        judgement: Of all judged views together: the worst.
+    Views are the test set itself, then its other versions that all runs have answered; the
+    judgement is the worst of all that are judged.
     """
 
     a: Side
@@ -55,14 +51,7 @@ class Outcome:
 
 
 def judge_sides(a: Side, b: Side, thresholds: Thresholds, views: Sequence[str] = ()) -> Outcome:
-    """Measure and judge two sides.
-
-    Args:
-        a: The first side.
-        b: The second side; differences are B - A.
-        thresholds: What counts as different.
-        views: Versions of the test set that are judged like the test set itself. Others that the
-            runs have answered are measured only.
+    """Measure and judge two sides; arguments as of `parity.compare`.
 
     Raises:
         CannotCompareError: the sides do not answer the same questions.

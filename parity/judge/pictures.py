@@ -25,13 +25,11 @@ MODES = ("1", "L", "P", "RGB")  # of pictures whose grey levels are what they sa
 def load_images(paths: Sequence[Path], *, dark_paper: bool = True) -> NDArray[Any]:
     """Images [N, H, W] of one file of numbers, or of pictures, also whole folders of them.
 
+    `dark_paper`: the training images have ink above their paper.
+
     Of many pictures as many are read as are looked at. Opaque pictures of 28 x 28 pixels, in 8
     bits, are taken as they are. Where any is another, all are read as ``lightning_mnist predict``
     reads them, by its own code, and turned to the paper's shade.
-
-    Args:
-        paths: Of the files.
-        dark_paper: Whether the training images have ink above their paper.
 
     Raises:
         RunRecordError: a file is missing, unreadable or holds something else.

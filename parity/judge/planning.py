@@ -34,6 +34,8 @@ Group = tuple[list[Estimate], float]
 def seeds_needed(groups: Sequence[Group], seeds: int, alpha: float) -> int | None:
     """Seeds a side that decide everything, either way, with a probability of `POWER`.
 
+    Groups are all that must lie within a margin, each `Estimate` from one value a seed.
+
     Predictive power (Spiegelhalter, Freedman, Blackburn 1986): what the seeds so far have measured
     stays in the mean, and what further ones will add is drawn around the differences' empirical
     Bayes estimates (Efron, Morris 1975), since of many noisy differences the largest is large by
@@ -41,11 +43,6 @@ def seeds_needed(groups: Sequence[Group], seeds: int, alpha: float) -> int | Non
     moderated likewise (Smyth 2004), and since those of a few seeds are hardly known, the chance is
     the mean over what they may be (assurance: O'Hagan, Stevens, Campbell 2005), by the scaled
     inverse chi-squared posterior.
-
-    Args:
-        groups: All that must lie within a margin; each `Estimate` from one value a seed.
-        seeds: Seeds a side so far.
-        alpha: Level of each one-sided test.
 
     Returns:
         At least one more than there are; None where more than `MOST` would be needed, or where

@@ -13,8 +13,7 @@ AT_FIRST = 0.1
 class Budget:
     """Allows what takes no more than a share of the time that passes, or a moment in all.
 
-    Args:
-        share: That much of it; infinity allows all.
+    An infinite share allows all.
     """
 
     def __init__(self, share: float) -> None:

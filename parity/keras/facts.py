@@ -58,12 +58,7 @@ class Facts(NamedTuple):
 
 
 def facts_of(outputs: Any, calls: list[Call]) -> Facts:
-    """What a model and its layers have given for some samples, as `Traced` tells it.
-
-    Args:
-        outputs: Of the model.
-        calls: Of its layers.
-    """
+    """What a model and its layers have given for some samples, as `Traced` tells it."""
     layers: list[Layer] = []
     before: Any = None
     for call in calls:
@@ -114,12 +109,7 @@ def _ending(layer: Layer) -> str:
 
 
 def applied(outputs: Any, calls: list[Call]) -> str:
-    """The function that a model of one's own applies to what its last layer gives, by its values.
-
-    Args:
-        outputs: Of the model.
-        calls: Of its layers.
-    """
+    """The function that a model of one's own applies to what its last layer gives, by values."""
     if not calls or not keras.ops.is_tensor(outputs):
         return ""
     given, found = as_array(keras.tree.flatten(calls[-1].outputs)[0]), as_array(outputs)

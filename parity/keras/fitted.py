@@ -16,11 +16,7 @@ LOOKING_UP = (kl.TextVectorization, kl.StringLookup, kl.IntegerLookup)
 
 
 def fitted(calls: list[Call]) -> Fitted:
-    """As a `Program` tells it.
-
-    Args:
-        calls: Of a model's layers.
-    """
+    """As a `Program` tells it."""
     return Fitted(_least_known(calls), _normalized(calls), *_varies(calls))
 
 

@@ -19,11 +19,8 @@ def causes_of_heads(
 ) -> list[Match]:
     """Mistakes in what single outputs end in and are compared with; those of no other kind.
 
-    Args:
-        model: Compiled, with a name for each output, as functional ones have.
-        outputs: That it gives for some samples.
-        calls: Of its layers.
-        probe: These samples, with targets in a list or by name.
+    The model is compiled, with a name for each output; `probe` are the samples, with targets in a
+    list or by name.
     """
     names: list[str] = list(getattr(model, "output_names", None) or [])
     parts = keras.tree.flatten(outputs)

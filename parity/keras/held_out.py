@@ -14,11 +14,7 @@ BELOW = 0.1
 
 
 class HeldOut:
-    """The validation of a training.
-
-    Attributes:
-        batches: Of the last one.
-    """
+    """The validation of a training."""
 
     def __init__(self) -> None:
         self.batches = 0

@@ -13,12 +13,7 @@ def number(logs: Logs, name: str) -> float:
 
 
 def accuracy_of(logs: dict[str, Any], *, held: bool = False) -> float | None:
-    """The accuracy that the program has compiled, under one of Keras' names for it.
-
-    Args:
-        logs: Of a training.
-        held: Whether of what is held out.
-    """
+    """The accuracy that the program has compiled, under one of Keras' names for it."""
     ends = (name for name in logs if name.endswith(("accuracy", "acc")))
     names = (name for name in ends if name.startswith("val_") == held)
     return next((float(logs[name]) for name in names), None)

@@ -33,14 +33,7 @@ class Look(NamedTuple):
 
 
 class Subject:
-    """A model in training, and the samples that it is asked for.
-
-    Args:
-        traced: The model.
-        seen: What it and its layers give for `trained`.
-        trained: Samples that it is trained on.
-        probe: Samples that it is asked for.
-    """
+    """A model in training, what it gives for samples of that, and samples that it is asked for."""
 
     def __init__(self, traced: Traced, seen: Watched, trained: Probe, probe: Probe) -> None:
         self.traced, self.model = traced, (model := traced.model)

@@ -25,12 +25,7 @@ _KINDS: dict[str, Any] = {
 
 
 def loss_of(given: Any, last: str) -> Loss | None:
-    """The loss that a model was compiled with; None where it is none of Keras', or several.
-
-    Args:
-        given: As to `compile`.
-        last: What the model ends in.
-    """
+    """The loss that a model was compiled with; None where it is none of Keras', or several."""
     given = given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
     if isinstance(given, str):
         given = keras.losses.get(given)

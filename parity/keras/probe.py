@@ -59,10 +59,7 @@ def batch_of(trained: Probe, steps: int, asked: int | None) -> int | None:
 def probe_of(x: Any, y: Any, most: int) -> Probe | None:
     """At most `most` samples, evenly spaced, or the first ones of data in batches.
 
-    Args:
-        x: What `fit` is given: arrays, a ``tf.data.Dataset`` or a ``keras.utils.PyDataset``.
-        y: Targets for arrays.
-        most: Samples.
+    `x` is what `fit` is given: arrays, a ``tf.data.Dataset`` or a ``keras.utils.PyDataset``.
 
     Returns:
         None for what can be read only once, as a generator, and so belongs to the training.

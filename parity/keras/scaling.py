@@ -12,11 +12,7 @@ NOTED = ("scale_loss", "apply")
 
 
 class Scaling:
-    """Notes which of its methods an optimiser that scales losses is asked for in the first step.
-
-    Args:
-        optimizer: Of the model; any other is left alone.
-    """
+    """Notes which of its methods an optimiser that scales losses is asked for in the first step."""
 
     def __init__(self, optimizer: Any) -> None:
         scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)

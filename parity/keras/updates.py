@@ -13,11 +13,7 @@ from parity.watch.check import Penalty
 
 
 def optimizer_of(model: keras.Model) -> Any:
-    """Without what scales its loss; None where the model is not compiled, as in a loop of its own.
-
-    Args:
-        model: Any Keras model.
-    """
+    """Without what scales its loss; None where a model is not compiled, as in a loop of its own."""
     optimizer = getattr(model, "optimizer", None)
     return getattr(optimizer, "inner_optimizer", optimizer)
 

@@ -39,7 +39,7 @@ def _environment(package: str) -> Environment:
         "points": lambda share: "?" if share is None else f"{100 * share:+.2f}",
         "bare_points": lambda share: "?" if share is None else f"{100 * share:.2f}",
         "number": lambda value: "-" if value is None else f"{value:.3g}",
-        "inline": _inline,
+        "inline": lambda picture: f"data:image/png;base64,{base64.b64encode(picture).decode()}",
     }
     return environment
 
@@ -53,8 +53,3 @@ def write_page(path: Path, package: str, template: str, **values: Any) -> None:
     text = rendered(package, template, **values)
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-
-
-def _inline(picture: bytes) -> str:
-    """The address of a picture that is within its page."""
-    return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")

@@ -75,12 +75,7 @@ def attention(
 ) -> Floats:
     """Of three outputs [B, T, D]: softmax(scale q k') v for each head, side by side, [B, T, D].
 
-    Args:
-        queries: Of each place.
-        keys: Of each place.
-        values: Of each place.
-        habit: How it is computed.
-        blank: Places that are blank, bool [B, T].
+    Each output is [B, T, D], of each place; `blank`, bool [B, T], tells the places that are blank.
     """
     count, places, units = queries.shape
     split = (units // habit.heads, habit.heads) if habit.apart else (habit.heads, -1)

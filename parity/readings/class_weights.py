@@ -26,17 +26,14 @@ SAME = 1e-9
 def readings(logits: Floats, labels: Ints, inputs: Table, gradients: Table) -> Iterator[Reading]:
     """Cross-entropy with a weight for each class, as one side's gradients show it.
 
+    Of logits float64 [B, C] and labels int64 [B]; `inputs`, by name, [B, I], may enter the last
+    layer.
+
     With weight s of an image, the gradient by its logits is ``s * (softmax - one-hot)``; the
     gradient by the last kernel is ``inputs.T`` times that, which gives more equations than classes.
     Labels smoothed by e add a term: ``s e (one-hot - 1 / C)`` where an image has a weight (Keras),
     ``e / C`` times the sum over classes j of ``w_j (softmax - one-hot of j)`` where a logarithm has
     one (torch).
-
-    Args:
-        logits: float64 [B, C].
-        labels: int64 [B].
-        inputs: What may enter the last layer, by name, [B, I].
-        gradients: Of the side, by tensor.
     """
     classes = np.unique(labels)
     errors = softmax(logits) - np.eye(logits.shape[1])[labels]

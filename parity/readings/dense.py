@@ -59,12 +59,10 @@ Part = tuple[dict[str, str], Floats]
 def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
     """What the layer may make of `x`, and the magnitude of what it sums; None without a kernel.
 
+    `x` is float64 [B, ...]; `case.given` has the weights.
+
     The kernel and the bias are those of the layer's name or, in networks with names of their own,
     all whose shapes fit.
-
-    Args:
-        case: Of a layer; `given` has the weights.
-        x: Input, float64 [B, ...].
     """
     return _dense(case, x, _applied)
 
@@ -194,16 +192,12 @@ def _in_float32(
     allowed = 2 * noise(np.zeros(0, np.float32), scale=size)
     for (name, kernel), bias in product(kernels.items(), biases):
         before = x @ kernel + bias
-        for said, function in {NONE: _as_it_is, **FIXED}.items():
+        for said, function in {NONE: np.positive, **FIXED}.items():
             near = worst(function(before), seen) <= allowed
             if near and (_single(seen) or _single_before(before, seen, function)):
                 what = {PRECISION: "computes in float32, as the numbers that it gives show"}
                 return _traits(name, kernels) | _activation(said) | what
     return None
-
-
-def _as_it_is(x: Floats) -> Floats:
-    return x
 
 
 def _single(x: Floats) -> bool:

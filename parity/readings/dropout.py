@@ -23,12 +23,7 @@ ADVICE = {
 
 
 def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
-    """What the layer may make of `x`, and its magnitude; None for an output of another shape.
-
-    Args:
-        case: Of a layer.
-        x: Input, float64 [B, ...].
-    """
+    """What the layer may make of `x`, float64 [B, ...], and its size; None for another shape."""
     if x.shape != case.a[case.where].shape:
         return None
     size = float(np.abs(x).max())

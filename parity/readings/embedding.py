@@ -29,9 +29,7 @@ SHIFTS = (0, 1, -1)
 def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
     """What the layer may make of `x`, whole numbers [B, ...], and its magnitude; None for others.
 
-    Args:
-        case: Of a layer; `given` has its ``kernel`` [numbers, units].
-        x: Input.
+    `case.given` has its ``kernel`` [numbers, units].
     """
     kernel = case.given.get(f"{case.where}.kernel")
     seen = case.a[case.where]

@@ -34,11 +34,8 @@ MOST_COLUMNS = 256
 def explain(case: Case, raw: Array, a: Array, b: Array) -> list[Cause]:
     """Name how either side's features come from the raw ones, and in what that differs.
 
-    Args:
-        case: Has the sides' names.
-        raw: What both were given, [B, ...].
-        a: What A's first layer is fed, [B, ...], as many numbers.
-        b: What B's is.
+    `raw`, [B, ...], is what both were given, `a` and `b`, of as many numbers, what their first
+    layers are fed.
     """
     if a.size == b.size != raw.size and raw.ndim == a.ndim == b.ndim == 4:
         return _resized(case, raw, a, b)

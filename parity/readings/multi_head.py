@@ -21,9 +21,8 @@ PARTS = ("query", "key", "value")
 def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
     """What it may make of `x`, and its magnitude; None for others.
 
-    Args:
-        case: Of a layer; `given` has its kernels, [in, heads, units] and [heads, units, out].
-        x: Input, float64 [B, T, in].
+    `x` is float64 [B, T, in]; `case.given` has the kernels, [in, heads, units] and [heads, units,
+    out].
     """
     own = {part: case.given.get(f"{case.where}.{part}.kernel") for part in PARTS}
     back = case.given.get(f"{case.where}.attention_output.kernel")

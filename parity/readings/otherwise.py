@@ -21,11 +21,8 @@ def explain(
 ) -> list[Cause]:
     """The first layer that is fed something else though every layer before it gives the same.
 
-    Args:
-        sides: A and B, by the same names.
-        owners: Layers with weights: they are one on both sides.
-        names: Of A and B.
-        times: How many times as much as rounding is none, where a side rounds constants.
+    `owners` are layers with weights, which are one on both sides. Up to `times` times as much as
+    rounding is none, where a side rounds constants.
 
     Returns:
         One cause; `UNEXPLAINED` where all that is known is the place. Empty where a layer itself

@@ -66,13 +66,10 @@ def readings(change: Change) -> Iterator[tuple[Reading, float]]:
 def penalties(gradients: Table, weights: Table, classes: int) -> Iterator[Penalty]:
     """Penalties beside a loss that softmax leaves unchanged by the same number on all logits.
 
+    `gradients` are those of one side by tensor, of `weights`; there are so many logits of an image.
+
     The gradients of such a loss by the logits of an image add up to 0, and so do those by the last
     kernel over its classes: what they add up to instead is the penalty's.
-
-    Args:
-        gradients: Of one side, by tensor.
-        weights: Of which they are gradients.
-        classes: Logits of an image.
     """
     for last, gradient in gradients.items():
         known = np.asarray(gradient, np.float64)

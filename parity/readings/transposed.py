@@ -24,9 +24,8 @@ ADVICE = {
 def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
     """What a transposed convolution may make of `x`, and what it sums at most; None for others.
 
-    Args:
-        case: Of a layer; `given` has its ``kernel`` [H, W, O, I], or without H.
-        x: Input, float64 [B, H, W, I] or [B, W, I].
+    `x` is float64 [B, H, W, I] or [B, W, I]; `case.given` has the ``kernel`` [H, W, O, I], or
+    without H.
     """
     kernel = case.given.get(f"{case.where}.kernel")
     named = case.where.startswith("conv_transpose")

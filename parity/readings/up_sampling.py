@@ -22,9 +22,7 @@ ADVICE = {
 def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
     """What up-sampling may make of `x`, and its magnitude; None for others.
 
-    Args:
-        case: Of a layer.
-        x: Input, float64 [B, H, W, C] or [B, W, C].
+    `x` is float64 [B, H, W, C] or [B, W, C].
     """
     shape = case.a[case.where].shape
     if not case.where.startswith("up_sampling") or not len(shape) == x.ndim > 2:

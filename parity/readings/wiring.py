@@ -39,13 +39,10 @@ class Wires:
 def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list[Cause]:
     """Layers that are fed something else, though what they are fed is known on both sides.
 
+    `owners` are layers with weights, which are one on both sides.
+
     A path is said of a side only where it makes what was fed to rounding; two paths differ only
     where neither makes what the other side's layer was fed.
-
-    Args:
-        sides: A and B, by the same names.
-        owners: Layers with weights: they are one on both sides.
-        names: Of A and B.
     """
     alike = [*sides[0].given] == [*sides[1].given]
     known = [_paths(side, owners, alike=alike) for side in sides]

@@ -5,11 +5,11 @@ Shares and differences are fractions of 1; a number that is not known is null. S
 """
 
 import dataclasses
-import math
 from typing import Any
 
 import numpy as np
 
+from parity.json_text import finite
 from parity.judge import statistics
 from parity.judge.answers import Side
 from parity.judge.equivalence import Estimate
@@ -20,12 +20,7 @@ SCHEMA_VERSION = 1
 
 
 def document(comparison: Outcome, command: str) -> dict[str, Any]:
-    """Everything that was measured and said, ready for JSON.
-
-    Args:
-        comparison: What to report.
-        command: The command line that repeats it.
-    """
+    """Everything that was measured and said, and the command that repeats it, for JSON."""
     evidence, thresholds, judgement = (
         comparison.evidence,
         comparison.thresholds,
@@ -43,10 +38,7 @@ def document(comparison: Outcome, command: str) -> dict[str, Any]:
         "classes": evidence.classes,
         "images": evidence.images,
         "over_seeds": evidence.over_seeds,
-        "sides": [
-            _side(comparison.a, evidence.a),
-            _side(comparison.b, evidence.b),
-        ],
+        "sides": [_side(comparison.a, evidence.a), _side(comparison.b, evidence.b)],
         "differences": _differences(comparison),
         "total_variation": evidence.total_variation,
         "jensen_shannon": evidence.jensen_shannon,
@@ -55,7 +47,7 @@ def document(comparison: Outcome, command: str) -> dict[str, Any]:
         "views": [_view(view) for view in comparison.views],
         "command": command,
     }
-    plain: dict[str, Any] = _plain(values)
+    plain: dict[str, Any] = finite(values)
     return plain
 
 
@@ -150,18 +142,3 @@ def _view(view: View) -> dict[str, Any]:
         "reasons": said.reasons if said else [],
         "sides": sides,
     }
-
-
-def _plain(value: Any) -> Any:
-    """`value` in JSON's types; what is not finite becomes null."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

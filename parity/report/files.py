@@ -14,18 +14,11 @@ from parity.writing import written_whole
 
 
 def write_report(
-    comparison: Outcome,
-    values: dict[str, Any],
-    images: NDArray[np.uint8] | None,
-    folder: Path,
+    comparison: Outcome, values: dict[str, Any], images: NDArray[np.uint8] | None, folder: Path
 ) -> None:
     """Write ``report.html``, ``report.json``, ``report.md`` and ``junit.xml``.
 
-    Args:
-        comparison: What to report.
-        values: The same as plain data.
-        images: The test images, uint8 [N, H, W], where they are at hand.
-        folder: Made if it is not there.
+    `values` are the comparison as plain data; test images, uint8 [N, H, W], are shown.
 
     Raises:
         OSError: the folder cannot be written.

@@ -1,11 +1,7 @@
 """The ladder as a picture: how far apart the sides are on each rung, and how far they may be."""
 
-import io
-
-from matplotlib.figure import Figure
-
 from parity.ladder.rung import Rung
-from parity.pages.figures import INK
+from parity.pages.figures import INK, canvas, png
 from parity.report.ladder import amount, place, summary
 
 PASSED, BROKEN = "#2e9e5b", "#d1383d"
@@ -15,8 +11,7 @@ SMALLEST = 1e-19
 
 def draw_ladder(rungs: list[Rung], names: tuple[str, str]) -> bytes:
     """A row a rung, from the raw arrays at the top: PNG bytes."""
-    figure = Figure(figsize=(9, 0.42 * len(rungs) + 1.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = canvas((9, 0.42 * len(rungs) + 1.6))
     for row, rung in enumerate(rungs):
         worst = rung.worst
         color = PASSED if rung.passed else BROKEN
@@ -37,10 +32,4 @@ def draw_ladder(rungs: list[Rung], names: tuple[str, str]) -> bytes:
     )
     axes.invert_yaxis()
     axes.set_title(summary(rungs, names), fontsize=10, color=INK, wrap=True)
-    axes.tick_params(colors=INK)
-    axes.xaxis.label.set_color(INK)
-    for spine in axes.spines.values():
-        spine.set_color(INK)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, transparent=True)
-    return buffer.getvalue()
+    return png(figure)

@@ -16,10 +16,8 @@ from parity.report.text import VIEW_COLUMNS, view_rows
 def page(comparison: Outcome, values: dict[str, Any], images: NDArray[np.uint8] | None) -> str:
     """The page as HTML; all that comes from a file is escaped.
 
-    Args:
-        comparison: What the pictures are drawn from.
-        values: The same as plain data, see `parity.report.document`.
-        images: The test images, uint8 [N, H, W], for the gallery; None where they are not at hand.
+    `values` are what `parity.report.document` has made; the gallery shows test images uint8 [N, H,
+    W].
     """
     return rendered(
         "parity",

@@ -30,14 +30,9 @@ class SideFailedError(ParityError, RuntimeError):
 
 @dataclass(frozen=True)
 class Job:
-    """One side's runs.
+    """One side's runs: a process fills those of `run_dirs` that are missing, None if none is.
 
-    Attributes:
-        side: "lightning" or "keras".
-        run_dirs: What is to be there in the end.
-        epochs: Of all its runs together.
-        log: What the process prints.
-        process: Fills the folders that are missing; None where none is.
+    `epochs` are those of all its runs together; what the process prints goes to `log`.
     """
 
     side: str
@@ -50,14 +45,9 @@ class Job:
 def start(
     side: str, module: str, commands: Mapping[Path, list[str]], epochs: int, folder: Path
 ) -> Job:
-    """Start a process for the runs that are not finished.
+    """Start a process for the runs that are not finished; `folder` gets its log.
 
-    Args:
-        side: "lightning" or "keras".
-        module: What ``python -m`` runs.
-        commands: Command line by run directory, in the order in which they are run.
-        epochs: Of all runs together.
-        folder: For the log and the list of command lines.
+    `commands` are command lines by run directory, in the order in which they are run.
     """
     log = folder / f"{side}.log"
     missing = [path for path in commands if not _finished(path)]
@@ -80,10 +70,7 @@ def start(
 def in_one_process(module: str, commands: list[list[str]], file: Path) -> list[str]:
     """What runs ``python -m MODULE`` with each list of flags, and dies with its parent.
 
-    Args:
-        module: With a ``main`` of its own.
-        commands: Lists of flags.
-        file: Where to write them; what the dead have left half written beside it is removed.
+    They are written to `file`; what the dead have left half written beside it is removed.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     sweep(file.parent)

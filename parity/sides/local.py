@@ -8,12 +8,7 @@ from parity.arrays import Table
 
 
 class Local:
-    """Asks a server directly; its answers are copies, as if they came from another process.
-
-    Args:
-        name: What messages call it.
-        server: Has a method for each call.
-    """
+    """Asks a server directly; its answers are copies, as if they came from another process."""
 
     def __init__(self, name: str, server: Any) -> None:
         self.name = name

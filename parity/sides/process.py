@@ -57,10 +57,7 @@ def last_lines(log: Path, count: int = LAST_LINES) -> list[str]:
 class Conversation:
     """A module in a process of its own, that answers a line of JSON with a line of JSON.
 
-    Args:
-        module: What ``python -m`` runs; it calls `serve`.
-        log: Gets whatever the process prints.
-        variables: Its environment.
+    The module calls `serve`; whatever else its process prints goes to `log`.
     """
 
     def __init__(self, module: str, log: Path, variables: Mapping[str, str]) -> None:

@@ -15,10 +15,7 @@ from parity.sides.process import Conversation, ProcessFailedError, environment, 
 class Remote:
     """Starts a process that serves it; a request may be sent ahead of its answer.
 
-    Args:
-        name: What messages call it.
-        folder: For the exchange; made here.
-        module: What serves it.
+    The folder is for the exchange, and made here.
     """
 
     def __init__(self, name: str, folder: Path, module: str = "parity.sides.lockstep") -> None:

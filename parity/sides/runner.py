@@ -41,15 +41,9 @@ def export_data(folder: Path, source: str, root: str | None) -> Path:
 def train_both(
     recipe: Recipe, seeds: int, data: Path, out: Path, *, fresh: bool, console: Console
 ) -> Path:
-    """Train every seed of both sides that is not there yet.
+    """Train every seed of both sides that is not there yet; with `fresh` all of them.
 
-    Args:
-        recipe: What to train.
-        seeds: Runs of each side.
-        data: The ``.npz`` that both sides read.
-        out: Folder of all runs; those of one recipe, data and software share a folder below it.
-        fresh: Train again what is there.
-        console: Where progress is shown.
+    Runs of one recipe, data and software share a folder below `out`.
 
     Returns:
         The folder with ``lightning`` and ``keras`` below it.

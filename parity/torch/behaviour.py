@@ -58,14 +58,7 @@ class _Noted(TorchFunctionMode):
 def behaviour_of(
     module: nn.Module, x: Any, outputs: Tensor, optimizer: Optimizer | None
 ) -> dict[str, Any]:
-    """What a `Program` says of how a module works.
-
-    Args:
-        module: Any.
-        x: Samples for it, as `parity.torch.network.inputs`.
-        outputs: What it gives for them.
-        optimizer: Of its weights; None where it is not known.
-    """
+    """What a `Program` says of how a module works."""
     with _Noted() as noted, suppress(Exception):  # a model is anyone's code
         answered(module, taken(x, np.arange(min(SOME, len(outputs)))), graded=True)
     return {
@@ -87,11 +80,7 @@ def unregistered(
 ) -> int:
     """Weights that could learn and work in a module, and that neither it nor its optimiser has.
 
-    Args:
-        module: Any.
-        x: Samples for it.
-        seen: Tensors that could learn and that it has worked with, by identity.
-        optimizer: Of its weights; None where it is not known.
+    `seen` are tensors that could learn and that it has worked with, by identity.
     """
     known = {id(tensor) for tensor in (*plain(module).parameters(), *_leaves(x))}
     known |= {id(weight) for weight in _weights(optimizer)}
@@ -151,12 +140,7 @@ def always_drops(module: nn.Module, x: Any) -> int:
 
 
 def beyond_table(module: nn.Module, x: Any) -> tuple[int, int] | None:
-    """The number that an embedding is asked for and does not have, and how many it has.
-
-    Args:
-        module: One that cannot take `x`.
-        x: Samples for it, as `parity.torch.network.inputs`.
-    """
+    """The number that an embedding is asked for and does not have, and how many it has."""
     found: list[tuple[int, int]] = []
 
     def asked(table: nn.Module, args: Any) -> None:
@@ -183,13 +167,7 @@ def time_first(module: nn.Module) -> bool:
 
 
 def mixes(module: nn.Module, x: Any, outputs: Tensor) -> bool:
-    """Whether an answer depends on the other samples of its batch, in inference.
-
-    Args:
-        module: Any.
-        x: Samples for it, as `parity.torch.network.inputs`.
-        outputs: What it gives for them.
-    """
+    """Whether an answer depends on the other samples of its batch, in inference."""
     if not outputs.ndim or any(len(part) != len(outputs) for part in _leaves(x)):
         return False
 

@@ -18,13 +18,7 @@ ADDED = 0.01
 
 
 def departures(program: Program, heard: Heard, samples: Samples) -> list[Match]:
-    """What the first batch bears out, if anything; said only where a plain loop learns much more.
-
-    Args:
-        program: That has learned nothing.
-        heard: Its first batch, and its loss.
-        samples: That the guard was given.
-    """
+    """What the first batch bears out, if anything; said where a plain loop learns much more."""
     if heard.use is None or not heard.asks(heard.use):
         return []  # as noise that a diffusion model tells: the guard's targets are not its own
     with suppress(Exception):  # a program is anyone's code

@@ -14,12 +14,7 @@ ENOUGH = 3
 
 
 class Evaluation:
-    """Watches in which mode a module is asked without gradients.
-
-    Args:
-        module: Eager.
-        say: Is told, once.
-    """
+    """Watches in which mode an eager module is asked without gradients; `say` is told, once."""
 
     def __init__(self, module: nn.Module, say: Callable[[Match], object]) -> None:
         kinds = {kind_of(part) for part in module.modules()}
@@ -50,11 +45,7 @@ class Evaluation:
 
 
 class TrainingMode:
-    """Watches in which mode a module takes its steps.
-
-    Args:
-        module: What is trained.
-    """
+    """Watches in which mode a module takes its steps."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module, self.steps = module, 0

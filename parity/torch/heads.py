@@ -23,11 +23,7 @@ LAST = {
 
 
 def causes_of_losses(heard: Heard) -> list[Match]:
-    """Mistakes in further losses that are trained on; of the first one others know more.
-
-    Args:
-        heard: After the first backward.
-    """
+    """Mistakes in further losses that are trained on; of the first one others know more."""
     first = heard.use
     if first is None:
         return []

@@ -17,11 +17,7 @@ MOST = 128
 
 
 class Judged:
-    """Listens until the module was asked, in inference and without gradients, for enough samples.
-
-    Args:
-        module: Eager.
-    """
+    """Listens until an eager module was asked, in inference, without gradients, for enough."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module

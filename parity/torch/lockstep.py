@@ -235,14 +235,7 @@ def targets(labels: Array, given: Any) -> Tensor:
 
 
 def gradients(module: nn.Module, loss: Loss, x: Array, labels: Array) -> tuple[float, Table]:
-    """Loss of a batch in training mode and its gradient for each weight; changes nothing.
-
-    Args:
-        module: Any.
-        loss: From what the module gives and the labels to a scalar.
-        x: The batch, [B, ...].
-        labels: Of the batch, [B] or [B, ...].
-    """
+    """Loss of a batch in training mode and its gradient for each weight; changes nothing."""
     parameters = list(module.parameters())
     dtype = parameters[0].dtype
     side = LockStep(module, torch.optim.SGD(parameters), loss, dtype)

@@ -39,12 +39,7 @@ class Look:
 
 
 def look(module: nn.Module, x: Any) -> Look:
-    """Ask a module in inference; nothing changes.
-
-    Args:
-        module: Any.
-        x: Samples for it, as `parity.torch.network.inputs`.
-    """
+    """Ask a module in inference; nothing changes."""
     dead: dict[str, float] = {}
     kernels: dict[str, nn.Module] = {}
     places: dict[int, str] = {}

@@ -14,12 +14,7 @@ NAMES = ("src_key_padding_mask", "key_padding_mask")
 
 
 def turned_mask(module: nn.Module, x: Any) -> bool:
-    """Whether attention is told to leave out all but the padding, the zeros of token numbers.
-
-    Args:
-        module: Any.
-        x: Samples for it, as `parity.torch.network.inputs`; numbers [N, L] that are looked up.
-    """
+    """Whether attention is told to leave out all but the padding, the zeros of token numbers."""
     layers = [part for part in plain(module).modules() if isinstance(part, MASKED)]
     if not layers or not isinstance(x, Tensor) or x.ndim != 2 or x.is_floating_point():
         return False

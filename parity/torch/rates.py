@@ -25,11 +25,7 @@ def first_rate(optimizer: Optimizer) -> float:
 
 
 class Rates:
-    """Watches the learning rate from before the first step on.
-
-    Args:
-        optimizer: About to take it.
-    """
+    """Watches the learning rate from before the first step on."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer

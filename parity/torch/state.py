@@ -11,12 +11,7 @@ from torch import nn
 
 @contextmanager
 def unchanged(module: nn.Module, training: bool = False) -> Iterator[None]:
-    """Put a module into a mode; afterwards it, and all randomness, is as it was before.
-
-    Args:
-        module: Any.
-        training: As in training (batch statistics, dropout) or as in inference.
-    """
+    """Put a module into a mode; afterwards it, and all randomness, is as it was before."""
     modes = [(part, part.training) for part in module.modules()]
     cached = torch.is_autocast_cache_enabled()
     buffers = [

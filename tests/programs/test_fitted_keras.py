@@ -185,7 +185,7 @@ def test_a_network_without_a_hidden_layer(capsys: pytest.CaptureFixture[str]) ->
     y = (x[:, 0] != x[:, 1]).astype(int)
     fast = keras.optimizers.Adam(0.05)
     model = net((2,), kl.Dense(1, activation="sigmoid"), loss=BINARY, optimizer=fast)
-    model.fit(x, y, batch_size=16, epochs=51, verbose=0, callbacks=[CollapseGuard(x, y)])
+    model.fit(x, y, batch_size=4, epochs=13, verbose=0, callbacks=[CollapseGuard(x, y)])
     said = capsys.readouterr().err
     assert "1. the network has no hidden layer" in said
     assert "  2. " not in said

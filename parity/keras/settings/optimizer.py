@@ -25,12 +25,7 @@ OFF = {
 def optimizer_settings(
     optimizer: keras.optimizers.Optimizer, variables: Mapping[str, keras.Variable]
 ) -> Settings:
-    """Numbers that the optimiser holds, and measurements on a weight of its own.
-
-    Args:
-        optimizer: Of a model.
-        variables: Of that model, by canonical names.
-    """
+    """Numbers that the optimiser holds, and measurements on a weight of its own."""
     held = optimizer.get_config()
     kind = type(optimizer)
     values: Settings = {

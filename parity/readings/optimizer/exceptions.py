@@ -55,16 +55,16 @@ def _own(base: Rule, record: Record) -> Rule | None:
     """The plainest rule with another rate or decay that explains this one tensor."""
     tied = Hypothesis(replace(base, spared=frozenset()), tied=True)
     found = []
-    for hypothesis in (tied, replace(tied, rule=replace(tied.rule, decay=0.0)), *_coupled(tied)):
+    coupled = replace(tied.rule, decay_kind="coupled", decay=1e-3)
+    for hypothesis in (
+        tied,
+        replace(tied, rule=replace(tied.rule, decay=0.0)),
+        replace(tied, rule=coupled, free=("decay",)),
+    ):
         for rule in settled(fit(hypothesis, record), record):
             if explains(rule, record) and any(rule.rates):
                 found.append(replace(rule, spared=base.spared))
     return min(found, key=complexity, default=None)
-
-
-def _coupled(tied: Hypothesis) -> list[Hypothesis]:
-    coupled = replace(tied.rule, decay_kind="coupled", decay=1e-3)
-    return [replace(tied, rule=coupled, free=("decay",))]
 
 
 def _ratio(found: Rule, base: Rule) -> float:

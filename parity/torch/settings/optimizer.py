@@ -27,12 +27,7 @@ OFF = {
 
 
 def optimizer_settings(optimizer: Optimizer, layers: Mapping[str, Layer]) -> Settings:
-    """Numbers that the optimiser holds, and measurements on a weight of its own.
-
-    Args:
-        optimizer: Of a module; its first group is what is told of.
-        layers: Of that module, by canonical names.
-    """
+    """Numbers that the optimiser holds, and measurements on a weight of its own."""
     group = optimizer.param_groups[0]
     kind = type(optimizer)
     values: Settings = {
