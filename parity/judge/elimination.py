@@ -1,5 +1,6 @@
 """What a column is by all that it cannot be, where its name does not say it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from parity.judge.names import (
     role_of,
     words_of,
 )
+from parity.judge.ranked import by_place
 from parity.judge.shapes import MOST_CLASSES, agree, are_labels, are_scores, whole, wide
 from parity.judge.tables import Table
 
@@ -25,6 +27,8 @@ Arrays = dict[str, Array]
 CORRECT = frozenset({"correct", "right", "label", "class", "answer"})
 ROWS = frozenset({"", "unnamed", "index", "level"})
 """What pandas calls the numbers of rows, which mean nothing where images have their own."""
+ASKED = frozenset({"is", "has"})
+"""In the names of questions of two answers: "is_fraud"."""
 TEST = frozenset({"test"})
 OTHER_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev"})
 FEW = 4
@@ -43,7 +47,8 @@ def with_lone_answer(table: Table) -> Table:
     So competitions want it ("Id,Label"), and detectors give it (image, class, confidence). Where
     labels stand beside a confidence, they may be the truth.
     """
-    table = _of_namesakes(table)
+    first = [name for name in table.texts if by_place(name) and re.findall(r"\d+", name) == ["1"]]
+    table = _of_namesakes(_called(table, dict.fromkeys(first[:1], "prediction")))
     names = table.names or []
     roles = {name: role_of(name) for name in names}
     rest = [name for name in names if roles[name] not in ("ids", "besides")]
@@ -66,7 +71,7 @@ def with_lone_answer(table: Table) -> Table:
 
 def _of_namesakes(table: Table) -> Table:
     """With "species" called the truth, and "predicted_species" an answer; for one such name."""
-    words = {name: words_of(name) for name in table.names or []}
+    words = {name: words_of(name) - ASKED for name in table.names or []}
     answers = {
         name: (truth, said)
         for name, own in words.items()

@@ -100,6 +100,10 @@ def _content(file: Path) -> Table | tuple[Arrays, Arrays]:
         arrays = _fields(read_npy(file, fields=True))
     elif kind == "npz":
         arrays = read_npz(file, text=True)
+    elif kind == "torch":
+        from parity.torch.saved import read_tensors  # takes a second to import
+
+        arrays = read_tensors(file)
     else:
         arrays = read_mat(file) if kind == "mat" else read_hdf5(file)
     numbers, texts = {}, {}

@@ -4,6 +4,7 @@ import numpy as np
 
 from parity.watch.diagnosis import rule
 from parity.watch.diagnosis.case import LIMITS, Case, dead_from
+from parity.watch.diagnosis.figures import above_majority, in_rows
 from parity.watch.diagnosis.rule import Match, Rule
 
 BARELY_MOVED = 0.01
@@ -130,19 +131,21 @@ def uphill(case: Case) -> Match | None:
 
 
 def not_finite(case: Case) -> Match | None:
-    """Logits that are not numbers."""
+    """Logits that are not numbers: of all images, or of some beside others that are read well."""
     bad = (~np.isfinite(case.logits)).any(axis=1)
-    if not bad.any():
+    rows, others = np.flatnonzero(bad), np.flatnonzero(~bad)
+    if not len(rows):
         return None
-    if bad.mean() < 0.5:
-        few = ", ".join(map(str, np.flatnonzero(bad)[:5])) + (", ..." if bad.sum() > 5 else "")
-        return Match(
-            "some images are answered with values that are not finite",
-            f"{bad.sum():,} of {len(bad):,}, in rows {few}; the network is not broken as a whole",
-        )
+    sound = bad.mean() < 0.5
+    if case.labels is not None and case.label_shares is not None and len(others) > LIMITS.support:
+        right = (case.predicted == case.labels)[others].mean()
+        sound |= right >= above_majority(case.label_shares, 0.5)
+    if not sound:
+        said = f"those of {bad.mean():.1%} of the images, whose predicted class means nothing"
+        return Match(rule.DIVERGED, said)
     return Match(
-        rule.DIVERGED,
-        f"those of {bad.mean():.1%} of the images, whose predicted class means nothing",
+        "some images are answered with values that are not finite",
+        f"{len(rows):,} of {len(bad):,}, in {in_rows(rows)}; the network is not broken as a whole",
     )
 
 
@@ -151,10 +154,8 @@ def dead(case: Case) -> Match | None:
     layers = [layer for layer in case.symptoms.layers if (layer.dead or 0) >= 0.9]
     if not layers:
         return None
-    return Match(
-        rule.DEAD,
-        ", ".join(f"{layer.dead:.0%} after {layer.name}" for layer in layers),
-    )
+    said = ", ".join(f"{layer.dead:.0%} after {layer.name}" for layer in layers)
+    return Match(rule.DEAD, said)
 
 
 RULES = (
@@ -241,8 +242,7 @@ RULES = (
         "not finite",
         (),
         not_finite,
-        "Look for pixels that are not numbers, for a loss that overflows, and lower the learning "
-        "rate",
+        "Look for pixels that are not numbers, rows never filled, or a loss that overflows",
         also_of_sound_models=True,
     ),
 )

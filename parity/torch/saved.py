@@ -1,0 +1,109 @@
+"""What people keep of a model's answers by ``torch.save``, or in safetensors, as arrays by name."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load
+from torch import Tensor
+
+from parity.files import MOST_ARRAYS, MOST_BYTES, opened
+
+WEIGHTS = ("weight", "bias", "running_mean")
+"""How modules call their own tensors."""
+
+
+def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """Tensors and lists, by the last part of their names where it is one's alone.
+
+    Nothing but tensors and plain values is read (``weights_only``). Lists of tensors are batches,
+    one after the other; tensors in a list of two or more things have no names but their places.
+
+    Raises:
+        ValueError: it is damaged, too large, a model, weights, or needs code to be read.
+    """
+    with opened(path) as file:
+        packed = file.read(2) == b"PK"
+    try:
+        if packed:
+            with zipfile.ZipFile(path) as archive:
+                size = sum(member.file_size for member in archive.infolist())
+            if size > MOST_BYTES:
+                raise ValueError(f"{size:,} bytes of tensors; expected at most {MOST_BYTES:,}")
+            said = torch.load(path, map_location="cpu", weights_only=True)
+        else:
+            said = load(path.read_bytes())
+    except Exception as error:  # zipfile, pickle and safetensors raise a dozen kinds
+        raise ValueError(_refusal(error)) from error
+    found = dict(_flattened("", said))
+    if any(name.rpartition(".")[2] in WEIGHTS for name in found):
+        raise ValueError("the weights of a model, which are no answers")
+    if len(found) > MOST_ARRAYS:
+        raise ValueError(f"{len(found):,} tensors; expected at most {MOST_ARRAYS}")
+    last = [name.rpartition("/")[2] for name in found]
+    return {
+        name if last.count(name) == 1 else full: array
+        for name, (full, array) in zip(last, found.items(), strict=True)
+    }
+
+
+def _refusal(error: Exception) -> str:
+    if isinstance(error, UnpicklingError):
+        return (
+            "a model, or other objects than tensors, which only code could read; keep tensors: "
+            "torch.save({'logits': ..., 'labels': ...}, 'predictions.pt')"
+        )
+    said = " ".join(str(error).split())[:200] or type(error).__name__
+    return f"tensors that cannot be read ({said})"
+
+
+def _flattened(name: str, said: Any) -> Iterator[tuple[str, NDArray[Any]]]:
+    if isinstance(said, dict):
+        for key, value in said.items():
+            yield from _flattened(f"{name}/{key}" if name else str(key), value)
+    elif isinstance(said, Tensor):
+        yield name, _array(said)
+    elif isinstance(said, list | tuple) and said:
+        if (whole := _whole(said, named=bool(name))) is not None:
+            yield name, whole
+        elif not name:
+            for place, value in enumerate(said):
+                yield from _flattened(f"arr_{place}", value)
+
+
+def _whole(said: list[Any] | tuple[Any, ...], *, named: bool) -> NDArray[Any] | None:
+    """A list of numbers, of text, or of batches, as one array; None of other lists.
+
+    Batches of one size may be answers of several models, unless they have a name, as labels have.
+    """
+    if all(isinstance(each, Tensor) for each in said):
+        batches = [_array(each) for each in said]
+        if all(each.ndim == 0 for each in batches):
+            return np.array(batches)
+        sizes = [len(each) if each.ndim else 0 for each in batches]
+        alike = len({each.shape[1:] for each in batches}) == 1
+        full = len(set(sizes[:-1])) == 1 and 0 < sizes[-1] <= sizes[0]
+        if alike and full and (named or (len(sizes) > 2 and sizes[-1] < sizes[0])):
+            return np.concatenate(batches)
+        return None
+    kinds = {type(each) for each in said}
+    return np.array(said) if kinds <= {int, float, bool} or kinds == {str} else None
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    """Of any type NumPy has; of half precision as float32.
+
+    Raises:
+        ValueError: it is not dense, or claims to be larger than its bytes.
+    """
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
+        raise ValueError(f"a tensor of type {tensor.dtype}, {tensor.layout}; expected plain ones")
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise ValueError(f"a tensor of shape {tuple(tensor.shape)}, which holds less than that")
+    known = tensor.detach()
+    return np.asarray((known.float() if known.dtype == torch.bfloat16 else known).numpy())
