@@ -22,8 +22,6 @@ from parity.run_record import RunRecord
 from parity.watch.classes import softmaxed_batches
 
 Ints = NDArray[np.int64]
-ENOUGH = 20
-"""Images of which it is no chance that half are right."""
 FEW = 30
 """Rows below which labels that come again may be a pattern."""
 
@@ -168,8 +166,6 @@ def _labels(given: Given, count: int, classes: int) -> Ints | None:
     if labels.max() >= classes:
         from_1 = wide(given.outputs) and counted_from_1(labels, classes)
         right = float((given.outputs.argmax(axis=1) == labels - 1).mean()) if from_1 else 0.0
-        if right > 0.5 and count >= ENOUGH:
-            return labels - 1
         raise ValueError(
             f"labels up to {labels.max()}; expected 0 to {classes - 1}, one for each column of "
             f"{given.called}"

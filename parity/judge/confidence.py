@@ -1,4 +1,4 @@
-"""Whether answers are as sure as they are right: said beside a verdict, which does not hang on it."""
+"""Whether answers are as sure as they are right: said beside a verdict, never part of it."""
 
 import numpy as np
 from numpy.typing import NDArray

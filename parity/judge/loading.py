@@ -103,7 +103,10 @@ def _content(file: Path) -> Table | tuple[Arrays, Arrays]:
     elif kind == "torch":
         from parity.torch.saved import read_tensors  # takes a second to import
 
-        arrays = read_tensors(file)
+        try:
+            arrays = read_tensors(file)
+        except ValueError as error:
+            raise ValueError(f"{error}; {INSTEAD}") from error
     else:
         arrays = read_mat(file) if kind == "mat" else read_hdf5(file)
     numbers, texts = {}, {}

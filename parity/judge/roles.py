@@ -27,6 +27,7 @@ from parity.judge.shapes import (
     Given,
     adds_up,
     agree,
+    counted_from_1,
     fractional,
     nameless,
     whole,
@@ -188,7 +189,11 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
             "labels, sample_ids, and one of logits, probabilities, predictions"
         )
     name, array = _answers(outputs)
-    return Given(array, _called(name, array), _only(labels), _only(_own(by_role.get("ids", {}))))
+    truth = _only(labels)
+    if wide(array) and truth is not None and whole(truth) and truth.min() > 0:
+        classes = [a for a in outputs.values() if not wide(a) and whole(a)]
+        truth = truth - any(counted_from_1(a, array.shape[1]) for a in classes)
+    return Given(array, _called(name, array), truth, _only(_own(by_role.get("ids", {}))))
 
 
 def _answers(outputs: Arrays) -> tuple[str, Array]:

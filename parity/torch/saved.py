@@ -1,5 +1,6 @@
 """What people keep of a model's answers by ``torch.save``, or in safetensors, as arrays by name."""
 
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load
 from torch import Tensor
 
-from parity.files import MOST_ARRAYS, MOST_BYTES, opened
+from parity.files import MOST_ARRAYS, MOST_BYTES, MOST_JSON_BYTES, opened
 
-WEIGHTS = ("weight", "bias", "running_mean")
+WEIGHTS = re.compile(r"(?:^|[./])bias$|\.weight$")
 """How modules call their own tensors."""
 
 
@@ -30,18 +31,10 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     with opened(path) as file:
         packed = file.read(2) == b"PK"
     try:
-        if packed:
-            with zipfile.ZipFile(path) as archive:
-                size = sum(member.file_size for member in archive.infolist())
-            if size > MOST_BYTES:
-                raise ValueError(f"{size:,} bytes of tensors; expected at most {MOST_BYTES:,}")
-            said = torch.load(path, map_location="cpu", weights_only=True)
-        else:
-            said = load(path.read_bytes())
+        found = dict(_flattened("", _unpacked(path) if packed else load(path.read_bytes()), set()))
     except Exception as error:  # zipfile, pickle and safetensors raise a dozen kinds
         raise ValueError(_refusal(error)) from error
-    found = dict(_flattened("", said))
-    if any(name.rpartition(".")[2] in WEIGHTS for name in found):
+    if any(map(WEIGHTS.search, found)):
         raise ValueError("the weights of a model, which are no answers")
     if len(found) > MOST_ARRAYS:
         raise ValueError(f"{len(found):,} tensors; expected at most {MOST_ARRAYS}")
@@ -50,6 +43,21 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
         name if last.count(name) == 1 else full: array
         for name, (full, array) in zip(last, found.items(), strict=True)
     }
+
+
+def _unpacked(path: Path) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        size = sum(member.file_size for member in members)
+        plain = sum(m.file_size for m in members if m.filename.endswith("data.pkl"))
+        if size > MOST_BYTES or plain > MOST_JSON_BYTES:
+            raise ValueError(
+                f"{size:,} bytes, {plain:,} of them no tensors; expected at most {MOST_BYTES:,} "
+                f"and {MOST_JSON_BYTES:,}"
+            )
+        if (damaged := archive.testzip()) is not None:  # torch does not look at the checksums
+            raise ValueError(f"damaged: the checksum of {damaged} differs")
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _refusal(error: Exception) -> str:
@@ -62,10 +70,11 @@ def _refusal(error: Exception) -> str:
     return f"tensors that cannot be read ({said})"
 
 
-def _flattened(name: str, said: Any) -> Iterator[tuple[str, NDArray[Any]]]:
-    if isinstance(said, dict):
+def _flattened(name: str, said: Any, seen: set[int]) -> Iterator[tuple[str, NDArray[Any]]]:
+    if isinstance(said, dict) and id(said) not in seen:  # a few bytes can be many of the same
+        seen.add(id(said))
         for key, value in said.items():
-            yield from _flattened(f"{name}/{key}" if name else str(key), value)
+            yield from _flattened(f"{name}/{key}" if name else str(key), value, seen)
     elif isinstance(said, Tensor):
         yield name, _array(said)
     elif isinstance(said, list | tuple) and said:
@@ -73,13 +82,14 @@ def _flattened(name: str, said: Any) -> Iterator[tuple[str, NDArray[Any]]]:
             yield name, whole
         elif not name:
             for place, value in enumerate(said):
-                yield from _flattened(f"arr_{place}", value)
+                yield from _flattened(f"arr_{place}", value, seen)
 
 
 def _whole(said: list[Any] | tuple[Any, ...], *, named: bool) -> NDArray[Any] | None:
     """A list of numbers, of text, or of batches, as one array; None of other lists.
 
-    Batches of one size may be answers of several models, unless they have a name, as labels have.
+    Raises:
+        ValueError: batches of one size that have no name, and may be answers of several models.
     """
     if all(isinstance(each, Tensor) for each in said):
         batches = [_array(each) for each in said]
@@ -90,6 +100,11 @@ def _whole(said: list[Any] | tuple[Any, ...], *, named: bool) -> NDArray[Any] | 
         full = len(set(sizes[:-1])) == 1 and 0 < sizes[-1] <= sizes[0]
         if alike and full and (named or (len(sizes) > 2 and sizes[-1] < sizes[0])):
             return np.concatenate(batches)
+        if alike and full and len(sizes) > 2:
+            raise ValueError(
+                f"{len(sizes)} tensors of shape {batches[0].shape}: batches, or answers of several "
+                "models? give torch.cat of batches"
+            )
         return None
     kinds = {type(each) for each in said}
     return np.array(said) if kinds <= {int, float, bool} or kinds == {str} else None

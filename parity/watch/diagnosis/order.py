@@ -117,7 +117,7 @@ def shuffled(case: Case) -> Match | None:
     known = (pixels and case.learned and case.fallen) or (
         told and together > ALIKE + 0.1 and sure_of_itself > 0.6
     )
-    likened = told and together > UNLIKE
+    likened = told and together > UNLIKE and shares.max() < 0.5  # by chance, few are right
     alike = np.abs(predicted - shares).sum() / 2 < (AS_OFTEN if known else 0.03)
     if not alike or not (likened or (surer and (known or sure_of_itself > 0.8))):
         return None

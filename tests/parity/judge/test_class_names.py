@@ -72,6 +72,18 @@ READ: dict[str, str] = {
         f"[{n}/{N}] True: {NAMES[y]} - Predicted: {NAMES[a]} (93.1%)\n"
         for n, (y, a) in enumerate(zip(LABELS, ANSWERS, strict=True))
     ),
+    "a log of evaluation": "".join(
+        f"2024-05-01 10:00,123 INFO eval - img_{n}.png: target={NAMES[y]} output={NAMES[a]}\n"
+        for n, (y, a) in enumerate(zip(LABELS, ANSWERS, strict=True))
+    ),
+    "the likeliest two by name": text("file,true,top1,top1_prob,top2,top2_prob", cells(
+        np.array(FILES), NAMES[LABELS], NAMES[ANSWERS], SHARES.max(axis=1), NAMES[RANKS[:, 1]],
+        SHARES.min(axis=1),
+    )),
+    "of a language model": text("prompt,completion,expected", cells(
+        np.array(["Which?"] * N), NAMES[ANSWERS], NAMES[LABELS]
+    )),
+    "French": text("Étiquette;Prédiction", PAIRS, ";"),
     "outputs by name": text(
         "input,expected,output", cells(np.array(FILES), NAMES[LABELS], NAMES[ANSWERS])
     ),
