@@ -29,6 +29,8 @@ ROWS = frozenset({"", "unnamed", "index", "level"})
 """What pandas calls the numbers of rows, which mean nothing where images have their own."""
 ASKED = frozenset({"is", "has"})
 """In the names of questions of two answers: "is_fraud"."""
+SPLITS = frozenset({"split", "set", "subset", "part", "partition", "phase"})
+"""In the names of columns that say which part of the data a row is of."""
 TEST = frozenset({"test"})
 OTHER_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev"})
 FEW = 4
@@ -39,6 +41,24 @@ def of_the_test(arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is said of other parts of the data, where their names tell the test's apart."""
     test = any(words_of(name) & TEST for name in arrays)
     return {n: a for n, a in arrays.items() if not (test and words_of(n) & OTHER_SPLITS)}
+
+
+def rows_of_the_test(table: Table) -> Table:
+    """The rows of the test, where a column says of each which part of the data it is of.
+
+    Raises:
+        ValueError: there are several parts, and none of them is called test.
+    """
+    for name, text in table.texts.items():
+        parts = sorted({part.strip().lower() for part in text.tolist()})
+        if not words_of(name) & SPLITS or len(parts) < 2 or not {*parts} <= TEST | OTHER_SPLITS:
+            continue
+        kept = np.char.lower(np.char.strip(text)) == "test"
+        if not kept.any():
+            raise ValueError(f"{name} is {', '.join(parts)}; keep the rows of one of them")
+        texts = {n: t[kept] for n, t in table.texts.items() if n != name}
+        return replace(table, values=table.values[kept], texts=texts)
+    return table
 
 
 def with_lone_answer(table: Table) -> Table:

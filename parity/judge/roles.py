@@ -16,6 +16,7 @@ from parity.judge.elimination import (
     called_by_class,
     features,
     of_the_test,
+    rows_of_the_test,
     truth_beside,
     with_lone_answer,
 )
@@ -55,7 +56,7 @@ def of_table(table: Table) -> Given:
     """
     if table.names is None or _are_places(table.names):
         return nameless(table.values)
-    table = with_lone_answer(table)
+    table = with_lone_answer(rows_of_the_test(table))
     assert table.names is not None
     if twice := {name for name in table.names if table.names.count(name) > 1}:
         raise ValueError(f"column {', '.join(sorted(twice))[:200]} occurs more than once")

@@ -67,7 +67,7 @@ def _refusal(error: Exception) -> str:
             "torch.save({'logits': ..., 'labels': ...}, 'predictions.pt')"
         )
     said = " ".join(str(error).split())[:200] or type(error).__name__
-    return f"tensors that cannot be read ({said})"
+    return said if isinstance(error, ValueError) else f"tensors that cannot be read ({said})"
 
 
 def _flattened(name: str, said: Any, seen: set[int]) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -78,11 +78,24 @@ def _flattened(name: str, said: Any, seen: set[int]) -> Iterator[tuple[str, NDAr
     elif isinstance(said, Tensor):
         yield name, _array(said)
     elif isinstance(said, list | tuple) and said:
-        if (whole := _whole(said, named=bool(name))) is not None:
+        if not name and len({type(each) for each in said}) == 1 and len(said) > 1:
+            said = _by_part(said)
+        if isinstance(said, dict):
+            yield from _flattened(name, said, seen)
+        elif (whole := _whole(said, named=bool(name))) is not None:
             yield name, whole
         elif not name:
             for place, value in enumerate(said):
                 yield from _flattened(f"arr_{place}", value, seen)
+
+
+def _by_part(said: list[Any] | tuple[Any, ...]) -> Any:
+    """Batches of several parts each, as (logits, labels), as the batches of each part by name."""
+    if isinstance(said[0], dict) and len({tuple(batch) for batch in said}) == 1:
+        return {key: [batch[key] for batch in said] for key in said[0]}
+    if isinstance(said[0], list | tuple) and len({len(batch) for batch in said}) == 1:
+        return {f"arr_{n}": [batch[n] for batch in said] for n in range(len(said[0]))}
+    return said
 
 
 def _whole(said: list[Any] | tuple[Any, ...], *, named: bool) -> NDArray[Any] | None:

@@ -4,7 +4,6 @@ import numpy as np
 
 from parity.watch.diagnosis import rule
 from parity.watch.diagnosis.case import LIMITS, Case, dead_from
-from parity.watch.diagnosis.figures import above_majority, in_rows
 from parity.watch.diagnosis.rule import Match, Rule
 
 BARELY_MOVED = 0.01
@@ -130,25 +129,6 @@ def uphill(case: Case) -> Match | None:
     )
 
 
-def not_finite(case: Case) -> Match | None:
-    """Logits that are not numbers: of all images, or of some beside others that are read well."""
-    bad = (~np.isfinite(case.logits)).any(axis=1)
-    rows, others = np.flatnonzero(bad), np.flatnonzero(~bad)
-    if not len(rows):
-        return None
-    sound = bad.mean() < 0.5
-    if case.labels is not None and case.label_shares is not None and len(others) > LIMITS.support:
-        right = (case.predicted == case.labels)[others].mean()
-        sound |= right >= above_majority(case.label_shares, 0.5)
-    if not sound:
-        said = f"those of {bad.mean():.1%} of the images, whose predicted class means nothing"
-        return Match(rule.DIVERGED, said)
-    return Match(
-        "some images are answered with values that are not finite",
-        f"{len(rows):,} of {len(bad):,}, in {in_rows(rows)}; the network is not broken as a whole",
-    )
-
-
 def dead(case: Case) -> Match | None:
     """Units that no image switches on any more."""
     layers = [layer for layer in case.symptoms.layers if (layer.dead or 0) >= 0.9]
@@ -237,12 +217,5 @@ RULES = (
         "Scale the pixels to 0..1, lower the learning rate, or use another activation",
         explains=("class frequencies", "unrelated labels"),
         of_training=True,
-    ),
-    Rule(
-        "not finite",
-        (),
-        not_finite,
-        "Look for pixels that are not numbers, rows never filled, or a loss that overflows",
-        also_of_sound_models=True,
     ),
 )

@@ -76,6 +76,8 @@ READ: dict[str, str] = {
         f"2024-05-01 10:00,123 INFO eval - img_{n}.png: target={NAMES[y]} output={NAMES[a]}\n"
         for n, (y, a) in enumerate(zip(LABELS, ANSWERS, strict=True))
     ),
+    "training and test": text("split,label,pred", [["test", *row] for row in PAIRS])
+    + "train,3,3\nval,2,1\n",
     "the likeliest two by name": text("file,true,top1,top1_prob,top2,top2_prob", cells(
         np.array(FILES), NAMES[LABELS], NAMES[ANSWERS], SHARES.max(axis=1), NAMES[RANKS[:, 1]],
         SHARES.min(axis=1),

@@ -201,6 +201,7 @@ AMBIGUOUS: dict[str, tuple[str, str]] = {
     "epochs": ("epoch,label,pred\n" + "".join(
         f"{e},{','.join(row)}\n" for e in range(3) for row in PAIRS
     ), "the same 60 labels 3 times, one after the other"),
+    "two parts": ("split,label,pred\n" + "train,1,1\nval,0,0\n" * 9, "split is train, val; keep"),
     "too many classes": ("label,prediction\n3,3000000000\n", "up to 3000000000"),
     "infinite": ("label,prediction\ninf,3\n", "labels that are not whole, such as inf"),
     "a text without spaces": ("label,note\n1," + "x" * 250_000 + "\n", "field limit"),

@@ -21,6 +21,10 @@ SAVED: dict[str, Any] = {
     "batches by name": {"outputs": SCORES.split(16), "y_true": list(TRUTH.split(16))},
     "lists of numbers": {"y_pred": ANSWERS.tolist(), "y_true": LABELS.tolist()},
     "numbers one by one": {"y_pred": list(SCORES.argmax(1)), "y_true": list(TRUTH)},
+    "batch by batch": list(zip(SCORES.split(16), TRUTH.split(16), strict=True)),
+    "batch by batch, by name": [
+        {"logits": x, "y": y} for x, y in zip(SCORES.split(15), TRUTH.split(15), strict=True)
+    ],
     "of the test": {"test": {"logits": SCORES, "labels": TRUTH}, "train_loss": [0.3, 0.2]},
     "half precision": {"logits": SCORES.bfloat16(), "labels": TRUTH},
 }
