@@ -156,7 +156,8 @@ def _sharpened(logarithms: Floats) -> Floats:
         sharp = (1 / np.exp(some * np.exp(middle)).sum(axis=1)).mean() > SHARP
         low, high = (low, middle) if sharp else (middle, high)
     shares: Floats = np.exp(below * np.exp(high))
-    return shares / shares.sum(axis=1, keepdims=True)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _together(case: Case) -> tuple[float, float]:

@@ -340,3 +340,9 @@ def test_numbers_of_images_decide_their_order(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text(text("id,pred", cells(ids + 1, ANSWERS)))
     with pytest.raises(CannotCompareError, match="lacks sample_id 500"):
         compare(tmp_path / "a.csv", tmp_path / "b.csv")
+
+
+def test_classes_from_1_are_those_of_scores_from_0(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text("label,pred", cells(LABELS + 1, ANSWERS + 1)))
+    np.savez(tmp_path / "b.npz", labels=LABELS, logits=LOGITS)
+    assert compare(tmp_path / "a.csv", tmp_path / "b.npz").evidence.disagreement.between == 0
