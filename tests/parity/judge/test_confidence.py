@@ -30,7 +30,7 @@ def test_scores_of_another_temperature_are_told_beside_the_verdict() -> None:
     outcome = parity.compare(side("A", LOGITS), side("B", LOGITS / 3))
     assert outcome.verdict is parity.Verdict.EQUIVALENT
     (said,) = unlike_confidence(side("A", LOGITS), side("B", LOGITS / 3))
-    assert said.endswith("the scores of B are those of A, times 0.333 (temperature)")
+    assert said.endswith("its scores are those of A, times 0.333 (temperature)")
 
 
 @pytest.mark.parametrize("other", [LOGITS, LOGITS + RNG.normal(0, 0.1, LOGITS.shape), 1.1 * LOGITS])

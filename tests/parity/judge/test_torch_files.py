@@ -69,7 +69,7 @@ def shared(depth: int) -> dict[str, Any]:
         (torch.eye(C).to_sparse(), "expected plain ones"),
         ({str(n): torch.zeros(1) for n in range(200)}, "200 tensors; expected at most 100"),
         (shared(60), "no outputs"),
-        ({"text": "x" * 2**25}, "of them no tensors; expected at most"),
+        ({"text": "x" * 2**25}, "of them no tensors; expected less"),
     ],
 )
 def test_all_else_is_refused(saved: Any, said: str, tmp_path: Path) -> None:
