@@ -29,7 +29,7 @@ ROWS = frozenset({"", "unnamed", "index", "level"})
 """What pandas calls the numbers of rows, which mean nothing where images have their own."""
 ASKED = frozenset({"is", "has"})
 """In the names of questions of two answers: "is_fraud"."""
-SPLITS = frozenset({"split", "set", "subset", "part", "partition", "phase"})
+SPLITS = frozenset({"split", "set", "dataset", "subset", "part", "partition", "phase"})
 """In the names of columns that say which part of the data a row is of."""
 TEST = frozenset({"test"})
 OTHER_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev"})
