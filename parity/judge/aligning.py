@@ -33,7 +33,9 @@ def aligned(a: Side, b: Side) -> tuple[Side, Side, list[str]]:
     if names is not None:
         named = ", ".join(f"{number} {name}" for number, name in enumerate(names[:MOST_NAMES]))
         notes.append(f"classes by name: {named}" + ", ..." * (len(names) > MOST_NAMES))
-    truth = next((run for run in together if run.labels is not None), None)
+    labelled = [run for run in together if run.labels is not None]
+    # Where there are scores, the numbers of the classes are their places.
+    truth = next((run for run in labelled if run.columns is not None), next(iter(labelled), None))
     if truth is not None:
         together = [_from_the_same(truth, run, notes) for run in together]
         together = [

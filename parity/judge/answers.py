@@ -12,6 +12,7 @@ from parity.judge.shapes import (
     MOST_CLASSES,
     Given,
     adds_up,
+    counted_from_1,
     one_hot,
     rows_are_images,
     whole,
@@ -21,6 +22,8 @@ from parity.run_record import RunRecord
 from parity.watch.classes import softmaxed_batches
 
 Ints = NDArray[np.int64]
+FEW = 30
+"""Rows below which labels that come again may be a pattern."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ def _labels(given: Given, count: int, classes: int) -> Ints | None:
     values = given.labels
     if values is None:
         return None
+    _refuse_several(values)
     if wide(values):
         if not one_hot(values):
             raise ValueError(
@@ -160,7 +164,7 @@ def _labels(given: Given, count: int, classes: int) -> Ints | None:
         values = values.argmax(axis=1)
     labels = _classes(values, "labels", count)
     if labels.max() >= classes:
-        from_1 = labels.min() == 1 and labels.max() == classes and wide(given.outputs)
+        from_1 = wide(given.outputs) and counted_from_1(labels, classes)
         right = float((given.outputs.argmax(axis=1) == labels - 1).mean()) if from_1 else 0.0
         raise ValueError(
             f"labels up to {labels.max()}; expected 0 to {classes - 1}, one for each column of "
@@ -168,6 +172,24 @@ def _labels(given: Given, count: int, classes: int) -> Ints | None:
             + (f": they count from 1; less 1, {right:.1%} are right" if right > 0.5 else "")
         )
     return labels
+
+
+def _refuse_several(labels: NDArray[Any]) -> None:
+    """Refuse labels that come again as a whole: there are several answers to each image.
+
+    Raises:
+        ValueError: they do, after so many rows that it is no pattern, such as 0 to 9 once more.
+    """
+    count = len(labels)
+    periods = (
+        n for n in range(1, count // 2 + 1)
+        if count % n == 0 and np.array_equal(labels[n:], labels[:-n])
+    )  # fmt: skip
+    if (period := next(periods, 0)) >= FEW:
+        raise ValueError(
+            f"the same {period:,} labels {count // period} times, one after the other, as of "
+            "several models, epochs or seeds; give the answers of one, each in a file of its own"
+        )
 
 
 def _classes(values: NDArray[Any], name: str, count: int, most: int = MOST_CLASSES) -> Ints:

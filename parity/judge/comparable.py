@@ -86,7 +86,11 @@ def _check_labels(first: Run, run: Run) -> None:
             f"{names} have other labels: the same, in another order; not shuffled alike. Predict "
             "the test images in the order of their file, on both sides"
         )
-    raise CannotCompareError(f"{names} have other labels; expected the same test set")
+    rows = np.flatnonzero(a != b)
+    raise CannotCompareError(
+        f"{names} have other labels: {len(rows):,} of {len(a):,} differ, the first in row "
+        f"{rows[0] + 1}; expected the same test set"
+    )
 
 
 def _check_order(a: Side, b: Side) -> None:

@@ -1,5 +1,6 @@
 """What a column is by all that it cannot be, where its name does not say it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from parity.judge.names import (
     role_of,
     words_of,
 )
+from parity.judge.ranked import by_place
 from parity.judge.shapes import MOST_CLASSES, agree, are_labels, are_scores, whole, wide
 from parity.judge.tables import Table
 
@@ -25,6 +27,10 @@ Arrays = dict[str, Array]
 CORRECT = frozenset({"correct", "right", "label", "class", "answer"})
 ROWS = frozenset({"", "unnamed", "index", "level"})
 """What pandas calls the numbers of rows, which mean nothing where images have their own."""
+ASKED = frozenset({"is", "has"})
+"""In the names of questions of two answers: "is_fraud"."""
+SPLITS = frozenset({"split", "set", "dataset", "subset", "part", "partition", "phase"})
+"""In the names of columns that say which part of the data a row is of."""
 TEST = frozenset({"test"})
 OTHER_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev"})
 FEW = 4
@@ -37,13 +43,32 @@ def of_the_test(arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {n: a for n, a in arrays.items() if not (test and words_of(n) & OTHER_SPLITS)}
 
 
+def rows_of_the_test(table: Table) -> Table:
+    """The rows of the test, where a column says of each which part of the data it is of.
+
+    Raises:
+        ValueError: there are several parts, and none of them is called test.
+    """
+    for name, text in table.texts.items():
+        parts = sorted({part.strip().lower() for part in text.tolist()})
+        if not words_of(name) & SPLITS or len(parts) < 2 or not {*parts} <= TEST | OTHER_SPLITS:
+            continue
+        kept = np.char.lower(np.char.strip(text)) == "test"
+        if not kept.any():
+            raise ValueError(f"{name} is {', '.join(parts)}; keep the rows of one of them")
+        texts = {n: t[kept] for n, t in table.texts.items() if n != name}
+        return replace(table, values=table.values[kept], texts=texts)
+    return table
+
+
 def with_lone_answer(table: Table) -> Table:
     """With its only column of classes called an answer, where others say which image it is of.
 
     So competitions want it ("Id,Label"), and detectors give it (image, class, confidence). Where
     labels stand beside a confidence, they may be the truth.
     """
-    table = _of_namesakes(table)
+    first = [name for name in table.texts if by_place(name) and re.findall(r"\d+", name) == ["1"]]
+    table = _of_namesakes(_called(table, dict.fromkeys(first[:1], "prediction")))
     names = table.names or []
     roles = {name: role_of(name) for name in names}
     rest = [name for name in names if roles[name] not in ("ids", "besides")]
@@ -66,7 +91,7 @@ def with_lone_answer(table: Table) -> Table:
 
 def _of_namesakes(table: Table) -> Table:
     """With "species" called the truth, and "predicted_species" an answer; for one such name."""
-    words = {name: words_of(name) for name in table.names or []}
+    words = {name: words_of(name) - ASKED for name in table.names or []}
     answers = {
         name: (truth, said)
         for name, own in words.items()

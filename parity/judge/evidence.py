@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from parity.judge import statistics
 from parity.judge.answers import Run, Side
 from parity.judge.comparable import check_comparable, number_of_classes
+from parity.judge.confidence import unlike_confidence
 from parity.judge.equivalence import Disagreement, Estimate, paired, seed_disagreement, welch
 from parity.watch.collapse import CollapseLimits, signs_of_collapse
 
@@ -120,6 +121,7 @@ def gather(a: Side, b: Side, limits: CollapseLimits) -> Evidence:
         for run in side.runs
         if run.broken
     ]
+    without += unlike_confidence(a, b)
     if over_seeds:
         accuracy, recall, share = _over_seeds(first, second)
     else:

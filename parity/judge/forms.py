@@ -4,12 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.judge.shapes import Given, flat, fractional, whole, wide
+from parity.judge.shapes import Given, flat, fractional, one_hot, whole, wide
 
 
 def unbatched(given: Given) -> Given:
-    """Answers [N, C] and labels [N] that were kept batch by batch: [B, n, C] and [B, n]."""
+    """Answers [N, C] and labels [N] that were kept batch by batch: [B, n, C] and [B, n].
+
+    Or with a column an image, both of them, as MATLAB's networks have them.
+    """
     outputs, labels = given.outputs, given.labels
+    as_columns = labels is not None and wide(labels) and labels.shape == outputs.shape
+    if labels is not None and as_columns and one_hot(labels.T) and not one_hot(labels):
+        return replace(given, outputs=outputs.T, labels=labels.T)
     if outputs.ndim == 3 and labels is not None and labels.shape == outputs.shape[:2]:
         rows = outputs.reshape(-1, outputs.shape[2])
         return replace(given, outputs=rows, labels=labels.reshape(-1))

@@ -9,7 +9,7 @@ from typing import Literal
 from parity.files import NPY, NPZ, opened
 from parity.judge.printed import is_printed
 
-Kind = Literal["npy", "npz", "hdf5", "mat", "json", "packed", "text"]
+Kind = Literal["npy", "npz", "torch", "hdf5", "mat", "json", "packed", "text"]
 
 INSTEAD = (
     "save what the model answers to the test images, in file order: "
@@ -32,19 +32,23 @@ HEADS = {
     b"%PDF": "a PDF",
     b"ARROW1": f"a Feather file{BY_PANDAS}",
     b"version https://git-lfs": "a pointer of Git LFS, and not the file: git lfs pull fetches it",
+    **dict.fromkeys(
+        (b"<stata_dta>", b"q\x02\x01\0", b"r\x02\x01\0", b"s\x02\x01\0"), f"a Stata file{BY_PANDAS}"
+    ),
+    bytes(12) + b"\xc2\xea\x81\x60": f"a SAS file{BY_PANDAS}",
+    b"HEADER RECORD***": f"a transport file of SAS{BY_PANDAS}",
+    **dict.fromkeys((b"$FL2", b"$FL3"), f"an SPSS file{BY_PANDAS}"),
     b"<": "HTML or XML",
     b"SQLite format 3": "a database of SQLite",
     b"Obj\x01": "an Avro file",
     b"7z\xbc\xaf": "an archive of 7-Zip",
     b"Rar!": "an archive of RAR",
-    b"RDX": "an R workspace",
-    b"X\n\0\0\0": "an RDS file of R",
+    **dict.fromkeys((b"RDX", b"X\n\0\0\0"), "data of R, of which R's own write.csv makes a table"),
 }
 """What a file is that begins with these bytes."""
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 ZSTD = b"(\xb5/\xfd"
 MEMBERS = {
-    "data.pkl": "tensors, a model or a checkpoint that PyTorch has written",
     "constants.pkl": "a TorchScript model",
     "model.weights.h5": "a model that Keras has written",
     "xl/workbook.xml": "an Excel workbook; in Excel, save it as CSV",
@@ -83,7 +87,7 @@ def kind_of(path: Path) -> Kind:
     if head[3:8] == bytes(5) and head[:3] != bytes(3) and head[8:9] != b"{":
         raise ValueError(f"records of TensorFlow (TFRecord) or a log of TensorBoard; {INSTEAD}")
     if head[8:9] == b"{" and head[5:8] == b"\0\0\0":
-        raise ValueError(f"weights in safetensors; {INSTEAD}")
+        return "torch"  # tensors in safetensors
     begin = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if re.match(rb"\[[^\[\]]*\][ \t]*[A-Za-z]", begin):  # "[1/300] predicted: 3", a line of a log
         return "text"
@@ -91,7 +95,7 @@ def kind_of(path: Path) -> Kind:
     return "json" if said else "text"
 
 
-def _archive(path: Path) -> Literal["npz", "packed"]:
+def _archive(path: Path) -> Literal["npz", "torch", "packed"]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -102,6 +106,8 @@ def _archive(path: Path) -> Literal["npz", "packed"]:
             raise ValueError(f"{what}; {INSTEAD}")
     if names and all(name.endswith(".npy") for name in names):
         return "npz"
+    if any(name.endswith("/data.pkl") for name in names):
+        return "torch"
     if "mimetype" in names and "content.xml" in names:
         raise ValueError("a spreadsheet or text of OpenDocument; save the sheet as CSV")
     if len([name for name in names if counts(name)]) == 1:

@@ -153,14 +153,19 @@ def _without_titles(lines: list[str]) -> list[str]:
 
 
 def _of_log(lines: list[str]) -> list[str] | None:
-    """Lines of "predicted: 3, actual: 5", each with the same names, as a table; None of others."""
+    """Lines of "predicted: 3, actual: 5", each with the same names, as a table; None of others.
+
+    Whatever stands before them is of the log.
+    """
     found = [PAIR.findall(line) for line in lines[:SAMPLE]]
     names = [name.strip() for name, *_ in found[0]]
-    if len(names) < 2 or not {"labels", "predictions"} <= {role_of(name) for name in names}:
+    roles = {role_of(name) for name in names}
+    if len(names) < 2 or "labels" not in roles or not roles & {"predictions", "scores"}:
         return None
     rows = [PAIR.findall(line) for line in lines]
     alike = all([name.strip() for name, *_ in row] == names for row in rows)
-    rest = (PAIR.sub("", re.sub(r"^\[[^\]]*\]", "", line)) for line in lines)
+    begins = (PAIR.search(line) for line in lines)
+    rest = (PAIR.sub("", m.string[m.start() :]) for m in begins if m is not None)
     if not alike or any(re.search(BESIDE, text) for text in rest):
         return None
     return [",".join(names), *(",".join(word or number for _, word, number in r) for r in rows)]

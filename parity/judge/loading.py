@@ -1,5 +1,6 @@
 """What can be compared: run directories, folders of them, and prediction files of anyone's."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -40,15 +41,22 @@ def load_side(path: Path) -> Side:
     """
     if path.is_file() or (path / PREDICTIONS_FILE).is_file():
         return Side(shown(Path(path.name)), [load_run(path)])
-    folders = [file.parent for file in path.glob(f"*/{PREDICTIONS_FILE}")]
-    folders.sort(key=lambda folder: (len(folder.name), folder.name))  # seed2 before seed10
-    if not folders:
+    runs = [file.parent for file in path.glob(f"*/{PREDICTIONS_FILE}")] or _seeds(path)
+    runs.sort(key=lambda run: (len(run.name), run.name))  # seed2 before seed10
+    if not runs:
         nothing = "nothing to compare" + ("" if path.exists() else ": no such file or folder")
         raise RunRecordError(
             f"{path}: {nothing}; expected a run directory, a folder of run directories, "
             f"or a file of predictions (.npz, .npy, .csv or .json); {INSTEAD}"
         )
-    return Side(shown(Path(path.name)), [load_run(folder) for folder in folders])
+    return Side(shown(Path(path.name)), [load_run(run) for run in runs])
+
+
+def _seeds(folder: Path) -> list[Path]:
+    """The files of a folder, where all are called alike but for numbers: a run each."""
+    files = [f for f in folder.glob("*") if f.is_file() and not f.name.startswith(".")]
+    names = {re.sub(r"\d+", "0", file.name) for file in files}
+    return files if len(files) > 1 == len(names) else []
 
 
 def load_run(path: Path) -> Run:
@@ -100,6 +108,13 @@ def _content(file: Path) -> Table | tuple[Arrays, Arrays]:
         arrays = _fields(read_npy(file, fields=True))
     elif kind == "npz":
         arrays = read_npz(file, text=True)
+    elif kind == "torch":
+        from parity.torch.saved import read_tensors  # takes a second to import
+
+        try:
+            arrays = read_tensors(file)
+        except ValueError as error:
+            raise ValueError(f"{error}; {INSTEAD}") from error
     else:
         arrays = read_mat(file) if kind == "mat" else read_hdf5(file)
     numbers, texts = {}, {}

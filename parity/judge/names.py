@@ -15,11 +15,13 @@ def _words(text: str) -> frozenset[str]:
 # German, French and Spanish words stand without their accents.
 TRUTH = _words(
     "true truth target targets targ targs actual real gold obs observed reference ground expected "
-    "wahr wahrheit tatsachlich soll vrai vraie verite reel reelle attendu verdadero verdad esperado"
+    "wahr wahrheit tatsachlich soll vrai vraie verite reel reelle attendu verdadero verdad "
+    "esperado reale verita"
 )
 PREDICTED = _words(
     "pred preds predict prediction predictions predicted hat guess response argmax estimate "
-    "estimated scored vorhersage vorhergesagt geschatzt ist predit predite prediccion predicho"
+    "estimated scored completion classified inferred recognized vorhersage vorhergesagt geschatzt "
+    "ist predit predite prediccion predicho previsto previsione previsao"
 )
 SHARES = _words(
     "prob probs probability probabilities proba probas p softmax wahrscheinlichkeit probabilite "
@@ -27,7 +29,7 @@ SHARES = _words(
 )
 LOGITS = _words("logit logits")
 SCORES = _words("score scores output outputs dense fc")
-LABELS = _words("label labels y")
+LABELS = _words("label labels y etiquette etiqueta etichetta rotulo")
 CLASSES = _words(
     "class classes cls c digit digits category klasse klassen ziffer kategorie classe chiffre clase"
 )

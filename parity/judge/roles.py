@@ -16,6 +16,7 @@ from parity.judge.elimination import (
     called_by_class,
     features,
     of_the_test,
+    rows_of_the_test,
     truth_beside,
     with_lone_answer,
 )
@@ -27,6 +28,7 @@ from parity.judge.shapes import (
     Given,
     adds_up,
     agree,
+    counted_from_1,
     fractional,
     nameless,
     whole,
@@ -54,7 +56,7 @@ def of_table(table: Table) -> Given:
     """
     if table.names is None or _are_places(table.names):
         return nameless(table.values)
-    table = with_lone_answer(table)
+    table = with_lone_answer(rows_of_the_test(table))
     assert table.names is not None
     if twice := {name for name in table.names if table.names.count(name) > 1}:
         raise ValueError(f"column {', '.join(sorted(twice))[:200]} occurs more than once")
@@ -188,7 +190,11 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
             "labels, sample_ids, and one of logits, probabilities, predictions"
         )
     name, array = _answers(outputs)
-    return Given(array, _called(name, array), _only(labels), _only(_own(by_role.get("ids", {}))))
+    truth = _only(labels)
+    if wide(array) and truth is not None and whole(truth) and truth.min() > 0:
+        classes = [a for a in outputs.values() if not wide(a) and whole(a)]
+        truth = truth - any(counted_from_1(a, array.shape[1]) for a in classes)
+    return Given(array, _called(name, array), truth, _only(_own(by_role.get("ids", {}))))
 
 
 def _answers(outputs: Arrays) -> tuple[str, Array]:

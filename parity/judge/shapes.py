@@ -143,11 +143,17 @@ def agree(scores: Array, other: Array) -> bool:
         scores = other
     else:
         chosen = other.reshape(-1).astype(int)
+        chosen = chosen - counted_from_1(chosen, scores.shape[1])
     if chosen.min() < 0 or chosen.max() >= scores.shape[1]:
         return False
     largest = scores.max(axis=1)
     picked = np.take_along_axis(scores, chosen[:, None], axis=1)[:, 0]
     return bool(((picked == largest) | np.isnan(largest)).all())
+
+
+def counted_from_1(values: Array, classes: int) -> bool:
+    """Whether whole numbers count `classes` classes from 1, as MATLAB and R do."""
+    return bool(values.min() > 0 and values.max() == classes)
 
 
 def one_hot(values: Array) -> bool:

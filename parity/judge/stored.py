@@ -31,7 +31,13 @@ def read_mat(path: Path) -> Arrays:
     """
     opened(path).close()
     try:
-        shapes = {name: shape for name, shape, kind in whosmat(path) if kind in MATLAB_NUMBERS}
+        said = whosmat(path)
+        shapes = {name: shape for name, shape, kind in said if kind in MATLAB_NUMBERS}
+        if said and not shapes:
+            raise _RefusedError(
+                f"{said[0][0]} is a {said[0][2]}; in MATLAB, save(file, '-struct', 'name') keeps "
+                "the fields of a struct, and double(x) gives classes as numbers"
+            )
         _check({name: 8 * math.prod(shape) for name, shape in shapes.items()})
         found = loadmat(path, variable_names=list(shapes))
     except _RefusedError as refusal:

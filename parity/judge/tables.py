@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from parity.judge.cells import is_number, items, numbers, split, value
 from parity.judge.class_names import names_classes
 from parity.judge.lines import SAMPLE, lines_of, separator_of
-from parity.judge.names import names_images, role_of
+from parity.judge.names import names_images, role_of, words_of
+from parity.judge.ranked import by_place
 from parity.judge.shapes import whole
 
 Floats = NDArray[np.float64]
@@ -87,7 +88,8 @@ def read_table(path: Path) -> Table:
 
 def is_kept(name: str) -> bool:
     """Whether text in a column of this name may say anything: classes, or images."""
-    return names_classes(name) or names_images(name) or role_of(name) is None
+    kept = names_classes(name) or names_images(name) or by_place(name) or "split" in words_of(name)
+    return kept or role_of(name) is None
 
 
 def are_names(name: str, texts: list[str]) -> bool:

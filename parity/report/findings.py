@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.markup import escape
 
+from parity.judge.confidence import sure_and_right
 from parity.watch.diagnosis import Case, Finding, unexplained
 from parity.watch.symptoms import Symptoms
 
@@ -32,6 +33,9 @@ def show_findings(name: str, case: Case, findings: list[Finding], console: Conso
         say(f"     change: {escape(finding.advice)}")
         for item in finding.consequences:
             say(f"     and so: {escape(item.cause)} ({escape(item.figures)})")
+    if not findings and not case.wrong and case.labels is not None and case.loss is not None:
+        for said in sure_and_right(case.log_probabilities, case.labels):
+            say(f"  {said}")
     if (wanted := unexplained(case, findings)) is not None:
         say(f"  {escape(wanted)}")
     elif not findings:

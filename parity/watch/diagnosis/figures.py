@@ -26,3 +26,10 @@ def standard_error(share: float, *counts: int) -> float:
     """Of the difference between shares that are `share` in truth, seen in so many images each."""
     # One more of each kind (Laplace): a share of 0 or 1 among few images is not certain.
     return float(np.sqrt(sum(max(share * (1 - share), 1 / n) / n for n in counts if n)))
+
+
+def in_rows(rows: NDArray[np.int64]) -> str:
+    """The first of the rows, or the ends of the one block that they are, in words."""
+    if len(rows) > 5 and np.ptp(rows) + 1 == len(rows):
+        return f"rows {rows[0]} to {rows[-1]}"
+    return f"rows {', '.join([*map(str, rows[:5]), *['...'] * (len(rows) > 5)])}"

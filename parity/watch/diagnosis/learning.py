@@ -129,32 +129,13 @@ def uphill(case: Case) -> Match | None:
     )
 
 
-def not_finite(case: Case) -> Match | None:
-    """Logits that are not numbers."""
-    bad = (~np.isfinite(case.logits)).any(axis=1)
-    if not bad.any():
-        return None
-    if bad.mean() < 0.5:
-        few = ", ".join(map(str, np.flatnonzero(bad)[:5])) + (", ..." if bad.sum() > 5 else "")
-        return Match(
-            "some images are answered with values that are not finite",
-            f"{bad.sum():,} of {len(bad):,}, in rows {few}; the network is not broken as a whole",
-        )
-    return Match(
-        rule.DIVERGED,
-        f"those of {bad.mean():.1%} of the images, whose predicted class means nothing",
-    )
-
-
 def dead(case: Case) -> Match | None:
     """Units that no image switches on any more."""
     layers = [layer for layer in case.symptoms.layers if (layer.dead or 0) >= 0.9]
     if not layers:
         return None
-    return Match(
-        rule.DEAD,
-        ", ".join(f"{layer.dead:.0%} after {layer.name}" for layer in layers),
-    )
+    said = ", ".join(f"{layer.dead:.0%} after {layer.name}" for layer in layers)
+    return Match(rule.DEAD, said)
 
 
 RULES = (
@@ -236,13 +217,5 @@ RULES = (
         "Scale the pixels to 0..1, lower the learning rate, or use another activation",
         explains=("class frequencies", "unrelated labels"),
         of_training=True,
-    ),
-    Rule(
-        "not finite",
-        (),
-        not_finite,
-        "Look for pixels that are not numbers, for a loss that overflows, and lower the learning "
-        "rate",
-        also_of_sound_models=True,
     ),
 )

@@ -4,12 +4,37 @@ import numpy as np
 
 from parity.watch.diagnosis import rule
 from parity.watch.diagnosis.case import LIMITS, Case, Ints
+from parity.watch.diagnosis.figures import above_majority, in_rows
 from parity.watch.diagnosis.rule import Match, Rule
 
 BLOCK = 8
 """Different rows that come again in the same sequence, bit by bit, and are no chance."""
 EMPTY = 4
 """Rows without an answer, one after the other, that are no chance."""
+
+
+def not_finite(case: Case) -> Match | None:
+    """Logits that are not numbers: of all images, or of some beside others that are read well."""
+    bad = (~np.isfinite(case.logits)).any(axis=1)
+    rows, others = np.flatnonzero(bad), np.flatnonzero(~bad)
+    if not len(rows):
+        return None
+    mute = (~np.isfinite(case.logits)).all(axis=0)
+    if not mute.all() and np.isfinite(case.logits[:, ~mute]).all():
+        classes = ", ".join(map(str, np.flatnonzero(mute)[:5]))
+        said = f"those of the other {(~mute).sum()} classes are, for each of {len(bad):,} images"
+        return Match(f"the score of class {classes} is never finite", said)
+    sound = bad.mean() < 0.5
+    if case.labels is not None and case.label_shares is not None and len(others) > LIMITS.support:
+        right = (case.predicted == case.labels)[others].mean()
+        sound |= right >= above_majority(case.label_shares, 0.5)
+    if not sound:
+        said = f"those of {bad.mean():.1%} of the images, whose predicted class means nothing"
+        return Match(rule.DIVERGED, said)
+    return Match(
+        "some images are answered with values that are not finite",
+        f"{len(rows):,} of {len(bad):,}, in {in_rows(rows)}; the network is not broken as a whole",
+    )
 
 
 def repeated(case: Case) -> Match | None:
@@ -95,6 +120,13 @@ def mute(case: Case) -> Match | None:
 
 
 RULES = (
+    Rule(
+        "not finite",
+        (),
+        not_finite,
+        "Look for pixels that are not numbers, rows never filled, or a loss that overflows",
+        also_of_sound_models=True,
+    ),
     Rule(
         "repeated",
         (rule.SCORES, rule.LABELS),

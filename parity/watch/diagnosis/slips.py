@@ -41,6 +41,12 @@ def orders(predicted: Ints, labels: Ints) -> dict[str, float]:
         order = np.argsort(rows % processes, kind="stable")
         by_process = float((predicted == labels[order]).mean())
         right[f"by {processes} processes, one after the other"] = by_process
+    for width in range(PROCESSES + 1, len(labels) // 2):
+        if len(labels) % width == 0:
+            columns = labels.reshape(-1, width).T.reshape(-1)
+            right[f"by columns of {width} rows: reshaped where axes were to be swapped"] = float(
+                (predicted == columns).mean()
+            )
     return right
 
 

@@ -106,6 +106,23 @@ def test_images_of_one_class_are_no_collapse_and_no_other_order(of: str) -> None
         assert not case.wrong
 
 
+@pytest.mark.parametrize("of_another", [0, 60])
+def test_labels_of_nearly_one_class_are_no_other_order(of_another: int) -> None:
+    """Of them as many are right by chance, whatever a network sees."""
+    alike = np.random.default_rng(5).normal(size=(10, 10))
+    labels = np.repeat([3, 8], [1000, of_another])
+    logits = 3 * np.eye(10)[labels] + alike[labels] + RNG.normal(0, 1, (len(labels), 10))
+    assert causes(logits, labels) == []
+
+
+def test_two_classes_are_swapped_also_where_one_is_rare() -> None:
+    labels = (np.arange(1000) % 20 == 0).astype(int)
+    seen = np.where(np.arange(1000) % 40 == 0, 1, 0)  # half of the rare ones, and no others
+    assert causes(4 * np.eye(2)[1 - seen], labels) == ["classes 0 and 1 are swapped"]
+    assert causes(4 * np.eye(2)[seen], labels) == []
+    assert causes(4 * np.eye(2)[RNG.integers(0, 2, 1000)], labels) == []
+
+
 def test_who_never_names_the_only_class_is_wrong() -> None:
     other = Case(SURE[LABELS == 1], np.full(int((LABELS == 1).sum()), 7))
     assert other.wrong

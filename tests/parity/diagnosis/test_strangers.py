@@ -252,7 +252,19 @@ FROM_ANSWERS: dict[str, tuple[Callable[[Asked], Made], str]] = {
         lambda a: of(a.logits[a.order], np.sort(a.labels)), "belong to other images"
     ),
     "shuffled, unsure": (
-        lambda a: of(0.4 * a.logits[a.order], a.labels), "belong to other images"
+        lambda a: of(0.1 * a.logits[a.order], a.labels), "belong to other images"
+    ),
+    "axes that were not swapped": (
+        lambda a: of(
+            a.logits[:580].reshape(20, 29, 10).swapaxes(0, 1).reshape(580, 10), a.labels[:580]
+        ), "belong to other images",
+    ),
+    "never filled with numbers": (
+        lambda a: of(np.where(np.arange(len(a.labels))[:, None] < 200, a.logits, np.nan), a.labels),
+        "some images are answered with values that are not finite",
+    ),
+    "one class that is NaN": (
+        lambda a: of(np.where(np.arange(10) == 3, np.nan, a.logits), a.labels), "of class 3 is"
     ),
     "shuffled classes": (
         lambda a: of(a.logits.argmax(axis=1)[a.order], a.labels, "predictions"), UNKNOWN

@@ -72,6 +72,20 @@ READ: dict[str, str] = {
         f"[{n}/{N}] True: {NAMES[y]} - Predicted: {NAMES[a]} (93.1%)\n"
         for n, (y, a) in enumerate(zip(LABELS, ANSWERS, strict=True))
     ),
+    "a log of evaluation": "".join(
+        f"2024-05-01 10:00,123 INFO eval - img_{n}.png: target={NAMES[y]} output={NAMES[a]}\n"
+        for n, (y, a) in enumerate(zip(LABELS, ANSWERS, strict=True))
+    ),
+    "training and test": text("split,label,pred", [["test", *row] for row in PAIRS])
+    + "train,3,3\nval,2,1\n",
+    "the likeliest two by name": text("file,true,top1,top1_prob,top2,top2_prob", cells(
+        np.array(FILES), NAMES[LABELS], NAMES[ANSWERS], SHARES.max(axis=1), NAMES[RANKS[:, 1]],
+        SHARES.min(axis=1),
+    )),
+    "of a language model": text("prompt,completion,expected", cells(
+        np.array(["Which?"] * N), NAMES[ANSWERS], NAMES[LABELS]
+    )),
+    "French": text("Étiquette;Prédiction", PAIRS, ";"),
     "outputs by name": text(
         "input,expected,output", cells(np.array(FILES), NAMES[LABELS], NAMES[ANSWERS])
     ),
@@ -326,3 +340,9 @@ def test_numbers_of_images_decide_their_order(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text(text("id,pred", cells(ids + 1, ANSWERS)))
     with pytest.raises(CannotCompareError, match="lacks sample_id 500"):
         compare(tmp_path / "a.csv", tmp_path / "b.csv")
+
+
+def test_classes_from_1_are_those_of_scores_from_0(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text("label,pred", cells(LABELS + 1, ANSWERS + 1)))
+    np.savez(tmp_path / "b.npz", labels=LABELS, logits=LOGITS)
+    assert compare(tmp_path / "a.csv", tmp_path / "b.npz").evidence.disagreement.between == 0

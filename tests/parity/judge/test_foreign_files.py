@@ -198,6 +198,10 @@ AMBIGUOUS: dict[str, tuple[str, str]] = {
     "both commas": (text("label," + numbered("p"), COMMAS), "rows of"),
     "ragged": ("label,prediction\n1,2\n1,2,3\n1,2\n", "rows of 2 and of 3 values"),
     "a comment": ("label,prediction\n3,3\n3,3#1\n", "cannot be read as CSV of numbers"),
+    "epochs": ("epoch,label,pred\n" + "".join(
+        f"{e},{','.join(row)}\n" for e in range(3) for row in PAIRS
+    ), "the same 60 labels 3 times, one after the other"),
+    "two parts": ("split,label,pred\n" + "train,1,1\nval,0,0\n" * 9, "split is train, val; keep"),
     "too many classes": ("label,prediction\n3,3000000000\n", "up to 3000000000"),
     "infinite": ("label,prediction\ninf,3\n", "labels that are not whole, such as inf"),
     "a text without spaces": ("label,note\n1," + "x" * 250_000 + "\n", "field limit"),
@@ -301,12 +305,12 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: archive(("config.json", b"{}"), ("model.weights.h5", b"")), "a model that Keras has"
     ),
     ".pt": (
-        lambda: archive(("m/data.pkl", b""), ("m/version", b"3")), "checkpoint that PyTorch has"
+        lambda: archive(("m/data.pkl", b""), ("m/version", b"3")), "tensors that cannot be read"
     ),
     ".xlsx": (lambda: archive(("xl/workbook.xml", b"")), "an Excel workbook"),
     ".pkl": (lambda: pickle.dumps(ANSWERS), "a pickle, which is never opened"),
     ".json": (lambda: b'{"a": 1}', "JSON; save"),
-    ".safetensors": (lambda: struct.pack("<Q", 20) + b'{"a": 1}', "weights in safetensors"),
+    ".safetensors": (lambda: struct.pack("<Q", 20) + b'{"a": 1}', "tensors that cannot be read"),
     "a picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(9), "a picture; save"),
 }  # fmt: skip
 

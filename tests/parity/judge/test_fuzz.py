@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from parity.judge.answers import Run
 from parity.judge.loading import load_run
@@ -16,7 +17,7 @@ from tests.parity.judge.test_run_record import a_record
 from tests.support.mutated import mutated
 
 N, C = 50, 4
-CHECKED = ("npz", "deflated.npz")
+CHECKED = ("npz", "deflated.npz", "pt")
 """Kinds of files that hold a checksum of what is in them."""
 
 
@@ -31,6 +32,10 @@ def write_csv(path: Path) -> None:
     shares = rng.dirichlet(np.ones(C), N).round(3)
     rows = [f"{n % C}," + ",".join(map(str, row)) for n, row in enumerate(shares.tolist())]
     path.write_text("label," + ",".join(f"p{n}" for n in range(C)) + "\n" + "\n".join(rows) + "\n")
+
+
+def write_pt(path: Path, **arrays: np.ndarray) -> None:
+    torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, path)
 
 
 def write_record(path: Path) -> None:
@@ -49,6 +54,7 @@ KINDS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] = {
     "predictions.npz": (write_npz, Predictions.load),
     "npy": (lambda path: np.save(path, np.eye(C)[np.arange(N) % C]), load_run),
     "csv": (write_csv, load_run),
+    "pt": (lambda path: write_npz(path, write_pt), load_run),
     "record.json": (write_record, RunRecord.load),
     "symptoms.json": (write_symptoms, Symptoms.load),
 }

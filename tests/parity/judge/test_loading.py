@@ -126,3 +126,12 @@ def test_a_damaged_record_beside_good_predictions_is_named(tmp_path: Path) -> No
     (tmp_path / "record.json").write_text(json.dumps({"schema_version": 9}))
     with pytest.raises(RunRecordError, match=r"record\.json: expected a run record"):
         load_side(tmp_path)
+
+
+def test_files_that_are_called_alike_are_seeds(tmp_path: Path) -> None:
+    for seed in (10, 2):
+        (tmp_path / f"seed{seed}.csv").write_text("label,prediction\n0,0\n1,1\n")
+    assert [run.name for run in load_side(tmp_path).runs] == ["seed2.csv", "seed10.csv"]
+    (tmp_path / "labels.csv").write_text("label\n0\n1\n")
+    with pytest.raises(RunRecordError, match="nothing to compare"):
+        load_side(tmp_path)

@@ -42,6 +42,9 @@ def mat_7_3(path: Path, **arrays: Any) -> Path:
     (mat, {"labels": LABELS, "scores": LOGITS, "net": "mlp", "loss": 0.2}),
     (mat, {"YTest": LABELS[:, None], "YPred": ANSWERS[:, None].astype(np.uint8)}),
     (mat_7_3, {"labels": LABELS, "scores": SHARES}),
+    # counted from 1, and a column an image, as MATLAB has them
+    (mat, {"YTest": LABELS[:, None] + 1, "YPred": ANSWERS[:, None] + 1, "scores": SHARES}),
+    (mat, {"outputs": SHARES.T, "targets": np.eye(10)[LABELS].T}),
 ])  # fmt: skip
 def test_arrays_are_read_by_name(write: Any, arrays: dict[str, Any], tmp_path: Path) -> None:
     run = load_run(write(tmp_path / "theirs", **arrays))
@@ -81,7 +84,7 @@ def cut(path: Path) -> None:
     (large, "bytes of arrays; expected at most"),
     (elsewhere, "labels is not within the file"),
     (cut, "a damaged file of MATLAB"),
-    (lambda path: mat(path, results={"labels": LABELS}), "no arrays of numbers in it"),
+    (lambda path: mat(path, results={"labels": LABELS}), "results is a struct; in MATLAB, save"),
     (lambda path: mat(path, scores=LOGITS, labels=LABELS + 1), "they count from 1"),
 ])  # fmt: skip
 def test_what_holds_no_answers_is_refused_for_what_it_is(
