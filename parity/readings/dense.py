@@ -190,9 +190,10 @@ def _in_float32(
     every number is a float32, which of float64 numbers one in 2^29 is, proves the rest.
     """
     allowed = 2 * noise(np.zeros(0, np.float32), scale=size)
+    functions: dict[str, Callable[[Floats], Floats]] = {NONE: np.positive, **FIXED}
     for (name, kernel), bias in product(kernels.items(), biases):
         before = x @ kernel + bias
-        for said, function in {NONE: np.positive, **FIXED}.items():
+        for said, function in functions.items():
             near = worst(function(before), seen) <= allowed
             if near and (_single(seen) or _single_before(before, seen, function)):
                 what = {PRECISION: "computes in float32, as the numbers that it gives show"}
