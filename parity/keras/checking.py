@@ -12,6 +12,7 @@ from parity.keras.facts import Facts, facts_of
 from parity.keras.heads import causes_of_heads
 from parity.keras.late import steps_itself
 from parity.keras.losses import loss_of
+from parity.keras.metrics import misjudging
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
 from parity.keras.updates import (
@@ -99,7 +100,7 @@ def _look(
         other_inputs={name: values for name, values in whole.items() if values is not None},
     )
     heads = causes_of_heads(model, *seen, probe) if facts.several else []
-    return findings_of([*heads, *causes_of(program)])
+    return findings_of([*heads, *causes_of(program), *misjudging(model, program)])
 
 
 def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Program:

@@ -122,12 +122,15 @@ def probabilities_wanted(program: Program) -> Match | None:
         return None
     if not np.isfinite(values).all():
         return None
-    fits = program.shares if loss.kind == "binary" else values.min() >= 0
+    ends = program.layers[-1].kind if program.ends and program.layers else ""
+    normal = ends == "batch_norm"  # before its first step it gives what it is given
+    fits = not normal and (program.shares if loss.kind == "binary" else values.min() >= 0)
     if fits and program.last != "linear":
         return None  # computed in a way that is not seen
     return Match(
         f"{loss.name} is given logits, and takes probabilities",
-        f"the network ends in no activation, and answers {values.min():.3g} to {values.max():.3g}",
+        f"the network ends in {'batch normalisation' if normal else 'no activation'}, and answers "
+        + ("about 0 in training" if normal else f"{values.min():.3g} to {values.max():.3g}"),
         program.words(
             torch="Use nn.BCEWithLogitsLoss(), which takes logits, or end in nn.Sigmoid()",
             keras='Give the last layer activation="'

@@ -31,10 +31,15 @@ def asks(before: int, step: int, *, ended: bool, gathered: int = 1) -> bool:
 
 
 def proves(program: Program, targets: Array, found: Tried) -> bool:
-    """Whether a remedy brings much where the same steps as it is bring nothing."""
-    base = found.base
-    low = floor(program, targets) + 2 * NOTHING  # of a few hundred samples that were held out
-    return base is not None and base < low and lifts(program, targets, found)
+    """Whether a remedy brings much where the same steps as it is bring nothing.
+
+    Where the facts bear out the cause too, it may bring half as much: a few units are lucky.
+    """
+    if found.base is None or not lifts(program, targets, found):
+        return False
+    borne_out = bool(found.matches) and found.matches[0].belief > 0
+    most = 2 * NOTHING  # of a few hundred samples that were held out
+    return found.base - floor(program, targets) < max(most, found.gain / 2 if borne_out else 0.0)
 
 
 def lifts(program: Program, targets: Array, found: Tried) -> bool:

@@ -220,13 +220,16 @@ def eased(program: Program, matches: Sequence[Match]) -> list[Match]:
     if "adam" in program.optimizer.lower():
         return []
     return [
-        replace(match, belief=Belief.MAYBE, remedy=_with_adam(match.remedy))
+        replace(match, remedy=_with_adam(match.remedy, rate))
         for match in matches
         if match.remedy is not None and match.remedy.rate is None
+        for rate in ADAMS
     ]
 
 
 ADAM = Remedy("with Adam at 0.001", changes=Change.ADAM, rate=0.001)
+ADAMS = (0.001, 0.01)
+"""Rates of Adam beside another remedy: a few sigmoids of a table need the second to get far."""
 
 
 def slow(program: Program) -> Match:
@@ -241,8 +244,6 @@ def slow(program: Program) -> Match:
     )
 
 
-def _with_adam(remedy: Remedy) -> Remedy:
-    changes = remedy.changes | Change.ADAM
-    return replace(
-        remedy, changes=changes, rate=ADAM.rate, words=f"{remedy.words} and Adam at 0.001"
-    )
+def _with_adam(remedy: Remedy, rate: float) -> Remedy:
+    changes, words = remedy.changes | Change.ADAM, f"{remedy.words} and Adam at {rate:g}"
+    return replace(remedy, changes=changes, rate=rate, words=words)
