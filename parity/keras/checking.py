@@ -1,5 +1,6 @@
 """The check before the first step for any Keras model: `parity.watch.check` decides."""
 
+from contextlib import suppress
 from typing import Any
 
 import keras
@@ -176,6 +177,25 @@ def one_batch(probe: Probe, held: Probe | None) -> int:
     _, first, place = np.unique(probe.ids % size, return_index=True, return_inverse=True)
     same = (bool((part == part[first][place]).all()) for part in keras.tree.flatten(probe.x))
     return size if all(same) else 0
+
+
+def held_out_of(traced: Traced, held: Probe | None, *, split: bool) -> dict[str, Any]:
+    """What a `Program` knows of held out samples; such as cannot be asked hide nothing else.
+
+    Args:
+        traced: The model.
+        held: Samples that are held out.
+        split: Whether they are a part of those that it is trained on.
+    """
+    if held is None:
+        return {}
+    with suppress(Exception):
+        if (fed := facts_of(*traced(held.x)).fed) is not None:
+            own = None if split else array_of(held.x)
+            return {"others": {"validation": fed}} | (
+                {} if own is None else {"other_inputs": {"validation": own}}
+            )
+    return {}
 
 
 def array_of(x: Any) -> NDArray[Any] | None:

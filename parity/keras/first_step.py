@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from parity.arrays import Array
 from parity.keras.calls import as_array
-from parity.keras.checking import array_of, one_batch, program_of, repeats
+from parity.keras.checking import array_of, held_out_of, one_batch, program_of, repeats
 from parity.keras.facts import Facts, facts_of
 from parity.keras.fit import Fit
 from parity.keras.heads import causes_of_heads
-from parity.keras.late import lagging, no_code, not_seen, own_step, steps_itself
+from parity.keras.late import elsewhere, lagging, no_code, not_seen, own_step, steps_itself
 from parity.keras.probe import LEAST, Probe, probe_of
 from parity.keras.scaling import Scaling
 from parity.keras.traced import Traced, Watched
@@ -32,7 +32,7 @@ from parity.watch.guard import PROBE
 from parity.watch.trials import AS_IT_IS, SAMPLES, Tried
 from parity.watch.trials.proving import LARGEST
 from parity.watch.trials.ranking import HELPS, SECONDS, STEPS, told
-from parity.watch.trials.stall import MUCH, STALLED, chance, learned_nothing
+from parity.watch.trials.stall import MUCH, SHORT, STALLED, chance, learned_nothing
 
 UNMOVED, SOME = 64, 16
 """Steps after which it is asked what has changed, and at the end: gradients may be gathered."""
@@ -59,6 +59,8 @@ class FirstStep(Weighing):
         self._scaling: Scaling | None = None
         self._left: Array = NOTHING
         self._anew = Anew(NOTHING)
+        self._source = ""
+        """What `fit` draws samples from, where that is not what is known here."""
 
     def check(
         self,
@@ -79,12 +81,12 @@ class FirstStep(Weighing):
             validation: Samples that are held out.
             fit: What ``fit`` was given besides.
         """
-        self.traced, self.probe = traced, probe
+        self.traced, self.probe, self._source = traced, probe, fit.source_beside(self.x)
         model = traced.model
         with suppress(Exception):  # a model is anyone's code, and must train all the same
             facts: Facts = facts_of(*seen)
             known: dict[str, Any] = {} if batch is None else {"batch": batch}
-            known |= _held_out(traced, validation, fit) | {
+            known |= held_out_of(traced, validation, split=fit.split) | {
                 "inputs": array_of(self.x),
                 "repeats": repeats(self.x) or one_batch(probe, validation),
             }
@@ -158,7 +160,10 @@ class FirstStep(Weighing):
             self._scaling = None
         if ended and self.program is not None and not self._found.matches:
             with suppress(Exception):  # a model is anyone's code
-                if (match := lagging(self.traced, self.program, self.probe, step)) is not None:
+                match = lagging(self.traced, self.program, self.probe, step)
+                if match is None and step >= SHORT:
+                    match = elsewhere(self.program, self._source, *self._now(), self._trial)
+                if match is not None:
                     self.remark(match, step)
         super().look(before, step, ended=ended)
         late = before < STALLED <= step or (ended and step >= UNMOVED)
@@ -235,16 +240,3 @@ def _some(kernel: keras.Variable | None) -> Array:
     """Of its weights, evenly spaced: those of a picture's dark edge are never changed."""
     values = NOTHING if kernel is None else as_array(kernel).ravel()
     return values[:: max(1, len(values) // KERNEL)]
-
-
-def _held_out(traced: Traced, held: Probe | None, fit: Fit) -> dict[str, Any]:
-    """What a `Program` knows of held out samples; such as cannot be asked hide nothing else."""
-    if held is None:
-        return {}
-    with suppress(Exception):
-        if (fed := facts_of(*traced(held.x)).fed) is not None:
-            own = None if fit.split else array_of(held.x)
-            return {"others": {"validation": fed}} | (
-                {} if own is None else {"other_inputs": {"validation": own}}
-            )
-    return {}

@@ -39,6 +39,7 @@ class Fit(NamedTuple):
         sample_weight: One for each sample, [N].
         batch: Samples of a batch of arrays.
         split: Whether it holds out a part of what it is given.
+        x: What it draws samples from.
     """
 
     callbacks: Sequence[Any] = ()
@@ -47,6 +48,12 @@ class Fit(NamedTuple):
     sample_weight: Any = None
     batch: int | None = None
     split: bool = False
+    x: Any = None
+
+    def source_beside(self, x: Any) -> str:
+        """What it draws batches from, in a word; empty where that is `x`, or are arrays."""
+        arrays = all(hasattr(part, "shape") for part in keras.tree.flatten(self.x))
+        return "" if self.x is None or self.x is x or arrays else type(self.x).__name__
 
     @property
     def validation(self) -> Probe | None:
@@ -85,6 +92,7 @@ def fit_of(callback: keras.callbacks.Callback) -> Fit:
         given.get("sample_weight"),
         (given.get("batch_size") or USUAL) if given else None,
         bool(given.get("validation_split")),
+        given.get("x"),
     )
 
 

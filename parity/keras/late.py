@@ -1,5 +1,6 @@
 """What is asked once a training has taken many steps: what it left as it was, or made of no use."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from parity.keras.probe import Probe
 from parity.keras.traced import Traced
 from parity.watch.check import Belief, Match, Program
 from parity.watch.check.telling import unseen
+from parity.watch.trials.ranking import AS_IT_IS, SECONDS, STEPS, Trial, told
 from parity.watch.trials.stall import MUCH, learned_nothing, reads
 
 ROWS = 64
@@ -112,6 +114,39 @@ def lagging(traced: Traced, program: Program, probe: Probe, step: int) -> Match 
         f"its batch the network scores {trains:.0%}, with the running ones, as in use, {now:.0%}",
         "Train for more steps: more epochs, or smaller batches; or BatchNormalization(momentum="
         "0.9), which forgets sooner",
+        Belief.LIKELY,
+    )
+
+
+def elsewhere(
+    program: Program,
+    source: str,
+    outputs: Array,
+    targets: Array | None,
+    trial: Callable[[], Trial | None],
+) -> Match | None:
+    """Samples that `fit` has from elsewhere, where those which the guard was given teach much more.
+
+    Args:
+        program: That has trained.
+        source: What `fit` draws its samples from; empty where the guard knows them.
+        outputs: Of the network now, [N, ...].
+        targets: Of the same samples.
+        trial: Makes what trains copies.
+    """
+    now = None if not source or targets is None else reads(program, outputs, targets)
+    copies = None if now is None or now > 1 - MUCH else trial()
+    if copies is None or now is None:
+        return None
+    score, steps = copies.run(AS_IT_IS, STEPS, SECONDS)
+    if score < now + MUCH:
+        return None
+    return Match(
+        "fit is fed other samples than the guard was given, and learns less of them",
+        f"it draws them from a {source}; after {steps} steps on those of the guard the same "
+        f"network {told(copies.task, score)}, and as it is {told(copies.task, now)}",
+        "Look at two batches of what fit is given: whether they differ, each sample has its own "
+        "target, and values are scaled and augmented as they should be",
         Belief.LIKELY,
     )
 

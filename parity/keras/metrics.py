@@ -44,7 +44,8 @@ def misjudging(model: keras.Model, program: Program | None) -> list[Match]:
                 continue
             of_right, of_wrong = (_reads(metric, program.own, each) for each in (right, wrong))
             if of_right < BLIND or (program.task == "classes" and of_wrong > GENEROUS):
-                found.append(_match(program, metric.name, of_right, of_wrong))
+                name = given if isinstance(given, str) else metric.name
+                found.append(_match(program, name, of_right, of_wrong))
     return found
 
 

@@ -191,6 +191,7 @@ def _ranked(task: Task, matches: Sequence[Match], scores: Scores) -> Tried:
             ]
         named += close[:BEST]
     named.sort(key=place)
+    named = list({match.cause: match for match in reversed(named)}.values())[::-1]
     helping = [match.remedy for match in named if match.remedy and scores.helps(match)]
     lines = [_line(task, remedy, scores) for remedy in dict.fromkeys(helping)]
     if not helping and any(scores.gain(m) is not None for m in named) and scores.base is not None:
