@@ -18,6 +18,8 @@ DIFFERENT = 10
 """Targets from which on they are numbers, and not names or signs."""
 OFF = 1e-7
 """How far from 0 and 1 a probability is one: Keras' own epsilon."""
+SAME = 1e-4
+"""Part of a loss that rounding may change."""
 RIGHT = 0.9
 """Probability of what is answered for certain; a logarithm of 0 is no number."""
 
@@ -111,6 +113,31 @@ def unbounded(model: keras.Model, outputs: Array, targets: Array | None, last: s
             return finite(names.clip(OFF, 1 - OFF)) and not (finite(names) and finite(1 - names))
     except Exception:  # a loss is anyone's code
         return False
+
+
+def broadcasts(model: keras.Model, outputs: Array, targets: Array | None) -> bool:
+    """Whether the model's own loss is the same whichever answer belongs to which target.
+
+    So is one that subtracts [B] from [B, 1]; one that does not ask for the targets does not count.
+
+    Args:
+        model: Compiled.
+        outputs: What it gives, [N, 1].
+        targets: Of the same samples, [N] or [N, 1].
+    """
+    if targets is None or outputs.shape != (targets.size, 1) or targets.dtype.kind not in "iufb":
+        return False
+    wanted = targets.astype(outputs.dtype)
+    dealt = np.random.default_rng(0).permutation(wanted)
+
+    def loss(y: Array) -> float:
+        return float(model.compute_loss(y=y, y_pred=wanted.reshape(outputs.shape)))
+
+    with suppress(Exception), unchanged(model):  # a loss is anyone's code
+        right, other = loss(wanted), loss(2 * wanted + 1)
+        same = math.isclose(right, loss(dealt), rel_tol=SAME)
+        return same and not math.isclose(right, other, rel_tol=100 * SAME)
+    return False
 
 
 def _names(outputs: Array, targets: Array) -> Array | None:

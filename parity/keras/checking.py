@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.behaviour import ascends, beyond_table, mixes, unbounded
+from parity.keras.behaviour import ascends, beyond_table, broadcasts, mixes, unbounded
 from parity.keras.calls import undrawn
 from parity.keras.facts import Facts, facts_of
 from parity.keras.heads import causes_of_heads
@@ -132,6 +132,9 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         last=facts.last,
         ends=facts.ends,
         loss=loss,
+        shapes=(facts.outputs.shape, facts.outputs.shape[:1])
+        if own and broadcasts(*judged[:3])
+        else None,
         optimizer=name_of(optimizer),
         rate=rate_of(optimizer),
         trainable=trainable(model),

@@ -14,6 +14,8 @@ from parity.watch.trials.stall import reads
 
 WEIGHTLESS = "the samples weigh nothing, and nothing is learned of them"
 NEGATIVE = "sample weights are below 0: the loss drives the answers away from the targets"
+TINY = 1e-6
+"""A loss that is 0 but for rounding."""
 UNTOLD = 0.5
 """Part of the samples' own loss below which that of `fit` shows that some of them weigh less."""
 
@@ -35,7 +37,7 @@ class Weighing(Follower):
 
     def weigh(self, loss: float, step: int) -> None:
         """Say so where weights make a loss of 0, or below 0, of samples whose own is above."""
-        if loss > 0 or self._weighed or (own := self._unweighted()) is None or own <= 0:
+        if loss > 0 or self._weighed or (own := self._unweighted()) is None or own < TINY:
             return
         self._weighed = True
         what = (

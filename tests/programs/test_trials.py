@@ -12,8 +12,8 @@ from parity.watch.trials import AS_IT_IS, Material, proving, score, tried
 from parity.watch.trials.following import Follower
 from parity.watch.trials.material import shrunk
 from parity.watch.trials.ranking import Tried
-from parity.watch.trials.stall import explains
-from parity.watch.trials.usual import ADAM, usual
+from parity.watch.trials.stall import explains, proves
+from parity.watch.trials.usual import slow, usual
 
 SCALE = Remedy("with scaled features", features="standardised")
 RATE = Remedy("with another rate", rate=0.1)
@@ -248,6 +248,18 @@ def test_a_rate_explains_no_collapse_that_the_copy_does_not_share() -> None:
     assert explains(program, Tried([cause("rate", MAYBE)], [], 0.1, None))
 
 
+@pytest.mark.parametrize(
+    ("base", "belief", "said"),
+    [(0.55, MAYBE, True), (0.63, MAYBE, False), (0.63, LIKELY, True), (0.7, LIKELY, False)],
+)
+def test_lucky_units_hide_no_cause_that_the_facts_bear_out(
+    base: float, belief: Belief, said: bool
+) -> None:
+    targets = np.arange(300) % 2
+    known = Program("keras", (), None, np.zeros((300, 1)), targets)
+    assert proves(known, targets, Tried([cause("scale", belief)], [], 0.32, base)) == said
+
+
 @pytest.mark.parametrize(("gain", "said"), [(1.0, False), (0.5, False), (3.0, True), (0.05, True)])
 def test_another_draw_of_usual_weights_is_luck(gain: float, said: bool) -> None:
     layers = tuple(Layer("dense", learns=True, gain=g) for g in (0.2, gain, 1.0))
@@ -256,19 +268,23 @@ def test_another_draw_of_usual_weights_is_luck(gain: float, said: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("alone", "both", "expected"),
-    [(0.2, 0.9, "known"), (0.9, 0.9, "SGD is too slow"), (0.2, 0.3, "")],
-)
+    ("own", "alone", "both", "expected"),
+    [
+        ("SGD", 0.2, 0.9, "known"), ("SGD", 0.9, 0.9, "SGD is too slow"), ("SGD", 0.2, 0.3, ""),
+        ("Adam", 0.2, 0.9, "known"),
+    ],
+)  # fmt: skip
 def test_what_helps_together_with_adam(
-    alone: float, both: float, expected: str, monkeypatch: pytest.MonkeyPatch
+    own: str, alone: float, both: float, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proving, "causes_of", lambda *_: [cause("known", LIKELY, SCALE)])
     monkeypatch.setattr(proving, "usual", lambda *_: [])
     plan = Plan(0.1)
     plan._initial = {}
     assert plan.program is not None
-    plan.program = replace(plan.program, optimizer="SGD")
-    trial = MadeUp((AS_IT_IS, 0.1), (SCALE, 0.1), (ADAM, alone), both=both)
+    plan.program = replace(plan.program, optimizer=own, rate=0.001)
+    adam = [(match.remedy, alone) for match in slow(plan.program) if match.remedy]
+    trial = MadeUp((AS_IT_IS, 0.1), (SCALE, 0.1), *adam, both=both)
     monkeypatch.setattr(plan, "_trial", lambda: trial)
     found = plan.prove()
     causes = [match.cause for match in found.matches] if found else []

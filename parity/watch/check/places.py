@@ -101,7 +101,10 @@ def broadcast(program: Program) -> Match | None:
         "the loss compares each answer with the targets of all samples",
         f"outputs have shape {list(outputs)}, targets {list(targets)}: subtracted, they are "
         f"[{row[0]}, {row[0]}]",
-        "Give both one shape: y.view(-1, 1), or model(x).squeeze(1)",
+        program.words(
+            torch="Give both one shape: y.view(-1, 1), or model(x).squeeze(1)",
+            keras="Give both one shape in the loss: y_true = ops.reshape(y_true, (-1, 1))",
+        ),
         remedy=fitting(program) or Remedy("with targets of the outputs' shape", head="values"),
     )
 

@@ -83,9 +83,8 @@ class Prover(ABC):
     def _eased(self, program: Program, matches: Sequence[Match]) -> Tried | None:
         """What helps together with Adam, where nothing helps alone; and whether it is Adam."""
         causes = eased(program, matches)
-        if not causes:
-            return None
-        for each in ([slow(program)], causes):
+        alone = slow(program) if causes else []
+        for each in filter(None, (alone, causes)):
             found = self._tried(each, SECONDS / 2)
             if found.gain >= MUCH:
                 return found

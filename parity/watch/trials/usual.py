@@ -211,37 +211,44 @@ def _weights(program: Program) -> list[Match]:
 
 
 def eased(program: Program, matches: Sequence[Match]) -> list[Match]:
-    """Causes whose remedy may need an optimiser that is less easily slowed down, with Adam.
+    """Causes whose remedy may need an optimiser that is less easily slowed down, or a fast one.
 
     Args:
         program: That does not learn, nor does it with any one remedy.
         matches: What its facts show.
     """
-    if "adam" in program.optimizer.lower():
-        return []
+    own = (program.rate or 1.0) if "adam" in program.optimizer.lower() else 0.0
     return [
         replace(match, remedy=_with_adam(match.remedy, rate))
         for match in matches
         if match.remedy is not None and match.remedy.rate is None
         for rate in ADAMS
+        if rate > 2 * own
     ]
 
 
-ADAM = Remedy("with Adam at 0.001", changes=Change.ADAM, rate=0.001)
 ADAMS = (0.001, 0.01)
-"""Rates of Adam beside another remedy: a few sigmoids of a table need the second to get far."""
+"""Rates of Adam that are tried: a few sigmoids of a table need the second to get far."""
 
 
-def slow(program: Program) -> Match:
-    """An optimiser that does not get through where Adam does."""
+def slow(program: Program) -> list[Match]:
+    """An optimiser that does not get through where Adam does; none where it is Adam."""
+    if "adam" in program.optimizer.lower():
+        return []
     given = "" if program.rate is None else f" at {program.rate:g}"
-    return Match(
-        f"{program.optimizer} is too slow for this network",
-        f"{program.optimizer}{given}; the same network learns with Adam",
-        program.words(torch="Use torch.optim.Adam(..., lr=0.001)", keras='Use optimizer="adam"'),
-        Belief.MAYBE,
-        ADAM,
-    )
+    return [
+        Match(
+            f"{program.optimizer} is too slow for this network",
+            f"{program.optimizer}{given}; the same network learns with Adam",
+            program.words(
+                torch=f"Use torch.optim.Adam(..., lr={rate:g})",
+                keras=f"Use optimizer=keras.optimizers.Adam({rate:g})",
+            ),
+            Belief.MAYBE,
+            Remedy(f"with Adam at {rate:g}", changes=Change.ADAM, rate=rate),
+        )
+        for rate in ADAMS
+    ]
 
 
 def _with_adam(remedy: Remedy, rate: float) -> Remedy:
