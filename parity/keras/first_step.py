@@ -22,7 +22,7 @@ from parity.keras.traced import Traced, Watched
 from parity.keras.trial import Trial, state_of
 from parity.keras.unmoved import still, unmoved
 from parity.keras.updates import optimizer_of, plan_of, rate_of
-from parity.keras.weighing import Weighing
+from parity.keras.weighing import UNTOLD, Weighing
 from parity.watch.check import Belief, Match, Program, causes_of
 from parity.watch.check.anew import Anew
 from parity.watch.check.telling import unrelated
@@ -59,7 +59,7 @@ class FirstStep(Weighing):
         self._scaling: Scaling | None = None
         self._left: Array = NOTHING
         self._anew = Anew(NOTHING)
-        self._source = ""
+        self.loss, self._source = np.nan, ""
         """What `fit` draws samples from, where that is not what is known here."""
 
     def check(
@@ -117,8 +117,9 @@ class FirstStep(Weighing):
             self.told(what or "before the first step", findings, [])
         say(findings, what=what)
 
-    def hold(self, accuracy: float | None) -> None:
-        """Note how well what is held out was read; None where that is not known."""
+    def hold(self, accuracy: float | None, loss: float) -> None:
+        """Note how well what is held out was read, None where unknown, and the loss of `fit`."""
+        self.loss = loss
         classes = None if self.program is None else self.program.classes
         if accuracy is not None and classes is not None:
             most = np.unique(classes, return_counts=True)[1].max() / len(classes)
@@ -161,8 +162,10 @@ class FirstStep(Weighing):
         if ended and self.program is not None and not self._found.matches:
             with suppress(Exception):  # a model is anyone's code
                 match = lagging(self.traced, self.program, self.probe, step)
-                if match is None and step >= SHORT:
-                    match = elsewhere(self.program, self._source, *self._now(), self._trial)
+                if match is None and self._source and step >= SHORT:
+                    by_heart = self.loss < UNTOLD * (self._unweighted() or 0.0)
+                    least = HELPS if by_heart else MUCH
+                    match = elsewhere(self.program, self._source, *self._now(), self._trial, least)
                 if match is not None:
                     self.remark(match, step)
         super().look(before, step, ended=ended)

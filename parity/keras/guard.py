@@ -224,7 +224,7 @@ class CollapseGuard(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Say what would have helped, where nothing was learned."""
-        self.first.hold(accuracy_of(logs or {}, held=True))
+        self.first.hold(accuracy_of(logs or {}, held=True), number(logs, "loss"))
         self.first.look(self.done, self.done, ended=True)
         for what, found in ended(fit_of(self).callbacks):
             self.first.mention([found], what)

@@ -124,22 +124,24 @@ def elsewhere(
     outputs: Array,
     targets: Array | None,
     trial: Callable[[], Trial | None],
+    least: float,
 ) -> Match | None:
     """Samples that `fit` has from elsewhere, where those which the guard was given teach much more.
 
     Args:
         program: That has trained.
-        source: What `fit` draws its samples from; empty where the guard knows them.
+        source: What `fit` draws its samples from.
         outputs: Of the network now, [N, ...].
         targets: Of the same samples.
         trial: Makes what trains copies.
+        least: Of a score that these must bring.
     """
-    now = None if not source or targets is None else reads(program, outputs, targets)
-    copies = None if now is None or now > 1 - MUCH else trial()
+    now = None if targets is None else reads(program, outputs, targets)
+    copies = None if now is None or now > 1 - least else trial()
     if copies is None or now is None:
         return None
     score, steps = copies.run(AS_IT_IS, STEPS, SECONDS)
-    if score < now + MUCH:
+    if score < now + least:
         return None
     return Match(
         "fit is fed other samples than the guard was given, and learns less of them",

@@ -14,7 +14,7 @@ from parity.watch.check.parts import ROWS
 
 SURE, LOGIT = 0.9, 5.0
 """Probability, and logit, of an answer that is meant."""
-BLIND, GENEROUS = 0.9, 0.5
+BLIND, GENEROUS = 0.9, 0.2
 """Share of right answers up to which, and of wrong ones from which on, a metric misjudges them."""
 KINDS = (
     keras.metrics.Accuracy,

@@ -13,6 +13,7 @@ RELU = Layer("activation", "relu", units=8, spread=0.5)
 CROSS = Loss("CrossEntropyLoss", "categorical", "logits")
 BINARY = Loss("BCEWithLogitsLoss", "binary", "logits")
 NUMBERS = Loss("MSELoss", "distance")
+PROBABLE = Loss("categorical_crossentropy", "categorical", "probabilities")
 RNG = np.random.default_rng(0)
 
 
@@ -95,6 +96,11 @@ FAULTY: dict[str, tuple[str, Program]] = {
     ),
     "a class is ignored": ("ignores class 1", program(loss=replace(CROSS, ignored=1))),
     "smoothed away": ("label smoothing leaves", program(loss=replace(CROSS, smoothing=0.95))),
+    "batch normalisation of probabilities": (
+        "is given logits, and takes probabilities",
+        program(loss=PROBABLE, last="", outputs=np.full((60, 3), 1 / 3),
+                layers=(DENSE, LAST, SOFTMAX, Layer("batch_norm", learns=True))),
+    ),
     "arguments swapped": ("in the wrong order", binary(swapped=True)),
     "masks of bytes": (
         "outside 0 to 1", binary(outputs=RNG.normal(size=(60, 4, 4, 1)),
@@ -182,6 +188,9 @@ HEALTHY: dict[str, Program] = {
     ),
     "a branch that starts with 0": program(
         layers=(DENSE, RELU, replace(DENSE, gain=0.0, spread=0.0), RELU, DENSE)
+    ),
+    "probabilities that are made in a way not seen": program(
+        loss=PROBABLE, last="", outputs=np.full((60, 3), 1 / 3)
     ),
     "usual smoothing": program(loss=replace(CROSS, smoothing=0.1)),
     "soft labels": binary(targets=RNG.uniform(size=60)),

@@ -87,6 +87,25 @@ def test_usual_weights_get_no_word(capsys: pytest.CaptureFixture[str]) -> None:
     assert "warning:" not in printed(capsys, reader(), **weighing(1, 2, 0.5))
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_samples_that_fit_draws_from_elsewhere(
+    apart: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = blobs()
+
+    def batches() -> Any:
+        draw = np.random.default_rng(0)
+        while True:
+            places = draw.permutation(len(x))[:32]
+            yield x[places], y[draw.permutation(places) if apart else places]
+
+    guard = CollapseGuard(x, y, reaction="warn")
+    reader().fit(batches(), steps_per_epoch=210, shuffle=False, verbose=0, callbacks=[guard])
+    said = capsys.readouterr().err
+    assert ("  1. fit is fed other samples than the guard was given" in said) == apart
+    assert apart or not said
+
+
 LABELS = np.arange(90) % 3
 
 

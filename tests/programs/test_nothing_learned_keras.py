@@ -14,7 +14,7 @@ from keras import layers as kl
 from keras import ops
 
 from parity.keras import CollapseGuard, check
-from parity.keras.behaviour import ascends, unbounded
+from parity.keras.behaviour import ascends, broadcasts, unbounded
 from parity.keras.checking import one_batch
 from parity.keras.facts import facts_of
 from parity.keras.late import lagging, no_code
@@ -134,6 +134,23 @@ def test_a_distance_of_pairs_is_no_wrong_sign() -> None:
     model, outputs = judged("sigmoid", 1, contrastive)
     y = RNG.integers(0, 2, (256, 1)).astype(np.float32)
     assert not ascends(model, outputs, y, "sigmoid")
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        (lambda y, given: ops.mean(ops.square(y[:, 0] - given)), True),
+        (lambda y, given: ops.mean(ops.square(y - given)), False),
+        (lambda y, given: ops.mean(given), False),  # it does not ask for the targets
+    ],
+)
+def test_a_loss_that_pairs_all_answers_with_all_targets(loss: Any, said: bool) -> None:
+    model, outputs = judged("", 1, loss)
+    y = RNG.normal(size=(256, 1)).astype(np.float32)
+    assert broadcasts(model, outputs, y) == said
+    x = np.zeros((256, 4), np.float32) + np.arange(4) + y
+    causes = [finding.cause for finding in check(model, x, y)]
+    assert ("the loss compares each answer with the targets of all samples" in causes) == said
 
 
 @pytest.mark.parametrize("off", [0.0, 1e-7])

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.watch.check import Belief, Change, Layer, Match, Program, Remedy
+from parity.watch.check import Belief, Change, Layer, Loss, Match, Program, Remedy
 from parity.watch.check.program import Task
 from parity.watch.trials import AS_IT_IS, Material, proving, score, tried
 from parity.watch.trials.following import Follower
+from parity.watch.trials.inverted import inverted
 from parity.watch.trials.material import shrunk
 from parity.watch.trials.ranking import Tried
 from parity.watch.trials.stall import explains, proves
@@ -248,6 +249,14 @@ def test_a_rate_explains_no_collapse_that_the_copy_does_not_share() -> None:
     assert explains(program, Tried([cause("rate", MAYBE)], [], 0.1, None))
 
 
+@pytest.mark.parametrize("loss", [None, Loss("binary_crossentropy", "binary", "probabilities")])
+def test_a_distance_of_pairs_is_not_the_opposite_of_its_targets(loss: Loss | None) -> None:
+    targets = np.arange(100) % 2
+    known = Program("keras", (), None, np.full((100, 1), 0.6), targets, loss=loss)
+    near = 1 - targets[:, None].astype(float)
+    assert (inverted(known, near, targets) is None) == (loss is None)
+
+
 @pytest.mark.parametrize(
     ("base", "belief", "said"),
     [(0.55, MAYBE, True), (0.63, MAYBE, False), (0.63, LIKELY, True), (0.7, LIKELY, False)],
@@ -305,3 +314,4 @@ def test_a_training_that_takes_longer_than_a_remedy(
     monkeypatch.setattr(plan, "prove", lambda: tried)
     answers = np.eye(3)[np.where(np.arange(300) < 300 * right, y, (y + 1) % 3)]
     assert (plan._sooner(known, answers, y) is not None) == said
+    assert plan._sooner(replace(known, targets=y + 0.5), answers, y + 0.5) is None  # a quantile
