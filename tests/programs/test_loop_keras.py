@@ -87,7 +87,7 @@ def test_usual_weights_get_no_word(capsys: pytest.CaptureFixture[str]) -> None:
     assert "warning:" not in printed(capsys, reader(), **weighing(1, 2, 0.5))
 
 
-@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("apart", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_samples_that_fit_draws_from_elsewhere(
     apart: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
