@@ -16,6 +16,7 @@ from parity.keras.facts import Facts, facts_of
 from parity.keras.fit import Fit
 from parity.keras.heads import causes_of_heads
 from parity.keras.late import elsewhere, lagging, no_code, not_seen, own_step, steps_itself
+from parity.keras.metrics import misjudging
 from parity.keras.probe import LEAST, Probe, probe_of
 from parity.keras.scaling import Scaling
 from parity.keras.traced import Traced, Watched
@@ -104,6 +105,7 @@ class FirstStep(Weighing):
                 self._say(self._tried(all_of_them))
             elif facts.several:
                 self._say(Tried(causes_of_heads(model, *seen, probe)))
+            self.mention(misjudging(model, program))
 
     def mention(self, matches: Sequence[Match], what: str = "") -> None:
         """Say what needs no trial, and explains nothing else that may be wrong.

@@ -17,7 +17,6 @@ from parity.keras.held_out import HeldOut
 from parity.keras.left_out import left_out
 from parity.keras.logs import Logs, accuracy_of, number
 from parity.keras.look import Subject
-from parity.keras.metrics import misjudging
 from parity.keras.probe import Probe, batch_of, probe_of
 from parity.keras.traced import Traced
 from parity.keras.updates import optimizer_of, rate_now
@@ -106,8 +105,7 @@ class CollapseGuard(keras.callbacks.Callback):
                 say([beyond(*found, "Embedding({}, ...)")])
             return
         self.subject = subject
-        judges = misjudging(self.model, self.first.program)
-        self.first.mention([*judges, *wrong_way(fit.callbacks)])
+        self.first.mention(wrong_way(fit.callbacks))
         self.budget.begin()
         if not subject.tells_classes:
             _say(

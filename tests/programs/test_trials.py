@@ -9,12 +9,13 @@ import pytest
 from parity.watch.check import Belief, Change, Layer, Loss, Match, Program, Remedy
 from parity.watch.check.program import Task
 from parity.watch.trials import AS_IT_IS, Material, proving, score, tried
+from parity.watch.trials.faster import slow
 from parity.watch.trials.following import Follower
 from parity.watch.trials.inverted import inverted
 from parity.watch.trials.material import shrunk
 from parity.watch.trials.ranking import Tried
 from parity.watch.trials.stall import explains, proves
-from parity.watch.trials.usual import slow, usual
+from parity.watch.trials.usual import usual
 
 SCALE = Remedy("with scaled features", features="standardised")
 RATE = Remedy("with another rate", rate=0.1)

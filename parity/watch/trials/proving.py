@@ -13,10 +13,11 @@ from parity.watch.check.training import in_order
 from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials.departing import departed, untaught
+from parity.watch.trials.faster import eased, slow
 from parity.watch.trials.material import Material, shrunk
 from parity.watch.trials.ranking import HELPS, SECONDS, Trial, Tried, tried
 from parity.watch.trials.stall import MUCH, STALLED, explains, lifts
-from parity.watch.trials.usual import eased, slow, usual
+from parity.watch.trials.usual import usual
 
 LARGEST = 20_000_000
 """Weights of which a copy is kept for trials, at most."""

@@ -1,7 +1,6 @@
 """What is tried where a training does not learn and its facts show no cause (NumPy only)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from parity.watch.check import Belief, Change, Match, Program, Remedy
 from parity.watch.check.data import STANDARDISE, STANDARDISED, Scale, numeric, scale_of
@@ -208,49 +207,3 @@ def _weights(program: Program) -> list[Match]:
             Remedy("with kernels drawn anew (Glorot)", initial="glorot"),
         )
     ]
-
-
-def eased(program: Program, matches: Sequence[Match]) -> list[Match]:
-    """Causes whose remedy may need an optimiser that is less easily slowed down, or a fast one.
-
-    Args:
-        program: That does not learn, nor does it with any one remedy.
-        matches: What its facts show.
-    """
-    own = (program.rate or 1.0) if "adam" in program.optimizer.lower() else 0.0
-    return [
-        replace(match, remedy=_with_adam(match.remedy, rate))
-        for match in matches
-        if match.remedy is not None and match.remedy.rate is None
-        for rate in ADAMS
-        if rate > 2 * own
-    ]
-
-
-ADAMS = (0.001, 0.01)
-"""Rates of Adam that are tried: a few sigmoids of a table need the second to get far."""
-
-
-def slow(program: Program) -> list[Match]:
-    """An optimiser that does not get through where Adam does; none where it is Adam."""
-    if "adam" in program.optimizer.lower():
-        return []
-    given = "" if program.rate is None else f" at {program.rate:g}"
-    return [
-        Match(
-            f"{program.optimizer} is too slow for this network",
-            f"{program.optimizer}{given}; the same network learns with Adam",
-            program.words(
-                torch=f"Use torch.optim.Adam(..., lr={rate:g})",
-                keras=f"Use optimizer=keras.optimizers.Adam({rate:g})",
-            ),
-            Belief.MAYBE,
-            Remedy(f"with Adam at {rate:g}", changes=Change.ADAM, rate=rate),
-        )
-        for rate in ADAMS
-    ]
-
-
-def _with_adam(remedy: Remedy, rate: float) -> Remedy:
-    changes, words = remedy.changes | Change.ADAM, f"{remedy.words} and Adam at {rate:g}"
-    return replace(remedy, changes=changes, rate=rate, words=words)
