@@ -90,19 +90,14 @@ def _reads(metric: keras.Metric, targets: Array, answers: Array) -> float:
 
 
 def _match(program: Program, name: str, right: float, wrong: float) -> Match:
-    if program.task == "values":
-        return Match(
-            f"{name} judges classes, and the targets are numbers",
-            f"of answers that are right to the last digit it reads {right:.0%}",
-            'Use metrics=["mae"]: it is in the units of the targets',
-        )
-    figures = (
-        f"of answers that are all right it reads {right:.0%}"
-        if right < BLIND
-        else f"of answers that are all wrong it reads {wrong:.0%}"
-    )
+    numbers = program.task == "values"
+    which, share = ("right", right) if right < BLIND else ("wrong", wrong)
     return Match(
-        f"the metric {name} does not fit the targets: it misjudges the network",
-        figures,
-        'Use metrics=["accuracy"], which Keras chooses by the shapes',
+        f"{name} judges classes, and the targets are numbers"
+        if numbers
+        else f"the metric {name} does not fit the targets: it misjudges the network",
+        f"of answers that are all {which} it reads {share:.0%}",
+        'Use metrics=["mae"]: it is in the units of the targets'
+        if numbers
+        else 'Use metrics=["accuracy"], which Keras chooses by the shapes',
     )

@@ -84,11 +84,12 @@ class Prover(ABC):
     def _eased(self, program: Program, matches: Sequence[Match]) -> Tried | None:
         """What helps together with Adam, where nothing helps alone; and whether it is Adam."""
         causes = eased(program, matches)
-        alone = slow(program) if causes else []
+        alone, least = slow(program) if causes else [], MUCH
         for each in filter(None, (alone, causes)):
             found = self._tried(each, SECONDS / 2)
-            if found.gain >= MUCH:
+            if found.gain >= least:
                 return found
+            least = max(MUCH, found.gain + HELPS)  # beside Adam, a remedy brings more than it alone
         return None
 
     def proved(self) -> tuple[list[Finding], list[str]]:
