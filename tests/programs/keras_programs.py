@@ -35,7 +35,8 @@ class Faulty(NamedTuple):
 
 def compiled(model: Any, loss: Any, optimizer: Any = None) -> Any:
     chosen = keras.optimizers.Adam(0.003) if optimizer is None else optimizer
-    model.compile(optimizer=chosen, loss=loss, metrics=["accuracy"])
+    judges = ["mae" if loss in ("mse", "mae") else "accuracy"]
+    model.compile(optimizer=chosen, loss=loss, metrics=judges)
     return model
 
 
