@@ -218,7 +218,8 @@ class FirstStep(Follower):
         use, uses = self._heard.use, self._heard.uses
         alike = [other for other in uses if use is not None and other.loss is use.loss]
         order = tuple(as_array(other.targets) for other in alike if other.targets.ndim <= 2)
-        known = {} if asked(uses, self.samples.y) else {"targets": None}
+        some = asked(uses, self.samples.y) and (bool(uses) or not self.samples.unlabelled)
+        known = {} if some else {"targets": None}
         return {"order": self.samples.order or order, **known}
 
     def _trial(self) -> Trial | None:

@@ -207,9 +207,11 @@ class Trial:
         return loss(given, targets)
 
     def _scale(self, remedy: Remedy) -> float:
-        """What the program makes of its loss, where that leaves next to nothing."""
-        own = abs(self.program.course.factor) * self.program.gathered
-        return own if own < SMALL and not (Change.UNSCALED in remedy or remedy.head) else 1.0
+        """What the program makes of its loss, where that is next to nothing, or far too much."""
+        course = self.program.course
+        own = abs(course.factor) * self.program.gathered
+        odd = own < SMALL or (course.kept and own > 1 / SMALL)
+        return own if odd and not (Change.UNSCALED in remedy or remedy.head) else 1.0
 
     def _own_loss(self, given: Tensor, targets: Tensor) -> Tensor:
         assert self.use is not None

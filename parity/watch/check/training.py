@@ -223,6 +223,9 @@ def in_order(program: Program) -> Match | None:
     surprise = (alike - chance) / np.sqrt(chance * (1 - chance) / max(count, 1))
     if alike < 0.8 or surprise < 6 or (1 - alike) > (1 - chance) / 3:
         return None
+    own = np.unique(names, return_counts=True)[1] / len(names)
+    if (1 - alike) * count > max(len(own) - 1, (1 - float((own**2).sum())) * count / 3):
+        return None  # targets that are made in the loop, of which one is rare
     return Match(
         "the samples come sorted by class, and are not shuffled",
         f"in the first batches {alike:.0%} of the samples are of the class of the one before"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from parity.watch.check import Belief, Change, Match, Program, Remedy
 from parity.watch.check.data import STANDARDISE, STANDARDISED, Scale, numeric, scale_of
 from parity.watch.check.head import fitting, line
-from parity.watch.check.training import MULTIPLIES, RECURRENT, SATURATING
+from parity.watch.check.training import MULTIPLIES, RECURRENT, SATURATING, USUAL, kind_of
 
 FALLEN, LOW = 1e-3, 0.03
 """Parts of the first learning rate at which next to nothing is learned, and at which it may be."""
@@ -72,6 +72,9 @@ def _rates(program: Program) -> list[Match]:
     rate = program.rate
     if not rate or rate < 0:
         return []
+    factors, kind = [0.1, 10.0], kind_of(program.optimizer)
+    if kind is not None and USUAL[kind] > 10.0 * rate:  # as Adam's for plain SGD
+        factors.append(USUAL[kind] / rate)
     return [
         Match(
             f"the learning rate is too {'high' if factor < 1 else 'low'} for this network",
@@ -82,7 +85,7 @@ def _rates(program: Program) -> list[Match]:
             Belief.MAYBE,
             Remedy(f"with a learning rate of {rate * factor:g}", rate=rate * factor),
         )
-        for factor in (0.1, 10.0)
+        for factor in factors
     ]
 
 
