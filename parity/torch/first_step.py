@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.torch.between import following
-from parity.torch.checking import program_of, refused_by
+from parity.torch.checking import program_of
 from parity.torch.compiled import eager, plain
 from parity.torch.departures import departures
 from parity.torch.facts import Facts, facts_of
@@ -23,6 +23,7 @@ from parity.torch.loop import Loop
 from parity.torch.losses import Use, asked, factor_of, misread, swapped
 from parity.torch.network import answered
 from parity.torch.rates import Rates
+from parity.torch.refusals import refused_by, refused_by_loss
 from parity.torch.samples import BATCHES, Samples, arrays
 from parity.torch.trial import Trial, state_of
 from parity.torch.untouched import Untouched
@@ -134,12 +135,25 @@ class FirstStep(Follower):
         """Listen no more; a program that has failed in its first step is checked all the same."""
         if failed and self.program is None:
             self._runs = False
+            self.check()
+            if self._refused is None and not self._found.matches:
+                self._refused = self._refused_by_loss()
             if self._refused is not None and self.speaks:
                 say([self._refused])
-            self.check()
         self._heard.close()
         if self.judged is not None:
             self.judged.close()
+
+    def _refused_by_loss(self) -> Finding | None:
+        """Why the loss cannot take what it was given; None where it can, or is not known."""
+        use = self._heard.use
+        if use is not None:
+            with self._heard.apart():
+                try:
+                    use.of(use.given.detach(), use.targets.detach())
+                except Exception as error:  # whatever it says of what it was given
+                    return refused_by_loss(use, error, use.given, as_array(use.targets))
+        return None
 
     @property
     def waiting(self) -> bool:
