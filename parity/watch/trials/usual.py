@@ -10,6 +10,8 @@ from parity.watch.check.training import MULTIPLIES, RECURRENT, SATURATING, USUAL
 
 FALLEN, LOW = 1e-3, 0.03
 """Parts of the first learning rate at which next to nothing is learned, and at which it may be."""
+FAR = 100.0
+"""Times a rate from which on the usual one is tried too, as where plain SGD got Adam's."""
 LONGER = 10.0
 """Times the first rate that are tried too: two hundred steps are few for a low one."""
 MANY = 128
@@ -73,7 +75,7 @@ def _rates(program: Program) -> list[Match]:
     if not rate or rate < 0:
         return []
     factors, kind = [0.1, 10.0], kind_of(program.optimizer)
-    if kind is not None and USUAL[kind] > 10.0 * rate:  # as Adam's for plain SGD
+    if kind is not None and USUAL[kind] > FAR * rate:  # as Adam's for plain SGD
         factors.append(USUAL[kind] / rate)
     return [
         Match(
