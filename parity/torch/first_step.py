@@ -23,7 +23,7 @@ from parity.torch.loop import Loop
 from parity.torch.losses import Use, asked, factor_of, misread, swapped
 from parity.torch.network import answered
 from parity.torch.rates import Rates
-from parity.torch.refusals import refused_by, refused_by_loss
+from parity.torch.refusals import refused_again, refused_by
 from parity.torch.samples import BATCHES, Samples, arrays
 from parity.torch.trial import Trial, state_of
 from parity.torch.untouched import Untouched
@@ -136,24 +136,12 @@ class FirstStep(Follower):
         if failed and self.program is None:
             self._runs = False
             self.check()
-            if self._refused is None and not self._found.matches:
-                self._refused = self._refused_by_loss()
-            if self._refused is not None and self.speaks:
-                say([self._refused])
+            with self._heard.apart():
+                again = None if self._found.matches else refused_again(self._heard.use)
+            say([each for each in (self._refused or again,) if each and self.speaks])
         self._heard.close()
         if self.judged is not None:
             self.judged.close()
-
-    def _refused_by_loss(self) -> Finding | None:
-        """Why the loss cannot take what it was given; None where it can, or is not known."""
-        use = self._heard.use
-        if use is not None:
-            with self._heard.apart():
-                try:
-                    use.of(use.given.detach(), use.targets.detach())
-                except Exception as error:  # whatever it says of what it was given
-                    return refused_by_loss(use, error, use.given, as_array(use.targets))
-        return None
 
     @property
     def waiting(self) -> bool:
@@ -232,9 +220,8 @@ class FirstStep(Follower):
         use, uses = self._heard.use, self._heard.uses
         alike = [other for other in uses if use is not None and other.loss is use.loss]
         order = tuple(as_array(other.targets) for other in alike if other.targets.ndim <= 2)
-        some = asked(uses, self.samples.y) and (bool(uses) or not self.samples.unlabelled)
-        known = {} if some else {"targets": None}
-        return {"order": self.samples.order or order, **known}
+        own = asked(uses, self.samples.y) and (bool(uses) or not self.samples.unlabelled)
+        return {"order": self.samples.order or order, **({} if own else {"targets": None})}
 
     def _trial(self) -> Trial | None:
         use = self._heard.use if self._between is not None else None

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from parity.torch.behaviour import beyond_table
-from parity.torch.layouts import Array
+from parity.torch.layouts import Array, as_array
 from parity.torch.losses import Use
 from parity.torch.samples import Samples
 from parity.torch.state import unchanged
@@ -47,6 +47,18 @@ def refused_by_loss(use: Use | None, error: Exception, outputs: Tensor, y: Array
     line = "" if use is None else next((n for n, *pair in _pairs(use) if _takes(use, *pair)), "")
     name = "loss cannot take these outputs and targets"
     return _refused(name, error, line, outputs=outputs, targets=y)
+
+
+def refused_again(use: Use | None) -> Finding | None:
+    """Why a loss cannot take what it was given; None where it can, or is not known."""
+    if use is None:
+        return None
+    given, targets = use.given.detach(), use.targets.detach()
+    try:
+        use.of(given, targets)
+    except Exception as error:  # whatever it says of what it was given
+        return refused_by_loss(use, error, given, as_array(targets))
+    return None
 
 
 def _refused(name: str, error: Exception, line: str, **given: Tensor | Array | None) -> Finding:
