@@ -208,10 +208,9 @@ class Trial:
 
     def _scale(self, remedy: Remedy) -> float:
         """What the program makes of its loss, where that is next to nothing, or far too much."""
-        course = self.program.course
+        course, unscaled = self.program.course, Change.UNSCALED in remedy or remedy.head
         own = abs(course.factor) * self.program.gathered
-        odd = own < SMALL or (course.kept and own > 1 / SMALL)
-        return own if odd and not (Change.UNSCALED in remedy or remedy.head) else 1.0
+        return 1.0 if unscaled or SMALL <= own <= (1 / SMALL if course.kept else own) else own
 
     def _own_loss(self, given: Tensor, targets: Tensor) -> Tensor:
         assert self.use is not None
