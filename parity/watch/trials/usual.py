@@ -10,10 +10,9 @@ from parity.watch.check.training import MULTIPLIES, RECURRENT, SATURATING, USUAL
 
 FALLEN, LOW = 1e-3, 0.03
 """Parts of the first learning rate at which next to nothing is learned, and at which it may be."""
-FAR = 100.0
-"""Times a rate from which on the usual one is tried too, as where plain SGD got Adam's."""
-LONGER = 10.0
-"""Times the first rate that are tried too: two hundred steps are few for a low one."""
+LONGER, FAR = 10.0, 100.0
+"""Times the first rate that are tried too: two hundred steps are few for a low one; and from which
+on the usual one is, as where plain SGD got Adam's."""
 MANY = 128
 """Steps in which a cycle of the rate is no longer at its beginning, unless it counts epochs."""
 LONG = 20
@@ -74,9 +73,8 @@ def _rates(program: Program) -> list[Match]:
     rate = program.rate
     if not rate or rate < 0:
         return []
-    factors, kind = [0.1, 10.0], kind_of(program.optimizer)
-    if kind is not None and USUAL[kind] > FAR * rate:  # as Adam's for plain SGD
-        factors.append(USUAL[kind] / rate)
+    kind = kind_of(program.optimizer)
+    usual_one = [USUAL[kind] / rate] if kind is not None and USUAL[kind] > FAR * rate else []
     return [
         Match(
             f"the learning rate is too {'high' if factor < 1 else 'low'} for this network",
@@ -87,7 +85,7 @@ def _rates(program: Program) -> list[Match]:
             Belief.MAYBE,
             Remedy(f"with a learning rate of {rate * factor:g}", rate=rate * factor),
         )
-        for factor in factors
+        for factor in (0.1, 10.0, *usual_one)
     ]
 
 
