@@ -11,7 +11,7 @@ from parity.watch.check.training import MULTIPLIES, RECURRENT, SATURATING, USUAL
 FALLEN, LOW = 1e-3, 0.03
 """Parts of the first learning rate at which next to nothing is learned, and at which it may be."""
 LONGER, FAR = 10.0, 100.0
-"""Times a low rate that are tried too; and from which on the usual one is, as of SGD with Adam's."""
+"""Times a low rate that are tried too; and from which on the usual one is, as SGD with Adam's."""
 MANY = 128
 """Steps in which a cycle of the rate is no longer at its beginning, unless it counts epochs."""
 LONG = 20
