@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from parity.torch.behaviour import behaviour_of, beyond_table
+from parity.torch.behaviour import behaviour_of
 from parity.torch.between import following
 from parity.torch.drawing import drawing_of
 from parity.torch.facts import (
@@ -24,11 +24,12 @@ from parity.torch.layouts import Array
 from parity.torch.losses import Use, misread, noticed, swapped
 from parity.torch.network import inputs
 from parity.torch.rates import rate_of
+from parity.torch.refusals import refused_by, refused_by_loss
 from parity.torch.samples import Samples, samples_of
 from parity.torch.state import unchanged
 from parity.torch.trace import called, first_tensor
 from parity.watch.check import Program, causes_of
-from parity.watch.check.words import beyond, findings_of, say
+from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 
 MOST = 500
@@ -99,7 +100,7 @@ def _look(
     )
     findings = findings_of(causes_of(program))
     if refused is not None and not findings:
-        findings = [_refused("loss cannot take these outputs and targets", refused, samples)]
+        findings = [refused_by_loss(use, refused, facts.outputs, samples.y)]
     return findings
 
 
@@ -178,23 +179,3 @@ def _as_given(y: Array, answers: Tensor | None) -> Any:
     if values.is_floating_point() and answers is not None and answers.is_floating_point():
         values = values.to(answers.dtype)
     return values if answers is None else values.to(answers.device)
-
-
-def refused_by(model: nn.Module, error: Exception, samples: Samples) -> Finding:
-    """Why a network cannot take samples, as far as that is known."""
-    found = beyond_table(model, samples.x)
-    if found is None:
-        return _refused("network cannot take these samples", error, samples)
-    return beyond(*found, "nn.Embedding({}, ...)")
-
-
-def _refused(what: str, error: Exception, samples: Samples) -> Finding:
-    said = " ".join(str(error).split())[:200]
-    x = first_tensor(samples.x) if samples.inputs is None else samples.inputs
-    shape = "" if x is None else f"samples {list(x.shape[1:])} of {x.dtype}, "
-    return Finding(
-        f"the {what}",
-        f"{type(error).__name__}: {said}",
-        f"Compare with what they are: {shape}targets {list(samples.y.shape[1:])} of "
-        f"{samples.y.dtype}",
-    )

@@ -160,9 +160,9 @@ def undrawn(facts: Facts, optimizer: Optimizer | None) -> int:
     groups = optimizer.param_groups if optimizer is not None else []
     given = {id(weight) for group in groups for weight in group["params"]}
     learned = [id(w) for w in facts.kernels if w.requires_grad and (not groups or id(w) in given)]
-    large = {id(w): w.detach() for w in facts.kernels if w.numel() >= DRAWS}
-    frozen = [as_array(weight) for key, weight in large.items() if key not in learned]
-    return len(frozen) if all(map(_as_drawn, frozen)) else 0
+    frozen = {id(w): w.detach() for w in facts.kernels if id(w) not in learned}
+    large = [as_array(weight) for weight in frozen.values() if weight.numel() >= DRAWS]
+    return len(frozen) if large and all(map(_as_drawn, large)) else 0
 
 
 def _as_drawn(kernel: Array) -> bool:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.torch.between import following
-from parity.torch.checking import program_of, refused_by
+from parity.torch.checking import program_of
 from parity.torch.compiled import eager, plain
 from parity.torch.departures import departures
 from parity.torch.facts import Facts, facts_of
@@ -23,6 +23,7 @@ from parity.torch.loop import Loop
 from parity.torch.losses import Use, asked, factor_of, misread, swapped
 from parity.torch.network import answered
 from parity.torch.rates import Rates
+from parity.torch.refusals import refused_again, refused_by
 from parity.torch.samples import BATCHES, Samples, arrays
 from parity.torch.trial import Trial, state_of
 from parity.torch.untouched import Untouched
@@ -134,9 +135,10 @@ class FirstStep(Follower):
         """Listen no more; a program that has failed in its first step is checked all the same."""
         if failed and self.program is None:
             self._runs = False
-            if self._refused is not None and self.speaks:
-                say([self._refused])
             self.check()
+            with self._heard.apart():
+                again = None if self._found.matches else refused_again(self._heard.use)
+            say([each for each in (self._refused or again,) if each and self.speaks])
         self._heard.close()
         if self.judged is not None:
             self.judged.close()
@@ -218,8 +220,8 @@ class FirstStep(Follower):
         use, uses = self._heard.use, self._heard.uses
         alike = [other for other in uses if use is not None and other.loss is use.loss]
         order = tuple(as_array(other.targets) for other in alike if other.targets.ndim <= 2)
-        known = {} if asked(uses, self.samples.y) else {"targets": None}
-        return {"order": self.samples.order or order, **known}
+        own = asked(uses, self.samples.y) and (bool(uses) or not self.samples.unlabelled)
+        return {"order": self.samples.order or order, **({} if own else {"targets": None})}
 
     def _trial(self) -> Trial | None:
         use = self._heard.use if self._between is not None else None

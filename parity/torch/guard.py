@@ -36,7 +36,8 @@ class CollapseGuard:
         x: Samples [N, ...] as the model takes them, tensor or array, or a tuple of several; or a
             ``DataLoader`` of a data set with numbered samples: ``(x, y)``, ``(a, b, y)`` for a
             model of two arguments, or a dictionary with ``"labels"``.
-        y: Targets, [N] or [N, C]; None for a ``DataLoader``.
+        y: Targets, [N] or [N, C]; None for a ``DataLoader``, and where there are none, as for an
+            autoencoder or an adversary.
         reaction: "stop" raises `parity.watch.alarm.CollapsedError`, "warn" prints and goes on.
         run_dir: Folder for evidence.
         trials: Whether remedies of what looks wrong are tried on a copy, for ten seconds at most.

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from parity.torch.between import following
 from parity.torch.compiled import eager
 from parity.torch.gradients import unmoved
 from parity.torch.layouts import Array, as_array
@@ -23,8 +24,11 @@ FEW = 64
 """Targets of a batch that are looked for among those of the guard."""
 FLAT = ("round", "sign", "floor", "ceil", "trunc", "heaviside")
 """Functions that are flat everywhere."""
-FED = 16
-"""Samples of the first batch that are kept."""
+SAME = 0.05
+"""By how much sums in half precision differ, at most."""
+FED, CALLS = 16, 3
+"""Samples of the first batch that are kept, and calls of the network: of a sample, of one like it
+and of one unlike it."""
 
 
 class Heard:
@@ -41,10 +45,8 @@ class Heard:
         """Of which backward was called first."""
         self.shut = ""
         """A function without a slope that leads to it, as ``round``."""
-        self.fed: Tensor | None = None
-        """What the network was fed before the first of them."""
-        self.answers: Tensor | None = None
-        """What the network gave before the first of them."""
+        self._calls: list[tuple[Tensor | None, Tensor | None]] = []
+        """What the network was fed before the first of them, and gave, the last first."""
         self.gradients: dict[int, Tensor] = {}
         """That backward has brought to what the losses were given, by their places."""
         self.closed = False
@@ -112,6 +114,25 @@ class Heard:
         return self.uses[self.trained] if self.uses else None
 
     @property
+    def fed(self) -> Tensor | None:
+        """What the network was fed before that loss."""
+        return self._call[0]
+
+    @property
+    def answers(self) -> Tensor | None:
+        """What the network gave before that loss."""
+        return self._call[1]
+
+    @property
+    def _call(self) -> tuple[Tensor | None, Tensor | None]:
+        """The last before it whose answers it was given: pairs are fed one after the other."""
+        use, last = self.use, next(iter(self._calls), (None, None))
+        if use is None:
+            return last
+        known = ((fed, gave) for fed, gave in self._calls if gave is not None)
+        return next((each for each in known if following(each[1], use.given) is not None), last)
+
+    @property
     def scaled(self) -> tuple[Tensor, ...]:
         """What a GradScaler may have made too large: the loss, and its own gradients."""
         return (*([] if self.root is None else [self.root]), *self.gradients.values())
@@ -146,7 +167,9 @@ class Heard:
         with torch.no_grad():
             own = times * float(use.of(use.given.detach(), use.targets.detach()))
         others = [self.uses[n].loss.name for n in sorted(self.gradients) if n != self.trained]
-        return course._replace(factor=times, own=own, terms=tuple(others), exps=_exps(use))
+        kept = _kept(module, self.gradients[self.trained])
+        terms = tuple(others)
+        return course._replace(factor=times, kept=kept, own=own, terms=terms, exps=_exps(use))
 
     def _backward(self, root: Any) -> None:
         if self.root is None and not self._own and isinstance(root, Tensor):
@@ -166,9 +189,21 @@ class Heard:
 
     def _answered(self, module: nn.Module, args: Any, outputs: Any) -> None:
         if not self.uses and self._counts:
-            found, fed = first_tensor(outputs), first_tensor(args)
-            self.answers = None if found is None else found.detach().clone()
-            self.fed = None if fed is None else fed[:FED].detach().clone()
+            fed, gave = first_tensor(args), first_tensor(outputs)
+            fed = None if fed is None else fed[:FED].detach().clone()
+            gave = None if gave is None else gave.detach().clone()
+            self._calls = [(fed, gave), *self._calls[: CALLS - 1]]
+
+
+def _kept(module: nn.Module, gradient: Tensor) -> bool:
+    """Whether the last bias still has what backward has brought to the answers, added up.
+
+    A GradScaler divides it again before a step, and clipping shortens it.
+    """
+    total = gradient.flatten(0, -2).sum(0) if gradient.ndim > 1 else gradient.sum().view(1)
+    grads = [w.grad for w in module.parameters() if w.grad is not None]
+    alike = [g for g in grads if g.shape == total.shape and bool(g.any())]
+    return any(torch.allclose(g.float(), total.float(), rtol=SAME) for g in alike)
 
 
 def _exps(use: Use) -> bool:

@@ -30,6 +30,8 @@ LOSSES = {
     "gaussian_nll_loss": Loss("GaussianNLLLoss"),
     "soft_margin_loss": Loss("SoftMarginLoss"),
     "hinge_embedding_loss": Loss("HingeEmbeddingLoss"),
+    "cosine_embedding_loss": Loss("CosineEmbeddingLoss"),
+    "margin_ranking_loss": Loss("MarginRankingLoss"),
     "multi_margin_loss": Loss("MultiMarginLoss"),
     "multilabel_soft_margin_loss": Loss("MultiLabelSoftMarginLoss"),
 }
@@ -91,7 +93,7 @@ class Use(NamedTuple):
 
     def of(self, given: Tensor, targets: Tensor) -> Tensor:
         """The loss of another batch, a scalar."""
-        value = self.function(given, targets, **self.settings)
+        value = self.function(given, target=targets, **self.settings)
         return value if value.ndim == 0 else value.mean()
 
 
@@ -141,7 +143,7 @@ def _telling(
         if torch.compiler.is_compiling() or depth[0]:
             return function(*args, **kwargs)
         settings = dict(zip(names, args, strict=False)) | kwargs
-        given, targets = settings.pop(names[0], None), settings.pop(names[1], None)
+        given, targets = settings.pop(names[0], None), settings.pop("target", None)
         if isinstance(given, Tensor) and isinstance(targets, Tensor):
             seen(Use(loss, outer, given, targets, settings if function is outer else {}))
         depth[0] += 1

@@ -43,6 +43,13 @@ class Samples(NamedTuple):
     fair: bool = True
     module: nn.Module | None = None
 
+    @property
+    def unlabelled(self) -> bool:
+        """Whether the samples are their own targets."""
+        x = self.x
+        same = isinstance(x, Tensor) and x.shape == self.y.shape
+        return same and bool((as_array(x) == self.y).all())
+
     def more(self, most: int) -> tuple[Any, Array]:
         """At most `most` samples, evenly spaced, and their targets."""
         if isinstance(self.source, DataLoader):
@@ -58,7 +65,7 @@ def samples_of(x: Any, y: Any, most: int, who: str, module: nn.Module | None = N
 
     Args:
         x: Tensor or array [N, ...], a tuple of several, or a ``DataLoader``.
-        y: Targets; None for a ``DataLoader``.
+        y: Targets; None for a ``DataLoader``, and for samples that are their own.
         most: Samples.
         who: Asks for them.
         module: That takes the samples of a loader.
@@ -69,7 +76,8 @@ def samples_of(x: Any, y: Any, most: int, who: str, module: nn.Module | None = N
     if isinstance(x, DataLoader) and y is None and hasattr(x.dataset, "__len__"):
         if (found := _of_loader(x, most, module)) is not None:
             return found
-    elif not isinstance(x, DataLoader) and y is not None:
+    elif not isinstance(x, DataLoader) and (y is not None or isinstance(x, Tensor | np.ndarray)):
+        y = x if y is None else y
         targets = as_array(y) if isinstance(y, Tensor) else np.asarray(y)
         chosen = sample(len(targets), most)
         inputs = _array(x)
@@ -88,7 +96,7 @@ def _of_loader(loader: DataLoader[Any], most: int, module: nn.Module | None) -> 
         return None
     tensors = _tensors(dataset)
     targets = as_array(tensors[-1]) if tensors else None
-    inputs = as_array(tensors[0]) if len(tensors) == 2 else None
+    inputs = as_array(tensors[0]) if 0 < len(tensors) <= 2 else None
     order: list[Array] = []
     sampler = loader.sampler
     if isinstance(sampler, SequentialSampler) and isinstance(loader.batch_size, int):
@@ -110,13 +118,14 @@ def _picked(loader: DataLoader[Any], places: Array, module: nn.Module | None) ->
     """Samples by their number, as a batch.
 
     Raises:
-        TypeError: they are not (x, y).
+        TypeError: they are neither (x, y) nor x alone.
     """
     with undrawn():
         batch = loader.collate_fn([loader.dataset[int(place)] for place in places])
     x, y = parted(batch, module)
+    y = x if y is None else y
     if not isinstance(y, Tensor):
-        raise TypeError("samples are not (x, y)")
+        raise TypeError("samples are neither (x, y) nor x")
     return x, as_array(y)
 
 
@@ -131,7 +140,7 @@ def parted(batch: Any, module: nn.Module | None) -> tuple[Any, Any]:
         x = {n: part for n, part in batch.items() if n != name and isinstance(part, Tensor)}
         return x if len(x) > 1 else next(iter(x.values()), None), batch.get(name)
     if not isinstance(batch, tuple | list) or len(batch) < 2:
-        return batch, None
+        return batch[0] if isinstance(batch, list) and batch else batch, None
     if len(batch) == 2:
         return batch[0], batch[1]
     given = signature(module.forward).parameters.values() if module is not None else ()

@@ -207,9 +207,10 @@ class Trial:
         return loss(given, targets)
 
     def _scale(self, remedy: Remedy) -> float:
-        """What the program makes of its loss, where that leaves next to nothing."""
-        own = abs(self.program.course.factor) * self.program.gathered
-        return own if own < SMALL and not (Change.UNSCALED in remedy or remedy.head) else 1.0
+        """What the program makes of its loss, where that is next to nothing, or far too much."""
+        course, unscaled = self.program.course, Change.UNSCALED in remedy or remedy.head
+        own = abs(course.factor) * self.program.gathered
+        return 1.0 if unscaled or SMALL <= own <= (1 / SMALL if course.kept else own) else own
 
     def _own_loss(self, given: Tensor, targets: Tensor) -> Tensor:
         assert self.use is not None

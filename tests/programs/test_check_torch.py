@@ -50,7 +50,7 @@ def test_what_the_network_or_the_loss_cannot_take_is_told_with_shapes() -> None:
     x, y = images()
     (refused,) = check(mlp(5, 3), x, y)
     assert "the network cannot take these samples" in refused.cause
-    assert "[28, 28]" in refused.advice
+    assert "[400, 28, 28]" in refused.advice
     (refused,) = check(digits_mlp(), x, y.float(), loss=nn.NLLLoss())[-1:]
     assert refused.advice
 

@@ -124,12 +124,33 @@ def test_targets_that_have_nothing_to_do_with_the_samples_get_no_word() -> None:
     assert first(said(mlp(2, 8, 2), steps=210, rate=0.01, pair=(x, y))) == ""
 
 
-@pytest.mark.parametrize(("by", "named"), [(1e-3, True), (0.5, False)])
-def test_a_loss_that_is_divided_before_backward_is_named(by: float, named: bool) -> None:
+@pytest.mark.parametrize(
+    ("by", "cause"),
+    [
+        (1e-3, "the loss is made too small before backward(): it is called on 0.001"),
+        (0.5, ""),
+        (2.0**16, "the loss is made too large before backward(): it is called on 6.55e+04"),
+    ],
+)
+def test_a_loss_that_is_multiplied_before_backward_is_named(by: float, cause: str) -> None:
     printed = said(mlp(2, 8, 2), lambda given, y: by * F.cross_entropy(given, y), rate=0.05)
-    assert ("the loss is made too small before backward(): it is called on 0.001" in printed) == (
-        named
-    )
+    assert first(printed).startswith(cause)
+    assert bool(cause) == bool(printed)
+
+
+def test_a_loss_whose_gradients_are_divided_again_is_not_too_large() -> None:
+    model, scaler, (x, y) = mlp(2, 8, 2), torch.amp.GradScaler("cpu"), rows()
+    optimizer = sgd(model, 0.05)
+    with (
+        redirect_stderr(io.StringIO()) as printed,
+        CollapseGuard(model, optimizer, x, y, reaction="warn"),
+    ):
+        for _ in range(4):
+            optimizer.zero_grad()
+            scaler.scale(F.cross_entropy(model(x), y)).backward()
+            scaler.step(optimizer)
+            scaler.update()
+    assert printed.getvalue() == ""
 
 
 def test_gradients_of_many_batches_for_one_step_are_not_a_small_loss() -> None:

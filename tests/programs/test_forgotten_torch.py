@@ -264,6 +264,23 @@ def test_no_and_yes_for_a_loss_that_takes_signs_are_named(low: int) -> None:
     assert ["takes -1 for no" in each.cause for each in found] == [True] * (low == 0)
 
 
+@pytest.mark.parametrize("low", [0, -1])
+def test_pairs_that_are_made_in_the_loop_are_no_order_of_classes(low: int) -> None:
+    """Whether two samples are of one class, as a rare yes or no, or as signs."""
+    model = mlp(4, 8, 3)
+
+    def step(_: int, x: Tensor, y: Tensor) -> None:
+        other = torch.randperm(len(x))
+        same = torch.where((y == y[other]) & (torch.arange(len(x)) % 4 == 0), 1.0, float(low))
+        model.zero_grad()
+        F.cosine_embedding_loss(model(x), model(x[other]), same).backward()
+        own.step()
+
+    own = sgd(model)
+    names = [line for line in said(model, own, step, 3).splitlines() if line.startswith("  1.")]
+    assert ["CosineEmbeddingLoss takes -1 for no" in name for name in names] == [True] * (low == 0)
+
+
 @pytest.mark.parametrize("held", [False, True])
 def test_layers_that_no_optimiser_has_are_named(held: bool) -> None:
     torch.manual_seed(0)

@@ -153,8 +153,10 @@ def taught(layer: nn.Module) -> nn.Module:
         ((he(nn.Conv2d(1, 64, 3)), nn.ReLU(), he(nn.Conv2d(64, 64, 3))), 2),
         ((nn.Conv2d(1, 32, 3), nn.ReLU(), taught(nn.Conv2d(32, 32, 3))), 0),
         ((nn.Conv2d(1, 32, 3), nn.ReLU()), 1),
+        ((nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 32, 3)), 2),
+        ((nn.Conv2d(1, 8, 3), nn.ReLU()), 0),
     ],
-    ids=["of torch", "of torchvision", "trained", "random features"],
+    ids=["of torch", "of torchvision", "trained", "random features", "small first", "too small"],
 )
 def test_frozen_kernels_are_told_from_trained_ones(layers: Any, count: int) -> None:
     model, x = frozen(*layers), torch.randn(8, 1, 8, 8)

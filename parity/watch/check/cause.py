@@ -58,7 +58,7 @@ class Change(Flag):
     DESCENDS = auto()
     """Steps make the loss smaller where the program's make it larger."""
     UNSCALED = auto()
-    """The loss is as large as it is where the program makes it small."""
+    """The loss is as large as it is where the program makes it small, or too large."""
     UNPENALISED = auto()
     """No penalty or constraint pulls weights to 0."""
     SHUFFLED = auto()

@@ -12,7 +12,8 @@ SHUT = (0.5, 0.99)
 """Share of what a clamp is given that lies beyond its ends, from which on a network may not learn,
 and mostly does not."""
 SMALL = 0.05
-"""Factor of a loss below which steps that follow its gradients may be too short."""
+"""Factor of a loss below which steps that follow its gradients may be too short; above its inverse
+they may be too long."""
 VARYING = 4
 """Samples read twice alike from which on other targets are no accident."""
 
@@ -99,17 +100,24 @@ def varying(program: Program) -> Match | None:
     )
 
 
-def scaled_down(program: Program) -> Match | None:
-    """A loss of which next to nothing is left, for an optimiser whose steps are as long as it."""
+def scaled(program: Program) -> Match | None:
+    """A loss that is made next to nothing, or far too large, for steps that are as long as it."""
     loss, factor = program.loss, abs(program.course.factor)
-    if loss is None or not 0 < factor < SMALL or program.gathered > 1:
+    small, large = 0 < factor < SMALL, program.course.kept and factor > 1 / SMALL
+    if loss is None or not (small or large) or program.gathered > 1:
         return None
-    short = kind_of(program.optimizer) == "sgd" and (program.rate or 1.0) * factor < RATES["sgd"][0]
+    low, _, _, high = RATES["sgd"]
+    far = not low <= (program.rate or 1.0) * factor <= high
+    if kind_of(program.optimizer) != "sgd" and large:
+        return None  # others divide by the size of the gradients
     return Match(
-        "the loss is made too small before backward()",
-        f"it is called on {factor:.2g} times {loss.name}",
-        "Leave the mean over the batch as it is, without a division by the number of samples",
-        Belief.LIKELY if short else Belief.MAYBE,
+        f"the loss is made too {'small' if small else 'large'} before backward()",
+        f"it is called on {factor:.3g} times {loss.name}",
+        "Leave the mean over the batch as it is, without a division by the number of samples"
+        if small
+        else "Leave the factor out; where a GradScaler makes it, call scaler.step(optimizer) and "
+        "scaler.update(), not optimizer.step()",
+        Belief.LIKELY if far and kind_of(program.optimizer) == "sgd" else Belief.MAYBE,
         Remedy("with the loss as it is", changes=Change.UNSCALED),
     )
 
@@ -164,7 +172,7 @@ CAUSES = (
     Cause("reach", reach),
     Cause("drawn", drawn, explains=("imbalance",)),
     Cause("varying", varying),
-    Cause("scaled down", scaled_down),
+    Cause("scaled", scaled),
     Cause("single", single),
     Cause("exps", exps),
     Cause("turned", turned),

@@ -88,8 +88,8 @@ def frozen_as_drawn(program: Program) -> Match | None:
         )
     return Match(
         "the frozen layers were never trained: their weights are as they were drawn",
-        f"all {program.undrawn} frozen kernels are distributed as the framework's rule draws them, "
-        "which no trained one is",
+        f"of {program.undrawn} frozen kernels all that are large enough to tell are distributed as "
+        "the framework's rule draws them, which no trained one is",
         program.words(
             torch="Load trained weights, weights=ResNet18_Weights.DEFAULT or load_state_dict(), "
             "or train these layers too",

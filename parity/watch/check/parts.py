@@ -92,6 +92,7 @@ class Course(NamedTuple):
 
     Attributes:
         factor: By which the loss is multiplied before backward, below 0 where it is negated.
+        kept: Whether the optimiser is given gradients that are as large as this factor makes them.
         root: Of which backward was called first; None where that is not known.
         own: What the loss contributes to it.
         terms: What else is known to be in it: names of other losses.
@@ -108,6 +109,7 @@ class Course(NamedTuple):
     """
 
     factor: float = 1.0
+    kept: bool = False
     root: float | None = None
     own: float = 0.0
     terms: tuple[str, ...] = ()

@@ -9,7 +9,12 @@ from parity.watch.check.head import fitting
 from parity.watch.check.parts import ROWS
 from parity.watch.check.program import Program
 
-SIGNED = ("SoftMarginLoss", "HingeEmbeddingLoss")
+SIGNED = (
+    "SoftMarginLoss",
+    "HingeEmbeddingLoss",
+    "CosineEmbeddingLoss",
+    "MarginRankingLoss",
+)
 """Losses of torch whose targets are signs."""
 SOME = 0.01
 """Share of the targets from which on a few odd ones are not meant."""
@@ -45,15 +50,17 @@ def not_binary(program: Program) -> Match | None:
 def no_signs(program: Program) -> Match | None:
     """No and yes as 0 and 1 for a margin loss, which multiplies by -1 and 1: 0 teaches nothing."""
     loss, values = program.loss, program.numbers
-    if loss is None or loss.name not in SIGNED or values is None:
+    if loss is None or loss.name not in SIGNED:
         return None
-    if not np.array_equal(np.unique(values.ravel()), (0, 1)):
+    if program.order:  # of pairs they may be made in the loop
+        values = np.concatenate([each.ravel() for each in program.order])
+    if values is None or not np.array_equal(np.unique(values), (0, 1)):
         return None
     return Match(
         f"{loss.name} takes -1 for no and 1 for yes, and is given 0 and 1",
         f"{float((values == 0).mean()):.0%} of the targets are 0",
         "Give it 2 * y - 1",
-        remedy=fitting(program),
+        remedy=None if program.numbers is None else fitting(program),
     )
 
 

@@ -214,15 +214,17 @@ def in_order(program: Program) -> Match | None:
         return None
     names = np.concatenate(program.order)
     names = names.argmax(axis=1) if names.ndim == 2 and names.shape[1] > 1 else names.ravel()
-    count = len(names) - 1
-    shares = np.unique(classes, return_counts=True)[1] / len(classes)
-    alike = float((names[1:] == names[:-1]).mean()) if count >= NEIGHBOURS else 0.0
-    if len(shares) < 2:  # sorted, or all alike: nothing tells which
+    count, shares = len(names) - 1, np.unique(classes, return_counts=True)[1] / len(classes)
+    if len(shares) < 2 or count < NEIGHBOURS:  # sorted, or all alike: nothing tells which
         return None
+    alike = float((names[1:] == names[:-1]).mean())
     chance = float((shares**2).sum()) if program.fair else 0.5
-    surprise = (alike - chance) / np.sqrt(chance * (1 - chance) / max(count, 1))
+    surprise = (alike - chance) / np.sqrt(chance * (1 - chance) / count)
     if alike < 0.8 or surprise < 6 or (1 - alike) > (1 - chance) / 3:
         return None
+    own = np.unique(names, return_counts=True)[1] / len(names)
+    if 1 - alike > max((len(own) - 1) / count, (1 - float((own**2).sum())) / 3):
+        return None  # targets that are made in the loop, of which one is rare
     return Match(
         "the samples come sorted by class, and are not shuffled",
         f"in the first batches {alike:.0%} of the samples are of the class of the one before"

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from parity.watch.check import Belief, Change, Match, Program, Remedy
 from parity.watch.check.data import STANDARDISE, STANDARDISED, Scale, numeric, scale_of
 from parity.watch.check.head import fitting, line
-from parity.watch.check.training import MULTIPLIES, RECURRENT, SATURATING
+from parity.watch.check.training import MULTIPLIES, RECURRENT, SATURATING, USUAL, kind_of
 
 FALLEN, LOW = 1e-3, 0.03
 """Parts of the first learning rate at which next to nothing is learned, and at which it may be."""
-LONGER = 10.0
-"""Times the first rate that are tried too: two hundred steps are few for a low one."""
+LONGER, FAR = 10.0, 100.0
+"""Times a low rate that are tried too; and from which on the usual one is, as SGD with Adam's."""
 MANY = 128
 """Steps in which a cycle of the rate is no longer at its beginning, unless it counts epochs."""
 LONG = 20
@@ -71,6 +71,8 @@ def _rates(program: Program) -> list[Match]:
     rate = program.rate
     if not rate or rate < 0:
         return []
+    kind = kind_of(program.optimizer)
+    usual_one = [USUAL[kind] / rate] if kind is not None and USUAL[kind] > FAR * rate else []
     return [
         Match(
             f"the learning rate is too {'high' if factor < 1 else 'low'} for this network",
@@ -81,7 +83,7 @@ def _rates(program: Program) -> list[Match]:
             Belief.MAYBE,
             Remedy(f"with a learning rate of {rate * factor:g}", rate=rate * factor),
         )
-        for factor in (0.1, 10.0)
+        for factor in (0.1, 10.0, *usual_one)
     ]
 
 

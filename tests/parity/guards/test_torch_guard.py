@@ -310,11 +310,29 @@ def test_an_error_of_the_loop_is_its_own() -> None:
     assert not optimizer._optimizer_step_post_hooks
 
 
-@pytest.mark.parametrize("x", [iter([]), [(1, 2)], _X], ids=["iterator", "list", "no targets"])
+@pytest.mark.parametrize("x", [iter([]), [(1, 2)]], ids=["iterator", "list"])
 def test_what_it_cannot_read_twice_is_refused(x: Any) -> None:
     module = nn.Linear(8, 3)
     with pytest.raises(TypeError, match="expected samples and their targets"):
         CollapseGuard(module, torch.optim.SGD(module.parameters(), lr=0.1), x)
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize("own", [False, True], ids=["torch's loss", "one's own"])
+def test_samples_may_have_no_targets(
+    loaded: bool, own: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = nn.Sequential(nn.Linear(8, 3), nn.ReLU(), nn.Linear(3, 8), nn.Sigmoid())
+    optimizer, x = torch.optim.SGD(module.parameters(), lr=0.1), -_X
+    loader = DataLoader(TensorDataset(x), 30)
+    with CollapseGuard(module, optimizer, loader if loaded else x, trials=False):
+        for (batch,) in loader:
+            optimizer.zero_grad()
+            answers = module(batch)
+            (((answers - batch) ** 2).mean() if own else F.mse_loss(answers, batch)).backward()
+            optimizer.step()
+    said = capsys.readouterr().err
+    assert ("the last activation, sigmoid, cannot give the targets" in said) != own
 
 
 def test_a_sigmoid_gives_probabilities_and_a_last_layer_logits() -> None:
