@@ -68,15 +68,21 @@ class Found:
 
 
 def search(start: Trial, then: Look, now: Look) -> Found:
-    """Explain what is seen: upright first, then turned, if there is a turn that surely helps.
-
-    Steps that leave the images turned are none.
+    """Explain what is seen, or find that there is nothing to explain.
 
     Args:
         start: What is certain already.
         then: The images as they were.
         now: As they are.
     """
+    found = _either_way_up(start, then, now)
+    if not found.explains and start.may_be_chance(now):
+        return Found(start, explains=True)
+    return found
+
+
+def _either_way_up(start: Trial, then: Look, now: Look) -> Found:
+    """Upright first, then turned, if a turn surely helps; steps that leave it so are none."""
     upright = _search(start, then, now)
     turn = turned(then, now)
     if turn is None or (upright.explains and abs(turn.degrees or 90) <= TILT):
