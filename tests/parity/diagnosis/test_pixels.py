@@ -128,12 +128,8 @@ def test_other_writers_few_images_and_single_classes_of_mnist_are_no_change(
             assert_no_change(train, data.test_images[rng.choice(10_000, count, False)])
         for some in halves:
             assert_no_change(train, data.test_images[rng.choice(some, 200, False)])
-        for some in classes:  # 1 in 50 is seen to be unlike all ten; why must not be made up
-            said = change(
-                Fingerprint.of(train / 255),
-                Fingerprint.of(data.test_images[rng.choice(some, 200, False)] / 255),
-            )
-            assert said is None or not said.known, str(said)
+        for some in classes:
+            assert_no_change(train, data.test_images[rng.choice(some, 200, False)])
 
 
 @pytest.mark.parametrize("words", ORDERS)
