@@ -89,8 +89,9 @@ def _either_way_up(start: Trial, then: Look, now: Look) -> Found:
     other = _search(_nearest(tried, then, now)[0], then, now)
     if turned(upright.trial.look, now) is not None:
         return other
-    if rare and other.explains and CLEARLY * other.trial.cost < upright.trial.cost:
-        return other  # a rotation and something more, which a swirl alone resembles
+    if rare and upright.explains:  # or a rotation and something more, which a swirl resembles
+        clearly = other.explains and CLEARLY * other.trial.cost < upright.trial.cost
+        return other if clearly else upright
     best, rest = sorted(
         (upright, other), key=lambda f: (not f.explains, len(f.trial.taken), f.trial.cost)
     )

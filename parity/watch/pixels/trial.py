@@ -127,8 +127,9 @@ class Trial:
     def may_be_chance(self, now: Look) -> bool:
         """Whether those that are seen resemble few of these images, as one class does, and well."""
         small = self.worst < UNCERTAIN and self.cost < UNCERTAIN_COST
-        akin = self.differences[-1] < ALIKE / 2
-        return small and akin and _repeated(nearest(softened(now), softened(self.look))[1]) > 1 / FEW
+        if not small or self.differences[-1] > ALIKE / 2:
+            return False
+        return _repeated(nearest(softened(now), softened(self.look))[1]) > 1 / FEW
 
     def left(self, now: Look) -> tuple[str, ...]:
         """The largest differences, in words."""
