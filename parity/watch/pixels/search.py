@@ -72,13 +72,12 @@ class Found:
 def search(start: Trial, then: Look, now: Look) -> Found:
     """Explain what is seen by more than what is certain, or find nothing to explain."""
     found = _either_way_up(start, then, now)
-    if not found.explains and start.may_be_chance(now):
-        return Found(start, explains=True)
-    return found
+    chance = not found.explains and start.may_be_chance(now)
+    return Found(start, explains=True) if chance else found
 
 
 def _either_way_up(start: Trial, then: Look, now: Look) -> Found:
-    """Upright first, then turned, if a turn surely helps; steps that leave it so are none."""
+    """Upright, then turned if a turn surely helps; steps that leave it so are none."""
     upright = _search(start, then, now)
     rare = any(step.like and step.degrees is None for step in upright.trial.taken)
     turn = turned(then, now)
@@ -155,9 +154,10 @@ def _nearest(tried: list[Trial], then: Look, now: Look) -> list[Trial]:
 
 
 def _limit(trial: Trial, most: float, start: Trial) -> float:
-    """The largest difference that a trial may leave, at most so much."""
+    """The largest difference that a trial may leave, at most so much; after a turn always 1."""
     leaves = LEAVES_AT_RANDOM if "cut" in trial.kinds else LEAVES
-    return min(most, EXACT if _wraps(trial) else most, max(1.0, leaves * start.worst))
+    share = max(leaves * start.worst, float(bool(start.taken)))
+    return min(most, EXACT if _wraps(trial) else most, share)
 
 
 def _promising(ways: list[tuple[Step, ...]], then: Look, now: Look) -> list[tuple[Step, ...]]:
