@@ -253,6 +253,10 @@ COMPOSED: dict[str, Kind] = {
     "thicker, moved": (lambda x, _: shifted(thick(x), -3, -3), [THICKER, MOVED]),
     "thicker, blurred": (lambda x, _: blurry(thick(x, 5), 1), [THICKER, BLURRED]),
     "thicker, upside down": (lambda x, _: thick(x)[UP], [THICKER, "were turned upside down"]),
+    "rotated, gamma": (
+        lambda x, _: rotated(x, 25) ** 0.5,
+        ["were rotated clockwise.*", "were brightened by a gamma.*"],
+    ),
     "rotated, noisy": (lambda x, r: noisy(rotated(x, 30), r, 0.15), ["were rotated.*", NOISY]),
     "blurred, noisy": (lambda x, r: noisy(blurry(x, 1.0), r, 0.15), [BLURRED, NOISY]),
     "transposed, two levels": (lambda x, _: (x.transpose(0, 2, 1) > 0.5) * 1.0, [TRANSPOSED, CUT]),

@@ -33,6 +33,8 @@ PROMISING = 24
 """Steps of most promise."""
 MUCH = 20.0
 """Cost of many small differences together, three times as much as that of other images."""
+LEFT = 15.0
+"""The same that an explanation leaves at most; one of letters by digits leaves more."""
 TILT = 30
 """Degrees up to which a rotation is measured as well as it is tried."""
 ALONE = {"mix", "cut"}
@@ -68,24 +70,27 @@ class Found:
 
 
 def search(start: Trial, then: Look, now: Look) -> Found:
-    """Explain what is seen: upright first, then turned, if there is a turn that surely helps.
+    """Explain what is seen by more than what is certain, or find nothing to explain."""
+    found = _either_way_up(start, then, now)
+    chance = not found.explains and start.may_be_chance(now)
+    return Found(start, explains=True) if chance else found
 
-    Steps that leave the images turned are none.
 
-    Args:
-        start: What is certain already.
-        then: The images as they were.
-        now: As they are.
-    """
+def _either_way_up(start: Trial, then: Look, now: Look) -> Found:
+    """Upright, then turned if a turn surely helps; steps that leave it so are none."""
     upright = _search(start, then, now)
+    rare = any(step.like and step.degrees is None for step in upright.trial.taken)
     turn = turned(then, now)
-    if turn is None or (upright.explains and abs(turn.degrees or 90) <= TILT):
+    if turn is None or (upright.explains and abs(turn.degrees or 90) <= TILT and not rare):
         return upright
     ways = [turn, *closer(turn)]
     tried = Trial.each(then, now, [(*start.taken, way) for way in ways])
     other = _search(_nearest(tried, then, now)[0], then, now)
     if turned(upright.trial.look, now) is not None:
         return other
+    if rare and upright.explains:  # or a rotation and something more, which a swirl resembles
+        clearly = other.explains and CLEARLY * other.trial.cost < upright.trial.cost
+        return other if clearly else upright
     best, rest = sorted(
         (upright, other), key=lambda f: (not f.explains, len(f.trial.taken), f.trial.cost)
     )
@@ -123,7 +128,7 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             worth = _best_of_each_kind(sorted(tried, key=lambda t: t.cost), start)
         final = _nearest(tried, then, now)
         most = FITS if depth == 0 else STRICT
-        fits = [t for t in final if t.worst < _limit(t, most, start)]
+        fits = [t for t in final if t.worst < _limit(t, most, start) and t.cost < LEFT]
         common = _as_common(fits, final) if fits else []
         if fits and not common:
             # Each step must earn its place: what is a little off invites another to mend it.
@@ -149,9 +154,10 @@ def _nearest(tried: list[Trial], then: Look, now: Look) -> list[Trial]:
 
 
 def _limit(trial: Trial, most: float, start: Trial) -> float:
-    """The largest difference that a trial may leave, at most so much."""
+    """The largest difference that a trial may leave, at most so much; after a turn always 1."""
     leaves = LEAVES_AT_RANDOM if "cut" in trial.kinds else LEAVES
-    return min(most, EXACT if _wraps(trial) else most, leaves * start.worst)
+    share = max(leaves * start.worst, float(bool(start.taken)))
+    return min(most, EXACT if _wraps(trial) else most, share)
 
 
 def _promising(ways: list[tuple[Step, ...]], then: Look, now: Look) -> list[tuple[Step, ...]]:

@@ -18,6 +18,10 @@ FITS = 1.7
 """The same after a step that explains all there is."""
 STRICT = 1.4
 """The same after several steps, which may fit by chance."""
+UNCERTAIN, UNCERTAIN_COST = 3.0, 30.0
+"""Largest difference, and cost, of images of one class from the few of their kind."""
+FEW = 20
+"""Images that are the nearest to most others; of all ten classes they are more."""
 PIXEL, PIXEL_KIN, PICTURE = 0.02, 0.1, 0.6
 """Difference of a pixel's mean ink that is none, its share of the deviation, and the unit of all
 pixels together."""
@@ -120,6 +124,13 @@ class Trial:
         """Of the steps."""
         return tuple(step.words for step in self.taken)
 
+    def may_be_chance(self, now: Look) -> bool:
+        """Whether those that are seen resemble few of these images, as one class does, and well."""
+        small = self.worst < UNCERTAIN and self.cost < UNCERTAIN_COST
+        if not small or self.differences[-1] > ALIKE / 2:
+            return False
+        return _repeated(nearest(softened(now), softened(self.look))[1]) > 1 / FEW
+
     def left(self, now: Look) -> tuple[str, ...]:
         """The largest differences, in words."""
         off = now.figures.mean(axis=0) - self.look.figures.mean(axis=0)
@@ -177,7 +188,7 @@ def means_apart(look: Look, now: Look, closest: NDArray[np.int64] | None = None)
     else:
         off, before, single = _of_pairs(look, now, closest)
         deviation = np.maximum(before, now.deviations)
-        repeated = float((np.bincount(closest) ** 2).sum()) / len(closest) ** 2
+        repeated = _repeated(closest)
     by_chance = single**2 * (repeated + 2 / len(now.figures))  # tails are heavy
     off /= np.sqrt(least**2 + (kin * deviation) ** 2 + by_chance)
     figures, *groups = np.split(off, np.cumsum(_COLUMNS))
@@ -185,6 +196,11 @@ def means_apart(look: Look, now: Look, closest: NDArray[np.int64] | None = None)
     lengths = [_length(group) / unit for group, unit in zip(groups, units, strict=True)]
     result: Floats = np.append(figures, lengths)
     return result
+
+
+def _repeated(closest: NDArray[np.int64]) -> float:
+    """Share of a mean that is one image's: 1 / N where each of N is as often the closest."""
+    return float((np.bincount(closest) ** 2).sum()) / len(closest) ** 2
 
 
 def _of_pairs(look: Look, now: Look, closest: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
