@@ -18,6 +18,8 @@ DecayKind = Literal["coupled", "decoupled", "decoupled, after", "decoupled, fixe
 ClipKind = Literal["value", "norm", "global norm"]
 Gather = Literal["first", "last", "sum", "mean"]
 Average = Literal["exponential", "equal", "equal, with the initial weights", "Lookahead"]
+UNREACHED = 1e300
+"""A cap that no weight reaches: Keras divides by norms plus 1e-7 all the same."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Rule:
         cap_kind: What is compared with it: each value, or the norm of each unit's incoming weights,
             of each input's, of each tensor's.
         cap_form: torch and Keras divide by the norm plus 1e-7, Keras even where it is below.
+        capped: Names of the tensors that are shrunk; empty for all.
         stored: Precision that the weights are rounded to after each step.
         frozen: Names of tensors that are never updated.
         factors: Names of tensors and what their own learning rate is a multiple by.
@@ -109,6 +112,7 @@ class Rule:
     cap: float = np.inf
     cap_kind: Group | Literal["value"] = "unit"
     cap_form: Literal["exact", "torch", "keras"] = "exact"
+    capped: frozenset[str] = frozenset()
     stored: Precision = "as it is"
     frozen: frozenset[str] = frozenset()
     factors: tuple[tuple[str, float], ...] = ()
@@ -139,7 +143,10 @@ def simulate(rule: Rule, record: Record) -> Floats:
         moved = moved + share * (1 if rule.decay_kind == "decoupled, fixed" else rates)
     change = -averaged(rule, moved)
     if np.isfinite(rule.cap) or rule.stored != "as it is":
-        change = coarse(_capped(rule, record, record.before + change), rule.stored) - record.before
+        moved = record.before + change
+        spared = ~record.of(rule.capped) if rule.capped else np.zeros(len(record.tensor), bool)
+        shrunk = np.where(spared, moved, _capped(rule, record, moved))
+        change = coarse(shrunk, rule.stored) - record.before
     if rule.frozen:
         change[:, record.of(rule.frozen)] = 0
     return change
