@@ -17,7 +17,7 @@ from parity.match.layer import ATTENTION, PARTS, layers_of_both
 TAKEN = ("weights", "set_weights", "gradients", "take")
 GIVEN = ("set_weights", "answer", "write")
 """Calls that answer with tensors by name, and those that are given some."""
-NORMS = ("layer_norm", "rms_norm", "batch_norm")
+NORMS = ("layer_norm", "rms_norm", "batch_norm", "group_norm", "instance_norm")
 """Kinds whose settings are read, under their own names."""
 BIASES = ("bias", "recurrent_bias")
 """Of a GRU that resets after the product: for inputs and for the state."""
@@ -94,8 +94,8 @@ def by_hand(sides: list[Climber], own: Sequence[Table], images: Array) -> bool:
         own: Their weights.
         images: A batch.
     """
-    has = [[any(n.startswith(kind) for n in table) for table in own] for kind in (ATTENTION, *NORMS)]
-    if [True, False] not in has or (has[0] == [False, True]):
+    has = [[any(n.startswith(kind) for n in table) for table in own] for kind in (ATTENTION, NORMS)]
+    if [True, False] not in has or [False, True] in has:
         return False
     try:
         return all(side.ask("fed", {"images": images}, training=False) for side in sides)
