@@ -7,10 +7,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.readings.optimizer.caps import UNREACHED
 from parity.readings.optimizer.fit import LIMIT, Hypothesis
 from parity.readings.optimizer.numbers import SCALES, nearest_round
 from parity.readings.optimizer.record import Record
-from parity.readings.optimizer.rule import UNREACHED, ClipKind, Rule, simulate
+from parity.readings.optimizer.rule import ClipKind, Rule, simulate
 from parity.readings.optimizer.steps import Bias
 from parity.readings.optimizer.table import SETTINGS
 

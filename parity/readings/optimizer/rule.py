@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from parity.arrays import Floats
+from parity.readings.optimizer.caps import limited
 from parity.readings.optimizer.record import Group, Precision, Record, coarse
 from parity.readings.optimizer.steps import STEPS, Bias
 
@@ -18,8 +19,6 @@ DecayKind = Literal["coupled", "decoupled", "decoupled, after", "decoupled, fixe
 ClipKind = Literal["value", "norm", "global norm"]
 Gather = Literal["first", "last", "sum", "mean"]
 Average = Literal["exponential", "equal", "equal, with the initial weights", "Lookahead"]
-UNREACHED = 1e300
-"""A cap that no weight reaches: Keras divides by norms plus 1e-7 all the same."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +142,8 @@ def simulate(rule: Rule, record: Record) -> Floats:
         moved = moved + share * (1 if rule.decay_kind == "decoupled, fixed" else rates)
     change = -averaged(rule, moved)
     if np.isfinite(rule.cap) or rule.stored != "as it is":
-        moved = record.before + change
-        spared = ~record.of(rule.capped) if rule.capped else np.zeros(len(record.tensor), bool)
-        shrunk = np.where(spared, moved, _capped(rule, record, moved))
-        change = coarse(shrunk, rule.stored) - record.before
+        capped = limited(rule, record, record.before + change)
+        change = coarse(capped, rule.stored) - record.before
     if rule.frozen:
         change[:, record.of(rule.frozen)] = 0
     return change
@@ -241,16 +238,3 @@ def _norms(record: Record, t: int, all_together: bool) -> Floats:
         norms = np.full(norms.shape, np.sqrt(np.square(norms).sum()))
     result: Floats = np.maximum(norms, 1e-300)[record.tensor]
     return result
-
-
-def _capped(rule: Rule, record: Record, weights: Floats) -> Floats:
-    """Weights [T, N] of whole tensors, shrunk where they are above the cap."""
-    if not np.isfinite(rule.cap):
-        return weights
-    if rule.cap_kind == "value":
-        return np.clip(weights, -rule.cap, rule.cap)
-    norms = record.norms_of(weights, rule.cap_kind)
-    if rule.cap_form == "exact":
-        return weights * np.minimum(1, rule.cap / np.maximum(norms, 1e-300))
-    shrunk = weights * (np.minimum(norms, rule.cap) / (norms + 1e-7))
-    return shrunk if rule.cap_form == "keras" else np.where(norms > rule.cap, shrunk, weights)

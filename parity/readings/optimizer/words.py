@@ -5,8 +5,9 @@ import re
 import numpy as np
 
 from parity.readings.cause import listed
+from parity.readings.optimizer.caps import UNREACHED
 from parity.readings.optimizer.numbers import shown
-from parity.readings.optimizer.rule import UNREACHED, Rule
+from parity.readings.optimizer.rule import Rule
 
 PLACES = {
     ("Adam", "last"): "added to the root, after the bias correction",

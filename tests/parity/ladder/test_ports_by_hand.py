@@ -74,7 +74,8 @@ def fused() -> Net:
     def of(x: Tensor, qkv: nn.Module, out: nn.Module) -> Tensor:
         heads = [part.view(len(x), 6, 2, 4).transpose(1, 2) for part in qkv(x).chunk(3, -1)]
         mixed = functional.scaled_dot_product_attention(*heads)
-        return (x + out(mixed.transpose(1, 2).reshape(x.shape))).mean(1)
+        given: Tensor = out(mixed.transpose(1, 2).reshape(x.shape))
+        return (x + given).mean(1)
 
     return Net(of, qkv=nn.Linear(8, 24), out=nn.Linear(8, 8))
 
@@ -85,7 +86,7 @@ class Patches(nn.Module):
     def __init__(self, cut: bool) -> None:
         super().__init__()
         self.positions, self.cut = nn.Parameter(torch.zeros(1, 4, 8)), cut
-        self.embed = nn.Linear(12, 8) if cut else nn.Conv2d(3, 8, 2, 2)
+        self.embed: nn.Module = nn.Linear(12, 8) if cut else nn.Conv2d(3, 8, 2, 2)
         self.norm, self.last = nn.LayerNorm(8), nn.Linear(8, 3)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -100,6 +101,9 @@ class Patches(nn.Module):
 
 class HandNorm(nn.Module):
     """A layer norm, or a batch norm, as tutorials write it."""
+
+    mean: Tensor
+    variance: Tensor
 
     def __init__(self, sample: bool = False, keeps: float | None = None) -> None:
         super().__init__()
@@ -187,8 +191,16 @@ def recurrent() -> Net:
         ),
     ],
     ids=[
-        "blank row", "instance norm", "dilated", "rows", "unscaled", "no skip", "fused",
-        "sample's deviation", "momentum", "float32",
+        "blank row",
+        "instance norm",
+        "dilated",
+        "rows",
+        "unscaled",
+        "no skip",
+        "fused",
+        "sample's deviation",
+        "momentum",
+        "float32",
     ],
 )
 def test_a_mistake_of_a_port_is_named(
