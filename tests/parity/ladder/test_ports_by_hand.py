@@ -237,6 +237,28 @@ def test_a_layer_that_is_written_by_hand_is_no_missing_weight() -> None:
     assert_said(done, "layers of kinds that the other lacks")
 
 
+class Autocast(nn.Module):
+    """A dense layer that works in bfloat16."""
+
+    def __init__(self, enabled: bool) -> None:
+        super().__init__()
+        self.last, self.enabled = nn.Linear(8, 3), enabled
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.enabled):
+            scores: Tensor = self.last(x[:, 0])
+        return scores
+
+
+def test_autocast_is_named_in_float32() -> None:
+    sides = [
+        (m, torch.optim.SGD(m.parameters(), 0.1), functional.cross_entropy)
+        for m in (Autocast(False), Autocast(True))
+    ]
+    done = ladder(*sides, SERIES, LABELS, batch_size=12, precision="float32")
+    assert_said(done, "A keeps its precision, B computes in bfloat16")
+
+
 def climb(a: nn.Module, b: nn.Module, x: np.ndarray) -> Climbed:
     first, second = (
         (m, torch.optim.SGD(m.parameters(), 0.1), nn.CrossEntropyLoss()) for m in (a, b)
