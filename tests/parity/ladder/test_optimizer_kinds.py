@@ -278,7 +278,7 @@ def random(size: float, seed: int = 1) -> Callable[[torch.Tensor], torch.Tensor]
 
 def keras_norm(w: torch.Tensor) -> torch.Tensor:
     """What `keras.constraints.MaxNorm` makes of kernels whose norms are smaller."""
-    norms = torch.linalg.vector_norm(w, dim=1, keepdim=True)
+    norms: torch.Tensor = torch.linalg.vector_norm(w, dim=1, keepdim=True)
     return w * norms / (norms + 1e-7)
 
 

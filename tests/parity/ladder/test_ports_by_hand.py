@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parity.ladder.together import Climbed, ladder
+from parity.sides.entries import Precision
 
 RNG = np.random.default_rng(0)
 SERIES = RNG.normal(size=(12, 6, 8))
@@ -251,19 +252,15 @@ class Autocast(nn.Module):
 
 
 def test_autocast_is_named_in_float32() -> None:
-    sides = [
-        (m, torch.optim.SGD(m.parameters(), 0.1), functional.cross_entropy)
-        for m in (Autocast(False), Autocast(True))
-    ]
-    done = ladder(*sides, SERIES, LABELS, batch_size=12, precision="float32")
+    done = climb(Autocast(False), Autocast(True), SERIES, precision="float32")
     assert_said(done, "A keeps its precision, B computes in bfloat16")
 
 
-def climb(a: nn.Module, b: nn.Module, x: np.ndarray) -> Climbed:
+def climb(a: nn.Module, b: nn.Module, x: np.ndarray, precision: Precision | None = None) -> Climbed:
     first, second = (
         (m, torch.optim.SGD(m.parameters(), 0.1), nn.CrossEntropyLoss()) for m in (a, b)
     )
-    return ladder(first, second, x, LABELS, batch_size=12)
+    return ladder(first, second, x, LABELS, batch_size=12, precision=precision)
 
 
 def assert_said(done: Climbed, said: str) -> None:
