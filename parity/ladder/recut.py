@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from parity.arrays import Array, Table
+from parity.ladder import fused
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.match.layer import ATTENTION, PARTS, layers_of_both
 
 TAKEN = ("weights", "set_weights", "gradients", "take")
 GIVEN = ("set_weights", "answer", "write")
 """Calls that answer with tensors by name, and those that are given some."""
+NORMS = ("layer_norm", "rms_norm", "batch_norm", "group_norm", "instance_norm")
+"""Kinds whose settings are read, under their own names."""
 BIASES = ("bias", "recurrent_bias")
 """Of a GRU that resets after the product: for inputs and for the state."""
 Wholes = Mapping[str, tuple[str, ...]]
@@ -82,7 +85,7 @@ class Recut(Climber):
 
 
 def by_hand(sides: list[Climber], own: Sequence[Table], images: Array) -> bool:
-    """Whether B alone writes its attention by hand, and may take the place of A.
+    """Whether B alone writes its attention or norms by hand, and may take the place of A.
 
     What a layer is fed that the other side computes by hand is known only where it is B's.
 
@@ -91,8 +94,8 @@ def by_hand(sides: list[Climber], own: Sequence[Table], images: Array) -> bool:
         own: Their weights.
         images: A batch.
     """
-    attends = [any(name.startswith(ATTENTION) for name in table) for table in own]
-    if attends != [True, False]:
+    has = [[any(n.startswith(kind) for n in table) for table in own] for kind in (ATTENTION, NORMS)]
+    if [True, False] not in has or [False, True] in has:
         return False
     try:
         return all(side.ask("fed", {"images": images}, training=False) for side in sides)
@@ -108,6 +111,8 @@ def alike(sides: list[Climber], own: Sequence[Table]) -> list[Climber]:
         own: Weights of A and of B.
     """
     held = _two_biases(sides, own)
+    if not any(name.startswith(ATTENTION) for table in own for name in table):
+        return fused.apart(held, own)
     return [attention(held[0], own[0], own[1]), *held[1:]]
 
 

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from parity.torch import lockstep
 from parity.torch.kinds import learns
@@ -39,8 +40,16 @@ class LockStep(lockstep.LockStep):
         if network is None:
             raise ValueError(f"{name} has no forward(), and not one module with weights but more")
         self.lightning = module
-        super().__init__(module, optimizer_of(module), _no_loss, dtype)
+        optimizer, self.schedules = optimizer_of(module)
+        super().__init__(module, optimizer, _no_loss, dtype)
         self.network = network
+
+    def step(self, images: Array, labels: Array) -> float:
+        """One optimiser step, and one of each schedule that goes by steps."""
+        loss = super().step(images, labels)
+        for schedule in self.schedules:
+            schedule.step()
+        return loss
 
     def training_loss(self, x: Any, labels: Array) -> Tensor:
         """The loss that ``training_step`` gives for a batch."""
@@ -67,20 +76,31 @@ def answering(module: LightningModule) -> nn.Module | None:
     return parts[0] if len(parts) == 1 else None
 
 
-def optimizer_of(module: LightningModule) -> Optimizer:
-    """The one optimiser that ``configure_optimizers`` gives.
+def optimizer_of(module: LightningModule) -> tuple[Optimizer, list[LRScheduler]]:
+    """The one optimiser that ``configure_optimizers`` gives, and its schedules that go by steps.
+
+    Of those that go by epochs the first epoch shows nothing.
 
     Raises:
-        ValueError: it gives none, or several.
+        ValueError: it gives no optimiser, or several.
     """
     configured: Any = module.configure_optimizers()
-    if isinstance(configured, tuple) and len(configured) == 2:
-        configured = configured[0]
+    schedules: Any = []
+    if isinstance(configured, list | tuple) and len(configured) == 2:
+        first, second = configured
+        if isinstance(first, list) and isinstance(second, list):
+            configured, schedules = first, second
     found = list(configured) if isinstance(configured, list | tuple) else [configured]
+    schedules += [e["lr_scheduler"] for e in found if isinstance(e, dict) and "lr_scheduler" in e]
     found = [entry["optimizer"] if isinstance(entry, dict) else entry for entry in found]
     if len(found) != 1 or not isinstance(found[0], Optimizer):
         kinds = ", ".join(type(entry).__name__ for entry in found)
         raise ValueError(
             f"{type(module).__name__}.configure_optimizers gives {kinds}; expected one optimiser"
         )
-    return found[0]
+    by_steps = [
+        plan["scheduler"]
+        for plan in schedules
+        if isinstance(plan, dict) and plan.get("interval") == "step"
+    ]
+    return found[0], by_steps

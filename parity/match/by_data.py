@@ -51,6 +51,8 @@ class Search:
     def run(self) -> list[Pair] | None:
         """The pairs with which B answers as A does; None where none were found."""
         self._order = list(self.outputs)
+        # What a program keeps itself, positions perhaps, is at work before its layers can be told.
+        self.a = sorted(self.a, key=lambda layer: layer.name.partition("/")[0] in self._order)
         numbers = sum(values.size for values in self.own.values())
         affordable = min(MOST_QUESTIONS, MOST_NUMBERS // max(numbers, 1))
         return next(self._from(0, []), None) if affordable >= len(self.a) else None

@@ -95,7 +95,7 @@ def _kind(name: str) -> str:
         return "depthwise_conv" if name.endswith("/1") else "conv"
     if name.startswith(ATTENTION) and "/" in name:
         return "dense"
-    return re.sub(r"_\d+(/\d+)?$", "", name)
+    return re.sub(r"(_\d+)+(/\d+)?$", "", name)
 
 
 def _of_one_kernel(

@@ -80,4 +80,18 @@ def moves(source: Shape, target: Shape, places: Shape = ()) -> list[Move]:
         last = (*places, *rest)
         found.append(Move(source, last, to_first, target, "channels last to channels first"))
         found.append(Move(source, first, to_last, target, "channels first to channels last"))
-    return found
+    return found + _unfolded(source, target)
+
+
+def _unfolded(source: Shape, target: Shape) -> list[Move]:
+    """A convolution's kernel, and one for patches with channels first, as torch's unfold cuts."""
+    kernel, flat = sorted((source, target), key=len, reverse=True)
+    if len(flat) != 2 or len(kernel) < 3 or (prod(kernel[:-1]), kernel[-1]) != flat:
+        return []
+    *around, channels, outputs = kernel
+    last = len(around)
+    if source == kernel:
+        axes = (last, *range(last), last + 1)
+        return [Move(source, source, axes, target, "channels first in a patch")]
+    axes = (*range(1, last + 1), 0, last + 1)
+    return [Move(source, (channels, *around, outputs), axes, target, "channels first in a patch")]

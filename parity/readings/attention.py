@@ -49,12 +49,16 @@ def habits(places: int, units: int, *, blanks: bool) -> Iterator[tuple[str, Habi
     """How attention over so many places and units may be computed, the usual first."""
     for heads in (n for n in range(1, units + 1) if units % n == 0):
         size = units // heads
+        root = size**-0.5
         scales = {
-            "over the root of a head's units": size**-0.5,
+            "over the root of a head's units": root,
             "not scaled": 1.0,
             "over the root of all units": units**-0.5,
             "over a head's units": 1 / size,
         }
+        coarse = float(np.float32(root))
+        if coarse != root:  # as Keras on TensorFlow has it, in float64 too
+            scales["over the root of a head's units, rounded to float32"] = coarse
         order = tuple(ORDERS.items())[: None if 1 < heads < units else 1]
         mask = (False, True) if places > 1 else (False,)
         hide = ("", *HIDDEN) if blanks else ("",)

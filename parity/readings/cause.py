@@ -29,11 +29,13 @@ class Cause:
 _ROUNDED = re.compile(
     "^exact$|^betas rounded to float32$|^the product of its momenta kept in float32$"
     "|,? (its constant )?rounded to float32|, computed in float32"
+    "|^adds .*, what float32 rounds off a penalty$"
+    r"| \(norm \+ 1e-06\)"  # of torch's clipping, which takes no other figure
 )
 
 
 def same_but_rounded(one: str, other: str) -> bool:
-    """Whether two sides are said to do the same but for a constant rounded to float32."""
+    """Whether two sides are said to do the same but for a constant that no flag aligns."""
     return _ROUNDED.sub("", one) == _ROUNDED.sub("", other)
 
 

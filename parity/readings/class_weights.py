@@ -53,6 +53,16 @@ def readings(logits: Floats, labels: Ints, inputs: Table, gradients: Table) -> I
                 yield from _smoothed(logits, labels, hard, flat, found)
 
 
+def ignoring(logits: Floats, labels: Ints) -> Iterator[Reading]:
+    """Cross-entropy without the images of one class, which the loss alone tells: padding, say."""
+    classes = np.unique(labels)
+    for c in classes:
+        left = np.where(classes == c, 0.0, 1.0)
+        for count in (int((labels != c).sum()), len(labels)):
+            if count:
+                yield _reading(logits, labels, classes, left / count)
+
+
 def solve(errors: list[Floats], inputs: Floats, gradient: Floats) -> Floats | None:
     """By how much each error [B, C] counts in the gradient [I, C], if they explain it."""
     basis = np.stack([(inputs.T @ error).ravel() for error in errors], axis=1)

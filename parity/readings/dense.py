@@ -10,7 +10,7 @@ from parity.readings.activations import FIXED, NONE, Function, activations
 from parity.readings.case import Case
 from parity.readings.precisions import PRECISIONS
 from parity.readings.readings import Reading, Readings
-from parity.readings.rounding import noise, worst
+from parity.readings.rounding import ROUNDING, epsilon, worst
 from parity.readings.rows import normalised
 
 ACTIVATION, KERNEL, BIAS, PRECISION = (
@@ -91,10 +91,9 @@ def _dense(
         output = np.asarray(seen, np.float64).reshape(len(seen), -1)
         for traits, values in parts(flat, kernels, biases, output):
             yield Reading(PLAIN | traits, values.reshape(seen.shape))
-        if seen.dtype == np.float64:
-            coarse = _in_float32(flat, kernels, biases, output, size)
-            if coarse is not None:
-                yield Reading(PLAIN | coarse, seen)
+        coarse = _coarser(flat, kernels, biases, output, size, epsilon(seen))
+        if coarse is not None:
+            yield Reading(PLAIN | coarse, seen)
 
     return of, size
 
@@ -181,29 +180,29 @@ def _normalised(x: Floats, kernels: Table, biases: list[Floats], seen: Floats) -
                 yield traits | _activation(function) | what, values
 
 
-def _in_float32(
-    x: Floats, kernels: Table, biases: list[Floats], seen: Floats, size: float
+def _coarser(
+    x: Floats, kernels: Table, biases: list[Floats], seen: Floats, size: float, own: float
 ) -> dict[str, str] | None:
-    """Traits of a layer computed in float32, though the network is in float64.
+    """Traits of a layer computed in a coarser precision than the network's, whose epsilon is `own`.
 
-    In which order it sums is not known, so that only float32's rounding can be asked for; that
-    every number is a float32, which of float64 numbers one in 2^29 is, proves the rest.
+    In which order it sums is not known, so that only rounding can be asked for; that every number
+    is a coarser one, which of float64 numbers one in 2^29 is a float32, proves the rest.
     """
-    allowed = 2 * noise(np.zeros(0, np.float32), scale=size)
     functions: dict[str, Callable[[Floats], Floats]] = {NONE: np.positive, **FIXED}
-    for (name, kernel), bias in product(kernels.items(), biases):
-        before = x @ kernel + bias
-        for said, function in functions.items():
-            near = worst(function(before), seen) <= allowed
-            if near and (_single(seen) or _single_before(before, seen, function)):
-                what = {PRECISION: "computes in float32, as the numbers that it gives show"}
-                return _traits(name, kernels) | _activation(said) | what
+    for kind, precision in PRECISIONS.items():
+        single = kind == "float32"
+        given = worst(precision.round(seen), seen) == 0
+        if precision.epsilon <= own or not (given or single):
+            continue
+        allowed = (2 * ROUNDING if single else 2) * precision.epsilon * size
+        for (name, kernel), bias in product(kernels.items(), biases):
+            before = x @ kernel + bias
+            for said, function in functions.items():
+                near = worst(function(before), seen) <= allowed
+                if near and (given or _single_before(before, seen, function)):
+                    what = {PRECISION: f"computes in {kind}, as the numbers that it gives show"}
+                    return _traits(name, kernels) | _activation(said) | what
     return None
-
-
-def _single(x: Floats) -> bool:
-    """Whether all numbers are float32 numbers."""
-    return np.array_equal(x.astype(np.float32), x)
 
 
 def _single_before(before: Floats, seen: Floats, function: Function) -> bool:

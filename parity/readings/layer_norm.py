@@ -11,6 +11,7 @@ from parity.readings.case import Case
 from parity.readings.readings import Reading, Readings
 
 EPSILON, AXES, CENTRE = "layer-norm epsilon", "layer-norm axes", "layer-norm mean"
+VARIANCE = "layer-norm variance"
 GROUP_EPSILON, GROUPS = "group-norm epsilon", "groups"
 SCALE, OFFSET = "layer-norm scale", "layer-norm offset"
 ADVICE = {
@@ -20,6 +21,10 @@ ADVICE = {
     ),
     AXES: "normalise over the same axes: normalized_shape (torch), axis (Keras)",
     CENTRE: "take a layer norm or an RMS norm on both sides: the latter leaves the mean",
+    VARIANCE: (
+        "divide by n, and add epsilon below the root: var(-1, unbiased=False) in place of std(-1), "
+        "which divides by n - 1"
+    ),
     GROUP_EPSILON: "give both the same: eps=1e-3 in torch as Keras has, or epsilon=1e-5 in Keras",
     GROUPS: "normalise over the same groups of channels, num_groups in torch and groups in Keras",
     SCALE: "give both a scale",
@@ -49,7 +54,8 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
             )
             centred = x - x.mean(axis=axes, keepdims=True) if centre else x
             variance = (centred**2).mean(axis=axes, keepdims=True)
-            for epsilon in (*EPSILONS, _solved(centred, variance, gamma, seen - beta)):
+            ratio = centred * gamma / (seen - beta)
+            for epsilon in (*EPSILONS, _solved(ratio**2, variance, seen - beta)):
                 if not np.isfinite(epsilon) or epsilon < 0:
                     continue
                 widened = "variance" if centre else "mean square"
@@ -57,13 +63,39 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
                     EPSILON: f"adds epsilon {epsilon:.4g} to the {widened}",
                     AXES: f"normalises over {words}",
                     CENTRE: "takes out the mean" if centre else "leaves the mean",
+                    VARIANCE: "over n",
                     SCALE: "applies the scale" if scaled else "leaves out the scale",
                     OFFSET: "adds the offset" if moved else "leaves out the offset",
                 }
                 with np.errstate(all="ignore"):
                     yield Reading(traits, centred * gamma / np.sqrt(variance + epsilon) + beta)
+        if centres[0] and x.shape[-1] > 1:
+            yield from _by_hand(x, scale, offset, seen)
 
     return of, float(np.abs(scale).max() * 10 + np.abs(offset).max())
+
+
+def _by_hand(x: Floats, scale: Floats, offset: Floats, seen: Array) -> Iterator[Reading]:
+    """What people write themselves: of the sample's deviation, epsilon added behind the root."""
+    centred = x - x.mean(axis=-1, keepdims=True)
+    for sample, outside in ((True, True), (True, False), (False, True)):
+        variance = x.var(axis=-1, keepdims=True, ddof=int(sample))
+        spread = np.sqrt(variance) if outside else variance
+        with np.errstate(all="ignore"):
+            ratio = centred * scale / (seen - offset)
+        for epsilon in (*EPSILONS, _solved(ratio if outside else ratio**2, spread, seen - offset)):
+            if not np.isfinite(epsilon) or epsilon < 0:
+                continue
+            divisor = spread + epsilon if outside else np.sqrt(spread + epsilon)
+            traits = {
+                VARIANCE: "takes the sample's variance, over n - 1" if sample else "over n",
+                EPSILON: f"adds epsilon {epsilon:.4g} to the {('variance', 'deviation')[outside]}",
+                AXES: "normalises over the last axis",
+                CENTRE: "takes out the mean",
+                SCALE: "applies the scale",
+                OFFSET: "adds the offset",
+            }
+            yield Reading(traits, centred * scale / divisor + offset)
 
 
 def _along(axes: tuple[int, ...], values: Floats, x: Floats) -> Floats:
@@ -93,7 +125,8 @@ def grouped(case: Case, x: Floats) -> tuple[Readings, float] | None:
             centred = (cut - cut.mean(axis=axes, keepdims=True)).reshape(x.shape)
             variance = np.broadcast_to(cut.var(axis=axes, keepdims=True), cut.shape)
             variance = variance.reshape(x.shape)
-            for epsilon in (*EPSILONS, _solved(centred, variance, scale, seen - offset)):
+            ratio = centred * scale / (seen - offset)
+            for epsilon in (*EPSILONS, _solved(ratio**2, variance, seen - offset)):
                 if np.isfinite(epsilon) and epsilon >= 0:
                     traits = {
                         GROUPS: f"normalises over {words}",
@@ -117,9 +150,9 @@ def _learned(case: Case) -> tuple[Floats, Floats]:
     return own.get("scale", np.ones(1)), own.get("offset", np.zeros(1))
 
 
-def _solved(centred: Floats, variance: Floats, gamma: Floats | float, seen: Array) -> float:
-    """The epsilon with which the rows become `seen`: of the element that says most."""
+def _solved(widened: Floats, spread: Floats, seen: Array) -> float:
+    """The epsilon that makes `spread` what was divided by, of elements [...] that say much."""
     with np.errstate(all="ignore"):
-        widened = (centred * gamma / seen) ** 2 - variance
-    sound = np.isfinite(widened) & (np.abs(seen) > 0.1 * np.abs(seen).max())
-    return float(f"{np.median(widened[sound]):.6g}") if sound.any() else float("nan")
+        added = widened - spread
+    sound = np.isfinite(added) & (np.abs(seen) > 0.1 * np.abs(seen).max())
+    return float(f"{np.median(added[sound]):.6g}") if sound.any() else float("nan")

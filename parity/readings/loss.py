@@ -63,6 +63,7 @@ def explain(case: Case) -> list[Cause]:
         own, table = (of_a, case.a) if first else (scores, case.b)
         gradients, layers = _gradients(table), inputs[not first]
         yield from losses.candidates(own, truth, float(seen))
+        yield from class_weights.ignoring(own, truth)
         yield from class_weights.readings(own, truth, layers, gradients)
         for terms in penalty.penalties(gradients, case.given, own.shape[1]):
             for reading in (

@@ -5,11 +5,12 @@ import numpy as np
 from parity.arrays import Array, Floats, Ints, Names
 from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.pixels import PIXELS
-from parity.readings.rounding import noise, usable, worst
+from parity.readings.precisions import PRECISIONS, Precision
+from parity.readings.rounding import magnitude, noise, usable, worst
 from parity.readings.wiring import ANSWER, Wires
 
 SAME = "though all layers before it give the same"
-ORDER, SCALE = "order of values", "scale"
+ORDER, SCALE, PRECISION = "order of values", "scale", "precision"
 ADVICE = "reshape, transpose, split and join alike: channels last against first, depth to space"
 FEWEST = 4
 """Rows that two columns must have alike to be one."""
@@ -59,9 +60,21 @@ def _named(layer: str, a: Array, b: Array, names: Names) -> Cause:
             said = f"{factor:.6g} times what {one} does"
             return Cause(SCALE, left, f"{begins} {said}, {SAME}; to align them, scale alike")
     gap = worst(a, b)
+    for side, name, (own, other) in ((0, names[0], (a, b)), (1, names[1], (b, a))):
+        for kind, precision in PRECISIONS.items():
+            if gap <= precision.epsilon * magnitude(b) and _rounded(own, precision, other):
+                said = f"{layer}: {name} {verb} what {names[1 - side]} does, rounded to {kind}"
+                advice = "to align them, keep the network's precision in every layer"
+                return Cause(PRECISION, 0.0, f"{said}, {SAME}; {advice}")
     how = f"something else, off by up to {gap:.1e}"
     text = f"{begins} {how}, {SAME}: look at what the program does right before it"
     return Cause(UNEXPLAINED, gap, text)
+
+
+def _rounded(own: Array, precision: Precision, other: Array) -> bool:
+    """Whether all of a side's numbers are of a coarser kind, which not all of the other's are."""
+    mine, theirs = (worst(precision.round(x), x) for x in (own, other))
+    return mine == 0 < theirs
 
 
 def _order_words(x: Floats, y: Floats, name: str) -> str:

@@ -13,6 +13,8 @@ from parity.readings.rounding import noise, worst
 
 L1, L2 = "L1 penalty", "L2 penalty"
 BOTH = "L1 and L2 penalty"
+ROUNDED = 2.0**-24 / 10
+"""A weaker one nobody writes: Keras on TensorFlow rounds the factor of a penalty to float32."""
 ADVICE = dict.fromkeys((L1, L2, BOTH), "give both the penalty, on the same tensors, or neither")
 
 
@@ -117,5 +119,8 @@ def _said(squares: float, magnitudes: float, names: str) -> tuple[str, str]:
     if magnitudes:
         terms.append(f"{magnitudes:.4g} * sign(w)")
         settings.append(f"L1({magnitudes:.4g}) in Keras")
-    words = f"adds {' + '.join(terms)} to the gradients of {names} ({', '.join(settings)})"
+    note = f" ({', '.join(settings)})"
+    if max(squares, magnitudes) < ROUNDED:
+        note = ", what float32 rounds off a penalty"
+    words = f"adds {' + '.join(terms)} to the gradients of {names}{note}"
     return BOTH if len(terms) > 1 else L2 if squares else L1, words

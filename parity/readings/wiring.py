@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.arrays import Array, Floats, Names, Table
 from parity.readings.activations import FIXED
-from parity.readings.cause import Cause
+from parity.readings.cause import Cause, same_but_rounded
 from parity.readings.path import Path, makes, named
 from parity.readings.paths import ADDED, PLACES, path_to
 from parity.readings.rounding import magnitude, noise, worst
@@ -58,6 +58,9 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
         if _rounded(sides[0].fed[layer], sides[1].fed[layer], of_a, of_b):
             text = f"{layer}: what is added for all samples alike is rounded to float32 on one side"
             causes.append(Cause(ROUNDED, 0.0, text, rounds=True))
+        elif same_but_rounded(_form(of_a), _form(of_b)):
+            text = f"{layer}: {names[0]} feeds it {of_a}, {names[1]} feeds it {of_b}"
+            causes += [Cause(ROUNDED, 0.0, text, rounds=True)] if of_a != of_b else []
         elif _form(of_a) != _form(of_b):
             parted[layer] = of_a, of_b
     norms = {both for layer, both in parted.items() if "norm" in layer}

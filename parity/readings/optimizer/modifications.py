@@ -7,10 +7,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.readings.optimizer.fit import Hypothesis
+from parity.readings.optimizer.caps import UNREACHED
+from parity.readings.optimizer.fit import LIMIT, Hypothesis
 from parity.readings.optimizer.numbers import SCALES, nearest_round
 from parity.readings.optimizer.record import Record
-from parity.readings.optimizer.rule import ClipKind, Rule
+from parity.readings.optimizer.rule import ClipKind, Rule, simulate
 from parity.readings.optimizer.steps import Bias
 from parity.readings.optimizer.table import SETTINGS
 
@@ -142,14 +143,27 @@ def limited(rule: Rule, record: Record) -> Iterator[Rule]:
     """The very rule, with its weights limited or rounded after each step; of whole tensors."""
     for precision in ("bfloat16", "float16", "float32"):
         yield replace(rule, stored=precision)
+    off = (np.abs(record.change - simulate(rule, record)) > LIMIT * record.noise).any(axis=0)
+    some = frozenset(record.names[k] for k in np.unique(record.tensor[off]))
+    for capped in dict.fromkeys((frozenset[str](), some)):
+        yield from _capped(replace(rule, capped=capped), record)
+
+
+def _capped(rule: Rule, record: Record) -> Iterator[Rule]:
+    """With what each kind of limit comes to, on the tensors that have one."""
     after = record.before + record.change
+    here = record.of(rule.capped) if rule.capped else np.ones(len(record.tensor), bool)
+    if not here.any():
+        return
     kinds: tuple[Literal["unit", "input", "tensor", "value"], ...] = (
         "unit", "input", "tensor", "value",
     )  # fmt: skip
     for kind in kinds:
-        largest = float((np.abs(after) if kind == "value" else record.norms_of(after, kind)).max())
+        sizes = np.abs(after) if kind == "value" else record.norms_of(after, kind)
+        largest = float(sizes[:, here].max())
         capped = replace(rule, cap_kind=kind, cap=nearest_round(largest, 1e-12))
         yield capped
         if kind in ("unit", "input"):
             capped = replace(capped, cap=nearest_round(largest, 1e-6))
             yield from (replace(capped, cap_form=form) for form in ("torch", "keras"))
+            yield replace(capped, cap=UNREACHED, cap_form="keras")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from parity.arrays import Floats
+from parity.readings.optimizer.caps import limited
 from parity.readings.optimizer.record import Group, Precision, Record, coarse
 from parity.readings.optimizer.steps import STEPS, Bias
 
@@ -67,6 +68,7 @@ class Rule:
         cap_kind: What is compared with it: each value, or the norm of each unit's incoming weights,
             of each input's, of each tensor's.
         cap_form: torch and Keras divide by the norm plus 1e-7, Keras even where it is below.
+        capped: Names of the tensors that are shrunk; empty for all.
         stored: Precision that the weights are rounded to after each step.
         frozen: Names of tensors that are never updated.
         factors: Names of tensors and what their own learning rate is a multiple by.
@@ -109,6 +111,7 @@ class Rule:
     cap: float = np.inf
     cap_kind: Group | Literal["value"] = "unit"
     cap_form: Literal["exact", "torch", "keras"] = "exact"
+    capped: frozenset[str] = frozenset()
     stored: Precision = "as it is"
     frozen: frozenset[str] = frozenset()
     factors: tuple[tuple[str, float], ...] = ()
@@ -139,7 +142,8 @@ def simulate(rule: Rule, record: Record) -> Floats:
         moved = moved + share * (1 if rule.decay_kind == "decoupled, fixed" else rates)
     change = -averaged(rule, moved)
     if np.isfinite(rule.cap) or rule.stored != "as it is":
-        change = coarse(_capped(rule, record, record.before + change), rule.stored) - record.before
+        capped = limited(rule, record, record.before + change)
+        change = coarse(capped, rule.stored) - record.before
     if rule.frozen:
         change[:, record.of(rule.frozen)] = 0
     return change
@@ -234,16 +238,3 @@ def _norms(record: Record, t: int, all_together: bool) -> Floats:
         norms = np.full(norms.shape, np.sqrt(np.square(norms).sum()))
     result: Floats = np.maximum(norms, 1e-300)[record.tensor]
     return result
-
-
-def _capped(rule: Rule, record: Record, weights: Floats) -> Floats:
-    """Weights [T, N] of whole tensors, shrunk where they are above the cap."""
-    if not np.isfinite(rule.cap):
-        return weights
-    if rule.cap_kind == "value":
-        return np.clip(weights, -rule.cap, rule.cap)
-    norms = record.norms_of(weights, rule.cap_kind)
-    if rule.cap_form == "exact":
-        return weights * np.minimum(1, rule.cap / np.maximum(norms, 1e-300))
-    shrunk = weights * (np.minimum(norms, rule.cap) / (norms + 1e-7))
-    return shrunk if rule.cap_form == "keras" else np.where(norms > rule.cap, shrunk, weights)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from parity.readings.cause import listed
+from parity.readings.optimizer.caps import UNREACHED
 from parity.readings.optimizer.numbers import shown
 from parity.readings.optimizer.rule import Rule
 
@@ -97,7 +98,9 @@ def cap(rule: Rule) -> str:
     if not np.isfinite(rule.cap):
         return "none"
     what = "each value" if rule.cap_kind == "value" else f"the norm of each {LINES[rule.cap_kind]}"
-    return f"{what} at most {shown(rule.cap)} after a step"
+    where = f" of {listed(sorted(rule.capped))}" if rule.capped else ""
+    most = "a figure that none reaches" if rule.cap == UNREACHED else shown(rule.cap)
+    return f"{what}{where} at most {most} after a step"
 
 
 def centred(rule: Rule) -> str:

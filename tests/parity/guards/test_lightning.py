@@ -72,6 +72,22 @@ class Classifier(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=self.rate)
 
 
+class Scheduled(Classifier):
+    """Halves its rate with each step, or with each epoch."""
+
+    def __init__(self, interval: str, as_lists: bool) -> None:
+        super().__init__()
+        self.interval, self.as_lists = interval, as_lists
+
+    def configure_optimizers(self) -> Any:
+        optimizer = super().configure_optimizers()
+        schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        plan = {"scheduler": schedule, "interval": self.interval}
+        if self.as_lists:
+            return [optimizer], [plan]
+        return {"optimizer": optimizer, "lr_scheduler": plan}
+
+
 class WithoutForward(Classifier):
     """Its one network works on what the step makes of the batch."""
 
@@ -129,6 +145,21 @@ def test_its_steps_are_those_of_the_same_module_in_torch(
         np.testing.assert_allclose(values, other.weights()[name], rtol=1e-12)
     passed = side.forward(x, training=True)
     assert list(passed) == ["pixels", "dense_1", "batch_norm_1", "activation_1", "logits"]
+
+
+@pytest.mark.parametrize("as_lists", [False, True])
+@pytest.mark.parametrize(("interval", "rates"), [("step", [0.05, 0.025]), ("epoch", [0.1, 0.1])])
+def test_schedules_that_go_by_steps_do(
+    interval: str, rates: list[float], as_lists: bool, digits: tuple[Tensor, Tensor]
+) -> None:
+    x, y = (part[:8].numpy() for part in digits)
+    side = adapted(Scheduled(interval, as_lists), "float64")
+    assert isinstance(side, LockStep)
+    found = []
+    for _ in rates:
+        side.step(x, y)
+        found.append(side.optimizer.param_groups[0]["lr"])
+    assert found == rates
 
 
 @pytest.mark.parametrize(

@@ -248,9 +248,10 @@ def test_axes_means_and_places_are_named(
     assert words in text
 
 
-def test_a_class_that_is_ignored_at_each_place_is_named() -> None:
+@pytest.mark.parametrize("before", [nn.Identity, lambda: Skipping(8)])
+def test_a_class_that_is_ignored_at_each_place_is_named(before: Callable[[], nn.Module]) -> None:
     def tagger(**settings: Any) -> tuple[nn.Module, torch.optim.Optimizer, nn.Module]:
-        module = nn.Sequential(nn.Linear(8, 3), Turned())
+        module = nn.Sequential(before(), nn.Linear(8, 3), Turned())
         optimizer = torch.optim.SGD(module.parameters(), 0.1)
         return module, optimizer, nn.CrossEntropyLoss(**settings)
 
@@ -258,6 +259,17 @@ def test_a_class_that_is_ignored_at_each_place_is_named() -> None:
     done = ladder(tagger(ignore_index=0), tagger(), SERIES, tags, batch_size=8)
     (text,) = said(done, "loss")
     assert "without images of class 0, divided by the number of images that are left" in text
+
+
+class Skipping(nn.Module):
+    """A sum is what it gives, which no layer does."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.relu(self.inner(x))
 
 
 class Turned(nn.Module):

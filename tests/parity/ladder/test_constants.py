@@ -96,6 +96,44 @@ def test_what_nobody_explains_is_not_forgiven() -> None:
     assert not forgiven(of(name=UNEXPLAINED), "float64", follows=True).passed
 
 
+class Clipped(torch.optim.SGD):
+    """Clips by the norm of all gradients; Keras adds nothing to it, torch 1e-6."""
+
+    added = 0.0
+
+    def step(self, closure: Any = None) -> Any:
+        grads = [p.grad for group in self.param_groups for p in group["params"]]
+        norm = torch.stack([g.norm() for g in grads]).norm()
+        for gradient in grads:
+            gradient *= torch.clamp(0.05 / (norm + self.added), max=1)
+        return super().step(closure)
+
+
+class ClippedAsTorch(Clipped):
+    """With what torch adds."""
+
+    added = 1e-6
+
+
+def test_what_torch_adds_to_a_norm_is_a_note() -> None:
+    kinds = (Clipped, ClippedAsTorch)
+    nets = [Net() for _ in kinds]
+    pairs = zip(nets, kinds, strict=True)
+    done = climbed(*((n, k(n.parameters(), 0.1), nn.CrossEntropyLoss()) for n, k in pairs))
+    assert done.passed, str(done)
+    assert any("(norm + 1e-06)" in rung.note for rung in done.rungs)
+
+
+@pytest.mark.parametrize(("factor", "passed"), [(single(0.01), True), (0.010001, False)])
+def test_a_rounded_penalty_is_a_note(factor: float, passed: bool) -> None:
+    def penalised(by: float) -> Any:
+        net, optimizer, loss = side()
+        weight = net.one.weight
+        return net, optimizer, lambda given, y: loss(given, y) + by * weight.square().sum()
+
+    assert climbed(penalised(0.01), penalised(factor)).passed is passed
+
+
 def test_words_are_the_same_but_for_the_rounding() -> None:
     assert same_but_rounded("gelu (exact)", "gelu (exact, its constant rounded to float32)")
     assert same_but_rounded("exact", "betas rounded to float32")

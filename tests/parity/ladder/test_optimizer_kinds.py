@@ -276,11 +276,19 @@ def random(size: float, seed: int = 1) -> Callable[[torch.Tensor], torch.Tensor]
     return lambda x: x + size * torch.randn(x.shape, generator=generator, dtype=x.dtype)
 
 
+def keras_norm(w: torch.Tensor) -> torch.Tensor:
+    """What `keras.constraints.MaxNorm` makes of kernels whose norms are smaller."""
+    norms: torch.Tensor = torch.linalg.vector_norm(w, dim=1, keepdim=True)
+    return w * norms / (norms + 1e-7)
+
+
 SGD, MOMENTUM, ADAM = sgd(), sgd(momentum=0.9), adam()
 ADAMW = made("AdamW", weight_decay=0.01)
 MATRIX_NORM = limiting(lambda w: torch.renorm(w, 2, 0, 0.55) if w.ndim > 1 else w)
 ROW_NORM = limiting(lambda w: torch.renorm(w, 2, 1, 0.5) if w.ndim > 1 else w)
 TENSOR_NORM = limiting(lambda w: w * min(1.0, 1.5 / float(w.norm())))
+ONE_NORM = limiting(lambda w: torch.renorm(w, 2, 0, 0.55) if len(w) == 10 != w.numel() else w)
+UNREACHED = limiting(lambda w: keras_norm(w) if len(w) == 8 != w.numel() else w)
 CLAMPED = limiting(lambda w: w.clamp(-0.2, 0.2))
 BY_VALUE: Hook = lambda table, step: clip_grad_value_(table.values(), 0.02)  # noqa: E731
 BY_ALL: Hook = lambda table, step: clip_grad_norm_(table.values(), 0.3)  # noqa: E731
@@ -357,6 +365,8 @@ KINDS: dict[str, tuple[Program, Program, str]] = {
     "max norm": (P(SGD), P(SGD, after=MATRIX_NORM), LIMITED),
     "max norm, Adam": (P(ADAM), P(ADAM, after=MATRIX_NORM), LIMITED),
     "max norm of inputs": (P(SGD), P(SGD, after=ROW_NORM), LIMITED),
+    "max norm of one": (P(SGD), P(SGD, after=ONE_NORM), LIMITED),
+    "max norm that none reaches": (P(SGD), P(SGD, after=UNREACHED), LIMITED),
     "max norm of tensors": (P(SGD), P(SGD, after=TENSOR_NORM), LIMITED),
     "clamped": (P(ADAM), P(ADAM, after=CLAMPED), LIMITED),
     "bfloat16": (P(SGD), P(SGD, after=limiting(lambda w: w.bfloat16().double())), ROUNDED),

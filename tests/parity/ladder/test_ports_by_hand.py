@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parity.ladder.together import Climbed, ladder
+from parity.sides.entries import Precision
 
 RNG = np.random.default_rng(0)
 SERIES = RNG.normal(size=(12, 6, 8))
@@ -58,14 +59,76 @@ def attention() -> Net:
     )
 
 
-def by_hand(scale: float = 0.5, skip: bool = True) -> Net:
+def by_hand(scale: float = 0.5, skip: bool = True, heads: int = 2) -> Net:
     def of(x: Tensor, q: nn.Module, k: nn.Module, v: nn.Module, out: nn.Module) -> Tensor:
-        heads = [layer(x).view(len(x), 6, 2, 4).transpose(1, 2) for layer in (q, k, v)]
-        scores = (heads[0] @ heads[1].transpose(2, 3) * scale).softmax(-1)
-        mixed: Tensor = out((scores @ heads[2]).transpose(1, 2).reshape(x.shape))
+        cut = [layer(x).view(len(x), 6, heads, -1).transpose(1, 2) for layer in (q, k, v)]
+        scores = (cut[0] @ cut[1].transpose(2, 3) * scale).softmax(-1)
+        mixed: Tensor = out((scores @ cut[2]).transpose(1, 2).reshape(x.shape))
         return (x + mixed if skip else mixed).mean(1)
 
     return Net(of, **{name: nn.Linear(8, 8) for name in ("q", "k", "v", "out")})
+
+
+def fused() -> Net:
+    """Queries, keys and values by one layer."""
+
+    def of(x: Tensor, qkv: nn.Module, out: nn.Module) -> Tensor:
+        heads = [part.view(len(x), 6, 2, 4).transpose(1, 2) for part in qkv(x).chunk(3, -1)]
+        mixed = functional.scaled_dot_product_attention(*heads)
+        given: Tensor = out(mixed.transpose(1, 2).reshape(x.shape))
+        return (x + given).mean(1)
+
+    return Net(of, qkv=nn.Linear(8, 24), out=nn.Linear(8, 8))
+
+
+class Patches(nn.Module):
+    """A convolution with a stride, or a dense layer of what unfold cuts; and positions."""
+
+    def __init__(self, cut: bool) -> None:
+        super().__init__()
+        self.positions, self.cut = nn.Parameter(torch.zeros(1, 4, 8)), cut
+        self.embed: nn.Module = nn.Linear(12, 8) if cut else nn.Conv2d(3, 8, 2, 2)
+        self.norm, self.last = nn.LayerNorm(8), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.movedim(-1, 1)
+        if self.cut:
+            rows = self.embed(functional.unfold(x, 2, stride=2).transpose(1, 2))
+        else:
+            rows = self.embed(x).flatten(2).transpose(1, 2)
+        scores: Tensor = self.last(self.norm(rows + self.positions).mean(1))
+        return scores
+
+
+class HandNorm(nn.Module):
+    """A layer norm, or a batch norm, as tutorials write it."""
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, sample: bool = False, keeps: float | None = None) -> None:
+        super().__init__()
+        self.g, self.b = nn.Parameter(torch.ones(8)), nn.Parameter(torch.zeros(8))
+        self.sample, self.keeps = sample, keeps
+        if keeps is not None:
+            self.register_buffer("mean", torch.zeros(8))
+            self.register_buffer("variance", torch.ones(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        axis = -1 if self.keeps is None else 0
+        mean, variance = x.mean(axis, keepdim=True), x.var(axis, correction=0, keepdim=True)
+        if self.keeps is not None and self.training:
+            for kept, now in ((self.mean, mean[0]), (self.variance, x.var(0))):
+                kept.lerp_(now.detach(), 1 - self.keeps)
+        elif self.keeps is not None:
+            mean, variance = self.mean, self.variance
+        if self.sample:
+            return self.g * (x - mean) / (x.std(-1, keepdim=True) + 1e-5) + self.b
+        return self.g * (x - mean) / torch.sqrt(variance + 1e-5) + self.b
+
+
+def normed_rows(norm: nn.Module) -> Net:
+    return Net(lambda x, dense, norm: norm(dense(x[:, 0])), dense=nn.Linear(8, 8), norm=norm)
 
 
 def cells() -> Net:
@@ -108,13 +171,65 @@ def recurrent() -> Net:
             SERIES,
             "A feeds it .* B feeds it|B feeds it .* A feeds it",
         ),
+        (fused, lambda: by_hand(1.0), SERIES, "A .*over the root .*B .*scores not scaled"),
+        (
+            lambda: normed_rows(nn.LayerNorm(8)),
+            lambda: normed_rows(HandNorm(sample=True)),
+            SERIES,
+            "B takes the sample's variance, over n - 1 and adds epsilon 1e-05 to the deviation",
+        ),
+        (
+            lambda: normed_rows(nn.BatchNorm1d(8)),
+            lambda: normed_rows(HandNorm(keeps=0.99)),
+            SERIES,
+            "B keeps 0.99 of its old mean and variance each step, A keeps 0.9",
+        ),
+        (
+            lambda: normed_rows(nn.Identity()),
+            lambda: Net(lambda x, dense: dense(x[:, 0]).float().to(x), dense=nn.Linear(8, 8)),
+            SERIES,
+            "B feeds it what A does, rounded to float32",
+        ),
     ],
-    ids=["blank row", "instance norm", "dilated", "rows", "unscaled", "no skip"],
+    ids=[
+        "blank row",
+        "instance norm",
+        "dilated",
+        "rows",
+        "unscaled",
+        "no skip",
+        "fused",
+        "sample's deviation",
+        "momentum",
+        "float32",
+    ],
 )
 def test_a_mistake_of_a_port_is_named(
     a: Callable[[], nn.Module], b: Callable[[], nn.Module], x: np.ndarray, said: str
 ) -> None:
     assert_said(climb(a(), b(), x), said)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "x"),
+    [
+        (fused, by_hand, SERIES),
+        (by_hand, fused, SERIES),
+        (
+            lambda: by_hand(2**-0.5, heads=4),
+            lambda: by_hand(float(np.float32(2**-0.5)), heads=4),
+            SERIES,
+        ),
+        (lambda: Patches(False), lambda: Patches(True), RNG.normal(size=(12, 4, 4, 3))),
+        (lambda: normed_rows(nn.LayerNorm(8)), lambda: normed_rows(HandNorm()), SERIES),
+        (lambda: normed_rows(nn.BatchNorm1d(8)), lambda: normed_rows(HandNorm(keeps=0.9)), SERIES),
+    ],
+    ids=["fused", "apart", "root", "patches", "layer norm", "batch norm"],
+)
+def test_the_same_by_hand_is_the_same(
+    a: Callable[[], nn.Module], b: Callable[[], nn.Module], x: np.ndarray
+) -> None:
+    assert climb(a(), b(), x).passed
 
 
 def test_a_layer_that_is_written_by_hand_is_no_missing_weight() -> None:
@@ -123,11 +238,29 @@ def test_a_layer_that_is_written_by_hand_is_no_missing_weight() -> None:
     assert_said(done, "layers of kinds that the other lacks")
 
 
-def climb(a: nn.Module, b: nn.Module, x: np.ndarray) -> Climbed:
+class Autocast(nn.Module):
+    """A dense layer that works in bfloat16."""
+
+    def __init__(self, enabled: bool) -> None:
+        super().__init__()
+        self.last, self.enabled = nn.Linear(8, 3), enabled
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.enabled):
+            scores: Tensor = self.last(x[:, 0])
+        return scores
+
+
+def test_autocast_is_named_in_float32() -> None:
+    done = climb(Autocast(False), Autocast(True), SERIES, precision="float32")
+    assert_said(done, "A keeps its precision, B computes in bfloat16")
+
+
+def climb(a: nn.Module, b: nn.Module, x: np.ndarray, precision: Precision | None = None) -> Climbed:
     first, second = (
         (m, torch.optim.SGD(m.parameters(), 0.1), nn.CrossEntropyLoss()) for m in (a, b)
     )
-    return ladder(first, second, x, LABELS, batch_size=12)
+    return ladder(first, second, x, LABELS, batch_size=12, precision=precision)
 
 
 def assert_said(done: Climbed, said: str) -> None:
