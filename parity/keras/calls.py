@@ -74,6 +74,8 @@ def watch(
         nonlocal closed
         if closed:
             return call_layer(layer, *args, **kwargs)
+        if isinstance(layer, kl.TimeDistributed) and isinstance(layer.layer, kl.Dense):
+            return noted(layer.layer, *args[:1])  # which works on the last axis, and so alike
         before, root = len(calls), layer is model
         closed = kind_of_keras(layer) is not None
         inner: list[Call] = []
