@@ -40,9 +40,9 @@ class Layer:
     ends: str
 
     def described(self, called: Mapping[str, str]) -> str:
-        """``hidden (kernel [784, 10], bias [10])``; `called` has the program's names."""
+        """``hidden (dense: kernel [784, 10], bias [10])``; `called` has the program's names."""
         shapes = ", ".join(f"{part} {list(shape)}" for part, shape in self.shapes.items())
-        return f"{called.get(self.name.partition('/')[0]) or self.name} ({shapes})"
+        return f"{called.get(self.name.partition('/')[0]) or self.name} ({self.kind}: {shapes})"
 
 
 def layers_of_both(a: Table, b: Table) -> tuple[list[Layer], list[Layer]]:
