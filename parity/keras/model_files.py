@@ -31,6 +31,8 @@ def read_model(path: Path) -> keras.Model:
         model = keras.models.load_model(path, safe_mode=True, compile=False)
     except Exception as error:  # zipfile, h5py and Keras raise a dozen kinds on damaged files
         said = " ".join(str(error).split())[:300]
+        if "No model config" in said:
+            said = f"weights only: give the program that builds it, as MODULE:FUNCTION@{path.name}"
         raise ValueError(f"{path}: cannot be read as a model ({said})") from error
     return model
 

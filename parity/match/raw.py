@@ -173,6 +173,8 @@ def _of_keras(layer: str, parts: Table) -> tuple[str, Table]:
     known = (kind for word, kind in _KINDS_OF_KERAS.items() if word in words)
     kind = max(known, key=len, default="dense")
     names = _OF_KERAS.get(kind, ("kernel", "bias"))
+    if kind.endswith("norm") and len(parts) < len(names):
+        return kind, parts  # which one is left out, scale or offset, numbers do not tell
     numbered = [parts[key] for key in sorted(parts)]
     return kind, dict(zip(names, numbered, strict=False))
 

@@ -1,6 +1,9 @@
 """Weights of a file whose model nobody has given: by name, or by order and shape; not proven."""
 
+from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from parity.arrays import Table
 from parity.match.layer import Layer, layers_of, layers_of_both
@@ -11,10 +14,10 @@ from parity.transfer.transfer import (
     NoTransferError,
     Side,
     Transfer,
-    complete,
     numbers,
     samples,
     unfit,
+    without_weights,
 )
 
 
@@ -35,7 +38,9 @@ def fill(tensors: Table, framework: str, source: str, b: Side, target: Path) -> 
     numbers(own.weights, own.called, source)
     if b.framework == framework and b.remote.ask("by_name", file=source, path=str(target)):
         return _by_name(own, source)
-    found, given = _matched(own, _of_model(b), source, b.name)
+    theirs = _of_model(b)
+    found, given = _matched(own, theirs, source, b.name)
+    _one_after_another(b, theirs, [pair.b for pair in found], source)
     b.remote.ask("write", given, path=str(target))
     return Transfer(found, 0.0, 0, (own.called, b.called()), (_note(source, found),))
 
@@ -57,6 +62,8 @@ def refill(own: Raw | Side, source: str, tensors: Table, b: Side, target: Path) 
     numbers(a.weights, a.called, source)
     theirs = read(tensors, "torch")
     found, given = _matched(a, theirs, source, b.name)
+    if isinstance(own, Side):
+        _one_after_another(own, a, [pair.a for pair in found], b.name)
     try:
         filled = put_back(tensors, given)
     except ValueError as error:
@@ -99,7 +106,9 @@ def _matched(own: Raw, theirs: Raw, a: str, b: str) -> tuple[list[Pair], Table]:
     for side, file, name in ((0, own, a), (1, theirs, b)):
         if file.alphabetical:
             _told_apart([(pair.a, pair.b)[side] for pair in found], file.called, name)
-    found = complete(found, theirs.weights, called[1])
+    empty = [layer.described(called[1]) for layer in without_weights(found, theirs.weights)]
+    if empty:
+        raise NoTransferError(f"no layer of A belongs to {', '.join(empty)} of B")
     given: Table = {}
     for pair in found:
         given |= pair.given(own.weights)
@@ -117,6 +126,25 @@ def _told_apart(layers: list[Layer], called: dict[str, str], file: str) -> None:
                 f"{file} lists its layers by the alphabet, and {first} and {name} are of equal "
                 "shapes: which is which cannot be told; give the model that they belong to, as "
                 f"MODULE:FUNCTION@{file}"
+            )
+
+
+def _one_after_another(side: Side, known: Raw, layers: list[Layer], file: str) -> None:
+    """Refuse layers of equal shapes in branches: a file does not tell which branch goes first."""
+    rows: dict[tuple[object, ...], list[Layer]] = {}
+    for layer in layers:
+        rows.setdefault((layer.kind, *layer.shapes.items()), []).append(layer)
+    before = side.remote.ask("answer", {})
+    for first, second in (pair for row in rows.values() for pair in pairwise(row)):
+        other = {name: 1.5 * known.weights[name] + 0.1 for name in first.parts.values()}
+        after = side.remote.ask("answer", other)
+        if first.ends and second.ends and np.array_equal(before[second.ends], after[second.ends]):
+            names = " and ".join(
+                known.called[layer.name.partition("/")[0]] for layer in (first, second)
+            )
+            raise NoTransferError(
+                f"{names} of {side.name} are of equal shapes and in branches: which is which "
+                f"in {file} cannot be told; give the model that it is of, as MODULE:FUNCTION@{file}"
             )
 
 

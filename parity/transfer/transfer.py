@@ -153,7 +153,7 @@ def _carried(a: Side, b: Side, ways: tuple[str, str], target: Path, x: Array) ->
     found = search(own, theirs, random, seen, ask, alike)
     if found is None:
         raise _refusal(a, b, (own, theirs), random, seen, called, x)
-    found = complete(found, theirs, called[1])
+    idle = [layer.described(called[1]) for layer in without_weights(found, theirs)]
     given: Table = {}
     for pair in found:
         given |= pair.given(own)
@@ -168,7 +168,11 @@ def _carried(a: Side, b: Side, ways: tuple[str, str], target: Path, x: Array) ->
     apart, note = gap(answers[0], written)
     if not apart <= TOLERANCE:
         raise DifferentError(f"{target}: read again, it answers otherwise, by {apart:.1e}")
-    return Transfer(found, apart, len(written), called, (note,) if note else ())
+    kept = (
+        f"{', '.join(idle)} of B plays no part in its answers, and stays as it was" if idle else ""
+    )
+    notes = tuple(said for said in (note, kept) if said)
+    return Transfer(found, apart, len(written), called, notes)
 
 
 def numbers(weights: Table, called: Mapping[str, str], name: str) -> None:
@@ -179,15 +183,10 @@ def numbers(weights: Table, called: Mapping[str, str], name: str) -> None:
             raise NoTransferError(f"{called.get(layer) or layer} of {name} ({tensor}) holds NaN")
 
 
-def complete(found: list[Pair], theirs: Table, called: Mapping[str, str]) -> list[Pair]:
-    """Refuse where a layer of B has got nothing."""
+def without_weights(found: list[Pair], theirs: Table) -> list[Layer]:
+    """Layers of B that have got nothing."""
     fed = {tie.target for pair in found for tie in pair.ties}
-    empty = [layer for layer in layers_of(theirs) if not set(layer.parts.values()) & fed]
-    if empty:
-        raise NoTransferError(
-            f"no layer of A belongs to {', '.join(layer.described(called) for layer in empty)} of B"
-        )
-    return found
+    return [layer for layer in layers_of(theirs) if not set(layer.parts.values()) & fed]
 
 
 def _refusal(
