@@ -143,6 +143,10 @@ PAIRS: dict[str, tuple[Callable[[], keras.Model], Callable[[], nn.Module]]] = {
         lambda: chain(keras.Input((8,)), kl.Dense(5, activation="softmax")),
         lambda: nn.Sequential(nn.Linear(8, 5)),
     ),
+    "a dense layer at each time": (
+        lambda: chain(keras.Input((5, 6)), kl.TimeDistributed(kl.Dense(3, activation="softmax"))),
+        lambda: nn.Sequential(nn.Linear(6, 3)),
+    ),
     "a bias that does nothing": (
         lambda: chain(keras.Input((8,)), kl.Dense(5, use_bias=False), kl.Dense(4)),
         lambda: nn.Sequential(nn.Linear(8, 5), nn.Linear(5, 4)),
@@ -156,7 +160,13 @@ def carried(a: Any, b: Any, target: Path) -> Transfer:
 
 @pytest.mark.parametrize(
     "name",
-    mostly_slow(PAIRS, "branches in another order", "both ways", "a bias that does nothing"),
+    mostly_slow(
+        PAIRS,
+        "a dense layer at each time",
+        "branches in another order",
+        "both ways",
+        "a bias that does nothing",
+    ),
 )
 def test_a_pair_is_matched_and_the_file_answers_alike(name: str, tmp_path: Path) -> None:
     keras.utils.clear_session()
@@ -282,3 +292,17 @@ def test_weights_of_a_few_bytes_stay_that_small(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=said):
             Models().open(str(tmp_path / name))
+
+
+def test_a_layer_that_plays_no_part_stays_and_is_said(tmp_path: Path) -> None:
+    class Spare(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.Linear(6, 2))
+            self.unused = nn.Linear(2, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            given: Tensor = self[0](x)
+            return given
+
+    done = carried(chain(keras.Input((6,)), kl.Dense(2)), Spare(), tmp_path / "out.pt")
+    assert any(note.startswith("unused ") and "plays no part" in note for note in done.notes)

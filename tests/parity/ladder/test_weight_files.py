@@ -19,6 +19,7 @@ from parity.match.raw import canonical, put_back, read
 from parity.sides.entries import built
 from parity.sides.local import Local
 from parity.sides.models import Models
+from parity.torch.lockstep import LockStep
 from parity.torch.model_files import load_weights, read_weights, takes
 from parity.transfer.fill import fill, refill
 from parity.transfer.transfer import NoTransferError, Side
@@ -114,9 +115,33 @@ def test_layers_that_only_the_alphabet_orders_are_refused_by_name(tmp_path: Path
     fill(arrays(square("front", "back")), "torch", "net.pt", b, tmp_path / "out.keras")
 
 
+def test_equal_layers_in_branches_are_not_guessed(tmp_path: Path) -> None:
+    x = keras.Input((3,))
+    both = [keras.layers.Dense(3, name=name)(x) for name in ("one", "two")]
+    b = side("B", keras.Model(x, keras.layers.Subtract()(both)))
+    with pytest.raises(
+        NoTransferError, match="one and two of B are of equal shapes and in branches"
+    ):
+        fill(arrays(square("fc1", "fc2")), "torch", "net.pt", b, tmp_path / "out.keras")
+
+
+def test_a_norm_that_lacks_a_part_is_not_told_from_numbers() -> None:
+    parts = {f"layers/batch_normalization/vars.{n}": np.ones(3, np.float32) for n in range(3)}
+    assert "batch_norm_1.scale" not in canonical(parts, "keras")
+
+
+def test_raw_digits_get_the_channel_that_a_convolution_wants(tmp_path: Path) -> None:
+    digits = {f"x_{part}": np.ones((3, 28, 28), np.uint8) for part in ("train", "test")}
+    np.savez(tmp_path / "d.npz", **digits, y_train=np.arange(3), y_test=np.arange(3))
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2 * 26 * 26, 10))
+    step = LockStep(module, torch.optim.SGD(module.parameters(), 0.1), nn.CrossEntropyLoss())
+    step.read(tmp_path / "d.npz")
+    assert step.forward(digits["x_test"], training=False)["logits"].shape == (3, 10)
+
+
 def test_weights_that_are_no_numbers_are_refused_by_the_layers_name(tmp_path: Path) -> None:
     module = square("front", "back")
-    nn.init.constant_(module["back"].weight, torch.nan)
+    nn.init.constant_(module.get_parameter("back.weight"), torch.nan)
     with pytest.raises(NoTransferError, match=r"back of net.pt \(dense_2.kernel\) holds NaN"):
         fill(arrays(module), "torch", "net.pt", side("B", Deep()), tmp_path / "out.pt")
 
