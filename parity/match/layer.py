@@ -42,7 +42,8 @@ class Layer:
     def described(self, called: Mapping[str, str]) -> str:
         """``hidden (dense: kernel [784, 10], bias [10])``; `called` has the program's names."""
         shapes = ", ".join(f"{part} {list(shape)}" for part, shape in self.shapes.items())
-        return f"{called.get(self.name.partition('/')[0]) or self.name} ({self.kind}: {shapes})"
+        own = called.get(self.name.partition("/")[0])
+        return f"{own} ({self.kind}: {shapes})" if own else f"{self.name} ({shapes})"
 
 
 def layers_of_both(a: Table, b: Table) -> tuple[list[Layer], list[Layer]]:

@@ -131,12 +131,12 @@ def test_a_norm_that_lacks_a_part_is_not_told_from_numbers() -> None:
 
 
 def test_raw_digits_get_the_channel_that_a_convolution_wants(tmp_path: Path) -> None:
-    digits = {f"x_{part}": np.ones((3, 28, 28), np.uint8) for part in ("train", "test")}
-    np.savez(tmp_path / "d.npz", **digits, y_train=np.arange(3), y_test=np.arange(3))
+    x, y = np.ones((3, 28, 28), np.uint8), np.arange(3)
+    np.savez(tmp_path / "d.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2 * 26 * 26, 10))
     step = LockStep(module, torch.optim.SGD(module.parameters(), 0.1), nn.CrossEntropyLoss())
     step.read(tmp_path / "d.npz")
-    assert step.forward(digits["x_test"], training=False)["logits"].shape == (3, 10)
+    assert step.forward(x, training=False)["logits"].shape == (3, 10)
 
 
 def test_weights_that_are_no_numbers_are_refused_by_the_layers_name(tmp_path: Path) -> None:
@@ -229,7 +229,9 @@ def test_weights_without_a_model_are_matched_and_said_to_be_unproven(tmp_path: P
     done = fill(arrays(port), "torch", "net.pt", b, tmp_path / "out.keras")
     assert "not proven" in done.notes[0]
     kernel = keras.models.load_model(tmp_path / "out.keras").layers[0].kernel
-    np.testing.assert_array_equal(np.asarray(kernel), port[0].weight.detach().numpy().T)
+    np.testing.assert_array_equal(
+        np.asarray(kernel), port.get_parameter("0.weight").detach().numpy().T
+    )
 
 
 class Flattening(nn.Module):
