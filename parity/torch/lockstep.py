@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from parity.torch.dropout import rate_of, undropped
 from parity.torch.kinds import SHAPING
 from parity.torch.layouts import as_array
-from parity.torch.model_files import complaint, ways
+from parity.torch.model_files import fitting
 from parity.torch.network import (
     Array,
     Layer,
@@ -72,10 +72,7 @@ class LockStep:
         with np.load(path, allow_pickle=False) as file:
             digits = {name: file[name] for name in DIGITS}
         few = digits["x_train"][:2]
-        if complaint(self.network, few):  # convolutions want a channel, which raw digits lack
-            fits = (way for way, given in ways(few) if not complaint(self.network, given))
-            if (way := next(fits, None)) is not None:
-                self.apart = lambda images: dict(ways(images))[way]
+        self.apart = fitting(self.network, few) or self.apart
         self.see(few)
         return digits
 

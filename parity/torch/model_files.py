@@ -1,6 +1,6 @@
 """A module and its files: weights from them and into them, and what the module may be fed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +184,15 @@ def complaint(module: nn.Module, x: Array) -> str:
     except Exception as error:  # a model is anyone's code
         return " ".join(str(error).split())[:200] or type(error).__name__
     return ""
+
+
+def fitting(module: nn.Module, x: Array) -> Callable[[Array], Array] | None:
+    """What gives a module batches as it takes them, with a channel say; None where they fit."""
+    if not complaint(module, x):
+        return None
+    fit = (way for way, given in ways(x) if not complaint(module, given))
+    way = next(fit, None)
+    return None if way is None else lambda batch: dict(ways(batch))[way]
 
 
 def answer(module: nn.Module, x: Array) -> dict[str, Array]:
