@@ -13,16 +13,7 @@ from parity.torch.dropout import rate_of, undropped
 from parity.torch.kinds import SHAPING
 from parity.torch.layouts import as_array
 from parity.torch.model_files import fitting
-from parity.torch.network import (
-    Array,
-    Layer,
-    Table,
-    assign,
-    inputs,
-    layers,
-    named_weights,
-    passed,
-)
+from parity.torch.network import Array, Layer, Table, assign, inputs, layers, named_weights, passed
 from parity.torch.settings import layer_settings, optimizer_settings
 from parity.torch.state import arithmetic, unchanged
 from parity.torch.trace import Call, Instead, begins, called
