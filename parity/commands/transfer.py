@@ -13,7 +13,7 @@ from jsonargparse import Namespace
 from parity.arrays import Array
 from parity.commands.parser import DIFFERENT, OneSentenceParser
 from parity.files import read_npy
-from parity.match.raw import canonical
+from parity.match.raw import read
 from parity.sides.jobs import SideFailedError
 from parity.sides.models import WHOLE, found, named_file
 from parity.sides.remote import Remote
@@ -120,7 +120,7 @@ def _written(
     (about, a), (wanted, b) = source, target
     tensors, framework = about["tensors"], about["framework"]
     if wanted.get("weights"):
-        own = canonical(tensors, framework) if about.get("weights") else a
+        own = read(tensors, framework) if about.get("weights") else a
         return refill(own, a.name, wanted["tensors"], b, path)
     if about.get("weights"):
         return fill(tensors, framework, a.name, b, path)

@@ -22,7 +22,6 @@ FUSING = (
 )  # fmt: skip
 """Layers that end in an activation of their own; in recurrent layers it lies within."""
 
-
 Instead = Callable[[int], NDArray[Any] | None]
 """What the layer that works next, by its place, is fed instead."""
 
@@ -53,11 +52,10 @@ def watch(
     Nested models, and layers of one's own that call others, are looked into, and are a call only
     where they have weights beside; a layer of Keras is one call, whatever it consists of. An
     activation that a layer ends in is a call of its own: ``Dense(8, activation="relu")`` gives the
-    same two as ``Dense(8), Activation("relu")``.
-    Moving statistics, seeds and other state may change; see `unchanged`.
+    same two as ``Dense(8), Activation("relu")``. State, as seeds, may change; see `unchanged`.
 
     Args:
-        model: Any Keras model, built or not.
+        model: Any Keras model.
         x: What it takes: an array [B, ...], or several.
         training: As in training (batch statistics, dropout) or as in inference.
         instead: What a layer is fed instead of what the one before it gives.
@@ -74,6 +72,8 @@ def watch(
         nonlocal closed
         if closed:
             return call_layer(layer, *args, **kwargs)
+        if (dense := _at_each_time(layer)) is not None:
+            return noted(dense, *args[:1])
         before, root = len(calls), layer is model
         closed = kind_of_keras(layer) is not None
         inner: list[Call] = []
@@ -84,7 +84,7 @@ def watch(
                 outputs = call_layer(layer, *args, **kwargs)
         finally:
             closed = False
-        inputs = args[0] if args else next(iter(kwargs.values()), None)
+        inputs = [*args, *kwargs.values(), None][0]
         within = {id(weight) for call in calls[before:] for weight in call.weights}
         own = [weight for weight in layer.weights if id(weight) not in within]
         if inner or len(calls) == before or (own and not root):
@@ -94,6 +94,12 @@ def watch(
 
     with mock.patch.object(keras.Layer, "__call__", noted):
         return model(x, **training_mode(model, training)), calls
+
+
+def _at_each_time(layer: keras.Layer) -> keras.layers.Dense | None:
+    """The dense layer that works at each time: by itself it does so too, on the last axis."""
+    inner = layer.layer if isinstance(layer, kl.TimeDistributed) else None
+    return inner if isinstance(inner, kl.Dense) else None
 
 
 def build(model: keras.Layer, x: Any) -> None:

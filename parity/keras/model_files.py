@@ -15,8 +15,6 @@ from parity.keras.names import named_calls
 
 Array = NDArray[Any]
 
-ENDINGS = (".keras", ".h5", ".weights.h5")
-"""Of files that Keras writes; the last is one of weights only."""
 _UNNAMED = ("vars", "layers")
 
 CALLED = "name"
@@ -33,6 +31,8 @@ def read_model(path: Path) -> keras.Model:
         model = keras.models.load_model(path, safe_mode=True, compile=False)
     except Exception as error:  # zipfile, h5py and Keras raise a dozen kinds on damaged files
         said = " ".join(str(error).split())[:300]
+        if "No model config" in said:
+            said = f"weights only: give the program that builds it, as MODULE:FUNCTION@{path.name}"
         raise ValueError(f"{path}: cannot be read as a model ({said})") from error
     return model
 
@@ -121,20 +121,21 @@ def ways(x: Array) -> Iterator[tuple[str, Array]]:
         yield "as images with a channel", x.reshape(len(x), side, side, 1)
 
 
-def accepts(model: keras.Model, x: Array) -> bool:
-    """Whether the model takes such a batch."""
+def complaint(model: keras.Model, x: Array) -> str:
+    """Why the model does not take such a batch; empty where it does."""
     known = takes(model)
     if known is not None and getattr(model, "inputs", None):
         shape = model.inputs[0].shape[1:]
-        return len(shape) == x.ndim - 1 and all(
+        fits = len(shape) == x.ndim - 1 and all(
             n in (None, m) for n, m in zip(shape, x.shape[1:], strict=True)
         )
+        return "" if fits else f"its input is {[None, *shape]}"
     try:
         with unchanged(model):
             model(x)
-    except Exception:  # a model is anyone's code
-        return False
-    return True
+    except Exception as error:  # a model is anyone's code
+        return " ".join(str(error).split())[:200] or type(error).__name__
+    return ""
 
 
 def answer(model: keras.Model, x: Array) -> dict[str, Array]:

@@ -209,7 +209,7 @@ def _told(
 
 def _both(a: list[Layer], b: list[Layer]) -> str:
     """All layers, in words."""
-    said = (", ".join(layer.described() for layer in layers) for layers in (a, b))
+    said = (", ".join(layer.described({}) for layer in layers) for layers in (a, b))
     return "A has {}; B has {}".format(*said)
 
 

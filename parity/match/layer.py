@@ -1,7 +1,7 @@
 """Layers as their weights tell of them: a kind, and parts by name."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from parity.arrays import Table
@@ -39,10 +39,11 @@ class Layer:
     shapes: dict[str, tuple[int, ...]]
     ends: str
 
-    def described(self) -> str:
-        """``dense_1 (kernel [784, 10], bias [10])``."""
+    def described(self, called: Mapping[str, str]) -> str:
+        """``hidden (dense: kernel [784, 10], bias [10])``; `called` has the program's names."""
         shapes = ", ".join(f"{part} {list(shape)}" for part, shape in self.shapes.items())
-        return f"{self.name} ({shapes})"
+        own = called.get(self.name.partition("/")[0])
+        return f"{own} ({self.kind}: {shapes})" if own else f"{self.name} ({shapes})"
 
 
 def layers_of_both(a: Table, b: Table) -> tuple[list[Layer], list[Layer]]:

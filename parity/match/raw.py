@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,8 +23,33 @@ _KINDS_OF_KERAS = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Raw:
+    """What a file of weights holds.
+
+    Attributes:
+        weights: By canonical name, in canonical layouts.
+        called: What the file calls each layer, by canonical name.
+        alphabetical: Whether the file lists its layers so: their order then says nothing.
+    """
+
+    weights: Table
+    called: dict[str, str]
+    alphabetical: bool
+
+
 def canonical(tensors: Table, framework: str) -> Table:
-    """By canonical names, in the order of the file, in canonical layouts.
+    """The weights of `read`."""
+    return read(tensors, framework).weights
+
+
+def stem(layer: str) -> str:
+    """A name without its numbers: ``dense`` and ``dense_12`` are of one row."""
+    return re.sub(r"_?\d+", "", layer)
+
+
+def read(tensors: Table, framework: str) -> Raw:
+    """The layers in the order of the file, those of one row by their numbers.
 
     What torch flattens has its channels first; the kernel of a dense layer behind a convolution is
     brought into Keras' order, which has them last.
@@ -35,20 +61,35 @@ def canonical(tensors: Table, framework: str) -> Table:
     grouped: dict[str, Table] = {}
     for name, values in tensors.items():
         layer, _, part = name.rpartition(".")
-        grouped.setdefault(layer, {})[part] = values
-    read = _of_torch if framework == "torch" else _of_keras
+        if part != "num_batches_tracked":  # an integer, which safetensors puts before all others
+            grouped.setdefault(layer, {})[part] = values
+    of_layer = _of_torch if framework == "torch" else _of_keras
     count: Counter[str] = Counter()
     found: Table = {}
+    called: dict[str, str] = {}
     channels = 0
-    for layer, parts in grouped.items():
-        kind, named = read(layer, parts)
+    for layer in _by_number(list(grouped)):
+        kind, named = of_layer(layer, grouped[layer])
         if kind == "dense" and channels and framework == "torch":
             named["kernel"], channels = _channels_last(named["kernel"], channels), 0
         channels = named["kernel"].shape[-1] if kind == "conv" else channels
         if named:
             count[kind] += 1
+            called[f"{kind}_{count[kind]}"] = layer
             found |= {f"{kind}_{count[kind]}.{part}": values for part, values in named.items()}
-    return found
+    return Raw(found, called, list(grouped) == sorted(grouped))
+
+
+def _by_number(names: list[str]) -> list[str]:
+    """The names, those that differ by numbers only in the order of these: 2 before 10."""
+    rows: dict[str, list[str]] = {}
+    for name in names:
+        rows.setdefault(stem(name), []).append(name)
+    turn = {
+        row: iter(sorted(those, key=lambda name: [int(n) for n in re.findall(r"\d+", name)]))
+        for row, those in rows.items()
+    }
+    return [next(turn[stem(name)]) for name in names]
 
 
 def _channels_last(kernel: Array, channels: int) -> Array:
@@ -132,6 +173,8 @@ def _of_keras(layer: str, parts: Table) -> tuple[str, Table]:
     known = (kind for word, kind in _KINDS_OF_KERAS.items() if word in words)
     kind = max(known, key=len, default="dense")
     names = _OF_KERAS.get(kind, ("kernel", "bias"))
+    if kind.endswith("norm") and len(parts) < len(names):
+        return kind, parts  # which one is left out, scale or offset, numbers do not tell
     numbered = [parts[key] for key in sorted(parts)]
     return kind, dict(zip(names, numbered, strict=False))
 

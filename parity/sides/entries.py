@@ -42,10 +42,31 @@ def built(entry: str, flags: list[str], precision: Precision) -> Any:
     try:
         signature = inspect.signature(build)
         signature.bind()
-    except (TypeError, ValueError):
+    except ValueError:  # a built-in has none
         return build(flags, precision)
+    except TypeError:
+        return build(*_asked(entry, signature, flags, precision))
     asks = {"flags", "precision"} & set(signature.parameters)
     return build(flags, precision) if asks else build()
+
+
+def _asked(
+    entry: str, signature: inspect.Signature, flags: list[str], precision: Precision
+) -> tuple[list[str], Precision]:
+    """The flags and the precision, for a function that can be given both.
+
+    Raises:
+        ValueError: it asks for something else.
+    """
+    try:
+        signature.bind(flags, precision)
+    except TypeError:
+        asks = [name for name, one in signature.parameters.items() if one.default is one.empty]
+        raise ValueError(
+            f"{entry!r} asks for {', '.join(asks)}, which nobody knows here; give a function of "
+            "no arguments that returns the model"
+        ) from None
+    return flags, precision
 
 
 def adapter_of(thing: Any) -> str | None:

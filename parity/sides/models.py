@@ -23,7 +23,7 @@ from parity.sides.process import serve
 
 WHOLE = (".keras", ".h5")
 """Endings of files that hold a model."""
-WEIGHTS = (".weights.h5", ".pt", ".pth", ".ckpt", ".safetensors")
+WEIGHTS = (".weights.h5", ".pt", ".pth", ".tar", ".bin", ".ckpt", ".safetensors")
 """Endings of files that hold weights only."""
 ZIP = b"PK"
 """With these bytes an archive begins; torch's older files are none."""
@@ -72,8 +72,13 @@ class Models:
             self.files.load_weights(self.model, found(file))
         elif model.endswith(WHOLE):
             self.hold(imported(KERAS).read_model(found(model)))
-        else:
+        elif ":" in model and "@" not in model:
             self.hold(built(model, [], "float32"))
+        else:
+            raise ValueError(
+                f"expected MODULE:FUNCTION, FILE.py:FUNCTION or a file that ends in "
+                f"{', '.join((*WHOLE, *WEIGHTS))}"
+            )
         about = {"framework": self.framework, "takes": self.files.takes(self.model)}
         return {"about": np.array(json.dumps(about))}
 
@@ -102,6 +107,15 @@ class Models:
         tensors = {f"tensor {name}": np.asarray(values) for name, values in read(path).items()}
         return {"about": np.array(json.dumps(about)), **tensors}
 
+    def by_name(self, file: str, path: str) -> Table:
+        """Write the model with the weights of a file that has its own names; empty elsewhere."""
+        try:
+            self.files.load_weights(self.model, found(file))
+        except ValueError:
+            return {}
+        self.files.write(self.model, Path(path))
+        return {"written": np.array(path)}
+
     def rewrite(self, table: Table, path: str) -> Table:
         """Write the tensors of a file of torch that holds weights only."""
         torch = import_module("torch")
@@ -111,14 +125,14 @@ class Models:
 
     def feed(self, table: Table) -> Table:
         """The ways in which the model takes the batch ``x``, in JSON; the first is taken."""
-        found = [
-            (w, x) for w, x in self.files.ways(table["x"]) if self.files.accepts(self.model, x)
-        ]
+        tried = list(self.files.ways(table["x"]))
+        found = [(way, x) for way, x in tried if not self.files.complaint(self.model, x)]
         self.fed = dict(found)
         for _, x in found[:1]:
             self.x = x
             self.own = self._weights()
-        return {"ways": np.array(json.dumps(list(self.fed)))}
+        why = "" if found else self.files.complaint(self.model, tried[0][1])
+        return {"ways": np.array(json.dumps(list(self.fed))), "why": np.array(why)}
 
     def take(self, way: str) -> Table:
         """Be fed in that way from now on; all weights."""

@@ -57,7 +57,8 @@ class Remote:
         try:
             self.conversation.hear()
         except ProcessFailedError as error:
-            raise SideFailedError(f"{self.name}: {error}") from None
+            said = str(error).removeprefix("ValueError: ").removeprefix(f"{self.name}: ")
+            raise SideFailedError(f"{self.name}: {said}") from None
         if self.target is None:
             return {}
         with np.load(self.target, allow_pickle=False) as arrays:

@@ -12,16 +12,8 @@ from torch.optim import Optimizer
 from parity.torch.dropout import rate_of, undropped
 from parity.torch.kinds import SHAPING
 from parity.torch.layouts import as_array
-from parity.torch.network import (
-    Array,
-    Layer,
-    Table,
-    assign,
-    inputs,
-    layers,
-    named_weights,
-    passed,
-)
+from parity.torch.model_files import fitting
+from parity.torch.network import Array, Layer, Table, assign, inputs, layers, named_weights, passed
 from parity.torch.settings import layer_settings, optimizer_settings
 from parity.torch.state import arithmetic, unchanged
 from parity.torch.trace import Call, Instead, begins, called
@@ -70,7 +62,9 @@ class LockStep:
         """The arrays `DIGITS` of an ``.npz`` file."""
         with np.load(path, allow_pickle=False) as file:
             digits = {name: file[name] for name in DIGITS}
-        self.see(digits["x_train"][:2])
+        few = digits["x_train"][:2]
+        self.apart = fitting(self.network, few) or self.apart
+        self.see(few)
         return digits
 
     def weights(self) -> Table:

@@ -1,6 +1,6 @@
 """A module and its files: weights from them and into them, and what the module may be fed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,13 @@ from parity.torch.layouts import Array
 from parity.torch.network import answered, answers
 from parity.torch.state import undrawn
 
-ENDINGS = (".pt", ".pth", ".ckpt", ".safetensors")
-"""Of files of weights; those of torch are read as weights only."""
-_NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
-"""Under what training scripts keep the weights in a file."""
+_USUAL = ("state_dict", "model_state_dict", "model", "net", "weights")
+"""Under what training scripts keep the weights in a file, where there are several."""
+_DEEPEST = 3
+"""So many dictionaries may lie in each other."""
+_HINT = (
+    "save the state_dict() of the module, or give the program that builds it, as MODULE:FUNCTION"
+)
 GUESSES = ((3, 64, 64), (3, 224, 224), (28, 28), (1, 28, 28), (16,), (16, 8))
 
 CALLED = "path"
@@ -33,22 +36,25 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ValueError: it cannot be read, or holds no tensors by name.
     """
     try:
+        if path.stat().st_size == 0:
+            raise ValueError(f"{path}: is empty")
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})") from None
+    except ValueError:
+        raise
     except Exception as error:  # zipfile and pickle raise a dozen kinds on damaged files
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0].split(". ")[0]
-        raise ValueError(
-            f"{path}: not a file of weights and plain values ({first[:200]}); save the "
-            "state_dict() of the module, or give the program that builds it, as MODULE:FUNCTION"
-        ) from error
-    nested = (found[key] for key in _NESTED if isinstance(found, dict) and key in found)
-    found = next((part for part in nested if isinstance(part, dict)), found)
-    if not isinstance(found, dict) or not any(isinstance(v, Tensor) for v in found.values()):
+        raise ValueError(f"{path}: {_unread(str(error))}; {_HINT}") from error
+    states = dict(_states(found, ""))
+    for key in _USUAL:
+        states = {key: states[key]} if key in states else states
+    if len(states) > 1:
+        raise ValueError(f"{path}: holds weights under {', '.join(states)}; save one of them alone")
+    if not states:
         raise ValueError(f"{path}: holds no tensors by name; expected a state_dict()")
-    tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+    (tensors,) = states.values()
     size = path.stat().st_size
     for name, value in tensors.items():  # a few bytes can be a tensor of any shape
         if value.numel() * value.element_size() > size:
@@ -58,25 +64,53 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def _unread(error: str) -> str:
+    """Why torch does not read a file as weights only."""
+    if "TorchScript" in error:
+        return "a program of TorchScript (torch.jit.save), and not weights"
+    if "nsupported global" in error or "GLOBAL" in error:
+        return "holds whole objects, as of torch.save(model), which run code when they are read"
+    return "not a file of torch, or damaged"
+
+
+def _states(found: Any, name: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Dictionaries that hold tensors by name, by where they lie; an optimiser's are left out."""
+    if not isinstance(found, dict) or "param_groups" in found or name.count(".") >= _DEEPEST:
+        return
+    tensors = {key: v for key, v in found.items() if isinstance(key, str) and isinstance(v, Tensor)}
+    if any(values.ndim for values in tensors.values()):  # a number beside weights is no layer
+        yield name, tensors
+        return
+    for key, part in found.items():
+        yield from _states(part, f"{name}.{key}" if name else str(key))
+
+
+def _bare(names: Iterable[str]) -> dict[str, str]:
+    """Each name without what is in front of all of them, ``model.module.`` say, to the name."""
+    bare = {name: name for name in names}
+    while len({name.partition(".")[0] for name in bare}) == 1 and all("." in n for n in bare):
+        bare = {name.partition(".")[2]: whole for name, whole in bare.items()}
+    return bare
+
+
 def load_weights(module: nn.Module, path: Path) -> None:
-    """Take the weights of a file; what is in front of every name there, ``model.`` say, may go.
+    """Take the weights of a file; what is in front of every name, ``model.`` say, may differ.
 
     Raises:
         ValueError: names or shapes are not those of the module.
     """
     tensors = read_weights(path)
     own = module.state_dict()
-    for prefix in ("", *(f"{name.partition('.')[0]}." for name in list(tensors)[:1])):
-        renamed = {name.removeprefix(prefix): values for name, values in tensors.items()}
-        if set(renamed) == set(own):
-            try:
-                module.load_state_dict(renamed)
-            except RuntimeError as error:
-                raise ValueError(f"{path}: {' '.join(str(error).split())[:300]}") from None
-            return
+    here, there = _bare(own), _bare(tensors)
+    if here.keys() == there.keys():
+        try:
+            module.load_state_dict({here[name]: tensors[there[name]] for name in here})
+        except RuntimeError as error:
+            raise ValueError(f"{path}: {' '.join(str(error).split())[:300]}") from None
+        return
     missing, extra = (
         ", ".join(sorted(names)[:4])
-        for names in (own.keys() - tensors.keys(), tensors.keys() - own.keys())
+        for names in (here.keys() - there.keys(), there.keys() - here.keys())
     )
     raise ValueError(
         f"{path}: is of another module: lacks {missing or 'nothing'}, also has {extra or 'nothing'}"
@@ -102,18 +136,22 @@ def takes(module: nn.Module) -> tuple[tuple[int, ...], str] | None:
     example = getattr(module, "example_input_array", None)
     if isinstance(example, Tensor):
         return tuple(example.shape[1:]), "float32" if example.is_floating_point() else "int64"
-    kernels = [
-        weight for unit in units(module) for weight in unit.module.parameters() if weight.ndim > 1
+    kernels = [  # a program may declare first what works last
+        weight.shape
+        for unit in units(module)
+        for weight in unit.module.parameters()
+        if weight.ndim > 1
     ]
-    first = kernels[0].shape if kernels else ()
     embeds = any(isinstance(unit.module, nn.Embedding | nn.EmbeddingBag) for unit in units(module))
     if embeds:
         return (16,), "int64"
-    shapes = [(first[1],), (16, first[1])] if len(first) == 2 else []
-    shapes += [(first[1], 16)] if len(first) == 3 else []
-    shapes += [(first[1], side, side) for side in (28, 32, 64, 224)] if len(first) == 4 else []
-    for shape in [*shapes, *GUESSES]:
-        if accepts(module, np.zeros((2, *shape), np.float32)):
+    shapes: list[tuple[int, ...]] = []
+    for first in kernels:
+        shapes += [(first[1],), (16, first[1])] if len(first) == 2 else []
+        shapes += [(first[1], 16)] if len(first) == 3 else []
+        shapes += [(first[1], side, side) for side in (28, 32, 64, 224)] if len(first) == 4 else []
+    for shape in dict.fromkeys([*shapes, *GUESSES]):
+        if not complaint(module, np.zeros((2, *shape), np.float32)):
             return shape, "float32"
     return None
 
@@ -138,14 +176,23 @@ def ways(x: Array) -> Iterator[tuple[str, Array]]:
         yield "as images", x.reshape(len(x), side, side)
 
 
-def accepts(module: nn.Module, x: Array) -> bool:
-    """Whether the module answers a batch."""
+def complaint(module: nn.Module, x: Array) -> str:
+    """Why the module does not answer a batch; empty where it does."""
     try:
         with undrawn(module):
             answered(module, x)
-    except Exception:  # a model is anyone's code
-        return False
-    return True
+    except Exception as error:  # a model is anyone's code
+        return " ".join(str(error).split())[:200] or type(error).__name__
+    return ""
+
+
+def fitting(module: nn.Module, x: Array) -> Callable[[Array], Array] | None:
+    """What gives a module batches as it takes them, with a channel say; None where they fit."""
+    if not complaint(module, x):
+        return None
+    fit = (way for way, given in ways(x) if not complaint(module, given))
+    way = next(fit, None)
+    return None if way is None else lambda batch: dict(ways(batch))[way]
 
 
 def answer(module: nn.Module, x: Array) -> dict[str, Array]:

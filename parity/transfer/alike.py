@@ -31,11 +31,12 @@ def gap(a: Array, b: Array) -> tuple[float, str]:
         ("sigmoid", lambda x: np.asarray(expit(x)), _shares),
     ]
     for word, function, is_one in views:
-        if is_one(a) != is_one(b):
-            pair = (a, function(b)) if is_one(a) else (function(a), b)
-            found = _relative(*pair)
+        for has, lacks, known, pair in (
+            ("A", "B", is_one(a), (a, function(b))),
+            ("B", "A", is_one(b), (function(a), b)),
+        ):
+            found = _relative(*pair) if known else np.inf
             if found <= TOLERANCE:
-                has, lacks = ("A", "B") if is_one(a) else ("B", "A")
                 return found, f"{has} ends in a {word} that {lacks} leaves to its loss"
     return plain, ""
 

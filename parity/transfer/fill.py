@@ -1,12 +1,24 @@
-"""Weights of a file whose model nobody has given: matched by order and shape, and not proven."""
+"""Weights of a file whose model nobody has given: by name, or by order and shape; not proven."""
 
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from parity.arrays import Table
-from parity.match.layer import layers_of_both
-from parity.match.pairs import Pair, in_order
-from parity.match.raw import canonical, put_back
-from parity.transfer.transfer import NoTransferError, Side, Transfer, complete, samples, unfit
+from parity.match.layer import Layer, layers_of, layers_of_both
+from parity.match.move import as_it_is
+from parity.match.pairs import Pair, Tie, by_shape, in_order
+from parity.match.raw import Raw, put_back, read, stem
+from parity.transfer.transfer import (
+    NoTransferError,
+    Side,
+    Transfer,
+    numbers,
+    samples,
+    unfit,
+    without_weights,
+)
 
 
 def fill(tensors: Table, framework: str, source: str, b: Side, target: Path) -> Transfer:
@@ -22,17 +34,22 @@ def fill(tensors: Table, framework: str, source: str, b: Side, target: Path) -> 
     Raises:
         NoTransferError: a layer has no partner, or it is not clear which.
     """
-    own = canonical(tensors, framework)
-    found, given = _matched(own, _weights(b), source, b.name)
+    own = read(tensors, framework)
+    numbers(own.weights, own.called, source)
+    if b.framework == framework and b.remote.ask("by_name", file=source, path=str(target)):
+        return _by_name(own, source)
+    theirs = _of_model(b)
+    found, given = _matched(own, theirs, source, b.name)
+    _one_after_another(b, theirs, [pair.b for pair in found], source)
     b.remote.ask("write", given, path=str(target))
-    return Transfer(found, 0.0, 0, ({}, b.called()), (_note(source, found),))
+    return Transfer(found, 0.0, 0, (own.called, b.called()), (_note(source, found),))
 
 
-def refill(own: Table | Side, source: str, tensors: Table, b: Side, target: Path) -> Transfer:
+def refill(own: Raw | Side, source: str, tensors: Table, b: Side, target: Path) -> Transfer:
     """Write a file of weights of torch anew, with those of A.
 
     Args:
-        own: A, or its weights by canonical name.
+        own: A, or what its file holds.
         source: What A is called.
         tensors: Of the file, as it calls them.
         b: Holds the file.
@@ -41,9 +58,12 @@ def refill(own: Table | Side, source: str, tensors: Table, b: Side, target: Path
     Raises:
         NoTransferError: as `fill`, or the file keeps weights in two tensors.
     """
-    weights = _weights(own) if isinstance(own, Side) else own
-    called = own.called() if isinstance(own, Side) else {}
-    found, given = _matched(weights, canonical(tensors, "torch"), source, b.name)
+    a = _of_model(own) if isinstance(own, Side) else own
+    numbers(a.weights, a.called, source)
+    theirs = read(tensors, "torch")
+    found, given = _matched(a, theirs, source, b.name)
+    if isinstance(own, Side):
+        _one_after_another(own, a, [pair.a for pair in found], b.name)
     try:
         filled = put_back(tensors, given)
     except ValueError as error:
@@ -51,31 +71,81 @@ def refill(own: Table | Side, source: str, tensors: Table, b: Side, target: Path
             f"{b.name} {error}: give the model that they belong to, as MODULE:FUNCTION"
         ) from None
     b.remote.ask("rewrite", filled, path=str(target))
-    return Transfer(found, 0.0, 0, (called, {}), (_note(b.name, found),))
+    return Transfer(found, 0.0, 0, (a.called, theirs.called), (_note(b.name, found),))
 
 
-def _weights(side: Side) -> Table:
-    """Of a model, by canonical name."""
+def _of_model(side: Side) -> Raw:
+    """The weights of a model, in the order in which its layers work."""
     batch = samples(side, side)
     ways = side.ways(batch)
-    if not ways:
-        raise NoTransferError(
-            f"{side.name} takes no batch of shape {list(batch.shape)}; give --input"
-        )
-    return side.remote.ask("take", way=ways[0])
+    weights = side.remote.ask("take", way=ways[0])
+    return Raw(weights, side.called(), alphabetical=False)
 
 
-def _matched(own: Table, theirs: Table, a: str, b: str) -> tuple[list[Pair], Table]:
+def _by_name(own: Raw, source: str) -> Transfer:
+    """A file that has B's own names goes into B as B's framework reads it."""
+    whole = [
+        Pair(layer, layer, tuple(Tie(t, t, as_it_is(own.weights[t].shape)) for t in tensors))
+        for layer in layers_of(own.weights)
+        if (tensors := list(layer.parts.values()))
+    ]
+    note = f"{source} holds weights only, under B's own names; they were taken by these"
+    return Transfer(whole, 0.0, 0, (own.called, own.called), (note,))
+
+
+def _matched(own: Raw, theirs: Raw, a: str, b: str) -> tuple[list[Pair], Table]:
     """The pairs of layers, and B's tensors."""
-    layers = layers_of_both(own, theirs)
-    found = in_order(*layers, own)
+    called = own.called, theirs.called
+    layers = layers_of_both(own.weights, theirs.weights)
+    sorted_file = own.alphabetical or theirs.alphabetical
+    found = in_order(*layers, own.weights)
+    if found is None and sorted_file:
+        found = by_shape(*layers, own.weights)
     if found is None:
-        raise unfit(a, b, layers, own)
-    found = complete(found, theirs)
+        raise unfit(a, b, layers, own.weights, called)
+    for side, file, name in ((0, own, a), (1, theirs, b)):
+        if file.alphabetical:
+            _told_apart([(pair.a, pair.b)[side] for pair in found], file.called, name)
+    empty = [layer.described(called[1]) for layer in without_weights(found, theirs.weights)]
+    if empty:
+        raise NoTransferError(f"no layer of A belongs to {', '.join(empty)} of B")
     given: Table = {}
     for pair in found:
-        given |= pair.given(own)
+        given |= pair.given(own.weights)
     return found, given
+
+
+def _told_apart(layers: list[Layer], called: dict[str, str], file: str) -> None:
+    """Refuse layers of equal shapes whose order only the alphabet tells."""
+    rows: dict[tuple[object, ...], str] = {}
+    for layer in layers:
+        name = called[layer.name.partition("/")[0]]
+        first = rows.setdefault((layer.kind, *layer.shapes.items()), name)
+        if stem(first) != stem(name):
+            raise NoTransferError(
+                f"{file} lists its layers by the alphabet, and {first} and {name} are of equal "
+                "shapes: which is which cannot be told; give the model that they belong to, as "
+                f"MODULE:FUNCTION@{file}"
+            )
+
+
+def _one_after_another(side: Side, known: Raw, layers: list[Layer], file: str) -> None:
+    """Refuse layers of equal shapes in branches: a file does not tell which branch goes first."""
+    rows: dict[tuple[object, ...], list[Layer]] = {}
+    for layer in layers:
+        rows.setdefault((layer.kind, *layer.shapes.items()), []).append(layer)
+    before = side.remote.ask("answer", {})
+    for first, second in (pair for row in rows.values() for pair in pairwise(row)):
+        other = {name: 1.5 * known.weights[name] + 0.1 for name in first.parts.values()}
+        after = side.remote.ask("answer", other)
+        if first.ends and second.ends and np.array_equal(before[second.ends], after[second.ends]):
+            names = " and ".join(
+                known.called[layer.name.partition("/")[0]] for layer in (first, second)
+            )
+            raise NoTransferError(
+                f"{names} of {side.name} are of equal shapes and in branches: which is which "
+                f"in {file} cannot be told; give the model that it is of, as MODULE:FUNCTION@{file}"
+            )
 
 
 def _note(file: str, found: list[Pair]) -> str:

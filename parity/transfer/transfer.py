@@ -1,9 +1,9 @@
 """Finds which layer is which, carries the weights over and proves that both answer alike."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -66,8 +66,19 @@ class Side:
     takes: tuple[tuple[int, ...], str] | None
 
     def ways(self, x: Array) -> list[str]:
-        """How it can be given a batch."""
-        found: list[str] = json.loads(str(self.remote.ask("feed", {"x": x})["ways"]))
+        """How it can be given a batch.
+
+        Raises:
+            NoTransferError: in no way.
+        """
+        answer = self.remote.ask("feed", {"x": x})
+        found: list[str] = json.loads(str(answer["ways"]))
+        if not found:
+            raise NoTransferError(
+                f"{self.name} takes no batch of shape {list(x.shape)} ({answer['why']}); say with "
+                "--input what a sample is, as in --input 28,28,1, or give samples with --data "
+                "FILE.npy"
+            )
         return found
 
     def called(self) -> dict[str, str]:
@@ -91,17 +102,13 @@ def transfer(a: Side, b: Side, target: Path, x: Array | None = None) -> Transfer
     """
     batch = samples(a, b) if x is None else x
     ways = [side.ways(batch) for side in (a, b)]
-    for side, found in zip((a, b), ways, strict=True):
-        if not found:
-            raise NoTransferError(
-                f"{side.name} takes no batch of shape {list(batch.shape)}; say with --input what "
-                "a sample is, as in --input 28,28,1, or give samples with --data FILE.npy"
-            )
     first: NoTransferError | DifferentError | None = None
+    torch_only = {a.framework, b.framework} == {"torch"}
+    last = np.moveaxis(batch, 1, -1) if torch_only and batch.ndim == 4 else batch
     for way_a in ways[0]:
         for way_b in ways[1]:
             try:
-                done = _carried(a, b, (way_a, way_b), target)
+                done = _carried(a, b, (way_a, way_b), target, last)
             except (NoTransferError, DifferentError) as error:
                 first = first or error
                 continue
@@ -120,9 +127,9 @@ def samples(a: Side, b: Side) -> Array:
     sides = sorted((a, b), key=lambda side: side.framework != "keras")
     known = [side.takes for side in sides if side.takes is not None]
     if not known:
+        names = " and ".join(sorted({a.name, b.name}))
         raise NoTransferError(
-            f"neither {a.name} nor {b.name} says what it takes; say it with --input, as in "
-            "--input 28,28,1"
+            f"what {names} takes is not known; say it with --input, as in --input 28,28,1"
         )
     shape, dtype = known[0]
     rng = np.random.default_rng(0)
@@ -131,10 +138,12 @@ def samples(a: Side, b: Side) -> Array:
     return rng.normal(0.0, 1.0, (BATCH, *shape)).astype(np.float32)
 
 
-def _carried(a: Side, b: Side, ways: tuple[str, str], target: Path) -> Transfer:
+def _carried(a: Side, b: Side, ways: tuple[str, str], target: Path, x: Array) -> Transfer:
     own, theirs = (s.remote.ask("take", way=way) for s, way in zip((a, b), ways, strict=True))
     a = replace(a, remote=recut.attention(a.remote, own, theirs))
     own = a.remote.ask("take", way=ways[0])
+    called = a.called(), b.called()
+    numbers(own, called[0], a.name)
     random = unlike(*layers_of_both(own, theirs), own)
     seen = a.remote.ask("answer", random)
 
@@ -143,8 +152,8 @@ def _carried(a: Side, b: Side, ways: tuple[str, str], target: Path) -> Transfer:
 
     found = search(own, theirs, random, seen, ask, alike)
     if found is None:
-        raise _refusal(a, b, (own, theirs), random, seen)
-    found = complete(found, theirs)
+        raise _refusal(a, b, (own, theirs), random, seen, called, x)
+    idle = [layer.described(called[1]) for layer in without_weights(found, theirs)]
     given: Table = {}
     for pair in found:
         given |= pair.given(own)
@@ -159,57 +168,73 @@ def _carried(a: Side, b: Side, ways: tuple[str, str], target: Path) -> Transfer:
     apart, note = gap(answers[0], written)
     if not apart <= TOLERANCE:
         raise DifferentError(f"{target}: read again, it answers otherwise, by {apart:.1e}")
-    called = a.called(), b.called()
-    return Transfer(found, apart, len(written), called, (note,) if note else ())
+    kept = (
+        f"{', '.join(idle)} of B plays no part in its answers, and stays as it was" if idle else ""
+    )
+    notes = tuple(said for said in (note, kept) if said)
+    return Transfer(found, apart, len(written), called, notes)
 
 
-def complete(found: list[Pair], theirs: Table) -> list[Pair]:
-    """Refuse where a layer of B has got nothing."""
+def numbers(weights: Table, called: Mapping[str, str], name: str) -> None:
+    """Refuse weights that are not numbers: nothing can be proven of them."""
+    for tensor, values in weights.items():
+        if np.isnan(values).any():
+            layer = tensor.partition(".")[0]
+            raise NoTransferError(f"{called.get(layer) or layer} of {name} ({tensor}) holds NaN")
+
+
+def without_weights(found: list[Pair], theirs: Table) -> list[Layer]:
+    """Layers of B that have got nothing."""
     fed = {tie.target for pair in found for tie in pair.ties}
-    empty = [layer for layer in layers_of(theirs) if not set(layer.parts.values()) & fed]
-    if empty:
-        raise NoTransferError(
-            f"no layer of A belongs to {', '.join(layer.described() for layer in empty)} of B"
-        )
-    return found
+    return [layer for layer in layers_of(theirs) if not set(layer.parts.values()) & fed]
 
 
 def _refusal(
-    a: Side, b: Side, weights: tuple[Table, Table], random: Table, seen: Table
+    a: Side,
+    b: Side,
+    weights: tuple[Table, Table],
+    random: Table,
+    seen: Table,
+    called: tuple[Mapping[str, str], Mapping[str, str]],
+    x: Array,
 ) -> NoTransferError | DifferentError:
     """Why no match was found: a layer without a partner, or one that computes otherwise."""
     layers = layers_of_both(weights[0], weights[1])
     straight = in_order(*layers, weights[0])
     if straight is None:
-        return unfit(a.name, b.name, layers, weights[0])
+        return unfit(a.name, b.name, layers, weights[0], called)
     given: Table = {}
     for pair in straight:
         given |= pair.given(random)
+    answers = b.remote.ask("answer", given)
     return DifferentError(
         f"matched by order, kind and shape, {b.name} answers otherwise than {a.name}, and so "
-        f"nothing was written: {parting(straight, random, seen, b.remote.ask('answer', given))}"
+        f"nothing was written: {parting(straight, random, x, seen, answers, called)}"
     )
 
 
 def unfit(
-    a: str, b: str, layers: tuple[list[Layer], list[Layer]], weights: Table
+    a: str,
+    b: str,
+    layers: tuple[list[Layer], list[Layer]],
+    weights: Table,
+    called: tuple[Mapping[str, str], Mapping[str, str]],
 ) -> NoTransferError:
     """Why layers do not fit each other."""
     lonely = without_partner(*layers, weights)
     for side, (name, other) in enumerate(((a, b), (b, a))):
         if lonely[side]:
-            fits = ", ".join(layer.described() for layer in layers[1 - side])
+            fits = ", ".join(layer.described(called[1 - side]) for layer in layers[1 - side])
             return NoTransferError(
-                f"{lonely[side][0].described()} of {name} fits no layer of {other}, "
+                f"{lonely[side][0].described(called[side])} of {name} fits no layer of {other}, "
                 f"which has {fits}"
             )
-    both = f"{_names(layers[0])} of {a}, {_names(layers[1])} of {b}"
+    both = " and ".join(
+        f"{', '.join(known.get(layer.name) or layer.name for layer in those)} of {name}"
+        for those, known, name in zip(layers, called, (a, b), strict=True)
+    )
     if len(layers[0]) != len(layers[1]):
         return NoTransferError(f"{len(layers[0])} layers for {len(layers[1])}: {both}")
     return NoTransferError(
         f"which layer is which is not clear; tried were order, kind, shape and outputs: {both}"
     )
-
-
-def _names(layers: Any) -> str:
-    return ", ".join(layer.name for layer in layers)

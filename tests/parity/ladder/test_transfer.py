@@ -16,13 +16,9 @@ import keras
 from keras import layers as kl
 from torch import Tensor, nn
 
-import parity.torch
-from parity.match.raw import canonical, put_back
-from parity.sides.local import Local
 from parity.sides.models import Models
 from parity.transfer.alike import gap
-from parity.transfer.fill import fill, refill
-from parity.transfer.transfer import DifferentError, NoTransferError, Side, Transfer, transfer
+from parity.transfer.transfer import DifferentError, NoTransferError, Transfer, transfer
 from tests.conftest import Here, mostly_slow
 from tests.support.random_pairs import matched, side
 
@@ -147,6 +143,10 @@ PAIRS: dict[str, tuple[Callable[[], keras.Model], Callable[[], nn.Module]]] = {
         lambda: chain(keras.Input((8,)), kl.Dense(5, activation="softmax")),
         lambda: nn.Sequential(nn.Linear(8, 5)),
     ),
+    "a dense layer at each time": (
+        lambda: chain(keras.Input((5, 6)), kl.TimeDistributed(kl.Dense(3, activation="softmax"))),
+        lambda: nn.Sequential(nn.Linear(6, 3)),
+    ),
     "a bias that does nothing": (
         lambda: chain(keras.Input((8,)), kl.Dense(5, use_bias=False), kl.Dense(4)),
         lambda: nn.Sequential(nn.Linear(8, 5), nn.Linear(5, 4)),
@@ -160,7 +160,13 @@ def carried(a: Any, b: Any, target: Path) -> Transfer:
 
 @pytest.mark.parametrize(
     "name",
-    mostly_slow(PAIRS, "branches in another order", "both ways", "a bias that does nothing"),
+    mostly_slow(
+        PAIRS,
+        "a dense layer at each time",
+        "branches in another order",
+        "both ways",
+        "a bias that does nothing",
+    ),
 )
 def test_a_pair_is_matched_and_the_file_answers_alike(name: str, tmp_path: Path) -> None:
     keras.utils.clear_session()
@@ -204,17 +210,17 @@ def test_a_sound_port_is_carried_over(tmp_path: Path) -> None:
         (
             lambda: nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)),
             NoTransferError,
-            r"dense_1 \(kernel \[6, 5\], bias \[5\]\) of A fits no layer of B",
+            r"\(dense: kernel \[6, 5\], bias \[5\]\) of A fits no layer of B, which has 0 \(",
         ),
         (
             lambda: nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5, eps=1e-3), nn.Linear(5, 2)),
             DifferentError,
-            "dense_2",
+            "dense_2 .* before it A has activation_1 and B nothing",
         ),
         (
             lambda: nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2)),
             NoTransferError,
-            r"batch_norm_1 .* of A fits no layer of B",
+            r"batch_normalization\w* .* of A fits no layer of B",
         ),
     ],
 )
@@ -226,61 +232,6 @@ def test_what_does_not_fit_is_refused_and_the_layer_named(
     assert not (tmp_path / "out.pt").exists()
 
 
-def test_weights_without_a_model_are_matched_and_said_to_be_unproven(tmp_path: Path) -> None:
-    port = Narrow()
-    tensors = {name: v.detach().numpy() for name, v in port.state_dict().items() if v.ndim}
-    done = fill(tensors, "torch", "net.pt", side("B", normed()), tmp_path / "out.keras")
-    assert "not proven" in done.notes[0]
-    kernel = keras.models.load_model(tmp_path / "out.keras").layers[0].kernel
-    np.testing.assert_array_equal(np.asarray(kernel), port.first.weight.detach().numpy().T)
-
-
-class Flattening(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.out = nn.Conv2d(1, 3, 3), nn.Linear(12, 2)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        given: torch.Tensor = self.out(self.conv(x).relu().flatten(1))
-        return given
-
-
-def test_weights_of_torch_without_a_model_are_told_as_those_of_the_module() -> None:
-    module = Flattening()
-    tensors = {name: v.detach().numpy() for name, v in module.state_dict().items()}
-    own = parity.torch.weights(module, np.zeros((2, 1, 4, 4), np.float32))
-    found = canonical(tensors, "torch")
-    assert found.keys() == own.keys()
-    for name, values in own.items():
-        np.testing.assert_array_equal(found[name], values)
-    same = put_back({name: np.zeros_like(values) for name, values in tensors.items()}, own)
-    for name, values in tensors.items():
-        np.testing.assert_array_equal(same[name], values)
-
-
-def test_a_file_of_weights_alone_is_filled(tmp_path: Path) -> None:
-    layers = [keras.Input((4, 4, 1)), keras.layers.Conv2D(3, 3, activation="relu")]
-    model = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(2)])
-    module = Flattening()
-    torch.save(module.state_dict(), tmp_path / "net.pt")
-    tensors = {name: v.detach().numpy() for name, v in module.state_dict().items()}
-    bare = Models()
-    bare.open(str(tmp_path / "net.pt"))
-    b = Side("net.pt", "torch", Local("net.pt", bare), None)
-    done = refill(side("A", model), "A", tensors, b, tmp_path / "out.pt")
-    assert "not proven" in done.notes[0]
-    module.load_state_dict(torch.load(tmp_path / "out.pt"))
-    x = np.random.default_rng(0).normal(size=(3, 4, 4, 1)).astype(np.float32)
-    answers = module(torch.from_numpy(x.transpose(0, 3, 1, 2))).detach().numpy()
-    np.testing.assert_allclose(answers, model.predict(x, verbose=0), atol=1e-5)
-
-
-def test_a_weight_that_a_file_keeps_in_two_tensors_is_not_filled() -> None:
-    tensors = {n: v.detach().numpy() for n, v in nn.LSTM(2, 3).state_dict(prefix="l.").items()}
-    with pytest.raises(ValueError, match="sums of two"):
-        put_back(tensors, canonical(tensors, "torch"))
-
-
 def test_answers_are_compared_behind_the_softmax_that_only_one_side_has() -> None:
     logits = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 4.0]], np.float32)
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -288,6 +239,8 @@ def test_answers_are_compared_behind_the_softmax_that_only_one_side_has() -> Non
     assert apart < 1e-6
     assert note == "A ends in a softmax that B leaves to its loss"
     assert gap(shares, logits[::-1])[0] > 0.1
+    few = np.array([[0.2], [0.7]], np.float32)  # logits that might be probabilities
+    assert "sigmoid" in gap(1 / (1 + np.exp(-few)), few[:, 0])[1]
 
 
 PROGRAM = """
@@ -339,3 +292,17 @@ def test_weights_of_a_few_bytes_stay_that_small(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=said):
             Models().open(str(tmp_path / name))
+
+
+def test_a_layer_that_plays_no_part_stays_and_is_said(tmp_path: Path) -> None:
+    class Spare(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.Linear(6, 2))
+            self.unused = nn.Linear(2, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            given: Tensor = self[0](x)
+            return given
+
+    done = carried(chain(keras.Input((6,)), kl.Dense(2)), Spare(), tmp_path / "out.pt")
+    assert any(note.startswith("unused ") and "plays no part" in note for note in done.notes)
