@@ -33,6 +33,7 @@ SPLITS = frozenset({"split", "set", "dataset", "subset", "part", "partition", "p
 """In the names of columns that say which part of the data a row is of."""
 TEST = frozenset({"test"})
 OTHER_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev"})
+TRAINED = frozenset({"train", "training"})
 FEW = 4
 """Rows to each value, on average, of a column that may be classes."""
 
@@ -44,21 +45,38 @@ def of_the_test(arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rows_of_the_test(table: Table) -> Table:
-    """The rows of the test, where a column says of each which part of the data it is of.
+    """The rows of the test, where a column says of each which part it is of, or whether of that.
 
     Raises:
         ValueError: there are several parts, and none of them is called test.
     """
+    for name in table.names or []:
+        words = words_of(name) - ASKED
+        if words and (words <= TEST or words <= TRAINED) and (yes := _yes(table, name)) is not None:
+            return _kept(table, yes if words <= TEST else ~yes, name)
     for name, text in table.texts.items():
         parts = sorted({part.strip().lower() for part in text.tolist()})
         if not words_of(name) & SPLITS or len(parts) < 2 or not {*parts} <= TEST | OTHER_SPLITS:
             continue
-        kept = np.char.lower(np.char.strip(text)) == "test"
-        if not kept.any():
+        if "test" not in parts:
             raise ValueError(f"{name} is {', '.join(parts)}; keep the rows of one of them")
-        texts = {n: t[kept] for n, t in table.texts.items() if n != name}
-        return replace(table, values=table.values[kept], texts=texts)
+        return _kept(table, np.char.lower(np.char.strip(text)) == "test", name)
     return table
+
+
+def _yes(table: Table, name: str) -> NDArray[np.bool_] | None:
+    """Where a column says yes, as 1 or True; None unless it says no elsewhere."""
+    assert table.names is not None
+    numbers = table.values[:, table.names.index(name)]
+    return numbers == 1 if np.unique(numbers).tolist() == [0, 1] else None
+
+
+def _kept(table: Table, rows: NDArray[np.bool_], name: str) -> Table:
+    """Some rows of it, without the column that says which."""
+    assert table.names is not None
+    places = [place for place, other in enumerate(table.names) if other != name]
+    texts = {n: t[rows] for n, t in table.texts.items() if n != name}
+    return Table([table.names[n] for n in places], table.values[rows][:, places], texts)
 
 
 def with_lone_answer(table: Table) -> Table:

@@ -78,6 +78,9 @@ READ: dict[str, str] = {
     ),
     "training and test": text("split,label,pred", [["test", *row] for row in PAIRS])
     + "train,3,3\nval,2,1\n",
+    "whether of the training": text("is_train,label,pred", [["False", *row] for row in PAIRS])
+    + "True,3,3\n",
+    "whether of the test": text("label,pred,test", [[*row, "1"] for row in PAIRS]) + "3,3,0\n",
     "the likeliest two by name": text("file,true,top1,top1_prob,top2,top2_prob", cells(
         np.array(FILES), NAMES[LABELS], NAMES[ANSWERS], SHARES.max(axis=1), NAMES[RANKS[:, 1]],
         SHARES.min(axis=1),
