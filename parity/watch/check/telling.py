@@ -73,12 +73,13 @@ def shifted(program: Program, x: Array, targets: Array) -> Match | None:
         targets: Of these samples, [N, ...].
     """
     wanted = _wanted(program, targets)
-    if wanted is None or x.dtype.kind not in "iuf" or len(x) < ENOUGH or not np.isfinite(x).all():
-        return None
-    if _certain(x[:MOST], wanted[:MOST]):
+    if wanted is None or x.dtype.kind not in "iuf" or len(x) < ENOUGH:
         return None
     count = min(len(x), MANY, max(VALUES // max(x[0].size, 1), ENOUGH))
-    x, wanted = _standardised(x[:count].reshape(count, -1)), _standardised(wanted[:count])
+    x, wanted = x[:count].reshape(count, -1), wanted[:count]
+    if not np.isfinite(x).all() or _certain(x[:MOST], wanted[:MOST]):
+        return None
+    x, wanted = _standardised(x), _standardised(wanted)
 
     def tells(by: int) -> float:
         own, other = x[max(by, 0) : count + min(by, 0)], wanted[max(-by, 0) : count - max(by, 0)]
