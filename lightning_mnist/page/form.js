@@ -73,7 +73,7 @@ function resizedDown(image, width, height, toHeight) {
 
 function highest(values) {  // of levels from 0 on
   let most = 0;
-  for (const value of values) if (value > most) most = value;
+  for (let at = 0; at < values.length; at++) if (values[at] > most) most = values[at];
   return most;
 }
 
