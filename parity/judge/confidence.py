@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.judge.answers import Ints, Side
+from parity.watch.diagnosis.figures import factor_for
 
 Floats = NDArray[np.float64]
 UNLIKE = 0.05
@@ -51,7 +52,7 @@ def sure_and_right(logarithms: Floats, labels: Ints) -> list[str]:
     """How far confidence is from accuracy, in words; nothing where it is near, or images are few.
 
     The factor has the greatest log-likelihood, which is concave (Guo et al., On Calibration of
-    Modern Neural Networks, 2017): its slope is bisected.
+    Modern Neural Networks, 2017): where its slope is 0 is bisected.
 
     Args:
         logarithms: Of the probabilities, finite float [N, C].
@@ -62,14 +63,13 @@ def sure_and_right(logarithms: Floats, labels: Ints) -> list[str]:
     chance = 3.5 / (2 * np.sqrt(len(labels)))  # standard errors, at most
     if len(labels) < ENOUGH or abs(sure - right) < OFF + chance:
         return []
-    below = logarithms - logarithms.max(axis=1, keepdims=True)
-    wanted = below[np.arange(len(labels)), labels].mean()
-    low, high = -5.0, 5.0  # of the factor's logarithm
-    for _ in range(30):
-        shares = np.exp(below * np.exp((low + high) / 2))
-        expected = ((shares * below).sum(axis=1) / shares.sum(axis=1)).mean()
-        low, high = (low, (low + high) / 2) if expected > wanted else ((low + high) / 2, high)
+    wanted = float(logarithms[np.arange(len(labels)), labels].mean())
+
+    def expected(shares: Floats) -> float:
+        return float((shares * logarithms).sum(axis=1).mean())
+
+    factor = factor_for(logarithms, expected, wanted, 5.0)
     return [
         f"{'too sure' if sure > right else 'unsure'} of itself: a mean confidence of {sure:.0%}, "
-        f"where {right:.1%} are right; scores times {np.exp(high):.2g} would fit the labels best"
+        f"where {right:.1%} are right; scores times {factor:.2g} would fit the labels best"
     ]

@@ -1,5 +1,7 @@
 """Figures that causes are judged by, of plain arrays (numpy only)."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,27 @@ def log_softmax(logits: Floats) -> Floats:
     shifted = logits - logits.max(axis=1, keepdims=True)
     result: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return result
+
+
+def sharpened(logits: Floats, factor: float) -> Floats:
+    """Probabilities [N, C] at the temperature ``1 / factor``."""
+    shares: Floats = np.exp(log_softmax(logits * factor))
+    return shares
+
+
+def factor_for(
+    logits: Floats, figure: Callable[[Floats], float], wanted: float, highest: float
+) -> float:
+    """What logits [N, C] are multiplied by, for a figure of the probabilities to be `wanted`.
+
+    The figure grows with the factor, whose logarithm is bisected between -5 and `highest`.
+    """
+    low, high = -5.0, highest
+    for _ in range(30):
+        middle = (low + high) / 2
+        above = figure(sharpened(logits, np.exp(middle))) > wanted
+        low, high = (low, middle) if above else (middle, high)
+    return float(np.exp(high))
 
 
 def above_majority(shares: Floats, part: float) -> float:

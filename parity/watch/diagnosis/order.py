@@ -4,7 +4,7 @@ import numpy as np
 
 from parity.watch.diagnosis import rule
 from parity.watch.diagnosis.case import SURE, Case, Ints
-from parity.watch.diagnosis.figures import Floats, above_majority, standard_error
+from parity.watch.diagnosis.figures import above_majority, factor_for, sharpened, standard_error
 from parity.watch.diagnosis.rule import Match, Rule
 from parity.watch.diagnosis.slips import SHIFTS, orders, slips
 
@@ -146,20 +146,6 @@ def _depend(predicted: Ints, labels: Ints) -> bool:
     return bool(excess > SURE * np.sqrt(2 * freedom))
 
 
-def _sharpened(logarithms: Floats) -> Floats:
-    """Probabilities [N, C] at the temperature at which the mean confidence is `SHARP`."""
-    below = logarithms - logarithms.max(axis=1, keepdims=True)
-    some = below[:: max(1, len(below) // 5000)]
-    low, high = -5.0, 10.0  # of the logarithm of what the logits are multiplied by
-    for _ in range(30):
-        middle = (low + high) / 2
-        sharp = (1 / np.exp(some * np.exp(middle)).sum(axis=1)).mean() > SHARP
-        low, high = (low, middle) if sharp else (middle, high)
-    shares: Floats = np.exp(below * np.exp(high))
-    shares /= shares.sum(axis=1, keepdims=True)
-    return shares
-
-
 def _together(case: Case) -> tuple[float, float]:
     """How unlike pairs of classes are in how often they are thought of together: see `ALIKE`.
 
@@ -169,7 +155,10 @@ def _together(case: Case) -> tuple[float, float]:
     if case.classes < 5:
         return 0.0, 0.0
     upper = np.triu_indices(case.classes, 1)
-    shares = _sharpened(case.log_probabilities)
+    logits = case.log_probabilities
+    some = logits[:: max(1, len(logits) // 5000)]
+    factor = factor_for(some, lambda shares: float(shares.max(axis=1).mean()), SHARP, 10.0)
+    shares = sharpened(logits, factor)
     halves = []
     for rows in (slice(0, None, 2), slice(1, None, 2)):
         table = np.eye(case.classes)[case.predicted[rows]].T @ shares[rows]
