@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 from scipy.io import loadmat, whosmat
 
+from parity.errors import line_of
 from parity.files import MOST_ARRAYS, MOST_BYTES, NUMBERS, opened
 from parity.judge.kinds import HDF5_OF_MATLAB, INSTEAD
 
@@ -43,7 +44,7 @@ def read_mat(path: Path) -> Arrays:
     except _RefusedError as refusal:
         raise ValueError(str(refusal)) from None
     except Exception as error:  # SciPy raises a dozen kinds on damaged files
-        raise ValueError(f"a damaged file of MATLAB ({_line(error)})") from error
+        raise ValueError(f"a damaged file of MATLAB ({line_of(error)})") from error
     return {name: _column(found[name]) for name in shapes if found[name].dtype.kind in NUMBERS}
 
 
@@ -82,7 +83,7 @@ def read_hdf5(path: Path) -> Arrays:
     except _RefusedError as refusal:
         raise ValueError(str(refusal)) from None
     except Exception as error:  # h5py raises a dozen kinds on damaged files
-        raise ValueError(f"a damaged HDF5 file ({_line(error)})") from error
+        raise ValueError(f"a damaged HDF5 file ({line_of(error)})") from error
     return {name: _column(a.T) if transposed else a for name, a in arrays.items()}
 
 
@@ -98,7 +99,3 @@ def _check(sizes: Mapping[str, int]) -> None:
 def _column(array: NDArray[Any]) -> NDArray[Any]:
     """A vector, which MATLAB knows as a matrix only."""
     return array.reshape(-1) if array.ndim == 2 and 1 in array.shape else array
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

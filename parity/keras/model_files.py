@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.errors import line_of
 from parity.keras import private
 from parity.keras.calls import as_array, unchanged, watch
 from parity.keras.names import named_calls
@@ -134,7 +135,7 @@ def complaint(model: keras.Model, x: Array) -> str:
         with unchanged(model):
             model(x)
     except Exception as error:  # a model is anyone's code
-        return " ".join(str(error).split())[:200] or type(error).__name__
+        return line_of(error)
     return ""
 
 

@@ -28,6 +28,8 @@ class Cut(Climber):
         self.name = side.name
         self.side = side
         self.parts = parts
+        self.wholes = {names[0]: whole for whole, names in parts.items()}
+        self.later = {name for names in parts.values() for name in names[1:]}
         self.call = ""
 
     def send(self, call: str, table: Table | None = None, **arguments: Any) -> None:
@@ -36,9 +38,8 @@ class Cut(Climber):
         if call == "set_weights" and table is not None:
             table = self._joined(table)
         if call == "forced" and table is not None:
-            first = {names[0]: whole for whole, names in self.parts.items()}
-            later = {name for names in self.parts.values() for name in names[1:]}
-            table = {first.get(n, n): values for n, values in table.items() if n not in later}
+            named = {name: self.wholes.get(name, name) for name in table if name not in self.later}
+            table = {whole: table[name] for name, whole in named.items()}
         self.side.send(call, table, **arguments)
 
     def receive(self) -> Table:
@@ -60,16 +61,14 @@ class Cut(Climber):
         return found
 
     def _joined(self, table: Table) -> Table:
-        first = {names[0]: (whole, names) for whole, names in self.parts.items()}
-        later = {name for names in self.parts.values() for name in names[1:]}
         found: Table = {}
         for name, values in table.items():
             layer, _, part = name.partition(".")
-            if layer in first:
-                whole, names = first[layer]
-                every = [table[f"{own}.{part}"] for own in names]
+            if layer in self.wholes:
+                whole = self.wholes[layer]
+                every = [table[f"{own}.{part}"] for own in self.parts[whole]]
                 found[f"{whole}.{part}"] = np.concatenate(every, axis=-1)
-            elif layer not in later:
+            elif layer not in self.later:
                 found[name] = values
         return found
 

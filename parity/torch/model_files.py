@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from parity.errors import line_of
 from parity.torch.kinds import units
 from parity.torch.layouts import Array
 from parity.torch.network import answered, answers
@@ -182,7 +183,7 @@ def complaint(module: nn.Module, x: Array) -> str:
         with undrawn(module):
             answered(module, x)
     except Exception as error:  # a model is anyone's code
-        return " ".join(str(error).split())[:200] or type(error).__name__
+        return line_of(error)
     return ""
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load
 from torch import Tensor
 
+from parity.errors import line_of
 from parity.files import MOST_ARRAYS, MOST_BYTES, MOST_JSON_BYTES, opened
 
 WEIGHTS = re.compile(r"(?:^|[./])bias$|\.weight$")
@@ -63,7 +64,7 @@ def _refusal(error: Exception) -> str:
             "a model, or other objects than tensors, which only code could read; keep tensors: "
             "torch.save({'logits': ..., 'labels': ...}, 'predictions.pt')"
         )
-    said = " ".join(str(error).split())[:200] or type(error).__name__
+    said = line_of(error)
     return said if isinstance(error, ValueError) else f"tensors that cannot be read ({said})"
 
 
