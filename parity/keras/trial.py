@@ -21,7 +21,7 @@ from parity.keras.updates import frozen, optimizer_of
 from parity.watch.check import Change, Program, Remedy
 from parity.watch.check.program import Task
 from parity.watch.check.training import MULTIPLIES
-from parity.watch.trials import Material, score
+from parity.watch.trials import Material, middle, score
 
 HIDDEN = 32
 """Units of a hidden layer that is tried."""
@@ -216,9 +216,7 @@ class Trial:
         given = as_array(answers(x))
         told = self.task in ("classes", "binary")
         wanted = self.material.names(remedy)[held] if told else targets[held]
-        logits = self.program.loss is not None and self.program.loss.takes == "logits"
-        middle = 0.0 if remedy.head or (logits and self.program.last != "sigmoid") else 0.5
-        return score(self.task, given, wanted, middle)
+        return score(self.task, given, wanted, middle(self.program, remedy))
 
 
 @contextmanager

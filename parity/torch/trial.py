@@ -22,7 +22,7 @@ from parity.torch.trace import first_tensor
 from parity.watch.check import Change, Program, Remedy
 from parity.watch.check.course import SMALL
 from parity.watch.check.program import Task
-from parity.watch.trials import AS_IT_IS, Material, score
+from parity.watch.trials import AS_IT_IS, Material, middle, score
 
 State = dict[str, Tensor]
 
@@ -234,12 +234,7 @@ class Trial:
             given = as_array(self._answers(remedy, state, _take(features, held)).float())
         told = self.task in ("classes", "binary")
         wanted = self.material.names(remedy)[held] if told else targets[held]
-        return score(self.task, given, wanted, self._middle(remedy))
-
-    def _middle(self, remedy: Remedy) -> float:
-        """Between no and yes."""
-        logits = self.program.loss is not None and self.program.loss.takes == "logits"
-        return 0.0 if remedy.head or (logits and self.program.last != "sigmoid") else 0.5
+        return score(self.task, given, wanted, middle(self.program, remedy))
 
 
 def _take(x: Any, chosen: Any) -> Any:

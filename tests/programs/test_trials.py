@@ -8,7 +8,7 @@ import pytest
 
 from parity.watch.check import Belief, Change, Layer, Loss, Match, Program, Remedy
 from parity.watch.check.program import Task
-from parity.watch.trials import AS_IT_IS, Material, proving, score, tried
+from parity.watch.trials import AS_IT_IS, Material, middle, proving, score, tried
 from parity.watch.trials.faster import slow
 from parity.watch.trials.following import Follower
 from parity.watch.trials.inverted import inverted
@@ -132,7 +132,18 @@ def test_what_cannot_be_trained_as_it_is_has_a_remedy_all_the_same() -> None:
     ],
 )
 def test_a_score(task: Task, answers: list[float], targets: list[int], expected: float) -> None:
-    assert score(task, np.array(answers), np.array(targets), 0.0) == pytest.approx(expected)
+    between = 0.5 if task == "values" else 0.0
+    assert score(task, np.array(answers), np.array(targets), between) == pytest.approx(expected)
+
+
+def test_numbers_told_by_logits_are_those_of_their_sigmoid() -> None:
+    shares = np.array([[0.1], [0.5], [0.9]])
+    logits = np.log(shares / (1 - shares))
+    bce = Loss("BCEWithLogitsLoss", "binary", "logits")
+    program = Program("torch", (), None, logits, shares, loss=bce)
+    assert score("values", logits, shares, middle(program, AS_IT_IS)) == pytest.approx(1)
+    head = Remedy("with the squared error", head="values")
+    assert score("values", shares, shares, middle(program, head)) == pytest.approx(1)
 
 
 def test_rare_classes_are_drawn_as_often_where_that_is_the_remedy() -> None:

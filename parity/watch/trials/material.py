@@ -156,7 +156,7 @@ def score(task: Task, answers: Array, targets: Array, middle: float) -> float:
         task: What is to be told.
         answers: Of the network, float [N, C] or [N].
         targets: Classes int [N], labels [N, C] or numbers [N, ...].
-        middle: Between no and yes, for a single answer.
+        middle: As `middle` gives it.
     """
     if not np.isfinite(answers).all():
         return -1.0 if task == "values" else 0.0
@@ -165,6 +165,7 @@ def score(task: Task, answers: Array, targets: Array, middle: float) -> float:
         wanted = targets.reshape(len(targets), -1).astype(np.float64)
         if wanted.shape != rows.shape:
             return -1.0
+        rows = rows if middle else 0.5 + 0.5 * np.tanh(rows / 2)
         rest = ((rows - wanted) ** 2).mean() / max(float(wanted.var()), 1e-12)
         return max(-1.0, 1 - float(rest))
     if task == "several":
@@ -178,6 +179,14 @@ def score(task: Task, answers: Array, targets: Array, middle: float) -> float:
     else:
         predicted = np.round(rows[:, 0].clip(-1e9, 1e9)).astype(np.int64)
     return float(np.mean([(predicted[targets == n] == n).mean() for n in np.unique(targets)]))
+
+
+def middle(program: Program, remedy: Remedy) -> float:
+    """Between no and yes: 0 of logits, 0.5 of probabilities and of plain numbers."""
+    if remedy.head:
+        return 0.5 if remedy.head == "values" else 0.0
+    logits = program.loss is not None and program.loss.takes == "logits"
+    return 0.0 if logits and program.last != "sigmoid" else 0.5
 
 
 def shrunk(program: Program) -> float:
