@@ -161,7 +161,8 @@ class Parts:
         near = [
             part
             for part in dots
-            if self.left[main] < self.left[part] + self.width[part] / 2 < self.right[main]
+            if self.left[main] < self.right[part]
+            and self.left[part] < self.right[main]
             and (0 <= self.top[part] - bottom < far or 0 <= top - self.bottom[part] < far)
         ]
         return bool(near) and len(dots) - len(near) < DIRTY

@@ -146,11 +146,12 @@ def test_a_dot_above_or_below_makes_another_sign_of_it() -> None:
     for digit in (1, 7):
         strokes = hand_drawn(digit, np.random.default_rng(0))
         rows, columns = np.nonzero(strokes > 0.3)
-        middle = int(columns.mean())
-        for row in (int(rows.max()) + 28, int(rows.min()) - 28):
-            found = dotted(strokes, (middle, row))
-            assert DOTTED in found.warnings
-            assert found.doubtful
+        leaning = int(columns.min()) - 3
+        for column in (int(columns.mean()), leaning):
+            for row in (int(rows.max()) + 28, int(rows.min()) - 28):
+                found = dotted(strokes, (column, row))
+                assert DOTTED in found.warnings
+                assert found.doubtful
 
 
 def test_a_full_stop_a_dotted_zero_and_a_dirty_sheet_are_no_sign() -> None:
