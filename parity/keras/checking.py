@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.behaviour import ascends, beyond_table, broadcasts, mixes, unbounded
+from parity.keras.behaviour import ascends, beyond_table, broadcasts, mixes, swapped, unbounded
 from parity.keras.calls import undrawn
 from parity.keras.facts import Facts, facts_of
 from parity.keras.heads import causes_of_heads
@@ -140,11 +140,13 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         trainable=trainable(model),
         penalties=penalties_of(model, optimizer),
         momentum=momentum_of(optimizer),
+        halves=any(v.dtype == "float16" for v in model.trainable_variables),
         clipped=clipped_of(model, optimizer),
         stuck=facts.stuck,
         masked=facts.masked,
         held=held_of(model),
         ascends=own and ascends(*judged),
+        swapped=own and swapped(*judged[:3]),
         unbounded=own and unbounded(*judged),
         undrawn=facts.undrawn,
         fitted=facts.fitted,

@@ -174,7 +174,9 @@ class FirstStep(Weighing):
         late = before < STALLED <= step or (ended and step >= UNMOVED)
         if not (late or before < UNMOVED <= step or (ended and step >= SOME)):
             return
-        if self._initial is None or self._found.matches:
+        # What helped nothing does not explain what is seen now.
+        told = self._found.matches and (self._found.base is None or self._found.gain >= HELPS)
+        if self._initial is None or told:
             return
         with suppress(Exception):  # a model is anyone's code
             calls = self.traced(self.probe.first(LEAST).x)[1]

@@ -49,6 +49,7 @@ class Program:
         ascends: Whether steps make the loss larger.
         plan: Learning rate at first and now, where a plan has changed it.
         momentum: Of the optimiser, also as Adam's first beta; None where it has none.
+        halves: Whether its weights are float16.
         clipped: Length that clipping leaves to the gradients; None where they are not clipped.
         broken: Weights whose first gradients are not finite, though the answers are.
         stuck: Why kernels never change, though others do; empty where they all do.
@@ -95,6 +96,7 @@ class Program:
     ascends: bool = False
     plan: tuple[float, float] | None = None
     momentum: float | None = None
+    halves: bool = False
     clipped: float | None = None
     broken: tuple[str, ...] = ()
     stuck: str = ""
@@ -219,11 +221,10 @@ class Program:
     @cached_property
     def same_as_inputs(self) -> bool:
         """Whether the targets are the samples themselves, as an autoencoder's are."""
-        if self.inputs is None or self.targets is None or self.inputs.size != self.targets.size:
+        x, y = self.inputs, self.targets
+        if x is None or y is None or {x.dtype.kind, y.dtype.kind} - set("iufb"):
             return False
-        if self.targets.dtype.kind not in "iufb" or self.inputs.dtype.kind not in "iufb":
-            return False
-        return bool(np.array_equal(self.inputs.ravel(), self.targets.ravel()))
+        return x.size == y.size and bool(np.array_equal(x.ravel(), y.ravel()))
 
     @cached_property
     def pictures(self) -> bool:

@@ -5,7 +5,7 @@ same kernels and activations (Glorot and Bengio 2010, section 4.2.1).
 """
 
 from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
-from parity.watch.check.parts import NORMS, Layer
+from parity.watch.check.parts import Layer, normalised
 from parity.watch.check.program import Program
 from parity.watch.check.training import MULTIPLIES, RELUS, SATURATING
 
@@ -29,7 +29,7 @@ def vanishing(program: Program) -> Match | None:
     hidden = found[: _last_kernel(found)]
     kernels = [n for n, layer in enumerate(hidden) if layer.kind in MULTIPLIES]
     # In inference an untrained batch normalisation leaves values as they are, and not in training.
-    if any(layer.kind in NORMS for layer in program.layers):
+    if normalised(program.layers):
         return None
     if len(kernels) < 3 or not hidden[kernels[0]].spread:
         return None

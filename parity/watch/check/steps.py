@@ -5,7 +5,7 @@ from parity.watch.check.program import Program
 from parity.watch.check.training import kind_of
 from parity.watch.check.words import listed
 
-CLIPPED = (0.01, 1e-4)
+CLIPPED = (0.1, 1e-4)
 """Lengths of all gradients together below which steps of plain SGD may be too short, and mostly
 are; 0.5 to 10 are usual."""
 HEAVY = (0.995, 1.0)
@@ -26,6 +26,23 @@ def clipped(program: Program) -> Match | None:
         ),
         Belief.LIKELY if length <= CLIPPED[1] else Belief.MAYBE,
         Remedy("with gradients as long as they are", changes=Change.UNCLIPPED),
+    )
+
+
+def halves(program: Program) -> Match | None:
+    """Weights of 16 bits, and an optimiser that squares gradients in as many."""
+    kind = kind_of(program.optimizer)
+    if not program.halves or kind in (None, "sgd"):
+        return None
+    return Match(
+        "weights and optimiser are kept in float16, in which small numbers are 0",
+        f"{program.optimizer} divides by the root of squared gradients, and those of gradients "
+        "below 0.0002 are 0 in float16",
+        program.words(
+            torch="Keep the model in float32, and use torch.autocast with a GradScaler",
+            keras='Set keras.mixed_precision.set_global_policy("mixed_float16"), and leave '
+            "keras.config.set_floatx alone",
+        ),
     )
 
 
@@ -90,6 +107,7 @@ def still(program: Program) -> Match | None:
 
 CAUSES = (
     Cause("clipped", clipped),
+    Cause("halves", halves),
     Cause("momentum", momentum),
     Cause("broken", broken),
     Cause("stuck", stuck),

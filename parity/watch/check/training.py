@@ -3,7 +3,7 @@
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
-from parity.watch.check.parts import NORMS, Layer
+from parity.watch.check.parts import Layer, normalised
 from parity.watch.check.program import Program
 
 MULTIPLIES = ("dense", "conv", "conv_transpose")
@@ -142,7 +142,7 @@ def saturating(program: Program) -> Match | None:
     """Many hidden sigmoids: gradients may vanish on the way back."""
     hidden = [layer.function for layer in program.layers[:-1]]
     sigmoids = sum(name in SATURATING for name in hidden)
-    if sigmoids < DEEP or any(layer.kind in NORMS for layer in program.layers):
+    if sigmoids < DEEP or normalised(program.layers):
         return None
     return Match(
         "gradients vanish on their way through the hidden activations",
@@ -176,7 +176,7 @@ def uphill(program: Program) -> Match | None:
         program.words(
             torch="the gradient that reaches the network's answers is the opposite of that of "
             + name,
-            keras="the further answers are from the targets the smaller it is, below 0",
+            keras="the further answers are from the targets the smaller it is",
         ),
         program.words(
             torch="Call loss.backward() on the loss itself, without a minus, and leave "
