@@ -203,8 +203,11 @@ def _prefers_far(loss: Callable[[Array], float], outputs: Array, targets: Array)
     if len(np.unique(targets)) < DIFFERENT:
         return False
     wanted = targets.reshape(outputs.shape)
-    best, near, far, farther = (loss(wanted + n * (outputs - wanted)) for n in (0, 1, 10, 100))
-    endless = farther < 0 and far - farther > 5 * (near - far) > 0
+    best, near = loss(wanted), loss(outputs)
+    endless = False
+    for way in (outputs - wanted, wanted.std(), -wanted.std()):
+        one, far, farther = (loss(wanted + n * way) for n in (1, 10, 100))
+        endless |= farther < 0 and far - farther > 5 * (one - far) > 0
     opposite = loss(2 * wanted.mean(axis=0) - wanted)
     return endless or opposite < min(near, 0) <= max(near, 0) < best
 

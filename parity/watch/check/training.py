@@ -181,7 +181,7 @@ def uphill(program: Program) -> Match | None:
         program.words(
             torch="Call loss.backward() on the loss itself, without a minus, and leave "
             "maximize=True out",
-            keras="Turn the sign of what the loss returns",
+            keras="Turn the sign of what the loss returns; of differences take the square",
         ),
         remedy=Remedy("with the sign turned", changes=Change.DESCENDS),
     )

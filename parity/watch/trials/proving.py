@@ -138,6 +138,11 @@ class Prover(ABC):
         trial = self._trial()
         return Tried(likely) if trial is None else tried(trial, matches, seconds)
 
+    def _at_first(self, matches: Sequence[Match]) -> Tried:
+        """What is said before the first step: where nothing likely helps, the rest must do much."""
+        found = self._tried(matches)
+        return found if any(m.belief for m in found.matches) or found.gain >= MUCH else Tried([])
+
     def _say(self, found: Tried, what: str = "") -> None:
         self._found = found if found.matches else self._found
         findings = findings_of(found.matches)
