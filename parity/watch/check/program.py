@@ -39,7 +39,6 @@ class Program:
         others: Like `fed`, of other samples, by ``validation``, ``test``.
         other_inputs: These samples as the program has them.
         penalties: On large weights.
-        held: Share of the length of initial kernels that constraints leave of the shortest.
         mixes: Whether an answer depends on the other samples of its batch, in inference.
         time_first: Whether recurrent or attention layers take the first axis for time.
         summed: Whether the loss adds up over a batch, and is not its mean.
@@ -49,7 +48,6 @@ class Program:
         ascends: Whether steps make the loss larger.
         plan: Learning rate at first and now, where a plan has changed it.
         momentum: Of the optimiser, also as Adam's first beta; None where it has none.
-        halves: Whether its weights are float16.
         clipped: Length that clipping leaves to the gradients; None where they are not clipped.
         broken: Weights whose first gradients are not finite, though the answers are.
         stuck: Why kernels never change, though others do; empty where they all do.
@@ -86,7 +84,6 @@ class Program:
     others: dict[str, Array] = field(default_factory=dict)
     other_inputs: dict[str, Array] = field(default_factory=dict)
     penalties: tuple[Penalty, ...] = ()
-    held: float = 1.0
     mixes: bool = False
     time_first: bool = False
     summed: bool = False
@@ -96,7 +93,6 @@ class Program:
     ascends: bool = False
     plan: tuple[float, float] | None = None
     momentum: float | None = None
-    halves: bool = False
     clipped: float | None = None
     broken: tuple[str, ...] = ()
     stuck: str = ""

@@ -29,23 +29,6 @@ def clipped(program: Program) -> Match | None:
     )
 
 
-def halves(program: Program) -> Match | None:
-    """Weights of 16 bits, and an optimiser that squares gradients in as many."""
-    kind = kind_of(program.optimizer)
-    if not program.halves or kind in (None, "sgd"):
-        return None
-    return Match(
-        "weights and optimiser are kept in float16, in which small numbers are 0",
-        f"{program.optimizer} divides by the root of squared gradients, and those of gradients "
-        "below 0.0002 are 0 in float16",
-        program.words(
-            torch="Keep the model in float32, and use torch.autocast with a GradScaler",
-            keras='Set keras.mixed_precision.set_global_policy("mixed_float16"), and leave '
-            "keras.config.set_floatx alone",
-        ),
-    )
-
-
 def momentum(program: Program) -> Match | None:
     """Steps that never slow down."""
     given = program.momentum
@@ -107,7 +90,6 @@ def still(program: Program) -> Match | None:
 
 CAUSES = (
     Cause("clipped", clipped),
-    Cause("halves", halves),
     Cause("momentum", momentum),
     Cause("broken", broken),
     Cause("stuck", stuck),
