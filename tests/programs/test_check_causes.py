@@ -242,6 +242,9 @@ HEALTHY: dict[str, Program] = {
     "a normalisation of standardised numbers": numbers("mse", loss=NUMBERS, layers=(DENSE, NORM)),
     "small maps of many channels": program(fed=RNG.normal(size=(60, 3, 3, 16)), inputs=None),
     "counts with zeros among them": program(fed=words(within=1) / 400, inputs=None),
+    "sales since each began": program(
+        fed=np.sort(words(), axis=1), inputs=np.sort(words(), axis=1)
+    ),
     "words that are looked up": program(
         fed=words(), inputs=words(), layers=(Layer("embedding", learns=True), LAST)
     ),

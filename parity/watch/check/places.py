@@ -9,6 +9,8 @@ from parity.watch.check.parts import ROWS
 from parity.watch.check.program import Program
 from parity.watch.check.training import RECURRENT
 
+ALIKE = 0.3
+"""Correlation of neighbours from which on numbers are quantities."""
 WORDS = 30
 """Numbers from which on they are those of words."""
 PADDED = 0.7
@@ -152,7 +154,9 @@ def bare_numbers(program: Program) -> Match | None:
     numbers = np.unique(rows[within])
     if not padded or (within != (rows != 0)).any() or len(numbers) < WORDS:
         return None
-    if numbers[0] < 1 or (numbers % 1).any():
+    pairs = within[:, 1:]  # what is counted, as sales are, is much like what comes before it
+    like = np.corrcoef(rows[:, :-1][pairs], rows[:, 1:][pairs])[0, 1]
+    if numbers[0] < 1 or (numbers % 1).any() or like > ALIKE:
         return None
     return Match(
         "numbers of words are taken for quantities",
