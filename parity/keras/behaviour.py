@@ -1,8 +1,11 @@
 """How a Keras model behaves: whether it mixes samples, and looks up what it does not have."""
 
+import inspect
 import math
+import re
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import permutations
 from typing import Any
 from unittest import mock
 
@@ -10,6 +13,7 @@ import keras
 import numpy as np
 
 from parity.arrays import Array, Ints
+from parity.keras import private
 from parity.keras.calls import as_array, unchanged
 from parity.keras.traced import Traced
 from parity.watch.check.mixed import mixed
@@ -70,7 +74,10 @@ def mixes(traced: Traced, x: Any, outputs: Array) -> bool:
 
 
 def ascends(model: keras.Model, outputs: Array, targets: Array | None, last: str) -> bool:
-    """Whether the model's own loss falls below 0 the further answers are off.
+    """Whether the model's own loss falls the further answers are off.
+
+    One that stays above 0 must be of classes, or of what is judged by an accuracy: it may be of
+    distances, which are small for a yes.
 
     Args:
         model: Compiled.
@@ -87,10 +94,29 @@ def ascends(model: keras.Model, outputs: Array, targets: Array | None, last: str
     try:
         with unchanged(model):
             if last in ("softmax", "sigmoid"):
-                return _prefers_wrong(loss, outputs, targets)
+                judged = "acc" in str(private.given_to_compile(model).get("metrics")).lower()
+                least = math.inf if judged or last == "softmax" else 0.0
+                return _prefers_wrong(loss, outputs, targets, least)
             return _prefers_far(loss, outputs, targets)
     except Exception:  # a loss is anyone's code
         return False
+
+
+def swapped(model: keras.Model, outputs: Array, targets: Array | None) -> bool:
+    """Whether the model's own loss takes answers first, by the names, and that makes a difference.
+
+    Args: as of `broadcasts`.
+    """
+    with suppress(Exception):  # a loss is anyone's code
+        own = getattr(model.loss, "call", model.loss)
+        first, second = list(inspect.signature(own).parameters)[:2]
+        if targets is None or "pred" not in first or not re.search("true|target|label", second):
+            return False
+        with unchanged(model):
+            wanted = targets.reshape(len(targets), -1).astype(outputs.dtype)
+            given, meant = (float(np.mean(own(*p))) for p in permutations((wanted, outputs)))
+        return not math.isclose(given, meant, rel_tol=SAME)
+    return False
 
 
 def unbounded(model: keras.Model, outputs: Array, targets: Array | None, last: str) -> bool:
@@ -151,14 +177,23 @@ def _names(outputs: Array, targets: Array) -> Array | None:
     return names.astype(np.float64) if fits else None
 
 
-def _prefers_wrong(loss: Callable[[Array], float], outputs: Array, targets: Array) -> bool:
-    """Whether another class than the right one costs less, of one-hot rows, numbers, yes or no."""
+def _prefers_wrong(
+    loss: Callable[[Array], float], outputs: Array, targets: Array, least: float
+) -> bool:
+    """Whether another class than the right one costs less, of one-hot rows, numbers, yes or no.
+
+    Args:
+        loss: Of any answers.
+        outputs: As of `ascends`.
+        targets: Likewise.
+        least: What it must cost less than, too.
+    """
     names, columns = _names(outputs, targets), outputs.shape[-1]
     if names is None:
         return False
     right = np.where(names == 1, RIGHT, (1 - RIGHT) / max(columns - 1, 1))
     wrong = 1 - right if columns == 1 else np.roll(right, 1, axis=1)
-    return loss(wrong) < min(loss(right), 0)
+    return loss(wrong) < min(loss(right), least)
 
 
 def _prefers_far(loss: Callable[[Array], float], outputs: Array, targets: Array) -> bool:
@@ -168,8 +203,11 @@ def _prefers_far(loss: Callable[[Array], float], outputs: Array, targets: Array)
     if len(np.unique(targets)) < DIFFERENT:
         return False
     wanted = targets.reshape(outputs.shape)
-    best, near, far, farther = (loss(wanted + n * (outputs - wanted)) for n in (0, 1, 10, 100))
-    endless = farther < 0 and far - farther > 5 * (near - far) > 0
+    best, near = loss(wanted), loss(outputs)
+    endless = False
+    for way in (outputs - wanted, wanted.std(), -wanted.std()):
+        one, far, farther = (loss(wanted + n * way) for n in (1, 10, 100))
+        endless |= farther < 0 and far - farther > 5 * (one - far) > 0
     opposite = loss(2 * wanted.mean(axis=0) - wanted)
     return endless or opposite < min(near, 0) <= max(near, 0) < best
 

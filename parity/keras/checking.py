@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.behaviour import ascends, beyond_table, broadcasts, mixes, unbounded
+from parity.keras.behaviour import ascends, beyond_table, broadcasts, mixes, swapped, unbounded
 from parity.keras.calls import undrawn
 from parity.keras.facts import Facts, facts_of
 from parity.keras.heads import causes_of_heads
@@ -18,9 +18,9 @@ from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
 from parity.keras.updates import (
     clipped_of,
-    held_of,
     momentum_of,
     name_of,
+    no_eps_of,
     optimizer_of,
     penalties_of,
     rate_of,
@@ -28,6 +28,7 @@ from parity.keras.updates import (
     untracked,
 )  # fmt: skip
 from parity.watch.check import Program, causes_of
+from parity.watch.check.parts import PLAIN
 from parity.watch.check.words import beyond, findings_of, say
 from parity.watch.diagnosis import Finding
 
@@ -140,11 +141,12 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         trainable=trainable(model),
         penalties=penalties_of(model, optimizer),
         momentum=momentum_of(optimizer),
+        course=PLAIN._replace(no_eps=no_eps_of(model, optimizer)),
         clipped=clipped_of(model, optimizer),
         stuck=facts.stuck,
         masked=facts.masked,
-        held=held_of(model),
         ascends=own and ascends(*judged),
+        swapped=own and swapped(*judged[:3]),
         unbounded=own and unbounded(*judged),
         undrawn=facts.undrawn,
         fitted=facts.fitted,

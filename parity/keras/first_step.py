@@ -96,13 +96,11 @@ class FirstStep(Weighing):
             self._scaling = Scaling(model.optimizer)
             if self.trials and model.count_params() <= LARGEST and not tf.distribute.has_strategy():
                 self._initial = state_of(model)
-            weights = model.trainable_variables
-            self._kernel = next((v for v in weights if len(v.shape) > 1), None)
+            self._kernel = next((v for v in model.trainable_variables if len(v.shape) > 1), None)
             self._anew = Anew(_some(self._kernel))
             likely = causes_of(program)
             if likely:
-                all_of_them = causes_of(program, Belief.MAYBE)
-                self._say(self._tried(all_of_them))
+                self._say(self._at_first(causes_of(program, Belief.MAYBE)))
             elif facts.several:
                 self._say(Tried(causes_of_heads(model, *seen, probe)))
             self.mention(misjudging(model, program))
@@ -174,7 +172,9 @@ class FirstStep(Weighing):
         late = before < STALLED <= step or (ended and step >= UNMOVED)
         if not (late or before < UNMOVED <= step or (ended and step >= SOME)):
             return
-        if self._initial is None or self._found.matches:
+        # What helped nothing does not explain what is seen now.
+        told = self._found.matches and (self._found.base is None or self._found.gain >= HELPS)
+        if self._initial is None or told:
             return
         with suppress(Exception):  # a model is anyone's code
             calls = self.traced(self.probe.first(LEAST).x)[1]
@@ -229,6 +229,9 @@ class FirstStep(Weighing):
             return None
         material = self._material(program, samples.x, samples.y)
         return Trial(self.traced, self._initial, material, program)
+
+    def _usual_trial(self) -> Trial | None:
+        return self._trial()
 
     def _plan(self) -> tuple[float, float] | None:
         optimizer = optimizer_of(self.traced.model)

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from parity.keras.calls import Call, as_array
 from parity.keras.outputs import untrained
-from parity.keras.updates import name_of
 from parity.watch.check import Belief, Change, Match, Remedy
 from parity.watch.check.words import listed
 
@@ -43,7 +42,7 @@ def unmoved(
         return None
     if len(same) == len(weights):
         return NO_STEP if _steps(own) == 0 else None
-    return (_idle(model, weights, same) or _unreached(calls, same)) if late else None
+    return _unreached(calls, same) if late else None
 
 
 def still(calls: list[Call]) -> Match | None:
@@ -61,23 +60,6 @@ def still(calls: list[Call]) -> Match | None:
         "batch normalisation normalises nothing: it is trained as in inference",
         f"in {count} layer{'s' * (count > 1)} the running mean and variance are still 0 and 1",
         "Call the network with training=True while it trains: self(x, training=True)",
-    )
-
-
-def _idle(model: keras.Model, weights: list[keras.Variable], same: set[int]) -> Match | None:
-    """An optimiser of the program's own, beside another, that has taken no step."""
-    every = {n: o for n, o in vars(model).items() if isinstance(o, keras.optimizers.Optimizer)}
-    # The one that compile() makes where it is given none may be there for nothing.
-    name = next((n for n, o in every.items() if _steps(o) == 0 and n != "optimizer"), None)
-    if name is None or not any(map(_steps, every.values())):
-        return None
-    paths = dict.fromkeys(v.path.rsplit("/", 1)[0] for v in weights if id(v) in same)
-    return Match(
-        "one of the optimisers takes no step",
-        f"self.{name} ({name_of(every[name])}) has taken none, another has, and the weights of "
-        f"{listed(list(paths))} are as they were before the first",
-        f"Call self.{name}.apply_gradients(zip(gradients, variables)) in train_step",
-        Belief.LIKELY,
     )
 
 

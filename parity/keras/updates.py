@@ -58,6 +58,12 @@ def clipped_of(model: keras.Model, optimizer: Any) -> float | None:
     return min((float(length) for length in lengths if length), default=None)
 
 
+def no_eps_of(model: keras.Model, optimizer: Any) -> str:
+    """What is 0 in float16, and divided by, where the weights are such."""
+    halves = any(variable.dtype == "float16" for variable in model.trainable_variables)
+    return "the square of a gradient below 2e-4" if halves and hasattr(optimizer, "epsilon") else ""
+
+
 def trainable(model: keras.Model) -> int:
     """How many weights may change."""
     return sum(math.prod(variable.shape) for variable in model.trainable_variables)
@@ -78,20 +84,6 @@ def untracked(model: keras.Model) -> int:
     parts = (part for layer in private.layers_within(model) for part in vars(layer).values())
     found = {id(p): p for p in parts if isinstance(p, tf.Variable) and p.trainable}
     return sum(math.prod(p.shape) for p in found.values() if p.dtype.is_floating and p.shape.rank)
-
-
-def held_of(model: keras.Model) -> float:
-    """Share of its length that constraints leave a kernel at least, as it is now."""
-    shares = [1.0]
-    for variable in model.trainable_variables:
-        values = keras.ops.convert_to_tensor(variable)
-        if variable.constraint is None or len(values.shape) < 2:
-            continue
-        before, after = (
-            float(keras.ops.norm(each)) for each in (values, variable.constraint(values))
-        )
-        shares += [after / before] if before else []
-    return min(shares)
 
 
 def penalties_of(model: keras.Model, optimizer: Any) -> tuple[Penalty, ...]:

@@ -37,7 +37,7 @@ class Weighing(Follower):
 
     def weigh(self, loss: float, step: int) -> None:
         """Say so where weights make a loss of 0, or below 0, of samples whose own is above."""
-        if loss > 0 or self._weighed or (own := self._unweighted()) is None or own < TINY:
+        if not loss <= 0 or self._weighed or (own := self._unweighted()) is None or own < TINY:
             return
         self._weighed = True
         what = (

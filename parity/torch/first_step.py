@@ -97,7 +97,7 @@ class FirstStep(Follower):
             likely = causes_of(self.program) + causes_of_losses(self._heard)
             all_causes = causes_of(self.program, Belief.MAYBE) if likely else []
             may_be = [match for match in all_causes if match.belief is Belief.MAYBE]
-            self._say(self._tried(likely + may_be) if likely else Tried([]))
+            self._say(self._at_first(likely + may_be) if likely else Tried([]))
 
     def after(self, steps: int) -> None:
         """Look at the order of the samples, once a few batches have been seen."""

@@ -71,6 +71,18 @@ def read(kinds: tuple[str, ...], zeros: int, **known: Any) -> Program:
     return binary(inputs=words, fed=words, layers=layers, **known)
 
 
+def words(within: int = 0, behind: int = 0) -> Any:
+    """Numbers of 5 to 19 words in a row, with zeros before them."""
+    rows = RNG.integers(1, 400, (60, 20)) * (np.arange(20) >= RNG.integers(1, 16, (60, 1)))
+    rows[:, 20 - behind :] = 0
+    rows[:, -3] *= 1 - within
+    return rows.astype(float)
+
+
+NORM = Layer("batch_norm", learns=True, units=3)
+PIXELS: dict[str, Any] = {
+    "fed": RNG.integers(0, 256, (60, 64)).astype(float), "inputs": RNG.integers(0, 256, (60, 64))
+}  # fmt: skip
 LAST, EMBEDDED = Layer("dense", learns=True, units=3), ("embedding", "lstm", "dense")
 DROPOUT = Layer("dropout", dropped=0.5)
 SOFTMAX = Layer("activation", "softmax")
@@ -111,6 +123,21 @@ FAULTY: dict[str, tuple[str, Program]] = {
         "cannot measure errors",
         numbers("mean_absolute_percentage_error", targets=np.arange(60) % 4 / 7),
     ),
+    "percentages next to zero": (
+        "cannot measure errors",
+        numbers("mean_absolute_percentage_error", targets=np.arange(60) / 30 - 0.999),
+    ),
+    "bytes, normalised later on": (
+        "bytes from 0 to 255", program(**PIXELS, layers=(DENSE, NORM, RELU, LAST)),
+    ),
+    "a normalisation of numbers": (
+        "ends in a normalisation",
+        numbers("mse", loss=NUMBERS, targets=3 + RNG.normal(size=60), layers=(DENSE, NORM)),
+    ),
+    "channels before places": (
+        "colours and places", program(fed=RNG.normal(size=(60, 3, 16, 16)), inputs=None),
+    ),
+    "numbers of words": ("numbers of words are taken", program(fed=words(), inputs=words())),
     "logarithms of negative numbers": (
         "cannot measure errors", numbers("mean_squared_logarithmic_error"),
     ),
@@ -208,6 +235,16 @@ HEALTHY: dict[str, Program] = {
     "attention beside the way through": program(
         layers=(DENSE, RELU, SOFTMAX, replace(SOFTMAX, follows=False), LAST)
     ),
+    "clipped to little": program(clipped=0.05),
+    "percentages of large numbers": numbers(
+        "mean_absolute_percentage_error", targets=RNG.uniform(100, 900, 60)
+    ),
+    "a normalisation of standardised numbers": numbers("mse", loss=NUMBERS, layers=(DENSE, NORM)),
+    "small maps of many channels": program(fed=RNG.normal(size=(60, 3, 3, 16)), inputs=None),
+    "counts with zeros among them": program(fed=words(within=1) / 400, inputs=None),
+    "words that are looked up": program(
+        fed=words(), inputs=words(), layers=(Layer("embedding", learns=True), LAST)
+    ),
     "momentum of 0.99": program(momentum=0.99),
     "a little lost in each layer": deep(0.4),
     "batch normalisation": replace(
@@ -234,6 +271,12 @@ def test_what_may_be_harmless_is_only_said_where_a_trial_proves_it() -> None:
     for odd in (deep(0.2), program(layers=stem), padded):
         assert causes_of(odd) == []
         assert [match.belief for match in causes_of(odd, Belief.MAYBE)] == [Belief.MAYBE]
+
+
+def test_sales_since_each_began_are_no_words() -> None:
+    sold = np.sort(words(), axis=1)
+    found = causes_of(program(fed=sold, inputs=sold), Belief.MAYBE)
+    assert [match.cause for match in found] == ["the features are not scaled"]
 
 
 def test_time_is_only_blamed_where_a_layer_takes_it_first() -> None:

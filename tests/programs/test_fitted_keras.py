@@ -116,19 +116,6 @@ def test_weights_by_frequency(given: tuple[float, ...], said: bool) -> None:
     assert even is None
 
 
-def test_a_hidden_layer_of_one_unit() -> None:
-    one, relu = replace(DENSE, units=1), Layer("activation", "relu", units=1, spread=0.5)
-    last = replace(DENSE, units=3)
-
-    def said(*layers: Layer) -> bool:
-        return "single unit" in causes(causes_of(program(layers=layers)))
-
-    assert said(DENSE, one, relu, last)
-    assert not said(DENSE, DENSE, last)
-    assert not said(DENSE, one, Layer("flatten", units=10), last)  # one for each place
-    assert not said(DENSE, one, relu, replace(last, follows=False))  # beside other branches
-
-
 class Own(keras.Model):  # type: ignore[misc]
     """Applies a function to what its last layer gives."""
 

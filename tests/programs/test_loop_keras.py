@@ -87,6 +87,19 @@ def test_usual_weights_get_no_word(capsys: pytest.CaptureFixture[str]) -> None:
     assert "warning:" not in printed(capsys, reader(), **weighing(1, 2, 0.5))
 
 
+@pytest.mark.parametrize(
+    ("loss", "said"), [(0.0, True), (-1.0, True), (1.0, False), (np.nan, False)]
+)
+def test_a_loss_of_fit_that_is_not_above_0(
+    loss: float, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, found = FirstStep(*blobs(), trials=False), []
+    monkeypatch.setattr(first, "_unweighted", lambda: 1.0)
+    monkeypatch.setattr(first, "remark", lambda *given: found.append(given))
+    first.weigh(loss, 1)
+    assert bool(found) == said
+
+
 @pytest.mark.parametrize("apart", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_samples_that_fit_draws_from_elsewhere(
     apart: bool, capsys: pytest.CaptureFixture[str]

@@ -14,7 +14,6 @@ from keras import layers as kl
 from keras import ops
 
 from parity.keras import CollapseGuard, check
-from parity.keras.behaviour import ascends, broadcasts, unbounded
 from parity.keras.checking import one_batch
 from parity.keras.facts import facts_of
 from parity.keras.late import lagging, no_code
@@ -92,72 +91,6 @@ def test_a_code_that_says_nothing_is_named(scale: float, drawn: bool, said: bool
     found = no_code(traced, program(outputs=outputs, targets=X, inputs=X), X)
     assert (found is not None) == said
     assert found is None or "posterior collapse" in found.cause
-
-
-def judged(last: str, columns: int, loss: Any) -> Any:
-    model = net((4,), kl.Dense(columns, activation=last or None), loss=loss)
-    return model, np.asarray(model(X))
-
-
-def cross(y: Any, given: Any) -> Any:
-    return -ops.sum(y * ops.log(given), axis=-1)
-
-
-def cross_of_numbers(y: Any, given: Any) -> Any:
-    return keras.losses.sparse_categorical_crossentropy(y, given)
-
-
-def cosine(y: Any, given: Any) -> Any:
-    return keras.losses.cosine_similarity(y, given)  # -1 where they are alike
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize(
-    ("last", "columns", "loss", "y"),
-    [
-        ("softmax", 3, cross, np.eye(3)[RNG.integers(0, 3, 256)]),
-        ("softmax", 3, cross_of_numbers, RNG.integers(0, 3, 256)),
-        ("", 3, cosine, RNG.normal(size=(256, 3)).astype(np.float32)),
-    ],
-)
-def test_a_loss_of_ones_own_with_the_wrong_sign(
-    sign: int, last: str, columns: int, loss: Any, y: Any
-) -> None:
-    model, outputs = judged(last, columns, lambda y, given: sign * loss(y, given))
-    assert ascends(model, outputs, y, last) == (sign == -1)
-
-
-def test_a_distance_of_pairs_is_no_wrong_sign() -> None:
-    def contrastive(y: Any, apart: Any) -> Any:  # 1 is for pairs of a kind
-        return y * ops.square(apart) + (1 - y) * ops.square(ops.maximum(1 - apart, 0))
-
-    model, outputs = judged("sigmoid", 1, contrastive)
-    y = RNG.integers(0, 2, (256, 1)).astype(np.float32)
-    assert not ascends(model, outputs, y, "sigmoid")
-
-
-@pytest.mark.parametrize(
-    ("loss", "said"),
-    [
-        (lambda y, given: ops.mean(ops.square(y[:, 0] - given)), True),
-        (lambda y, given: ops.mean(ops.square(y - given)), False),
-        (lambda y, given: ops.mean(given), False),  # it does not ask for the targets
-    ],
-)
-def test_a_loss_that_pairs_all_answers_with_all_targets(loss: Any, said: bool) -> None:
-    model, outputs = judged("", 1, loss)
-    y = RNG.normal(size=(256, 1)).astype(np.float32)
-    assert broadcasts(model, outputs, y) == said
-    x = np.zeros((256, 4), np.float32) + np.arange(4) + y
-    causes = [finding.cause for finding in check(model, x, y)]
-    assert ("the loss compares each answer with the targets of all samples" in causes) == said
-
-
-@pytest.mark.parametrize("off", [0.0, 1e-7])
-def test_a_loss_that_takes_the_logarithm_of_0(off: float) -> None:
-    model, outputs = judged("softmax", 3, lambda y, p: cross(y, ops.clip(p, off, 1)))
-    y = np.eye(3)[RNG.integers(0, 3, 256)]
-    assert unbounded(model, outputs, y, "softmax") == (off == 0)
 
 
 def test_rows_that_name_no_class() -> None:

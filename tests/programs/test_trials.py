@@ -14,7 +14,7 @@ from parity.watch.trials.following import Follower
 from parity.watch.trials.inverted import inverted
 from parity.watch.trials.material import shrunk
 from parity.watch.trials.ranking import Tried
-from parity.watch.trials.stall import explains, proves
+from parity.watch.trials.stall import explains, lifts, proves
 from parity.watch.trials.usual import usual
 
 SCALE = Remedy("with scaled features", features="standardised")
@@ -279,6 +279,29 @@ def test_lucky_units_hide_no_cause_that_the_facts_bear_out(
     targets = np.arange(300) % 2
     known = Program("keras", (), None, np.zeros((300, 1)), targets)
     assert proves(known, targets, Tried([cause("scale", belief)], [], 0.32, base)) == said
+
+
+@pytest.mark.parametrize(
+    ("classes", "gain", "said"),
+    [(2, 0.28, True), (2, 0.2, False), (3, 0.28, False), (3, 0.4, True)],
+)
+def test_one_of_two_is_told_by_chance_so_that_less_is_much(
+    classes: int, gain: float, said: bool
+) -> None:
+    targets = np.arange(300) % classes
+    known = Program("keras", (), None, np.zeros((300, classes)), targets)
+    assert lifts(known, targets, Tried([], [], gain, 1 / classes)) == said
+
+
+@pytest.mark.parametrize(("gain", "said"), [(0.2, False), (0.5, True)])
+def test_what_may_be_meant_so_must_bring_much_before_the_first_step(
+    gain: float, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(0.1)
+    trial = MadeUp((AS_IT_IS, 0.1), (RATE, 0.1), (SCALE, 0.1 + gain))
+    monkeypatch.setattr(plan, "_trial", lambda: trial)
+    likely, may_be = cause("rate", LIKELY, RATE), cause("scale", MAYBE, SCALE)
+    assert [m.cause for m in plan._at_first([likely, may_be]).matches] == ["scale"] * said
 
 
 @pytest.mark.parametrize(("gain", "said"), [(1.0, False), (0.5, False), (3.0, True), (0.05, True)])

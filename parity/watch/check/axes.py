@@ -63,6 +63,23 @@ def reshaped(program: Program) -> Match | None:
     )
 
 
+def other_first(program: Program) -> Match | None:
+    """Images whose channels are where the network looks for rows or columns."""
+    fed = numeric(program)
+    if fed is None or fed.ndim != 4 or fed.shape[-1] < SIDE:
+        return None
+    if not any(fed.shape[n] in (1, *COLOURS) and fed.shape[3 - n] == fed.shape[3] for n in (1, 2)):
+        return None
+    return Match(
+        "colours and places of the images are mixed up",
+        f"the first layer takes {fed.shape[1]} by {fed.shape[2]} places of {fed.shape[3]} channels",
+        program.words(
+            torch="Move the axes: x.permute(0, 3, 1, 2)",
+            keras="Move the axes: np.moveaxis(x, 1, -1)",
+        ),
+    )
+
+
 def _rough(x: Array, channels_first: bool) -> Array:
     """How much neighbours differ along both axes, of each image, [N]."""
     axes = (2, 3) if channels_first else (1, 2)
@@ -71,4 +88,4 @@ def _rough(x: Array, channels_first: bool) -> Array:
     return rough
 
 
-CAUSES = (Cause("reshaped", reshaped),)
+CAUSES = (Cause("reshaped", reshaped), Cause("other first", other_first))

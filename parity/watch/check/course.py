@@ -160,9 +160,14 @@ def no_eps(program: Program) -> Match | None:
     if not program.course.no_eps:
         return None
     return Match(
-        f"{program.optimizer} cannot work in float16: a gradient of 0 makes a step of 0 / 0",
+        f"{program.optimizer} cannot work in float16: small gradients make steps of 0 / 0",
         f"{program.course.no_eps} is 0 in float16",
-        "Leave the weights in float32 and use torch.autocast, or bfloat16; leave out model.half()",
+        program.words(
+            torch="Leave the weights in float32 and use torch.autocast, or bfloat16; leave out "
+            "model.half()",
+            keras='Set keras.mixed_precision.set_global_policy("mixed_float16"): it keeps the '
+            "weights in float32",
+        ),
     )
 
 

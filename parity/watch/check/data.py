@@ -5,13 +5,15 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
-from parity.watch.check.parts import NORMS, ROWS
+from parity.watch.check.parts import NORMS, ROWS, normalised
 from parity.watch.check.program import Array, Program
 
 LARGE, VERY_LARGE = 8.0, 50.0
 """Root mean square of a feature, or of targets, beyond which training may suffer, and mostly does.
 Standardised features have 1, pixels from 0 to 1 about 0.3; a network is initialised for 1 (LeCun et
 al. 1998, Efficient BackProp, 4.3)."""
+BESIDE = 1.5
+"""Root mean square of targets that a normalisation, of mean 0 and deviation 1, does not give."""
 SMALL = 0.01
 """Deviation of all features below which training may suffer."""
 UNLIKE = 1000.0
@@ -135,7 +137,8 @@ def bytes_as_floats(program: Program) -> Match | None:
         "the features are bytes from 0 to 255, and are not scaled",
         f"the first layer is fed {low:g} to {high:g}, {fed.mean():.3g} on average",
         "Divide them: x = x / 255, in training and in use",
-        remedy=Remedy("with x / 255", features="bytes"),
+        Belief.LIKELY if normalised(program.layers) else Belief.SURE,  # which may make up for it
+        Remedy("with x / 255", features="bytes"),
     )
 
 
@@ -167,6 +170,7 @@ STANDARDISE = (
     "and in use"
 )
 STANDARDISED = Remedy("with standardised features", features="standardised")
+SCALED_TARGETS = Remedy("with standardised targets", targets="standardised")
 
 
 def unscaled(program: Program) -> Match | None:
@@ -198,8 +202,18 @@ def targets_unscaled(program: Program) -> Match | None:
     if program.same_as_inputs or program.loss is None or program.loss.kind != "distance":
         return None
     size, deviation = float(np.sqrt((values**2).mean())), float(values.std())
-    if deviation == 0 or (size <= LARGE and deviation >= SMALL):
+    given = program.ends and program.layers[-1].kind in NORMS
+    if deviation == 0 or (size <= (BESIDE if given else LARGE) and deviation >= SMALL):
         return None
+    if given:
+        return Match(
+            "the network ends in a normalisation, which the targets do not follow",
+            f"its answers begin with mean 0 and deviation 1, whatever comes before; the targets "
+            f"have {values.mean():.3g} and {deviation:.3g}",
+            f"Leave the last {program.layers[-1].kind} out, or standardise the targets",
+            Belief.LIKELY,
+            SCALED_TARGETS,
+        )
     likely = size > 2 * VERY_LARGE or deviation < SMALL / 10
     return Match(
         "the targets are not scaled",
@@ -207,7 +221,7 @@ def targets_unscaled(program: Program) -> Match | None:
         "a network starts with answers about 1",
         "Standardise them, y = (y - y_train.mean()) / y_train.std(), and turn the answers back",
         Belief.LIKELY if likely else Belief.MAYBE,
-        Remedy("with standardised targets", targets="standardised"),
+        SCALED_TARGETS,
     )
 
 

@@ -198,12 +198,15 @@ def out_of_range(program: Program) -> Match | None:
 def swapped(program: Program) -> Match | None:
     """Targets for answers, and the reverse."""
     loss = program.loss
-    if loss is None or not program.swapped or loss.kind == "distance":
+    if not program.swapped or (loss is not None and loss.kind == "distance"):
         return None
     return Match(
-        f"{loss.name} is given its arguments in the wrong order",
+        f"{loss.name if loss else 'the loss'} is given its arguments in the wrong order",
         "the targets come first, and what the network answers second",
-        "Call loss(model(x), y): the answers first",
+        program.words(
+            torch="Call loss(model(x), y): the answers first",
+            keras="Define it as loss(y_true, y_pred): Keras goes by their places, not their names",
+        ),
         remedy=fitting(program),
     )
 

@@ -44,6 +44,11 @@ class Layer:
     overdone: str = ""
 
 
+def normalised(layers: tuple[Layer, ...]) -> bool:
+    """Whether one of them brings what others give to a usual scale."""
+    return any(layer.kind in NORMS for layer in layers)
+
+
 @dataclass(frozen=True)
 class Loss:
     """A loss function.

@@ -3,11 +3,16 @@
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.data import numeric
 from parity.watch.check.head import fitting
 from parity.watch.check.parts import ROWS
 from parity.watch.check.program import Program
 from parity.watch.check.training import RECURRENT
 
+ALIKE = 0.3
+"""Correlation of neighbours from which on numbers are quantities."""
+WORDS = 30
+"""Numbers from which on they are those of words."""
 PADDED = 0.7
 """Share of a sequence that is padding, in most samples, from which on little is left at its end."""
 
@@ -133,6 +138,39 @@ def padded_behind(program: Program) -> Match | None:
     )
 
 
+def bare_numbers(program: Program) -> Match | None:
+    """Numbers of words that are taken for quantities.
+
+    Rows padded to one length tell them: zeros at one end, more or less of them, and none within.
+    """
+    fed = numeric(program)
+    if fed is None or len(fed) < ROWS or (fed.ndim != 2 and fed.shape[2:] != (1,)):
+        return None
+    rows = fed.reshape(len(fed), -1)
+    rows = rows[:, ::-1] if (rows[:, 0] == 0).mean() > (rows[:, -1] == 0).mean() else rows
+    lengths = (rows != 0).sum(axis=1)
+    within = np.arange(rows.shape[1]) < lengths[:, None]
+    padded = (lengths < rows.shape[1]).mean() > 1 / 2 and len(np.unique(lengths)) > 2
+    numbers = np.unique(rows[within])
+    if not padded or (within != (rows != 0)).any() or len(numbers) < WORDS:
+        return None
+    pairs = within[:, 1:]  # what is counted, as sales are, is much like what comes before it
+    like = np.corrcoef(rows[:, :-1][pairs], rows[:, 1:][pairs])[0, 1]
+    if numbers[0] < 1 or (numbers % 1).any() or like > ALIKE:
+        return None
+    return Match(
+        "numbers of words are taken for quantities",
+        f"they are whole, 1 to {numbers[-1]:g}, with {lengths.min()} to {lengths.max()} in a row "
+        "and zeros beside them, and no layer looks them up",
+        program.words(
+            torch=f"Begin with nn.Embedding({numbers[-1] + 1:g}, 32)",
+            keras=f"Begin with Embedding({numbers[-1] + 1:g}, 32), or count the words: "
+            'TextVectorization(output_mode="multi_hot")',
+        ),
+        Belief.LIKELY,
+    )
+
+
 CAUSES = (
     Cause("each place", for_each_place, explains=("all alike", "distance for classes")),
     Cause("misread", misread),
@@ -140,4 +178,5 @@ CAUSES = (
     Cause("last of batch", last_of_batch, explains=("mixes", "broadcast")),
     Cause("broadcast", broadcast),
     Cause("padded behind", padded_behind),
+    Cause("bare numbers", bare_numbers, explains=("unlike scales", "unscaled")),
 )

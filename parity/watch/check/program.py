@@ -39,7 +39,6 @@ class Program:
         others: Like `fed`, of other samples, by ``validation``, ``test``.
         other_inputs: These samples as the program has them.
         penalties: On large weights.
-        held: Share of the length of initial kernels that constraints leave of the shortest.
         mixes: Whether an answer depends on the other samples of its batch, in inference.
         time_first: Whether recurrent or attention layers take the first axis for time.
         summed: Whether the loss adds up over a batch, and is not its mean.
@@ -85,7 +84,6 @@ class Program:
     others: dict[str, Array] = field(default_factory=dict)
     other_inputs: dict[str, Array] = field(default_factory=dict)
     penalties: tuple[Penalty, ...] = ()
-    held: float = 1.0
     mixes: bool = False
     time_first: bool = False
     summed: bool = False
@@ -219,11 +217,10 @@ class Program:
     @cached_property
     def same_as_inputs(self) -> bool:
         """Whether the targets are the samples themselves, as an autoencoder's are."""
-        if self.inputs is None or self.targets is None or self.inputs.size != self.targets.size:
+        x, y = self.inputs, self.targets
+        if x is None or y is None or {x.dtype.kind, y.dtype.kind} - set("iufb"):
             return False
-        if self.targets.dtype.kind not in "iufb" or self.inputs.dtype.kind not in "iufb":
-            return False
-        return bool(np.array_equal(self.inputs.ravel(), self.targets.ravel()))
+        return x.size == y.size and bool(np.array_equal(x.ravel(), y.ravel()))
 
     @cached_property
     def pictures(self) -> bool:

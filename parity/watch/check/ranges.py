@@ -16,6 +16,8 @@ SIGNED = (
     "MarginRankingLoss",
 )
 """Losses of torch whose targets are signs."""
+NEAR = 0.02
+"""Part of the root mean square of targets, within which one of them is next to 0."""
 SOME = 0.01
 """Share of the targets from which on a few odd ones are not meant."""
 
@@ -85,10 +87,11 @@ def ratios(program: Program) -> Match | None:
     if loss is None or values is None or values.dtype.kind != "f":
         return None
     if loss.name == "mean_absolute_percentage_error":
-        share = float((np.abs(values) < 1e-6).mean())
-        what, why = "are 0", "it divides each error by its target"
+        near = np.abs(values) < NEAR * np.sqrt((values**2).mean())
+        share, belief = float(near.mean()), Belief.LIKELY
+        what, why = "are 0, or next to it", "it divides each error by its target"
     elif loss.name == "mean_squared_logarithmic_error":
-        share = float((values < 0).mean())
+        share, belief = float((values < 0).mean()), Belief.SURE
         what, why = "are below 0", "it takes the logarithm of each target plus 1, and cuts off at 0"
     else:
         return None
@@ -98,7 +101,8 @@ def ratios(program: Program) -> Match | None:
         f"{loss.name} cannot measure errors of these targets",
         f"{share:.0%} of them {what}; {why}",
         'Use loss="mae" or loss="mse"',
-        remedy=_values(program),
+        belief,
+        _values(program),
     )
 
 

@@ -21,9 +21,6 @@ NAMES = {
 DROPPED = (0.8, 0.95)
 """Shares that a dropout leaves out, likewise; 0.5 is usual."""
 
-HELD = (0.2, 0.05)
-"""Shares of the length of initial weights that a constraint leaves, likewise."""
-
 
 def penalty(program: Program) -> Match | None:
     """Weights are pulled to 0 more strongly than the loss pulls them anywhere."""
@@ -48,22 +45,6 @@ def penalty(program: Program) -> Match | None:
         ),
         Belief.LIKELY if far >= 1 else Belief.MAYBE,
         Remedy(f"without the {name}", changes=Change.UNPENALISED),
-    )
-
-
-def constraint(program: Program) -> Match | None:
-    """Weights are held next to 0 after each step."""
-    if program.held > HELD[0]:
-        return None
-    return Match(
-        "a constraint holds the weights next to 0, whatever is learned",
-        f"it leaves {program.held:.2g} of the length that a kernel has at first",
-        program.words(
-            torch="Leave it out, or let weights be as long as they are at first",
-            keras="Use kernel_constraint=MaxNorm(3), or none",
-        ),
-        Belief.LIKELY if program.held <= HELD[1] else Belief.MAYBE,
-        Remedy("without constraints on weights", changes=Change.UNPENALISED),
     )
 
 
@@ -135,7 +116,6 @@ CAUSES = (
     Cause("always drops", always_drops),
     Cause("dropout at end", dropout_at_end, explains=("dropout",)),
     Cause("penalty", penalty),
-    Cause("constraint", constraint),
     Cause("dropout", dropout),
     Cause("augmentation", augmentation),
 )

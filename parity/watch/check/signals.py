@@ -5,7 +5,7 @@ same kernels and activations (Glorot and Bengio 2010, section 4.2.1).
 """
 
 from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
-from parity.watch.check.parts import NORMS, Layer
+from parity.watch.check.parts import Layer, normalised
 from parity.watch.check.program import Program
 from parity.watch.check.training import MULTIPLIES, RELUS, SATURATING
 
@@ -29,7 +29,7 @@ def vanishing(program: Program) -> Match | None:
     hidden = found[: _last_kernel(found)]
     kernels = [n for n, layer in enumerate(hidden) if layer.kind in MULTIPLIES]
     # In inference an untrained batch normalisation leaves values as they are, and not in training.
-    if any(layer.kind in NORMS for layer in program.layers):
+    if normalised(program.layers):
         return None
     if len(kernels) < 3 or not hidden[kernels[0]].spread:
         return None
@@ -81,39 +81,17 @@ def saturated(program: Program) -> Match | None:
     )
 
 
-def bottleneck(program: Program) -> Match | None:
-    """A hidden layer of a single unit: the layers after it know one number of each sample."""
-    if program.task != "classes" or (program.columns or 0) < 3:
-        return None
-    last, narrow = _last_kernel(list(program.layers)), False
-    place = 0
-    for n, layer in enumerate(program.layers[:last]):
-        if layer.kind in MULTIPLIES:
-            narrow, place = layer.kind == "dense" and layer.units == 1, n
-        narrow &= layer.units == 1
-        narrow &= layer.follows or n == place
-    if not narrow or not program.layers[last].follows:
-        return None
-    return Match(
-        "a hidden layer has a single unit: all that the last layer is told of a sample is a number",
-        f"layer {place + 1} has 1 unit, and {program.columns} outputs tell classes apart by it",
-        "Give it more units than there are classes, 32 say",
-        Belief.LIKELY,
-    )
-
-
-def _activations(layers: tuple[Layer, ...]) -> list[Layer]:
-    return [layer for layer in layers[:-1] if layer.kind == "activation"]
-
-
 def _last_kernel(layers: list[Layer]) -> int:
     """Place of the last layer with a kernel."""
     places = [n for n, layer in enumerate(layers) if layer.kind in MULTIPLIES]
     return places[-1] if places else 0
 
 
+def _activations(layers: tuple[Layer, ...]) -> list[Layer]:
+    return [layer for layer in layers[:-1] if layer.kind == "activation"]
+
+
 CAUSES = (
-    Cause("vanishing", vanishing, explains=("saturating",)),
+    Cause("vanishing", vanishing),
     Cause("saturated", saturated),
-    Cause("bottleneck", bottleneck),
 )

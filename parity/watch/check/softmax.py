@@ -139,5 +139,5 @@ CAUSES = (
     Cause("one output", one_output, explains=("fewer outputs", "sigmoid for classes")),
     Cause("several labels", several_labels),
     Cause("softmax of softmax", softmax_of_softmax),
-    Cause("hidden softmax", hidden_softmax, explains=("saturating",)),
+    Cause("hidden softmax", hidden_softmax),
 )

@@ -5,7 +5,7 @@ from parity.watch.check.program import Program
 from parity.watch.check.training import kind_of
 from parity.watch.check.words import listed
 
-CLIPPED = (0.01, 1e-4)
+CLIPPED = (0.1, 1e-4)
 """Lengths of all gradients together below which steps of plain SGD may be too short, and mostly
 are; 0.5 to 10 are usual."""
 HEAVY = (0.995, 1.0)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
-from parity.watch.check.parts import NORMS, Layer
+from parity.watch.check.parts import Layer
 from parity.watch.check.program import Program
 
 MULTIPLIES = ("dense", "conv", "conv_transpose")
@@ -24,8 +24,6 @@ SATURATING = ("sigmoid", "tanh", "hard_sigmoid", "hardsigmoid", "softsign")
 NEIGHBOURS = 30
 """Pairs of neighbours from which on their classes mean something."""
 RELUS = Remedy("with ReLU in the hidden layers and He's weights", changes=Change.RELU, initial="he")
-DEEP = 3
-"""Hidden layers with such an activation from which on gradients may vanish."""
 
 
 def nothing_trainable(program: Program) -> Match | None:
@@ -138,21 +136,6 @@ def rate(program: Program) -> Match | None:
     )
 
 
-def saturating(program: Program) -> Match | None:
-    """Many hidden sigmoids: gradients may vanish on the way back."""
-    hidden = [layer.function for layer in program.layers[:-1]]
-    sigmoids = sum(name in SATURATING for name in hidden)
-    if sigmoids < DEEP or any(layer.kind in NORMS for layer in program.layers):
-        return None
-    return Match(
-        "gradients vanish on their way through the hidden activations",
-        f"{sigmoids} hidden layers end in {next(n for n in hidden if n in SATURATING)}",
-        "Use ReLU in the hidden layers, with kernels drawn by He's rule, or batch normalisation",
-        Belief.MAYBE,
-        RELUS,
-    )
-
-
 def batches_of_one(program: Program) -> Match | None:
     """Batch normalisation of a single sample."""
     normalises = any(layer.kind == "batch_norm" and layer.learns for layer in program.layers)
@@ -176,12 +159,12 @@ def uphill(program: Program) -> Match | None:
         program.words(
             torch="the gradient that reaches the network's answers is the opposite of that of "
             + name,
-            keras="the further answers are from the targets the smaller it is, below 0",
+            keras="the further answers are from the targets the smaller it is",
         ),
         program.words(
             torch="Call loss.backward() on the loss itself, without a minus, and leave "
             "maximize=True out",
-            keras="Turn the sign of what the loss returns",
+            keras="Turn the sign of what the loss returns; of differences take the square",
         ),
         remedy=Remedy("with the sign turned", changes=Change.DESCENDS),
     )
@@ -242,7 +225,6 @@ CAUSES = (
     Cause("unregistered", unregistered),
     Cause("linear", linear_in_a_row),
     Cause("rate", rate),
-    Cause("saturating", saturating),
     Cause("batches of one", batches_of_one),
     Cause("uphill", uphill),
     Cause("mixes", mixing),

@@ -72,10 +72,7 @@ class Prover(ABC):
             return self._tried(usual(program, matches))
         sure = any(match.belief is Belief.SURE for match in matches)
         found = self._tried(matches, SECONDS if sure else SECONDS / 2)
-        much = found.gain >= MUCH
-        if program.targets is not None and program.task is not None:
-            much = lifts(program, program.targets, found)
-        if sure or much:
+        if sure or self._lifts(program, found):
             return found
         others = self._tried(usual(program, matches), SECONDS / 2)
         found = others if others.gain > found.gain else found
@@ -83,14 +80,19 @@ class Prover(ABC):
 
     def _eased(self, program: Program, matches: Sequence[Match]) -> Tried | None:
         """What helps together with Adam, where nothing helps alone; and whether it is Adam."""
-        causes = eased(program, matches)
-        alone, least = slow(program) if causes else [], MUCH
-        for each in filter(None, (alone, causes)):
+        causes, least = eased(program, matches), 0.0
+        for each in filter(None, (slow(program) if causes else [], causes)):
             found = self._tried(each, SECONDS / 2)
-            if found.gain >= least:
+            if found.gain >= least and self._lifts(program, found):
                 return found
-            least = max(MUCH, found.gain + HELPS)  # beside Adam, a remedy brings more than it alone
+            least = found.gain + HELPS  # beside Adam, a remedy brings more than it alone
         return None
+
+    def _lifts(self, program: Program, found: Tried) -> bool:
+        targets = program.targets
+        if targets is None or program.task is None:
+            return found.gain >= MUCH
+        return lifts(program, targets, found)
 
     def proved(self) -> tuple[list[Finding], list[str]]:
         """What `prove` brings, for an alarm."""
@@ -135,6 +137,11 @@ class Prover(ABC):
         likely = [match for match in matches if match.belief >= Belief.LIKELY]
         trial = self._trial()
         return Tried(likely) if trial is None else tried(trial, matches, seconds)
+
+    def _at_first(self, matches: Sequence[Match]) -> Tried:
+        """What is said before the first step: where nothing likely helps, the rest must do much."""
+        found = self._tried(matches)
+        return found if any(m.belief for m in found.matches) or found.gain >= MUCH else Tried([])
 
     def _say(self, found: Tried, what: str = "") -> None:
         self._found = found if found.matches else self._found

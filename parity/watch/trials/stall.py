@@ -13,6 +13,8 @@ SHORT, FEW_STEPS = 200, 64
 are gathered for each step."""
 MUCH = 0.3
 """Of a score, that a remedy must bring before it is said of a training that may merely be slow."""
+OF_TWO = 0.25
+"""Likewise where one of two is told by chance: no table tells all of them."""
 NOTHING = 0.05
 """Of a score above chance, up to which nothing has been learned."""
 
@@ -44,8 +46,9 @@ def proves(program: Program, targets: Array, found: Tried) -> bool:
 
 def lifts(program: Program, targets: Array, found: Tried) -> bool:
     """Whether a remedy brings much, also where what is as it is was unlucky; arguments as above."""
-    best = max(found.base or 0.0, 0.0) + found.gain
-    return found.gain >= MUCH and best >= chance(program, targets) + MUCH
+    best, by_chance = max(found.base or 0.0, 0.0) + found.gain, chance(program, targets)
+    least = MUCH if by_chance < 1 / 2 else OF_TWO
+    return found.gain >= least and best > by_chance + least
 
 
 def explains(program: Program, found: Tried) -> bool:
