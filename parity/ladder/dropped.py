@@ -1,4 +1,4 @@
-"""Dropout draws at random: the climb goes on without it, its rates are compared apart."""
+"""What the climb goes on without, compared apart: dropout, which draws at random, and autocast."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,6 +21,7 @@ def told(rung: Rung, sides: Sequence[Climber], start: Start) -> Rung:
         tables = [side.ask("rates", {"images": start.images}) for side in sides]
     except NotRecordedError:
         return rung
+    rung = _cast(rung, [str(t.pop("autocast", "")) for t in tables], start)
     a, b = ([float(rate) for rate in table.values() if rate > NEAR] for table in tables)
     if not a and not b:
         return rung
@@ -41,3 +42,21 @@ def told(rung: Rung, sides: Sequence[Climber], start: Start) -> Rung:
     left = max((each.absolute for each in rung.tensors), default=0.0)  # all without dropout
     rung = replace(rung, tensors=(*rung.tensors, found))
     return rung.because([*rung.causes, Cause("dropout rate", left, text)])
+
+
+def _cast(rung: Rung, types: list[str], start: Start) -> Rung:
+    """With what one side alone would compute coarser, and does not in float64; "" for nothing."""
+    at_a, at_b = (np.array(float(bool(name))) for name in types)
+    found = difference("autocast", at_a, at_b, 0.0)
+    if found.passed:
+        return rung
+    said = [
+        f"{name} has its layers {f'cast to {to}' if to else 'as they are'}"
+        for name, to in zip(start.names, types, strict=True)
+    ]
+    text = (
+        f"autocast: {', '.join(said)}; in float64 nothing is cast, so that all else is compared "
+        "without it; to align them, cast on both sides or neither, or climb in float32"
+    )
+    rung = replace(rung, tensors=(*rung.tensors, found))
+    return rung.because([*rung.causes, Cause("precision", 0.0, text)])
