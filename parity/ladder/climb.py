@@ -184,9 +184,8 @@ class Climb:
         epoch = -(-len(self.order) // self.plan.batch_size)
         for _ in range(min(TRACED, epoch)):
             self._trace()
-        self.optimizers = cache(
-            lambda: optimizer.explain(*self.traces[:2], start.names, len(start.labels))
-        )
+        traces = self.traces[0], self.traces[1]
+        self.optimizers = cache(lambda: optimizer.explain(*traces, start.names, len(start.labels)))
         for mark in (*(mark for mark in MARKS if mark < epoch), epoch):
             self._advance(mark - 1 if mark == epoch else mark, epoch)
             before_last = self._ask("weights")[:2] if self.done < mark == epoch else None

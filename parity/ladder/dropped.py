@@ -47,16 +47,12 @@ def told(rung: Rung, sides: Sequence[Climber], start: Start) -> Rung:
 def _cast(rung: Rung, types: list[str], start: Start) -> Rung:
     """With what one side alone would compute coarser, and does not in float64; "" for nothing."""
     at_a, at_b = (np.array(float(bool(name))) for name in types)
-    found = difference("autocast", at_a, at_b, 0.0)
-    if found.passed:
+    if at_a == at_b:
         return rung
-    said = [
-        f"{name} has its layers {f'cast to {to}' if to else 'as they are'}"
-        for name, to in zip(start.names, types, strict=True)
-    ]
+    side, kind = (start.names[0], types[0]) if types[0] else (start.names[1], types[1])
     text = (
-        f"autocast: {', '.join(said)}; in float64 nothing is cast, so that all else is compared "
-        "without it; to align them, cast on both sides or neither, or climb in float32"
+        f"autocast: {side} alone has layers cast to {kind}; in float64 nothing is cast, so all "
+        "else is compared without; to align them, cast on both sides or none, or climb in float32"
     )
-    rung = replace(rung, tensors=(*rung.tensors, found))
+    rung = replace(rung, tensors=(*rung.tensors, difference("autocast", at_a, at_b, 0.0)))
     return rung.because([*rung.causes, Cause("precision", 0.0, text)])

@@ -105,7 +105,8 @@ class LockStep:
 
         def note(name: str, call: Call) -> None:
             if self.dtype == torch.float64 and torch.is_autocast_enabled("cpu"):
-                cast["autocast"] = np.array(str(torch.get_autocast_dtype("cpu")).removeprefix("torch."))
+                kind = str(torch.get_autocast_dtype("cpu"))
+                cast["autocast"] = np.array(kind.removeprefix("torch."))
             if call.kind == "dropout" and call.inputs is not None:
                 found.append(np.array(rate_of(call.inputs, call.outputs)))
 

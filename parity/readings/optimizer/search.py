@@ -122,13 +122,16 @@ def members(rare: bool = False) -> Iterator[Hypothesis]:
 
 
 def _of_largest(record: Record) -> Rule | None:
-    """The plainest rule that explains the largest tensor, where there are several."""
+    """The plainest rule that explains the largest tensor, or the next, where there are several."""
     sizes = np.bincount(record.tensor)
     if np.count_nonzero(sizes) < 2:
         return None
-    search = _Search(sample(record.at(record.tensor == sizes.argmax()), POOL))
-    search.among(members(rare=True))
-    return min(filter(clean, search.rules), key=complexity, default=None)
+    for tensor in sizes.argsort()[:-3:-1]:
+        search = _Search(sample(record.at(record.tensor == tensor), POOL))
+        search.among(members(rare=True))
+        if found := min(filter(clean, search.rules), key=complexity, default=None):
+            return found
+    return None
 
 
 def _kin(a: Rule, b: Rule) -> bool:
