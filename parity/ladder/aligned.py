@@ -48,14 +48,16 @@ class Aligned(Climber):
         """The answer, in B's terms."""
         given = self.side.receive()
         if self.call in TENSORS:
-            moved = {
-                tie.target: tie.move(given[tie.source]) for tie in self.ties if tie.source in given
-            }
-            known = {tie.source for tie in self.ties}
-            return {name: values for name, values in given.items() if name not in known} | moved
+            return self.tensors(given)
         if self.call == "fed":
             return self._renamed(given, self.fed)
         return self._renamed(given, self.ends) if self.call in ("forward", "forced") else given
+
+    def tensors(self, own: Table) -> Table:
+        """A's tensors, in B's terms."""
+        known = {tie.source for tie in self.ties}
+        moved = {tie.target: tie.move(own[tie.source]) for tie in self.ties if tie.source in own}
+        return {name: values for name, values in own.items() if name not in known} | moved
 
     def _renamed(self, given: Table, names: dict[str, str]) -> Table:
         """Layers of a pair by B's name; what has that name by chance says whose it is."""

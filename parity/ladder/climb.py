@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
 from parity.ladder.steps import Stretch
 from parity.ladder.tolerance import Tolerance, moved_by_an_ulp
+from parity.readings import optimizer
 from parity.readings.trace import Trace
 from parity.sides.entries import Precision
 from parity.sides.lockstep import LOGITS
@@ -112,7 +114,7 @@ class Climb:
             )
             self.sides[0] = match.side
             held, inference, training = self._begun(start)
-        initial = spare.initial_weights(start, held, self.spare, match.tried, own)
+        initial = spare.initial_weights(start, held, self.spare, match, own)
         yield from self._first_batch(start, initial, (inference, training))
         yield from self._steps(start, training)
         answers = [t[LOGITS] for t in self._ask("evaluate", batch_size=EVALUATION_BATCH)]
@@ -182,6 +184,8 @@ class Climb:
         epoch = -(-len(self.order) // self.plan.batch_size)
         for _ in range(min(TRACED, epoch)):
             self._trace()
+        traces = self.traces[0], self.traces[1]
+        self.optimizers = cache(lambda: optimizer.explain(*traces, start.names, len(start.labels)))
         for mark in (*(mark for mark in MARKS if mark < epoch), epoch):
             self._advance(mark - 1 if mark == epoch else mark, epoch)
             before_last = self._ask("weights")[:2] if self.done < mark == epoch else None
@@ -237,6 +241,7 @@ class Climb:
             weights=(weights[0], weights[1]),
             echo=weights[2] if len(weights) > 2 else None,
             traces=(self.traces[0], self.traces[1]),
+            optimizers=self.optimizers,
             outputs=passes,
             losses=(self.losses[0][:mark], self.losses[1][:mark]),
             batch_sizes=sizes,

@@ -1,4 +1,4 @@
-"""Dropout draws at random: the climb goes on without it, its rates are compared apart."""
+"""What the climb goes on without, compared apart: dropout, which draws at random, and autocast."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,6 +21,7 @@ def told(rung: Rung, sides: Sequence[Climber], start: Start) -> Rung:
         tables = [side.ask("rates", {"images": start.images}) for side in sides]
     except NotRecordedError:
         return rung
+    rung = _cast(rung, [str(t.pop("autocast", "")) for t in tables], start)
     a, b = ([float(rate) for rate in table.values() if rate > NEAR] for table in tables)
     if not a and not b:
         return rung
@@ -41,3 +42,17 @@ def told(rung: Rung, sides: Sequence[Climber], start: Start) -> Rung:
     left = max((each.absolute for each in rung.tensors), default=0.0)  # all without dropout
     rung = replace(rung, tensors=(*rung.tensors, found))
     return rung.because([*rung.causes, Cause("dropout rate", left, text)])
+
+
+def _cast(rung: Rung, types: list[str], start: Start) -> Rung:
+    """With what one side alone would compute coarser, and does not in float64; "" for nothing."""
+    at_a, at_b = (np.array(float(bool(name))) for name in types)
+    if at_a == at_b:
+        return rung
+    side, kind = (start.names[0], types[0]) if types[0] else (start.names[1], types[1])
+    text = (
+        f"autocast: {side} alone has layers cast to {kind}; in float64 nothing is cast, so all "
+        "else is compared without; to align them, cast on both sides or none, or climb in float32"
+    )
+    rung = replace(rung, tensors=(*rung.tensors, difference("autocast", at_a, at_b, 0.0)))
+    return rung.because([*rung.causes, Cause("precision", 0.0, text)])

@@ -37,6 +37,10 @@ class Match:
     found: bool
     tried: str = ""
 
+    def named(self, own: Table) -> Table:
+        """Tensors of A with the names and layouts of B."""
+        return self.side.tensors(own) if isinstance(self.side, Aligned) else own
+
 
 def matched(
     a: Climber, b: Climber, own: tuple[Table, Table], images: Array, told: Mapping[str, str]

@@ -96,7 +96,7 @@ def wires(
     for table, own in zip(passes, fed, strict=True):
         order = {name: owner for owner, name in _by_owner(table, owners).items()}
         layers = {PIXELS: table[PIXELS]} | {o: table[n] for n, o in order.items()}
-        inputs = {order[name]: values for name, values in own.items() if name in order}
+        inputs = {order.get(name, name): values for name, values in own.items()}
         sides.append(Wires(layers, inputs | {ANSWER: table[LOGITS]}, both))
     return sides[0], sides[1]
 

@@ -1,5 +1,6 @@
 """What one side alone has and does nothing with: a bias that the other lacks, a norm's scale."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ from parity.arrays import Array, Table
 from parity.ladder import rungs
 from parity.ladder.climber import Climber, NotRecordedError
 from parity.ladder.difference import difference
+from parity.ladder.matching import Match
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
 from parity.match.layer import Layer, layers_of_both
@@ -21,7 +23,11 @@ TENSORS = ("weights", "set_weights", "gradients")
 Spare = tuple[Table, Table]
 """What A and what B alone has, by B's names."""
 NEAR = 1e-6
-"""First values of norms that are nearer are one."""
+"""First values that are nearer are one."""
+SET = re.compile(r"\w*norm|activation")
+"""Layers whose tensors begin with one number, however few they are;"""
+FEWEST = 2
+"""of others so many that are one have been set."""
 
 
 class Without(Climber):
@@ -112,16 +118,18 @@ def without(sides: list[Climber], own: Sequence[Table]) -> tuple[list[Climber], 
 
 
 def initial_weights(
-    start: Start, held: Sequence[Table], spare: Spare, tried: str, own: Sequence[Table]
+    start: Start, held: Sequence[Table], spare: Spare, match: Match, own: Sequence[Table]
 ) -> Rung:
     """The rung of the initial weights: broken by what one side alone has, or begins at."""
     both = [side | more for side, more in zip(held, spare, strict=False)]
     said = "the climb goes on with what only one side has kept where it does nothing"
-    notes = [note for note in (tried, said if any(spare) else "") if note]
+    notes = [note for note in (match.tried, said if any(spare) else "") if note]
     rung = replace(rungs.initial_weights(start, *both), note="; ".join(notes))
-    for name in [n for n in own[1] if n in own[0] and n.rpartition(".")[2] in NEUTRAL]:
-        a, b = (np.unique(side[name]) for side in own)
-        if "norm" in name and len(a) == len(b) == 1 and abs(a[0] - b[0]) > NEAR:
+    first = match.named(own[0]), own[1]
+    for name in [n for n in first[1] if n in first[0]]:
+        a, b = (np.unique(side[name]) for side in first)
+        drawn = max(side[name].size for side in first) < FEWEST and not SET.match(name)
+        if not drawn and len(a) == len(b) == 1 and abs(a[0] - b[0]) > NEAR:
             found = difference(name, a, b, 0.0)
             said = f"{start.names[0]} begins with {a[0]:g}, {start.names[1]} with {b[0]:g}"
             advice = "begin alike; the climb goes on with the same weights on both sides"

@@ -1,5 +1,6 @@
 """The rungs after optimiser steps, as pure functions: the weights, and what they say of images."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from parity.ladder import outputs
 from parity.ladder.difference import difference, differences
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
-from parity.readings import batches, moving, optimizer, weights
+from parity.readings import batches, moving, weights
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.losses import classes_of
@@ -25,6 +26,7 @@ class Stretch:
         weights: Of A and of B, at the end.
         echo: Of B's echo, where there is one.
         traces: The first steps in detail.
+        optimizers: How their optimisers differ, asked for once a climb: it takes long.
         outputs: What each layer of A and of B gave in training for the first batch.
         losses: Before each step, float [K], of A and of B.
         batch_sizes: Images of each step, int [K].
@@ -35,6 +37,7 @@ class Stretch:
     weights: tuple[Table, Table]
     echo: Table | None
     traces: tuple[Trace, Trace]
+    optimizers: Callable[[], list[Cause]]
     outputs: tuple[Table, Table]
     losses: tuple[Array, Array]
     batch_sizes: Array
@@ -69,8 +72,7 @@ def _step_causes(start: Start, stretch: Stretch, rung: Rung) -> list[Cause]:
         return named
     learned = stretch.traces[0].gradients[0]
     if any(tensor.tensor in learned and not tensor.passed for tensor in rung.tensors):
-        size = len(start.labels)
-        named += optimizer.explain(*stretch.traces, start.names, batch_size=size)
+        named += stretch.optimizers()
     named += moving.explain(Case(start.names, start.weights, a, b), stretch.outputs)
     known = [cause for cause in named if cause.name != UNEXPLAINED]
     if known or (named and not _fed_otherwise(stretch)):

@@ -94,8 +94,8 @@ def activations(x: Floats, seen: Array) -> Iterator[tuple[str, Floats]]:
     yield NONE, x
     for name, function in FIXED.items():
         yield name, function(x)
-    for axis in (2, 1) if x.ndim == 3 else (x.ndim - 1,) if x.ndim > 1 else ():
-        over = "" if axis == x.ndim - 1 else f" over axis {axis}"
+    for axis in range(x.ndim - 1, -1, -1) if x.ndim > 1 else ():
+        over = "" if axis == x.ndim - 1 else f" over axis {axis}" if axis else " over the batch"
         for name, function in ROWS.items():
             yield f"{name}{over}", _along(function, x, axis)
     yield from _solved(x, np.asarray(seen, np.float64))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import permutations
+from math import prod
 
 import numpy as np
 
@@ -15,19 +16,22 @@ NEAREST = 4
 """Outputs of which three are chosen."""
 
 
-def attended(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
-    """Attention of three outputs, or of the thirds of one; several heads lie side by side."""
-    if x.ndim != 3 or x.size > MOST:
+def attended(whole: tuple[int, ...], known: list[Path], given: Table) -> Iterator[Path]:
+    """Attention of three outputs, or of the thirds of one; several heads lie side by side.
+
+    `whole` is the shape of what it gives, [B, T, D].
+    """
+    if len(whole) != 3 or prod(whole) > MOST:
         return
     shapes = [(path, path.of(given).shape) for path in known]
-    tokens = next((path for path, shape in shapes if shape == x.shape[:2]), None)
+    tokens = next((path for path, shape in shapes if shape == whole[:2]), None)
     blanks = tokens is not None and bool((tokens.of(given) == 0).any())
-    near = [path for path, shape in shapes if shape == x.shape][:NEAREST]
-    wide = (*x.shape[:2], 3 * x.shape[2])
+    near = [path for path, shape in shapes if shape == whole][:NEAREST]
+    wide = (*whole[:2], 3 * whole[2])
     fused = [_thirds(path) for path, shape in shapes if shape == wide][:1]
     for parts in [*fused, *permutations(near[::-1], 3)]:
         names = ", ".join(path.words for path in parts)
-        for words, habit in habits(*x.shape[1:], blanks=blanks):
+        for words, habit in habits(*whole[1:], blanks=blanks):
             yield Path(f"attention of {names}, {words}", _of(parts, habit, tokens))
 
 

@@ -15,6 +15,8 @@ ADVICE = "reshape, transpose, split and join alike: channels last against first,
 FEWEST = 4
 """Rows that two columns must have alike to be one."""
 MOST_SHOWN = 8
+EMPTY = np.zeros(0)
+"""What a layer gives that one side has within another."""
 
 
 def explain(
@@ -33,14 +35,12 @@ def explain(
     if worst(a.given[PIXELS], b.given[PIXELS]) > times * noise(b.given[PIXELS]):
         return []
     for layer in [name for name in (*b.given, ANSWER) if name in (*owners, ANSWER)]:
-        if layer not in a.fed or layer not in b.fed:
-            continue
-        x, y = a.fed[layer], b.fed[layer]
-        if x.shape == y.shape and worst(x, y) > times * noise(x, y):  # one may pad beforehand
-            return [_named(layer, x, y, names)]
-        if layer != ANSWER and worst(a.given[layer], b.given[layer]) > times * noise(
-            b.given[layer]
-        ):
+        if layer in a.fed and layer in b.fed:
+            x, y = a.fed[layer], b.fed[layer]
+            if x.shape == y.shape and worst(x, y) > times * noise(x, y):  # one may pad beforehand
+                return [_named(layer, x, y, names)]
+        x, y = (side.given.get(layer, EMPTY) for side in sides)
+        if x.size and y.size and worst(x, y) > times * noise(y):
             return []
     return []
 

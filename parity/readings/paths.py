@@ -25,20 +25,20 @@ def path_to(fed: Array, known: list[Path], given: Table) -> Path | None:
     x = np.asarray(fed, np.float64)
     if x.ndim < 2 or not x.size or not np.isfinite(x).all():
         return None
+    allowed = noise(fed)
+    for path in known[::-1]:
+        if makes(path, given, x, allowed):
+            return path
     known = [path for path in known if np.isfinite(values := path.of(given)).all() and values.ndim]
     finders: tuple[Callable[..., Iterator[Path]], ...] = (
-        _itself, _of_places, _times, _joined, _sum, _sum_of_places, _function, _product, _moved,
-        attended,
+        _of_places, _times, _joined, _sum, _sum_of_places, _function, _product, _moved,
+        _attention,
     )  # fmt: skip
     for find in finders:
         for path in find(x, known[::-1], given):
-            if makes(path, given, x, noise(fed)):
+            if makes(path, given, x, allowed):
                 return path
     return None
-
-
-def _itself(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
-    yield from known
 
 
 def _whole(x: Floats) -> tuple[int, ...]:
@@ -188,6 +188,22 @@ def _sum_of_places(x: Floats, known: list[Path], given: Table) -> Iterator[Path]
     for words in LINEAR:
         taken = [Path(f"{words} {p.words}", _taken(p, PLACES[words], ends=False)) for p in deep]
         yield from _sum(x, taken, given)
+
+
+def _attention(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
+    """Attention that a program writes itself, or what is made of its places."""
+    if x.ndim > 2:
+        yield from attended(x.shape, known, given)
+        return
+    count, units = x.shape
+    shapes = [shape for path in known if len(shape := path.of(given).shape) == 3]
+    ways = [s[1] for s in shapes if s[0] == count and s[2] in (units, 3 * units)]
+    for places in dict.fromkeys(ways):
+        for path in attended((count, places, units), known, given):
+            values = path.of(given)
+            for words in LINEAR:
+                if worst(PLACES[words](values), x) <= noise(x, values):
+                    yield Path(f"{words} {path.words}", _taken(path, PLACES[words], ends=False))
 
 
 def _function(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:

@@ -51,6 +51,11 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
     for layer in known[1]:
         paths = tuple(found[layer] for found in known if layer in found)
         of_a, of_b = (path.words for path in paths) if len(paths) == len(sides) else ("", "")
+        before = owners[owners.index(layer) - 1] if layer in owners else ""
+        if _within(before, layer, sides[0]):
+            of_b = known[1][layer].words
+            parted |= {layer: (before, of_b)} if of_b != before else {}
+            continue
         if _form(of_a) == _form(of_b) and ADDED not in of_a:
             continue
         if _one(layer, sides, paths):
@@ -71,6 +76,12 @@ def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list
         said = f"{names[0]} {verb} {of_a}, {names[1]} {verb} {of_b}"
         causes.append(Cause(CONNECTIONS, 0.0, f"{layer}: {said}; {ADVICE}"))
     return causes
+
+
+def _within(before: str, layer: str, side: Wires) -> bool:
+    """Whether a side has both in one layer, and nothing between: a separable convolution."""
+    begins, ends = before in side.fed, layer in side.given
+    return begins and ends and before not in side.given and layer not in side.fed
 
 
 def _rounded(a: Array, b: Array, *words: str) -> bool:

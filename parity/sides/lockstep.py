@@ -36,7 +36,8 @@ class LockStep(Protocol):
     `DIGITS` of an .npz file as this side reads them (default: as they are), ``settings()``, what
     `parity audit` shows, and, for mistakes behind the first one, ``fed(images, training)``, what
     each layer is fed, and ``forced(images, training, fed)``, what each gives for other inputs.
-    ``rates(images)`` tells what its dropouts drop, where all else leaves them off.
+    ``rates(images)`` tells what its dropouts drop, where all else leaves them off, and what an
+    ``autocast`` would have cast to.
     """
 
     def weights(self) -> Table:

@@ -96,16 +96,23 @@ class LockStep:
         return {PIXELS: np.array(images) if fed is None else fed, **named, **last}
 
     def rates(self, images: Array) -> Table:
-        """Of each dropout at work, in order, the share that it drops where it is not left off."""
+        """Of each dropout at work, in order, the share that it drops where it is not left off.
+
+        And the type that ``autocast`` would take, which leaves numbers of float64 as they are.
+        """
         found: list[Array] = []
+        cast: Table = {}
 
         def note(name: str, call: Call) -> None:
+            if self.dtype == torch.float64 and torch.is_autocast_enabled("cpu"):
+                kind = str(torch.get_autocast_dtype("cpu"))
+                cast["autocast"] = np.array(kind.removeprefix("torch."))
             if call.kind == "dropout" and call.inputs is not None:
                 found.append(np.array(rate_of(call.inputs, call.outputs)))
 
         with arithmetic(self.dtype), torch.no_grad():
             passed(self.network, self.inputs(images), note, training=True)
-        return {f"dropout {place}": rate for place, rate in enumerate(found)}
+        return {f"dropout {place}": rate for place, rate in enumerate(found)} | cast
 
     def fed(self, images: Array, training: bool) -> Table:
         """What each layer is fed, under the names of `forward`."""

@@ -20,8 +20,9 @@ def limited(rule: Any, record: Record, weights: Floats) -> Floats:
 
 
 def _shrunk(rule: Any, record: Record, weights: Floats) -> Floats:
-    if rule.cap_kind == "value":
-        return np.clip(weights, -rule.cap, rule.cap)
+    if rule.cap_kind in ("value", "negative"):
+        most = rule.cap if rule.cap_kind == "value" else np.inf
+        return np.clip(weights, -rule.cap, most)
     norms = record.norms_of(weights, rule.cap_kind)
     if rule.cap_form == "exact":
         least: Floats = weights * np.minimum(1, rule.cap / np.maximum(norms, 1e-300))

@@ -155,6 +155,8 @@ def _capped(rule: Rule, record: Record) -> Iterator[Rule]:
     here = record.of(rule.capped) if rule.capped else np.ones(len(record.tensor), bool)
     if not here.any():
         return
+    if (after[:, here] >= 0).all():
+        yield replace(rule, cap_kind="negative", cap=0.0)
     kinds: tuple[Literal["unit", "input", "tensor", "value"], ...] = (
         "unit", "input", "tensor", "value",
     )  # fmt: skip

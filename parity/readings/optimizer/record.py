@@ -130,6 +130,7 @@ def flat(trace: Trace, some: Mapping[str, Ints] | None = None) -> Record:
     starts = np.concatenate([[0], np.cumsum(kept)])
     tensor = np.repeat(np.arange(len(names)), kept)
     rms = np.sqrt(squares / np.array([prod(shape) for shape in shapes]))
+    layers = {name.partition(".")[0] for name in names}  # on the way back each rounds once more
     roundoff = float(np.finfo(trace.before[0][names[0]].dtype).eps) / 2
     telling = ~_rounded_away(rms, roundoff)
     still = frozenset(
@@ -149,7 +150,7 @@ def flat(trace: Trace, some: Mapping[str, Ints] | None = None) -> Record:
         np.sqrt(squares),
         groups | {"tensor": tensor},
         means,
-        _noise(before, change, gradient, rms[:, tensor], roundoff),
+        _noise(before, change, gradient, len(layers) * rms[:, tensor], roundoff),
         roundoff,
         not some,
     )

@@ -65,8 +65,8 @@ class Rule:
             step) or Lookahead's, whose slow weights move with each writing only.
         average_kind: Which of them, or the mean of all weights so far.
         cap: What the weights are shrunk to after each step; infinite for none.
-        cap_kind: What is compared with it: each value, or the norm of each unit's incoming weights,
-            of each input's, of each tensor's.
+        cap_kind: What is compared with it: each value, each negative value, or the norm of each
+            unit's incoming weights, of each input's, of each tensor's.
         cap_form: torch and Keras divide by the norm plus 1e-7, Keras even where it is below.
         capped: Names of the tensors that are shrunk; empty for all.
         stored: Precision that the weights are rounded to after each step.
@@ -109,7 +109,7 @@ class Rule:
     average: float = 0.0
     average_kind: Average = "exponential"
     cap: float = np.inf
-    cap_kind: Group | Literal["value"] = "unit"
+    cap_kind: Group | Literal["value", "negative"] = "unit"
     cap_form: Literal["exact", "torch", "keras"] = "exact"
     capped: frozenset[str] = frozenset()
     stored: Precision = "as it is"

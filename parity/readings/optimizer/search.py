@@ -65,8 +65,8 @@ def identify(record: Record, like: Rule | None = None) -> Identified:
             break
     if not rules and (base := like or _of_largest(moving)):
         rules = [rule for rule in [with_exceptions(base, moving)] if rule]
-    if not rules and like is not None and moving is record and record.whole:
-        rules = [rule for rule in limited(like, record) if explains(rule, record)]
+        if not rules and moving is record and record.whole:
+            rules = [rule for rule in limited(base, record) if explains(rule, record)]
     return replace(found, rules=tuple(replace(rule, frozen=record.still) for rule in rules))
 
 
@@ -76,7 +76,7 @@ def _identify(record: Record, like: Rule | None) -> Identified:
     if like is None:
         _everywhere(search, record)
     else:
-        rule = replace(like, frozen=frozenset())
+        rule = replace(like, frozen=frozenset(), cap=np.inf, capped=frozenset())
         search.among(varied(rule, record))
         if not search.done:
             search.among(modified([Hypothesis(rule, tied=True)], record))
@@ -122,13 +122,16 @@ def members(rare: bool = False) -> Iterator[Hypothesis]:
 
 
 def _of_largest(record: Record) -> Rule | None:
-    """The plainest rule that explains the largest tensor, where there are several."""
+    """The plainest rule that explains the largest tensor, or the next, where there are several."""
     sizes = np.bincount(record.tensor)
     if np.count_nonzero(sizes) < 2:
         return None
-    search = _Search(sample(record.at(record.tensor == sizes.argmax()), POOL))
-    search.among(members(rare=True))
-    return min(filter(clean, search.rules), key=complexity, default=None)
+    for tensor in sizes.argsort()[:-3:-1]:
+        search = _Search(sample(record.at(record.tensor == tensor), POOL))
+        search.among(members(rare=True))
+        if found := min(filter(clean, search.rules), key=complexity, default=None):
+            return found
+    return None
 
 
 def _kin(a: Rule, b: Rule) -> bool:

@@ -28,8 +28,10 @@ def settled(found: Fit, record: Record) -> Iterator[Rule]:
         rule = variant.having({"rates": rates})
         if max(rates) <= 0 and min(rates) < 0 and rule.decay_kind != "coupled":
             rule = replace(rule, scale=-1.0, rates=tuple(-rate for rate in rates))
-        if rule.decay and explains(without := replace(rule, decay=0.0), record):
-            rule = without
+        for none in ({"decay": 0.0}, {"clip": np.inf}):
+            without = rule.having(none)
+            if without != rule and explains(without, record):
+                rule = without
         rules = [_rates(one, record) for one in _decoupled(rule, shares, record)]
         yield from (one for one in rules if one is not None)
         if rule.family == "Adagrad" and any(rules):

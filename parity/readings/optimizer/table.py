@@ -215,7 +215,7 @@ SETTINGS: tuple[Setting, ...] = (
             "keep the average apart and train the weights themselves: use_ema with "
             "ema_overwrite_frequency=None in Keras, AveragedModel in torch", words=words.average),
     Setting("weights limited", ("cap", "cap_kind", "cap_form", "capped"), "limit both alike: "
-            "MaxNorm in Keras, renorm or clamp_ after step() in torch", words=words.cap),
+            "MaxNorm and NonNeg in Keras, renorm or clamp_ after step() in torch", words=words.cap),
     Setting("weights rounded", ("stored",), "keep the weights in the precision of the steps",
             words=lambda r: "kept as they are" if r.stored == "as it is" else f"to {r.stored}"),
     Setting("frozen tensor", ("frozen",),

@@ -97,8 +97,11 @@ def cap(rule: Rule) -> str:
     """What is limited after a step."""
     if not np.isfinite(rule.cap):
         return "none"
-    what = "each value" if rule.cap_kind == "value" else f"the norm of each {LINES[rule.cap_kind]}"
+    values = rule.cap_kind in ("value", "negative")
+    what = "each value" if values else f"the norm of each {LINES[rule.cap_kind]}"
     where = f" of {listed(sorted(rule.capped))}" if rule.capped else ""
+    if rule.cap_kind == "negative":
+        return f"{what}{where} at least 0 after a step"
     most = "a figure that none reaches" if rule.cap == UNREACHED else shown(rule.cap)
     return f"{what}{where} at most {most} after a step"
 

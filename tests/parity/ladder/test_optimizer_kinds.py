@@ -290,6 +290,7 @@ TENSOR_NORM = limiting(lambda w: w * min(1.0, 1.5 / float(w.norm())))
 ONE_NORM = limiting(lambda w: torch.renorm(w, 2, 0, 0.55) if len(w) == 10 != w.numel() else w)
 UNREACHED = limiting(lambda w: keras_norm(w) if len(w) == 8 != w.numel() else w)
 CLAMPED = limiting(lambda w: w.clamp(-0.2, 0.2))
+NOT_NEGATIVE = limiting(lambda w: w.clamp(min=0) if len(w) == 10 != w.numel() else w)
 BY_VALUE: Hook = lambda table, step: clip_grad_value_(table.values(), 0.02)  # noqa: E731
 BY_ALL: Hook = lambda table, step: clip_grad_norm_(table.values(), 0.3)  # noqa: E731
 P = Program
@@ -369,6 +370,7 @@ KINDS: dict[str, tuple[Program, Program, str]] = {
     "max norm that none reaches": (P(SGD), P(SGD, after=UNREACHED), LIMITED),
     "max norm of tensors": (P(SGD), P(SGD, after=TENSOR_NORM), LIMITED),
     "clamped": (P(ADAM), P(ADAM, after=CLAMPED), LIMITED),
+    "not negative": (P(SGD), P(SGD, after=NOT_NEGATIVE), LIMITED),
     "bfloat16": (P(SGD), P(SGD, after=limiting(lambda w: w.bfloat16().double())), ROUNDED),
     "float16": (P(MOMENTUM), P(MOMENTUM, after=limiting(lambda w: w.half().double())), ROUNDED),
     "float32": (P(ADAM), P(ADAM, after=limiting(lambda w: w.float().double())), ROUNDED),
@@ -410,6 +412,19 @@ def test_what_one_program_does_otherwise_is_named_and_nothing_else(kind: str) ->
 def test_so_it_is_seen_from_the_other_side(kind: str) -> None:
     a, b, expected = KINDS[kind]
     assert named(b, a) == [expected]
+
+
+def test_a_limit_is_named_beside_another_difference() -> None:
+    a, b = Program(MOMENTUM, after=ONE_NORM), Program(sgd(momentum=0.9, nesterov=True))
+    assert set(named(a, b)) == {LIMITED, "Nesterov momentum"}
+
+
+@pytest.mark.parametrize(
+    "a", [Program(SGD, before=BY_VALUE), Program(SGD, after=NOT_NEGATIVE)], ids=["clip", "limit"]
+)
+def test_a_side_without_limits_is_told_to_have_none(a: Program) -> None:
+    (cause,) = explain(a.trace(), Program(SGD).trace(), ("A", "B"), BATCH)
+    assert "none (B)" in cause.text
 
 
 UNKNOWN: dict[str, tuple[Make, Hook, Hook]] = {

@@ -81,6 +81,17 @@ def fused() -> Net:
     return Net(of, qkv=nn.Linear(8, 24), out=nn.Linear(8, 8))
 
 
+def pooled(scale: float) -> Net:
+    """Attention of one head, of which the mean is taken at once."""
+
+    def of(x: Tensor, qkv: nn.Module) -> Tensor:
+        q, k, v = qkv(x).chunk(3, -1)
+        mixed: Tensor = ((q @ k.transpose(1, 2) * scale).softmax(-1) @ v).mean(1)
+        return mixed
+
+    return Net(of, qkv=nn.Linear(8, 24))
+
+
 class Patches(nn.Module):
     """A convolution with a stride, or a dense layer of what unfold cuts; and positions."""
 
@@ -171,6 +182,12 @@ def recurrent() -> Net:
             SERIES,
             "A feeds it .* B feeds it|B feeds it .* A feeds it",
         ),
+        (
+            lambda: pooled(8**-0.5),
+            lambda: pooled(1.0),
+            SERIES,
+            "mean over the places of attention .*not",
+        ),
         (fused, lambda: by_hand(1.0), SERIES, "A .*over the root .*B .*scores not scaled"),
         (
             lambda: normed_rows(nn.LayerNorm(8)),
@@ -198,6 +215,7 @@ def recurrent() -> Net:
         "rows",
         "unscaled",
         "no skip",
+        "pooled",
         "fused",
         "sample's deviation",
         "momentum",
@@ -251,9 +269,31 @@ class Autocast(nn.Module):
         return scores
 
 
-def test_autocast_is_named_in_float32() -> None:
+def test_autocast_is_named() -> None:
     done = climb(Autocast(False), Autocast(True), SERIES, precision="float32")
     assert_said(done, "A keeps its precision, B computes in bfloat16")
+    done = climb(Autocast(False), Autocast(True), SERIES)
+    assert_said(done, "B alone has layers cast to bfloat16; in float64 nothing is cast")
+    assert climb(Autocast(True), Autocast(True), SERIES).passed
+
+
+@pytest.mark.parametrize("dim", [0, 2])
+def test_the_axis_of_a_softmax_is_named(dim: int) -> None:
+    a, b = (
+        Net(lambda x, dense, n=n: dense(x).softmax(n).mean(1), dense=nn.Linear(8, 8))
+        for n in (1, dim)
+    )
+    assert_said(climb(a, b, SERIES), "over the batch" if dim == 0 else "over axis 1.*softmax;")
+
+
+def test_a_first_value_is_named_whatever_the_parameter_is_called() -> None:
+    a, b = (
+        Net(lambda x, dense, p: p(dense(x[:, 0])), dense=nn.Linear(8, 8), p=nn.PReLU(8, init))
+        for init in (0.25, 0.0)
+    )
+    assert_said(climb(a, b, SERIES), "activation_1.weight: A begins with 0.25, B with 0;")
+    nn.init.constant_(b.layers["p"].weight, 0.25)  # type: ignore[arg-type]
+    assert climb(a, b, SERIES).passed
 
 
 def climb(a: nn.Module, b: nn.Module, x: np.ndarray, precision: Precision | None = None) -> Climbed:

@@ -16,14 +16,15 @@ import parity
 class Separable(nn.Module):
     """A depthwise and a pointwise convolution, and a dense head."""
 
-    def __init__(self) -> None:
+    def __init__(self, between: nn.Module) -> None:
         super().__init__()
+        self.between = between
         self.depthwise = nn.Conv2d(4, 4, 3, padding=1, groups=4, bias=False)
         self.pointwise = nn.Conv2d(4, 6, 1)
         self.head = nn.Linear(6, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.pointwise(self.depthwise(x.movedim(-1, 1)))
+        x = self.pointwise(self.between(self.depthwise(x.movedim(-1, 1))))
         given: Tensor = self.head(x.relu().mean((-1, -2)))
         return given
 
@@ -38,8 +39,12 @@ def test_a_separable_convolution_is_two_layers_of_torch() -> None:
     model = keras.Model(inputs, kl.Dense(3)(pooled))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss=loss)
-    module = Separable()
-    trained = module, torch.optim.SGD(module.parameters(), 0.1), nn.CrossEntropyLoss()
+    trained, between = (
+        (m, torch.optim.SGD(m.parameters(), 0.1), nn.CrossEntropyLoss())
+        for m in (Separable(nn.Identity()), Separable(nn.ReLU()))
+    )
     for sides in ((trained, model), (model, trained)):
         done = parity.ladder(*sides, x, y, batch_size=8)
         assert done.passed, str(done)
+    done = parity.ladder(model, between, x, y, batch_size=8)
+    assert "A feeds it depthwise_conv_1, B feeds it relu(depthwise_conv_1)" in str(done)

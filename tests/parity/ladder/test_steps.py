@@ -7,7 +7,7 @@ from parity.ladder import steps
 from parity.ladder.rungs import Start
 from parity.ladder.steps import Stretch
 from parity.ladder.tolerance import Tolerance
-from parity.readings import moving
+from parity.readings import moving, optimizer
 from parity.readings.case import Case
 from parity.readings.cause import gathered
 from parity.readings.trace import Trace
@@ -67,7 +67,8 @@ def stretch(told: Array, fed: Array, gradients: float) -> Stretch:
         traces.append(Trace(before[:-1], given, after, list(losses)))
     ends = traces[0].after[-1], traces[1].after[-1]
     return Stretch(
-        "epoch, 3 steps", ends, None, (traces[0], traces[1]), ({}, {}), (usual, fed),
+        "epoch, 3 steps", ends, None, (traces[0], traces[1]),
+        lambda: optimizer.explain(traces[0], traces[1], NAMES), ({}, {}), (usual, fed),
         np.full(3, 8), None,
     )  # fmt: skip
 
