@@ -5,7 +5,7 @@ which those look like the images as they are now are the explanation; where no s
 do equally well, what is different is said, and that it is not known why.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,6 +16,7 @@ from parity.watch.pixels.levels import CLOSE, level_words, of_own_range, on_one_
 from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.order import shuffled
+from parity.watch.pixels.parts import parts
 from parity.watch.pixels.search import EXACT, Found, search
 from parity.watch.pixels.trial import Trial
 
@@ -35,6 +36,7 @@ class Change:
             writers' sake: below 2 it is none.
         rest: What differs still, in words; empty where all is known.
         rival: What explains it about as well as the steps do; neither is known then.
+        part: Of which images it is true, in words that follow "the pixels"; empty of all.
     """
 
     steps: tuple[str, ...]
@@ -42,11 +44,12 @@ class Change:
     left: float = 0.0
     rest: tuple[str, ...] = ()
     rival: tuple[str, ...] = ()
+    part: str = ""
 
     def __str__(self) -> str:
         """In words that follow "the pixels"."""
         if self.known:
-            return _joined(self.steps)
+            return f"{self.part} {_joined(self.steps)}".lstrip()
         if self.rival:
             either = f"they {_joined(self.steps)}, or they {_joined(self.rival)}"
             return f"differ, and I do not know which of two things was done: {either}"
@@ -63,12 +66,25 @@ def _joined(steps: tuple[str, ...]) -> str:
 
 @lru_cache
 def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
-    """What was done to the pixels; None where nothing was.
+    """What was done to the pixels, of all images or of some; None where nothing was.
 
     Args:
         expected: Of the images as they should be.
         seen: Of the images as they are.
     """
+    of_all = _of_all(expected, seen)
+    if of_all is not None and (of_all.known or expected.finite < 1):
+        return of_all
+    examples = seen.examples
+    for chosen, words in parts(examples, scattered=of_all is not None):
+        if _of_all(expected, Fingerprint.of(examples[~chosen])) is None:
+            some = _of_all(expected, Fingerprint.of(examples[chosen]))
+            if some is not None and some.known:
+                return replace(some, part=words)
+    return of_all
+
+
+def _of_all(expected: Fingerprint, seen: Fingerprint) -> Change | None:
     if expected.finite < 1 or (seen.finite == 1 and expected.maximum == expected.minimum):
         return None
     if seen.finite < 1:
