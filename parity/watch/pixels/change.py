@@ -22,6 +22,8 @@ from parity.watch.pixels.trial import Trial
 
 STAINED = 0.05
 """Grain, and pixels beyond the paper, from which on grey levels alone are not compared."""
+FEW = 8
+"""Grey levels in which nothing can be told but their range."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,12 @@ class Change:
 
     def __str__(self) -> str:
         """In words that follow "the pixels"."""
+        return f"{self.part} {self._of_those}".lstrip()
+
+    @property
+    def _of_those(self) -> str:
         if self.known:
-            return f"{self.part} {_joined(self.steps)}".lstrip()
+            return _joined(self.steps)
         if self.rival:
             either = f"they {_joined(self.steps)}, or they {_joined(self.rival)}"
             return f"differ, and I do not know which of two things was done: {either}"
@@ -77,11 +83,19 @@ def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
         return of_all
     examples = seen.examples
     for chosen, words in parts(examples, scattered=of_all is not None):
-        if _of_all(expected, Fingerprint.of(examples[~chosen])) is None:
-            some = _of_all(expected, Fingerprint.of(examples[chosen]))
-            if some is not None and some.known:
-                return replace(some, part=words)
+        rest, some = (Fingerprint.of(examples[which]) for which in (~chosen, chosen))
+        if _too_coarse(rest, seen, expected) or _of_all(expected, rest) is None:
+            told = _of_all(expected, some)
+            if told is not None and (told.known or of_all is not None):
+                return replace(told, part=words)
     return of_all
+
+
+def _too_coarse(rest: Fingerprint, seen: Fingerprint, expected: Fingerprint) -> bool:
+    """Whether images of the range expected are kept in a few levels, beside much larger ones."""
+    level = (seen.maximum - seen.minimum) / 255
+    off = max(abs(rest.maximum - expected.maximum), abs(rest.minimum - expected.minimum))
+    return rest.maximum - rest.minimum <= FEW * level and off <= level
 
 
 def _of_all(expected: Fingerprint, seen: Fingerprint) -> Change | None:

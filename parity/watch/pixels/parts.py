@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from parity.watch.pixels.look import Floats, Look, edge_of
 
-FEWEST = 10
+FEWEST = 5
 """Images of a part at least."""
 APART = 6.0
 """Difference of the means of two parts of a file at least, in standard errors: much more than the
