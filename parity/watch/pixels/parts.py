@@ -16,6 +16,9 @@ largest of the thousands that are looked at is by chance."""
 PEAKS = 0.85
 """Share of a variance that lies between two peaks at least: of an even distribution 0.75."""
 
+MOST = 3
+"""Ways to part what is scattered."""
+
 
 class Part(NamedTuple):
     """Some of the images.
@@ -52,11 +55,17 @@ def parts(examples: Floats, *, scattered: bool) -> Iterator[Part]:
         return
     order = np.argsort(figures, axis=0)
     shares = _between(np.take_along_axis(figures, order, axis=0))
-    place, column = np.unravel_index(int(shares.argmax()), shares.shape)
-    if shares[place, column] > PEAKS:
-        high = np.isin(np.arange(len(figures)), order[int(place) + FEWEST :, column])
-        for chosen in (high, ~high):
-            yield Part(chosen, f"of about {chosen.mean():.0%} of the images, here and there,")
+    places = shares.argmax(axis=0)
+    peaks = shares.max(axis=0)
+    told = set[bytes]()
+    for column in np.argsort(-peaks):
+        high = np.isin(np.arange(len(figures)), order[places[column] + FEWEST :, column])
+        if peaks[column] < PEAKS or len(told) == MOST:
+            return
+        if high.tobytes() not in told:
+            told.add(high.tobytes())
+            for chosen in (high, ~high):
+                yield Part(chosen, f"of about {chosen.mean():.0%} of the images, here and there,")
 
 
 def _between(values: Floats) -> Floats:

@@ -35,6 +35,12 @@ MUCH = 20.0
 """Cost of many small differences together, three times as much as that of other images."""
 LEFT = 15.0
 """The same that an explanation leaves at most; one of letters by digits leaves more."""
+REFINED = 2
+"""Explanations whose steps are measured anew."""
+WELL = 5.0
+"""Cost from which on one step leaves enough for another that may explain it."""
+EARNS = 3.0
+"""Ratio of the costs by which a step must better what fits, or nearly, without it."""
 TILT = 30
 """Degrees up to which a rotation is measured as well as it is tried."""
 ALONE = {"mix", "cut"}
@@ -108,6 +114,7 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
     best, beam = start, [start]
     worth: set[Step] | None = None
     doubt: Found | None = None
+    single: Found | None = None
     for depth in range(DEEPEST):
         ways = [
             (*trial.taken, step)
@@ -127,23 +134,43 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
         if worth is None:
             worth = _best_of_each_kind(sorted(tried, key=lambda t: t.cost), start)
         final = _nearest(tried, then, now)
+        if depth > 0 and final[0].cost > WELL:
+            final = _refined(final, start, then, now)
         most = FITS if depth == 0 else STRICT
         fits = [t for t in final if t.worst < _limit(t, most, start) and t.cost < LEFT]
         common = _as_common(fits, final) if fits else []
+        if single is not None and not (fits and EARNS * fits[0].cost < single.trial.cost):
+            return doubt or single
         if fits and not common:
             # Each step must earn its place: what is a little off invites another to mend it.
             simpler = [t for t in beam if set(t.taken) < set(fits[0].taken) and t.taken]
             if simpler and CLEARLY * fits[0].cost > simpler[0].cost:
                 return doubt or Found(simpler[0], explains=False)
-            return _among(fits, final)
+            single = _among(fits, final)
+            if depth > 0 or single.trial.cost < WELL:
+                return single
         if common:  # unless something more explains it better, it is one or the other
             doubt = doubt or replace(_among([*fits, *common], final), explains=False)
         elif min(trial.worst for trial in final) < ALIKE:
-            # Hardly enough, and too little left for more.
-            return doubt or Found(final[0], explains=False)
+            single = single or Found(final[0], explains=False)  # hardly enough, and little left
         beam = _unlike(sorted([*final, *beam], key=lambda trial: trial.cost))[:BEAM]
         best = beam[0]
-    return doubt or Found(best, explains=False)
+    return doubt or single or Found(best, explains=False)
+
+
+def _refined(trials: list[Trial], start: Trial, then: Look, now: Look) -> list[Trial]:
+    """With how much was done of each step measured and tried anew, the others being done."""
+    tried = list(trials)
+    for trial in trials[:REFINED]:
+        for step in trial.taken:
+            if step in start.taken:
+                continue
+            others = tuple(other for other in trial.taken if other is not step)
+            look = Trial.of(then, now, *others).look
+            tried += Trial.each(
+                then, now, [(*others, s) for s in steps(look, now) if s.name == step.name]
+            )
+    return _nearest(tried, then, now)
 
 
 def _nearest(tried: list[Trial], then: Look, now: Look) -> list[Trial]:
