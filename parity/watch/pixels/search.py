@@ -85,7 +85,7 @@ def search(start: Trial, then: Look, now: Look) -> Found:
 def _either_way_up(start: Trial, then: Look, now: Look) -> Found:
     """Upright, then turned if a turn surely helps; steps that leave it so are none."""
     upright = _search(start, then, now)
-    rare = any(step.like and step.degrees is None for step in upright.trial.taken)
+    rare = _rare(upright.trial)
     turn = turned(then, now)
     if turn is None or (upright.explains and abs(turn.degrees or 90) <= TILT and not rare):
         return upright
@@ -134,7 +134,7 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
         if worth is None:
             worth = _best_of_each_kind(sorted(tried, key=lambda t: t.cost), start)
         final = _nearest(tried, then, now)
-        if depth > 0 and final[0].cost > WELL:
+        if depth > 0 and (final[0].cost > WELL or _rare(final[0])):
             final = _refined(final, start, then, now)
         most = FITS if depth == 0 else STRICT
         fits = [t for t in final if t.worst < _limit(t, most, start) and t.cost < LEFT]
@@ -168,7 +168,7 @@ def _refined(trials: list[Trial], start: Trial, then: Look, now: Look) -> list[T
             others = tuple(other for other in trial.taken if other is not step)
             look = Trial.of(then, now, *others).look
             tried += Trial.each(
-                then, now, [(*others, s) for s in steps(look, now) if s.name == step.name]
+                then, now, [(*others, s) for s in steps(look, now) if _alike(s, step)]
             )
     return _nearest(tried, then, now)
 
@@ -182,6 +182,8 @@ def _nearest(tried: list[Trial], then: Look, now: Look) -> list[Trial]:
 
 def _limit(trial: Trial, most: float, start: Trial) -> float:
     """The largest difference that a trial may leave, at most so much; after a turn always 1."""
+    if len(trial.taken) > 1 and _rare(trial):
+        most = min(most, 1.0 if trial.cost < WELL else 0.0)
     leaves = LEAVES_AT_RANDOM if "cut" in trial.kinds else LEAVES
     share = max(leaves * start.worst, float(bool(start.taken)))
     return min(most, EXACT if _wraps(trial) else most, share)
@@ -263,6 +265,15 @@ def _rival(best: Trial, others: list[Trial]) -> tuple[str, ...]:
         if other.cost < CLEARLY * best.cost and _name(other) != _name(best):
             return other.words
     return ()
+
+
+def _rare(trial: Trial) -> bool:
+    return any(step.rare for step in trial.taken)
+
+
+def _alike(step: Step, other: Step) -> bool:
+    """Whether it is the same but for how much, or what is commoner than a rare one of its kind."""
+    return step.name == other.name or (step.kind == other.kind and other.rare)
 
 
 def _wraps(trial: Trial) -> bool:
