@@ -17,7 +17,8 @@ from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.order import shuffled
 from parity.watch.pixels.parts import parts
-from parity.watch.pixels.search import EXACT, Found, search
+from parity.watch.pixels.rivals import Found
+from parity.watch.pixels.search import EXACT, search
 from parity.watch.pixels.trial import Trial
 
 STAINED = 0.05
@@ -128,7 +129,10 @@ def _told(found: Found, now: Look, expected: Fingerprint, seen: Fingerprint) -> 
     exact = close == CLOSE and best.worst < EXACT
     levels = level_words(best.look, now, expected, seen, close, exact=exact)
     said = (*(() if levels is None else (levels,)), *found.words)
-    sound = levels is None or best.taken or on_one_paper(best.look, now)
+    # Of images of the range expected, ink that is darker than the steps leave it was not scaled.
+    narrow = seen.maximum - seen.minimum < 1.02 * (expected.maximum - expected.minimum)
+    darker = narrow and abs(now.depth) > (1 + close) * abs(best.look.depth)
+    sound = levels is None or (not darker if best.taken else on_one_paper(best.look, now))
     if not found.explains or not sound:
         return Change(said, False, best.worst, best.left(now), found.rival)
     if (most := _levels_left(best)) is not None and seen.levels > most:

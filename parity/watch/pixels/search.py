@@ -1,11 +1,21 @@
 """The fewest steps after which images look like those that are seen (NumPy only)."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.likeness import turned
 from parity.watch.pixels.look import Look
+from parity.watch.pixels.rivals import (
+    CLEARLY,
+    Found,
+    as_common,
+    best_among,
+    is_rare,
+    name_of,
+    of_a_sort,
+    rival_of,
+    wraps,
+)
 from parity.watch.pixels.textures import PENS
 from parity.watch.pixels.transforms import steps
 from parity.watch.pixels.trial import ALIKE, FITS, ORDER, STRICT, Trial
@@ -23,8 +33,6 @@ LEAVES = 0.4
 """Share of the largest difference that an explanation leaves at most."""
 LEAVES_AT_RANDOM = 0.28
 """The same of what hides another place in each image: that is nearly what fewer classes are."""
-CLEARLY = 1.5
-"""Ratio of the costs by which an explanation must be better than one of another kind."""
 EXACT = 1.2
 """Largest difference after arithmetic in integers, which has no dose that might be a little off."""
 GLANCE = 8
@@ -47,34 +55,6 @@ ALONE = {"mix", "cut"}
 """Kinds of steps that are put together with no other: they resemble too much."""
 
 
-@dataclass(frozen=True)
-class Found:
-    """The best explanation.
-
-    Attributes:
-        trial: What it is.
-        explains: Whether it explains what is seen, and nothing else does as well.
-        rival: What else does, in words.
-        alike: What one of the steps can hardly be told from, in words; empty where there is none.
-    """
-
-    trial: Trial
-    explains: bool
-    rival: tuple[str, ...] = ()
-    alike: str = ""
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """Of the steps, with what they can hardly be told from."""
-        if not self.alike:
-            return self.trial.words
-        either = {s.words: f"{s.name}, or {self.alike}" for s in self.trial.taken if s.like}
-        return tuple(
-            words.replace(words.partition(":")[0], either.get(words, words.partition(":")[0]))
-            for words in self.trial.words
-        )
-
-
 def search(start: Trial, then: Look, now: Look) -> Found:
     """Explain what is seen by more than what is certain, or find nothing to explain."""
     found = _either_way_up(start, then, now)
@@ -85,13 +65,18 @@ def search(start: Trial, then: Look, now: Look) -> Found:
 def _either_way_up(start: Trial, then: Look, now: Look) -> Found:
     """Upright, then turned if a turn surely helps; steps that leave it so are none."""
     upright = _search(start, then, now)
-    rare = _rare(upright.trial)
+    rare = is_rare(upright.trial)
     turn = turned(then, now)
-    if turn is None or (upright.explains and abs(turn.degrees or 90) <= TILT and not rare):
+    if turn is None:
+        return upright
+    leans = bool(upright.trial.taken) and turned(upright.trial.look, now) is not None
+    if upright.explains and abs(turn.degrees or 90) <= TILT and not rare and not leans:
         return upright
     ways = [turn, *closer(turn)]
     tried = Trial.each(then, now, [(*start.taken, way) for way in ways])
     other = _search(_nearest(tried, then, now)[0], then, now)
+    if leans and abs(turn.degrees or 90) <= TILT and upright.explains:
+        return other if other.explains and other.trial.cost < upright.trial.cost else upright
     if turned(upright.trial.look, now) is not None:
         return other
     if rare and upright.explains:  # or a rotation and something more, which a swirl resembles
@@ -101,7 +86,7 @@ def _either_way_up(start: Trial, then: Look, now: Look) -> Found:
         (upright, other), key=lambda f: (not f.explains, len(f.trial.taken), f.trial.cost)
     )
     if len(rest.trial.taken) <= len(best.trial.taken):
-        rival = best.rival or _rival(best.trial, [rest.trial])
+        rival = best.rival or rival_of(best.trial, [rest.trial])
         return Found(best.trial, best.explains and not rival, rival)
     return best
 
@@ -134,11 +119,12 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
         if worth is None:
             worth = _best_of_each_kind(sorted(tried, key=lambda t: t.cost), start)
         final = _nearest(tried, then, now)
-        if depth > 0 and (final[0].cost > WELL or _rare(final[0])):
-            final = _refined(final, start, then, now)
+        composed = len(final[0].taken) > 1
+        if composed and (final[0].cost > WELL or is_rare(final[0])):
+            final = _refined(final, then, now)
         most = FITS if depth == 0 else STRICT
         fits = [t for t in final if t.worst < _limit(t, most, start) and t.cost < LEFT]
-        common = _as_common(fits, final) if fits else []
+        common = as_common(fits, final) if fits else []
         if single is not None and not (fits and EARNS * fits[0].cost < single.trial.cost):
             return doubt or single
         if fits and not common:
@@ -146,11 +132,11 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             simpler = [t for t in beam if set(t.taken) < set(fits[0].taken) and t.taken]
             if simpler and CLEARLY * fits[0].cost > simpler[0].cost:
                 return doubt or Found(simpler[0], explains=False)
-            single = _among(fits, final)
+            single = best_among(fits, final)
             if depth > 0 or single.trial.cost < WELL:
                 return single
         if common:  # unless something more explains it better, it is one or the other
-            doubt = doubt or replace(_among([*fits, *common], final), explains=False)
+            doubt = doubt or replace(best_among([*fits, *common], final), explains=False)
         elif min(trial.worst for trial in final) < ALIKE:
             single = single or Found(final[0], explains=False)  # hardly enough, and little left
         beam = _unlike(sorted([*final, *beam], key=lambda trial: trial.cost))[:BEAM]
@@ -158,18 +144,15 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
     return doubt or single or Found(best, explains=False)
 
 
-def _refined(trials: list[Trial], start: Trial, then: Look, now: Look) -> list[Trial]:
+def _refined(trials: list[Trial], then: Look, now: Look) -> list[Trial]:
     """With how much was done of each step measured and tried anew, the others being done."""
     tried = list(trials)
     for trial in trials[:REFINED]:
         for step in trial.taken:
-            if step in start.taken:
-                continue
             others = tuple(other for other in trial.taken if other is not step)
             look = Trial.of(then, now, *others).look
-            tried += Trial.each(
-                then, now, [(*others, s) for s in steps(look, now) if _alike(s, step)]
-            )
+            ways = (*steps(look, now), *closer(step))
+            tried += Trial.each(then, now, [(*others, s) for s in ways if of_a_sort(s, step)])
     return _nearest(tried, then, now)
 
 
@@ -182,11 +165,11 @@ def _nearest(tried: list[Trial], then: Look, now: Look) -> list[Trial]:
 
 def _limit(trial: Trial, most: float, start: Trial) -> float:
     """The largest difference that a trial may leave, at most so much; after a turn always 1."""
-    if len(trial.taken) > 1 and _rare(trial):
+    if len(trial.taken) > 1 and is_rare(trial):
         most = min(most, 1.0 if trial.cost < WELL else 0.0)
     leaves = LEAVES_AT_RANDOM if "cut" in trial.kinds else LEAVES
     share = max(leaves * start.worst, float(bool(start.taken)))
-    return min(most, EXACT if _wraps(trial) else most, share)
+    return min(most, EXACT if wraps(trial) else most, share)
 
 
 def _promising(ways: list[tuple[Step, ...]], then: Look, now: Look) -> list[tuple[Step, ...]]:
@@ -209,8 +192,8 @@ def _unlike(trials: list[Trial]) -> list[Trial]:
     names = Counter[frozenset[str]]()
     result = []
     for trial in trials:
-        names[frozenset(_name(trial))] += 1
-        if names[frozenset(_name(trial))] <= 2:
+        names[frozenset(name_of(trial))] += 1
+        if names[frozenset(name_of(trial))] <= 2:
             result.append(trial)
     return result
 
@@ -232,57 +215,3 @@ def _with_pens(beam: list[Trial], start: Trial, then: Look, now: Look) -> list[t
         for step in steps(trial.look, now)
         if step.measured and step.name in names and step.kind not in trial.kinds
     ]
-
-
-def _among(fits: list[Trial], tried: list[Trial]) -> Found:
-    """The best of them; of what looks alike the commoner is told, and then the other."""
-    best, rival = fits[0], _rival(fits[0], tried)
-    alike = [t for t in fits if t.cost <= CLEARLY * best.cost and _name(t) == _name(best)]
-    best = min(alike, key=lambda trial: not any(step.degrees for step in trial.taken))
-    told = {step.name for step in best.taken}
-    others = [step.name for t in alike for step in t.taken if step.like and step.name not in told]
-    return Found(best, not rival, rival, ", or ".join(dict.fromkeys(others)))
-
-
-def _as_common(fits: list[Trial], tried: list[Trial]) -> list[Trial]:
-    """Rotations that do about as well as a rarer turn, which fits, but leaves something as well."""
-    rare = not any(step.degrees for trial in fits for step in trial.taken)
-    if not rare or fits[0].worst < STRICT:
-        return []
-    return [
-        trial
-        for trial in tried
-        if trial not in fits
-        and trial.cost < CLEARLY * fits[0].cost
-        and _name(trial) == _name(fits[0])
-        and any(step.degrees for step in trial.taken)
-    ]
-
-
-def _rival(best: Trial, others: list[Trial]) -> tuple[str, ...]:
-    """What else explains it about as well; empty where nothing does."""
-    for other in others:
-        if other.cost < CLEARLY * best.cost and _name(other) != _name(best):
-            return other.words
-    return ()
-
-
-def _rare(trial: Trial) -> bool:
-    return any(step.rare for step in trial.taken)
-
-
-def _alike(step: Step, other: Step) -> bool:
-    """Whether it is the same but for how much, or what is commoner than a rare one of its kind."""
-    return step.name == other.name or (step.kind == other.kind and other.rare)
-
-
-def _wraps(trial: Trial) -> bool:
-    return any(words.startswith(WRAPPED) for words in trial.words)
-
-
-def _name(trial: Trial) -> set[str]:
-    """What was done, but for how much; arithmetic in integers is another with another factor."""
-    return {
-        step.words if step.words.startswith(WRAPPED) else step.like or step.name
-        for step in trial.taken
-    }
