@@ -1,4 +1,4 @@
-"""What explains images about as well as the best explanation does, and what is rarer (NumPy only)."""
+"""What explains images about as well as the best explanation does (NumPy only)."""
 
 from dataclasses import dataclass
 

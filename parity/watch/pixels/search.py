@@ -101,14 +101,7 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
     doubt: Found | None = None
     single: Found | None = None
     for depth in range(DEEPEST):
-        ways = [
-            (*trial.taken, step)
-            for trial in beam
-            for step in steps(trial.look, now)
-            if step.kind not in trial.kinds
-            and not (depth > 0 and ALONE & {step.kind, *trial.kinds})
-            and (worth is None or step in worth or step.measured)
-        ]
+        ways = _ways(beam, worth, now)
         if not ways:
             break
         if worth is None:
@@ -119,9 +112,7 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
         if worth is None:
             worth = _best_of_each_kind(sorted(tried, key=lambda t: t.cost), start)
         final = _nearest(tried, then, now)
-        composed = len(final[0].taken) > 1
-        if composed and (final[0].cost > WELL or is_rare(final[0])):
-            final = _refined(final, then, now)
+        final = _refined(final, then, now)
         most = FITS if depth == 0 else STRICT
         fits = [t for t in final if t.worst < _limit(t, most, start) and t.cost < LEFT]
         common = as_common(fits, final) if fits else []
@@ -144,8 +135,22 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
     return doubt or single or Found(best, explains=False)
 
 
+def _ways(beam: list[Trial], worth: set[Step] | None, now: Look) -> list[tuple[Step, ...]]:
+    """One step more than each trial of the beam, where not all are, only of those of worth."""
+    return [
+        (*trial.taken, step)
+        for trial in beam
+        for step in steps(trial.look, now)
+        if step.kind not in trial.kinds
+        and not (worth is not None and ALONE & {step.kind, *trial.kinds})
+        and (worth is None or step in worth or step.measured)
+    ]
+
+
 def _refined(trials: list[Trial], then: Look, now: Look) -> list[Trial]:
     """With how much was done of each step measured and tried anew, the others being done."""
+    if len(trials[0].taken) < 2 or (trials[0].cost <= WELL and not is_rare(trials[0])):
+        return trials
     tried = list(trials)
     for trial in trials[:REFINED]:
         for step in trial.taken:
