@@ -80,7 +80,8 @@ def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
         seen: Of the images as they are.
     """
     of_all = _of_all(expected, seen)
-    if of_all is not None and (of_all.known or expected.finite < 1):
+    blank = expected.finite < 1 or seen.finite < 1 or expected.maximum == expected.minimum
+    if blank or (of_all is not None and of_all.known):
         return of_all
     examples = seen.examples
     for chosen, words in parts(examples, scattered=of_all is not None):
