@@ -73,7 +73,7 @@ def swirls(degrees: float) -> Iterator[Step]:
         places = partial(_swirled, reach)
         for angle in angles:
             do = partial(_bent, places=places, strength=np.sign(degrees) * angle)
-            yield Step("turn", words, do, measured=reach > 0.5, like=way(degrees))
+            yield Step("turn", words, do, measured=reach > 0.5, like=way(degrees), rare=True)
 
 
 def perspectives(now: Look, seen: Look) -> Iterator[Step]:
@@ -91,7 +91,7 @@ def perspectives(now: Look, seen: Look) -> Iterator[Step]:
         words = f"are seen in perspective, narrower at the {ends[int(one.strength > 0)]}"
         places = partial(one.places, one.axis)
         do = partial(_bent, places=places, strength=one.strength)
-        yield Step("size", words, do, measured=True)
+        yield Step("size", words, do, measured=True, rare=True)
 
 
 def _drawn(look: Look) -> Floats:
@@ -118,7 +118,12 @@ def _perspectives(height: int, width: int) -> tuple[list[_Way], NDArray[np.int64
 
 
 BENT = tuple(
-    Step("size", f"were {how} as by a lens", partial(_bent, places=_lens, strength=strength))
+    Step(
+        "size",
+        f"were {how} as by a lens",
+        partial(_bent, places=_lens, strength=strength),
+        rare=True,
+    )
     for strength, how in ((-0.3, "pinched"), (-0.15, "pinched"), (0.15, "bulged"), (0.4, "bulged"))
 )
 """More in the middle than elsewhere; where the other way does as well, neither was gone."""

@@ -5,7 +5,7 @@ which those look like the images as they are now are the explanation; where no s
 do equally well, what is different is said, and that it is not known why.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,11 +16,15 @@ from parity.watch.pixels.levels import CLOSE, level_words, of_own_range, on_one_
 from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.order import shuffled
-from parity.watch.pixels.search import EXACT, Found, search
+from parity.watch.pixels.parts import parts
+from parity.watch.pixels.rivals import Found
+from parity.watch.pixels.search import EXACT, search
 from parity.watch.pixels.trial import Trial
 
 STAINED = 0.05
 """Grain, and pixels beyond the paper, from which on grey levels alone are not compared."""
+FEW = 8
+"""Grey levels in which nothing can be told but their range."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Change:
             writers' sake: below 2 it is none.
         rest: What differs still, in words; empty where all is known.
         rival: What explains it about as well as the steps do; neither is known then.
+        part: Of which images it is true, in words that follow "the pixels"; empty of all.
     """
 
     steps: tuple[str, ...]
@@ -42,9 +47,14 @@ class Change:
     left: float = 0.0
     rest: tuple[str, ...] = ()
     rival: tuple[str, ...] = ()
+    part: str = ""
 
     def __str__(self) -> str:
         """In words that follow "the pixels"."""
+        return f"{self.part} {self._of_those}".lstrip()
+
+    @property
+    def _of_those(self) -> str:
         if self.known:
             return _joined(self.steps)
         if self.rival:
@@ -63,12 +73,34 @@ def _joined(steps: tuple[str, ...]) -> str:
 
 @lru_cache
 def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
-    """What was done to the pixels; None where nothing was.
+    """What was done to the pixels, of all images or of some; None where nothing was.
 
     Args:
         expected: Of the images as they should be.
         seen: Of the images as they are.
     """
+    of_all = _of_all(expected, seen)
+    blank = expected.finite < 1 or seen.finite < 1 or expected.maximum == expected.minimum
+    if blank or (of_all is not None and of_all.known):
+        return of_all
+    examples = seen.examples
+    for chosen, words in parts(examples, scattered=of_all is not None):
+        rest, some = (Fingerprint.of(examples[which]) for which in (~chosen, chosen))
+        if _too_coarse(rest, seen, expected) or _of_all(expected, rest) is None:
+            told = _of_all(expected, some)
+            if told is not None and (told.known or of_all is not None):
+                return replace(told, part=words)
+    return of_all
+
+
+def _too_coarse(rest: Fingerprint, seen: Fingerprint, expected: Fingerprint) -> bool:
+    """Whether images of the range expected are kept in a few levels, beside much larger ones."""
+    level = (seen.maximum - seen.minimum) / 255
+    off = max(abs(rest.maximum - expected.maximum), abs(rest.minimum - expected.minimum))
+    return rest.maximum - rest.minimum <= FEW * level and off <= level
+
+
+def _of_all(expected: Fingerprint, seen: Fingerprint) -> Change | None:
     if expected.finite < 1 or (seen.finite == 1 and expected.maximum == expected.minimum):
         return None
     if seen.finite < 1:
@@ -98,7 +130,10 @@ def _told(found: Found, now: Look, expected: Fingerprint, seen: Fingerprint) -> 
     exact = close == CLOSE and best.worst < EXACT
     levels = level_words(best.look, now, expected, seen, close, exact=exact)
     said = (*(() if levels is None else (levels,)), *found.words)
-    sound = levels is None or best.taken or on_one_paper(best.look, now)
+    # Of images of the range expected, ink that is darker than the steps leave it was not scaled.
+    narrow = seen.maximum - seen.minimum < 1.02 * (expected.maximum - expected.minimum)
+    darker = narrow and abs(now.depth) > (1 + close) * abs(best.look.depth)
+    sound = levels is None or (not darker if best.taken else on_one_paper(best.look, now))
     if not found.explains or not sound:
         return Change(said, False, best.worst, best.left(now), found.rival)
     if (most := _levels_left(best)) is not None and seen.levels > most:

@@ -1,11 +1,21 @@
 """The fewest steps after which images look like those that are seen (NumPy only)."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from parity.watch.pixels.light import WRAPPED
 from parity.watch.pixels.likeness import turned
 from parity.watch.pixels.look import Look
+from parity.watch.pixels.rivals import (
+    CLEARLY,
+    Found,
+    as_common,
+    best_among,
+    is_rare,
+    name_of,
+    of_a_sort,
+    rival_of,
+    wraps,
+)
 from parity.watch.pixels.textures import PENS
 from parity.watch.pixels.transforms import steps
 from parity.watch.pixels.trial import ALIKE, FITS, ORDER, STRICT, Trial
@@ -23,8 +33,6 @@ LEAVES = 0.4
 """Share of the largest difference that an explanation leaves at most."""
 LEAVES_AT_RANDOM = 0.28
 """The same of what hides another place in each image: that is nearly what fewer classes are."""
-CLEARLY = 1.5
-"""Ratio of the costs by which an explanation must be better than one of another kind."""
 EXACT = 1.2
 """Largest difference after arithmetic in integers, which has no dose that might be a little off."""
 GLANCE = 8
@@ -35,38 +43,16 @@ MUCH = 20.0
 """Cost of many small differences together, three times as much as that of other images."""
 LEFT = 15.0
 """The same that an explanation leaves at most; one of letters by digits leaves more."""
+REFINED = 2
+"""Explanations whose steps are measured anew."""
+WELL = 5.0
+"""Cost from which on one step leaves enough for another that may explain it."""
+EARNS = 3.0
+"""Ratio of the costs by which a step must better what fits, or nearly, without it."""
 TILT = 30
 """Degrees up to which a rotation is measured as well as it is tried."""
 ALONE = {"mix", "cut"}
 """Kinds of steps that are put together with no other: they resemble too much."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """The best explanation.
-
-    Attributes:
-        trial: What it is.
-        explains: Whether it explains what is seen, and nothing else does as well.
-        rival: What else does, in words.
-        alike: What one of the steps can hardly be told from, in words; empty where there is none.
-    """
-
-    trial: Trial
-    explains: bool
-    rival: tuple[str, ...] = ()
-    alike: str = ""
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """Of the steps, with what they can hardly be told from."""
-        if not self.alike:
-            return self.trial.words
-        either = {s.words: f"{s.name}, or {self.alike}" for s in self.trial.taken if s.like}
-        return tuple(
-            words.replace(words.partition(":")[0], either.get(words, words.partition(":")[0]))
-            for words in self.trial.words
-        )
 
 
 def search(start: Trial, then: Look, now: Look) -> Found:
@@ -79,13 +65,18 @@ def search(start: Trial, then: Look, now: Look) -> Found:
 def _either_way_up(start: Trial, then: Look, now: Look) -> Found:
     """Upright, then turned if a turn surely helps; steps that leave it so are none."""
     upright = _search(start, then, now)
-    rare = any(step.like and step.degrees is None for step in upright.trial.taken)
+    rare = is_rare(upright.trial)
     turn = turned(then, now)
-    if turn is None or (upright.explains and abs(turn.degrees or 90) <= TILT and not rare):
+    if turn is None:
+        return upright
+    leans = bool(upright.trial.taken) and turned(upright.trial.look, now) is not None
+    if upright.explains and abs(turn.degrees or 90) <= TILT and not rare and not leans:
         return upright
     ways = [turn, *closer(turn)]
     tried = Trial.each(then, now, [(*start.taken, way) for way in ways])
     other = _search(_nearest(tried, then, now)[0], then, now)
+    if leans and abs(turn.degrees or 90) <= TILT and upright.explains:
+        return other if other.explains and other.trial.cost < upright.trial.cost else upright
     if turned(upright.trial.look, now) is not None:
         return other
     if rare and upright.explains:  # or a rotation and something more, which a swirl resembles
@@ -95,7 +86,7 @@ def _either_way_up(start: Trial, then: Look, now: Look) -> Found:
         (upright, other), key=lambda f: (not f.explains, len(f.trial.taken), f.trial.cost)
     )
     if len(rest.trial.taken) <= len(best.trial.taken):
-        rival = best.rival or _rival(best.trial, [rest.trial])
+        rival = best.rival or rival_of(best.trial, [rest.trial])
         return Found(best.trial, best.explains and not rival, rival)
     return best
 
@@ -108,15 +99,9 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
     best, beam = start, [start]
     worth: set[Step] | None = None
     doubt: Found | None = None
+    single: Found | None = None
     for depth in range(DEEPEST):
-        ways = [
-            (*trial.taken, step)
-            for trial in beam
-            for step in steps(trial.look, now)
-            if step.kind not in trial.kinds
-            and not (depth > 0 and ALONE & {step.kind, *trial.kinds})
-            and (worth is None or step in worth or step.measured)
-        ]
+        ways = _ways(beam, worth, now)
         if not ways:
             break
         if worth is None:
@@ -127,23 +112,53 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
         if worth is None:
             worth = _best_of_each_kind(sorted(tried, key=lambda t: t.cost), start)
         final = _nearest(tried, then, now)
+        final = _refined(final, then, now)
         most = FITS if depth == 0 else STRICT
         fits = [t for t in final if t.worst < _limit(t, most, start) and t.cost < LEFT]
-        common = _as_common(fits, final) if fits else []
+        common = as_common(fits, final) if fits else []
+        if single is not None and not (fits and EARNS * fits[0].cost < single.trial.cost):
+            return doubt or single
         if fits and not common:
             # Each step must earn its place: what is a little off invites another to mend it.
             simpler = [t for t in beam if set(t.taken) < set(fits[0].taken) and t.taken]
             if simpler and CLEARLY * fits[0].cost > simpler[0].cost:
                 return doubt or Found(simpler[0], explains=False)
-            return _among(fits, final)
+            single = best_among(fits, final)
+            if depth > 0 or single.trial.cost < WELL:
+                return single
         if common:  # unless something more explains it better, it is one or the other
-            doubt = doubt or replace(_among([*fits, *common], final), explains=False)
+            doubt = doubt or replace(best_among([*fits, *common], final), explains=False)
         elif min(trial.worst for trial in final) < ALIKE:
-            # Hardly enough, and too little left for more.
-            return doubt or Found(final[0], explains=False)
+            single = single or Found(final[0], explains=False)  # hardly enough, and little left
         beam = _unlike(sorted([*final, *beam], key=lambda trial: trial.cost))[:BEAM]
         best = beam[0]
-    return doubt or Found(best, explains=False)
+    return doubt or single or Found(best, explains=False)
+
+
+def _ways(beam: list[Trial], worth: set[Step] | None, now: Look) -> list[tuple[Step, ...]]:
+    """One step more than each trial of the beam, where not all are, only of those of worth."""
+    return [
+        (*trial.taken, step)
+        for trial in beam
+        for step in steps(trial.look, now)
+        if step.kind not in trial.kinds
+        and not (worth is not None and ALONE & {step.kind, *trial.kinds})
+        and (worth is None or step in worth or step.measured)
+    ]
+
+
+def _refined(trials: list[Trial], then: Look, now: Look) -> list[Trial]:
+    """With how much was done of each step measured and tried anew, the others being done."""
+    if len(trials[0].taken) < 2 or (trials[0].cost <= WELL and not is_rare(trials[0])):
+        return trials
+    tried = list(trials)
+    for trial in trials[:REFINED]:
+        for step in trial.taken:
+            others = tuple(other for other in trial.taken if other is not step)
+            look = Trial.of(then, now, *others).look
+            ways = (*steps(look, now), *closer(step))
+            tried += Trial.each(then, now, [(*others, s) for s in ways if of_a_sort(s, step)])
+    return _nearest(tried, then, now)
 
 
 def _nearest(tried: list[Trial], then: Look, now: Look) -> list[Trial]:
@@ -155,9 +170,11 @@ def _nearest(tried: list[Trial], then: Look, now: Look) -> list[Trial]:
 
 def _limit(trial: Trial, most: float, start: Trial) -> float:
     """The largest difference that a trial may leave, at most so much; after a turn always 1."""
+    if len(trial.taken) > 1 and is_rare(trial):
+        most = min(most, 1.0 if trial.cost < WELL else 0.0)
     leaves = LEAVES_AT_RANDOM if "cut" in trial.kinds else LEAVES
     share = max(leaves * start.worst, float(bool(start.taken)))
-    return min(most, EXACT if _wraps(trial) else most, share)
+    return min(most, EXACT if wraps(trial) else most, share)
 
 
 def _promising(ways: list[tuple[Step, ...]], then: Look, now: Look) -> list[tuple[Step, ...]]:
@@ -180,8 +197,8 @@ def _unlike(trials: list[Trial]) -> list[Trial]:
     names = Counter[frozenset[str]]()
     result = []
     for trial in trials:
-        names[frozenset(_name(trial))] += 1
-        if names[frozenset(_name(trial))] <= 2:
+        names[frozenset(name_of(trial))] += 1
+        if names[frozenset(name_of(trial))] <= 2:
             result.append(trial)
     return result
 
@@ -203,48 +220,3 @@ def _with_pens(beam: list[Trial], start: Trial, then: Look, now: Look) -> list[t
         for step in steps(trial.look, now)
         if step.measured and step.name in names and step.kind not in trial.kinds
     ]
-
-
-def _among(fits: list[Trial], tried: list[Trial]) -> Found:
-    """The best of them; of what looks alike the commoner is told, and then the other."""
-    best, rival = fits[0], _rival(fits[0], tried)
-    alike = [t for t in fits if t.cost <= CLEARLY * best.cost and _name(t) == _name(best)]
-    best = min(alike, key=lambda trial: not any(step.degrees for step in trial.taken))
-    told = {step.name for step in best.taken}
-    others = [step.name for t in alike for step in t.taken if step.like and step.name not in told]
-    return Found(best, not rival, rival, ", or ".join(dict.fromkeys(others)))
-
-
-def _as_common(fits: list[Trial], tried: list[Trial]) -> list[Trial]:
-    """Rotations that do about as well as a rarer turn, which fits, but leaves something as well."""
-    rare = not any(step.degrees for trial in fits for step in trial.taken)
-    if not rare or fits[0].worst < STRICT:
-        return []
-    return [
-        trial
-        for trial in tried
-        if trial not in fits
-        and trial.cost < CLEARLY * fits[0].cost
-        and _name(trial) == _name(fits[0])
-        and any(step.degrees for step in trial.taken)
-    ]
-
-
-def _rival(best: Trial, others: list[Trial]) -> tuple[str, ...]:
-    """What else explains it about as well; empty where nothing does."""
-    for other in others:
-        if other.cost < CLEARLY * best.cost and _name(other) != _name(best):
-            return other.words
-    return ()
-
-
-def _wraps(trial: Trial) -> bool:
-    return any(words.startswith(WRAPPED) for words in trial.words)
-
-
-def _name(trial: Trial) -> set[str]:
-    """What was done, but for how much; arithmetic in integers is another with another factor."""
-    return {
-        step.words if step.words.startswith(WRAPPED) else step.like or step.name
-        for step in trial.taken
-    }

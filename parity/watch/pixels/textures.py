@@ -33,8 +33,8 @@ STEEP = 0.8
 """Slope of an edge at least, of 4 from paper to full ink."""
 _ACROSS = ((3, 1, 0, 2), (5, 7, 8, 6))
 """Of a pixel's nine, those before and behind it on four ways across an edge."""
-UPPER, LOWER = (0, 1, 3, 4), (4, 5, 7, 8)
-"""Of a pixel's nine neighbours, those of the square that ends, or begins, with it."""
+CORNERS = ((0, 1, 3, 4), (1, 2, 4, 5), (3, 4, 6, 7), (4, 5, 7, 8))
+"""Of a pixel's nine neighbours, those of a square of which it is a corner."""
 
 
 def _opened(ink: Floats) -> Floats:
@@ -67,12 +67,12 @@ PENS = (
     Step("pen", _THICKER, _square(np.max)),
     Step("pen", _THICKER, _twice(thicker)),
     Step("pen", _THICKER, _twice(_square(np.max))),
-    *(Step("pen", _THICKER, _corner(np.max, *part)) for part in (UPPER, LOWER)),
+    *(Step("pen", _THICKER, _corner(np.max, *part)) for part in CORNERS),
     Step("pen", _THINNER, _half(thinner)),
     Step("pen", _THINNER, thinner),
     Step("pen", _THINNER, _square(np.min)),
     Step("pen", _THINNER, _half(_square(np.min))),
-    *(Step("pen", _THINNER, _corner(np.min, *part)) for part in (UPPER, LOWER)),
+    *(Step("pen", _THINNER, _corner(np.min, *part)) for part in CORNERS),
     *(Step("pen", _OPENED, do) for do in (_opened, _opened_by_a_cross)),
     *(Step("pen", _CLOSED, _closed(size)) for size in (1, 2, 3)),
 )

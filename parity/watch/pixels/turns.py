@@ -21,6 +21,7 @@ class Step:
         measured: Whether how much was done is measured on the images at hand, anew each time.
         degrees: Clockwise, of a rotation.
         like: What it looks like: steps of a kind that look alike are told together.
+        rare: Whether few do that to images, so that something else is tried beside it.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Step:
     measured: bool = False
     degrees: float | None = None
     like: str = ""
+    rare: bool = False
 
     @property
     def name(self) -> str:

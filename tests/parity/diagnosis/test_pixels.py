@@ -3,6 +3,7 @@
 `tests/support/pixel_kinds.py` is the table. Healthy pairs, on which nothing was done, get no word.
 """
 
+from collections.abc import Callable
 from functools import cache
 from itertools import cycle
 from pathlib import Path
@@ -205,6 +206,43 @@ def test_quantiles_are_those_of_numpy() -> None:
     values = np.random.default_rng(0).normal(size=(5, 34))
     for shares in ([0.99, 0.01], [0.0, 0.5, 1.0]):
         np.testing.assert_allclose(quantiles(values, *shares), np.quantile(values, shares, axis=1))
+
+
+def half(images: Images) -> np.ndarray:
+    """The last ones of a file."""
+    return np.arange(len(images)) >= len(images) // 2
+
+
+def here_and_there(images: Images) -> np.ndarray:
+    """A third of the images, in no order."""
+    return np.random.default_rng(3).random(len(images)) < 1 / 3
+
+
+@pytest.mark.parametrize(
+    ("chosen", "where", "kind"),
+    [
+        (half, "of the last 50% of the images", "inverted"),
+        (half, "of the last 50% of the images", "transposed"),
+        (here_and_there, "here and there", "inverted"),
+    ],
+)
+def test_what_was_done_to_some_images_is_told_of_those(
+    chosen: Callable[[Images], np.ndarray], where: str, kind: str
+) -> None:
+    rng = np.random.default_rng(0)
+    images = DIGITS.test_images[rng.choice(len(DIGITS.test_images), 300, False)] / 255
+    some = chosen(images)
+    images[some] = KINDS[kind][0](images[some], rng)
+    said = change(trained(DIGITS, 0), Fingerprint.of(images))
+    assert said is not None
+    assert where in said.part
+    assert said.known, str(said)
+    assert not told_wrongly(said, KINDS[kind][1]), str(said)
+
+
+def test_images_sorted_by_class_are_not_parted() -> None:
+    order = np.argsort(DIGITS.test_labels, kind="stable")
+    assert change(trained(DIGITS, 0), Fingerprint.of(DIGITS.test_images[order] / 255)) is None
 
 
 def test_there_are_as_many_kinds_as_people_have() -> None:
