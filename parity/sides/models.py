@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from parity.arrays import Table
+from parity.arrays import Array, Table
 from parity.files import opened
 from parity.seal import damage
 from parity.sides.entries import adapter_of, built, imported
 from parity.sides.exchange import answered
 from parity.sides.process import serve
 
-WHOLE = (".keras", ".h5")
+WHOLE = (".keras", ".h5", ".hdf5")
 """Endings of files that hold a model."""
 WEIGHTS = (".weights.h5", ".pt", ".pth", ".tar", ".bin", ".ckpt", ".safetensors")
 """Endings of files that hold weights only."""
@@ -29,6 +29,8 @@ ZIP = b"PK"
 """With these bytes an archive begins; torch's older files are none."""
 MOST_BYTES = 2**33
 """Of a file of a model: 8 GiB."""
+FEW, BATCH = 6, 256
+"""Samples on which ways are tried, and those that are answered at a time."""
 KERAS, TORCH = "parity.keras.model_files", "parity.torch.model_files"
 
 
@@ -55,6 +57,18 @@ def found(name: str) -> Path:
     return path
 
 
+def _adapter(module: str) -> Any:
+    """A module that imports a framework.
+
+    Raises:
+        ValueError: the framework is not installed.
+    """
+    try:
+        return imported(module)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"needs {error.name}, which is not installed here") from None
+
+
 class Models:
     """Answers requests for one model."""
 
@@ -71,7 +85,7 @@ class Models:
             self.hold(built(entry, [], "float32"))
             self.files.load_weights(self.model, found(file))
         elif model.endswith(WHOLE):
-            self.hold(imported(KERAS).read_model(found(model)))
+            self.hold(_adapter(KERAS).read_model(found(model)))
         elif ":" in model and "@" not in model:
             self.hold(built(model, [], "float32"))
         else:
@@ -94,18 +108,45 @@ class Models:
             kind = type(self.model).__name__
             raise ValueError(f"the entry point gave {kind}; expected a keras.Model or nn.Module")
         keras = adapter == "parity.keras"
-        self.files: Any = imported(KERAS if keras else TORCH)
-        self.adapter: Any = imported("parity.keras" if keras else "parity.torch")
+        self.files: Any = _adapter(KERAS if keras else TORCH)
+        self.adapter: Any = _adapter("parity.keras" if keras else "parity.torch")
         self.framework = "keras" if keras else "torch"
 
     def _raw(self, path: Path) -> Table:
         """The tensors of a file of weights, whose model nobody has given."""
         keras = path.name.endswith(".h5")
-        read = imported(KERAS if keras else TORCH).read_weights
+        read = _adapter(KERAS if keras else TORCH).read_weights
         self.framework = "keras" if keras else "torch"
         about = {"framework": self.framework, "takes": None, "weights": True}
         tensors = {f"tensor {name}": np.asarray(values) for name, values in read(path).items()}
         return {"about": np.array(json.dumps(about)), **tensors}
+
+    def predict(self, table: Table) -> Table:
+        """``scores`` for the samples ``x``, in the first way of feeding that gives one for each.
+
+        Raises:
+            ValueError: there is no such way.
+        """
+        takes = self.files.takes(self.model)
+        takes = self.files.takes(self.model)
+        x = table["x"].astype(takes[1] if takes else "float32")
+        tried = list(self.files.ways(x[:FEW]))
+        why = self.files.complaint(self.model, tried[0][1])
+        fits = (
+            way
+            for way, few in tried
+            if not self.files.complaint(self.model, few) and len(self._scores(few)) == len(few)
+        )
+        if (way := next(fits, None)) is None:
+            raise ValueError(f"takes no batch of shape {list(x.shape)} ({why})")
+        parts = (x[at : at + BATCH] for at in range(0, len(x), BATCH))
+        return {
+            "scores": np.concatenate([self._scores(dict(self.files.ways(p))[way]) for p in parts])
+        }
+
+    def _scores(self, x: Array) -> Array:
+        answer: Array = self.files.answer(self.model, x)["answer"]
+        return answer
 
     def by_name(self, file: str, path: str) -> Table:
         """Write the model with the weights of a file that has its own names; empty elsewhere."""

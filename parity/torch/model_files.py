@@ -1,6 +1,6 @@
 """A module and its files: weights from them and into them, and what the module may be fed."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +94,21 @@ def _bare(names: Iterable[str]) -> dict[str, str]:
     return bare
 
 
+def _part(names: Iterable[str], wanted: Set[str]) -> dict[str, str]:
+    """Of a larger module's names those of the one part that is `wanted`, by the bare ones.
+
+    A LightningModule has its loss and its metrics beside the network. Empty where none is, or
+    several are.
+    """
+    last = next(iter(wanted))
+    begins = [name.removesuffix(last) for name in names if name.endswith(f".{last}")]
+    parts = [{n.removeprefix(b): n for n in names if n.startswith(b)} for b in begins]
+    found = [part for part in parts if part.keys() == wanted]
+    return found[0] if len(found) == 1 else {}
+
+
 def load_weights(module: nn.Module, path: Path) -> None:
-    """Take the weights of a file; what is in front of every name, ``model.`` say, may differ.
+    """Take the weights of a file; what is in front of its names, ``model.`` say, may differ.
 
     Raises:
         ValueError: names or shapes are not those of the module.
@@ -103,6 +116,8 @@ def load_weights(module: nn.Module, path: Path) -> None:
     tensors = read_weights(path)
     own = module.state_dict()
     here, there = _bare(own), _bare(tensors)
+    if here.keys() != there.keys():
+        there = _part(tensors, here.keys()) or there
     if here.keys() == there.keys():
         try:
             module.load_state_dict({here[name]: tensors[there[name]] for name in here})
