@@ -85,7 +85,8 @@ class Models:
             self.hold(built(entry, [], "float32"))
             self.files.load_weights(self.model, found(file))
         elif model.endswith(WHOLE):
-            self.hold(_adapter(KERAS).read_model(found(model)))
+            path = found(model)  # before what takes seconds to import
+            self.hold(_adapter(KERAS).read_model(path))
         elif ":" in model and "@" not in model:
             self.hold(built(model, [], "float32"))
         else:
@@ -135,7 +136,7 @@ class Models:
         fits = (
             way
             for way, few in tried
-            if not self.files.complaint(self.model, few) and len(self._scores(few)) == len(few)
+            if not self.files.complaint(self.model, few) and len(self._scores(few)) == len(x[:FEW])
         )
         if (way := next(fits, None)) is None:
             raise ValueError(f"takes no batch of shape {list(x.shape)} ({why})")

@@ -29,6 +29,8 @@ SCALES = {
     "standardised as MNIST's": (255.0, 0.1307, 0.3081),
 }
 """What programs make of bytes: divided by the first, less the second, over the third."""
+LEAST = 1e-7
+"""A smaller share is none."""
 WRONG = 0.01
 """Share of the labels that a trial takes to be wrong: the surest network is not the likeliest."""
 
@@ -85,7 +87,7 @@ def _predicted(model: str, data: dict[str, Array], folder: Path) -> Path:
             f"{model}: gives as many values as it is fed; expected a score a class"
         )
     named = folder / Path(model).name
-    named.mkdir()
+    named.mkdir(parents=True)
     np.savez(named / PREDICTIONS_FILE, labels=y, scores=scores)
     return named
 
@@ -116,16 +118,17 @@ def _scaled(x: Array, scale: str) -> Array:
 
 
 def _right_and_loss(scores: Array, labels: Array, model: str) -> tuple[float, float]:
-    """The share that is right, and the cross-entropy; without probabilities the share wrong."""
+    """The share that is right, and the cross-entropy; of classes alone the share that is wrong."""
     try:
         run = answers(model, of_arrays({"labels": labels, "scores": scores}))
     except ValueError as error:
         raise SideFailedError(f"{model}: {error}") from None
     assert run.labels is not None
     right = float((run.predicted == run.labels).mean())
-    if run.probabilities is None:
+    shares = run.logits if run.probabilities is None else run.probabilities  # or of sigmoids
+    if shares is None:
         return right, 1 - right
-    logs = log_softmax(np.log(run.probabilities.clip(1e-30)))
+    logs = log_softmax(np.log(shares.clip(LEAST)))
     of_label = logs[np.arange(len(logs)), run.labels]
     loss = -float(((1 - WRONG) * of_label + WRONG * logs.mean(axis=1)).mean())
     return right, loss if np.isfinite(loss) else np.inf
