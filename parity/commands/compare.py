@@ -20,8 +20,8 @@ def parser() -> OneSentenceParser:
     flags.add_argument(
         "a",
         type=any_path,
-        help="Run directory, folder of them, .npz or .csv; or a model that is asked here: .keras, "
-        ".h5, MODULE:FUNCTION or FILE.py:FUNCTION, with @FILE of weights.",
+        help="Run directory, folder of them, .npz or .csv; or a model: .keras, .h5, "
+        "MODULE:FUNCTION or FILE.py:FUNCTION, with @FILE of weights.",
     )
     flags.add_argument("b", type=any_path, help="The other side.")
     flags.add_argument("--out", type=any_path, help="Folder for the report.")
@@ -42,9 +42,8 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     flags = parser.instantiated(flags)
     with TemporaryDirectory() as folder:
         data = flags["data.source"], flags["data.root"]
-        sides = as_files([flags.a, flags.b], *data, Path(folder))
-        comparison = compare(*sides, flags.margins, flags.views)
-        return report(comparison, flags.out, Terminal())
+        a, b = as_files([flags.a, flags.b], *data, Path(folder))
+        return report(compare(a, b, flags.margins, flags.views), flags.out, Terminal())
 
 
 def report(comparison: Comparison, out: Path | None, console: Terminal) -> int:

@@ -10,7 +10,7 @@ from scipy.io import loadmat, whosmat
 
 from parity.errors import line_of
 from parity.files import MOST_ARRAYS, MOST_BYTES, NUMBERS, opened
-from parity.judge.kinds import HDF5, HDF5_OF_MATLAB, INSTEAD
+from parity.judge.kinds import HDF5_OF_MATLAB, INSTEAD
 
 Arrays = dict[str, NDArray[Any]]
 MATLAB_NUMBERS = {
@@ -95,12 +95,9 @@ def has_model(path: Path) -> bool:
     try:
         import h5py
 
-        with opened(path, 2**62) as file:
-            if not file.read(len(HDF5)).startswith(HDF5):
-                return False
-        with h5py.File(path, "r") as whole:
+        with opened(path, 2**62) as file, h5py.File(file, "r") as whole:
             return "model_config" in whole.attrs
-    except (ImportError, ValueError, OSError):  # `read_hdf5` says what is wrong
+    except Exception:  # of another kind, or damaged: `read_hdf5` says so
         return False
 
 

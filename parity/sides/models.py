@@ -34,12 +34,6 @@ FEW, BATCH = 6, 256
 KERAS, TORCH = "parity.keras.model_files", "parity.torch.model_files"
 
 
-def named_file(model: str) -> str | None:
-    """The file that a model is named by, alone or behind an entry point; None where it has none."""
-    file = model.rpartition("@")[2] if ":" in model else model
-    return file if file.endswith((*WHOLE, *WEIGHTS)) else None
-
-
 def found(name: str) -> Path:
     """A regular file, whole as far as an archive tells; torch looks at no checksum.
 
@@ -57,18 +51,6 @@ def found(name: str) -> Path:
     return path
 
 
-def _adapter(module: str) -> Any:
-    """A module that imports a framework.
-
-    Raises:
-        ValueError: the framework is not installed.
-    """
-    try:
-        return imported(module)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"needs {error.name}, which is not installed here") from None
-
-
 class Models:
     """Answers requests for one model."""
 
@@ -82,11 +64,12 @@ class Models:
             return self._raw(found(model))
         entry, _, file = model.rpartition("@") if ":" in model else ("", "", "")
         if entry and file.endswith((*WHOLE, *WEIGHTS)):
+            path = found(file)
             self.hold(built(entry, [], "float32"))
-            self.files.load_weights(self.model, found(file))
+            self.files.load_weights(self.model, path)
         elif model.endswith(WHOLE):
             path = found(model)  # before what takes seconds to import
-            self.hold(_adapter(KERAS).read_model(path))
+            self.hold(imported(KERAS).read_model(path))
         elif ":" in model and "@" not in model:
             self.hold(built(model, [], "float32"))
         else:
@@ -109,14 +92,14 @@ class Models:
             kind = type(self.model).__name__
             raise ValueError(f"the entry point gave {kind}; expected a keras.Model or nn.Module")
         keras = adapter == "parity.keras"
-        self.files: Any = _adapter(KERAS if keras else TORCH)
-        self.adapter: Any = _adapter("parity.keras" if keras else "parity.torch")
+        self.files: Any = imported(KERAS if keras else TORCH)
+        self.adapter: Any = imported("parity.keras" if keras else "parity.torch")
         self.framework = "keras" if keras else "torch"
 
     def _raw(self, path: Path) -> Table:
         """The tensors of a file of weights, whose model nobody has given."""
         keras = path.name.endswith(".h5")
-        read = _adapter(KERAS if keras else TORCH).read_weights
+        read = imported(KERAS if keras else TORCH).read_weights
         self.framework = "keras" if keras else "torch"
         about = {"framework": self.framework, "takes": None, "weights": True}
         tensors = {f"tensor {name}": np.asarray(values) for name, values in read(path).items()}
@@ -131,19 +114,15 @@ class Models:
         takes = self.files.takes(self.model)
         takes = self.files.takes(self.model)
         x = table["x"].astype(takes[1] if takes else "float32")
-        tried = list(self.files.ways(x[:FEW]))
-        why = self.files.complaint(self.model, tried[0][1])
-        fits = (
-            way
-            for way, few in tried
-            if not self.files.complaint(self.model, few) and len(self._scores(few)) == len(x[:FEW])
-        )
-        if (way := next(fits, None)) is None:
-            raise ValueError(f"takes no batch of shape {list(x.shape)} ({why})")
-        parts = (x[at : at + BATCH] for at in range(0, len(x), BATCH))
-        return {
-            "scores": np.concatenate([self._scores(dict(self.files.ways(p))[way]) for p in parts])
-        }
+        why = ""
+        for way, few in self.files.ways(x[:FEW]):
+            complaint = self.files.complaint(self.model, few)
+            if not complaint and len(self._scores(few)) == len(x[:FEW]):
+                parts = (x[at : at + BATCH] for at in range(0, len(x), BATCH))
+                given = [self._scores(dict(self.files.ways(part))[way]) for part in parts]
+                return {"scores": np.concatenate(given)}
+            why = why or complaint
+        raise ValueError(f"takes no batch of shape {list(x.shape)} ({why})")
 
     def _scores(self, x: Array) -> Array:
         answer: Array = self.files.answer(self.model, x)["answer"]

@@ -18,8 +18,9 @@ from parity.sides import models, predicted  # noqa: E402
 from parity.sides.jobs import SideFailedError  # noqa: E402
 from parity.sides.local import Local  # noqa: E402
 from parity.sides.predicted import SCALES, as_files, is_model  # noqa: E402
+from parity.sides.remote import Remote  # noqa: E402
 from parity.torch.model_files import load_weights  # noqa: E402
-from tests.conftest import Here, make_digits  # noqa: E402
+from tests.conftest import ROOT, Here, make_digits  # noqa: E402
 
 DIGITS = make_digits(train_per_class=20, test_per_class=8)
 NUMBER = 10
@@ -68,10 +69,9 @@ class Near(nn.Module):
 
     def __init__(self, scale: str) -> None:
         super().__init__()
-        divisor, mean, deviation = SCALES[scale]
-        self.width = 28 * 255 / divisor / deviation
-        means = (class_means() * 255 / divisor - mean) / deviation
-        self.register_buffer("means", torch.tensor(means, dtype=torch.float32))
+        divisor, less = SCALES[scale]
+        self.width = 28 * 255 / divisor
+        self.means = torch.tensor(class_means() * 255 / divisor - less, dtype=torch.float32)
 
     def forward(self, x: Tensor) -> Any:
         return 9 * torch.exp(-((10 * torch.cdist(x.flatten(1), self.means) / self.width) ** 2))
@@ -194,7 +194,7 @@ def test_both_commands_ask_models_and_read_files_as_ever(
     [
         ("lossy", {}, "gives as many values as it is fed"),
         ("in_torch", {"x_test": np.zeros((4, 3))}, "takes no batch of shape"),
-        ("in_torch", {"y_test": None}, "no y_test; expected x_test, y_test"),
+        ("in_torch", {"y_test": None}, "expected x_test, y_test"),
         ("in_torch", {"y_test": np.arange(80)}, "labels up to 79"),
     ],
 )
@@ -202,7 +202,7 @@ def test_what_cannot_be_asked_is_a_sentence(
     model: str, arrays: dict[str, Any], error: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "theirs.npz"
-    held = {"x_test": DIGITS.test_images, "y_test": DIGITS.test_labels} | arrays
+    held: dict[str, Any] = {"x_test": DIGITS.test_images, "y_test": DIGITS.test_labels} | arrays
     np.savez(file, **{name: values for name, values in held.items() if values is not None})
     with pytest.raises((SideFailedError, ValueError), match=error):
         answered(f"{__name__}:{model}", str(file), tmp_path)
@@ -218,9 +218,18 @@ def test_what_is_asked_is_told_from_what_is_read(tmp_path: Path) -> None:
     assert is_model(Path("missing.keras"))
 
 
-def test_a_framework_that_is_missing_is_named() -> None:
-    with pytest.raises(ValueError, match="needs not_there, which is not installed here"):
-        models._adapter("not_there")
+def test_a_framework_that_is_missing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_keras().save(tmp_path / "theirs.keras")
+    blocks = "import sys\nsys.modules['keras'] = None\n"
+    (tmp_path / "sitecustomize.py").write_text(blocks, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    with (
+        Remote("theirs.keras", tmp_path / "process", "parity.sides.models") as remote,
+        pytest.raises(SideFailedError, match="not installed here: .*keras"),
+    ):
+        remote.ask("open", model=str(tmp_path / "theirs.keras"))
 
 
 def test_a_network_is_found_beside_the_loss_of_its_lightning_module(tmp_path: Path) -> None:
