@@ -30,8 +30,8 @@ CALLED = "path"
 """What the program calls a layer: this attribute of it."""
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by name.
+def read_weights(path: Path, wanted: Set[str] = frozenset()) -> dict[str, Tensor]:
+    """The tensors of a file by name; of several dictionaries those with the `wanted` names.
 
     Raises:
         ValueError: it cannot be read, or holds no tensors by name.
@@ -49,6 +49,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # zipfile and pickle raise a dozen kinds on damaged files
         raise ValueError(f"{path}: {_unread(str(error))}; {_HINT}") from error
     states = dict(_states(found, ""))
+    states = {key: s for key, s in states.items() if _bare(s).keys() == wanted} or states
     for key in _USUAL:
         states = {key: states[key]} if key in states else states
     if len(states) > 1:
@@ -113,9 +114,10 @@ def load_weights(module: nn.Module, path: Path) -> None:
     Raises:
         ValueError: names or shapes are not those of the module.
     """
-    tensors = read_weights(path)
     own = module.state_dict()
-    here, there = _bare(own), _bare(tensors)
+    here = _bare(own)
+    tensors = read_weights(path, here.keys())
+    there = _bare(tensors)
     if here.keys() != there.keys():
         there = _part(tensors, here.keys()) or there
     if here.keys() == there.keys():

@@ -232,7 +232,7 @@ def test_a_framework_that_is_missing_is_named(
         remote.ask("open", model=str(tmp_path / "theirs.keras"))
 
 
-def test_a_network_is_found_beside_the_loss_of_its_lightning_module(tmp_path: Path) -> None:
+def test_a_network_is_found_beside_its_loss_and_beside_other_networks(tmp_path: Path) -> None:
     own, other = in_torch().state_dict(), in_torch().state_dict()
     named: Callable[..., Any] = lambda begin, state: {begin + n: v for n, v in state.items()}  # noqa: E731
     file = tmp_path / "theirs.ckpt"
@@ -244,3 +244,6 @@ def test_a_network_is_found_beside_the_loss_of_its_lightning_module(tmp_path: Pa
     torch.save({"state_dict": named("net.", own) | named("average.", other) | loss}, file)
     with pytest.raises(ValueError, match="is of another module"):
         load_weights(module, file)
+    torch.save({"other": Backwards().state_dict(), "mine": own}, file)
+    load_weights(module, file)
+    assert all(torch.equal(value, own[name]) for name, value in module.state_dict().items())
