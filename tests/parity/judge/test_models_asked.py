@@ -132,6 +132,15 @@ def test_bytes_are_fed_at_the_likeliest_scale_and_that_is_said(
     assert "may be what is wrong" not in said
 
 
+def test_sigmoids_that_are_surer_and_err_more_are_less_likely() -> None:
+    labels = np.arange(100) % NUMBER
+    sure = np.eye(NUMBER)[np.where(np.arange(100) < 90, labels, (labels + 1) % NUMBER)]
+    unsure = np.where(np.eye(NUMBER)[labels] > 0, 0.7, 0.05)
+    assert unsure.sum(axis=1).max() > 1.1  # no distribution
+    (_, loss), (_, other) = (predicted._right_and_loss(x, labels, "") for x in (sure, unsure))
+    assert other < loss
+
+
 @pytest.mark.parametrize("shape", [(784,), (28, 28, 1), (1, 28, 28)])
 @pytest.mark.parametrize("ending", [".keras", ".h5", ".hdf5"])
 def test_a_whole_keras_model_of_any_shape(
