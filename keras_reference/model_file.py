@@ -16,7 +16,7 @@ from parity.keras import fed, layers
 from parity.watch.fingerprint import sample
 
 Images = NDArray[np.uint8]
-SHAPES = ((28, 28), (28, 28, 1), (784,))
+SHAPES = ((28, 28), (28, 28, 1), (1, 28, 28), (784,))
 """Of an image as models take it."""
 TRIAL = 500
 """Training images on which scales are tried."""

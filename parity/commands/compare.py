@@ -1,6 +1,7 @@
 """``python -m parity compare A B``: what both sides left behind, judged and reported."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from jsonargparse import Namespace
 
@@ -8,6 +9,7 @@ from parity.api import Comparison, compare
 from parity.commands.parser import OneSentenceParser, any_path
 from parity.commands.terminal import Terminal, command_line
 from parity.judge.verdict import Thresholds
+from parity.sides.predicted import as_files
 
 HELP = "compare what has been trained"
 
@@ -15,10 +17,16 @@ HELP = "compare what has been trained"
 def parser() -> OneSentenceParser:
     """The flags."""
     flags = OneSentenceParser(description="Compare two sides that have been trained.")
-    flags.add_argument("a", type=any_path, help="Run directory, folder of them, .npz or .csv.")
+    flags.add_argument(
+        "a",
+        type=any_path,
+        help="Run directory, folder of them, .npz or .csv; or a model: .keras, .h5, "
+        "MODULE:FUNCTION or FILE.py:FUNCTION, with @FILE of weights.",
+    )
     flags.add_argument("b", type=any_path, help="The other side.")
     flags.add_argument("--out", type=any_path, help="Folder for the report.")
     flags.add_class_arguments(Thresholds, "margins")
+    flags.add_data_arguments()
     flags.add_argument("--views", nargs="+", default=[], help="Views to judge as well.")
     return flags
 
@@ -29,9 +37,13 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     Raises:
         CannotCompareError: the sides cannot be compared.
         RunRecordError: a file is missing or breaks the contract.
+        SideFailedError: a model cannot be asked.
     """
     flags = parser.instantiated(flags)
-    return report(compare(flags.a, flags.b, flags.margins, flags.views), flags.out, Terminal())
+    with TemporaryDirectory() as folder:
+        data = flags["data.source"], flags["data.root"]
+        a, b = as_files([flags.a, flags.b], *data, Path(folder))
+        return report(compare(a, b, flags.margins, flags.views), flags.out, Terminal())
 
 
 def report(comparison: Comparison, out: Path | None, console: Terminal) -> int:

@@ -15,7 +15,7 @@ from parity.commands.parser import DIFFERENT, OneSentenceParser
 from parity.files import read_npy
 from parity.match.raw import read
 from parity.sides.jobs import SideFailedError
-from parity.sides.models import WHOLE, found, named_file
+from parity.sides.models import WHOLE
 from parity.sides.remote import Remote
 from parity.transfer.fill import fill, refill
 from parity.transfer.transfer import DifferentError, NoTransferError, Side, Transfer, transfer
@@ -48,8 +48,6 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     target = Path(flags.out)
     x = _data(flags, parser)
     check_place(target)
-    _look(flags.a)
-    _look(flags.b)
     try:
         with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
             models = {"a": flags.a, "b": flags.b}
@@ -125,16 +123,6 @@ def _written(
     if about.get("weights"):
         return fill(tensors, framework, a.name, b, path)
     return transfer(a, b, path, x)
-
-
-def _look(model: str) -> None:
-    """Say what is wrong with a model's file now, rather than once both frameworks are there."""
-    file = named_file(model)
-    try:
-        if file is not None:
-            found(file)
-    except ValueError as error:
-        raise SideFailedError(str(error)) from None
 
 
 def _opened(remote: Remote) -> tuple[dict[str, Any], Side]:

@@ -109,8 +109,12 @@ def _content(file: Path) -> Table | tuple[Arrays, Arrays]:
     elif kind == "npz":
         arrays = read_npz(file, text=True)
     elif kind == "torch":
-        from parity.torch.saved import read_tensors  # takes a second to import
-
+        try:
+            from parity.torch.saved import read_tensors  # takes a second to import
+        except ImportError as error:
+            raise ValueError(
+                f"a file of torch; install torch to have it read; {INSTEAD}"
+            ) from error
         try:
             arrays = read_tensors(file)
         except ValueError as error:

@@ -74,7 +74,10 @@ def read_hdf5(path: Path) -> Arrays:
     try:
         with h5py.File(path, "r") as whole:
             if OF_KERAS & set(whole.attrs) or {"layers", "model_weights"} & set(whole):
-                raise _RefusedError(f"a model or weights that Keras has written; {INSTEAD}")
+                raise _RefusedError(
+                    "weights that Keras has written, without their model: give the program that "
+                    f"builds it before the file, as MODULE:FUNCTION@FILE, or {INSTEAD}"
+                )
             whole.visititems(visit)
             _check({name: thing.nbytes for name, thing in found.items()})
             last = [name.rpartition("/")[2] for name in found]
@@ -85,6 +88,17 @@ def read_hdf5(path: Path) -> Arrays:
     except Exception as error:  # h5py raises a dozen kinds on damaged files
         raise ValueError(f"a damaged HDF5 file ({line_of(error)})") from error
     return {name: _column(a.T) if transposed else a for name, a in arrays.items()}
+
+
+def has_model(path: Path) -> bool:
+    """Whether it is an HDF5 file in which Keras keeps a whole model, its layers and weights."""
+    try:
+        import h5py
+
+        with opened(path, 2**62) as file, h5py.File(file, "r") as whole:
+            return "model_config" in whole.attrs
+    except Exception:  # of another kind, or damaged: `read_hdf5` says so
+        return False
 
 
 def _check(sizes: Mapping[str, int]) -> None:

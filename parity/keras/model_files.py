@@ -114,6 +114,7 @@ def ways(x: Array) -> Iterator[tuple[str, Array]]:
             yield "without the channel", np.squeeze(x, x.shape[1:].index(1) + 1)
     if x.ndim == 3:
         yield "with a channel", x[..., None]
+        yield "with a channel first", x[:, None]
     if x.ndim > 2:
         yield "flattened", x.reshape(len(x), -1)
     side = round(x.shape[-1] ** 0.5) if x.ndim == 2 else 0

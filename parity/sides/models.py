@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from parity.arrays import Table
+from parity.arrays import Array, Table
 from parity.files import opened
 from parity.seal import damage
 from parity.sides.entries import adapter_of, built, imported
 from parity.sides.exchange import answered
 from parity.sides.process import serve
 
-WHOLE = (".keras", ".h5")
+WHOLE = (".keras", ".h5", ".hdf5")
 """Endings of files that hold a model."""
 WEIGHTS = (".weights.h5", ".pt", ".pth", ".tar", ".bin", ".ckpt", ".safetensors")
 """Endings of files that hold weights only."""
@@ -29,13 +29,9 @@ ZIP = b"PK"
 """With these bytes an archive begins; torch's older files are none."""
 MOST_BYTES = 2**33
 """Of a file of a model: 8 GiB."""
+FEW, BATCH = 6, 256
+"""Samples on which ways are tried, and those that are answered at a time."""
 KERAS, TORCH = "parity.keras.model_files", "parity.torch.model_files"
-
-
-def named_file(model: str) -> str | None:
-    """The file that a model is named by, alone or behind an entry point; None where it has none."""
-    file = model.rpartition("@")[2] if ":" in model else model
-    return file if file.endswith((*WHOLE, *WEIGHTS)) else None
 
 
 def found(name: str) -> Path:
@@ -68,10 +64,12 @@ class Models:
             return self._raw(found(model))
         entry, _, file = model.rpartition("@") if ":" in model else ("", "", "")
         if entry and file.endswith((*WHOLE, *WEIGHTS)):
+            path = found(file)
             self.hold(built(entry, [], "float32"))
-            self.files.load_weights(self.model, found(file))
+            self.files.load_weights(self.model, path)
         elif model.endswith(WHOLE):
-            self.hold(imported(KERAS).read_model(found(model)))
+            path = found(model)  # before what takes seconds to import
+            self.hold(imported(KERAS).read_model(path))
         elif ":" in model and "@" not in model:
             self.hold(built(model, [], "float32"))
         else:
@@ -106,6 +104,29 @@ class Models:
         about = {"framework": self.framework, "takes": None, "weights": True}
         tensors = {f"tensor {name}": np.asarray(values) for name, values in read(path).items()}
         return {"about": np.array(json.dumps(about)), **tensors}
+
+    def predict(self, table: Table) -> Table:
+        """``scores`` for the samples ``x``, in the first way of feeding that gives one for each.
+
+        Raises:
+            ValueError: there is no such way.
+        """
+        takes = self.files.takes(self.model)
+        takes = self.files.takes(self.model)
+        x = table["x"].astype(takes[1] if takes else "float32")
+        why = ""
+        for way, few in self.files.ways(x[:FEW]):
+            complaint = self.files.complaint(self.model, few)
+            if not complaint and len(self._scores(few)) == len(x[:FEW]):
+                parts = (x[at : at + BATCH] for at in range(0, len(x), BATCH))
+                given = [self._scores(dict(self.files.ways(part))[way]) for part in parts]
+                return {"scores": np.concatenate(given)}
+            why = why or complaint
+        raise ValueError(f"takes no batch of shape {list(x.shape)} ({why})")
+
+    def _scores(self, x: Array) -> Array:
+        answer: Array = self.files.answer(self.model, x)["answer"]
+        return answer
 
     def by_name(self, file: str, path: str) -> Table:
         """Write the model with the weights of a file that has its own names; empty elsewhere."""

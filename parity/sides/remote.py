@@ -58,6 +58,7 @@ class Remote:
             self.conversation.hear()
         except ProcessFailedError as error:
             said = str(error).removeprefix("ValueError: ").removeprefix(f"{self.name}: ")
+            said = said.replace("ModuleNotFoundError", "not installed here")
             raise SideFailedError(f"{self.name}: {said}") from None
         if self.target is None:
             return {}

@@ -1,6 +1,6 @@
 """A module and its files: weights from them and into them, and what the module may be fed."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,8 @@ CALLED = "path"
 """What the program calls a layer: this attribute of it."""
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by name.
+def read_weights(path: Path, wanted: Set[str] = frozenset()) -> dict[str, Tensor]:
+    """The tensors of a file by name; of several dictionaries those with the `wanted` names.
 
     Raises:
         ValueError: it cannot be read, or holds no tensors by name.
@@ -49,6 +49,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # zipfile and pickle raise a dozen kinds on damaged files
         raise ValueError(f"{path}: {_unread(str(error))}; {_HINT}") from error
     states = dict(_states(found, ""))
+    states = {key: s for key, s in states.items() if _bare(s).keys() == wanted} or states
     for key in _USUAL:
         states = {key: states[key]} if key in states else states
     if len(states) > 1:
@@ -94,15 +95,31 @@ def _bare(names: Iterable[str]) -> dict[str, str]:
     return bare
 
 
+def _part(names: Iterable[str], wanted: Set[str]) -> dict[str, str]:
+    """Of a larger module's names those of the one part that is `wanted`, by the bare ones.
+
+    A LightningModule has its loss and its metrics beside the network. Empty where none is, or
+    several are.
+    """
+    last = next(iter(wanted))
+    begins = [name.removesuffix(last) for name in names if name.endswith(f".{last}")]
+    parts = [{n.removeprefix(b): n for n in names if n.startswith(b)} for b in begins]
+    found = [part for part in parts if part.keys() == wanted]
+    return found[0] if len(found) == 1 else {}
+
+
 def load_weights(module: nn.Module, path: Path) -> None:
-    """Take the weights of a file; what is in front of every name, ``model.`` say, may differ.
+    """Take the weights of a file; what is in front of its names, ``model.`` say, may differ.
 
     Raises:
         ValueError: names or shapes are not those of the module.
     """
-    tensors = read_weights(path)
     own = module.state_dict()
-    here, there = _bare(own), _bare(tensors)
+    here = _bare(own)
+    tensors = read_weights(path, here.keys())
+    there = _bare(tensors)
+    if here.keys() != there.keys():
+        there = _part(tensors, here.keys()) or there
     if here.keys() == there.keys():
         try:
             module.load_state_dict({here[name]: tensors[there[name]] for name in here})

@@ -18,6 +18,7 @@ from parity.files import MOST_ARRAYS, MOST_BYTES, MOST_JSON_BYTES, opened
 
 WEIGHTS = re.compile(r"(?:^|[./])bias$|\.weight$")
 """How modules call their own tensors."""
+BEHIND = "give the program that builds the model before the file, as MODULE:FUNCTION@FILE"
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
@@ -36,7 +37,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     except Exception as error:  # zipfile, pickle and safetensors raise a dozen kinds
         raise ValueError(_refusal(error)) from error
     if any(map(WEIGHTS.search, found)):
-        raise ValueError("the weights of a model, which are no answers")
+        raise ValueError(f"the weights of a model, which are no answers; {BEHIND}")
     if len(found) > MOST_ARRAYS:
         raise ValueError(f"{len(found):,} tensors; expected at most {MOST_ARRAYS}")
     last = [name.rpartition("/")[2] for name in found]
@@ -62,7 +63,8 @@ def _refusal(error: Exception) -> str:
     if isinstance(error, UnpicklingError):
         return (
             "a model, or other objects than tensors, which only code could read; keep tensors: "
-            "torch.save({'logits': ..., 'labels': ...}, 'predictions.pt')"
+            "torch.save({'logits': ..., 'labels': ...}, 'predictions.pt'), or, of a model, its "
+            f"state_dict(): {BEHIND}"
         )
     said = line_of(error)
     return said if isinstance(error, ValueError) else f"tensors that cannot be read ({said})"

@@ -65,9 +65,13 @@ def normalised_raw() -> tuple[Any, Any, Any, Any]:
 
 
 def sigmoids() -> tuple[Any, Any, Any, Any]:
-    model = keras.Sequential([keras.Input((784,)), kl.Dense(10, activation="sigmoid")])
-    x = (DIGITS.train_images / 255).reshape(-1, 784)
-    return model, "binary_crossentropy", x, ONE_HOT
+    layers = [keras.Input((1, 28, 28)), kl.Flatten(), kl.Dense(10, activation="sigmoid")]
+    return (
+        keras.Sequential(layers),
+        "binary_crossentropy",
+        DIGITS.train_images[:, None] / 255,
+        ONE_HOT,
+    )
 
 
 MODELS: dict[Callable[[], tuple[Any, Any, Any, Any]], tuple[str, str]] = {
@@ -186,7 +190,10 @@ def test_a_model_of_something_else_is_refused(
     done = keras_here("predict", "--model_file", file, "--data.source", data, "--run_dir", "run")
     assert done.code == 1
     assert expected in done.err
-    assert "expected images of shape (28, 28), (28, 28, 1), (784,) to 10 scores" in done.err
+    assert (
+        "expected images of shape (28, 28), (28, 28, 1), (1, 28, 28), (784,) to 10 scores"
+        in done.err
+    )
 
 
 def test_hdf5_is_refused_for_what_it_is(keras_here: Here, tmp_path: Path) -> None:

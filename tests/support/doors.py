@@ -96,6 +96,8 @@ READS = (
     Door("parity", "compare {run} {file}", ".npy"),
     Door("parity", "compare {run} {run} --margins {file}", ".yaml"),
     Door("parity", "diagnose {file}", ".npz"),
+    Door("parity", "diagnose {file} --data.source {tiny}", ".keras"),
+    Door("parity", "diagnose no:model --data.source {file}", ".npz"),
     Door("parity", "diagnose {run} --images {file}", ".png"),
     Door("parity", "diagnose {run} --images {file}", ".npy"),
     Door("parity", "diagnose {run} --images {file}", ".npz"),

@@ -79,7 +79,7 @@ def cut(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("write", "said"), [
-    (weights, "weights that Keras has written; save what the model answers"),
+    (weights, "weights that Keras has written, without their model: give the program"),
     (of_pandas, "a table of pandas in HDF5; save it by to_csv"),
     (large, "bytes of arrays; expected at most"),
     (elsewhere, "labels is not within the file"),

@@ -59,7 +59,10 @@ def shared(depth: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("saved", "said"),
     [
-        (nn.Linear(3, 2).state_dict(), "the weights of a model, which are no answers; save what"),
+        (
+            nn.Linear(3, 2).state_dict(),
+            r"no answers; give the program .* MODULE:FUNCTION@FILE; save what",
+        ),
         ({"state_dict": nn.Linear(3, 2).state_dict(), "epoch": 3}, "the weights of a model"),
         (nn.Linear(3, 2), "a model, or other objects than tensors"),
         ({"logits": LOGITS}, "a model, or other objects than tensors"),
