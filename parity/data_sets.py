@@ -68,7 +68,12 @@ def _arrays(file: Path) -> dict[str, Array]:
     beside = {names[n]: content.texts.get(names[n], content.values[:, n]) for n in others}
     if len(beside) > 1:  # the numbers of rows count, or mean nothing
         beside = {name: a for name, a in beside.items() if _called_labels(name)}
-    return {"images": images, **beside}
+    arrays = {"images": images, **beside}
+    for text in content.texts.values():
+        if len(parts := {*(said := [_part_of(t) for t in text.tolist()])} - {""}) > 1:
+            rows = np.array(said)
+            return {f"{p}/{n}": a[rows == p] for p in sorted(parts) for n, a in arrays.items()}
+    return arrays
 
 
 def _of_folder(folder: Path) -> dict[str, Array]:
@@ -80,8 +85,15 @@ def _of_folder(folder: Path) -> dict[str, Array]:
         return _of_pictures(pictures, folder)
     if not 0 < len(found) <= MOST_ARRAYS:
         raise ValueError(f"a folder of {len(found):,} files")
-    read = {str(file.relative_to(folder)): _arrays(file) for file in found}
-    return {f"{file}/{name}": a for file, arrays in read.items() for name, a in arrays.items()}
+    arrays = {}
+    for file in found:
+        name = str(file.relative_to(folder))
+        try:
+            arrays |= {f"{name}/{array}": a for array, a in _arrays(file).items()}
+        except ValueError as error:
+            if _part_of(name):  # a README, or a submission, says nothing of images
+                raise ValueError(f"{name}: {error}") from error
+    return arrays
 
 
 def _of_pictures(pictures: Sequence[Path], folder: Path) -> dict[str, Array]:

@@ -14,6 +14,7 @@ from parity.judge.answers import Run, Side, answers
 from parity.judge.cells import value
 from parity.judge.class_names import by_number, names_classes
 from parity.judge.contents import Arrays, content_of
+from parity.judge.forms import of_some
 from parity.judge.kinds import INSTEAD
 from parity.judge.names import names_images, role_of
 from parity.judge.roles import of_arrays, of_table
@@ -82,6 +83,7 @@ def _read(name: str, file: Path) -> Run:
         else:
             numbered, class_names = by_number(arrays, texts)
             given = replace(of_arrays(numbered), class_names=class_names)
+        given = of_some(given)
         run = answers(name, given, watched=watched)
     except ValueError as error:
         raise RunRecordError(f"{file}: {error}") from error
