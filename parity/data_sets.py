@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from parity.files import MOST_ARRAYS, MOST_EXPECTED_BYTES
+from parity.files import MOST_ARRAYS, MOST_EXPECTED_BYTES, NUMBERS
 from parity.judge.cells import value
 from parity.judge.contents import content_of
-from parity.judge.image_files import as_images, pixels_of
+from parity.judge.image_files import LEAST_SIDE, as_images, pixels_of
 from parity.judge.kinds import INSTEAD
 from parity.judge.names import CLASSES as CATEGORY
 from parity.judge.names import LABELS, TRUTH, words_of
-from parity.judge.shapes import one_hot, whole
+from parity.judge.shapes import one_hot, whole, wide
 from parity.judge.tables import Table
 from parity.picture_files import FORMATS, open_picture
 
@@ -113,7 +113,7 @@ def _of_pictures(pictures: Sequence[Path], folder: Path) -> dict[str, Array]:
 
 
 def _part_of(name: str) -> str:
-    """ "train", "test", "val" or "" for what a name, or else its file or folder, says."""
+    """What a name, or else its file or folder, says: train, test, val or nothing."""
     for piece in reversed(name.lower().split("/")):
         said = [part for part, words in PARTS.items() if re.search(words, piece)]
         if len(said) == 1:
@@ -125,19 +125,15 @@ def _called_labels(name: str) -> bool:
     return bool(words_of(name.rpartition("/")[2]) & (LABELS | TRUTH | CATEGORY))
 
 
-def _are_labels(array: Array) -> bool:
-    """Whether it has one value a row, or one class of several."""
-    return array.ndim == 1 or (array.ndim == 2 and (array.shape[1] == 1 or one_hot(array)))
-
-
 def _paired(arrays: dict[str, Array]) -> dict[str, Part]:
     """Images and their labels by part: by names, or where these say nothing by their order.
 
     Raises:
-        ValueError: no images, or several that may be of one part, or have the same labels.
+        ValueError: no images, some without labels, or several that may be of one part.
     """
-    labels = {n: a for n, a in arrays.items() if _are_labels(a)}
-    images = {n: a for n, a in arrays.items() if n not in labels and a.dtype.kind in "biuf"}
+    labels = {n: a for n, a in arrays.items() if not wide(a) or (a.ndim == 2 and one_hot(a))}
+    large = {n: a for n, a in arrays.items() if a.size >= LEAST_SIDE**2 * max(a.shape, default=1)}
+    images = {n: a for n, a in large.items() if n not in labels and a.dtype.kind in NUMBERS}
     parts: dict[str, Part] = {}
     order = iter(("train", "test") if len(images) == 2 else ())
     for name, array in images.items():
@@ -150,8 +146,10 @@ def _paired(arrays: dict[str, Array]) -> dict[str, Part]:
         if theirs:
             theirs_are = labels.pop(theirs[0])
             parts[part] = as_images(name, array, len(theirs_are)), theirs_are
+        elif part != "test":  # whose labels competitions keep
+            raise ValueError(f"no labels beside {name}: {_said(arrays)}")
     if not parts:
-        raise ValueError(f"no images beside as many labels: {_said(arrays)}")
+        raise ValueError(f"no images with labels: {_said(arrays)}")
     return parts
 
 

@@ -82,13 +82,13 @@ class RawDigits:
 
 
 def check_source(source: str) -> None:
-    """Raise `InputError` where `source` is not auto, mnist, digits or an existing file or folder."""
+    """Raise `InputError` where `source` is not auto, mnist, digits, a file or a folder."""
     if source in ("auto", "mnist", "digits"):
         return
     if not os.path.exists(source):  # noqa: PTH110 - a name may be too long for a Path
         raise InputError(
-            f"{source}: no such file or data set; expected auto, mnist, digits, or a file or folder "
-            f"of images and labels, as an .npz file with the arrays {', '.join(NPZ)}"
+            f"{source}: no such file or data set; expected auto, mnist, digits, or a file or folder of "
+            f"images and labels, as an .npz file with the arrays {', '.join(NPZ)}"
         )
 
 

@@ -135,7 +135,7 @@ def _shares(members: dict[int, Array], *, by_place: bool) -> Array | None:
 
 
 def _together(members: dict[int, Array], names: list[str], others: Arrays) -> Array:
-    """Columns of classes, 0, 1, ... or those of the labels: [N, C]; of two, the second alone: [N]."""
+    """Columns of classes, 0, 1, ... or the labels': [N, C]; of two, the second alone: [N]."""
     if list(members) == [1]:
         return members[1]
     known = [a for n, a in others.items() if role_of(n) == "labels" and not wide(a)]

@@ -57,7 +57,8 @@ def permuted(case: Case) -> Match | None:
         more = steps.pop()
         step = min(more, case.classes - more)
         what = f"labels are shifted by {step}"
-        how = f": the answers are {step} {'more' if step == more else 'less'}{', as far as they go' * cut}"
+        how = f": the answers are {step} {'more' if step == more else 'less'}"
+        how += ", as far as they go" if cut else ""
     elif not closed:
         others = ", ".join(map(str, answer[moved].tolist()))
         what = f"classes have other names: {names} are answered as {others}"

@@ -78,7 +78,7 @@ READ: dict[str, str] = {
     ),
     "training and test": text("split,label,pred", [["test", *row] for row in PAIRS])
     + "train,3,3\nval,2,1\n",
-    "whether of the test": text("is_test,label,pred", [["yes", *row] for row in PAIRS])
+    "whether of the test, in words": text("is_test,label,pred", [["yes", *row] for row in PAIRS])
     + "no,0,1\n" * 9,
     "whether of the training": text("is_train,label,pred", [["False", *row] for row in PAIRS])
     + "True,3,3\n",

@@ -81,7 +81,7 @@ TWO_PARTS: dict[str, tuple[str, Write, str]] = {
     "columns of floats": ("x.npz", npz(y=lambda y: y[:, None].astype(float)), ""),
     "words": ("x.npz", npz(y=lambda y: np.array([f"digit {n}" for n in y])), ""),
     "letters": ("x.npz", npz(y=lambda y: np.array([*"abcdefghij"])[y]), "0 a, 1 b"),
-    "MATLAB's 10": ("x.npz", npz(lambda x: x.astype(int), lambda y: np.where(y, y, 10)), "10 is read as 0"),
+    "MATLAB's 10": ("x.npz", npz(y=lambda y: np.where(y, y, 10)), "10 is read as 0"),
     "tensors": ("x.pt", lambda path: torch.save(
         {"train_x": torch.tensor(X), "train_y": Y, "test_x": T, "test_y": torch.tensor(U)}, path
     ), ""),
@@ -148,7 +148,7 @@ REFUSED: dict[str, tuple[str, Write, str]] = {
                     y_test=U), "different ranges for training and for testing: 0 to 1 and 0 to 25"),
     "not finite": ("x.npz", npz(lambda x: np.where(x == x.max(), np.nan, x)), "not finite"),
     "a pickle": ("x.pkl", lambda path: path.write_bytes(b"\x80\x04]."), "never opened here"),
-    "no labels": ("x.npy", lambda path: np.save(path, X), "no images beside as many labels"),
+    "no labels": ("x.npy", lambda path: np.save(path, X), "no labels beside "),
     "an empty folder": ("x", in_folder(), "a folder of 0 files"),
     "two of one part": ("x.npz", lambda path: np.savez(path, a=X, b=X, c=X, y=Y), "of one part"),
     "oblong": ("x.npz", npz(lambda x: x[:, 2:]), "images of 26x28 pixels; expected square ones"),

@@ -161,7 +161,8 @@ def test_some_of_ten_classes_are_read_by_the_order_of_their_columns(
     labels, shares = LABELS[kept], SHARES[kept][:, [3, 5, 8]]
     shares /= shares.sum(axis=1, keepdims=True)
     if named:
-        (tmp_path / "x").write_text(text("label,p3,p5,p8", cells(labels, shares)))
+        columns = np.column_stack([labels, shares])
+        np.savetxt(tmp_path / "x", columns, header="label,p3,p5,p8", delimiter=",")
     else:
         with (tmp_path / "x").open("wb") as file:
             np.savez(file, labels=labels, probabilities=shares)
