@@ -1,9 +1,9 @@
 """The door for data sets of anyone's: images and labels, told by shape, type and range.
 
-What a file or folder holds becomes what Keras' ``mnist.npz`` holds, or is refused with the reason;
-what was taken for what is told.
+What there is becomes what Keras' ``mnist.npz`` holds, and it is said how; or it is refused.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from itertools import chain
@@ -85,7 +85,7 @@ def _of_folder(folder: Path) -> dict[str, Array]:
         return _of_pictures(pictures, folder)
     if not 0 < len(found) <= MOST_ARRAYS:
         raise ValueError(f"a folder of {len(found):,} files")
-    arrays = {}
+    arrays: dict[str, Array] = {}
     for file in found:
         name = str(file.relative_to(folder))
         try:
@@ -131,15 +131,19 @@ def _paired(arrays: dict[str, Array]) -> dict[str, Part]:
     Raises:
         ValueError: no images, some without labels, or several that may be of one part.
     """
-    labels = {n: a for n, a in arrays.items() if not wide(a) or (a.ndim == 2 and one_hot(a))}
-    large = {n: a for n, a in arrays.items() if a.size >= LEAST_SIDE**2 * max(a.shape, default=1)}
+    labels = {
+        n: a
+        for n, a in arrays.items()
+        if max(a.shape[1:], default=1) == 1 or (wide(a) and one_hot(a))
+    }
+    large = {n: a for n, a in arrays.items() if math.prod(a.shape[1:]) >= LEAST_SIDE**2}
     images = {n: a for n, a in large.items() if n not in labels and a.dtype.kind in NUMBERS}
     parts: dict[str, Part] = {}
     order = iter(("train", "test") if len(images) == 2 else ())
     for name, array in images.items():
         part = _part_of(name)
         theirs = [n for n, a in labels.items() if _part_of(n) == part and len(a) in array.shape]
-        theirs = [n for n in theirs if _called_labels(n)] or theirs
+        theirs = [*filter(_called_labels, theirs)] or theirs
         part = part or next(order, "train")
         if part in parts or len(theirs) > 1:
             raise ValueError(f"several arrays that may be of one part: {_said(arrays)}")
@@ -168,8 +172,9 @@ def _in_two(parts: dict[str, Part], remarks: list[str]) -> tuple[Part, Part]:
         remarks.append("no part for testing: that for validation is taken")
     elif "val" in parts:
         remarks.append("the part for validation is left out: a training keeps images of its own")
-    first = parts["train"] if "train" in parts else parts["val"]
-    return first, parts["test"] if "test" in parts else parts["val"]
+    return parts["train" if "train" in parts else "val"], parts[
+        "test" if "test" in parts else "val"
+    ]
 
 
 def _levels(parts: Sequence[Array], remarks: list[str]) -> list[NDArray[np.uint8]]:
@@ -211,8 +216,8 @@ def _resized(parts: Sequence[NDArray[np.uint8]], remarks: list[str]) -> list[NDA
     edge = (height - SIDE) // 2
     inner = [images[:, edge : edge + SIDE, edge : edge + SIDE] for images in parts]
     framed = height > SIDE and all(a.sum() == b.sum() for a, b in zip(parts, inner, strict=True))
-    how = "without their empty frame" if framed else "resized"
-    remarks.append(f"images of {height}x{width} pixels are read as {SIDE}x{SIDE}, {how}")
+    remarks.append(f"images of {height}x{width} pixels are read as {SIDE}x{SIDE}")
+    remarks[-1] += ", without their empty frame" if framed else ", resized"
     if framed:
         return inner
     return [

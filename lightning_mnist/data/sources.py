@@ -87,8 +87,8 @@ def check_source(source: str) -> None:
         return
     if not os.path.exists(source):  # noqa: PTH110 - a name may be too long for a Path
         raise InputError(
-            f"{source}: no such file or data set; expected auto, mnist, digits, or a file or folder of "
-            f"images and labels, as an .npz file with the arrays {', '.join(NPZ)}"
+            f"{source}: no such file or data set; expected auto, mnist, digits, a file or a folder "
+            f"of images and labels, as an .npz file with the arrays {', '.join(NPZ)}"
         )
 
 

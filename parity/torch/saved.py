@@ -62,7 +62,7 @@ def _unpacked(path: Path) -> Any:
 
 def _arrays_of_numpy() -> list[Any]:
     """What NumPy's arrays of numbers are made of, by the names that NumPy 1 and 2 write."""
-    rebuild, encode = np._core.multiarray._reconstruct, codecs.encode
+    rebuild, encode = np.zeros(0).__reduce__()[0], codecs.encode
     types = {type(np.dtype(code)) for code in np.typecodes["AllInteger"] + "?efd"}
     former = [(rebuild, "numpy.core.multiarray._reconstruct")]
     return [*types, *former, rebuild, np.ndarray, np.dtype, encode]
