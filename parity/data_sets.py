@@ -172,9 +172,7 @@ def _in_two(parts: dict[str, Part], remarks: list[str]) -> tuple[Part, Part]:
         remarks.append("no part for testing: that for validation is taken")
     elif "val" in parts:
         remarks.append("the part for validation is left out: a training keeps images of its own")
-    return parts["train" if "train" in parts else "val"], parts[
-        "test" if "test" in parts else "val"
-    ]
+    return parts.get("train") or parts["val"], parts.get("test") or parts["val"]
 
 
 def _levels(parts: Sequence[Array], remarks: list[str]) -> list[NDArray[np.uint8]]:
