@@ -51,7 +51,7 @@ def read_data_set(path: Path) -> tuple[dict[str, Array], str]:
         parts = _in_two(_paired(_of_folder(path) if path.is_dir() else _arrays(path)), remarks)
         x = _resized(_levels([images for images, _ in parts], remarks), remarks)
         y = _digits([labels for _, labels in parts], remarks)
-    except ValueError as error:
+    except (OSError, ValueError) as error:  # of a damaged picture
         said = str(error).replace(f"; {INSTEAD}", "")
         raise ValueError(f"{said}; {ADVICE}") from error
     said = "; ".join([f"{len(y[0]):,} images to train and {len(y[1]):,} to test", *remarks])

@@ -149,6 +149,7 @@ REFUSED: dict[str, tuple[str, Write, str]] = {
     "not finite": ("x.npz", npz(lambda x: np.where(x == x.max(), np.nan, x)), "not finite"),
     "a pickle": ("x.pkl", lambda path: path.write_bytes(b"\x80\x04]."), "never opened here"),
     "no labels": ("x.npy", lambda path: np.save(path, X), "no labels beside "),
+    "a damaged picture": ("x", in_folder(**{"a.png": b"\x89PNG\r\n"}), "cannot identify image"),
     "an empty folder": ("x", in_folder(), "a folder of 0 files"),
     "two of one part": ("x.npz", lambda path: np.savez(path, a=X, b=X, c=X, y=Y), "of one part"),
     "oblong": ("x.npz", npz(lambda x: x[:, 2:]), "images of 26x28 pixels; expected square ones"),
