@@ -58,7 +58,7 @@ def make_parser() -> ArgumentParser:
     predict = OneSentenceParser(description="Score a saved model on the test images.")
     predict.add_argument("--model_file", type=Path, required=True, help="A .keras, of fit or not.")
     predict.add_argument("--pixels", type=Pixels, default="auto", help=PIXELS_HELP)
-    predict.add_argument("--data.source", default="mnist", help="mnist or FILE.npz.")
+    predict.add_argument("--data.source", default="mnist", help="mnist, or a file or folder.")
     predict.add_argument("--run_dir", type=Path | None, help="Folder to fill (default: in runs/).")
     predict.add_argument("--views", nargs="+", default=[], help=VIEWS_HELP)
     parser = OneSentenceParser(

@@ -117,7 +117,7 @@ class DataConfig:
     """The digits.
 
     Attributes:
-        source: mnist (Keras' own download) or the path of an .npz in the format of mnist.npz.
+        source: mnist (Keras' own download), or a file or folder of images and labels.
         batch_size: Training images a step.
         val_size: Training images kept for validation, the last ones; by default a twelfth.
     """

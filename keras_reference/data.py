@@ -1,5 +1,6 @@
 """Raw digits as Keras has them: four NumPy arrays."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,12 @@ class Digits:
 
 
 def load_digits(source: str) -> Digits:
-    """Read `source`: an ``.npz`` file, or "mnist" for Keras' own copy.
+    """Read `source`: a file or folder, or "mnist" for Keras' own copy.
 
     Raises:
         InputError: the file is missing, damaged or of another kind, or MNIST cannot be had.
     """
-    arrays = _load_mnist() if source == "mnist" else _load_npz(Path(source))
+    arrays = _load_mnist() if source == "mnist" else _load_file(Path(source))
     for part in ("train", "test"):
         _check(source, part, arrays[f"x_{part}"], arrays[f"y_{part}"])
     return Digits(
@@ -67,16 +68,19 @@ def _load_mnist() -> dict[str, NDArray[Any]]:
     return dict(zip(KEYS, (x_train, y_train, x_test, y_test), strict=True))
 
 
-def _load_npz(path: Path) -> dict[str, NDArray[Any]]:
-    if path.suffix != ".npz" or not path.is_file():
-        raise InputError(f"--data.source {path}: expected mnist or the path of an .npz file")
+def _load_file(path: Path) -> dict[str, NDArray[Any]]:
+    """Read Keras' own format, or whatever else holds images and labels, and say so."""
     try:
         return read_npz(path, EXPECTED)
-    except ValueError as error:
-        raise InputError(
-            f"--data.source {path}: cannot be read ({error}); expected the arrays "
-            f"{', '.join(KEYS)}, without pickles"
-        ) from error
+    except ValueError:
+        from parity.data_sets import read_data_set  # takes SciPy a while to import
+
+        try:
+            arrays, said = read_data_set(path)
+        except ValueError as error:
+            raise InputError(f"--data.source {path}: {error}") from error
+    print(f"{path}: {said}", file=sys.stderr)
+    return arrays
 
 
 def _check(source: str, part: str, x: NDArray[Any], y: NDArray[Any]) -> None:

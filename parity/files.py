@@ -121,18 +121,18 @@ def read_npy(path: Path, *, fields: bool = False) -> NDArray[Any]:
 
 
 def read_npz(
-    path: Path, expected: Expected = None, *, text: bool = False
+    path: Path, expected: Expected = None, *, text: bool = False, most: int = MOST_BYTES
 ) -> dict[str, NDArray[Any]]:
     """Read the arrays of an archive, by name.
 
-    Arrays that are not `expected` are not read; by default all are, and those of text where it is
-    asked for.
+    Arrays that are not `expected` are not read; by default all are, of `most` bytes together, and
+    those of text where it is asked for.
 
     Raises:
         ValueError: the file cannot be read, is damaged, too large, holds other than arrays of
             numbers, or two of the same name, or none like one of those expected.
     """
-    most = MOST_BYTES if expected is None else MOST_EXPECTED_BYTES
+    most = most if expected is None else MOST_EXPECTED_BYTES
     with opened(path, most) as file:
         return _guarded(lambda: _arrays(file, expected, most, NUMBERS + "SU" * text))
 

@@ -20,7 +20,7 @@ class DigitsDataModule(LightningDataModule):
 
     Args:
         source: auto (MNIST where it is or can be had, else the embedded digits), mnist, digits,
-            or the path of an .npz file in the format of Keras' mnist.npz.
+            or a file or folder of images and labels.
         root: Folder of the MNIST files; the environment variable LIGHTNING_MNIST_DATA by default,
             else "data".
         batch_size: Training images a step, over all devices together.

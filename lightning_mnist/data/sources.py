@@ -1,4 +1,4 @@
-"""Where raw digits come from: MNIST's own files, an ``.npz``, or scikit-learn's embedded digits."""
+"""Where raw digits come from: MNIST's own files, a file of anyone's, or scikit-learn's digits."""
 
 import hashlib
 import os
@@ -40,7 +40,7 @@ class RawDigits:
         train_labels: int64 [N], 0 to 9.
         test_images: uint8 [M, 28, 28].
         test_labels: int64 [M].
-        name: what it really is: "mnist", "digits" or the path of an ``.npz``.
+        name: what it really is: "mnist", "digits" or a path.
 
     Raises:
         InputError: wrong shapes or dtypes, counts that differ, labels outside 0..9.
@@ -82,16 +82,14 @@ class RawDigits:
 
 
 def check_source(source: str) -> None:
-    """Raise `InputError` where `source` is not auto, mnist, digits or an existing ``.npz``."""
+    """Raise `InputError` where `source` is not auto, mnist, digits, a file or a folder."""
     if source in ("auto", "mnist", "digits"):
         return
-    if not source.endswith(".npz"):
+    if not os.path.exists(source):  # noqa: PTH110 - a name may be too long for a Path
         raise InputError(
-            f"unknown data source {source!r}; expected auto, mnist, digits or the path of an .npz "
-            "file"
+            f"{source}: no such file or data set; expected auto, mnist, digits, a file or a folder "
+            f"of images and labels, as an .npz file with the arrays {', '.join(NPZ)}"
         )
-    if not os.path.isfile(source):  # noqa: PTH113 - a name may be too long for a Path
-        raise InputError(f"{source}: no such file; expected an .npz file with {_npz_keys()}")
 
 
 def root_folder(root: str | None) -> Path:
@@ -139,10 +137,10 @@ def load(source: str, root: Path) -> RawDigits:
         InputError: the data is missing, damaged, or not what it claims to be.
     """
     check_source(source)
-    if source.endswith(".npz"):
-        return _load_npz(Path(source))
     if source == "digits":
         return _load_embedded_digits()
+    if source not in ("auto", "mnist"):
+        return _load_file(Path(source))
     folder = find_mnist(root)
     if folder is not None:
         return _load_mnist(folder)
@@ -195,23 +193,22 @@ def _load_mnist(folder: Path) -> RawDigits:
     return digits
 
 
-def _load_npz(path: Path) -> RawDigits:
-    """Read Keras' ``mnist.npz`` format."""
+def _load_file(path: Path) -> RawDigits:
+    """Read Keras' ``mnist.npz`` format, or whatever else holds images and labels, and say so."""
     try:
         arrays = read_npz(path, NPZ)
-    except ValueError as error:
-        raise InputError(
-            f"{path}: cannot be read as an .npz file without pickles ({error}); expected "
-            f"{_npz_keys()}"
-        ) from error
+    except ValueError:
+        from parity.data_sets import read_data_set  # takes SciPy a while to import
+
+        try:
+            arrays, said = read_data_set(path)
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from error
+        print(f"{path}: {said}", file=sys.stderr)
     x_train, y_train, x_test, y_test = (arrays[key] for key in NPZ)
     return RawDigits(
         x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64), name=str(path)
     )
-
-
-def _npz_keys() -> str:
-    return f"the arrays {', '.join(NPZ)}"
 
 
 def _load_embedded_digits() -> RawDigits:

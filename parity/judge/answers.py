@@ -143,7 +143,9 @@ def _no_probabilities(rows: NDArray[Any]) -> str:
     said = f"probabilities that do not add up to 1, but to {sums.min():.3g} to {sums.max():.3g}"
     if softmaxed_batches(rows) is not None:
         return f"{said}: each column does; apply the softmax over the classes, not over the images"
-    if rows.max() <= 1:
+    if whole(rows):
+        advice = ": all are whole, as if they had been cut to integers; save them as floating point"
+    elif rows.max() <= 1:
         advice = (
             ": all lie between 0 and 1, as behind a sigmoid; give predictions, the largest of each "
             "row, or logits"

@@ -65,10 +65,12 @@ def rows_of_the_test(table: Table) -> Table:
 
 
 def _yes(table: Table, name: str) -> NDArray[np.bool_] | None:
-    """Where a column says yes, as 1 or True; None unless it says no elsewhere."""
+    """Where a column says yes, 1 or True; None unless it says no elsewhere."""
     assert table.names is not None
-    numbers = table.values[:, table.names.index(name)]
-    return numbers == 1 if np.unique(numbers).tolist() == [0, 1] else None
+    said = table.texts.get(name, table.values[:, table.names.index(name)].astype(str))
+    words = np.char.lower(np.char.strip(said))
+    pairs = ({"yes", "no"}, {"y", "n"}, {"1.0", "0.0"})
+    return np.isin(words, ["yes", "y", "1.0"]) if {*words.tolist()} in pairs else None
 
 
 def _kept(table: Table, rows: NDArray[np.bool_], name: str) -> Table:

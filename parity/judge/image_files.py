@@ -1,4 +1,4 @@
-"""Images that a user keeps as numbers: NumPy's arrays, IDX, and tables of pixels."""
+"""Images that a user keeps as numbers: arrays of any kind of file, and tables of pixels."""
 
 import math
 import re
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.files import MOST_BYTES, opened, read_npy, read_npz
-from parity.idx_files import is_idx, parse_idx, unpacked
-from parity.judge.tables import Table, read_table
+from parity.judge.contents import content_of
+from parity.judge.kinds import kind_of
+from parity.judge.tables import Table
 
 KEYS = ("images", "x_test")
 TABLES = (".csv", ".tsv", ".txt")
@@ -27,22 +27,30 @@ def read_images(path: Path) -> NDArray[Any] | None:
     Raises:
         ValueError: the file is damaged, or holds something else.
     """
-    if path.suffix == ".npy":
-        return _images("", read_npy(path))
-    if path.suffix == ".npz":
-        return _named(read_npz(path, text=True))
-    if path.suffix in TABLES:
-        return _of_table(read_table(path))
-    with opened(path) as file:
-        start = file.read(4)
-    if path.suffix == ".gz" or is_idx(start):
-        return _images("", parse_idx(unpacked(path, MOST_BYTES)))
-    return None
+    named = path.suffix in (".npy", ".npz", *TABLES)
+    try:
+        kind = kind_of(path)
+    except ValueError:
+        if named:
+            raise
+        return None
+    if kind == "text" and not named:
+        return None
+    content = content_of(path)
+    return _named({"": pixels_of(content)[0]} if isinstance(content, Table) else content)
 
 
-def _images(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """An array in any layout in which networks are fed, as [N, H, W]."""
+def as_images(name: str, array: NDArray[Any], count: int | None = None) -> NDArray[Any]:
+    """An array in any layout in which networks are fed, as [N, H, W].
+
+    `count`: N, where it is known; images may then lie along any axis, as MATLAB keeps them.
+
+    Raises:
+        ValueError: it holds no grey images.
+    """
     images = array.astype(np.uint8) if array.dtype.kind == "b" else array
+    if count is not None and len(images) != count and count in images.shape:
+        images = np.moveaxis(images, images.shape.index(count), 0)
     axis = next((n for n in (3, 1) if images.ndim == 4 and images.shape[n] in (1, 3)), None)
     if axis is not None:  # colours that are all grey
         first = images.take([0], axis)
@@ -65,21 +73,29 @@ def _named(arrays: dict[str, NDArray[Any]]) -> NDArray[Any]:
     """Those called so, or else called a test's, or else all that there are."""
     large = [name for name, array in arrays.items() if array.ndim > 1]
     tests = [name for name in large if "test" in name.lower()]
-    for names in ([name for name in KEYS if name in large][:1], tests, large):
+    for names in ([name for name in KEYS if name in large][:1], tests, large or list(arrays)):
         if len(names) == 1:
-            return _images(names[0], arrays[names[0]])
+            return as_images(names[0], arrays[names[0]])
     raise ValueError(f"arrays {', '.join(arrays)}; expected one called {' or '.join(KEYS)}")
 
 
-def _of_table(table: Table) -> NDArray[Any]:
-    """One image a row, its pixels row by row; integers where all values are whole."""
+def pixels_of(table: Table) -> tuple[NDArray[Any], list[int]]:
+    """One image a row, [N, S, S], its pixels row by row, and the columns that are no pixels.
+
+    Integers where all values are whole.
+
+    Raises:
+        ValueError: as many columns as no square image has pixels.
+    """
     width = table.values.shape[1]
     side = math.isqrt(width)
     if side < LEAST_SIDE or width - side**2 > BESIDE:
         raise ValueError(f"{width} columns; expected one for each pixel of a square image")
-    pixels = table.values[:, _pixels(table, side**2)]
+    columns = _pixels(table, side**2)
+    pixels = table.values[:, columns]
     whole = bool((pixels == np.round(pixels)).all())
-    return (pixels.astype(np.int64) if whole else pixels).reshape(-1, side, side)
+    images = (pixels.astype(np.int64) if whole else pixels).reshape(-1, side, side)
+    return images, sorted({*range(width)} - {*columns})
 
 
 def _pixels(table: Table, count: int) -> list[int]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from parity.files import NPY, NPZ, opened
+from parity.idx_files import is_idx
 from parity.judge.printed import is_printed
 
-Kind = Literal["npy", "npz", "torch", "hdf5", "mat", "json", "packed", "text"]
+Kind = Literal["npy", "npz", "torch", "hdf5", "mat", "json", "packed", "text", "idx"]
 
 INSTEAD = (
     "save what the model answers to the test images, in file order: "
@@ -77,6 +78,8 @@ def kind_of(path: Path) -> Kind:
         raise ValueError("compressed by zstd; unpack it first")
     if head[257:262] == b"ustar":
         raise ValueError("an archive of tar; unpack it first")
+    if is_idx(head):
+        return "idx"
     if head.startswith((HDF5, HDF5_OF_MATLAB)):
         return "hdf5"
     if head.startswith(MATLAB):

@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.files import read_npy, read_npz, shown
+from parity.files import shown
 from parity.judge.answers import Run, Side, answers
 from parity.judge.cells import value
 from parity.judge.class_names import by_number, names_classes
-from parity.judge.json_tables import read_json_table
-from parity.judge.kinds import INSTEAD, kind_of
+from parity.judge.contents import Arrays, content_of
+from parity.judge.forms import of_some
+from parity.judge.kinds import INSTEAD
 from parity.judge.names import names_images, role_of
-from parity.judge.packed import unpacked
 from parity.judge.roles import of_arrays, of_table
 from parity.judge.shapes import of_eight_bits
-from parity.judge.stored import read_hdf5, read_mat
-from parity.judge.tables import Table, read_table
+from parity.judge.tables import Table
 from parity.run_record import (
     PREDICTIONS_FILE,
     RECORD_FILE,
@@ -29,8 +28,6 @@ from parity.run_record import (
     view_files,
 )
 from parity.watch.symptoms import SYMPTOMS_FILE
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def load_side(path: Path) -> Side:
@@ -75,52 +72,26 @@ def load_run(path: Path) -> Run:
 
 def _read(name: str, file: Path) -> Run:
     try:
-        content = _content(file)
+        content = content_of(file)
+        arrays, texts = ({}, content.texts) if isinstance(content, Table) else _told(content)
     except ValueError as error:
         raise RunRecordError(f"{file}: cannot be read as predictions: {error}") from error
     watched = (file.parent / SYMPTOMS_FILE).exists()
     try:
         if isinstance(content, Table):
-            given, texts = of_table(content), content.texts
+            given = of_table(content)
         else:
-            arrays, texts = content
             numbered, class_names = by_number(arrays, texts)
             given = replace(of_arrays(numbered), class_names=class_names)
+        given = of_some(given)
         run = answers(name, given, watched=watched)
     except ValueError as error:
         raise RunRecordError(f"{file}: {error}") from error
     return replace(run, class_names=given.class_names, sample_names=_images(texts, run))
 
 
-def _content(file: Path) -> Table | tuple[Arrays, Arrays]:
-    """A table; or arrays of numbers, and those of text, which are NaN among the numbers."""
-    kind = kind_of(file)
-    if kind == "packed":
-        with unpacked(file) as whole:
-            if kind_of(whole) == "packed":
-                raise ValueError("packed twice; unpack it first")
-            return _content(whole)
-    if kind == "json":
-        return read_json_table(file)
-    if kind == "text":
-        return read_table(file)
-    if kind == "npy":
-        arrays = _fields(read_npy(file, fields=True))
-    elif kind == "npz":
-        arrays = read_npz(file, text=True)
-    elif kind == "torch":
-        try:
-            from parity.torch.saved import read_tensors  # takes a second to import
-        except ImportError as error:
-            raise ValueError(
-                f"a file of torch; install torch to have it read; {INSTEAD}"
-            ) from error
-        try:
-            arrays = read_tensors(file)
-        except ValueError as error:
-            raise ValueError(f"{error}; {INSTEAD}") from error
-    else:
-        arrays = read_mat(file) if kind == "mat" else read_hdf5(file)
+def _told(arrays: Arrays) -> tuple[Arrays, Arrays]:
+    """Arrays of numbers, and those of text, which are NaN among the numbers."""
     numbers, texts = {}, {}
     for name, array in arrays.items():
         said = _numbers(name, array)
@@ -130,12 +101,6 @@ def _content(file: Path) -> Table | tuple[Arrays, Arrays]:
             texts[name] = array.astype(str)
             numbers[name] = np.full(len(array), np.nan)
     return numbers, texts
-
-
-def _fields(array: NDArray[Any]) -> Arrays:
-    """The fields of a structured array by name; any other array has none."""
-    names = array.dtype.names
-    return {"": array} if names is None else {name: array[name] for name in names}
 
 
 def _numbers(name: str, array: NDArray[Any]) -> NDArray[Any] | None:

@@ -21,7 +21,7 @@ from parity.judge.elimination import (
     with_lone_answer,
 )
 from parity.judge.long_form import a_row_each
-from parity.judge.names import IDS, POSITIONS, THINGS, role_of, words_of
+from parity.judge.names import CLASSES, IDS, POSITIONS, THINGS, role_of, words_of
 from parity.judge.ranked import by_place, first_of
 from parity.judge.shapes import (
     Called,
@@ -88,7 +88,7 @@ def of_table(table: Table) -> Given:
         elif by_place(name):
             continue  # how likely the first few are
         elif role_of(name) not in (None, "besides"):
-            columns[name] = _together(members, names)
+            columns[name] = _together(members, names, columns)
         elif (shares := _shares(members, by_place=words_of(name) <= POSITIONS)) is not None:
             columns["scores"] = shares
         else:  # numbers that are part of names
@@ -134,17 +134,19 @@ def _shares(members: dict[int, Array], *, by_place: bool) -> Array | None:
     return rows if adds_up(rows) is not None else None
 
 
-def _together(members: dict[int, Array], names: list[str]) -> Array:
-    """Columns of numbered classes in one array [N, C]; the second of two may stand alone: [N]."""
+def _together(members: dict[int, Array], names: list[str], others: Arrays) -> Array:
+    """Columns of classes, 0, 1, ... or the labels': [N, C]; of two, the second alone: [N]."""
     if list(members) == [1]:
         return members[1]
-    if sorted(members) != list(range(len(members))) or len(members) < 2:
+    known = [a for n, a in others.items() if role_of(n) == "labels" and not wide(a)]
+    expected = [{*range(len(members))}, *({*labels.tolist()} for labels in known)]
+    if {*members} not in expected or len(members) < 2:
         numbers = ", ".join(map(str, sorted(members)[:20]))
         raise ValueError(
             f"columns {', '.join(names)[:200]}; those of the classes are numbered "
             f"{numbers}, expected 0, 1, ... without a gap"
         )
-    return np.stack([members[number] for number in range(len(members))], axis=1)
+    return np.stack([members[number] for number in sorted(members)], axis=1)
 
 
 def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
@@ -178,7 +180,9 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
         )
     if outputs:
         known = {name: array for name, array in odd.items() if not np.isnan(array).all()}
-        labels = labels or truth_beside(_answers(outputs)[1], known)
+        name, array = _answers(outputs)
+        if not labels and (wide(array) or not words_of(name) <= CLASSES):  # else it may be either
+            labels = truth_beside(array, known)
     if labels and outputs:
         odd = {name: array for name, array in known.items() if name not in labels}  # none of text
         said = features(odd, next(iter(labels.values())), _answers(outputs)[1])

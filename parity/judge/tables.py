@@ -88,8 +88,8 @@ def read_table(path: Path) -> Table:
 
 def is_kept(name: str) -> bool:
     """Whether text in a column of this name may say anything: classes, or images."""
-    kept = names_classes(name) or names_images(name) or by_place(name) or "split" in words_of(name)
-    return kept or role_of(name) is None
+    kept = names_classes(name) or names_images(name) or by_place(name)
+    return kept or bool(words_of(name) & {"split", "test", "train"}) or role_of(name) is None
 
 
 def are_names(name: str, texts: list[str]) -> bool:

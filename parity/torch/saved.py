@@ -1,5 +1,6 @@
 """What people keep of a model's answers by ``torch.save``, or in safetensors, as arrays by name."""
 
+import codecs
 import re
 import zipfile
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from parity.errors import line_of
-from parity.files import MOST_ARRAYS, MOST_BYTES, MOST_JSON_BYTES, opened
+from parity.files import MOST_ARRAYS, MOST_BYTES, MOST_JSON_BYTES, NUMBERS, opened
 
 WEIGHTS = re.compile(r"(?:^|[./])bias$|\.weight$")
 """How modules call their own tensors."""
@@ -56,7 +57,16 @@ def _unpacked(path: Path) -> Any:
             raise ValueError(f"{size:,} bytes, {plain:,} of them no tensors; expected less")
         if (damaged := archive.testzip()) is not None:  # torch does not look at the checksums
             raise ValueError(f"damaged: the checksum of {damaged} differs")
-    return torch.load(path, map_location="cpu", weights_only=True)
+    with torch.serialization.safe_globals(_arrays_of_numpy()):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _arrays_of_numpy() -> list[Any]:
+    """What NumPy's arrays of numbers are made of, by the names that NumPy 1 and 2 write."""
+    rebuild, encode = np.zeros(0).__reduce__()[0], codecs.encode
+    types = {type(np.dtype(code)) for code in np.typecodes["AllInteger"] + "?efd"}
+    former = [(rebuild, "numpy.core.multiarray._reconstruct")]
+    return [*types, *former, rebuild, np.ndarray, np.dtype, encode]
 
 
 def _refusal(error: Exception) -> str:
@@ -77,6 +87,8 @@ def _flattened(name: str, said: Any, seen: set[int]) -> Iterator[tuple[str, NDAr
             yield from _flattened(f"{name}/{key}" if name else str(key), value, seen)
     elif isinstance(said, Tensor):
         yield name, _array(said)
+    elif isinstance(said, np.ndarray) and said.dtype.kind in NUMBERS:
+        yield name, said
     elif isinstance(said, list | tuple) and said:
         if not name and len({type(each) for each in said}) == 1 and len(said) > 1:
             said = _by_part(said)

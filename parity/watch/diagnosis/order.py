@@ -38,7 +38,10 @@ def permuted(case: Case) -> Match | None:
         answer = np.array([1, 0])  # also where one class is rare, and mostly not seen
     present = np.flatnonzero(table.sum(axis=1) > 0)
     moved = present[answer[present] != present]
-    if len(present) < 2 or len(moved) == 0 or len(set(answer[present])) < len(present):
+    ends = [np.clip(present + step, present[0], present[-1]) for step in (1, -1)]
+    cut = len(present) > 3 and any((answer[present] == to).all() for to in ends)
+    apart = cut or len(set(answer[present])) == len(present)
+    if len(present) < 2 or len(moved) == 0 or not apart:
         return None
     renamed_right = table[moved, answer[moved]].sum()
     if renamed_right < 0.75 * table[moved].sum() or renamed_right < SHIFTS:
@@ -55,6 +58,7 @@ def permuted(case: Case) -> Match | None:
         step = min(more, case.classes - more)
         what = f"labels are shifted by {step}"
         how = f": the answers are {step} {'more' if step == more else 'less'}"
+        how += ", as far as they go" if cut else ""
     elif not closed:
         others = ", ".join(map(str, answer[moved].tolist()))
         what = f"classes have other names: {names} are answered as {others}"

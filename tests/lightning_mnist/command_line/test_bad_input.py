@@ -20,7 +20,7 @@ from tests.conftest import Here
         (("fit", "--model.dropout", "1.5"), 1, "dropout is 1.5; expected a probability"),
         (("fit", "--optimizer", "Nope"), 2, "optimizer.*Nope"),
         (("fit", "--optimizer.lr", "-1"), 1, "Invalid learning rate: -1"),
-        (("fit", "--data.source", "cifar"), 1, "unknown data source 'cifar'"),
+        (("fit", "--data.source", "cifar"), 1, "cifar: no such file or data set"),
         (("fit", "--data.source", "gone.npz"), 1, "gone.npz: no such file"),
         (("fit", "--data.batch_size", "0"), 1, "--data.batch_size is 0; expected at least 1"),
         (("fit", "--data.val_size", "5"), 1, "--data.val_size: cannot keep 5"),

@@ -122,7 +122,7 @@ def test_the_root_comes_from_the_environment(
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"source": "cifar"}, "unknown data source"),
+        ({"source": "cifar"}, "no such file or data set"),
         ({"batch_size": 0}, "--data.batch_size is 0"),
     ],
 )

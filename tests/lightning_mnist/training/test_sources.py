@@ -155,14 +155,11 @@ def test_an_npz_in_keras_format_is_read(tiny_npz: Path, tiny_digits: RawDigits) 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"y_test": None}, "no y_test.*; expected the arrays x_train, y_train, x_test, y_test"),
-        (
-            {"x_train": np.zeros((400, 784), np.uint8)},
-            r"x_train has .*\(400, 784\)",
-        ),
-        ({"x_train": np.zeros((400, 28, 28))}, "x_train has type float64"),
-        ({"y_train": np.zeros(400)}, "y_train has type float64"),
-        ({"y_train": np.zeros((400, 10), int)}, r"y_train has type int64 and shape \(400, 10\)"),
+        ({"y_train": None, "y_test": None}, "no labels beside x_train"),
+        ({"x_train": np.zeros((400, 700), np.uint8)}, r"x_train: uint8 of shape \(400, 700\)"),
+        ({"x_train": np.zeros((400, 28, 28))}, "different ranges .*: 0 to 0 and 0 to 255"),
+        ({"y_train": np.full(400, 0.5)}, "labels that are no whole numbers"),
+        ({"y_train": np.zeros((400, 10), int)}, "no labels beside x_train"),
         ({"y_train": np.zeros(399, int)}, "400 images and 399 labels"),
         ({"y_train": np.full(400, 10)}, "labels from 10 to 10"),
         ({"y_train": np.array([{}] * 400, dtype=object)}, "without pickles"),
@@ -183,12 +180,12 @@ def test_an_npz_of_another_kind_is_refused(
 def test_a_file_that_is_no_npz_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "broken.npz"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="broken.npz: cannot be read"):
+    with pytest.raises(InputError, match="broken.npz: .*expected images and labels"):
         sources.load(str(path), tmp_path)
 
 
 def test_an_unknown_source_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="unknown data source 'cifar'; expected auto"):
+    with pytest.raises(InputError, match="cifar: no such file or data set; expected auto"):
         sources.check_source("cifar")
     with pytest.raises(InputError, match="gone.npz: no such file"):
         sources.check_source(str(tmp_path / "gone.npz"))

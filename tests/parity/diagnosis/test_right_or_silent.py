@@ -145,6 +145,14 @@ def test_shifted_labels_are_told_by_the_shorter_way(labels: Array, cause: str, h
     assert found.figures.endswith(how)
 
 
+@pytest.mark.parametrize(("answers", "how"), [(1, "1 more"), (-1, "1 less")])
+def test_a_shift_that_ends_at_the_last_class_is_one(answers: int, how: str) -> None:
+    moved = (GOOD.argmax(axis=1) + answers).clip(0, 9)
+    (found,) = diagnose(Case(4 * np.eye(10)[moved], LABELS))
+    assert found.cause == "labels are shifted by 1"
+    assert found.figures.endswith(f"the answers are {how}, as far as they go")
+
+
 def test_what_is_no_permutation_is_not_called_one() -> None:
     few = LABELS < 4
     renamed = np.array([0, 1, 7, 5])[LABELS[few]]

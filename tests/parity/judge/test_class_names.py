@@ -78,6 +78,8 @@ READ: dict[str, str] = {
     ),
     "training and test": text("split,label,pred", [["test", *row] for row in PAIRS])
     + "train,3,3\nval,2,1\n",
+    "whether of the test, in words": text("is_test,label,pred", [["yes", *row] for row in PAIRS])
+    + "no,0,1\n" * 9,
     "whether of the training": text("is_train,label,pred", [["False", *row] for row in PAIRS])
     + "True,3,3\n",
     "whether of the test": text("label,pred,test", [[*row, "1"] for row in PAIRS]) + "3,3,0\n",

@@ -153,6 +153,29 @@ def test_archives_with_one_reading_are_read(name: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(run.probabilities, SHARES, atol=0.006)
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_some_of_ten_classes_are_read_by_the_order_of_their_columns(
+    named: bool, tmp_path: Path
+) -> None:
+    kept = np.isin(LABELS, (3, 5, 8))
+    labels, shares = LABELS[kept], SHARES[kept][:, [3, 5, 8]]
+    shares /= shares.sum(axis=1, keepdims=True)
+    if named:
+        columns = np.column_stack([labels, shares])
+        np.savetxt(tmp_path / "x", columns, header="label,p3,p5,p8", delimiter=",")
+    else:
+        with (tmp_path / "x").open("wb") as file:
+            np.savez(file, labels=labels, probabilities=shares)
+    run = load_run(tmp_path / "x")
+    assert run.labels is not None
+    assert run.class_names == ("3", "5", "8")
+    assert np.array([3, 5, 8])[run.labels].tolist() == labels.tolist()
+    with (tmp_path / "y").open("wb") as file:  # labels of other images
+        np.savez(file, labels=np.roll(np.sort(labels), 5), probabilities=shares)
+    with pytest.raises(RunRecordError, match="labels up to 8; expected 0 to 2"):
+        load_run(tmp_path / "y")
+
+
 @pytest.mark.parametrize("array", [ANSWERS, LOGITS, SHARES, np.column_stack([LABELS, SHARES])])
 @pytest.mark.parametrize("name", ["theirs.npy", "renamed.npz", "no_suffix"])
 def test_a_single_array_is_read_whatever_it_is_called(
@@ -195,6 +218,10 @@ AMBIGUOUS: dict[str, tuple[str, str]] = {
         text("label," + numbered("p"), cells(LABELS, SHARES / SHARES.sum(axis=0))),
         "each column does; apply the softmax over the classes",
     ),
+    "cut to integers": (
+        text("label," + numbered("p"), cells(LABELS, np.floor(SHARES))), "had been cut to integers",
+    ),
+    "a model's name beside class": (text("class,MLP", PAIRS), "unknown columns MLP beside class"),
     "both commas": (text("label," + numbered("p"), COMMAS), "rows of"),
     "ragged": ("label,prediction\n1,2\n1,2,3\n1,2\n", "rows of 2 and of 3 values"),
     "a comment": ("label,prediction\n3,3\n3,3#1\n", "cannot be read as CSV of numbers"),

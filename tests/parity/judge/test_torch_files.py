@@ -26,6 +26,7 @@ SAVED: dict[str, Any] = {
         {"logits": x, "y": y} for x, y in zip(SCORES.split(15), TRUTH.split(15), strict=True)
     ],
     "of the test": {"test": {"logits": SCORES, "labels": TRUTH}, "train_loss": [0.3, 0.2]},
+    "arrays of NumPy": {"logits": LOGITS, "labels": LABELS},
     "half precision": {"logits": SCORES.bfloat16(), "labels": TRUTH},
 }
 
@@ -65,7 +66,7 @@ def shared(depth: int) -> dict[str, Any]:
         ),
         ({"state_dict": nn.Linear(3, 2).state_dict(), "epoch": 3}, "the weights of a model"),
         (nn.Linear(3, 2), "a model, or other objects than tensors"),
-        ({"logits": LOGITS}, "a model, or other objects than tensors"),
+        ({"logits": LOGITS.astype(object)}, "other objects than tensors"),
         ({"logits": Scheme()}, "a model, or other objects than tensors"),
         (list(SCORES.split(N // 4)), "batches, or answers of several models"),
         (torch.zeros(1).expand(10**9, C), "which holds less than that"),
