@@ -46,14 +46,24 @@ def log_probabilities(outputs: Array) -> Array:
     return logs
 
 
-def class_probabilities(outputs: Array) -> Array:
-    """Of logits or probabilities of each class by itself, as binary cross-entropy sees them."""
-    inside = (outputs >= 0).all() and (outputs <= 1).all()
-    return outputs if inside else np.exp(-np.logaddexp(0, -outputs))
+def views(a: Array, b: Array) -> Iterator[tuple[Array, Array]]:
+    """Pairs in which outputs of the same training may agree that differ by what a loss undoes.
+
+    A softmax of both; then a sigmoid of each class by itself. What lies between 0 and 1 may be
+    probabilities, or logits that happen to: only beside the other side's can it be told.
+    """
+    yield log_probabilities(a), log_probabilities(b)
+    of_a, of_b = ((x >= 0).all() and (x <= 1).all() for x in (a, b))
+    if of_a:
+        yield a, _sigmoid(b)
+    if of_b:
+        yield _sigmoid(a), b
+    if not of_a and not of_b:
+        yield _sigmoid(a), _sigmoid(b)
 
 
-VIEWS = (log_probabilities, class_probabilities)
-"""In which outputs of the same training may agree that differ by what their loss undoes."""
+def _sigmoid(logits: Array) -> Array:
+    return np.exp(-np.logaddexp(0, -logits))
 
 
 def _distribution(rows: Array) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import isclose
 
 from parity.arrays import Array, Names, Table
@@ -160,8 +161,8 @@ def _stage(
     taken = ", which is what either loss takes: the same training" if known else ""
     asked = not plain.passed and name == LOGITS and _takes_outputs(loss_)
     # A sigmoid is undone by a loss that is known to be the same, a softmax by most.
-    for view in outputs.VIEWS[: 2 if known else 1] if asked else ():
-        pair = view(a[name]), view(b[name])
+    views = islice(outputs.views(a[name], b[name]), None if known else 1)
+    for pair in views if asked else ():
         same = difference(name, *pair, share * magnitude(pair[1]))
         if same.passed:
             return same, "the logits differ, but not as probabilities" + taken

@@ -136,8 +136,8 @@ def metrics(start: Start, labels: Array, a: Array, b: Array, echo: Array | None 
         limit *= start.tolerance.terms
         reason = f"that of the weights, over {start.tolerance.terms:,} inputs"
     found = difference("test logits", a, b, limit)
-    for view in outputs.VIEWS if not found.passed else ():
-        as_probabilities = difference("test probabilities", view(a), view(b), limit)
+    for pair in outputs.views(a, b) if not found.passed else ():
+        as_probabilities = difference("test probabilities", *pair, limit)
         found = as_probabilities if as_probabilities.passed else found
     note = _accuracies(labels, a, b)
     return Rung("test images", "logits of the trained networks", (found,), reason, note=note)

@@ -82,3 +82,14 @@ def test_batches_are_not_blamed_for_losses_that_have_differed_all_along() -> Non
     usual = np.array([1.5, 1.1, 1.3])
     (cause,) = steps.steps(start, stretch(usual, exchanged, 1.01)).causes
     assert cause.name == "swapped batches"
+
+
+def test_logits_that_happen_to_lie_between_0_and_1_are_no_probabilities() -> None:
+    logits = RNG.random((8, 1))
+    shares = 1 / (1 + np.exp(-logits))
+    start = Start(NAMES, {}, Tolerance("float64", 4, False), np.zeros((8, 4)), np.zeros(8, int))
+    labels = np.array([[0], [1]] * 4)
+    for pair in ((logits, shares), (shares, logits)):
+        assert steps.metrics(start, labels, *pair).passed
+    assert not steps.metrics(start, labels, shares, logits[::-1]).passed
+    assert not steps.metrics(start, labels, shares, shares + 1e-3).passed
