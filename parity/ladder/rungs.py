@@ -14,6 +14,7 @@ from parity.readings import gradients as of_gradients
 from parity.readings import loss as of_loss
 from parity.readings import pixels as of_pixels
 from parity.readings import weights as of_weights
+from parity.readings.attention import QUERIES
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.rounding import magnitude, noise, worst
@@ -143,6 +144,8 @@ def with_single_steps(rung: Rung, found: Mapping[str, list[Cause]], wired: Seque
     if wired:
         known = [cause for cause in known if not cause.text.startswith(MERGES)]
         own, rest = [cause for cause in own if cause.name != UNEXPLAINED], []
+    if any(QUERIES in cause.text for cause in wired):  # the attention tells of its softmax
+        own, known = ([c for c in some if "applies softmax" not in c.text] for some in (own, known))
     return rung.because([*own, *known, *wired, *rest])
 
 

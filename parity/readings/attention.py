@@ -12,6 +12,7 @@ import numpy as np
 from parity.arrays import Array, Floats
 from parity.readings.rows import softmax
 
+QUERIES = "softmax over the queries"
 HIDDEN = ("places padded with 0 hidden", "all places hidden but those padded with 0")
 """What a mask does: torch's key_padding_mask is true where Keras' mask is false."""
 
@@ -67,7 +68,7 @@ def habits(places: int, units: int, *, blanks: bool) -> Iterator[tuple[str, Habi
         ):
             words = (
                 f"{heads} heads{apart[0]}, scores {scale[0]}"
-                + ", softmax over the queries" * (axis == -2)
+                + f", {QUERIES}" * (axis == -2)
                 + ", no place sees later ones" * causal
                 + (f", {blank}" if blank else "")
             )

@@ -143,7 +143,8 @@ def _tidy(rule: Rule) -> Rule:
     if not rule.decay:
         rule = replace(rule, decay_kind="decoupled", spared=frozenset())
     if not np.isfinite(rule.clip):
-        rule = replace(rule, clip_kind="value", clip_epsilon=0.0)
+        kept = rule.clip_epsilon if rule.normed else 0.0
+        rule = replace(rule, clip_kind="value", clip_epsilon=kept)
     if not rule.average and rule.average_kind in ("exponential", "Lookahead"):
         rule = replace(rule, written=0, average_kind="exponential")
     return rule

@@ -223,7 +223,8 @@ FROM_ANSWERS: dict[str, tuple[Callable[[Asked], Made], str]] = {
         lambda a: of((a.logits.argmax(axis=1) + 1) % 10, a.labels, "predictions"), "shifted by 1"
     ),
     "from 1, cut": (
-        lambda a: of((a.logits.argmax(axis=1) + 1).clip(max=9), a.labels, "predictions"), UNKNOWN
+        lambda a: of((a.logits.argmax(axis=1) + 1).clip(max=9), a.labels, "predictions"),
+        "shifted by 1",
     ),
     "columns": (lambda a: of(columns(a.logits, 9999), a.labels), "over the images of a batch"),
     "columns of 64": (lambda a: of(columns(a.logits, 64), a.labels), "over the images of a batch"),
