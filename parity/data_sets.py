@@ -8,12 +8,12 @@ import re
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from parity.arrays import Array
 from parity.files import MOST_ARRAYS, MOST_EXPECTED_BYTES, NUMBERS
 from parity.judge.cells import value
 from parity.judge.contents import content_of
@@ -25,7 +25,6 @@ from parity.judge.shapes import one_hot, whole, wide
 from parity.judge.tables import Table
 from parity.picture_files import FORMATS, open_picture
 
-Array = NDArray[Any]
 Part = tuple[Array, Array]
 """Images [N, H, W], of any range, and labels [N], numbers or text."""
 SIDE, CLASSES = 28, 10
@@ -152,8 +151,9 @@ def _paired(arrays: dict[str, Array]) -> dict[str, Part]:
             parts[part] = as_images(name, array, len(theirs_are)), theirs_are
         elif part != "test":  # whose labels competitions keep
             raise ValueError(f"no labels beside {name}: {_said(arrays)}")
-    if not parts:
-        raise ValueError(f"no images with labels: {_said(arrays)}")
+    alone = [n for n in labels if _called_labels(n) and _part_of(n) not in {"", *parts}]
+    if alone or not parts:
+        raise ValueError(f"no images beside {', '.join(alone) or 'labels'}: {_said(arrays)}")
     return parts
 
 

@@ -222,7 +222,9 @@ SINGLE: dict[str, Kind] = {
     "averaged": (lambda x, r: (x + x[r.permutation(len(x))]) / 2, ["show two.*"]),
     "two in one": (lambda x, r: np.maximum(x, x[r.permutation(len(x))]), ["show two.*"]),
     "tiled": (lambda x, _: np.tile(halved(x), (1, 2, 2)), []),
-    "half are inverted": (lambda x, r: np.where(r.random((len(x), 1, 1)) < 0.5, x, 1 - x), []),
+    "half are inverted": (
+        lambda x, r: np.where(r.random((len(x), 1, 1)) < 0.5, x, 1 - x), ["were inverted.*"]
+    ),
     "each elsewhere": (each_elsewhere, []),
     "each turned": (each_turned, ["were rotated each on its own.*|" + LITTLE]),
     "all the same": (lambda x, _: np.repeat(x[:1], len(x), 0), ["are the same.*"]),

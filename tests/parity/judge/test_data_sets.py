@@ -147,6 +147,8 @@ REFUSED: dict[str, tuple[str, Write, str]] = {
     "scaled once": ("x.npz", lambda path: np.savez(path, x_train=X / 255, y_train=Y, x_test=T,
                     y_test=U), "different ranges for training and for testing: 0 to 1 and 0 to 25"),
     "not finite": ("x.npz", npz(lambda x: np.where(x == x.max(), np.nan, x)), "not finite"),
+    "flat images of a test": ("x.npz", lambda path: np.savez(path, x_train=X, y_train=Y,
+                    x_test=T.ravel(), y_test=U), "no images beside y_test: x_train uint8 [60, "),
     "a pickle": ("x.pkl", lambda path: path.write_bytes(b"\x80\x04]."), "never opened here"),
     "no labels": ("x.npy", lambda path: np.save(path, X), "no labels beside "),
     "a damaged picture": ("x", in_folder(**{"a.png": b"\x89PNG\r\n"}), "cannot identify image"),
