@@ -71,7 +71,10 @@ def _load_mnist() -> dict[str, NDArray[Any]]:
 def _load_file(path: Path) -> dict[str, NDArray[Any]]:
     """Read Keras' own format, or whatever else holds images and labels, and say so."""
     try:
-        return read_npz(path, EXPECTED)
+        arrays = read_npz(path, EXPECTED)
+        if np.ptp(arrays["y_train"]) == 9 != arrays["y_train"].max():
+            raise ValueError("labels from 1 to 10: how they are read is said")
+        return arrays
     except ValueError:
         from parity.data_sets import read_data_set  # takes SciPy a while to import
 

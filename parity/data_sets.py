@@ -4,7 +4,6 @@ What there is becomes what Keras' ``mnist.npz`` holds, and it is said how; or it
 """
 
 import math
-import re
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -14,23 +13,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from parity.arrays import Array
-from parity.files import MOST_ARRAYS, MOST_EXPECTED_BYTES, NUMBERS
+from parity.files import NUMBERS
 from parity.judge.cells import value
-from parity.judge.contents import content_of
-from parity.judge.image_files import LEAST_SIDE, as_images, pixels_of
+from parity.judge.folders import arrays_of, called_labels, part_of
+from parity.judge.image_files import LEAST_SIDE, as_images
 from parity.judge.kinds import INSTEAD
-from parity.judge.names import CLASSES as CATEGORY
-from parity.judge.names import LABELS, TRUTH, words_of
 from parity.judge.shapes import one_hot, whole, wide
-from parity.judge.tables import Table
-from parity.picture_files import FORMATS, open_picture
 
 Part = tuple[Array, Array]
 """Images [N, H, W], of any range, and labels [N], numbers or text."""
 SIDE, CLASSES = 28, 10
 EVERY = 7
 """Of how many images one is for testing where all are in one part: MNIST's own share."""
-PARTS = {"train": "train", "test": "test|t10k", "val": r"val(id|$|[^a-z])|\bdev"}
+LYING = 3
+"""Variance of a one's ink across by that down, from which on it lies."""
 RANGES = ((0, 1), (-1, 1), (0, 16), (0, 255))
 """Of pixels: floats, signed floats, scikit-learn's digits, bytes."""
 ADVICE = (
@@ -47,81 +43,14 @@ def read_data_set(path: Path) -> tuple[dict[str, Array], str]:
     """
     try:
         remarks: list[str] = []
-        parts = _in_two(_paired(_of_folder(path) if path.is_dir() else _arrays(path)), remarks)
+        parts = _in_two(_paired(arrays_of(path)), remarks)
         x = _resized(_levels([images for images, _ in parts], remarks), remarks)
-        y = _digits([labels for _, labels in parts], remarks)
+        y = _upright(x[0], _digits([labels for _, labels in parts], remarks), remarks)
     except (OSError, ValueError) as error:  # of a damaged picture
         said = str(error).replace(f"; {INSTEAD}", "")
         raise ValueError(f"{said}; {ADVICE}") from error
     said = "; ".join([f"{len(y[0]):,} images to train and {len(y[1]):,} to test", *remarks])
     return {"x_train": x[0], "y_train": y[0], "x_test": x[1], "y_test": y[1]}, said
-
-
-def _arrays(file: Path) -> dict[str, Array]:
-    """The arrays of a file by name; of a table its pixels and what else it has."""
-    content = content_of(file, MOST_EXPECTED_BYTES)
-    if not isinstance(content, Table):
-        return content
-    images, others = pixels_of(content)
-    names = content.names or [""] * content.values.shape[1]
-    beside = {names[n]: content.texts.get(names[n], content.values[:, n]) for n in others}
-    if len(beside) > 1:  # the numbers of rows count, or mean nothing
-        beside = {name: a for name, a in beside.items() if _called_labels(name)}
-    arrays = {"images": images, **beside}
-    for text in content.texts.values():
-        if len(parts := {*(said := [_part_of(t) for t in text.tolist()])} - {""}) > 1:
-            rows = np.array(said)
-            return {f"{p}/{n}": a[rows == p] for p in sorted(parts) for n, a in arrays.items()}
-    return arrays
-
-
-def _of_folder(folder: Path) -> dict[str, Array]:
-    """The arrays of all files in it, by file and name; or its pictures, by folder."""
-    Image.init()
-    found = sorted(p for p in folder.rglob("[!.]*") if p.is_file())
-    pictures = [p for p in found if Image.EXTENSION.get(p.suffix.lower()) in FORMATS]
-    if pictures:
-        return _of_pictures(pictures, folder)
-    if not 0 < len(found) <= MOST_ARRAYS:
-        raise ValueError(f"a folder of {len(found):,} files")
-    arrays: dict[str, Array] = {}
-    for file in found:
-        name = str(file.relative_to(folder))
-        try:
-            arrays |= {f"{name}/{array}": a for array, a in _arrays(file).items()}
-        except ValueError as error:
-            if _part_of(name):  # a README, or a submission, says nothing of images
-                raise ValueError(f"{name}: {error}") from error
-    return arrays
-
-
-def _of_pictures(pictures: Sequence[Path], folder: Path) -> dict[str, Array]:
-    """Grey levels of pictures in folders that are called by their classes, by part."""
-    read: dict[str, list[tuple[Array, str]]] = {}
-    for file in pictures:
-        part = _part_of(str(file.parent.relative_to(folder)))
-        with open_picture(file) as picture:
-            read.setdefault(part, []).append((np.asarray(picture.convert("L")), file.parent.name))
-    arrays = {}
-    for part, each in read.items():
-        images, labels = zip(*each, strict=True)
-        if len({image.shape for image in images}) > 1:
-            raise ValueError("pictures of several sizes")
-        arrays[f"{part}/images"], arrays[f"{part}/labels"] = np.stack(images), np.array(labels)
-    return arrays
-
-
-def _part_of(name: str) -> str:
-    """What a name, or else its file or folder, says: train, test, val or nothing."""
-    for piece in reversed(name.lower().split("/")):
-        said = [part for part, words in PARTS.items() if re.search(words, piece)]
-        if len(said) == 1:
-            return said[0]
-    return ""
-
-
-def _called_labels(name: str) -> bool:
-    return bool(words_of(name.rpartition("/")[2]) & (LABELS | TRUTH | CATEGORY))
 
 
 def _paired(arrays: dict[str, Array]) -> dict[str, Part]:
@@ -138,11 +67,12 @@ def _paired(arrays: dict[str, Array]) -> dict[str, Part]:
     large = {n: a for n, a in arrays.items() if math.prod(a.shape[1:]) >= LEAST_SIDE**2}
     images = {n: a for n, a in large.items() if n not in labels and a.dtype.kind in NUMBERS}
     parts: dict[str, Part] = {}
-    order = iter(("train", "test") if len(images) == 2 else ())
+    sizes = [array.size for array in images.values()]
+    order = iter(("train", "test") if len(sizes) == 2 and sizes[0] >= sizes[1] else ())
     for name, array in images.items():
-        part = _part_of(name)
-        theirs = [n for n, a in labels.items() if _part_of(n) == part and len(a) in array.shape]
-        theirs = [*filter(_called_labels, theirs)] or theirs
+        part = part_of(name)
+        theirs = [n for n, a in labels.items() if part_of(n) == part and len(a) in array.shape]
+        theirs = [*filter(called_labels, theirs)] or theirs
         part = part or next(order, "train")
         if part in parts or len(theirs) > 1:
             raise ValueError(f"several arrays that may be of one part: {_said(arrays)}")
@@ -151,7 +81,7 @@ def _paired(arrays: dict[str, Array]) -> dict[str, Part]:
             parts[part] = as_images(name, array, len(theirs_are)), theirs_are
         elif part != "test":  # whose labels competitions keep
             raise ValueError(f"no labels beside {name}: {_said(arrays)}")
-    alone = [n for n in labels if _called_labels(n) and _part_of(n) not in {"", *parts}]
+    alone = [n for n in labels if called_labels(n) and part_of(n) not in {"", *parts}]
     if alone or not parts:
         raise ValueError(f"no images beside {', '.join(alone) or 'labels'}: {_said(arrays)}")
     return parts
@@ -182,14 +112,14 @@ def _levels(parts: Sequence[Array], remarks: list[str]) -> list[NDArray[np.uint8
         ValueError: pixels of another range, or of one that differs between the parts.
     """
     spans = [(float(images.min()), float(images.max())) for images in parts if images.size]
+    if not np.isfinite(spans).all():
+        raise ValueError("pixels that are not finite")
     usual = [next((r for r in RANGES if r[0] <= a and b <= r[1]), None) for a, b in spans]
     if len({*usual}) > 1:
         said = " and ".join(f"{a:.4g} to {b:.4g}" for a, b in spans)
         raise ValueError(f"pixels of different ranges for training and for testing: {said}")
     low, high = usual[0] or (min(a for a, _ in spans), max(b for _, b in spans))
     levels = [(images.astype(np.float32) - low) * (255 / (high - low)) for images in parts]
-    if not np.isfinite((low, high)).all():
-        raise ValueError("pixels that are not finite")
     if usual[0] is None and max(float(abs(a - a.round()).max()) for a in levels) > 0.2:
         raise ValueError(
             f"pixels from {low:.4g} to {high:.4g}, not in 256 levels: standardised column by "
@@ -245,6 +175,31 @@ def _digits(parts: Sequence[Array], remarks: list[str]) -> list[NDArray[np.int64
     low, high = (int(f(np.concatenate(flat))) for f in (np.min, np.max))
     if low < 0 or high - (low == 1) >= CLASSES:
         raise ValueError(f"labels from {low} to {high}; expected ten classes, 0 to {CLASSES - 1}")
-    if high == CLASSES:
+    return [a.astype(np.int64) for a in flat]
+
+
+def _upright(
+    images: NDArray[np.uint8], labels: list[NDArray[np.int64]], remarks: list[str]
+) -> list[NDArray[np.int64]]:
+    """Labels 0 to 9 of 1 to 10, and a remark where digits lie on their side.
+
+    Of digits, ones and sevens have less ink than twos and eights, and ones are taller than wide.
+    """
+    ink = abs(images - np.median(images))
+    total = ink.sum((1, 2)).clip(1)
+    counts = np.bincount(labels[0], minlength=CLASSES + 1)
+    by_class = np.where(counts, np.bincount(labels[0], total, CLASSES + 1) / counts.clip(1), np.inf)
+    from_1 = any(CLASSES in part for part in labels)
+    one_more = from_1 and by_class[[2, 8]].sum() < 0.95 * by_class[[1, 7]].sum()
+    if one_more:
+        remarks.append("labels from 1 to 10: each is one more, by the ink of ones and sevens")
+    elif from_1:
         remarks.append("labels from 1 to 10: 10 is read as 0, as MATLAB's data sets have it")
-    return [(a % CLASSES).astype(np.int64) for a in flat]
+    if by_class.argmin() == 1 + one_more:
+        ones = labels[0] == 1 + one_more
+        shares = [ink.sum(axis)[ones] / total[ones, None] for axis in (1, 2)]  # across, down
+        place = np.arange(SIDE)
+        across, down = (np.median(a @ place**2 - (a @ place) ** 2) for a in shares)
+        if across > LYING * down:
+            remarks.append("the ones lie on their side: x.transpose(0, 2, 1) of EMNIST's images")
+    return [(part - 1 if one_more else part % CLASSES) for part in labels]

@@ -1,35 +1,13 @@
 """IDX, the format of MNIST's files: read whole, or refused with the reason (NumPy only)."""
 
-import gzip
 import math
-import zlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.files import opened
-
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 """By the third byte of a file, what its values are; the fourth is the number of dimensions."""
-
-
-def unpacked(path: Path, most: int) -> bytes:
-    """The content of a file, decompressed where its name ends in .gz.
-
-    Raises:
-        ValueError: it cannot be read, is no whole gzip file, or holds more than `most` bytes.
-    """
-    try:
-        with opened(path, most) as file:
-            unzipped = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
-            content: bytes = unzipped.read(most + 1)
-    except (ValueError, OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"cannot be read ({error}); expected a whole gzip file") from error
-    if len(content) > most:
-        raise ValueError(f"holds more than {most:,} bytes")
-    return content
 
 
 def parse_idx(content: bytes) -> NDArray[Any]:

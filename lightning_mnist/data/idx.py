@@ -1,13 +1,15 @@
 """IDX, the format of MNIST's files: read whole, or refused with the reason."""
 
+import gzip
+import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightning_mnist.errors import InputError
+from parity.files import opened
 from parity.idx_files import parse_idx as parse_any
-from parity.idx_files import unpacked as unpacked_any
 
 MOST_BYTES = 2**26
 """MNIST's largest file has 47,040,016."""
@@ -27,9 +29,16 @@ def unpacked(path: Path) -> bytes:
         InputError: it cannot be read, is no whole gzip file, or holds more than MNIST's files do.
     """
     try:
-        return unpacked_any(path, MOST_BYTES)
-    except ValueError as error:
-        raise InputError(f"{path}: {error}; download it again") from error
+        with opened(path, MOST_BYTES) as file:
+            unzipped = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+            content: bytes = unzipped.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"holds more than {MOST_BYTES:,} bytes")
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); expected a whole gzip file; download it again"
+        ) from error
+    return content
 
 
 def parse_idx(content: bytes, path: Path, dimensions: int) -> NDArray[np.uint8]:

@@ -197,6 +197,8 @@ def _load_file(path: Path) -> RawDigits:
     """Read Keras' ``mnist.npz`` format, or whatever else holds images and labels, and say so."""
     try:
         arrays = read_npz(path, NPZ)
+        if np.ptp(arrays["y_train"]) == CLASSES - 1 != arrays["y_train"].max():
+            raise ValueError("labels from 1 to 10: how they are read is said")
     except ValueError:
         from parity.data_sets import read_data_set  # takes SciPy a while to import
 

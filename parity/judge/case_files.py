@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from parity.judge.answers import Run
+from parity.judge.contents import arrays_in
 from parity.judge.loading import load_run
 from parity.judge.pictures import load_images
 from parity.judge.shapes import unit_of
@@ -29,7 +30,7 @@ def load_case(path: Path, images: Sequence[Path]) -> Case:
     if not path.exists():
         raise RunRecordError(f"{path}: no such run or file")
     folder = path if path.is_dir() else path.parent
-    if path.is_dir():
+    if path.is_dir() and not arrays_in(path):
         # Where the guard stopped the run there are no predictions.
         names = [n for n in (PREDICTIONS_FILE, COLLAPSE_FILE) if (path / n).exists()]
         if not names:

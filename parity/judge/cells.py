@@ -25,18 +25,11 @@ BOTH = re.compile(rf"([0-9]) ?- ?({'|'.join(DIGITS)})", re.IGNORECASE)
 """A class by both, "3 - three", as torchvision has it."""
 PLACED = re.compile(r"(\d{1,9}):(\d{1,9})")
 """A class by its place, from 1, and its name, as Weka writes it."""
-GROUPED = re.compile(r"[-+]?\d{1,3}(?:(?:[ ']\d{3})+(?:[.,]\d+)?|(?:,\d{3})+\.\d+|(?:,\d{3}){2,})")
-GROUPED_BY_POINTS = re.compile(r"[-+]?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:\.\d{3}){2,})")
-"""Numbers with marks between their thousands, of which it is clear what is the decimal mark."""
 
 
 def number(field: str) -> float | None:
     """What a cell says, NaN where it is missing, or None where it is text."""
     text = field.rstrip("% ").strip().strip("'")
-    if GROUPED.fullmatch(text):
-        text = re.sub(r"[ ']" if re.search(r"[ ']", text) else ",", "", text)
-    elif GROUPED_BY_POINTS.fullmatch(text):
-        text = text.replace(".", "")
     text = re.sub(r"(?<=\d)[dD](?=[-+]?\d)", "e", text.replace(",", "."))  # as Fortran writes it
     if text.lower() in WORDS:
         return WORDS[text.lower()]
@@ -134,18 +127,7 @@ def _row(row: int, fields: list[str], columns: list[int]) -> list[float]:
 
 
 def _with_points(body: list[str], separator: str | None) -> list[str]:
-    """Rows with decimal points for decimal commas, if these are what the commas are.
-
-    Where both occur in a number, the first only marks thousands.
-    """
-    text = "\n".join(body)
+    """Rows with decimal points for decimal commas, if these are what the commas are."""
     if separator != ",":
-        by_points = re.search(r"\d\.\d{3},\d", text) and not re.search(r"\.(?!\d{3}(?!\d))", text)
-        if by_points:
-            body = [line.replace(".", "") for line in body]
-        elif re.search(r"\d,\d{3}\.\d", text):
-            return [line.replace(",", "") for line in body]
         return [line.replace(",", ".") for line in body]
-    if re.search(r'"[-+]?\d{1,3}(?:,\d{3})+\.\d', text):
-        return [re.sub(r'(?<=\d),(?=\d{3}[\d,.]*")', "", line) for line in body]
     return [re.sub(r'"(-?\d*),(\d+(?:[eE][-+]?\d+)?)"', r"\1.\2", line) for line in body]

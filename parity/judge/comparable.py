@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from parity.errors import ParityError
-from parity.judge import statistics
 from parity.judge.answers import Run, Side
+from parity.watch.diagnosis.figures import depend
 
 FEW = 100
 """Images below which orders cannot be told apart."""
@@ -128,10 +128,9 @@ def _shuffled(best: Run, run: Run) -> bool:
     if count < FEW or run is best:
         return False
     classes = int(max(best.predicted.max(), run.predicted.max())) + 1
-    table = statistics.confusion(best.predicted, run.predicted, classes)
-    first, second = table.sum(axis=1), table.sum(axis=0)
+    first, second = (np.bincount(r.predicted, minlength=classes) for r in (best, run))
     chance = float((first / count) @ (second / count))
-    if chance > 0.9 or _associated(table):
+    if chance > 0.9 or depend(best.predicted, run.predicted):
         return False
     if best.labels is not None and _accuracy(best) < (1 + chance) / 2:
         return False
@@ -141,18 +140,6 @@ def _shuffled(best: Run, run: Run) -> bool:
         return True
     limit = LIKELY if _as_confident(best, run) else SURE
     return bool(special.chdtr(int((both > 0).sum()) - 1, statistic) < limit)
-
-
-def _associated(table: NDArray[np.int64]) -> bool:
-    """Whether one model's class tells anything of the other's (chi-squared test, Pearson 1900).
-
-    Swapped or shifted classes do, however few of the images are answered alike.
-    """
-    seen = table[np.ix_(table.sum(axis=1) > 0, table.sum(axis=0) > 0)]
-    expected = np.outer(seen.sum(axis=1), seen.sum(axis=0)) / seen.sum()
-    statistic = float(((seen - expected) ** 2 / expected).sum())
-    df = (len(seen) - 1) * (len(seen.T) - 1)
-    return df == 0 or bool(special.chdtrc(df, statistic) < 1e-4)
 
 
 def _as_confident(best: Run, run: Run) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from parity.files import MOST_BYTES, opened, read_npy, read_npz
+from parity.files import MOST_ARRAYS, MOST_BYTES, opened, read_npy, read_npz
 from parity.idx_files import parse_idx
 from parity.judge.json_tables import read_json_table
 from parity.judge.kinds import INSTEAD, kind_of
@@ -16,14 +16,21 @@ from parity.judge.tables import Table, read_table
 Arrays = dict[str, NDArray[Any]]
 
 
-def content_of(file: Path, most: int = MOST_BYTES) -> Table | Arrays:
-    """A table; or arrays of numbers and text, of an archive `most` bytes together.
+def arrays_in(folder: Path) -> list[Path]:
+    """The arrays of NumPy that a folder keeps, one a file."""
+    return sorted(folder.glob("[!.]*.npy"))[:MOST_ARRAYS]
 
-    An array alone has no name.
+
+def content_of(file: Path, most: int = MOST_BYTES) -> Table | Arrays:
+    """A table; or arrays of numbers and text, of an archive or folder.
+
+    Those of an archive have `most` bytes together; an array alone has no name.
 
     Raises:
         ValueError: no such file, or one that is damaged, too large, or holds other things.
     """
+    if file.is_dir():  # as an .npz is, unpacked
+        return {array.stem: read_npy(array) for array in arrays_in(file)}
     kind = kind_of(file)
     if kind == "packed":
         with unpacked(file) as whole:

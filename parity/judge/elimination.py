@@ -66,9 +66,7 @@ def rows_of_the_test(table: Table) -> Table:
 
 def _yes(table: Table, name: str) -> NDArray[np.bool_] | None:
     """Where a column says yes, 1 or True; None unless it says no elsewhere."""
-    assert table.names is not None
-    said = table.texts.get(name, table.values[:, table.names.index(name)].astype(str))
-    words = np.char.lower(np.char.strip(said))
+    words = np.char.lower(np.char.strip(table.column(name).astype(str)))
     pairs = ({"yes", "no"}, {"y", "n"}, {"1.0", "0.0"})
     return np.isin(words, ["yes", "y", "1.0"]) if {*words.tolist()} in pairs else None
 
@@ -92,16 +90,19 @@ def with_lone_answer(table: Table) -> Table:
     names = table.names or []
     roles = {name: role_of(name) for name in names}
     rest = [name for name in names if roles[name] not in ("ids", "besides")]
-    if sorted(rest) == ["label", "score"]:
-        return _likeliest(table)
     images = [name for name in names if names_images(name) and not words_of(name) <= ROWS]
+    if len(rest) == 2 and "score" in rest:
+        (other,) = {*rest} - {"score"}
+        each = table.column(images[0]) if images else table.values[:1, 0]
+        one_each = words_of(other) - {"id"} <= CLASSES and len(np.unique(each)) == len(table.values)
+        return _likeliest(table, other) if one_each or other == "label" else table
     if len(rest) != 1 or not images:
         return table
     (only,) = rest
     sure = any(role == "besides" and not names_images(name) for name, role in roles.items())
     if not (words_of(only) <= CLASSES or (roles[only] in (None, "labels") and not sure)):
         return table
-    column = table.texts.get(only, table.values[:, names.index(only)])
+    column = table.column(only)
     if only not in table.texts and not whole(column):
         return table
     if FEW * len(np.unique(column)) > len(column):
@@ -132,25 +133,23 @@ def _called(table: Table, names: Mapping[str, str]) -> Table:
     return replace(table, names=[names.get(n, n) for n in table.names or []], texts=texts)
 
 
-def _likeliest(table: Table) -> Table:
-    """Of "label" and "score": the likeliest class and its share, as pipelines call them.
+def _likeliest(table: Table, name: str) -> Table:
+    """Of a class and "score": the likeliest class and its share, as pipelines call them.
 
     Raises:
         ValueError: of two classes, it cannot be told from the truth and the share of the second.
     """
-    assert table.names is not None
-    labels = table.texts.get("label", table.values[:, table.names.index("label")])
-    scores = table.values[:, table.names.index("score")]
+    labels, scores = table.column(name), table.column("score")
     if not 0 < scores.min() <= scores.max() <= 1 or len(np.unique(labels)) > len(labels) / FEW:
         return table
     if len(np.unique(labels)) == 2:
         if scores.min() < 0.5:
             return table
         raise ValueError(
-            "label and score, which is never below 0.5: that of the class that label answers, or "
-            "of class 1? call label prediction if it is an answer, true_label if it is the truth"
+            f"{name} and score, which is never below 0.5: that of the class that {name} answers, "
+            "or of class 1? call it prediction if it is an answer, true_label if it is the truth"
         )
-    return _called(table, {"label": "prediction", "score": "confidence"})
+    return _called(table, {name: "prediction", "score": "confidence"})
 
 
 def features(odd: Arrays, labels: Array, answers: Array) -> Arrays:

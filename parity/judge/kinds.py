@@ -57,6 +57,10 @@ MEMBERS = {
 """What an archive is that has a file of this name, in whatever folder."""
 
 
+class ArchiveError(ValueError):
+    """An archive of several files, which may be a packed folder."""
+
+
 def kind_of(path: Path) -> Kind:
     """How to read a file.
 
@@ -77,7 +81,7 @@ def kind_of(path: Path) -> Kind:
     if head.startswith(ZSTD):
         raise ValueError("compressed by zstd; unpack it first")
     if head[257:262] == b"ustar":
-        raise ValueError("an archive of tar; unpack it first")
+        raise ArchiveError("an archive of tar; unpack it first")
     if is_idx(head):
         return "idx"
     if head.startswith((HDF5, HDF5_OF_MATLAB)):
@@ -116,7 +120,7 @@ def _archive(path: Path) -> Literal["npz", "torch", "packed"]:
     if len([name for name in names if counts(name)]) == 1:
         return "packed"
     some = f" ({', '.join(names)[:200]}): unpack it first" if names else ""
-    raise ValueError(f"an archive of other files than arrays{some}; {INSTEAD}")
+    raise ArchiveError(f"an archive of other files than arrays{some}; {INSTEAD}")
 
 
 def counts(name: str) -> bool:

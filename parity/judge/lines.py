@@ -198,6 +198,10 @@ def _refuse_parts(lines: list[str]) -> None:
     """
     if {"precision", "recall", "support"} <= set(re.split(r"[\s,;|]+", lines[0])):
         raise ValueError("a report with a row a class; expected one row an image")
+    if all(re.fullmatch(r"\S+(?:\s+\d+:\S+)+\s*", line) for line in lines[:SAMPLE]):
+        raise ValueError(
+            "features, as LIBSVM has them; sklearn.datasets.load_svmlight_file reads them"
+        )
     if any(re.fullmatch(r"[\s|,]*\.\.[\s.,|]*", line) for line in lines):
         raise ValueError("a table as it is printed, with rows left out (...); save it by to_csv")
 

@@ -13,7 +13,7 @@ from parity.files import shown
 from parity.judge.answers import Run, Side, answers
 from parity.judge.cells import value
 from parity.judge.class_names import by_number, names_classes
-from parity.judge.contents import Arrays, content_of
+from parity.judge.contents import Arrays, arrays_in, content_of
 from parity.judge.forms import of_some
 from parity.judge.kinds import INSTEAD
 from parity.judge.names import names_images, role_of
@@ -38,7 +38,8 @@ def load_side(path: Path) -> Side:
     """
     if path.is_file() or (path / PREDICTIONS_FILE).is_file():
         return Side(shown(Path(path.name)), [load_run(path)])
-    runs = [file.parent for file in path.glob(f"*/{PREDICTIONS_FILE}")] or _seeds(path)
+    runs = [file.parent for file in path.glob(f"*/{PREDICTIONS_FILE}")]
+    runs = runs or _seeds(path) or [path] * bool(arrays_in(path))
     runs.sort(key=lambda run: (len(run.name), run.name))  # seed2 before seed10
     if not runs:
         nothing = "nothing to compare" + ("" if path.exists() else ": no such file or folder")
@@ -62,7 +63,7 @@ def load_run(path: Path) -> Run:
     Raises:
         RunRecordError: a file that is missing, unreadable or breaks the contract.
     """
-    if not path.is_dir():
+    if not path.is_dir() or (arrays_in(path) and not (path / PREDICTIONS_FILE).exists()):
         return _read(shown(Path(path.name)), path)
     run = _read(shown(Path(path.name)), path / PREDICTIONS_FILE)
     record = RunRecord.load(path / RECORD_FILE) if (path / RECORD_FILE).exists() else None

@@ -173,7 +173,7 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
         labels, outputs, odd = by_shape(labels, odd)
     if not labels:
         labels, outputs = called_by_class(outputs, by_role.get("besides", {}))
-    if not outputs and any("epoch" in words_of(name) for name in arrays):
+    if not outputs and any(w & {"epoch"} or w >= {"val", "loss"} for w in map(words_of, arrays)):
         raise ValueError(
             f"{kind} {', '.join(arrays)[:200]}: the course of a training; expected what a model "
             "answers to each image: logits, probabilities or predictions, and labels"

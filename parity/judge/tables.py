@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,11 @@ class Table:
     names: list[str] | None
     values: Floats
     texts: dict[str, NDArray[np.str_]] = field(default_factory=dict)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """What one column holds, numbers or text: [N]."""
+        assert self.names is not None
+        return self.texts.get(name, self.values[:, self.names.index(name)])
 
 
 def read_table(path: Path) -> Table:

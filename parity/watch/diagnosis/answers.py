@@ -3,8 +3,8 @@
 import numpy as np
 
 from parity.watch.diagnosis import rule
-from parity.watch.diagnosis.case import SURE, Case
-from parity.watch.diagnosis.figures import Floats, standard_error
+from parity.watch.diagnosis.case import Case
+from parity.watch.diagnosis.figures import SURE, Floats, standard_error
 from parity.watch.diagnosis.rule import Match, Rule
 
 CONSTANT = 0.05

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.watch.collapse import CollapseLimits, entropy, signs_of_collapse
-from parity.watch.diagnosis.figures import Floats, above_majority, log_softmax, standard_error
+from parity.watch.diagnosis.figures import SURE, Floats, above_majority, log_softmax, standard_error
 from parity.watch.symptoms import Symptoms
 
 Ints = NDArray[np.int64]
@@ -19,8 +19,6 @@ FALLEN = 0.03
 the embedded digits: up to 0.02 against the validation images of the best epoch."""
 STILL_FALLING = 0.1
 """Part of its loss that a network loses in the second half of its steps while it still learns."""
-SURE = 3.5
-"""Standard errors beyond which a difference is no chance: 1 in 4,000."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+SURE = 3.5
+"""Standard errors beyond which a difference is no chance: 1 in 4,000."""
 
 
 def log_softmax(logits: Floats) -> Floats:
@@ -49,6 +51,22 @@ def standard_error(share: float, *counts: int) -> float:
     """Of the difference between shares that are `share` in truth, seen in so many images each."""
     # One more of each kind (Laplace): a share of 0 or 1 among few images is not certain.
     return float(np.sqrt(sum(max(share * (1 - share), 1 / n) / n for n in counts if n)))
+
+
+def depend(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> bool:
+    """Whether answers tell of labels, or of another's answers, by Pearson's chi-squared test.
+
+    Swapped or shifted classes do, however few are answered alike.
+    """
+    (rows, row), (columns, column) = (
+        np.unique(v, return_inverse=True) for v in (labels, predicted)
+    )
+    table = np.zeros((len(rows), len(columns)))
+    np.add.at(table, (row, column), 1)
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / len(labels)
+    freedom = (len(rows) - 1) * (len(columns) - 1)
+    excess = float(((table - expected) ** 2 / expected).sum()) - freedom
+    return bool(excess > SURE * np.sqrt(2 * freedom))
 
 
 def in_rows(rows: NDArray[np.int64]) -> str:

@@ -3,8 +3,15 @@
 import numpy as np
 
 from parity.watch.diagnosis import rule
-from parity.watch.diagnosis.case import SURE, Case, Ints
-from parity.watch.diagnosis.figures import above_majority, factor_for, sharpened, standard_error
+from parity.watch.diagnosis.case import Case, Ints
+from parity.watch.diagnosis.figures import (
+    SURE,
+    above_majority,
+    depend,
+    factor_for,
+    sharpened,
+    standard_error,
+)
 from parity.watch.diagnosis.rule import Match, Rule
 from parity.watch.diagnosis.slips import SHIFTS, orders, slips
 
@@ -96,7 +103,7 @@ def misaligned(case: Case) -> Match | None:
 
 
 def shuffled(case: Case) -> Match | None:
-    """A sure model that names each class as often as it occurs, and is right by chance only."""
+    """A model that names each class as often as it occurs, and is right by chance only."""
     shares, accuracy = case.label_shares, case.accuracy
     assert case.labels is not None
     assert shares is not None
@@ -108,8 +115,12 @@ def shuffled(case: Case) -> Match | None:
     by_chance = float(predicted @ shares)
     if abs(accuracy - by_chance) >= SURE * standard_error(by_chance, count):
         return None
-    if _depend(case.predicted, case.labels):
+    if depend(case.predicted, case.labels):
         return None  # answers to these images, whatever their classes are called
+    if case.classes_only:
+        more = "more exactly than answers would that have nothing to do with these images"
+        even = _evenly(case.predicted, case.labels)
+        return _of_other_images(more, accuracy) if even else None
     together, again = _together(case)
     told = again > 0.5
     if told and together < ALIKE:
@@ -130,6 +141,10 @@ def shuffled(case: Case) -> Match | None:
         else "and some classes are thought of together far more often than others, which a network "
         "must have learned"
     )  # fmt: skip
+    return _of_other_images(evidence, accuracy)
+
+
+def _of_other_images(evidence: str, accuracy: float) -> Match:
     return Match(
         "the answers belong to other images than the labels",
         f"each class is answered as often as it occurs, {evidence}, and yet {accuracy:.1%} are "
@@ -137,17 +152,21 @@ def shuffled(case: Case) -> Match | None:
     )
 
 
-def _depend(predicted: Ints, labels: Ints) -> bool:
-    """Whether answers and labels have to do with each other, by Pearson's chi-squared test."""
-    (rows, row), (columns, column) = (
-        np.unique(v, return_inverse=True) for v in (labels, predicted)
-    )
-    table = np.zeros((len(rows), len(columns)))
-    np.add.at(table, (row, column), 1)
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / len(labels)
-    freedom = (len(rows) - 1) * (len(columns) - 1)
-    excess = float(((table - expected) ** 2 / expected).sum()) - freedom
-    return bool(excess > SURE * np.sqrt(2 * freedom))
+def _evenly(predicted: Ints, labels: Ints) -> bool:
+    """Whether each class is answered as often as it occurs, more exactly than by chance.
+
+    The lower tail of Pearson's chi-squared test: answers that know nothing of the labels are at
+    least as uneven as a multinomial draw. Its cube root is nearly normal (Wilson and Hilferty,
+    1931).
+    """
+    asked, said = (np.bincount(v, minlength=predicted.max() + 1) for v in (labels, predicted))
+    if len(asked) > len(said) or (said[asked == 0] > 0).any():
+        return False
+    there = asked > 0
+    freedom = max(int(there.sum()) - 1, 1)
+    uneven = float(((said - asked)[there] ** 2 / asked[there]).sum()) / freedom
+    error = 2 / (9 * freedom)
+    return bool(np.cbrt(uneven) < 1 - error - SURE * np.sqrt(error))
 
 
 def _together(case: Case) -> tuple[float, float]:
@@ -194,7 +213,7 @@ RULES = (
     ),
     Rule(
         "shuffled",
-        (rule.SCORES, rule.LABELS),
+        (rule.LABELS,),
         shuffled,
         "Read labels and answers in the same order: shuffle neither when predicting",
         also_of_sound_models=True,

@@ -4,8 +4,8 @@ import numpy as np
 
 from parity.watch.classes import softmaxed_batches
 from parity.watch.diagnosis import rule
-from parity.watch.diagnosis.case import SURE, Case, Ints
-from parity.watch.diagnosis.figures import Floats, above_majority, log_softmax
+from parity.watch.diagnosis.case import Case, Ints
+from parity.watch.diagnosis.figures import SURE, Floats, above_majority, log_softmax
 from parity.watch.diagnosis.rule import Match, Rule
 
 EXPECTED = 20
@@ -103,7 +103,7 @@ def clipped(case: Case) -> Match | None:
 
 
 def doubled(case: Case) -> Match | None:
-    """Softmax of a softmax: undone once, the answers are probabilities of a network that is sure.
+    """Softmax of a softmax: undone once, the answers are probabilities, of which some are near 0.
 
     For q that adds up to 1, log softmax(q) is q less a number that is the same for all classes.
     That of a sigmoid spans 1 at most, and nearly so in most rows.
@@ -116,7 +116,6 @@ def doubled(case: Case) -> Match | None:
         return None  # logits
     undone = logarithms + ((1 - logarithms.sum(axis=1)) / case.classes)[:, None]
     confidence = float(np.exp(logarithms).max(axis=1).mean())
-    sure = undone.max(axis=1)
     span = np.ptp(logarithms, axis=1)
     if case.accuracy - confidence < 0.3:
         return None
@@ -126,12 +125,12 @@ def doubled(case: Case) -> Match | None:
             f"{case.accuracy:.1%} are right, with a mean confidence of {confidence:.0%}; the "
             f"logarithms of a row's answers span {np.median(span):.3g}, and never more than 1",
         )
-    if undone.min() < -0.01 or np.median(sure) < 0.9:
-        return None
+    if undone.min() < -0.01 or np.median(undone.min(axis=1)) > 0.1 / (case.classes - 1):
+        return None  # no row falls below 0, and nearly all reach it
     return Match(
         "softmax is applied twice to the answers",
         f"{case.accuracy:.1%} are right, with a mean confidence of {confidence:.0%}; undone once, "
-        f"every row is again between 0 and 1, with one of {sure.mean():.0%}",
+        f"every row is again between 0 and 1, with one of {undone.max(axis=1).mean():.0%}",
     )
 
 

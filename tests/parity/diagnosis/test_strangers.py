@@ -267,8 +267,9 @@ FROM_ANSWERS: dict[str, tuple[Callable[[Asked], Made], str]] = {
     "one class that is NaN": (
         lambda a: of(np.where(np.arange(10) == 3, np.nan, a.logits), a.labels), "of class 3 is"
     ),
-    "shuffled classes": (
-        lambda a: of(a.logits.argmax(axis=1)[a.order], a.labels, "predictions"), UNKNOWN
+    "classes at random": (
+        lambda a: of(np.random.default_rng(1).choice(a.labels, len(a.labels)), a.labels,
+                     "predictions"), UNKNOWN
     ),
     "one late": (lambda a: of(np.roll(a.logits, 1, axis=0), a.labels), "belong to other images"),
     "three early": (
@@ -341,6 +342,10 @@ def still_training(*between: Callable[[], nn.Module]) -> Callable[[Asked], Made]
 
 INITIAL = "initial"
 BY_TRAINING: dict[str, tuple[Callable[[Asked], Made], str]] = {
+    "shuffled classes": (
+        lambda a: of(a.logits.argmax(axis=1)[a.order], a.labels, "predictions"),
+        "belong to other images",
+    ),
     "untrained": (lambda a: of(ask(network().eval(), a.samples), a.labels), INITIAL),
     "untrained, batch norm": (
         lambda a: of(ask(network(lambda: nn.BatchNorm1d(64)).eval(), a.samples), a.labels), INITIAL

@@ -137,6 +137,9 @@ READ: dict[str, str] = {
     "a detector's": text(
         "image,class,confidence", cells(np.array(FILES), NAMES[ANSWERS], SHARES.max(axis=1))
     ),
+    "as detectors have it": text(
+        "image_id,category_id,score", cells(np.array(FILES), NAMES[ANSWERS], SHARES.max(axis=1))
+    ),
     "truth of unknown name": text("quality,prediction", cells(LABELS, ANSWERS)),
     "truth of unknown name, by name": text("Species,pred", cells(NAMES[LABELS], NAMES[ANSWERS])),
     "features, and namesakes": text(

@@ -1,6 +1,7 @@
 """Data sets of anyone's: whatever the file, the same digits come out, or a reason."""
 
 import gzip
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,38 @@ def pictures(path: Path) -> None:
             Image.fromarray(image).save(path / part / str(label) / f"{number}.png")
 
 
+def zipped(write: Write, kind: str = "zip") -> Write:
+    def packed(path: Path) -> None:
+        write(path.with_name("unpacked"))
+        made = shutil.make_archive(str(path.with_name("made")), kind, path.with_name("unpacked"))
+        Path(made).rename(path)
+
+    return packed
+
+
+def named_in_a_table(path: Path) -> None:
+    """Pictures of two parts, as competitions have them, beside a submission for one."""
+    for part, images in (("train", X), ("test", T)):
+        (path / part).mkdir(parents=True)
+        for number, image in enumerate(images):
+            Image.fromarray(image).save(path / part / f"{number:02d}.png")
+    lines = [f"{n:02d}.png,{label}" for n, label in enumerate(Y)]
+    (path / "train.csv").write_text("\n".join(["filename,label", *lines]))
+    lines = [f"{n:02d}.png,{n % 3}" for n in range(20)]
+    (path / "submission.csv").write_text("\n".join(["filename,label", *lines]))
+
+
+def one_folder(path: Path) -> None:
+    named_in_a_table(path)
+    (path / "train.csv").unlink()
+
+
+def labels_in_a_text(path: Path) -> None:
+    path.mkdir()
+    np.save(path / "images.npy", X)
+    np.savetxt(path / "labels.txt", Y, "%d")
+
+
 TWO_PARTS: dict[str, tuple[str, Write, str]] = {
     "other names": ("x.npz", npz(names="train_images train_labels test_images test_labels"), ""),
     "by place": ("x.npz", npz(names="arr_0 arr_1 arr_2 arr_3"), ""),
@@ -92,6 +125,17 @@ TWO_PARTS: dict[str, tuple[str, Write, str]] = {
     "IDX": ("x", in_folder(**{"train-images-idx3-ubyte.gz": idx(X), "t10k-labels.gz": idx(U),
                               "train-labels-idx1-ubyte.gz": idx(Y), "t10k-images.gz": idx(T)}), ""),
     "pictures": ("x", pictures, ""),
+    "a zip of tables": (
+        "x.zip", zipped(in_folder(train__csv=rows(X, Y), test__csv=rows(T, U))), ""
+    ),
+    "a tar of pictures": ("x.tar.gz", zipped(pictures, "gztar"), ""),
+    "each file twice": ("x", in_folder(**{
+        name: idx(array) for name, array in
+        {"train-images.gz": X, "train-labels.gz": Y, "t10k-images.gz": T, "t10k-labels.gz": U,
+         "train-images-idx3": X, "train-labels-idx1": Y}.items()
+    }), ""),
+    "as of UCI": ("x", in_folder(**{"optdigits.tra": rows(X, Y, header=False),
+                                    "optdigits.tes": rows(T, U, header=False)}), ""),
 }  # fmt: skip
 
 
@@ -102,14 +146,14 @@ def test_the_same_digits_are_read_from_every_form(kind: str, tmp_path: Path) -> 
     read, said = read_data_set(tmp_path / name)
     assert (said.startswith("60 images to train and 20 to test"), remark in said) == (True, True)
     for part, images, labels in (("train", X, Y), ("test", T, U)):
-        order = np.lexsort((labels,)) if kind == "pictures" else slice(None)
+        order = np.lexsort((labels,)) if "pictures" in kind else slice(None)
         found, classes = read[f"x_{part}"], read[f"y_{part}"]
         assert (found.dtype.name, classes.dtype.name) == ("uint8", "int64")
         assert classes.tolist() == labels[order].tolist()
         total = found.sum((1, 2), dtype=int)  # of pictures by name: "10.png" before "2.png"
         expected = images[order].sum((1, 2), dtype=int)
-        assert (np.sort(total) if kind == "pictures" else total).tolist() == (
-            np.sort(expected) if kind == "pictures" else expected
+        assert (np.sort(total) if "pictures" in kind else total).tolist() == (
+            np.sort(expected) if "pictures" in kind else expected
         ).tolist()
 
 
@@ -125,6 +169,8 @@ ONE_PART: dict[str, tuple[str, Write]] = {
     "a column an image": ("x.mat", lambda path: savemat(
         path, {"data": X.reshape(-1, 784).T, "label": Y[None].astype(float)}
     )),
+    "pictures and a table": ("x", named_in_a_table),
+    "labels in a text": ("x", labels_in_a_text),
     "two arrays": ("x.npz", lambda path: np.savez(path, X=X, y=Y)),
 }  # fmt: skip
 
@@ -152,6 +198,8 @@ REFUSED: dict[str, tuple[str, Write, str]] = {
     "a pickle": ("x.pkl", lambda path: path.write_bytes(b"\x80\x04]."), "never opened here"),
     "no labels": ("x.npy", lambda path: np.save(path, X), "no labels beside "),
     "a damaged picture": ("x", in_folder(**{"a.png": b"\x89PNG\r\n"}), "cannot identify image"),
+    "pictures of one folder": ("x", one_folder, "no labels beside train/images"),
+    "LIBSVM": ("x.txt", lambda path: path.write_text("5 1:0.5 9:1\n3 2:0.25\n"), "LIBSVM"),
     "an empty folder": ("x", in_folder(), "a folder of 0 files"),
     "two of one part": ("x.npz", lambda path: np.savez(path, a=X, b=X, c=X, y=Y), "of one part"),
     "oblong": ("x.npz", npz(lambda x: x[:, 2:]), "images of 26x28 pixels; expected square ones"),
@@ -174,3 +222,28 @@ def test_small_digits_are_enlarged(tmp_path: Path) -> None:
     read, said = read_data_set(tmp_path / "x.npz")
     assert read["x_train"].shape == (12, 28, 28)
     assert "0 to 16 are read as 0 to 255; images of 8x8 pixels are read as 28x28, resized" in said
+
+
+def test_what_is_packed_is_measured_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    TWO_PARTS["a zip of tables"][1](tmp_path / "x.zip")
+    monkeypatch.setattr("parity.judge.folders.MOST_EXPECTED_BYTES", 9000)
+    with pytest.raises(ValueError, match="an archive of more than 9,000 bytes"):
+        read_data_set(tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize("lying", [False, True])
+def test_the_ink_tells_what_labels_to_10_mean_and_how_digits_lie(
+    more: int, lying: bool, tmp_path: Path
+) -> None:
+    """Ones are thin and upright; sevens have less ink than twos and eights."""
+    x = np.zeros((100, 28, 28), np.uint8)
+    y = np.arange(100) % 10
+    for image, digit in zip(x, y.tolist(), strict=True):
+        image[4:24, 13 : 14 + {1: 1, 7: 3}.get(digit, 8)] = 255
+    said = y + 1 if more else np.where(y, y, 10)
+    np.savez(tmp_path / "x.npz", X=x.transpose(0, 2, 1) if lying else x, y=said)
+    read, remarks = read_data_set(tmp_path / "x.npz")
+    assert ("each is one more" in remarks, "10 is read as 0" in remarks) == (more == 1, more == 0)
+    assert ("lie on their side" in remarks) == lying
+    assert read["y_test"].tolist() == y[6::7].tolist()

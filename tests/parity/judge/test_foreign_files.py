@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from parity.judge.loading import load_run
-from parity.judge.shapes import nameless
+from parity.judge.shapes import adds_up, nameless
 from parity.run_record import RunRecordError
 from tests.conftest import Here
 
@@ -400,3 +400,9 @@ def test_bytes_count_no_further_than_they_reach() -> None:
     table = np.stack([np.arange(6), np.full(6, 255)], axis=1).astype(np.uint8)
     with pytest.raises(ValueError, match="2 columns without names"):
         nameless(table)
+
+
+def test_shares_of_one_decimal_are_shares_and_sigmoids_are_none() -> None:
+    assert abs(SHARES.round(1).sum(axis=1) - 1).max() > 0.1
+    assert adds_up(SHARES.round(1)) == 1
+    assert adds_up((1 / (1 + np.exp(-LOGITS))).round(1)) is None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from parity.judge.case_files import load_case
 from parity.judge.loading import load_run, load_side
 from parity.run_record import RunRecordError
 
@@ -135,3 +136,12 @@ def test_files_that_are_called_alike_are_seeds(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("label\n0\n1\n")
     with pytest.raises(RunRecordError, match="nothing to compare"):
         load_side(tmp_path)
+
+
+def test_arrays_in_a_folder_are_those_of_one_run(tmp_path: Path) -> None:
+    for name, array in {"y_true": LABELS, "y_pred": PROBABILITIES}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    (run,) = load_side(tmp_path).runs
+    assert run.labels is not None
+    assert (run.labels.tolist(), run.predicted.tolist()) == ([0, 1, 2, 1], [0, 1, 2, 0])
+    assert load_case(tmp_path, []).accuracy == 0.75

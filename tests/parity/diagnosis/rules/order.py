@@ -16,6 +16,7 @@ from tests.parity.diagnosis.cases import (
     renamed,
 )
 
+SHUFFLED = logits_for(np.random.default_rng(9).permutation(misread(SHUFFLED_LABELS, 0.03)))
 ROWS = {
     "labels plus one": Row(
         "permuted",
@@ -93,6 +94,14 @@ ROWS = {
         "the answers belong to other images than the labels",
         "each class is answered as often as it occurs, with a mean confidence of 9",
         Case(logits_for(misread(SHUFFLED_LABELS, 0.7)), SHUFFLED_LABELS),
+    ),
+    "classes in any order": Row(
+        "shuffled",
+        Case(SHUFFLED, SHUFFLED_LABELS, classes_only=True),
+        "the answers belong to other images than the labels",
+        "more exactly than answers would that have nothing to do with these images",
+        Case(logits_for(np.random.default_rng(2).choice(SHUFFLED_LABELS, 1000)), SHUFFLED_LABELS,
+             classes_only=True),
     ),
     "shuffled, as sure as in training": Row(
         "shuffled",

@@ -19,6 +19,9 @@ from tests.parity.diagnosis.cases import (
     with_one,
 )
 
+VOTES = 0.6 * np.eye(10)[misread(LABELS, 0.04)] + 0.4 * np.eye(10)[(LABELS + 3) % 10]
+"""Of trees, for two classes of ten."""
+
 ROWS = {
     "softmax": Row(
         "squashed",
@@ -54,6 +57,13 @@ ROWS = {
         "softmax is applied twice to the answers",
         "96.1% are right, with a mean confidence of 2",
         Case(SOFTMAX, LABELS),
+    ),
+    "softmax of votes, none of them sure": Row(
+        "doubled",
+        Case(np.exp(VOTES) / np.exp(VOTES).sum(axis=1, keepdims=True), LABELS),
+        "softmax is applied twice to the answers",
+        "undone once, every row is again between 0 and 1, with one of 60%",
+        Case(VOTES, LABELS),
     ),
     "softmax of a softmax, as logarithms": Row(
         "doubled",
