@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.behaviour import ascends, beyond_table, broadcasts, mixes, swapped, unbounded
+from parity.keras.behaviour import ascends, beyond_table, broadcasts, mixes, no_slope, swapped, unbounded
 from parity.keras.calls import undrawn
 from parity.keras.facts import Facts, facts_of
 from parity.keras.heads import causes_of_heads
@@ -141,7 +141,12 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         trainable=trainable(model),
         penalties=penalties_of(model, optimizer),
         momentum=momentum_of(optimizer),
-        course=PLAIN._replace(no_eps=no_eps_of(model, optimizer)),
+        course=PLAIN._replace(
+            no_eps=no_eps_of(model, optimizer),
+            cuts=()
+            if facts.several or steps_itself(model)
+            else no_slope(model, probe.x, facts.outputs, probe.y),
+        ),
         clipped=clipped_of(model, optimizer),
         stuck=facts.stuck,
         masked=facts.masked,

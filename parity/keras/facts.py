@@ -1,6 +1,7 @@
 """What the check before the first step wants to know of a Keras model."""
 
 import math
+import warnings
 from typing import Any, NamedTuple
 
 import keras
@@ -75,6 +76,7 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
                 _spread(call),
                 _flat(call),
                 _still(call),
+                (weight := kernel(call)) is not None and not weight.trainable,
                 _overdone(call),
             )
         )
@@ -117,10 +119,12 @@ def applied(outputs: Any, calls: list[Call]) -> str:
         return ""
     if given.size < ENOUGH or np.array_equal(given, found):
         return ""
-    for name in APPLIED:
-        expected = as_array(keras.activations.get(name)(given))
-        if np.allclose(found, expected, rtol=1e-4, atol=1e-6):
-            return name
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a softmax that is only thought of
+        for name in APPLIED:
+            expected = as_array(keras.activations.get(name)(given))
+            if np.allclose(found, expected, rtol=1e-4, atol=1e-6):
+                return name
     return ""
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.parts import NORMS, ROWS, normalised
 from parity.watch.check.program import Array, Program
 
@@ -108,6 +108,14 @@ def constant(program: Program) -> Match | None:
             f"{rows.min():.3g} to {rows.max():.3g}",
             "Look at how the features are read and scaled: whole numbers divided by 255 as "
             "integers become 0",
+        )
+    if blank := [each for each in program.layers if each.frozen and each.spread == 0]:
+        return Match(
+            "a frozen layer gives the same for all samples",
+            f"its kind is {blank[0].kind}, and its weights may not change",
+            "Look at what it was given for weights: words that were not found leave a table of 0; "
+            "or let it be trained",
+            remedy=Remedy("with all weights trained", changes=Change.THAWED),
         )
     if (
         2 <= rows.shape[1] <= 100

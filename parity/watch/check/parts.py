@@ -27,6 +27,7 @@ class Layer:
         still: Whether it is a batch normalisation whose running mean and variance are those that
             it was made with, and stay so.
         flat: Share of its units that a sigmoid or tanh holds at its ends, for nearly all samples.
+        frozen: Whether it has a kernel or a table, which no training changes.
         overdone: What an augmentation makes of values for which it is not set, in words.
     """
 
@@ -41,6 +42,7 @@ class Layer:
     spread: float | None = None
     flat: float = 0.0
     still: bool = False
+    frozen: bool = False
     overdone: str = ""
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from parity.watch.check import Belief, Match, Program
+from parity.watch.check.axes import scrambled
 from parity.watch.check.head import fitting
 from parity.watch.check.program import Array
 from parity.watch.check.telling import MANY, shifted, unrelated
@@ -140,8 +141,8 @@ def unpaired(program: Program, trial: Callable[[], Trial | None], *, little: boo
 
     Unless they tell of the rows beside them, it is said of numbers and of yes or no only where they
     were learned by heart: rates of return and clicks are hardly told by anything, and are learned
-    all the same; and never of pictures, which convolutions tell, wherever in them something is, and
-    neighbours do not.
+    all the same; and of pictures, which convolutions tell, wherever in them something is, and
+    neighbours do not, where they are none.
 
     Args:
         program: That has trained.
@@ -155,7 +156,9 @@ def unpaired(program: Program, trial: Callable[[], Trial | None], *, little: boo
         return None
     match = shifted(program, x, y)
     asks = not little or (program.task == "classes" and len(program.different) >= SEVERAL)
-    if match is None and x.ndim == 2 and not program.pictures and asks:
+    if match is None and asks and program.pictures:
+        match = scrambled(program)
+    elif match is None and asks and x.ndim == 2:
         some = sample(len(x), MANY)
         match = unrelated(program, x[some], y[some])
     copies = None if match is None else trial()
