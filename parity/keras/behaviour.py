@@ -107,13 +107,9 @@ def ascends(model: keras.Model, outputs: Array, targets: Array | None, last: str
 
 
 def no_slope(model: keras.Model, x: Any, outputs: Array, targets: Array | None) -> tuple[Cut, ...]:
-    """What lets no gradient of the loss through: the loss itself, or what the network computes.
+    """What lets no gradient of the loss through: the loss itself, or a function in the network.
 
-    Args:
-        model: Compiled.
-        x: Samples for it.
-        outputs: What it gives for them, [N, ...].
-        targets: Of the same samples.
+    Args: as of `ascends`; `x` are samples, [N, ...].
     """
     weights = [variable.value for variable in model.trainable_variables]
     if targets is None or not weights or getattr(model, "loss", None) is None:

@@ -7,7 +7,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.behaviour import ascends, beyond_table, broadcasts, mixes, no_slope, swapped, unbounded
+from parity.keras.behaviour import (
+    ascends,
+    beyond_table,
+    broadcasts,
+    mixes,
+    no_slope,
+    swapped,
+    unbounded,
+)
 from parity.keras.calls import undrawn
 from parity.keras.facts import Facts, facts_of
 from parity.keras.heads import causes_of_heads
