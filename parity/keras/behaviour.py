@@ -123,7 +123,7 @@ def no_slope(model: keras.Model, x: Any, outputs: Array, targets: Array | None) 
             given = model(some, **training_mode(model, True))
             whole = model.compute_loss(some, targets[:ASKED], given)
         slope, slopes = tape.gradient(loss, answers), tape.gradient(whole, weights)
-        if slope is None or np.abs(slope * shares).sum() <= FLAT * abs(float(loss)):
+        if slope is None or np.abs(slope * shares).sum() <= FLAT * max(abs(float(loss)), 0.1):
             return (Cut("the loss that was compiled", 1.0, outside=True),)
         if all(each is None for each in slopes):
             return (Cut("a function within the network", 1.0, outside=True),)

@@ -94,6 +94,14 @@ FAULTY: dict[str, tuple[str, Program]] = {
         "weights of the classes are the wrong way round",
         program(targets=np.repeat([0, 1, 2], (40, 15, 5)), loss=weighted(0.66, 0.25, 0.09)),
     ),
+    "weights that add to frequencies": (
+        "weights of the classes are the wrong way round",
+        program(targets=np.repeat([0, 1, 2], (40, 15, 5)), loss=weighted(8, 2, 1)),
+    ),
+    "vectors of words that were not found": (
+        "a frozen layer gives the same for all samples",
+        program(layers=(Layer("embedding", learns=True, frozen=True, spread=0.0), DENSE, LAST)),
+    ),
     "a positive class as often": (
         "weights of the classes are the wrong way round",
         binary(targets=np.arange(60) % 10 == 0, loss=replace(BINARY, weights=(1, 0.11))),
@@ -192,6 +200,9 @@ HEALTHY: dict[str, Program] = {
         targets=np.repeat([0, 1, 2], (50, 5, 5)), loss=weighted(0.4, 4, 4)
     ),
     "weights of even classes": program(loss=weighted(1, 1.1, 0.9)),
+    "weights that add a little": program(
+        targets=np.repeat([0, 1, 2], (40, 15, 5)), loss=weighted(1.2, 1, 1)
+    ),
     "weights of a rare class": binary(
         targets=np.arange(60) % 10 == 0, loss=replace(BINARY, weights=(1, 9))
     ),
