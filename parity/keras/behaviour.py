@@ -11,14 +11,12 @@ from unittest import mock
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from parity.arrays import Array, Ints
 from parity.keras import private
-from parity.keras.calls import as_array, training_mode, unchanged
+from parity.keras.calls import as_array, unchanged
 from parity.keras.traced import Traced
 from parity.watch.check.mixed import mixed
-from parity.watch.check.parts import Cut
 
 DIFFERENT = 10
 """Targets from which on they are numbers, and not names or signs."""
@@ -26,8 +24,6 @@ OFF = 1e-7
 """How far from 0 and 1 a probability is one: Keras' own epsilon."""
 SAME = 1e-4
 """Part of a loss that rounding may change."""
-ASKED, FLAT = 16, 1e-5
-"""Samples whose loss is asked for its gradients, and part of it up to which these are rounding."""
 RIGHT = 0.9
 """Probability of what is answered for certain; a logarithm of 0 is no number."""
 
@@ -104,30 +100,6 @@ def ascends(model: keras.Model, outputs: Array, targets: Array | None, last: str
             return _prefers_far(loss, outputs, targets)
     except Exception:  # a loss is anyone's code
         return False
-
-
-def no_slope(model: keras.Model, x: Any, outputs: Array, targets: Array | None) -> tuple[Cut, ...]:
-    """What lets no gradient of the loss through: the loss itself, or a function in the network.
-
-    Args: as of `ascends`; `x` are samples, [N, ...].
-    """
-    weights = [variable.value for variable in model.trainable_variables]
-    if targets is None or not weights or getattr(model, "loss", None) is None:
-        return ()
-    shares = np.random.default_rng(0).uniform(0.1, 0.9, outputs.shape).astype(outputs.dtype)
-    some = keras.tree.map_structure(lambda each: each[:ASKED], x)
-    with suppress(Exception), unchanged(model):  # a model is anyone's code
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(answers := tf.constant(shares))
-            loss = model.compute_loss(y=targets, y_pred=answers)
-            given = model(some, **training_mode(model, True))
-            whole = model.compute_loss(some, targets[:ASKED], given)
-        slope, slopes = tape.gradient(loss, answers), tape.gradient(whole, weights)
-        if slope is None or np.abs(slope * shares).sum() <= FLAT * max(abs(float(loss)), 0.1):
-            return (Cut("the loss that was compiled", 1.0, outside=True),)
-        if all(each is None for each in slopes):
-            return (Cut("a function within the network", 1.0, outside=True),)
-    return ()
 
 
 def swapped(model: keras.Model, outputs: Array, targets: Array | None) -> bool:

@@ -7,15 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.keras.behaviour import (
-    ascends,
-    beyond_table,
-    broadcasts,
-    mixes,
-    no_slope,
-    swapped,
-    unbounded,
-)
+from parity.keras.behaviour import ascends, beyond_table, broadcasts, mixes, swapped, unbounded
 from parity.keras.calls import undrawn
 from parity.keras.facts import Facts, facts_of
 from parity.keras.heads import causes_of_heads
@@ -24,6 +16,7 @@ from parity.keras.losses import loss_of
 from parity.keras.metrics import misjudging
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
+from parity.keras.unmoved import no_slope
 from parity.keras.updates import (
     clipped_of,
     momentum_of,
