@@ -11,7 +11,7 @@ from parity.watch.check.telling import MANY, shifted, unrelated
 from parity.watch.fingerprint import sample
 from parity.watch.trials.material import FEW
 from parity.watch.trials.ranking import AS_IT_IS, HELPS, SECONDS, STEPS, Trial, Tried, told
-from parity.watch.trials.stall import MUCH, SHORT, chance, floor, reads
+from parity.watch.trials.stall import MUCH, NOTHING, SHORT, chance, floor, reads
 
 EPOCHS = 5
 """Epochs from which on a training was not only to be tried."""
@@ -165,7 +165,7 @@ def unpaired(program: Program, trial: Callable[[], Trial | None], *, little: boo
     if match is None or copies is None:
         return None
     score, _ = copies.run(AS_IT_IS, STEPS, SECONDS)
-    if score >= chance(program, y) + HELPS:
+    if score >= chance(program, y) + NOTHING:
         return None
     line = f"tried: of samples that were held out the same network {told(copies.task, score)}"
     return Tried([match], [f"{line} after {STEPS} steps"])

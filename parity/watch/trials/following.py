@@ -72,7 +72,8 @@ class Follower(Prover):
         if not ended:
             return None, ""
         little = learned_nothing(program, outputs, targets, 2 * HELPS)
-        found = unpaired(program, self._trial, little=little)
+        # What reads samples that are held out has been told something by its own.
+        found = None if self.unsure is False else unpaired(program, self._trial, little=little)
         if found is not None:
             return found, "little" if little else "its samples by heart"
         found = in_few_steps(program, self._trial, outputs, targets, step)
