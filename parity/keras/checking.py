@@ -144,9 +144,7 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         momentum=momentum_of(optimizer),
         course=PLAIN._replace(
             no_eps=no_eps_of(model, optimizer),
-            cuts=()
-            if facts.several or steps_itself(model)
-            else no_slope(model, probe.x, facts.outputs, probe.y),
+            cuts=no_slope(model, probe.x, facts.outputs, probe.y),
         ),
         clipped=clipped_of(model, optimizer),
         stuck=facts.stuck,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from parity.arrays import Array
 from parity.keras.calls import Call, as_array, training_mode, unchanged
+from parity.keras.late import steps_itself
 from parity.keras.outputs import untrained
 from parity.watch.check import Belief, Change, Match, Remedy
 from parity.watch.check.parts import Cut
@@ -35,7 +36,8 @@ def no_slope(model: keras.Model, x: Any, outputs: Array, targets: Array | None) 
         targets: Of the same samples.
     """
     weights = [variable.value for variable in model.trainable_variables]
-    if targets is None or not weights or getattr(model, "loss", None) is None:
+    loss = None if steps_itself(model) else getattr(model, "loss", None)
+    if targets is None or loss is None or not weights:
         return ()
     some = keras.tree.map_structure(lambda each: each[:ASKED], x)
     with suppress(Exception), unchanged(model):  # a model is anyone's code
