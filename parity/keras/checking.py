@@ -16,6 +16,7 @@ from parity.keras.losses import loss_of
 from parity.keras.metrics import misjudging
 from parity.keras.probe import Probe, probe_of
 from parity.keras.traced import Traced
+from parity.keras.unmoved import no_slope
 from parity.keras.updates import (
     clipped_of,
     momentum_of,
@@ -114,12 +115,12 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         facts: Of the model, asked for these samples.
         known: More of `Program`.
     """
-    model = traced.model
-    optimizer = optimizer_of(model)
+    model, optimizer = traced.model, optimizer_of(traced.model)
     targets = probe.y if probe.targets is None else probe.targets
     loss = None if facts.several else loss_of(getattr(model, "loss", None), facts.last)
     own = loss is None and not facts.several
     judged = model, facts.outputs, probe.y, facts.last
+    cuts = no_slope(model, probe.x, facts.outputs, probe.y)
     order: list[Any] = []
     if probe.batch and targets is not None:
         order = [targets[n : n + probe.batch] for n in range(0, len(targets), probe.batch)]
@@ -141,7 +142,7 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         trainable=trainable(model),
         penalties=penalties_of(model, optimizer),
         momentum=momentum_of(optimizer),
-        course=PLAIN._replace(no_eps=no_eps_of(model, optimizer)),
+        course=PLAIN._replace(no_eps=no_eps_of(model, optimizer), cuts=cuts),
         clipped=clipped_of(model, optimizer),
         stuck=facts.stuck,
         masked=facts.masked,

@@ -1,6 +1,7 @@
 """What the check before the first step wants to know of a Keras model."""
 
 import math
+import warnings
 from typing import Any, NamedTuple
 
 import keras
@@ -14,7 +15,6 @@ from parity.keras.outputs import dead_share, is_relu, kernel
 from parity.watch.check import Layer
 from parity.watch.check.initial import DRAWS, as_uniform
 from parity.watch.check.parts import FITTED, Fitted
-from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
 from parity.watch.check.training import MULTIPLIES, RECURRENT
 
 DROPOUTS = (
@@ -73,8 +73,8 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
                 _dropped(call),
                 dead_share(call) if is_relu(call) else 0.0,
                 _spread(call),
-                _flat(call),
                 _still(call),
+                (weight := kernel(call)) is not None and not weight.trainable,
                 _overdone(call),
             )
         )
@@ -117,10 +117,12 @@ def applied(outputs: Any, calls: list[Call]) -> str:
         return ""
     if given.size < ENOUGH or np.array_equal(given, found):
         return ""
-    for name in APPLIED:
-        expected = as_array(keras.activations.get(name)(given))
-        if np.allclose(found, expected, rtol=1e-4, atol=1e-6):
-            return name
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a softmax that is only thought of
+        for name in APPLIED:
+            expected = as_array(keras.activations.get(name)(given))
+            if np.allclose(found, expected, rtol=1e-4, atol=1e-6):
+                return name
     return ""
 
 
@@ -142,16 +144,6 @@ def _spread(call: Call) -> float | None:
     if values.dtype.kind != "f":
         return None
     return float(values.std(axis=0, dtype=np.float64).mean())
-
-
-def _flat(call: Call) -> float:
-    """Share of the units of a sigmoid or tanh that are at their ends for nearly all samples."""
-    if _function(call) not in ENDS or (values := as_array(call.outputs)).ndim < 2:
-        return 0.0
-    low, high = ENDS[_function(call)]
-    units, near = values.reshape(-1, values.shape[-1]), AT_END * (high - low)
-    at_end = (units < low + near) | (units > high - near)
-    return float((at_end.mean(axis=0) >= NEARLY_ALL).mean())
 
 
 def _still(call: Call) -> bool:

@@ -17,7 +17,7 @@ LOOKING_UP = (kl.TextVectorization, kl.StringLookup, kl.IntegerLookup)
 
 def fitted(calls: list[Call]) -> Fitted:
     """As a `Program` tells it."""
-    return Fitted(_least_known(calls), _normalized(calls), *_varies(calls))
+    return Fitted(_least_known(calls), _unadapted(calls), *_varies(calls))
 
 
 def _least_known(calls: list[Call]) -> float | None:
@@ -56,18 +56,16 @@ def _share(numbers: Any, of: int) -> float | None:
     return float((words == of).mean()) if words.size else None
 
 
-def _normalized(calls: list[Call]) -> str:
-    """How `Normalization` was fitted, where that is odd: ``never``, or ``at once`` to all."""
+def _unadapted(calls: list[Call]) -> bool:
+    """Whether a `Normalization` was never fitted."""
     for call in calls:
         own = call.layer
         if not isinstance(own, keras.layers.Normalization) or own.input_mean is not None:
             continue
         mean, variance = as_array(own.mean), as_array(own.variance)
         if not mean.any() and (variance == 1).all():
-            return "never"
-        if mean.size == 1 and len(call.inputs.shape) == 2 and call.inputs.shape[1] > 1:
-            return "at once"
-    return ""
+            return True
+    return False
 
 
 def _varies(calls: list[Call]) -> tuple[float | None, bool]:

@@ -169,7 +169,7 @@ def own_step(program: Program, told: str = ", and in steps of fit's own it learn
     broadcast = targets is not None and targets.ndim == 1 and program.outputs.shape[1:] == (1,)
     return Match(
         "train_step trains something else than the loss that was compiled",
-        f"the network has learned nothing{told}"
+        f"the network has learned next to nothing{told}"
         + (
             "; the targets have shape [B] and the answers [B, 1], so that their difference is "
             "[B, B], and the mean is all that can be learned"

@@ -1,22 +1,62 @@
-"""What a training leaves as it was: an optimiser without steps, a layer that none reaches."""
+"""What a training leaves as it was: no step, no gradient, a layer that none reaches."""
 
+from contextlib import suppress
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
-from parity.keras.calls import Call, as_array
+from parity.arrays import Array
+from parity.keras.calls import Call, as_array, training_mode, unchanged
+from parity.keras.late import steps_itself
 from parity.keras.outputs import untrained
 from parity.watch.check import Belief, Change, Match, Remedy
+from parity.watch.check.parts import Cut
 from parity.watch.check.words import listed
 
+ASKED, FLAT = 16, 1e-6
+"""Samples whose loss is asked for its gradients, and up to which these are rounding."""
 NO_STEP = Match(
     "the optimiser takes no step",
     "fit has called train_step, no weight has changed, and optimizer.iterations is 0",
     "Call self.optimizer.apply_gradients(zip(gradients, self.trainable_variables)) in train_step",
     remedy=Remedy("with steps along the gradients", changes=Change.THAWED),
 )
+
+
+def no_slope(model: keras.Model, x: Any, outputs: Array, targets: Array | None) -> tuple[Cut, ...]:
+    """What lets no gradient of the loss through: the loss itself, or a function in the network.
+
+    Args:
+        model: Compiled.
+        x: Samples for it.
+        outputs: What it gives for them, [N, ...].
+        targets: Of the same samples.
+    """
+    weights = [variable.value for variable in model.trainable_variables]
+    loss = None if steps_itself(model) else getattr(model, "loss", None)
+    if targets is None or loss is None or not weights:
+        return ()
+    some = keras.tree.map_structure(lambda each: each[:ASKED], x)
+    with suppress(Exception), unchanged(model):  # a model is anyone's code
+        with tf.GradientTape() as tape:
+            given = model(some, **training_mode(model, True))
+            loss = model.compute_loss(some, targets[:ASKED], given)
+        found = [each for each in tape.gradient(loss, weights) if each is not None]
+        if any(np.abs(tf.convert_to_tensor(each)).max() > FLAT for each in found):
+            return ()
+        shares = np.random.default_rng(0).uniform(0.1, 0.9, outputs.shape).astype(outputs.dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(answers := tf.constant(shares))
+            loss = model.compute_loss(y=targets, y_pred=answers)
+        slope = tape.gradient(loss, answers)
+        if slope is None or np.abs(slope * shares).sum() <= FLAT:
+            return (Cut("the loss that was compiled", 1.0, outside=True),)
+        if not found:
+            return (Cut("a function within the network", 1.0, outside=True),)
+    return ()
 
 
 def unmoved(

@@ -73,12 +73,9 @@ def test_texts_of_unknown_words(rows: int, most: int, said: bool) -> None:
     assert ("vocabulary" in causes(check(model, x, Y))) == said
 
 
-@pytest.mark.parametrize(
-    ("axis", "adapted", "said"),
-    [(-1, True, ""), (-1, False, "never adapted"), (None, True, "one mean and deviation")],
-)
-def test_a_normalisation_that_does_not_fit(axis: Any, adapted: bool, said: str) -> None:
-    first = kl.Normalization(axis=axis)
+@pytest.mark.parametrize(("adapted", "said"), [(True, ""), (False, "never adapted")])
+def test_a_normalisation_that_does_not_fit(adapted: bool, said: str) -> None:
+    first = kl.Normalization()
     if adapted:
         first.adapt(TABLE)
     found = check(

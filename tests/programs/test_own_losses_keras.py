@@ -106,6 +106,41 @@ def test_a_loss_that_takes_answers_first(loss: Any, said: bool) -> None:
     assert ("the loss is given its arguments in the wrong order" in causes) == said
 
 
+LOSS, NETWORK = (
+    f"{what} lets no gradient through"
+    for what in ("the loss that was compiled", "a function within the network")
+)
+
+
+class Steps(kl.Layer):  # type: ignore[misc]
+    """Yes or no, with or without a slope in training."""
+
+    def __init__(self, through: bool) -> None:
+        super().__init__()
+        self.through = through
+
+    def call(self, x: Any) -> Any:
+        steps = ops.round(x)
+        return x + ops.stop_gradient(steps - x) if self.through else steps
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "said"),
+    [
+        (Steps(False), "mse", NETWORK),
+        (Steps(True), "mse", ""),
+        (None, keras.losses.CosineSimilarity(), LOSS),
+        (None, lambda y, given: ops.mean(ops.round(given) != y), LOSS),
+        (None, lambda y, given: ops.mean(given), ""),
+    ],
+)
+def test_what_lets_no_gradient_through(last: Any, loss: Any, said: str) -> None:
+    parts = () if last is None else (last,)
+    model = net((4,), kl.Dense(8, activation="relu"), kl.Dense(1), *parts, loss=loss)
+    found = [each.cause for each in check(model, X, X[:, :1] + RNG.normal(size=(256, 1)))]
+    assert [each.split(":")[0] for each in found if "gradient" in each] == ([said] if said else [])
+
+
 class Squashed(keras.Model):  # type: ignore[misc]
     """A step of its own without a compiled loss, which gives a loss of logits no logits."""
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -95,6 +95,19 @@ def test_noise_that_some_learn_all_the_same_gets_no_word(
     )  # fmt: skip
     trial: Any = Learns(score)
     assert bool(unpaired(noise, lambda: trial, little=little)) == said
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (784,)], ids=str)
+@pytest.mark.parametrize("moved", [True, False])
+def test_images_along_another_axis_are_moved_and_not_reshaped(
+    shape: tuple[int, ...], moved: bool
+) -> None:
+    x, y = data.digits()
+    last, trial = np.moveaxis(x, 0, -1), cast("Any", Learns(0.1))
+    given = (np.moveaxis(last, -1, 0) if moved else last).reshape(len(x), *shape)
+    found = unpaired(program(inputs=given, targets=y, loss=CROSS), lambda: trial, little=True)
+    assert (found is None) == moved
+    assert found is None or found.matches[0].cause.startswith("the images are scrambled")
 
 
 @pytest.mark.parametrize(

@@ -337,16 +337,21 @@ def test_what_helps_together_with_adam(
 
 
 @pytest.mark.parametrize(
-    ("right", "gain", "said"), [(0.4, 0.5, True), (0.9, 0.5, False), (0.4, 0.1, False)]
-)
+    ("right", "gain", "base", "said"),
+    [(0.4, 0.5, 0.34, True), (0.9, 0.5, 0.34, False), (0.4, 0.1, 0.34, False),
+     (0.4, 0.0, 0.9, True), (0.4, 0.0, 0.6, False)],
+)  # fmt: skip
 def test_a_training_that_takes_longer_than_a_remedy(
-    right: float, gain: float, said: bool, monkeypatch: pytest.MonkeyPatch
+    right: float, gain: float, base: float, said: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     y = np.arange(300) % 3
     known = Program("keras", (), None, np.zeros((300, 3)), y)
     plan = Plan(0.1)
-    tried = Tried([cause("rate", MAYBE)], [], gain, 0.34)
+    tried = Tried([cause("rate", MAYBE)] if gain else [], [], gain, base)
     monkeypatch.setattr(plan, "prove", lambda: tried)
+    monkeypatch.setattr(plan, "_departures", lambda _: [cause("a step of its own", MAYBE)])
     answers = np.eye(3)[np.where(np.arange(300) < 300 * right, y, (y + 1) % 3)]
-    assert (plan._sooner(known, answers, y) is not None) == said
-    assert plan._sooner(replace(known, targets=y + 0.5), answers, y + 0.5) is None  # a quantile
+    assert (plan._sooner(known, answers, y, 300) is not None) == said
+    assert (
+        plan._sooner(replace(known, targets=y + 0.5), answers, y + 0.5, 300) is None
+    )  # a quantile

@@ -3,16 +3,14 @@
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
-from parity.watch.check.data import STANDARDISED, Scale, numeric, scale_of
+from parity.watch.check.data import STANDARDISED, numeric, scale_of
 from parity.watch.check.parts import ROWS
-from parity.watch.check.program import Array, Program
+from parity.watch.check.program import Program
 
 UNKNOWN = 0.9
 """Share of the words of a text, from which on a network can tell nothing by the others."""
 WORDS = 20
 """Rows of an embedding from which on they are a vocabulary."""
-APART = 30.0
-"""Ratio between the deviations of columns that one mean and deviation do not bring together."""
 OTHERWISE = 20.0
 """Times that samples vary more, or less, than those on which layers were trained, which no other
 kind of samples does, and a scale of 0 to 255 in place of 0 to 1, -1 to 1, or the reverse, does."""
@@ -40,29 +38,13 @@ def unknown(program: Program) -> Match | None:
 
 
 def unadapted(program: Program) -> Match | None:
-    """A layer of normalisation that normalises nothing, or all columns by one mean."""
-    fed, kind = program.fed, program.fitted.normalized
-    if not kind or fed is None or fed.dtype.kind != "f" or fed.ndim < 2:
+    """A layer of normalisation that normalises nothing."""
+    fed = program.fed
+    if not program.fitted.unadapted or fed is None or fed.dtype.kind != "f" or fed.ndim < 2:
         return None
     scale = scale_of(fed)
     if not np.isfinite(scale.deviation).all() or not scale.deviation.max():
         return None
-    if kind == "never":
-        return _never(scale, fed)
-    varying = scale.deviation[scale.deviation > 0]
-    ratio = float(varying.max() / varying.min())
-    if fed.ndim != 2 or ratio < APART:
-        return None
-    return Match(
-        "Normalization has one mean and deviation for columns of very different scales",
-        f"behind it the columns still have deviations of {varying.min():.2g} to "
-        f"{varying.max():.2g}: the small ones are hardly seen",
-        "Give each column its own: Normalization(axis=-1)",
-        remedy=STANDARDISED,
-    )
-
-
-def _never(scale: Scale, fed: Array) -> Match | None:
     if 0.2 < scale.size.max() < 3 and scale.deviation.max() > 0.1:
         return None
     return Match(
@@ -135,7 +117,7 @@ CAUSES = (
     Cause(
         "trained otherwise",
         trained_otherwise,
-        explains=("unlike scales", "unscaled", "bytes", "dead at start", "saturated", "vanishing"),
+        explains=("unlike scales", "unscaled", "bytes", "dead at start", "vanishing"),
     ),
     Cause("unknown", unknown, explains=("constant",)),
     Cause("unadapted", unadapted, explains=("unlike scales", "unscaled", "bytes", "dead at start")),

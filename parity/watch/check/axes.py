@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from parity.watch.check.cause import Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Match, Remedy
 from parity.watch.check.data import numeric
 from parity.watch.check.parts import ROWS
 from parity.watch.check.program import Array, Program
+from parity.watch.fingerprint import sample
 
 COLOURS = (3, 4)
 """Channels of images, which may be taken for rows or columns."""
@@ -15,6 +16,8 @@ SMOOTHER = 0.75
 """Of the differences between neighbours, what the other order of the axes leaves at most where it
 is the right one. Of photographs and digits it leaves 0.02 to 0.7; where the order is right as it
 is, 1.1 to 4 times as much, and of noise all."""
+ASKED, NOISE = 500, 0.1
+"""Images that are asked, and correlation of neighbouring pixels up to which they are none."""
 MOST = 0.75
 """Share of the samples that must show it."""
 
@@ -77,6 +80,30 @@ def other_first(program: Program) -> Match | None:
             torch="Move the axes: x.permute(0, 3, 1, 2)",
             keras="Move the axes: np.moveaxis(x, 1, -1)",
         ),
+    )
+
+
+def scrambled(program: Program) -> Match | None:
+    """Images whose pixels have nothing to do with those beside them; asked once none is learned."""
+    x = program.inputs
+    if x is None or not program.pictures or x.ndim not in (2, 3, 4) or not np.isfinite(x).all():
+        return None
+    if x.ndim == 2:
+        x = x.reshape(len(x), round(x.shape[1] ** 0.5), -1)
+    some = x[sample(len(x), ASKED)].astype(np.float64)
+    if x.ndim == 4 and program.framework == "torch":
+        some = np.moveaxis(some, 1, -1)
+    some -= some.mean(axis=(1, 2), keepdims=True)
+    beside = [(some[:, 1:] * some[:, :-1]).mean(), (some[:, :, 1:] * some[:, :, :-1]).mean()]
+    like = max(beside) / max((some**2).mean(), 1e-12)
+    if min(some.shape[1:3]) < SIDE or like > NOISE:
+        return None
+    return Match(
+        "the images are scrambled: neighbouring pixels have nothing to do with each other",
+        f"their correlation is {like:.2f}, as in noise",
+        "Look at one of them. Where the samples lie along another axis, move it and do not "
+        "reshape: np.moveaxis(x, -1, 0)",
+        Belief.LIKELY,
     )
 
 

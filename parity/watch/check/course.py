@@ -32,8 +32,8 @@ def cuts(program: Program) -> Match | None:
         + (", and all gradients of the first step were 0" if found.outside else ""),
         "Leave it out in training, or start within its ends; a sigmoid has a slope everywhere"
         if clamps
-        else "Use it on answers only, and what has a slope in training: sigmoid, softmax, or x + "
-        "(f(x) - x).detach()",
+        else "Use it on answers only, and what has a slope in training: sigmoid, softmax, their "
+        "crossentropy",
         Belief.SURE
         if found.outside
         else Belief.LIKELY

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.parts import NORMS, ROWS, normalised
 from parity.watch.check.program import Array, Program
 
@@ -12,8 +12,6 @@ LARGE, VERY_LARGE = 8.0, 50.0
 """Root mean square of a feature, or of targets, beyond which training may suffer, and mostly does.
 Standardised features have 1, pixels from 0 to 1 about 0.3; a network is initialised for 1 (LeCun et
 al. 1998, Efficient BackProp, 4.3)."""
-BESIDE = 1.5
-"""Root mean square of targets that a normalisation, of mean 0 and deviation 1, does not give."""
 SMALL = 0.01
 """Deviation of all features below which training may suffer."""
 UNLIKE = 1000.0
@@ -72,25 +70,6 @@ def not_finite(program: Program) -> Match | None:
     return None
 
 
-def bytes_as_bits(program: Program) -> Match | None:
-    """Bytes whose bits were taken for those of floating point: of all magnitudes there are."""
-    values = program.inputs if program.inputs is not None else program.fed
-    if values is None or values.dtype.kind != "f" or not values.size:
-        return None
-    some = np.abs(values.reshape(-1)[:: max(1, values.size // 10_000)].astype(np.float64))
-    some = some[np.isfinite(some) & (some > 0)]
-    odd = float(((some < 1e-15) | (some > 1e15)).mean()) if some.size >= ROWS else 0.0
-    if odd < 0.1 or some.max() / some.min() < 1e20:
-        return None
-    return Match(
-        "the features are the bits of something else, read as floating point",
-        f"they are {some.min():.2g} to {some.max():.2g} in size, {odd:.0%} of them beyond 1e-15 "
-        "to 1e15",
-        "Read them in the type in which they were written, np.frombuffer(..., np.uint8) for bytes, "
-        "and convert them then",
-    )
-
-
 def constant(program: Program) -> Match | None:
     """The same sample over and over."""
     fed = program.fed
@@ -108,6 +87,14 @@ def constant(program: Program) -> Match | None:
             f"{rows.min():.3g} to {rows.max():.3g}",
             "Look at how the features are read and scaled: whole numbers divided by 255 as "
             "integers become 0",
+        )
+    if blank := [each for each in program.layers if each.frozen and each.spread == 0]:
+        return Match(
+            "a frozen layer gives the same for all samples",
+            f"its kind is {blank[0].kind}, and its weights may not change",
+            "Look at what it was given for weights: words that were not found leave a table of 0; "
+            "or let it be trained",
+            remedy=Remedy("with all weights trained", changes=Change.THAWED),
         )
     if (
         2 <= rows.shape[1] <= 100
@@ -202,18 +189,8 @@ def targets_unscaled(program: Program) -> Match | None:
     if program.same_as_inputs or program.loss is None or program.loss.kind != "distance":
         return None
     size, deviation = float(np.sqrt((values**2).mean())), float(values.std())
-    given = program.ends and program.layers[-1].kind in NORMS
-    if deviation == 0 or (size <= (BESIDE if given else LARGE) and deviation >= SMALL):
+    if deviation == 0 or (size <= LARGE and deviation >= SMALL):
         return None
-    if given:
-        return Match(
-            "the network ends in a normalisation, which the targets do not follow",
-            f"its answers begin with mean 0 and deviation 1, whatever comes before; the targets "
-            f"have {values.mean():.3g} and {deviation:.3g}",
-            f"Leave the last {program.layers[-1].kind} out, or standardise the targets",
-            Belief.LIKELY,
-            SCALED_TARGETS,
-        )
     likely = size > 2 * VERY_LARGE or deviation < SMALL / 10
     return Match(
         "the targets are not scaled",
@@ -225,13 +202,12 @@ def targets_unscaled(program: Program) -> Match | None:
     )
 
 
-SCALES = ("unlike scales", "unscaled", "dead at start", "saturated")
+SCALES = ("unlike scales", "unscaled", "dead at start")
 CAUSES = (
-    Cause("bits", bytes_as_bits, explains=("features not finite", *SCALES)),
     Cause("features not finite", not_finite, explains=SCALES),
     Cause("constant", constant, explains=SCALES),
     Cause("bytes", bytes_as_floats, explains=SCALES),
-    Cause("unlike scales", unlike_scales, explains=("unscaled", "dead at start", "saturated")),
-    Cause("unscaled", unscaled, explains=("dead at start", "saturated")),
+    Cause("unlike scales", unlike_scales, explains=("unscaled", "dead at start")),
+    Cause("unscaled", unscaled, explains=("dead at start",)),
     Cause("targets unscaled", targets_unscaled),
 )

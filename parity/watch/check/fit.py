@@ -44,8 +44,8 @@ def not_finite(program: Program) -> Match | None:
 def all_alike(program: Program) -> Match | None:
     """Nothing to tell apart."""
     values = program.numbers
-    if values is None or len(values) < ROWS or program.same_as_inputs:
-        return None
+    if values is None or len(values) < ROWS or program.same_as_inputs or program.loss is None:
+        return None  # a loss of one's own may ask for none
     loss, many = program.loss, program.framework == "torch" and len(values) >= MANY
     even = loss is not None and not (loss.weights or loss.of_yes)  # no rare class is known of
     enough = program.whole or (many and even)

@@ -26,7 +26,7 @@ class Layer:
         spread: Deviation between samples of what it gives, the mean of its units.
         still: Whether it is a batch normalisation whose running mean and variance are those that
             it was made with, and stay so.
-        flat: Share of its units that a sigmoid or tanh holds at its ends, for nearly all samples.
+        frozen: Whether it has a kernel or a table, which no training changes.
         overdone: What an augmentation makes of values for which it is not set, in words.
     """
 
@@ -39,8 +39,8 @@ class Layer:
     dropped: float = 0.0
     dead: float = 0.0
     spread: float | None = None
-    flat: float = 0.0
     still: bool = False
+    frozen: bool = False
     overdone: str = ""
 
 
@@ -64,7 +64,6 @@ class Loss:
         weights: Of each class, as many as there are; empty where it has none.
         of_yes: Of each label where it applies, for several labels; empty where it has none.
         ignored: The class number that it leaves out.
-        smoothing: Share of each label that is spread over all classes.
     """
 
     name: str
@@ -75,7 +74,6 @@ class Loss:
     weights: tuple[float, ...] = ()
     of_yes: tuple[float, ...] = ()
     ignored: int | None = None
-    smoothing: float = 0.0
 
 
 class Cut(NamedTuple):
@@ -137,8 +135,7 @@ class Fitted(NamedTuple):
 
     Attributes:
         unknown: Share of words that the vocabulary does not know; None without any.
-        normalized: Whether a layer of normalisation was ``never`` fitted, or to all columns ``at
-            once``; else empty.
+        unadapted: Whether a layer of normalisation was never fitted.
         varies: How many times as much as its running deviation the samples vary that the first
             batch normalisation is given, the median of its channels; None where it has never been
             trained, or there is none.
@@ -146,7 +143,7 @@ class Fitted(NamedTuple):
     """
 
     unknown: float | None = None
-    normalized: str = ""
+    unadapted: bool = False
     varies: float | None = None
     frozen: bool = False
 

@@ -1,4 +1,4 @@
-"""Causes in what a loss makes of single classes: weights, one that is ignored, smoothing."""
+"""Causes in what a loss makes of single classes: weights, and one that is ignored."""
 
 from dataclasses import replace
 
@@ -12,14 +12,11 @@ from parity.watch.check.program import Array, Program
 ONE_SIDED = (0.97, 0.99)
 """Share that one class has of all weighted samples, from which on the others may be given up, and
 mostly are."""
-UNEVEN, AS_OFTEN = 2.0, 1.25
-"""Ratio of the frequencies of classes from which on they are uneven, and up to which that of their
-weights follows it: what is held out was counted too."""
+UNEVEN, HEAVIER = 2.0, 1.5
+"""Ratio of the frequencies of classes from which on they are uneven, and of the weight of the most
+frequent one to that of the rarest from which on weights add to that."""
 IGNORED = 0.01
 """Share of the samples from which on it is no accident that their class is ignored."""
-SMOOTHED = (0.5, 0.9)
-"""Shares of a label that are spread over all classes, likewise; 0.1 is usual (Szegedy et al. 2016,
-Rethinking the Inception Architecture, section 7)."""
 
 
 def weights(program: Program) -> Match | None:
@@ -62,11 +59,11 @@ def _counts(program: Program) -> Array | None:
 
 
 def _turned(frequencies: Array, weights: Array) -> bool:
-    """Whether weights of uneven classes are their frequencies, or counts, and not the inverse."""
-    there = frequencies > 0
-    uneven = frequencies.max() >= UNEVEN * frequencies[there].min()
-    ratios = weights[there] / frequencies[there]
-    return bool(uneven and ratios.min() > 0 and ratios.max() <= AS_OFTEN * ratios.min())
+    """Whether of uneven classes the most frequent weighs more than the rarest."""
+    weights, frequencies = weights[frequencies > 0], frequencies[frequencies > 0]
+    top, last = frequencies.argmax(), frequencies.argmin()
+    uneven = frequencies[top] >= UNEVEN * frequencies[last]
+    return bool(uneven and weights.min() > 0 and weights[top] >= HEAVIER * weights[last])
 
 
 def of_yes(program: Program) -> Match | None:
@@ -108,20 +105,6 @@ def ignored(program: Program) -> Match | None:
     )
 
 
-def smoothing(program: Program) -> Match | None:
-    """Labels of which next to nothing is left."""
-    loss = program.loss
-    if loss is None or loss.smoothing < SMOOTHED[0]:
-        return None
-    return Match(
-        "label smoothing leaves next to nothing of the labels",
-        f"{loss.smoothing:.0%} of each label is spread over all classes; 10% is usual",
-        "Set label_smoothing=0.1",
-        Belief.SURE if loss.smoothing >= SMOOTHED[1] else Belief.MAYBE,
-        _plain(program, "with labels as they are"),
-    )
-
-
 def _plain(program: Program, words: str) -> Remedy | None:
     remedy = fitting(program)
     return None if remedy is None else replace(remedy, words=words)
@@ -131,5 +114,4 @@ CAUSES = (
     Cause("weights", weights, explains=("imbalance",)),
     Cause("of yes", of_yes),
     Cause("ignored", ignored),
-    Cause("smoothing", smoothing),
 )

@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from parity.watch.check import Belief, Match, Program
+from parity.watch.check.axes import scrambled
 from parity.watch.check.head import fitting
 from parity.watch.check.program import Array
 from parity.watch.check.telling import MANY, shifted, unrelated
 from parity.watch.fingerprint import sample
 from parity.watch.trials.material import FEW
 from parity.watch.trials.ranking import AS_IT_IS, HELPS, SECONDS, STEPS, Trial, Tried, told
-from parity.watch.trials.stall import MUCH, SHORT, chance, floor, reads
+from parity.watch.trials.stall import MUCH, NOTHING, SHORT, chance, floor, reads
 
 EPOCHS = 5
 """Epochs from which on a training was not only to be tried."""
@@ -140,8 +141,8 @@ def unpaired(program: Program, trial: Callable[[], Trial | None], *, little: boo
 
     Unless they tell of the rows beside them, it is said of numbers and of yes or no only where they
     were learned by heart: rates of return and clicks are hardly told by anything, and are learned
-    all the same; and never of pictures, which convolutions tell, wherever in them something is, and
-    neighbours do not.
+    all the same; and of pictures, which convolutions tell, wherever in them something is, and
+    neighbours do not, where they are none.
 
     Args:
         program: That has trained.
@@ -155,14 +156,16 @@ def unpaired(program: Program, trial: Callable[[], Trial | None], *, little: boo
         return None
     match = shifted(program, x, y)
     asks = not little or (program.task == "classes" and len(program.different) >= SEVERAL)
-    if match is None and x.ndim == 2 and not program.pictures and asks:
+    if match is None and asks and program.pictures:
+        match = scrambled(program)
+    elif match is None and asks and x.ndim == 2:
         some = sample(len(x), MANY)
         match = unrelated(program, x[some], y[some])
     copies = None if match is None else trial()
     if match is None or copies is None:
         return None
     score, _ = copies.run(AS_IT_IS, STEPS, SECONDS)
-    if score >= chance(program, y) + HELPS:
+    if score >= chance(program, y) + NOTHING:
         return None
     line = f"tried: of samples that were held out the same network {told(copies.task, score)}"
     return Tried([match], [f"{line} after {STEPS} steps"])

@@ -72,15 +72,16 @@ class Follower(Prover):
         if not ended:
             return None, ""
         little = learned_nothing(program, outputs, targets, 2 * HELPS)
-        found = unpaired(program, self._trial, little=little)
+        # What reads samples that are held out has been told something by its own.
+        found = None if self.unsure is False else unpaired(program, self._trial, little=little)
         if found is not None:
             return found, "little" if little else "its samples by heart"
         found = in_few_steps(program, self._trial, outputs, targets, step)
         if found is None and step >= STEPS:
-            found = self._sooner(program, outputs, targets)
+            found = self._sooner(program, outputs, targets, step)
         return found, "little"
 
-    def _sooner(self, program: Program, outputs: Array, targets: Array) -> Tried | None:
+    def _sooner(self, program: Program, outputs: Array, targets: Array, step: int) -> Tried | None:
         """What would have brought much more in fewer steps than the whole training took."""
         if program.loss is None and program.task == "values":
             return None  # its own may ask for something else than the mean, as for a quantile
@@ -88,6 +89,9 @@ class Follower(Prover):
         if now is None or now > min(floor(program, targets) + MUCH, 1 - MUCH):
             return None
         found = self.prove()
+        if found is not None and not found.matches and (found.base or 0.0) >= now + MUCH:
+            around = self._departures(program)
+            return departed(program, targets, found, around, step) if around else None
         best = 0.0 if found is None else max(found.base or 0.0, 0.0) + found.gain
         return found if best >= now + MUCH else None
 

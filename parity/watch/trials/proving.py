@@ -33,8 +33,8 @@ class Prover(ABC):
         self.program: Program | None = None
         self.told: Told | None = None
         """Is told what is said."""
-        self.unsure = False
-        """Whether what is held out was read no better than by chance."""
+        self.unsure: bool | None = None
+        """Whether what is held out was read no better than by chance; None where nothing is."""
         self._initial: Any = None
         self._found = Tried([])
 
