@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from parity.watch.check.adapting import OTHERWISE
 from parity.watch.check.cause import Cause, Match
 from parity.watch.check.data import numeric
 from parity.watch.check.program import Array, Program
@@ -39,7 +40,9 @@ def inverted(program: Program) -> Match | None:
 def prepared(program: Program) -> Match | None:
     """The same kind of samples on another scale."""
     for name, own, other in _pairs(program):
-        if not (_rescaled(own, other) or _raw(own, other)):
+        ratio = float(other.std() / (own.std() or 1.0))
+        otherwise = ratio > 0 and not 1 / OTHERWISE < ratio < OTHERWISE
+        if not (otherwise or _rescaled(own, other) or _raw(own, other)):
             continue
         return Match(
             f"{name} samples are not prepared as those of training",
