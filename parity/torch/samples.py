@@ -132,8 +132,9 @@ def _picked(loader: DataLoader[Any], places: Array, module: nn.Module | None) ->
 def parted(batch: Any, module: nn.Module | None) -> tuple[Any, Any]:
     """What a module takes of a batch, and the targets; None for what it does not say.
 
-    Of (words, lengths, y) the module takes as many as it has arguments for, and the next one is the
-    target; of a dictionary all but what is called as targets are; of a single one the value.
+    Of (words, lengths, y) the module takes as many as it has arguments for. Of several others, as
+    indices, weights or paths, the targets are those that name the fewest classes. Of a dictionary
+    it takes all but what is called as targets are, of a single one the value.
     """
     if isinstance(batch, dict):
         name = next((name for name in TARGETS if name in batch), "")
@@ -145,11 +146,19 @@ def parted(batch: Any, module: nn.Module | None) -> tuple[Any, Any]:
         return batch[0], batch[1]
     given = signature(module.forward).parameters.values() if module is not None else ()
     wanted = sum(each.default is Parameter.empty for each in given)
-    sizes = {len(part) if isinstance(part, Tensor) and part.ndim else 0 for part in batch}
-    count = min(len(given), len(batch) - 1)
-    if not 0 < wanted <= count or len(sizes) != 1:
+    parts = [part for part in batch if isinstance(part, Tensor) and part.ndim]
+    count = min(len(given), len(parts) - 1)
+    if not 0 < wanted <= count or parts[0] is not batch[0] or len({*map(len, parts)}) > 1:
         return batch, None
-    return (tuple(batch[:count]) if count > 1 else batch[0]), batch[count]
+    others = parts[count:]
+    named = [y for y in others if y.ndim == 1 and 1 < y.unique().numel() < len(y)]
+    named = [y for y in named if not y.is_floating_point()]
+    y = (
+        others[0]
+        if len(others) == 1
+        else min(named, key=lambda y: y.unique().numel(), default=None)
+    )
+    return (tuple(parts[:count]) if count > 1 else parts[0]), y
 
 
 def _array(x: Any) -> Array | None:
