@@ -148,7 +148,8 @@ def parted(batch: Any, module: nn.Module | None) -> tuple[Any, Any]:
     wanted = sum(each.default is Parameter.empty for each in given)
     parts = [part for part in batch if isinstance(part, Tensor) and part.ndim]
     count = min(len(given), len(parts) - 1)
-    if not 0 < wanted <= count or parts[0] is not batch[0] or len({*map(len, parts)}) > 1:
+    own = all(one is other for one, other in zip(parts[: count + 1], batch, strict=False))
+    if not 0 < wanted <= count or not own or len({*map(len, parts)}) > 1:
         return batch, None
     others = parts[count:]
     named = [y for y in others if y.ndim == 1 and 1 < y.unique().numel() < len(y)]

@@ -68,7 +68,41 @@ def test_a_network_of_several_inputs_is_looked_at(made: Callable[[Tensor, Tensor
 def test_what_a_network_does_not_take_is_no_input() -> None:
     assert found(mlp(4, 16, 3), lambda x, y: {"row": x, "label": y}) == []
     with pytest.raises(TypeError, match="samples are"):
-        found(mlp(4, 16, 3), lambda x, y: (x, y, 0))
+        found(mlp(4, 16, 3), lambda x, y: (x, {"class": y}, 0))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda x, y: (x, y, 0),
+        lambda x, y: (x, y, "a path"),
+        lambda x, y: (x, x[0], y),  # weights
+        lambda x, y: (x, (100 * x[1]).long(), y),  # lengths
+    ],
+)
+def test_targets_are_told_from_what_stands_beside_them(made: Callable[..., Any]) -> None:
+    assert found(mlp(4, 16, 3), made) == []
+    shifted = found(mlp(4, 16, 3), lambda x, y: made(x, y + 1))
+    assert "the class numbers are shifted: they begin at 1" in shifted
+
+
+def test_targets_of_several_heads_are_left_aside() -> None:
+    torch.manual_seed(0)
+    x, y = plants()
+    model = mlp(4, 8, 2)
+    optimizer = sgd(model, 0.01)
+    loader = DataLoader(TensorDataset(x, (y > 0).float(), x[:, 0]), 32)
+    with (
+        redirect_stderr(io.StringIO()) as printed,
+        CollapseGuard(model, optimizer, loader, trials=False),
+    ):
+        for rows, yes, number in loader:
+            given = model(rows)
+            loss = F.binary_cross_entropy_with_logits(given[:, 0], yes)
+            (loss + F.mse_loss(given[:, 1], number)).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    assert "warning" not in printed.getvalue()
 
 
 def test_one_label_for_all_samples_of_an_own_data_set_is_named() -> None:

@@ -110,6 +110,12 @@ def test_where_all_ends_well_it_counts_how_fast() -> None:
     assert names(fast, cause("scale", LIKELY, SCALE)) == []
 
 
+def test_a_rare_class_that_is_learned_later_is_no_mistake() -> None:
+    balanced = Remedy("with classes drawn equally often", changes=Change.BALANCED)
+    trial = MadeUp((AS_IT_IS, (0.95, 0.5)), (balanced, (0.97, 0.96)))
+    assert names(trial, cause("rare", LIKELY, balanced)) == []
+
+
 def test_what_cannot_be_trained_as_it_is_has_a_remedy_all_the_same() -> None:
     trial = MadeUp((AS_IT_IS, IndexError("label 10")), (HEAD, 0.9), (RATE, ValueError("no rate")))
     found = tried(trial, [cause("head", SURE, HEAD), cause("rate", LIKELY, RATE)])
@@ -152,6 +158,18 @@ def test_rare_classes_are_drawn_as_often_where_that_is_the_remedy() -> None:
     batches = material.batches(Remedy("", changes=Change.BALANCED))
     drawn = np.concatenate([y[next(batches)] for _ in range(20)])
     assert 0.4 < drawn.mean() < 0.6
+
+
+def test_a_part_of_each_class_is_held_out_however_rare_it_is() -> None:
+    y = np.array([0] * 300 + [1] * 8 + [2] * 8)
+    material = Material(np.arange(316.0)[:, None], y, "classes")
+    assert np.bincount(y[material.held]).tolist() == [75, 2, 2]
+
+
+def test_sequences_beside_their_lengths_stay_in_the_order_in_which_they_came() -> None:
+    material = Material((np.zeros((200, 1)), np.arange(200)[::-1]), np.arange(200), "values")
+    assert (np.diff(next(material.batches(AS_IT_IS))) > 0).all()
+    assert (np.diff(material.held) > 0).all()
 
 
 def test_samples_come_in_order_unless_they_are_shuffled() -> None:
@@ -259,6 +277,15 @@ def test_a_rate_explains_no_collapse_that_the_copy_does_not_share() -> None:
     ):  # fmt: skip
         assert explains(program, Tried([cause("rate", belief)], [], gain, base)) == expected
     assert explains(program, Tried([cause("rate", MAYBE)], [], 0.1, None))
+
+
+@pytest.mark.parametrize(("far", "named"), [(-5, True), (0, False), (5, False)])
+def test_a_map_with_the_opposite_of_its_mask_is_named_wherever_its_threshold_lies(
+    far: float, named: bool
+) -> None:
+    masks = (np.arange(100 * 16).reshape(100, 4, 4) % 3 == 0).astype(float)
+    known = Program("torch", (), None, np.zeros((100, 4, 4)), masks)
+    assert (inverted(known, far * masks - 9, masks) is not None) == named
 
 
 @pytest.mark.parametrize("loss", [None, Loss("binary_crossentropy", "binary", "probabilities")])
