@@ -74,6 +74,6 @@ class Kept:
 
 def _held(dataset: Any) -> Tensor | Array | None:
     """The samples of a data set that keeps them in memory; others are not read for this."""
-    held = (each for each in getattr(dataset, "__dict__", {}).values())
+    held = getattr(dataset, "__dict__", {}).values()
     arrays = (each for each in held if isinstance(each, Tensor | np.ndarray) and each.ndim > 1)
     return next((each for each in arrays if len(each) == len(dataset)), None)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from parity.torch import CollapseGuard, check
@@ -150,3 +151,20 @@ def test_an_autoencoder_is_not_judged_by_the_labels_beside_its_samples() -> None
             optimizer.step()
     assert printed.getvalue().startswith("note: CollapseGuard sees no classes told apart")
     assert "warning" not in printed.getvalue()
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_collate_function_that_sorts_samples_without_their_targets(together: bool) -> None:
+    draw = torch.Generator().manual_seed(0)
+    words = [torch.randint(1, 99, (3 + n % 7,), generator=draw) for n in range(64)]
+    data = [(row, n % 3) for n, row in enumerate(words)]
+
+    def collate(batch: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
+        ordered = sorted(batch, key=lambda pair: -len(pair[0]))
+        targets = torch.tensor([y for _, y in (ordered if together else batch)])
+        return pad_sequence([x for x, _ in ordered], batch_first=True), targets
+
+    loader = DataLoader(data, 16, shuffle=True, collate_fn=collate)  # type: ignore[arg-type]
+    model = nn.Sequential(nn.Embedding(99, 8), nn.AdaptiveAvgPool2d((1, 8)), nn.Flatten())
+    causes = [cause.cause for cause in check(nn.Sequential(*model, nn.Linear(8, 3)), loader)]
+    assert ("the collate function gives samples the targets of others" in causes) == (not together)

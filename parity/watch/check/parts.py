@@ -106,6 +106,7 @@ class Course(NamedTuple):
         reach: Samples that a sampler can draw, and all that there are; (0, 0) where it is known of
             none.
         varying: Of so many samples that were read twice alike, how many targets were others.
+        torn: Samples that were given the targets of others where they became a batch.
         single: Layers that normalise single values, which leaves 0.
         turned: Whether a mask of padding leaves out all but the padding.
         exps: Whether a loss that takes logarithms is given what an exponential gives.
@@ -122,6 +123,7 @@ class Course(NamedTuple):
     drawn: tuple[float, ...] = ()
     reach: tuple[int, int] = (0, 0)
     varying: tuple[int, int] = (0, 0)
+    torn: int = 0
     single: tuple[str, ...] = ()
     turned: bool = False
     exps: bool = False
