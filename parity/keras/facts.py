@@ -74,7 +74,6 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
                 dead_share(call) if is_relu(call) else 0.0,
                 _spread(call),
                 _flat(call),
-                _still(call),
                 _overdone(call),
             )
         )
@@ -152,11 +151,6 @@ def _flat(call: Call) -> float:
     units, near = values.reshape(-1, values.shape[-1]), AT_END * (high - low)
     at_end = (units < low + near) | (units > high - near)
     return float((at_end.mean(axis=0) >= NEARLY_ALL).mean())
-
-
-def _still(call: Call) -> bool:
-    own = call.layer
-    return isinstance(own, keras.layers.BatchNormalization) and own.trainable and own.momentum >= 1
 
 
 def _overdone(call: Call) -> str:

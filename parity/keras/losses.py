@@ -37,6 +37,4 @@ def loss_of(given: Any, last: str) -> Loss | None:
     takes: Any = ""
     if kind in ("categorical", "binary"):
         takes = "logits" if getattr(given, "from_logits", False) else "probabilities"
-    smoothing = float(getattr(given, "label_smoothing", 0.0) or 0.0)
-    undoes = last in ("softmax", "sigmoid")
-    return Loss(name, kind, takes, targets, undoes, smoothing=smoothing)
+    return Loss(name, kind, takes, targets, undoes=last in ("softmax", "sigmoid"))

@@ -81,7 +81,6 @@ class Use(NamedTuple):
             weights=known,
             of_yes=of_yes,
             ignored=ignored if isinstance(ignored, int) else _USUAL_IGNORED.get(self.loss.name),
-            smoothing=float(self.settings.get("label_smoothing") or 0.0),
         )
 
     @property

@@ -107,7 +107,6 @@ FAULTY: dict[str, tuple[str, Program]] = {
         "leave only class 1", binary(loss=replace(BINARY, weights=(1, 10_000))),
     ),
     "a class is ignored": ("ignores class 1", program(loss=replace(CROSS, ignored=1))),
-    "smoothed away": ("label smoothing leaves", program(loss=replace(CROSS, smoothing=0.95))),
     "batch normalisation of probabilities": (
         "is given logits, and takes probabilities",
         program(loss=PROBABLE, last="", outputs=np.full((60, 3), 1 / 3),
@@ -183,10 +182,6 @@ FAULTY: dict[str, tuple[str, Program]] = {
         program(layers=(DENSE, RELU, LAST, SOFTMAX, SOFTMAX), last="softmax",
                 loss=Loss("NLLLoss", "categorical", "log probabilities")),
     ),
-    "running statistics that stay": (
-        "never learns the mean and variance",
-        program(layers=(DENSE, Layer("batch_norm", learns=True, still=True), RELU, LAST)),
-    ),
     "a penalty on what a layer gives": (
         "penalty on a layer's answers is too strong",
         program(penalties=(Penalty("activity", 99),)),
@@ -219,7 +214,6 @@ HEALTHY: dict[str, Program] = {
     "probabilities that are made in a way not seen": program(
         loss=PROBABLE, last="", outputs=np.full((60, 3), 1 / 3)
     ),
-    "usual smoothing": program(loss=replace(CROSS, smoothing=0.1)),
     "soft labels": binary(targets=RNG.uniform(size=60)),
     "rates": numbers("poisson", outputs=RNG.uniform(size=(60, 1)), last="softplus"),
     "a class for each place": program(

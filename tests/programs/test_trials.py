@@ -377,3 +377,11 @@ def test_a_training_that_takes_longer_than_a_remedy(
     answers = np.eye(3)[np.where(np.arange(300) < 300 * right, y, (y + 1) % 3)]
     assert (plan._sooner(known, answers, y) is not None) == said
     assert plan._sooner(replace(known, targets=y + 0.5), answers, y + 0.5) is None  # a quantile
+
+
+def test_an_alarm_repeats_a_mistake_for_which_no_trial_helps() -> None:
+    plan = Plan(0.1)
+    plan._found = Tried([cause("in the loop", SURE)], ["nothing that was tried helps"])
+    findings, lines = plan.proved()
+    assert [finding.cause for finding in findings] == ["in the loop"]
+    assert lines == ["nothing that was tried helps"]

@@ -134,10 +134,6 @@ FAULTY: dict[str, tuple[str, Callable[[], Program]]] = {
             numbers("mean_absolute_percentage_error"), data.houses()[0], np.arange(400) % 4 / 7
         ),
     ),
-    "smoothed away": (
-        "label smoothing leaves",
-        lambda: Program(flowers(loss=SMOOTH(label_smoothing=0.95)), *rows(table(data.flowers))),
-    ),
     "masks of bytes": (
         "outside 0 to 1",
         lambda: Program(

@@ -136,17 +136,6 @@ def scaled(program: Program) -> Match | None:
     )
 
 
-def single(program: Program) -> Match | None:
-    """What is left of a value after its own mean is taken away."""
-    if not program.course.single:
-        return None
-    return Match(
-        "a layer normalisation is given single values, and leaves nothing of them",
-        f"{program.course.single[0] or 'it'} normalises over one value, which is its own mean",
-        "Standardise that feature instead, or normalise over the axis of several",
-    )
-
-
 def exps(program: Program) -> Match | None:
     """Rates for a loss that takes their logarithms, and so applies the exponential once more."""
     if not program.course.exps or program.loss is None:
@@ -193,7 +182,6 @@ CAUSES = (
     Cause("varying", varying),
     Cause("torn", torn),
     Cause("scaled", scaled),
-    Cause("single", single),
     Cause("exps", exps),
     Cause("turned", turned),
     Cause("no eps", no_eps),

@@ -24,8 +24,6 @@ class Layer:
         dead: Share of its units that are 0 for every sample, where it is a ReLU.
         dropped: Share of the values that a dropout leaves out in training.
         spread: Deviation between samples of what it gives, the mean of its units.
-        still: Whether it is a batch normalisation whose running mean and variance are those that
-            it was made with, and stay so.
         flat: Share of its units that a sigmoid or tanh holds at its ends, for nearly all samples.
         overdone: What an augmentation makes of values for which it is not set, in words.
     """
@@ -40,7 +38,6 @@ class Layer:
     dead: float = 0.0
     spread: float | None = None
     flat: float = 0.0
-    still: bool = False
     overdone: str = ""
 
 
@@ -64,7 +61,6 @@ class Loss:
         weights: Of each class, as many as there are; empty where it has none.
         of_yes: Of each label where it applies, for several labels; empty where it has none.
         ignored: The class number that it leaves out.
-        smoothing: Share of each label that is spread over all classes.
     """
 
     name: str
@@ -75,7 +71,6 @@ class Loss:
     weights: tuple[float, ...] = ()
     of_yes: tuple[float, ...] = ()
     ignored: int | None = None
-    smoothing: float = 0.0
 
 
 class Cut(NamedTuple):
@@ -107,7 +102,6 @@ class Course(NamedTuple):
             none.
         varying: Of so many samples that were read twice alike, how many targets were others.
         torn: Samples that were given the targets of others where they became a batch.
-        single: Layers that normalise single values, which leaves 0.
         turned: Whether a mask of padding leaves out all but the padding.
         exps: Whether a loss that takes logarithms is given what an exponential gives.
         no_eps: Settings of the optimiser that are 0 in its weights' precision.
@@ -124,7 +118,6 @@ class Course(NamedTuple):
     reach: tuple[int, int] = (0, 0)
     varying: tuple[int, int] = (0, 0)
     torn: int = 0
-    single: tuple[str, ...] = ()
     turned: bool = False
     exps: bool = False
     no_eps: str = ""

@@ -1,4 +1,4 @@
-"""Causes in what a loss makes of single classes: weights, one that is ignored, smoothing."""
+"""Causes in what a loss makes of single classes: weights and one that is ignored."""
 
 from dataclasses import replace
 
@@ -17,9 +17,6 @@ UNEVEN, AS_OFTEN = 2.0, 1.25
 weights follows it: what is held out was counted too."""
 IGNORED = 0.01
 """Share of the samples from which on it is no accident that their class is ignored."""
-SMOOTHED = (0.5, 0.9)
-"""Shares of a label that are spread over all classes, likewise; 0.1 is usual (Szegedy et al. 2016,
-Rethinking the Inception Architecture, section 7)."""
 
 
 def weights(program: Program) -> Match | None:
@@ -108,20 +105,6 @@ def ignored(program: Program) -> Match | None:
     )
 
 
-def smoothing(program: Program) -> Match | None:
-    """Labels of which next to nothing is left."""
-    loss = program.loss
-    if loss is None or loss.smoothing < SMOOTHED[0]:
-        return None
-    return Match(
-        "label smoothing leaves next to nothing of the labels",
-        f"{loss.smoothing:.0%} of each label is spread over all classes; 10% is usual",
-        "Set label_smoothing=0.1",
-        Belief.SURE if loss.smoothing >= SMOOTHED[1] else Belief.MAYBE,
-        _plain(program, "with labels as they are"),
-    )
-
-
 def _plain(program: Program, words: str) -> Remedy | None:
     remedy = fitting(program)
     return None if remedy is None else replace(remedy, words=words)
@@ -131,5 +114,4 @@ CAUSES = (
     Cause("weights", weights, explains=("imbalance",)),
     Cause("of yes", of_yes),
     Cause("ignored", ignored),
-    Cause("smoothing", smoothing),
 )
