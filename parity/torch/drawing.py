@@ -62,8 +62,9 @@ def _torn(loader: DataLoader[Any], module: nn.Module | None) -> int:
         alone = [parted(loader.collate_fn([row]), module) for row in rows]
         x, y = parted(loader.collate_fn(rows), module)
     single = [(first_tensor(given), wanted) for given, wanted in alone]
-    torn = 0
-    for own, target in zip(first_tensor(x), y, strict=True):
+    batch, torn = first_tensor(x), 0
+    assert batch is not None
+    for own, target in zip(batch, y, strict=True):
         its = [w[0] for x, w in single if x is not None and torch.equal(own[: len(x[0])], x[0])]
         torn += bool(its) and not any(torch.equal(target, wanted) for wanted in its)
     return torn

@@ -152,13 +152,11 @@ def parted(batch: Any, module: nn.Module | None) -> tuple[Any, Any]:
     if not 0 < wanted <= count or not own or len({*map(len, parts)}) > 1:
         return batch, None
     others = parts[count:]
-    named = [y for y in others if y.ndim == 1 and 1 < y.unique().numel() < len(y)]
-    named = [y for y in named if not y.is_floating_point()]
-    y = (
-        others[0]
-        if len(others) == 1
-        else min(named, key=lambda y: y.unique().numel(), default=None)
-    )
+    names = {n: np.unique(as_array(y)).size for n, y in enumerate(others) if y.ndim == 1}
+    named = [n for n, size in names.items() if 1 < size < len(others[n])]
+    named = [n for n in named if not others[n].is_floating_point()]
+    place = 0 if len(others) == 1 else min(named, key=names.__getitem__, default=None)
+    y = None if place is None else others[place]
     return (tuple(parts[:count]) if count > 1 else parts[0]), y
 
 
