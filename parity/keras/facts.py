@@ -73,7 +73,6 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
                 _dropped(call),
                 dead_share(call) if is_relu(call) else 0.0,
                 _spread(call),
-                _still(call),
                 (weight := kernel(call)) is not None and not weight.trainable,
                 _overdone(call),
             )
@@ -144,11 +143,6 @@ def _spread(call: Call) -> float | None:
     if values.dtype.kind != "f":
         return None
     return float(values.std(axis=0, dtype=np.float64).mean())
-
-
-def _still(call: Call) -> bool:
-    own = call.layer
-    return isinstance(own, keras.layers.BatchNormalization) and own.trainable and own.momentum >= 1
 
 
 def _overdone(call: Call) -> str:

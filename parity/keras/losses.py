@@ -37,5 +37,4 @@ def loss_of(given: Any, last: str) -> Loss | None:
     takes: Any = ""
     if kind in ("categorical", "binary"):
         takes = "logits" if getattr(given, "from_logits", False) else "probabilities"
-    undoes = last in ("softmax", "sigmoid")
-    return Loss(name, kind, takes, targets, undoes)
+    return Loss(name, kind, takes, targets, undoes=last in ("softmax", "sigmoid"))

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -68,7 +67,6 @@ def behaviour_of(
         "always_drops": always_drops(module, x),
         "course": Course(
             cuts=tuple(noted.cuts),
-            single=single_of(module),
             turned=turned_mask(module, x),
             no_eps=no_eps_of(optimizer),
         ),
@@ -85,13 +83,6 @@ def unregistered(
     known = {id(tensor) for tensor in (*plain(module).parameters(), *_leaves(x))}
     known |= {id(weight) for weight in _weights(optimizer)}
     return sum(weight.numel() for key, weight in seen.items() if key not in known)
-
-
-def single_of(module: nn.Module) -> tuple[str, ...]:
-    """Names of layer normalisations over one value: they give their bias, whatever they get."""
-    named = plain(module).named_modules()
-    ones = (n for n, m in named if isinstance(m, nn.LayerNorm) and prod(m.normalized_shape) == 1)
-    return tuple(ones)
 
 
 def no_eps_of(optimizer: Optimizer | None) -> str:

@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler, default_collate
 
 from parity.torch.layouts import as_array
-from parity.torch.samples import Samples
+from parity.torch.samples import Samples, parted
 from parity.torch.state import undrawn
+from parity.torch.trace import first_tensor
 from parity.watch.fingerprint import sample
 
-TWICE = 8
-"""Samples that are read twice."""
+TWICE, SORTED = 8, 16
+"""Samples that are read twice, and that are made a batch."""
 
 
 def drawing_of(samples: Samples) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def drawing_of(samples: Samples) -> dict[str, Any]:
     known: dict[str, Any] = {}
     with suppress(Exception):  # a data set is anyone's code
         known["varying"] = _varying(loader.dataset)
+        known["torn"] = _torn(loader, samples.module)
     if isinstance(loader.sampler, WeightedRandomSampler):
         weights = as_array(loader.sampler.weights).astype(np.float64)
         count = len(loader.dataset)  # type: ignore[arg-type]
@@ -49,6 +51,23 @@ def _varying(dataset: Any) -> tuple[int, int]:
             alike += 1
             others += not _same(y, other)
     return others, alike
+
+
+def _torn(loader: DataLoader[Any], module: nn.Module | None) -> int:
+    """How many samples a collate function gives the targets of others, as where it sorts them."""
+    if loader.collate_fn is default_collate:
+        return 0
+    with undrawn():
+        rows = [loader.dataset[int(n)] for n in sample(len(loader.dataset), SORTED)]  # type: ignore[arg-type]
+        alone = [parted(loader.collate_fn([row]), module) for row in rows]
+        x, y = parted(loader.collate_fn(rows), module)
+    single = [(first_tensor(given), wanted) for given, wanted in alone]
+    batch, torn = first_tensor(x), 0
+    assert batch is not None
+    for own, target in zip(batch, y, strict=True):
+        its = [w[0] for x, w in single if x is not None and torch.equal(own[: len(x[0])], x[0])]
+        torn += bool(its) and not any(torch.equal(target, wanted) for wanted in its)
+    return torn
 
 
 def _same(one: Any, other: Any) -> bool:

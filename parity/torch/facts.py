@@ -83,7 +83,6 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
                 _dropped(call),
                 dead_share(call) if call.function in RELUS and call.outputs.ndim > 1 else 0.0,
                 _spread(call.outputs),
-                call.kind == "batch_norm" and call.unit is not None and _still(call.unit.module),
             )
         )
         before = (call.outputs, call.outputs._version)
@@ -194,14 +193,6 @@ def _same(one: Tensor, other: Tensor) -> bool:
 
 def _dropped(call: Call) -> float:
     return float(call.unit.module.p) if call.unit and call.kind == "dropout" else 0.0  # type: ignore[arg-type]
-
-
-def _still(module: nn.Module) -> bool:
-    """Whether the running statistics of a batch normalisation are as it was made, and stay so."""
-    mean, variance = module.running_mean, module.running_var
-    if module.momentum != 0 or not isinstance(mean, Tensor) or not isinstance(variance, Tensor):
-        return False
-    return not bool(mean.any()) and bool((variance == 1).all())
 
 
 def _gain(unit: Unit) -> float | None:

@@ -220,7 +220,7 @@ class FirstStep(Follower):
         use, uses = self._heard.use, self._heard.uses
         alike = [other for other in uses if use is not None and other.loss is use.loss]
         order = tuple(as_array(other.targets) for other in alike if other.targets.ndim <= 2)
-        own = asked(uses, self.samples.y) and (bool(uses) or not self.samples.unlabelled)
+        own = asked(uses, self.samples.y, unlabelled=self.samples.unlabelled)
         return {"order": self.samples.order or order, **({} if own else {"targets": None})}
 
     def _trial(self) -> Trial | None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from parity.torch.facts import facts_of
 from parity.torch.state import looking
 from parity.watch.check import Match, Program
-from parity.watch.check.prepared import CAUSES
+from parity.watch.check.prepared import inverted, prepared
 
 MOST = 128
 """Samples that are kept."""
@@ -34,8 +34,8 @@ class Judged:
         with suppress(Exception):  # a model is anyone's code
             fed = facts_of(self.module, samples).fed
             others = {} if fed is None else {"validation": fed}
-            found = (cause.look(replace(program, others=others)) for cause in CAUSES)
-            return next((match for match in found if match is not None), None)
+            known = replace(program, others=others)
+            return inverted(known) or prepared(known)
         return None
 
     def close(self) -> None:

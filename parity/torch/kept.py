@@ -1,5 +1,7 @@
 """Notices a program that changes its samples in place, time after time."""
 
+from typing import Any
+
 import numpy as np
 from torch import Tensor
 
@@ -22,14 +24,15 @@ SAMPLES, VALUES = 32, 1000
 
 
 class Kept:
-    """Some samples as they were; only tensors and arrays, of which reading changes nothing.
+    """Some samples as they were, of tensors and arrays: reading these changes nothing.
 
     Args:
         samples: That a program trains on.
     """
 
     def __init__(self, samples: Samples) -> None:
-        x = samples.source[0] if isinstance(samples.source, tuple) else None
+        source = samples.source
+        x = source[0] if isinstance(source, tuple) else _held(source.dataset)
         learned = isinstance(x, Tensor) and x.requires_grad
         self.x = x if isinstance(x, Tensor | np.ndarray) and not learned else None
         self.places = sample(len(samples.y if x is None else x), SAMPLES)
@@ -67,3 +70,10 @@ class Kept:
         usable = values.dtype.kind in "iuf" and values.size > 0
         rows = values.reshape(len(values), -1) if usable else None
         return None if rows is None else rows[:, :: -(-rows.shape[1] // VALUES)].astype(np.float64)
+
+
+def _held(dataset: Any) -> Tensor | Array | None:
+    """The samples of a data set that keeps them in memory; others are not read for this."""
+    held = getattr(dataset, "__dict__", {}).values()
+    arrays = (each for each in held if isinstance(each, Tensor | np.ndarray) and each.ndim > 1)
+    return next((each for each in arrays if len(each) == len(dataset)), None)

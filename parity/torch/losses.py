@@ -172,7 +172,7 @@ def factor_of(use: Use, gradient: Tensor | None) -> float | None:
     return along / float(own @ own) if alike else None
 
 
-def asked(uses: Sequence[Use], targets: Array) -> bool:
+def asked(uses: Sequence[Use], targets: Array, *, unlabelled: bool = False) -> bool:
     """Whether targets may be what losses ask for.
 
     An adversary's are given one number, and then another, for all samples, whatever class these
@@ -183,7 +183,10 @@ def asked(uses: Sequence[Use], targets: Array) -> bool:
     Args:
         uses: Of losses, as far as they were heard.
         targets: That the guard was given, [N, ...].
+        unlabelled: Whether these are the samples themselves, for want of others.
     """
+    if unlabelled and not any(use.targets[:1].numel() == targets[:1].size for use in uses):
+        return False
     alike = targets.size > 0 and not bool((targets != targets[:1]).any())
     if not uses:
         return not alike

@@ -94,9 +94,9 @@ def _of_loader(loader: DataLoader[Any], most: int, module: nn.Module | None) -> 
         x, y = _picked(loader, sample(len(dataset), most), module)
     except TypeError:
         return None
-    tensors = _tensors(dataset)
-    targets = as_array(tensors[-1]) if tensors else None
-    inputs = as_array(tensors[0]) if 0 < len(tensors) <= 2 else None
+    given, wanted = parted(_tensors(dataset), module)
+    targets = as_array(wanted) if wanted is not None else None
+    inputs = as_array(given) if isinstance(given, Tensor) else None
     order: list[Array] = []
     sampler = loader.sampler
     if isinstance(sampler, SequentialSampler) and isinstance(loader.batch_size, int):
@@ -132,8 +132,9 @@ def _picked(loader: DataLoader[Any], places: Array, module: nn.Module | None) ->
 def parted(batch: Any, module: nn.Module | None) -> tuple[Any, Any]:
     """What a module takes of a batch, and the targets; None for what it does not say.
 
-    Of (words, lengths, y) the module takes all but the last, of a dictionary all but what is called
-    as targets are; of a single one it takes the value.
+    Of (words, lengths, y) the module takes as many as it has arguments for. Of several others, as
+    indices, weights or paths, the targets are those that name the fewest classes. Of a dictionary
+    it takes all but what is called as targets are, of a single one the value.
     """
     if isinstance(batch, dict):
         name = next((name for name in TARGETS if name in batch), "")
@@ -145,9 +146,18 @@ def parted(batch: Any, module: nn.Module | None) -> tuple[Any, Any]:
         return batch[0], batch[1]
     given = signature(module.forward).parameters.values() if module is not None else ()
     wanted = sum(each.default is Parameter.empty for each in given)
-    sizes = {len(part) if isinstance(part, Tensor) and part.ndim else 0 for part in batch}
-    fits = wanted <= len(batch) - 1 <= len(given) and len(sizes) == 1
-    return (tuple(batch[:-1]), batch[-1]) if fits else (batch, None)
+    parts = [part for part in batch if isinstance(part, Tensor) and part.ndim]
+    count = min(len(given), len(parts) - 1)
+    own = all(one is other for one, other in zip(parts[: count + 1], batch, strict=False))
+    if not 0 < wanted <= count or not own or len({*map(len, parts)}) > 1:
+        return batch, None
+    others = parts[count:]
+    names = {n: np.unique(as_array(y)).size for n, y in enumerate(others) if y.ndim == 1}
+    named = [n for n, size in names.items() if 1 < size < len(others[n])]
+    named = [n for n in named if not others[n].is_floating_point()]
+    place = 0 if len(others) == 1 else min(named, key=names.__getitem__, default=None)
+    y = None if place is None else others[place]
+    return (tuple(parts[:count]) if count > 1 else parts[0]), y
 
 
 def _array(x: Any) -> Array | None:

@@ -17,6 +17,7 @@ from parity.torch.intervention import Intervention, adjusted
 from parity.torch.layouts import as_array
 from parity.torch.losses import Use
 from parity.torch.network import inputs, layers
+from parity.torch.samples import taken as picked
 from parity.torch.state import unchanged
 from parity.torch.trace import first_tensor
 from parity.watch.check import Change, Program, Remedy
@@ -91,7 +92,7 @@ class Trial:
                     self._redraw(state, taken)
                 if taken % every == 0 and (Change.ZEROED in remedy or not self.program.gathers):
                     optimizer.zero_grad()
-                given = self._answers(remedy, state, _take(features, chosen))
+                given = self._answers(remedy, state, picked(features, chosen))
                 loss = self._loss(remedy, given, targets[chosen])
                 if not torch.isfinite(loss):
                     taken = steps  # it can get no better
@@ -128,7 +129,7 @@ class Trial:
                     nn.init.xavier_uniform_(state[name])
                 elif name.endswith("bias"):
                     nn.init.zeros_(state[name])
-        few = _take(features, np.arange(min(2, len(targets))))
+        few = picked(features, np.arange(min(2, len(targets))))
         if not any(self.counts):
             counting = Intervention(AS_IT_IS)
             self._pass(counting, state, few)
@@ -231,15 +232,7 @@ class Trial:
     def _score(self, remedy: Remedy, state: State, features: Any, targets: Any) -> float:
         held = self.material.held
         with unchanged(self.module), torch.no_grad():
-            given = as_array(self._answers(remedy, state, _take(features, held)).float())
+            given = as_array(self._answers(remedy, state, picked(features, held)).float())
         told = self.task in ("classes", "binary")
         wanted = self.material.names(remedy)[held] if told else targets[held]
         return score(self.task, given, wanted, middle(self.program, remedy))
-
-
-def _take(x: Any, chosen: Any) -> Any:
-    if isinstance(x, tuple | list):
-        return tuple(_take(part, chosen) for part in x)
-    if isinstance(x, dict):
-        return {name: _take(part, chosen) for name, part in x.items()}
-    return x[chosen]

@@ -9,10 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from parity.torch import CollapseGuard, check
+from parity.torch.kept import Kept
 from parity.torch.losses import LOSSES, Use, asked
+from parity.torch.samples import samples_of
 from tests.programs.test_loops_torch import plants, sgd
 from tests.programs.torch_programs import mlp
 
@@ -68,7 +71,41 @@ def test_a_network_of_several_inputs_is_looked_at(made: Callable[[Tensor, Tensor
 def test_what_a_network_does_not_take_is_no_input() -> None:
     assert found(mlp(4, 16, 3), lambda x, y: {"row": x, "label": y}) == []
     with pytest.raises(TypeError, match="samples are"):
-        found(mlp(4, 16, 3), lambda x, y: (x, y, 0))
+        found(mlp(4, 16, 3), lambda x, y: (x, {"class": y}, 0))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda x, y: (x, y, 0),
+        lambda x, y: (x, y, "a path"),
+        lambda x, y: (x, x[0], y),  # weights
+        lambda x, y: (x, (100 * x[1]).long(), y),  # lengths
+    ],
+)
+def test_targets_are_told_from_what_stands_beside_them(made: Callable[..., Any]) -> None:
+    assert found(mlp(4, 16, 3), made) == []
+    shifted = found(mlp(4, 16, 3), lambda x, y: made(x, y + 1))
+    assert "the class numbers are shifted: they begin at 1" in shifted
+
+
+def test_targets_of_several_heads_are_left_aside() -> None:
+    torch.manual_seed(0)
+    x, y = plants()
+    model = mlp(4, 8, 2)
+    optimizer = sgd(model, 0.01)
+    loader = DataLoader(TensorDataset(x, (y > 0).float(), x[:, 0]), 32)
+    with (
+        redirect_stderr(io.StringIO()) as printed,
+        CollapseGuard(model, optimizer, loader, trials=False),
+    ):
+        for rows, yes, number in loader:
+            given = model(rows)
+            loss = F.binary_cross_entropy_with_logits(given[:, 0], yes)
+            (loss + F.mse_loss(given[:, 1], number)).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    assert "warning" not in printed.getvalue()
 
 
 def test_one_label_for_all_samples_of_an_own_data_set_is_named() -> None:
@@ -116,3 +153,33 @@ def test_an_autoencoder_is_not_judged_by_the_labels_beside_its_samples() -> None
             optimizer.step()
     assert printed.getvalue().startswith("note: CollapseGuard sees no classes told apart")
     assert "warning" not in printed.getvalue()
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_collate_function_that_sorts_samples_without_their_targets(together: bool) -> None:
+    draw = torch.Generator().manual_seed(0)
+    words = [torch.randint(1, 99, (3 + n % 7,), generator=draw) for n in range(64)]
+    data = [(row, n % 3) for n, row in enumerate(words)]
+
+    def collate(batch: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
+        ordered = sorted(batch, key=lambda pair: -len(pair[0]))
+        targets = torch.tensor([y for _, y in (ordered if together else batch)])
+        return pad_sequence([x for x, _ in ordered], batch_first=True), targets
+
+    loader: Any = DataLoader(data, 16, collate_fn=collate)  # type: ignore[arg-type]
+    model = nn.Sequential(nn.Embedding(99, 8), nn.AdaptiveAvgPool2d((1, 8)), nn.Flatten())
+    causes = [cause.cause for cause in check(nn.Sequential(*model, nn.Linear(8, 3)), loader)]
+    assert ("the collate function gives samples the targets of others" in causes) == (not together)
+
+
+@pytest.mark.parametrize("inplace", [True, False])
+def test_a_data_set_that_scales_what_it_keeps_is_seen(inplace: bool) -> None:
+    def scaled(x: Tensor, y: Tensor) -> Any:
+        return (x.mul_(1.3) if inplace else x.mul(1.3)), y
+
+    loader = DataLoader(Rows(scaled), 32)
+    kept, found = Kept(samples_of(loader, None, 64, "a test")), []
+    for _ in range(4):
+        list(loader)
+        found.append(kept.changed() is not None)
+    assert any(found) == inplace

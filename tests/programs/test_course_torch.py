@@ -223,12 +223,6 @@ def test_a_data_set_with_other_targets_each_time_is_named(turns: bool, named: bo
     assert found.startswith("the data set gives the same sample another target") == named
 
 
-def test_a_layer_norm_of_single_values_is_named() -> None:
-    pair = rows()[0][:, :1], rows()[1]
-    printed = said(nn.Sequential(nn.LayerNorm(1), nn.Linear(1, 2)), pair=pair)
-    assert first(printed).startswith("a layer normalisation is given single values")
-
-
 def test_adam_in_float16_is_named_and_sgd_is_not() -> None:
     x, y = rows()
 

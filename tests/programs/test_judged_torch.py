@@ -52,7 +52,10 @@ def test_negatives_and_other_scales_are_named_and_the_same_kind_is_not() -> None
     noisy = x + DRAW.normal(0, 0.2, x.shape)
     for trained in (x, faded, noisy, 1.2 * x, np.roll(x, 1, axis=1)):
         assert not named(trained, other)
-    assert not named(x, DRAW.uniform(-1, 1, x.shape))  # of another kind altogether
+    noise = DRAW.uniform(-1, 1, x.shape)
+    assert not named(x, noise)  # of another kind altogether
+    assert "  1. " not in loop(4 * torch.randn(128, 784))  # a curve beyond its ends, say
+    assert OTHERWISE in loop(127 * torch.rand(128, 784))
 
 
 def test_a_table_that_is_standardised_in_training_only_is_named() -> None:

@@ -123,16 +123,6 @@ def test_a_softmax_of_a_softmax_is_named_and_tried_without_both() -> None:
     assert check(model, x, y, loss=loss, optimizer=sgd(model)) == []
 
 
-@pytest.mark.parametrize(("momentum", "count"), [(0.0, 1), (0.1, 0), (None, 0)])
-def test_running_statistics_that_stay_are_named(momentum: float | None, count: int) -> None:
-    x, y = plants()
-    model = nn.Sequential(
-        nn.Linear(4, 16), nn.BatchNorm1d(16, momentum=momentum), nn.ReLU(), nn.Linear(16, 3)
-    )
-    found = check(model, x, y, loss=F.cross_entropy, optimizer=sgd(model))
-    assert ["never learns the mean" in each.cause for each in found] == [True] * count
-
-
 def test_the_odder_kernel_of_a_recurrent_layer_is_the_one_that_is_looked_at() -> None:
     class Reads(nn.Module):
         def __init__(self) -> None:

@@ -136,6 +136,16 @@ def test_a_squared_error_of_ones_own_with_the_wrong_sign(rate: float) -> None:
     assert ("own loss teaches the network nothing" in said) == (rate < 1)  # no rate for a copy
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_focal_loss_of_ones_own_with_the_wrong_sign(sign: int) -> None:
+    def focal(given: Tensor, y: Tensor) -> Tensor:
+        p = given.softmax(1).gather(1, y[:, None])
+        return -sign * ((1 - p) ** 2 * (p + 1e-8).log()).mean()
+
+    said = trained(mlp(4, 16, 3), table(data.flowers), loss=focal)
+    assert ("own loss teaches" in said or "the opposite of its targets" in said) == (sign < 0)
+
+
 @pytest.mark.parametrize("each", [1, EPOCH])
 def test_a_cycle_of_the_rate_that_counts_epochs_where_it_was_given_batches(each: int) -> None:
     said = trained(mlp(4, 16, 3), table(data.flowers), rate=2e-5, cycle=200, each=each)

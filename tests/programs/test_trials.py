@@ -8,11 +8,10 @@ import pytest
 
 from parity.watch.check import Belief, Change, Layer, Loss, Match, Program, Remedy
 from parity.watch.check.program import Task
-from parity.watch.trials import AS_IT_IS, Material, middle, proving, score, tried
+from parity.watch.trials import AS_IT_IS, middle, proving, score, tried
 from parity.watch.trials.faster import slow
 from parity.watch.trials.following import Follower
 from parity.watch.trials.inverted import inverted
-from parity.watch.trials.material import shrunk
 from parity.watch.trials.ranking import Tried
 from parity.watch.trials.stall import explains, lifts, proves
 from parity.watch.trials.usual import usual
@@ -110,6 +109,12 @@ def test_where_all_ends_well_it_counts_how_fast() -> None:
     assert names(fast, cause("scale", LIKELY, SCALE)) == []
 
 
+def test_a_rare_class_that_is_learned_later_is_no_mistake() -> None:
+    balanced = Remedy("with classes drawn equally often", changes=Change.BALANCED)
+    trial = MadeUp((AS_IT_IS, (0.95, 0.5)), (balanced, (0.97, 0.96)))
+    assert names(trial, cause("rare", LIKELY, balanced)) == []
+
+
 def test_what_cannot_be_trained_as_it_is_has_a_remedy_all_the_same() -> None:
     trial = MadeUp((AS_IT_IS, IndexError("label 10")), (HEAD, 0.9), (RATE, ValueError("no rate")))
     found = tried(trial, [cause("head", SURE, HEAD), cause("rate", LIKELY, RATE)])
@@ -144,47 +149,6 @@ def test_numbers_told_by_logits_are_those_of_their_sigmoid() -> None:
     assert score("values", logits, shares, middle(program, AS_IT_IS)) == pytest.approx(1)
     head = Remedy("with the squared error", head="values")
     assert score("values", shares, shares, middle(program, head)) == pytest.approx(1)
-
-
-def test_rare_classes_are_drawn_as_often_where_that_is_the_remedy() -> None:
-    y = np.array([0] * 190 + [1] * 10)
-    material = Material(np.arange(200.0)[:, None], y, "binary", batch=50)
-    batches = material.batches(Remedy("", changes=Change.BALANCED))
-    drawn = np.concatenate([y[next(batches)] for _ in range(20)])
-    assert 0.4 < drawn.mean() < 0.6
-
-
-def test_samples_come_in_order_unless_they_are_shuffled() -> None:
-    material = Material(np.zeros((200, 1)), np.arange(200), "values", batch=20, in_order=True)
-    assert (np.diff(next(material.batches(AS_IT_IS))) > 0).all()
-    assert (np.diff(next(material.batches(Remedy("", changes=Change.SHUFFLED)))) < 0).any()
-
-
-def test_features_are_standardised_by_the_samples_that_are_trained_on() -> None:
-    rng = np.random.default_rng(0)
-    material = Material(rng.normal([5, 100], [1, 30], (400, 2)), np.zeros(400), "values")
-    features = material.features(Remedy("", features="standardised"))
-    assert features.mean(axis=0) == pytest.approx([0, 0], abs=0.1)
-    assert features.std(axis=0) == pytest.approx([1, 1], abs=0.1)
-
-
-def test_gaps_are_filled_and_batches_widened_where_that_is_the_remedy() -> None:
-    features = np.arange(200.0)[:, None]
-    features[3], features[7] = np.nan, np.inf
-    material = Material(features, np.zeros(200), "values", batch=1)
-    assert material.features(Remedy("", features="filled"))[[3, 7]].tolist() == [[0], [0]]
-    assert len(next(material.batches(AS_IT_IS))) == 1
-    assert len(next(material.batches(Remedy("", batch=16)))) == 16
-
-
-def test_sequences_are_turned_round_and_classes_drawn_as_the_program_does() -> None:
-    x = np.arange(24.0).reshape(2, 4, 3)
-    turned = Material(x, np.zeros(2), "values").features(Remedy("", features="reversed"))
-    assert turned[:, 0].tolist() == x[:, 3].tolist()
-    names = np.repeat([0, 1], 100)
-    material = Material(names[:, None], names, "binary", drawn=(1.0, 0.0))
-    assert not names[next(material.batches(AS_IT_IS))].any()
-    assert names[next(material.batches(Remedy("", changes=Change.BALANCED)))].any()
 
 
 class Plan(Follower):
@@ -236,22 +200,6 @@ def test_what_the_facts_bear_out_is_tried_before_what_is_usual(
         assert [match.cause for match in found.matches] == [expected]
 
 
-def test_padding_is_brought_in_front_where_that_is_the_remedy() -> None:
-    words = np.array([[1, 2, 0, 0], [3, 0, 4, 0], [5, 6, 7, 8]])
-    moved = Material(words, np.zeros(3), "values").features(Remedy("", features="padded before"))
-    assert moved.tolist() == [[0, 0, 1, 2], [0, 3, 0, 4], [5, 6, 7, 8]]
-
-
-def test_features_that_the_network_shrinks_itself_are_scaled_for_its_first_layer() -> None:
-    features = np.random.default_rng(0).normal(0, 1, (400, 2)).astype(np.float32)
-    seen = Program("keras", (), features / 255, np.zeros((400, 1)), None, inputs=features)
-    assert shrunk(seen) == pytest.approx(1 / 255, rel=1e-3)
-    assert shrunk(replace(seen, fed=features)) == 1
-    scaled = Material(features, np.zeros(400), "values", shrunk=1 / 255)
-    fed = scaled.features(Remedy("", features="standardised")) / 255
-    assert fed.std() == pytest.approx(1, abs=0.1)
-
-
 def test_a_rate_explains_no_collapse_that_the_copy_does_not_share() -> None:
     program = Program("keras", (), None, np.zeros((30, 3)), np.arange(30) % 3)
     for base, gain, belief, expected in (
@@ -259,6 +207,15 @@ def test_a_rate_explains_no_collapse_that_the_copy_does_not_share() -> None:
     ):  # fmt: skip
         assert explains(program, Tried([cause("rate", belief)], [], gain, base)) == expected
     assert explains(program, Tried([cause("rate", MAYBE)], [], 0.1, None))
+
+
+@pytest.mark.parametrize(("far", "named"), [(-5, True), (0, False), (5, False)])
+def test_a_map_with_the_opposite_of_its_mask_is_named_wherever_its_threshold_lies(
+    far: float, named: bool
+) -> None:
+    masks = (np.arange(100 * 16).reshape(100, 4, 4) % 3 == 0).astype(float)
+    known = Program("torch", (), None, np.zeros((100, 4, 4)), masks)
+    assert (inverted(known, far * masks - 9, masks) is not None) == named
 
 
 @pytest.mark.parametrize("loss", [None, Loss("binary_crossentropy", "binary", "probabilities")])
@@ -355,3 +312,11 @@ def test_a_training_that_takes_longer_than_a_remedy(
     assert (
         plan._sooner(replace(known, targets=y + 0.5), answers, y + 0.5, 300) is None
     )  # a quantile
+
+
+def test_an_alarm_repeats_a_mistake_for_which_no_trial_helps() -> None:
+    plan = Plan(0.1)
+    plan._found = Tried([cause("in the loop", SURE)], ["nothing that was tried helps"])
+    findings, lines = plan.proved()
+    assert [finding.cause for finding in findings] == ["in the loop"]
+    assert lines == ["nothing that was tried helps"]

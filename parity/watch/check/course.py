@@ -14,6 +14,8 @@ and mostly does not."""
 SMALL = 0.05
 """Factor of a loss below which steps that follow its gradients may be too short; above its inverse
 they may be too long."""
+LEAST = 2
+"""Samples from which on other targets are no label that is drawn at random."""
 VARYING = 4
 """Samples read twice alike from which on other targets are no accident."""
 
@@ -100,6 +102,18 @@ def varying(program: Program) -> Match | None:
     )
 
 
+def torn(program: Program) -> Match | None:
+    """A batch whose samples have other targets than each of them alone."""
+    if program.course.torn < LEAST:
+        return None
+    return Match(
+        "the collate function gives samples the targets of others",
+        f"{program.course.torn} samples of a batch have another target in it than alone",
+        "What it sorts, by length say, it has to sort with its targets: sort the pairs, then "
+        "xs, ys = zip(*batch)",
+    )
+
+
 def scaled(program: Program) -> Match | None:
     """A loss that is made next to nothing, or far too large, for steps that are as long as it."""
     loss, factor = program.loss, abs(program.course.factor)
@@ -119,17 +133,6 @@ def scaled(program: Program) -> Match | None:
         "scaler.update(), not optimizer.step()",
         Belief.LIKELY if far and kind_of(program.optimizer) == "sgd" else Belief.MAYBE,
         Remedy("with the loss as it is", changes=Change.UNSCALED),
-    )
-
-
-def single(program: Program) -> Match | None:
-    """What is left of a value after its own mean is taken away."""
-    if not program.course.single:
-        return None
-    return Match(
-        "a layer normalisation is given single values, and leaves nothing of them",
-        f"{program.course.single[0] or 'it'} normalises over one value, which is its own mean",
-        "Standardise that feature instead, or normalise over the axis of several",
     )
 
 
@@ -177,8 +180,8 @@ CAUSES = (
     Cause("reach", reach),
     Cause("drawn", drawn, explains=("imbalance",)),
     Cause("varying", varying),
+    Cause("torn", torn),
     Cause("scaled", scaled),
-    Cause("single", single),
     Cause("exps", exps),
     Cause("turned", turned),
     Cause("no eps", no_eps),

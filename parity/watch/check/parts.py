@@ -24,8 +24,6 @@ class Layer:
         dead: Share of its units that are 0 for every sample, where it is a ReLU.
         dropped: Share of the values that a dropout leaves out in training.
         spread: Deviation between samples of what it gives, the mean of its units.
-        still: Whether it is a batch normalisation whose running mean and variance are those that
-            it was made with, and stay so.
         frozen: Whether it has a kernel or a table, which no training changes.
         overdone: What an augmentation makes of values for which it is not set, in words.
     """
@@ -39,7 +37,6 @@ class Layer:
     dropped: float = 0.0
     dead: float = 0.0
     spread: float | None = None
-    still: bool = False
     frozen: bool = False
     overdone: str = ""
 
@@ -104,7 +101,7 @@ class Course(NamedTuple):
         reach: Samples that a sampler can draw, and all that there are; (0, 0) where it is known of
             none.
         varying: Of so many samples that were read twice alike, how many targets were others.
-        single: Layers that normalise single values, which leaves 0.
+        torn: Samples that were given the targets of others where they became a batch.
         turned: Whether a mask of padding leaves out all but the padding.
         exps: Whether a loss that takes logarithms is given what an exponential gives.
         no_eps: Settings of the optimiser that are 0 in its weights' precision.
@@ -120,7 +117,7 @@ class Course(NamedTuple):
     drawn: tuple[float, ...] = ()
     reach: tuple[int, int] = (0, 0)
     varying: tuple[int, int] = (0, 0)
-    single: tuple[str, ...] = ()
+    torn: int = 0
     turned: bool = False
     exps: bool = False
     no_eps: str = ""

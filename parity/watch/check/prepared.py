@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from parity.watch.check.adapting import OTHERWISE
 from parity.watch.check.cause import Cause, Match
-from parity.watch.check.data import numeric
+from parity.watch.check.data import first_learned
 from parity.watch.check.program import Array, Program
 
 ENOUGH = 32
@@ -12,6 +13,8 @@ PLACES = 64
 """Features from which on the mean of samples has a shape of its own."""
 ALIKE = 0.7
 """Correlation between mean samples of the same kind, at least: 0.9 between digits of 32 each."""
+OTHER_SCALE = 3.0
+"""Ratio between the scales of training and test samples that sampling does not make."""
 SCALED = 1.5
 """Ratio of scales that neither chance nor augmentation makes."""
 AGREE = 1.25
@@ -36,10 +39,26 @@ def inverted(program: Program) -> Match | None:
     return None
 
 
+def scaled_unlike(program: Program) -> Match | None:
+    """Validation or test samples on another scale than those of training."""
+    for name, own, other in _pairs(program):
+        sizes = [float(np.sqrt((values**2).mean())) for values in (own, other)]
+        if min(sizes) > 0 and max(sizes) >= OTHER_SCALE * min(sizes):
+            return Match(
+                f"{name} samples are scaled unlike those of training",
+                f"training is {own.min():.3g} to {own.max():.3g}, {name} {other.min():.3g} to "
+                f"{other.max():.3g}",
+                ADVICE,
+            )
+    return None
+
+
 def prepared(program: Program) -> Match | None:
     """The same kind of samples on another scale."""
     for name, own, other in _pairs(program):
-        if not (_rescaled(own, other) or _raw(own, other)):
+        ratio = float(other.std() / (own.std() or 1.0))
+        otherwise = ratio > 0 and not 1 / OTHERWISE < ratio < OTHERWISE
+        if not (otherwise or _rescaled(own, other) or _raw(own, other)):
             continue
         return Match(
             f"{name} samples are not prepared as those of training",
@@ -52,14 +71,15 @@ def prepared(program: Program) -> Match | None:
 
 def _pairs(program: Program) -> list[tuple[str, Array, Array]]:
     """Samples of training and others, float64 [N, F], where there are enough."""
-    fed = numeric(program)
-    found = []
+    fed, found = program.fed, []
+    if fed is None or fed.dtype.kind not in "iuf" or first_learned(program) == "embedding":
+        return []
     for name, other in program.others.items():
-        if fed is None or not len(other) or fed.shape[1:] != other.shape[1:]:
+        if not len(other) or fed.shape[1:] != other.shape[1:]:
             continue
         own, its = (values.reshape(len(values), -1).astype(np.float64) for values in (fed, other))
         its = np.unique(its, axis=0)  # the same may be asked for again and again
-        if min(len(own), len(its)) >= ENOUGH and np.isfinite(its).all():
+        if min(len(own), len(its)) >= ENOUGH and np.isfinite(own).all() and np.isfinite(its).all():
             found.append((name, own, its))
     return found
 
@@ -94,6 +114,7 @@ def _raw(own: Array, other: Array) -> bool:
 
 
 CAUSES = (
+    Cause("scaled unlike", scaled_unlike, explains=("prepared",)),
     Cause("inverted", inverted, explains=("scaled unlike", "prepared")),
     Cause("prepared", prepared),
 )

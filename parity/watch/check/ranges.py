@@ -111,7 +111,7 @@ def empty_rows(program: Program) -> Match | None:
     loss, values = program.loss, program.numbers
     if loss is None or values is None or values.ndim != 2 or len(values) < ROWS:
         return None
-    if loss.kind != "categorical" or loss.targets != "rows" or values.shape[1] < 3:
+    if loss.kind != "categorical" or loss.targets == "numbers" or values.shape[1] < 2:
         return None
     named = values.sum(axis=1)
     if not np.isin(values, (0, 1)).all() or named.max() != 1 or named.min() != 0:
@@ -123,7 +123,7 @@ def empty_rows(program: Program) -> Match | None:
         + (", and none names class 0: the numbers begin at 1" if shifted else ""),
         "Number the classes from 0 before they are made rows: y - 1"
         if shifted
-        else "Make rows with a column for each class: the highest number plus 1",
+        else "Make rows with a column for each class: the highest number plus 1; drop no first one",
     )
 
 

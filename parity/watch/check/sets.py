@@ -4,13 +4,10 @@ import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.parts import ROWS
-from parity.watch.check.prepared import ADVICE
 from parity.watch.check.program import Program
 
 RARE, SCARCE = 0.03, 0.15
 """Share of the other classes from which on always answering one looks good, and may."""
-OTHER_SCALE = 3.0
-"""Ratio between the scales of training and test samples that sampling does not make."""
 
 
 def imbalance(program: Program) -> Match | None:
@@ -49,32 +46,6 @@ def same_batch(program: Program) -> Match | None:
     )
 
 
-def scaled_unlike(program: Program) -> Match | None:
-    """Validation or test samples on another scale than those of training."""
-    fed = program.fed
-    if fed is None or fed.dtype.kind not in "iuf" or not fed.size:
-        return None
-    first = next((layer for layer in program.layers if layer.learns), None)
-    if first is not None and first.kind == "embedding":
-        return None
-    for name, other in program.others.items():
-        if len(other) < ROWS or other.shape[1:] != fed.shape[1:]:
-            continue
-        own, its = fed.astype(np.float64), other.astype(np.float64)
-        if not (np.isfinite(own).all() and np.isfinite(its).all()):
-            continue
-        sizes = [float(np.sqrt((values**2).mean())) for values in (own, its)]
-        if min(sizes) == 0 or max(sizes) / min(sizes) < OTHER_SCALE:
-            continue
-        return Match(
-            f"{name} samples are scaled unlike those of training",
-            f"training is {own.min():.3g} to {own.max():.3g}, {name} {its.min():.3g} to "
-            f"{its.max():.3g}",
-            ADVICE,
-        )
-    return None
-
-
 def duplicates(program: Program) -> Match | None:
     """Test samples that were trained on."""
     own = program.inputs
@@ -99,6 +70,5 @@ def duplicates(program: Program) -> Match | None:
 CAUSES = (
     Cause("imbalance", imbalance),
     Cause("same batch", same_batch),
-    Cause("scaled unlike", scaled_unlike, explains=("prepared",)),
     Cause("duplicates", duplicates),
 )

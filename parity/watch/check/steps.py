@@ -75,23 +75,9 @@ def stuck(program: Program) -> Match | None:
     )
 
 
-def still(program: Program) -> Match | None:
-    """A batch normalisation that is trained with other means and variances than it is used with."""
-    count = sum(layer.still for layer in program.layers)
-    if not count:
-        return None
-    return Match(
-        "batch normalisation never learns the mean and variance that it is used with",
-        f"in {count} layer{'s' * (count > 1)} they stay 0 and 1, as the layer was made: its "
-        "momentum leaves nothing of a batch",
-        program.words(torch="Set momentum=0.1", keras="Set momentum=0.99"),
-    )
-
-
 CAUSES = (
     Cause("clipped", clipped),
     Cause("momentum", momentum),
     Cause("broken", broken),
     Cause("stuck", stuck),
-    Cause("still", still),
 )

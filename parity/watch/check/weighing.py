@@ -1,4 +1,4 @@
-"""Causes in what a loss makes of single classes: weights, and one that is ignored."""
+"""Causes in what a loss makes of single classes: weights and one that is ignored."""
 
 from dataclasses import replace
 

@@ -97,7 +97,7 @@ def untaught(program: Program, trial: Trial | None, targets: Array) -> Tried | N
     """A loss of the program's own, of classes or of numbers, where a usual one learns much.
 
     What ends otherwise than in probabilities need not tell the classes at all, nor need numbers be
-    the answers, unless the loss falls below 0, which no distance does.
+    the answers, unless the loss falls below 0, as no likelihood of classes and no distance does.
 
     Args:
         program: That has learned nothing.
@@ -107,13 +107,13 @@ def untaught(program: Program, trial: Trial | None, targets: Array) -> Tried | N
     remedy, root = fitting(program), program.course.root
     if program.loss is not None or trial is None or remedy is None:
         return None
-    numbers = program.task == "values"
+    numbers, negative = program.task == "values", root is not None and root < 0
     if numbers:
-        asks = program.outputs[0].size == targets[0].size and root is not None and root < 0
+        asks = program.outputs[0].size == targets[0].size and negative
     else:
         names = len(program.different)
         fits = program.columns in (names, 1 if names == 2 else None)
-        asks = program.classes is not None and program.last in SHARES and fits
+        asks = program.classes is not None and fits and (program.last in SHARES or negative)
     if not asks:
         return None
     score = 0.0

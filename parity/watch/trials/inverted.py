@@ -9,6 +9,8 @@ from parity.watch.trials.material import FEW
 WRONG, RIGHT = 0.2, 0.8
 """Share of right answers up to which, and of right least likely answers from which on, what was
 learned is the opposite: who knows nothing is right by chance."""
+MOST = 200_000
+"""Answers of yes or no that are looked at, at most."""
 WORSE = 0.2
 """By how much more often the first answers were right: initial weights may be unlucky."""
 
@@ -31,8 +33,8 @@ def inverted(program: Program, outputs: Array, targets: Array) -> Match | None:
         return None
     return Match(
         "the network learns the opposite of its targets: its loss has the wrong sign",
-        f"{now[0]:.0%} of its answers are right, {before[0]:.0%} were before the first step, and "
-        f"its least likely answers are right for {now[1]:.0%}",
+        f"{now[0]:.0%} of what it tells apart it tells rightly, {before[0]:.0%} before the first "
+        f"step, and the opposite of its answers is right for {now[1]:.0%}",
         "Negate what the loss returns: it must fall as answers get better, -log(p) and 1 - dice; "
         "or look whether no and yes are exchanged",
     )
@@ -45,10 +47,9 @@ def _right(program: Program, outputs: Array, targets: Array) -> tuple[float, flo
     if not np.isfinite(values).all() or wanted.dtype.kind not in "iufb":
         return None
     if values.shape == wanted.shape and np.isin(wanted, (0, 1)).all():
-        if program.one_hot and values.shape[1] > 1:
-            wanted = wanted.argmax(axis=1)[:, None]
-        else:
-            return _yes(program, values, wanted)
+        if not program.one_hot or values.shape[1] == 1:
+            return _yes(values.ravel()[:MOST], wanted.ravel()[:MOST] > 0.5)
+        wanted = wanted.argmax(axis=1)[:, None]
     if values.shape[1] < 2 or wanted.shape[1] != 1 or program.task not in ("classes", "binary"):
         return None
     names = wanted[:, 0]
@@ -56,12 +57,15 @@ def _right(program: Program, outputs: Array, targets: Array) -> tuple[float, flo
     return float((best == names).mean()), float((least == names).mean())
 
 
-def _yes(program: Program, values: Array, wanted: Array) -> tuple[float, float] | None:
-    """No and yes weigh alike, however rare one of them is."""
-    logits = program.loss is not None and program.loss.takes == "logits"
-    shares = bool(((values >= 0) & (values <= 1)).all())
-    if not logits and not shares:
+def _yes(values: Array, yes: Array) -> tuple[float, float] | None:
+    """How often a yes is answered higher than a no, however rare one of them is, and the reverse.
+
+    Thus neither the threshold nor whether answers are logits matters (area under the ROC curve).
+    """
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2 - 1)[places.ravel()]
+    many, others = int(yes.sum()), int((~yes).sum())
+    if not many or not others:
         return None
-    right, yes = (values > (0.0 if logits else 0.5)) == (wanted > 0.5), wanted > 0.5
-    parts = [float(right[part].mean()) for part in (yes, ~yes) if part.any()]
-    return float(np.mean(parts)), 1 - float(np.mean(parts))
+    higher = (float(ranks[yes].sum()) - many * (many - 1) / 2) / (many * others)
+    return higher, 1 - higher

@@ -17,8 +17,11 @@ Ints = NDArray[np.int64]
 
 SAMPLES = 1200
 """Samples that a trial takes, at most."""
+AS_GIVEN = Remedy("")
 HELD = 0.25
 """Share of them that is held out."""
+RARE = 20
+"""Samples of a class below which chance would hold out hardly any."""
 FEW = 60
 """Samples below which none are held out: a trial then tells what can be learned by heart."""
 
@@ -57,7 +60,12 @@ class Material:
         if len(places) < FEW:
             return np.sort(places), places
         cut = int(HELD * len(places))
-        return np.sort(places[cut:]), places[:cut]
+        if self.task in ("classes", "binary"):
+            names = self.names(AS_GIVEN)[places]
+            if np.unique(names, return_counts=True)[1].min() < RARE:  # a part of each is held out
+                by_class = places[np.argsort(names, kind="stable")]
+                places = np.concatenate([by_class[k :: round(1 / HELD)] for k in range(4)])
+        return np.sort(places[cut:]), np.sort(places[:cut])
 
     def features(self, remedy: Remedy) -> Any:
         """The samples that a network is fed with a remedy."""
@@ -115,13 +123,15 @@ class Material:
                 yield train[start : start + size]
                 start = 0 if start + 2 * size > len(train) else start + size
             else:
-                yield rng.choice(train, size, replace=weights is not None, p=weights)
+                chosen = rng.choice(train, size, replace=weights is not None, p=weights)
+                # Sequences that are given beside their lengths may have to come longest first.
+                yield np.sort(chosen) if isinstance(self.x, tuple) else chosen
 
     def _weights(self, train: Ints, remedy: Remedy) -> Array | None:
         """Of each sample, so that classes are as likely as the program, or the remedy, wants."""
         if self.task not in ("classes", "binary") or not (Change.BALANCED in remedy or self.drawn):
             return None
-        names = self.names(Remedy(""))[train]
+        names = self.names(AS_GIVEN)[train]
         places = names - names.min()
         weights = 1 / np.bincount(places)[places]
         if Change.BALANCED not in remedy:

@@ -59,11 +59,13 @@ class Prover(ABC):
         program = self.program
         if program is not None:
             program = replace(program, plan=self._plan())
+        said = self._found if self._found.matches else None
         if self._found.gain > 0 or program is None or self._initial is None:
-            return self._found if self._found.gain > 0 else None
+            return said
         with suppress(Exception):  # a model is anyone's code, and must train all the same
-            return self._proved(program)
-        return None
+            found = self._proved(program)
+            return found if found.gain > 0 or said is None else said
+        return said
 
     def _proved(self, program: Program) -> Tried:
         """What the facts bear out comes first; with less to try, each is tried for longer."""
