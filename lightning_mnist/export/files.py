@@ -13,8 +13,9 @@ from torch import Tensor
 from lightning_mnist.data.mnist_form import SIDE
 from lightning_mnist.errors import InputError
 from lightning_mnist.export.agreement import Written
-from lightning_mnist.instruments import interchange, mlp_file
+from lightning_mnist.instruments import interchange
 from lightning_mnist.trained import Trained
+from parity.mlp_file import MLPFileError, load, save
 
 
 def write_onnx(trained: Trained, path: Path) -> Written:
@@ -86,8 +87,11 @@ def write_safetensors(trained: Trained, path: Path) -> Written:
     Raises:
         InputError: a network that the format cannot say.
     """
-    mlp_file.save(path, *interchange.read_module(trained.path))
-    plan, tensors = mlp_file.load(path)
+    try:
+        save(path, *interchange.read_module(trained.path))
+        plan, tensors = load(path)
+    except MLPFileError as error:
+        raise InputError(f"{trained.path}: {error}") from None
     module = interchange.module_of(plan, tensors).eval()
 
     def answers(images: Tensor) -> Tensor:
