@@ -25,7 +25,7 @@ from parity.run_record import (
     RunRecord,
     first_line,
 )
-from parity.writing import written_whole
+from parity.writing import write_file, written_whole
 
 HISTORY_FILE = "history.csv"
 
@@ -114,8 +114,7 @@ class RunRecorder(Callback):
         try:
             self.claim.take()
             sweep(self.run_dir, self.run_dir / "checkpoints", self.run_dir / VIEWS_FOLDER)
-            with written_whole(self.run_dir / CONFIG_FILE) as path:
-                path.write_text(self.config, encoding="utf-8")
+            write_file(self.run_dir / CONFIG_FILE, self.config)
             self.record.save(self.run_dir)
             # A resumed run has others, or none.
             shutil.rmtree(self.run_dir / VIEWS_FOLDER, ignore_errors=True)

@@ -25,7 +25,7 @@ from safetensors.numpy import save as to_bytes
 
 from parity.errors import ParityError
 from parity.files import opened
-from parity.writing import written_whole
+from parity.writing import write_file
 
 Activation = Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"]
 Standardize = Literal["none", "dataset", "image"]
@@ -124,9 +124,8 @@ def save(path: Path, plan: Plan, weights: Weights) -> None:
     config = json.dumps(dataclasses.asdict(plan))
     ordered = {name: np.ascontiguousarray(weights[name]) for name in plan.shapes()}
     metadata = FORMAT | {"config": config, "sha256": _digest(config, ordered)}
-    with written_whole(path) as temporary:
-        # safetensors' own save_file keeps everyone but the owner from reading.
-        temporary.write_bytes(to_bytes(ordered, metadata))
+    # safetensors' own save_file keeps everyone but the owner from reading.
+    write_file(path, to_bytes(ordered, metadata))
 
 
 def load(path: Path) -> tuple[Plan, Weights]:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,11 @@ def versions_of(*distributions: str) -> dict[str, str]:
     return {"python": platform.python_version()} | {
         name: metadata.version(name) for name in distributions
     }
+
+
+def command_line(package: str) -> str:
+    """What was typed to run a command of a package."""
+    return shlex.join(["python", "-m", package, *sys.argv[1:]])
 
 
 @dataclass(frozen=True)

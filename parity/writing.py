@@ -39,6 +39,13 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all; text as UTF-8, what is no text in a path's name escaped."""
+    with written_whole(path) as temporary:
+        text = isinstance(content, str)
+        temporary.write_bytes(content.encode("utf-8", "backslashreplace") if text else content)
+
+
 def give_another_name(path: Path, other: Path) -> None:
     """Give a file another name, or, where the file system has no links, another copy."""
     try:

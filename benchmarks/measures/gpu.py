@@ -4,7 +4,6 @@ What the machine has not, or what there was no time for, is skipped by name. Wha
 kept after every part, in ``gpu.json``: a lent machine may be gone before the last one.
 """
 
-import json
 import shutil
 import subprocess
 import sys
@@ -27,8 +26,8 @@ from benchmarks.processes import fit, timed
 from benchmarks.rounds import rounds
 from benchmarks.setting import Setting
 from benchmarks.work import Network, Work
+from parity.json_text import write_json
 from parity.run_record import PREDICTIONS_FILE, Predictions
-from parity.writing import written_whole
 
 SECONDS = 240
 """For all parts; one that has begun is ended."""
@@ -79,8 +78,7 @@ class Measured:
         except (SkippedError, WorkerFailedError) as error:
             self.skipped[name] = str(error)
         self.seconds[name] = round(time.monotonic() - begun, 1)
-        with written_whole(self.file) as path:
-            path.write_text(json.dumps(self.results()), encoding="utf-8")
+        write_json(self.file, self.results())
 
     def results(self) -> dict[str, Any]:
         """Of all parts so far."""

@@ -9,7 +9,7 @@ from lightning_mnist.export.card import card
 from lightning_mnist.export.files import write_onnx, write_safetensors, write_torchscript
 from lightning_mnist.export.page import write_page
 from lightning_mnist.trained import Trained
-from parity.writing import written_whole
+from parity.writing import write_file, written_whole
 
 TOLERANCE = 1e-5
 """Between logits, relative to the largest where that is above 1: float32 in another order."""
@@ -54,12 +54,7 @@ def export_model(
                     f"at logits up to {agreement.largest:.3g}; nothing was written"
                 )
         described = target.with_name(f"{target.name}.md")
-        with written_whole(described) as path:
-            path.write_text(
-                card(form, trained, agreement, target, written.remarks),
-                encoding="utf-8",
-                errors="backslashreplace",  # of a path
-            )
+        write_file(described, card(form, trained, agreement, target, written.remarks))
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error})") from error
     return [target, described]
