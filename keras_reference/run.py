@@ -129,7 +129,7 @@ def score(
         scores = score_views(
             partial(answers, network, logits=logits), digits.x_test, digits.y_test, views, run_dir
         )
-        record.metrics["views"] = scores
+        record.metrics["views"] = [vars(score) for score in scores]
     record.finished = True
     record.save(run_dir)
 

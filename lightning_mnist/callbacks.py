@@ -14,7 +14,6 @@ from lightning_mnist.lean_imports import import_matplotlib
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.runs.index import write_index
 from lightning_mnist.scores import Scores
-from lightning_mnist.views import ViewScore
 from parity.claims import Claim, ClaimedError, sweep
 from parity.provenance import Provenance, versions_of
 from parity.run_record import (
@@ -25,6 +24,7 @@ from parity.run_record import (
     RunRecord,
     first_line,
 )
+from parity.watch.views import ViewScore
 from parity.writing import write_file, written_whole
 
 HISTORY_FILE = "history.csv"
