@@ -51,7 +51,10 @@ def main() -> int:
 def _command() -> int:
     parser = make_parser()
     config = parser.parse_args(expand(sys.argv[1:]))
-    init = parser.instantiate(config)[config.subcommand]
+    try:
+        init = parser.instantiate(config)[config.subcommand]
+    except ValueError as error:
+        raise InputError(str(error)) from None
     if init.run_dir is None:
         stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
         init.run_dir = Path("runs") / f"{stamp}-keras-{config.subcommand}"

@@ -22,7 +22,7 @@ ADAPTERS = {
 }
 """The only parts of parity that import a framework, and which."""
 SHARED = (
-    "claims", "data_sets",
+    "augmentation", "claims", "data_sets",
     "files", "flags", "garbage", "idx_files", "json_text", "mlp_file", "pages", "picture_files",
     "provenance", "run_record", "seal", "signals", "streams", "watch", "writing",
 )  # fmt: skip
