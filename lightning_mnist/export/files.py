@@ -2,7 +2,6 @@
 
 import json
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from lightning_mnist.data.mnist_form import SIDE
 from lightning_mnist.errors import InputError
 from lightning_mnist.export.agreement import Written
 from lightning_mnist.instruments import interchange
+from lightning_mnist.sentences import check_installed
 from lightning_mnist.trained import Trained
 from parity.mlp_file import MLPFileError, load, save
 
@@ -24,12 +24,7 @@ def write_onnx(trained: Trained, path: Path) -> Written:
     Raises:
         InputError: onnx or onnxruntime is not installed.
     """
-    for package in ("onnx", "onnxscript", "onnxruntime"):
-        if find_spec(package) is None:
-            raise InputError(
-                f"--to onnx takes {package}, which is not installed; "
-                "pip install 'lightning-mnist[export]'"
-            )
+    check_installed("--to onnx", "export", "onnx", "onnxscript", "onnxruntime")
     example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # torch 2.13 of itself

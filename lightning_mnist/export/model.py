@@ -8,6 +8,7 @@ from lightning_mnist.export.agreement import Agreement, Written
 from lightning_mnist.export.card import card
 from lightning_mnist.export.files import write_onnx, write_safetensors, write_torchscript
 from lightning_mnist.export.page import write_page
+from lightning_mnist.sentences import writing
 from lightning_mnist.trained import Trained
 from parity.writing import write_file, written_whole
 
@@ -39,7 +40,7 @@ def export_model(
     trained = Trained.read(checkpoint)
     digits = trained.digits(source, root)
     other = None if beside is None else Trained.read(beside)
-    try:
+    with writing(str(target)):
         target.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(target) as path:
             if form == "page":
@@ -55,6 +56,4 @@ def export_model(
                 )
         described = target.with_name(f"{target.name}.md")
         write_file(described, card(form, trained, agreement, target, written.remarks))
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error})") from error
     return [target, described]
