@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from parity.claims import lives
+
 
 def versions_of(*distributions: str) -> dict[str, str]:
     """The versions of Python and of the named installed distributions."""
@@ -79,13 +81,7 @@ class Provenance:
                 ]
             except OSError:
                 return False
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except (OSError, OverflowError):  # somebody else's
-            return True
-        return True
+        return lives(self.process)
 
 
 def checkout_of(file: Path) -> tuple[str | None, bool | None]:
