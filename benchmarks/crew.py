@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.competitors import Competitor
 from benchmarks.errors import WorkerFailedError
 from benchmarks.work import Work
 from parity.sides import process
@@ -53,12 +54,12 @@ class Worker(Conversation):
 
 @contextmanager
 def crew(
-    members: Mapping[str, tuple[str, Mapping[str, Any], Work]], threads: int, folder: Path
+    members: Mapping[str, tuple[Competitor, Work]], threads: int, folder: Path
 ) -> Iterator[tuple[dict[str, Worker], dict[str, dict[str, Any]]]]:
     """Workers that are ready, and what each noted, by name; they end with the block.
 
     Args:
-        members: Module, settings and work, by name.
+        members: Who takes part, and what each trains, by name.
         threads: That each may compute with.
         folder: For the logs.
 
@@ -67,11 +68,11 @@ def crew(
     """
     with ExitStack() as stack:
         workers = {}
-        for name, (module, _, _) in members.items():  # they import side by side
-            workers[name] = Worker(name, module, threads, folder)
+        for name, (member, _) in members.items():  # they import side by side
+            workers[name] = Worker(name, member.module, threads, folder)
             stack.callback(workers[name].close)
         notes = {}
-        for name, (_, settings, work) in members.items():  # a calibration wants the machine
-            answer = workers[name].ask(prepare=work.to_json(), settings=dict(settings))
+        for name, (member, work) in members.items():  # a calibration wants the machine
+            answer = workers[name].ask(prepare=work.to_json(), settings=member.settings)
             notes[name] = answer["note"]
         yield workers, notes

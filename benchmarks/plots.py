@@ -1,15 +1,19 @@
 """One picture of everything that was measured; it reads well on a light and on a dark page."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from parity.writing import written_whole
+from parity.pages.figures import COLORS as BLUE_AND_ORANGE
+from parity.pages.figures import INK, png, styled
+from parity.writing import write_file
 
-OURS, OTHERS, INK = "#3b82c4", "#e07b2e", "#808080"  # legible on white and on black
+OURS, OTHERS = BLUE_AND_ORANGE
 REFERENCE = "#9a9a9a"
 COLORS = {"ours": OURS, "bare loop": REFERENCE, "matrix products": REFERENCE}
 COLUMNS = 2
@@ -27,10 +31,12 @@ def draw(measures: Mapping[str, Any], path: Path) -> None:
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     for axes, panel in zip(grid, panels, strict=False):
-        panel(axes)
-        _style(axes)
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=110, transparent=True)
+        panel(styled(axes))
+        axes.title.set_color(INK)
+        axes.tick_params(colors=INK, which="both")
+        axes.grid(alpha=0.25, color=INK)
+        axes.set_axisbelow(True)
+    write_file(path, png(figure))
 
 
 def _bars(title: str, label: str, rows: Mapping[str, tuple[float, float, float]]) -> Panel:
@@ -73,90 +79,50 @@ def _lines(quantity: str, points: Sequence[dict[str, Any]]) -> Panel:
     return panel
 
 
-def _epoch(groups: Sequence[dict[str, Any]]) -> list[Panel]:
-    panels = []
-    for group in groups:
-        rows = {
-            name: (row["median"], row["min"], row["max"])
-            for name, row in group["competitors"].items()
-        }
-        plain = group["augmentation"] == "none"
-        title = group["network"] + ("" if plain else f", {group['augmentation']}")
-        panels.append(_bars(title, "seconds an epoch", rows))
-    return panels
+def _spread(rows: Mapping[str, Mapping[str, float]]) -> dict[str, tuple[float, float, float]]:
+    return {name: (row["median"], row["min"], row["max"]) for name, row in rows.items()}
 
 
-def _accuracy(values: dict[str, Any]) -> list[Panel]:
-    return [
-        _bars(
-            f"from process start to {group['target']:.0%} test accuracy",
-            "seconds",
-            {
-                name: (row["median"], row["min"], row["max"])
-                for name, row in group["competitors"].items()
-            },
-        )
-        for group in values["targets"]
-    ]
+def _single(values: Mapping[str, float]) -> dict[str, tuple[float, float, float]]:
+    return {name: (value,) * 3 for name, value in values.items()}
 
 
-def _busy(groups: Sequence[dict[str, Any]]) -> list[Panel]:
-    return [
-        _bars(
-            f"{group['network']}, one core busy",
-            "seconds, busy / idle",
-            {name: (row["ratio"],) * 3 for name, row in group["competitors"].items()},
-        )
-        for group in groups
-    ]
+def _epoch(group: Mapping[str, Any]) -> Panel:
+    plain = group["augmentation"] == "none"
+    title = group["network"] + ("" if plain else f", {group['augmentation']}")
+    return _bars(title, "seconds an epoch", _spread(group["competitors"]))
 
 
-def _calls(groups: Sequence[dict[str, Any]]) -> list[Panel]:
-    return [
-        _bars(
-            group["network"],
-            "Python calls an optimiser step",
-            {name: (row["python"],) * 3 for name, row in group["calls_a_step"].items()},
-        )
-        for group in groups
-    ]
+def _accuracy(group: Mapping[str, Any]) -> Panel:
+    title = f"from process start to {group['target']:.0%} test accuracy"
+    return _bars(title, "seconds", _spread(group["competitors"]))
 
 
-def _memory(groups: Sequence[dict[str, Any]]) -> list[Panel]:
-    return [
-        _bars(group["network"], "peak memory, MiB", {n: (p, p, p) for n, p in group["mib"].items()})
-        for group in groups
-    ]
+def _busy(group: Mapping[str, Any]) -> Panel:
+    ratios = {name: row["ratio"] for name, row in group["competitors"].items()}
+    return _bars(f"{group['network']}, one core busy", "seconds, busy / idle", _single(ratios))
 
 
-def _growth(values: Mapping[str, Sequence[dict[str, Any]]]) -> list[Panel]:
-    return [_lines(quantity, points) for quantity, points in values.items()]
+def _calls(group: Mapping[str, Any]) -> Panel:
+    calls = {name: row["python"] for name, row in group["calls_a_step"].items()}
+    return _bars(group["network"], "Python calls an optimiser step", _single(calls))
+
+
+def _memory(group: Mapping[str, Any]) -> Panel:
+    return _bars(group["network"], "peak memory, MiB", _single(group["mib"]))
 
 
 def _gpu(values: Mapping[str, Mapping[str, Any]]) -> list[Panel]:
-    return [
-        _bars(name, "seconds", {n: (r["median"], r["min"], r["max"]) for n, r in rows.items()})
-        for name, rows in values["found"].items()
-        if name.startswith("seconds an epoch")
-    ]
+    epochs = {name: rows for name, rows in values["found"].items() if ", an epoch of " in name}
+    return [_bars(name, "seconds an epoch", _spread(rows)) for name, rows in epochs.items()]
 
 
-def _style(axes: Axes) -> None:
-    axes.tick_params(colors=INK, which="both")
-    for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
-        text.set_color(INK)
-    for spine in axes.spines.values():
-        spine.set_color(INK)
-    axes.grid(alpha=0.25, color=INK)
-    axes.set_axisbelow(True)
-
-
-_PANELS: dict[str, Callable[[Any], list[Panel]]] = {
-    "epoch": _epoch,
-    "accuracy": _accuracy,
-    "busy": _busy,
-    "growth": _growth,
-    "calls": _calls,
-    "memory": _memory,
+_PANELS: dict[str, Callable[[Any], Iterable[Panel]]] = {
+    "epoch": partial(map, _epoch),
+    "accuracy": lambda values: map(_accuracy, values["targets"]),
+    "busy": partial(map, _busy),
+    "growth": lambda values: starmap(_lines, values.items()),
+    "calls": partial(map, _calls),
+    "memory": partial(map, _memory),
     "gpu": _gpu,
 }

@@ -1,6 +1,5 @@
 """The file of results, which explains itself, and the picture beside it."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,8 +8,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.setting import Setting
-from parity.json_text import finite
-from parity.writing import written_whole
+from parity.json_text import write_json
 
 SCHEMA_VERSION = 1
 RESULTS_FILE = "benchmarks.json"
@@ -55,7 +53,5 @@ class Results:
         """Write ``benchmarks.json`` and ``benchmarks.png`` into `out`, each whole or not at all."""
         from benchmarks.plots import draw  # matplotlib is slow to import
 
-        text = json.dumps(finite(asdict(self)), indent=2, allow_nan=False)
-        with written_whole(out / RESULTS_FILE) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+        write_json(out / RESULTS_FILE, asdict(self))
         draw(self.measures, out / PICTURE_FILE)

@@ -1,8 +1,8 @@
 """The reference: the same network in Keras, written independently of `lightning_mnist`.
 
-The two packages share no code but the file contract (`parity.run_record`): a bug that both had
-could not be seen by comparing them. Importing the package is cheap; TensorFlow loads with the
-modules that need it.
+The two packages share files, flags and what watches a training (`parity`), and nothing that
+computes a model: a bug that both had could not be seen by comparing them. Importing the package is
+cheap; TensorFlow loads with the modules that need it.
 """
 
 import os

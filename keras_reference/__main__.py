@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from jsonargparse import Namespace
+from rich.console import Console
 
 from keras_reference.cli import expand, make_parser
 from keras_reference.data import load_digits
@@ -16,6 +17,7 @@ from parity.signals import StoppedError, ending_at_once
 from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
+from parity.watch.views import ViewScore, table_of
 
 
 def main() -> int:
@@ -49,7 +51,10 @@ def main() -> int:
 def _command() -> int:
     parser = make_parser()
     config = parser.parse_args(expand(sys.argv[1:]))
-    init = parser.instantiate(config)[config.subcommand]
+    try:
+        init = parser.instantiate(config)[config.subcommand]
+    except ValueError as error:
+        raise InputError(str(error)) from None
     if init.run_dir is None:
         stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
         init.run_dir = Path("runs") / f"{stamp}-keras-{config.subcommand}"
@@ -87,9 +92,8 @@ def _show(record: RunRecord) -> None:
         found = "-" if recall is None else f"{recall:.2%}"
         print(f"  {digit}: recall {found:>7}, share of predictions {share:.2%}")
     if "views" in metrics:
-        from keras_reference.views import show_views
-
-        show_views(metrics["views"], f"views of the test part of {record.data['name']}")
+        scores = [ViewScore(**score) for score in metrics["views"]]
+        Console().print(table_of(scores, f"views of the test part of {record.data['name']}"))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_reference.config import AugmentationConfig
+from parity.augmentation import AugmentationConfig
 
 SIDE = 28
 Tensor = Any

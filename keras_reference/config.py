@@ -6,59 +6,12 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from keras_reference.errors import InputError
+from parity.augmentation import AugmentationConfig
 
 Function = Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"]
 """Activations."""
 MOST_WEIGHTS, MOST_LAYERS = 2**28, 1_000
 """Of a network: a gigabyte of weights."""
-
-
-@dataclass(frozen=True)
-class AugmentationConfig:
-    """What is done to training images, another draw for each; all is off by default.
-
-    Attributes:
-        rotation: Degrees to either side.
-        shear: Degrees to either side.
-        scale: Relative size: 0.1 draws from 1 / 1.1 to 1.1, evenly in its logarithm.
-        shift: Pixels in each direction.
-        elastic: Pixels by which a smooth random field moves a pixel, as root mean square.
-        smoothness: Of that field: standard deviation in pixels of the Gaussian that smooths it.
-        thickness: Pixels by which strokes grow or shrink, up to 1.
-        erase: Probability of a blank rectangle, up to half as wide and high as the image.
-        dim: Contrast is lowered by a factor from 1 - dim to 1.
-        gamma: Grey levels are raised to a power from 1 / (1 + gamma) to 1 + gamma.
-        noise: Standard deviation of Gaussian noise.
-        invert: Probability of turning ink into paper and paper into ink.
-
-    Raises:
-        InputError: a value outside its range.
-    """
-
-    rotation: float = 0.0
-    shear: float = 0.0
-    scale: float = 0.0
-    shift: float = 0.0
-    elastic: float = 0.0
-    smoothness: float = 4.0
-    thickness: float = 0.0
-    erase: float = 0.0
-    dim: float = 0.0
-    gamma: float = 0.0
-    noise: float = 0.0
-    invert: float = 0.0
-
-    def __post_init__(self) -> None:
-        below = {"rotation": 90.0, "shear": 90.0}
-        at_most = dict.fromkeys(("thickness", "erase", "dim", "invert"), 1.0)
-        for name, value in vars(self).items():
-            highest = at_most.get(name, math.inf)
-            too_high = value > highest or value >= below.get(name, math.inf)
-            if not value >= 0 or too_high or (name == "smoothness" and value == 0):
-                bound = f", below {below[name]:g}" if name in below else ""
-                bound = f", at most {highest:g}" if name in at_most else bound
-                least = "more than 0" if name == "smoothness" else "at least 0"
-                raise InputError(f"augmentation {name} is {value}; expected {least}{bound}")
 
 
 @dataclass(frozen=True)

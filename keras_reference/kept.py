@@ -110,8 +110,7 @@ class Kept(keras.callbacks.Callback):
         }
         path = self.run_dir / STATE
         if path.exists():
-            with written_whole(self.run_dir / FORMER) as temporary:
-                give_another_name(path, temporary)
+            give_another_name(path, self.run_dir / FORMER)
         with written_whole(path) as temporary:
             np.savez(
                 temporary,

@@ -6,13 +6,13 @@ from pathlib import Path
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from keras_reference.answers import answers, logits_of
 from keras_reference.cli import Pixels
 from keras_reference.errors import InputError
 from keras_reference.model_archive import check_model_file
 from parity.keras import fed, layers
+from parity.watch.diagnosis.figures import log_softmax, right_and_loss
 from parity.watch.fingerprint import sample
 
 Images = NDArray[np.uint8]
@@ -20,8 +20,6 @@ SHAPES = ((28, 28), (28, 28, 1), (1, 28, 28), (784,))
 """Of an image as models take it."""
 TRIAL = 500
 """Training images on which scales are tried."""
-WRONG = 0.01
-"""Share of the labels that a trial takes to be wrong."""
 
 
 def load_model(path: Path) -> keras.Model:
@@ -65,8 +63,9 @@ def on_raw_digits(
     if _scales(raw, images):
         return raw, "raw"
     tried = {"raw": raw, "unit": _from_images(network, "unit")}
+    said = (logits_of(answers(model, images, labels, logits=False)) for model in tried.values())
     (right, loss), (right_unit, loss_unit) = (
-        _right_and_loss(model, images, labels) for model in tried.values()
+        right_and_loss(log_softmax(logits.astype(np.float64)), labels) for logits in said
     )
     likelier: Pixels = "raw" if loss < loss_unit else "unit"
     print(
@@ -115,19 +114,3 @@ def _from_images(network: keras.Model, pixels: Pixels) -> keras.Model:
     if network.input_shape[1:] != (28, 28):
         before.append(keras.layers.Reshape(network.input_shape[1:]))
     return keras.Sequential([keras.Input((28, 28)), *before, network]) if before else network
-
-
-def _right_and_loss(
-    network: keras.Model, images: Images, labels: NDArray[np.int64]
-) -> tuple[float, float]:
-    """The share that is read right, and the cross-entropy in nats, infinite where it is not.
-
-    One label in a hundred is taken to be wrong: a network is not trained to be surer than that, but
-    one that is fed 255 times its pixels is, and pays only where it errs.
-    """
-    predictions = answers(network, images, labels, logits=False)
-    right = float((predictions.predicted == labels).mean())
-    logs = log_softmax(logits_of(predictions).astype(np.float64), axis=1)
-    of_label = logs[np.arange(len(labels)), labels]
-    loss = -float(((1 - WRONG) * of_label + WRONG * logs.mean(axis=1)).mean())
-    return right, loss if np.isfinite(loss) else np.inf

@@ -27,7 +27,7 @@ from parity.provenance import Provenance, versions_of
 from parity.run_record import CONFIG_FILE, RECORD_FILE, VIEWS_FOLDER, RunRecord
 from parity.signals import StoppedError, ending_at_once
 from parity.watch.guard import Guard
-from parity.writing import written_whole
+from parity.writing import write_file
 
 
 def _standardisation(network: keras.Sequential) -> dict[str, float]:
@@ -83,8 +83,8 @@ def filled(run_dir: Path, record: RunRecord, *, resume: bool = False) -> Iterato
         claim.take()
         sweep(run_dir, run_dir / VIEWS_FOLDER)
         recipe = {k: v for k, v in record.recipe.items() if k != "resolved_optimizer"}
-        with written_whole(run_dir / CONFIG_FILE) as path:
-            path.write_text(yaml.safe_dump({"seed_everything": record.seed, **recipe}))
+        config = yaml.safe_dump({"seed_everything": record.seed, **recipe})
+        write_file(run_dir / CONFIG_FILE, config)
         record.save(run_dir)
     except ClaimedError as error:
         raise InputError(f"--run_dir {error}; wait for it, or choose a new folder") from None
@@ -129,7 +129,7 @@ def score(
         scores = score_views(
             partial(answers, network, logits=logits), digits.x_test, digits.y_test, views, run_dir
         )
-        record.metrics["views"] = scores
+        record.metrics["views"] = [vars(score) for score in scores]
     record.finished = True
     record.save(run_dir)
 

@@ -2,20 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 from scipy import ndimage
-from scipy.special import softmax
 
 from keras_reference.answers import logits_of
 from keras_reference.errors import InputError
 from parity.run_record import VIEWS_PICTURE, Predictions
-from parity.watch.collapse import signs_of_collapse
+from parity.watch.views import ViewScore
 from parity.writing import written_whole
 
 Images = NDArray[np.uint8]
@@ -95,68 +91,30 @@ def score_views(
     y: NDArray[np.int64],
     names: list[str],
     run_dir: Path,
-) -> list[dict[str, Any]]:
+) -> list[ViewScore]:
     """Score a network on views, and keep its answers in `run_dir`.
 
     `answer` tells what a network predicts for test images uint8 [N, 28, 28] and labels int64 [N];
     `run_dir` gets the predictions of each view, and a picture of all.
-
-    Returns:
-        Of each view its ``name``, ``accuracy``, ``top_class`` (predicted most), ``top_share`` (of
-        the predictions) and ``collapse`` (its signs, none for a healthy network).
     """
     scores = []
     for name in names:
         answers = answer(seen_as(name, x), y)
-        logits = logits_of(answers)
         answers.save_view(run_dir, name)
-        counts = np.bincount(answers.predicted, minlength=logits.shape[1])
-        signs = signs_of_collapse(
-            answers.predicted,
-            logits.shape[1],
-            labels=y,
-            logits=logits,
-            probabilities=softmax(logits.astype(np.float64), axis=1),
-        )
-        scores.append(
-            {
-                "name": name,
-                "accuracy": float((answers.predicted == y).mean()),
-                "top_class": int(counts.argmax()),
-                "top_share": float(counts.max() / len(y)),
-                "collapse": signs,
-            }
-        )
+        scores.append(ViewScore.of(name, y, logits_of(answers)))
     _draw(scores, x[:SHOWN], run_dir / VIEWS_PICTURE)
     return scores
 
 
-def show_views(scores: list[dict[str, Any]], title: str) -> None:
-    """Print a line for each view."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for column in ("view", "accuracy", "predicted most", "its share", "collapsed"):
-        table.add_column(column, justify="left" if column in ("view", "collapsed") else "right")
-    for score in scores:
-        signs = score["collapse"]
-        table.add_row(
-            score["name"],
-            f"{score['accuracy']:.2%}",
-            str(score["top_class"]),
-            f"{score['top_share']:.2%}",
-            f"yes: {signs[0]}" if signs else "no",
-        )
-    Console().print(table)
-
-
-def _draw(scores: list[dict[str, Any]], images: Images, path: Path) -> None:
+def _draw(scores: list[ViewScore], images: Images, path: Path) -> None:
     """A row of digits for each view."""
     figure = Figure(figsize=(1.1 * SHOWN + 2, 1.15 * len(scores)), layout="constrained")
     rows = figure.subplots(len(scores), squeeze=False)[:, 0]
     for axes, score in zip(rows, scores, strict=True):
-        strip = np.concatenate(list(seen_as(score["name"], images)), axis=1)
+        strip = np.concatenate(list(seen_as(score.name, images)), axis=1)
         axes.imshow(strip, cmap="gray", vmin=0, vmax=255)
         axes.set(xticks=[], yticks=[])
-        caption = f"{score['name']}\n{score['accuracy']:.1%}"
+        caption = f"{score.name}\n{score.accuracy:.1%}"
         axes.set_ylabel(caption, rotation=0, ha="right", va="center")
     with written_whole(path) as temporary:
         figure.savefig(temporary, dpi=110)

@@ -8,7 +8,6 @@ transform whose range is empty returns its input.
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,57 +16,12 @@ from torch.nn import functional as F
 
 from lightning_mnist.draws import uniform
 from lightning_mnist.warp import Warp
+from parity.augmentation import AugmentationConfig
 
 NOISE = 2**20
 """Normal numbers in the line that noise is taken from."""
 FAINTEST = 1e-30
 """Ink whose logarithm is taken: less would be no number after the power, in float32."""
-
-
-@dataclass(frozen=True)
-class AugmentationConfig:
-    """How far each transform may go; all are off by default.
-
-    Attributes:
-        rotation: Degrees to either side.
-        shear: Degrees to either side.
-        scale: Relative size: 0.1 draws from 1 / 1.1 to 1.1.
-        shift: Pixels in each direction.
-        elastic: Pixels by which a smooth random field moves a pixel, as root mean square
-            (Simard, Steinkraus, Platt 2003).
-        smoothness: Standard deviation of the field's Gaussian, in pixels.
-        thickness: Strokes grow or shrink by so many pixels at most, up to 1.
-        erase: Probability of a blank rectangle, up to half as wide and high as the image.
-        dim: Contrast is lowered by a factor drawn from 1 - dim to 1.
-        gamma: Grey levels are raised to a power drawn from 1 / (1 + gamma) to 1 + gamma.
-        noise: Standard deviation of Gaussian noise.
-        invert: Probability of turning ink into paper and paper into ink.
-    """
-
-    rotation: float = 0.0
-    shear: float = 0.0
-    scale: float = 0.0
-    shift: float = 0.0
-    elastic: float = 0.0
-    smoothness: float = 4.0
-    thickness: float = 0.0
-    erase: float = 0.0
-    dim: float = 0.0
-    gamma: float = 0.0
-    noise: float = 0.0
-    invert: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            met, expected = 0 <= value < math.inf, "0 or more"
-            if name in ("erase", "invert", "dim", "thickness"):
-                met, expected = 0 <= value <= 1, "0 to 1"
-            elif name in ("rotation", "shear"):
-                met, expected = 0 <= value < 90, "degrees from 0 to 90"
-            elif name == "smoothness":
-                met, expected = value > 0, "more than 0"
-            if not met:
-                raise ValueError(f"augmentation {name} is {value}; expected {expected}")
 
 
 class Thickness(nn.Module):

@@ -10,11 +10,9 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_mnist.errors import InputError
-from lightning_mnist.lean_imports import import_matplotlib
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.runs.index import write_index
 from lightning_mnist.scores import Scores
-from lightning_mnist.views import ViewScore
 from parity.claims import Claim, ClaimedError, sweep
 from parity.provenance import Provenance, versions_of
 from parity.run_record import (
@@ -25,7 +23,8 @@ from parity.run_record import (
     RunRecord,
     first_line,
 )
-from parity.writing import written_whole
+from parity.watch.views import ViewScore
+from parity.writing import write_file, written_whole
 
 HISTORY_FILE = "history.csv"
 
@@ -87,18 +86,7 @@ class RunRecorder(Callback):
         if self.record is not None:
             return
         data = trainer.datamodule.description  # type: ignore[attr-defined]
-        former = self.data_so_far or data
-        if former.get("sha256") != data["sha256"]:
-            raise InputError(
-                f"--data.source: {data['name']} has other images than {former.get('name')}, which "
-                "this training has had so far; give the same data set, or train anew"
-            )
-        digests = [list(known.get("teachers", {}).values()) for known in (former, data)]
-        if digests[0] != digests[1]:
-            raise InputError(
-                "--teachers: not the networks that this training has learned from so far; give "
-                "the same, or train anew"
-            )
+        self._check_same(data)
         self.record = RunRecord(
             framework="lightning",
             command=stage,
@@ -114,8 +102,7 @@ class RunRecorder(Callback):
         try:
             self.claim.take()
             sweep(self.run_dir, self.run_dir / "checkpoints", self.run_dir / VIEWS_FOLDER)
-            with written_whole(self.run_dir / CONFIG_FILE) as path:
-                path.write_text(self.config, encoding="utf-8")
+            write_file(self.run_dir / CONFIG_FILE, self.config)
             self.record.save(self.run_dir)
             # A resumed run has others, or none.
             shutil.rmtree(self.run_dir / VIEWS_FOLDER, ignore_errors=True)
@@ -126,6 +113,21 @@ class RunRecorder(Callback):
             raise InputError(
                 f"--run_dir {self.run_dir}: cannot be written ({error}); choose another folder"
             ) from error
+
+    def _check_same(self, data: dict[str, Any]) -> None:
+        """Refuse to go on with other images, or with other teachers."""
+        former = self.data_so_far or data
+        if former.get("sha256") != data["sha256"]:
+            raise InputError(
+                f"--data.source: {data['name']} has other images than {former.get('name')}, which "
+                "this training has had so far; give the same data set, or train anew"
+            )
+        digests = [list(known.get("teachers", {}).values()) for known in (former, data)]
+        if digests[0] != digests[1]:
+            raise InputError(
+                "--teachers: not the networks that this training has learned from so far; give "
+                "the same, or train anew"
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps of this callback."""
@@ -169,7 +171,6 @@ class RunRecorder(Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the curves, of a training too that had ended before it was resumed."""
         if trainer.is_global_zero and self.history:
-            import_matplotlib()
             from lightning_mnist.plots import draw_curves  # slow to import
 
             draw_curves(self.history, self.run_dir / "curves.png", title=self._title("training on"))

@@ -2,6 +2,7 @@
 
 from lightning.pytorch import LightningModule
 from torch import Tensor
+from torchmetrics import MetricCollection
 
 from lightning_mnist.data.batches import Batch
 from lightning_mnist.data.sources import CLASSES
@@ -33,9 +34,7 @@ class EvaluatedModule(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a validation batch and keep its logits."""
-        logits = self._evaluate(batch)
-        count(self.val_scores, logits, batch.labels)
-        self.val_logits.update(batch, logits)
+        self._evaluate(batch, self.val_scores, self.val_logits)
 
     def on_validation_epoch_end(self) -> None:
         """Log loss, accuracy and per-class recall of the validation images, of all ranks."""
@@ -59,18 +58,16 @@ class EvaluatedModule(LightningModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a test batch and keep its logits."""
-        logits = self._evaluate(batch)
-        count(self.test_scores, logits, batch.labels)
-        self.test_logits.update(batch, logits)
+        self._evaluate(batch, self.test_scores, self.test_logits)
 
     def on_test_epoch_end(self) -> None:
         """Log the loss of the test images, of all ranks."""
         self.log("test_loss", self.over_ranks(self.evaluated)[0])
 
-    def _evaluate(self, batch: Batch) -> Tensor:
-        """Logits [B, 10] of an evaluation batch, whose loss is added."""
+    def _evaluate(self, batch: Batch, scores: MetricCollection, kept: SampleLogits) -> None:
         loss, logits = self.loss(self.preprocessing(batch.images), batch.labels)
         if not len(batch.labels):  # other ranks have more; the mean of nothing is not a number
             loss = logits.sum()
         self.evaluated.add([loss], [logits], batch.labels, [len(batch.labels)])
-        return logits
+        count(scores, logits, batch.labels)
+        kept.update(batch, logits)

@@ -34,26 +34,6 @@ def import_torchmetrics() -> bool:
     return True
 
 
-def import_matplotlib() -> bool:
-    """Import what draws without the tables of properties in its docstrings: they take a third.
-
-    Returns:
-        Whether it was so imported. Otherwise whoever draws imports it the ordinary way.
-    """
-    if "matplotlib.figure" in sys.modules:
-        return False
-    artist: Any = import_module("matplotlib.artist")
-    table = getattr(artist, "kwdoc", None)
-    if not callable(table):
-        return False
-    artist.kwdoc = lambda _: ""
-    try:
-        import_module("matplotlib.figure")
-    finally:
-        artist.kwdoc = table
-    return True
-
-
 @contextmanager
 def _hidden(packages: tuple[str, ...]) -> Iterator[None]:
     """Have lightning_utilities, which torchmetrics asks what is installed, not find `packages`.

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from lightning_mnist.adversarial import loss_against
-from lightning_mnist.augmentation import Augmentation, AugmentationConfig
+from lightning_mnist.augmentation import Augmentation
 from lightning_mnist.data.batches import Batch
 from lightning_mnist.data.blocks import Block, check_sizes
 from lightning_mnist.data.datamodule import DigitsDataModule
@@ -32,6 +32,7 @@ from lightning_mnist.steps.steps_per_execution import (
     steps_per_execution,
 )
 from lightning_mnist.steps.without_graph import WithoutGraph, is_known
+from parity.augmentation import AugmentationConfig
 
 Steps = Literal["auto", "graph"]
 PLAIN_PRECISIONS = ("32-true", "64-true")
@@ -124,11 +125,7 @@ class DigitClassifier(EvaluatedModule):
         return logits
 
     def setup(self, stage: str) -> None:
-        """Refuse what Lightning would do wrongly, or what torch cannot do.
-
-        Raises:
-            InputError: batch norm that is not to be had over all ranks.
-        """
+        """Raise `InputError` where batch norm is not to be had over all ranks."""
         if stage == "fit":
             check_batch_norm(self.trainer, self.batch_norm)
 

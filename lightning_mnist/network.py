@@ -30,6 +30,10 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+ACTIVATIONS = {type(make()): name for name, make in _ACTIVATIONS.items()}
+"""What flags call a layer's kind."""
+
+
 class MLP(nn.Sequential):
     """A multilayer perceptron; each hidden layer is linear, batch norm, activation, dropout.
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lightning_mnist.errors import InputError
 from lightning_mnist.own_images import read_pictures
+from lightning_mnist.sentences import check_ending, in_a_sentence, writing
 from parity.streams import print_anything
 from parity.writing import written_whole
 
@@ -28,21 +28,19 @@ def main(arguments: list[str]) -> int:
     )
     flags = parser.parse_args(arguments)
     print_anything()
-    try:
-        if flags.output.suffix != ".npz":
-            raise InputError(f"--output {flags.output}: expected a name ending in .npz")
-        pictures, failures = read_pictures(flags.images)
-        if pictures:
-            with written_whole(flags.output) as temporary:
-                np.savez(
-                    temporary,
-                    images=np.stack([picture.pixels for picture in pictures.values()]),
-                    files=np.array([str(path) for path in pictures]),
-                )
-    except InputError as error:
-        failures = [str(error)]
-    except OSError as error:
-        failures = [f"--output {flags.output}: cannot be written ({error})"]
+    return in_a_sentence(_pixels, flags.images, flags.output)
+
+
+def _pixels(patterns: list[str], output: Path) -> int:
+    check_ending("--output", output, ".npz")
+    pictures, failures = read_pictures(patterns)
+    if pictures:
+        with writing(f"--output {output}"), written_whole(output) as temporary:
+            np.savez(
+                temporary,
+                images=np.stack([picture.pixels for picture in pictures.values()]),
+                files=np.array([str(path) for path in pictures]),
+            )
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+    return int(bool(failures))

@@ -15,10 +15,10 @@ from rich.table import Table
 
 from lightning_mnist.calibration import Calibration
 from lightning_mnist.data.batches import EVALUATION_BATCH, BatchLoader
-from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.own_images import Picture, read_pictures
 from lightning_mnist.reading import UNCALIBRATED, Reading, pixels_of, readings_of
+from lightning_mnist.sentences import check_ending, writing
 from lightning_mnist.terminal import show
 from parity.files import shown
 from parity.writing import written_whole
@@ -43,21 +43,21 @@ def predict_files(
     Raises:
         InputError: `output` or `preview` has another ending or cannot be written.
     """
-    _check_ending("--output", output, ".csv", ".json")
-    _check_ending("--preview", preview, ".png")
+    if output is not None:
+        check_ending("--output", Path(output), ".csv", ".json")
+    if preview is not None:
+        check_ending("--preview", Path(preview), ".png")
     pictures, failures = read_pictures(patterns)
     if pictures:
         if calibration is None:
             print(UNCALIBRATED, file=sys.stderr)
         readings = _read(trainer, model, calibration or Calibration(), pictures)
         _show(readings)
-        try:
+        with writing("the result"):
             if output is not None:
                 _write(readings, Path(output))
             if preview is not None:
                 _draw(readings, list(pictures.values()), Path(preview))
-        except OSError as error:
-            raise InputError(f"the result cannot be written ({error})") from error
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     return 1 if failures else 0
@@ -77,11 +77,6 @@ def _read(
     logits = torch.cat([torch.as_tensor(batch) for batch in batches]).float().cpu()
     files = [shown(path) for path in pictures]
     return readings_of(files, list(pictures.values()), logits, calibration)
-
-
-def _check_ending(flag: str, target: str | None, *endings: str) -> None:
-    if target is not None and Path(target).suffix not in endings:
-        raise InputError(f"{flag} {target}: expected a name ending in {' or '.join(endings)}")
 
 
 def _show(readings: list[Reading]) -> None:

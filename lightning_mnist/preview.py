@@ -1,15 +1,15 @@
 """``python -m lightning_mnist augment --preview FILE.png``: each transform on the same digits."""
 
 import argparse
-import sys
 from pathlib import Path
 
 import torch
 
-from lightning_mnist.augmentation import Augmentation, AugmentationConfig
+from lightning_mnist.augmentation import Augmentation
 from lightning_mnist.data import sources
-from lightning_mnist.errors import InputError
 from lightning_mnist.plots import draw_digits
+from lightning_mnist.sentences import check_ending, in_a_sentence, writing
+from parity.augmentation import AugmentationConfig
 from parity.streams import print_anything
 
 # Stronger than one would train with, so that each can be seen.
@@ -38,21 +38,17 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--data.root", dest="root", default=None, help="As fit has it.")
     flags = parser.parse_args(arguments)
     print_anything()
-    try:
-        if flags.preview.suffix != ".png":
-            raise InputError(f"--preview {flags.preview}: expected a name ending in .png")
-        digits = sources.obtain(flags.source, flags.root)
-        images = torch.from_numpy(digits.train_images[:DIGITS]).float() / 255
-        generator = torch.Generator().manual_seed(0)
-        rows = [Augmentation(config)(images, generator) for config in SHOWN.values()]
-        sheet = (torch.cat(rows) * 255).round().to(torch.uint8).numpy()
-        captions = [name for name in SHOWN for _ in range(len(images))]
-        title = f"augmentations of {digits.name}, stronger than for training"
-        draw_digits(sheet, captions, flags.preview, title=title)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: --preview {flags.preview}: cannot be written ({error})", file=sys.stderr)
-        return 1
-    return 0
+    return in_a_sentence(_preview, flags.preview, flags.source, flags.root)
+
+
+def _preview(path: Path, source: str, root: str | None) -> None:
+    check_ending("--preview", path, ".png")
+    digits = sources.obtain(source, root)
+    images = torch.from_numpy(digits.train_images[:DIGITS]).float() / 255
+    generator = torch.Generator().manual_seed(0)
+    rows = [Augmentation(config)(images, generator) for config in SHOWN.values()]
+    sheet = (torch.cat(rows) * 255).round().to(torch.uint8).numpy()
+    captions = [name for name in SHOWN for _ in range(len(images))]
+    title = f"augmentations of {digits.name}, stronger than for training"
+    with writing(f"--preview {path}"):
+        draw_digits(sheet, captions, path, title=title)

@@ -20,7 +20,7 @@ from lightning_mnist.data.batches import Batch
 from lightning_mnist.divergence import DivergedError
 from lightning_mnist.errors import InputError
 from lightning_mnist.plots import draw_rates
-from lightning_mnist.sentences import in_a_sentence
+from lightning_mnist.sentences import check_ending, in_a_sentence
 from lightning_mnist.steps.step_callbacks import StepCallback
 from lightning_mnist.trainings.flags import refuse
 from lightning_mnist.trainings.training import UntestedCLI, quiet_cli
@@ -153,8 +153,7 @@ def main(arguments: list[str]) -> int:
 
 def _rates(known: argparse.Namespace, flags: list[str]) -> int:
     refuse(flags, "lr_scheduler", "trainer.max_epochs", "trainer.max_steps")
-    if known.out.suffix != ".png":
-        raise InputError(f"--out {known.out}: expected a name ending in .png")
+    check_ending("--out", known.out, ".png")
     rates, losses = range_test(flags)
     best = steepest(rates, losses)
     draw_rates(rates, losses, best, known.out)

@@ -2,14 +2,11 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from torch import Tensor
 
 from lightning_mnist.data.batches import EVALUATION_BATCH
@@ -19,7 +16,7 @@ from lightning_mnist.module import DigitClassifier
 from lightning_mnist.terminal import show
 from lightning_mnist.warp import resample
 from parity.run_record import VIEWS_PICTURE, Predictions
-from parity.watch.collapse import signs_of_collapse
+from parity.watch.views import ViewScore, table_of
 
 SHOWN = 8  # digits of each view, in a row of the picture
 View = Callable[[Tensor], Tensor]
@@ -78,17 +75,6 @@ def chosen(names: list[str]) -> list[str]:
     return list(VIEWS) if "all" in names else list(dict.fromkeys(names))
 
 
-@dataclass(frozen=True)
-class ViewScore:
-    """How a model does on one view: shares of 1, the class that it predicts most, its collapse."""
-
-    name: str
-    accuracy: float
-    top_class: int
-    top_share: float
-    collapse: list[str]
-
-
 def report_views(
     model: DigitClassifier, data: DigitsDataModule, names: list[str], run_dir: Path
 ) -> list[ViewScore]:
@@ -97,7 +83,7 @@ def report_views(
         return []
     scores = score_views(model, data.test_images, data.test_labels, names, run_dir)
     title = f"views of the test part of {data.description['name']}"
-    show_views(scores, title, Console())
+    show(table_of(scores, title), Console())
     draw_views(scores, data.test_images, run_dir / VIEWS_PICTURE, title)
     return scores
 
@@ -117,35 +103,8 @@ def score_views(
             labels.cpu().numpy(), logits.float().cpu().numpy(), np.arange(len(labels))
         )
         answers.save_view(run_dir, name)
-        predicted = logits.argmax(dim=1)
-        counts = torch.bincount(predicted, minlength=logits.shape[1])
-        top = int(counts.argmax())
-        signs = signs_of_collapse(
-            answers.predicted,
-            logits.shape[1],
-            labels=answers.labels,
-            logits=answers.logits,
-            probabilities=logits.softmax(dim=1).cpu().numpy(),
-        )
-        accuracy = (predicted == labels).float().mean().item()
-        scores.append(ViewScore(name, accuracy, top, counts[top].item() / len(labels), signs))
+        scores.append(ViewScore.of(name, answers.labels, answers.logits))
     return scores
-
-
-def show_views(scores: list[ViewScore], title: str, console: Console) -> None:
-    """Print a line for each view."""
-    table = Table(title=Text(title), title_justify="left", title_style="bold")
-    for column in ("view", "accuracy", "predicted most", "its share", "collapsed"):
-        table.add_column(column, justify="left" if column in ("view", "collapsed") else "right")
-    for score in scores:
-        table.add_row(
-            score.name,
-            f"{score.accuracy:.2%}",
-            str(score.top_class),
-            f"{score.top_share:.2%}",
-            f"yes: {score.collapse[0]}" if score.collapse else "no",
-        )
-    show(table, console)
 
 
 def draw_views(scores: list[ViewScore], images: Tensor, path: Path, title: str) -> None:

@@ -63,14 +63,13 @@ def sweep(*folders: Path) -> None:
     for folder in folders:
         for path in folder.glob(".*"):
             begins = HALF_WRITTEN.match(path.name)
-            if begins and not _lives(int(begins[1])):
+            # This one has nothing half written when it sweeps.
+            if begins and (int(begins[1]) == os.getpid() or not lives(int(begins[1]))):
                 path.unlink(missing_ok=True)
 
 
-def _lives(process: int) -> bool:
-    """Whether another process has this id; this one has nothing half written when it sweeps."""
-    if process == os.getpid():
-        return False
+def lives(process: int) -> bool:
+    """Whether a process of this machine has this id."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

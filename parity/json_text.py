@@ -3,9 +3,12 @@
 import hashlib
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from parity.writing import write_file
 
 SHA256 = "sha256"
 """The key of a file's own SHA-256, the last."""
@@ -15,6 +18,11 @@ def sealed(values: dict[str, Any]) -> str:
     """JSON of a mapping, with the SHA-256 of what it says; numbers that are not finite are null."""
     plain = json.loads(json.dumps(finite(values), allow_nan=False))
     return json.dumps(plain | {SHA256: _digest(plain)}, indent=2) + "\n"
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write a file for other programs; numbers that are not finite are null."""
+    write_file(path, json.dumps(finite(values), indent=2, allow_nan=False) + "\n")
 
 
 def unsealed(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,12 +11,19 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from parity.claims import lives
+
 
 def versions_of(*distributions: str) -> dict[str, str]:
     """The versions of Python and of the named installed distributions."""
     return {"python": platform.python_version()} | {
         name: metadata.version(name) for name in distributions
     }
+
+
+def command_line(package: str) -> str:
+    """What was typed to run a command of a package."""
+    return shlex.join(["python", "-m", package, *sys.argv[1:]])
 
 
 @dataclass(frozen=True)
@@ -73,13 +81,7 @@ class Provenance:
                 ]
             except OSError:
                 return False
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except (OSError, OverflowError):  # somebody else's
-            return True
-        return True
+        return lives(self.process)
 
 
 def checkout_of(file: Path) -> tuple[str | None, bool | None]:

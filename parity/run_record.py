@@ -21,7 +21,7 @@ from parity.files import read_json, read_npz
 from parity.json_text import known, sealed, unsealed
 from parity.provenance import Provenance
 from parity.seal import seal
-from parity.writing import written_whole
+from parity.writing import write_file, written_whole
 
 Answers = Literal["logits", "probabilities"]
 SCHEMA_VERSION = 1
@@ -180,9 +180,7 @@ class RunRecord:
 
     def save(self, run_dir: Path) -> None:
         """Write ``record.json`` into `run_dir`; a number that is not finite becomes null."""
-        text = sealed(dataclasses.asdict(self))
-        with written_whole(run_dir / RECORD_FILE) as path:
-            path.write_text(text, encoding="utf-8")
+        write_file(run_dir / RECORD_FILE, sealed(dataclasses.asdict(self)))
 
     @classmethod
     def load(cls, path: Path) -> "RunRecord":

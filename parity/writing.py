@@ -39,9 +39,18 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all; text as UTF-8, what is no text in a path's name escaped."""
+    if isinstance(content, str):
+        content = content.encode("utf-8", "backslashreplace")
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def give_another_name(path: Path, other: Path) -> None:
     """Give a file another name, or, where the file system has no links, another copy."""
-    try:
-        other.hardlink_to(path)
-    except OSError:
-        shutil.copyfile(path, other)
+    with written_whole(other) as temporary:
+        try:
+            temporary.hardlink_to(path)
+        except OSError:
+            shutil.copyfile(path, temporary)

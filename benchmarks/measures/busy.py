@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.competitors import PLAIN, chosen
 from benchmarks.crew import Worker, crew
 from benchmarks.figures import against, summary
+from benchmarks.rounds import rounds, seconds_of
 from benchmarks.setting import Setting
 
 SPIN = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
@@ -37,25 +38,16 @@ def measure(setting: Setting) -> list[dict[str, Any]]:
     groups = []
     for size, network in setting.networks.items():
         label, work = f"busy {size}", setting.work.on(network)
-        crew_of = {name: (m.module, m.settings, m.work(work)) for name, m in members.items()}
+        crew_of = {name: (member, member.work(work)) for name, member in members.items()}
         with (
             setting.progress(label, (setting.rounds + 1) * len(members)) as advance,
             crew(crew_of, setting.threads, setting.logs(label)) as (workers, _),
         ):
-            idle: dict[str, list[float]] = {name: [] for name in members}
-            busy: dict[str, list[float]] = {name: [] for name in members}
-            for number in range(setting.rounds + 1):
-                for name, worker in workers.items():
-                    advance(name)
-                    seconds = _both(worker)
-                    if number:
-                        idle[name].append(seconds[0])
-                        busy[name].append(seconds[1])
-        results = {
-            name: {"idle": summary(idle[name]), "busy": summary(busy[name])}
-            | against(busy[name], idle[name])
-            for name in members
-        }
+            both = rounds(workers, setting.rounds, advance, _both)
+        results = {}
+        for name, pairs in both.items():
+            idle, busy = zip(*pairs, strict=True)
+            results[name] = {"idle": summary(idle), "busy": summary(busy)} | against(busy, idle)
         groups.append(
             {"network": network.name, "size": size, "competitors": results, "skipped": skipped}
         )
@@ -64,6 +56,6 @@ def measure(setting: Setting) -> list[dict[str, Any]]:
 
 def _both(worker: Worker) -> tuple[float, float]:
     """Seconds of an epoch, first idle, then beside a busy process."""
-    idle = worker.ask(run=True)["seconds"]
+    idle = seconds_of(worker)
     with one_core_busy():
-        return idle, worker.ask(run=True)["seconds"]
+        return idle, seconds_of(worker)

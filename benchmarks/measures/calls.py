@@ -35,7 +35,7 @@ def measure(setting: Setting) -> list[dict[str, Any]]:
             for name, (member, steps) in ways.items():
                 advance(name)
                 work = replace(setting.work.on(network), steps_per_execution=steps)
-                one = {name: (member.module, member.settings, replace(work, epochs=SHORT))}
+                one = {name: (member, replace(work, epochs=SHORT))}
                 with crew(one, setting.threads, setting.logs(f"calls {size}")) as (workers, _):
                     counts[name] = a_step(workers[name], member, work, kinds)
         groups.append({"network": network.name, "size": size, "calls_a_step": counts})

@@ -4,7 +4,6 @@ What the machine has not, or what there was no time for, is skipped by name. Wha
 kept after every part, in ``gpu.json``: a lent machine may be gone before the last one.
 """
 
-import json
 import shutil
 import subprocess
 import sys
@@ -24,11 +23,11 @@ from benchmarks.errors import WorkerFailedError
 from benchmarks.figures import summary
 from benchmarks.measures.calls import a_step
 from benchmarks.processes import fit, timed
-from benchmarks.rounds import rounds
+from benchmarks.rounds import rounds, seconds_of
 from benchmarks.setting import Setting
 from benchmarks.work import Network, Work
+from parity.json_text import write_json
 from parity.run_record import PREDICTIONS_FILE, Predictions
-from parity.writing import written_whole
 
 SECONDS = 240
 """For all parts; one that has begun is ended."""
@@ -79,8 +78,7 @@ class Measured:
         except (SkippedError, WorkerFailedError) as error:
             self.skipped[name] = str(error)
         self.seconds[name] = round(time.monotonic() - begun, 1)
-        with written_whole(self.file) as path:
-            path.write_text(json.dumps(self.results()), encoding="utf-8")
+        write_json(self.file, self.results())
 
     def results(self) -> dict[str, Any]:
         """Of all parts so far."""
@@ -125,7 +123,7 @@ def _epochs(
 ) -> None:
     """Seconds an epoch of competitors, side by side, on each network and in each precision."""
     able = () if measured.missing or not ways else names
-    members = {name: (PLAIN[name].module, PLAIN[name].settings, setting.work) for name in able}
+    members = {name: (PLAIN[name], setting.work) for name in able}
     with crew(members, setting.threads, setting.logs("gpu epoch")) as (workers, _):
         for network, precision in ways:
             what = f"{' and '.join(names)}, an epoch of {network.name}, {precision}"
@@ -142,7 +140,7 @@ def _epoch(
         raise SkippedError("for GPUs only")
     for name, worker in workers.items():
         worker.ask(prepare=work.to_json(), settings=PLAIN[name].settings)
-    seconds = rounds(workers, min(setting.rounds, ROUNDS), lambda name: None)
+    seconds = rounds(workers, min(setting.rounds, ROUNDS), lambda name: None, seconds_of)
     return {name: summary(values) for name, values in seconds.items()}
 
 
@@ -155,7 +153,7 @@ def _launches(setting: Setting) -> dict[str, Any]:
     for name, augmented in (("bare loop", False), ("ours", False), ("ours", True)):
         key = "gpu " + name + " augmented" * augmented
         member, its = PLAIN[name], replace(work, augmented=augmented)
-        with crew({key: (member.module, {}, its)}, setting.threads, setting.logs(key)) as (team, _):
+        with crew({key: (member, its)}, setting.threads, setting.logs(key)) as (team, _):
             found[key] = a_step(team[key], member, its, kinds=("launches",))
     return found
 

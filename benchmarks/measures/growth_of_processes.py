@@ -55,7 +55,7 @@ def devices(setting: Setting, counts: Sequence[int]) -> list[dict[str, Any]]:
 
 def _bare_process(setting: Setting, work: Work) -> float:
     started = time.perf_counter()
-    member = {"bare loop": (PLAIN["bare loop"].module, PLAIN["bare loop"].settings, work)}
+    member = {"bare loop": (PLAIN["bare loop"], work)}
     with crew(member, setting.threads, setting.logs("seeds")) as (workers, _):
         workers["bare loop"].ask(run=True)
     return time.perf_counter() - started

@@ -20,9 +20,7 @@ def measure(setting: Setting) -> list[dict[str, Any]]:
         with setting.progress(f"memory {size}", len(members)) as advance:
             for name, member in members.items():
                 advance(name)
-                one = {
-                    name: (member.module, member.settings, member.work(setting.work.on(network)))
-                }
+                one = {name: (member, member.work(setting.work.on(network)))}
                 with crew(one, setting.threads, setting.logs(f"memory {size}")) as (workers, _):
                     peaks[name] = workers[name].ask(run=True)["peak_mib"]
         groups.append({"network": network.name, "size": size, "mib": peaks, "skipped": skipped})

@@ -128,7 +128,8 @@ def prepare(work: Work, augmentation: Literal["ours", "kornia"] = "ours") -> Pre
 
 
 def _ours(device: torch.device) -> Augment:
-    from lightning_mnist.augmentation import Augmentation, AugmentationConfig
+    from lightning_mnist.augmentation import Augmentation
+    from parity.augmentation import AugmentationConfig
 
     augmentation = Augmentation(AugmentationConfig(**AUGMENTATION)).to(device)
     generator = Generator(device).manual_seed(0)

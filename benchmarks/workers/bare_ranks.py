@@ -1,7 +1,5 @@
 """The bare loop on several ranks: ``python -m benchmarks.workers.bare_ranks WORK``."""
 
-import json
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -12,6 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from benchmarks.work import Work
 from benchmarks.workers.bare import Batches, epoch, mlp, train_images
+from benchmarks.workers.serving import once
 
 
 def train(rank: int, work: Work, folder: str) -> None:
@@ -47,16 +46,14 @@ def train(rank: int, work: Work, folder: str) -> None:
     distributed.destroy_process_group()
 
 
-def main() -> None:
-    """Start the ranks and print the seconds of an epoch as JSON."""
-    work = Work.from_json(json.loads(sys.argv[1]))
+def measure(work: Work) -> dict[str, float]:
+    """Start the ranks; the seconds of an epoch."""
     with tempfile.TemporaryDirectory() as folder:
         multiprocessing.start_processes(  # type: ignore[attr-defined]
             train, (work, folder), nprocs=work.devices, start_method="spawn"
         )
-        seconds = float(Path(folder, "seconds").read_text(encoding="ascii"))
-    print(json.dumps({"seconds": seconds}))
+        return {"seconds": float(Path(folder, "seconds").read_text(encoding="ascii"))}
 
 
 if __name__ == "__main__":
-    main()
+    once(measure)

@@ -3,21 +3,18 @@
 No validation; compiling is in its seconds. It prints JSON.
 """
 
-import json
-import sys
-
 from benchmarks.work import Work
 from benchmarks.workers.jax_scan import accuracy, arrays, initial, train
+from benchmarks.workers.serving import once
 
 
-def main() -> None:
-    """Train, test, print."""
-    work = Work.from_json(json.loads(sys.argv[1]))
+def measure(work: Work) -> dict[str, float]:
+    """Train and test."""
     images, labels = arrays(work.data, "train")
     training = images[: work.images], labels[: work.images]
     *_, (weights, *_) = train(work, initial(work), *training)
-    print(json.dumps({"accuracy": accuracy(weights, *arrays(work.data, "test")).item()}))
+    return {"accuracy": accuracy(weights, *arrays(work.data, "test")).item()}
 
 
 if __name__ == "__main__":
-    main()
+    once(measure)

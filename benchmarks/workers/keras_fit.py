@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from benchmarks.work import AUGMENTATION, Work
 from benchmarks.workers.serving import Prepared, serve
 from keras_reference.augmentation import augmented, layers
-from keras_reference.config import AugmentationConfig, ModelConfig
+from keras_reference.config import ModelConfig
 from keras_reference.network import build
+from parity.augmentation import AugmentationConfig
 
 STEPS_PER_EXECUTION = (1, 32)
 VALIDATION_BATCH = 2048

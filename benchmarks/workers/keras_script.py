@@ -3,19 +3,16 @@
 As a fast person writes it: no validation, 32 steps an execution. It prints JSON.
 """
 
-import json
-import sys
-
 import keras
 import numpy as np
 
 from benchmarks.work import Work
 from benchmarks.workers.keras_fit import STEPS_PER_EXECUTION, compiled, read
+from benchmarks.workers.serving import once
 
 
-def main() -> None:
-    """Train, test, print."""
-    work = Work.from_json(json.loads(sys.argv[1]))
+def measure(work: Work) -> dict[str, float]:
+    """Train and test."""
     keras.utils.set_random_seed(work.seed)
     model = compiled(work, steps_per_execution=max(STEPS_PER_EXECUTION))
     model.fit(
@@ -28,8 +25,8 @@ def main() -> None:
     )  # fmt: skip
     with np.load(work.data, allow_pickle=False) as arrays:
         _, accuracy = model.evaluate(arrays["x_test"], arrays["y_test"], batch_size=2048, verbose=0)
-    print(json.dumps({"accuracy": float(accuracy)}))
+    return {"accuracy": float(accuracy)}
 
 
 if __name__ == "__main__":
-    main()
+    once(measure)

@@ -5,6 +5,8 @@ true}`` trains one and counts Python calls, ``{"launches": true}`` kernel launch
 framework prints goes to stderr, and so to the worker's log.
 """
 
+import json
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +31,11 @@ class Prepared:
     run: Callable[[], float]
     note: dict[str, Any] = field(default_factory=dict)
     count: Callable[[], dict[str, int]] | None = None
+
+
+def once(measure: Callable[[Work], dict[str, float]]) -> None:
+    """The one-shot form of a worker, which is told its work in JSON and prints what it measures."""
+    print(json.dumps(measure(Work.from_json(json.loads(sys.argv[1])))))
 
 
 def serve(prepare: Callable[..., Prepared]) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from keras_reference.instruments.mlp_file import NORMALIZATIONS
 from keras_reference.instruments.pixels import Pixels
 from parity.keras.calls import as_array
+from parity.mlp_file import BATCH_NORMS
 
 Floats = NDArray[Any]
 PARTS = ("scale", "offset", "mean", "variance")
@@ -142,7 +142,7 @@ class Blocks:
     def _keeps(self) -> bool:
         hidden = self.blocks[:-1]
         kinds = {repr(block.settings) for block in hidden}
-        said = bool(hidden) and hidden[0].settings in NORMALIZATIONS and len(kinds) == 1
+        said = bool(hidden) and hidden[0].settings in BATCH_NORMS and len(kinds) == 1
         alone = not any(block.after for block in self.blocks) and not self.blocks[-1].norm
         return said and alone and all(block.activation for block in hidden)
 

@@ -3,19 +3,17 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from keras_reference.config import ModelConfig
 from keras_reference.errors import InputError
-from keras_reference.instruments import mlp_file
 from keras_reference.instruments.layers import Described, described
-from keras_reference.instruments.mlp_file import Config, Tensors
 from keras_reference.model_file import fed_raw, load_model
 from keras_reference.network import build
 from parity.keras import set_weights
+from parity.mlp_file import MLPFileError, Plan, Weights, load, save
 from parity.seal import seal
 from parity.writing import written_whole
 
@@ -37,29 +35,28 @@ def convert(source: Path, target: Path, data: Path | None = None) -> str:
         InputError: `source` cannot be read, or is a network that the interchange cannot say.
         OSError: `target` cannot be written.
     """
-    if source.suffix == ".keras":
-        config, tensors, notes = read_model(source, data)
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
-        try:
-            mlp_file.write(target, config, tensors)
-        except InputError as error:
-            raise InputError(f"{source}: {error}") from None
-    else:
-        config, tensors = mlp_file.read(source)
-        with written_whole(target) as temporary:
-            network_of(config, tensors).save(temporary)
-            seal(temporary)
-    statistics = ("mean", "variance")
-    trained = [a.size for name, a in tensors.items() if name.split(".")[1] not in statistics]
-    return f"{len(config['hidden']) + 1} layers, {sum(trained):,} parameters"
+    try:
+        if source.suffix == ".keras":
+            plan, tensors, notes = read_model(source, data)
+            for note in notes:
+                print(f"note: {note}", file=sys.stderr)
+            save(target, plan, tensors)
+        else:
+            plan, tensors = load(source)
+            with written_whole(target) as temporary:
+                network_of(plan, tensors).save(temporary)
+                seal(temporary)
+    except MLPFileError as error:
+        raise InputError(f"{source}: {error}") from None
+    return plan.size(tensors)
 
 
 def read_model(path: Path, data: Path | None = None) -> Described:
     """What a ``.keras`` file says and holds, read in safe mode.
 
     Raises:
-        InputError: it is missing, damaged, unsafe, or holds what the interchange cannot say.
+        InputError: it is missing, damaged, unsafe, or has a layer that the interchange cannot say.
+        MLPFileError: the interchange cannot say it.
     """
     try:
         network = load_model(path)
@@ -75,24 +72,25 @@ def read_model(path: Path, data: Path | None = None) -> Described:
         raise InputError(f"{path}: {error}") from None
 
 
-def network_of(config: Config, tensors: Tensors) -> keras.Sequential:
-    """The network that `config` describes, with these weights."""
-    names = ("dropout", "invert", "standardize")
-    functions: Any = config["activation"]
+def network_of(plan: Plan, tensors: Weights) -> keras.Sequential:
+    """The network that a plan describes, with these weights."""
+    functions = plan.activation
     model = ModelConfig(
-        hidden=tuple(config["hidden"]),
-        activation=tuple(functions) if isinstance(functions, list) else functions,
-        batch_norm=config["batch_norm"] is not None,
-        **{name: config[name] for name in names},
+        hidden=tuple(plan.hidden),
+        activation=functions if isinstance(functions, str) else tuple(functions),
+        dropout=plan.dropout,
+        batch_norm=plan.batch_norm is not None,
+        invert=plan.invert,
+        standardize=plan.standardize,
     )
-    plan = build(model, np.zeros((1, 28, 28), np.uint8)).get_config()
-    for layer in plan["layers"]:
+    built = build(model, np.zeros((1, 28, 28), np.uint8)).get_config()
+    for layer in built["layers"]:
         if layer["class_name"] == "BatchNormalization":
-            layer["config"] |= config["batch_norm"]
+            layer["config"] |= plan.batch_norm
         elif layer["class_name"] == "Normalization":
             # The root of a float32's square, in float32, is that float32.
-            layer["config"] |= {"mean": config["mean"], "variance": config["std"] ** 2}
-    network = keras.Sequential.from_config(plan)
+            layer["config"] |= {"mean": plan.mean, "variance": plan.std**2}
+    network = keras.Sequential.from_config(built)
     set_weights(network, tensors)
     return network
 

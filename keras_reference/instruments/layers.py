@@ -6,7 +6,7 @@ has no word for but can express, it is told by other weights: that is folding.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import keras
 import numpy as np
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from keras_reference.errors import InputError
 from keras_reference.instruments.blocks import Block, Blocks, Floats
-from keras_reference.instruments.mlp_file import ACTIVATIONS, Config, Tensors
 from keras_reference.instruments.pixels import Pixels
 from parity.keras.calls import Call, as_array, unchanged, watch
+from parity.mlp_file import Activation, Plan, Weights
 
+ACTIVATIONS: tuple[str, ...] = get_args(Activation)
 WHOLE = "layers that scale, flatten or drop out, Dense, BatchNormalization and an activation"
 GRID = np.linspace(-16, 16, 129, dtype=np.float32)
 """Where activations are told apart."""
@@ -33,13 +34,13 @@ class Described(NamedTuple):
     """What the interchange says of a network.
 
     Attributes:
-        config: See `mlp_file.CONFIG`.
-        tensors: See `mlp_file`.
+        plan: What rebuilds it.
+        tensors: See `parity.mlp_file`.
         notes: What is no weight and so is left behind, and what was folded, in words.
     """
 
-    config: Config
-    tensors: Tensors
+    plan: Plan
+    tensors: Weights
     notes: list[str]
 
 
@@ -48,6 +49,7 @@ def described(network: keras.Model) -> Described:
 
     Raises:
         InputError: a layer, which is named, is not one that the interchange can say.
+        MLPFileError: as of `Plan`.
     """
     images = np.random.default_rng(0).integers(0, 256, (2, 28, 28)).astype(np.float32)
     with unchanged(network):
@@ -102,7 +104,7 @@ def _take(
         refuse(call, "stands where it has no counterpart", WHOLE)
 
 
-def _said(pixels: Pixels, blocks: Blocks) -> tuple[Config, Tensors]:
+def _said(pixels: Pixels, blocks: Blocks) -> tuple[Plan, Weights]:
     config, scale, offset = pixels.config()
     found = blocks.joined(scale, offset)
     hidden: list[Block] = found[:-1]
@@ -111,14 +113,15 @@ def _said(pixels: Pixels, blocks: Blocks) -> tuple[Config, Tensors]:
         tensors |= {f"dense_{place}.kernel": block.kernel, f"dense_{place}.bias": block.bias}
         for name, values in block.norm.items():
             tensors[f"batch_norm_{place}.{name}"] = values
-    functions = [block.activation for block in hidden] or ["relu"]
-    config |= {
-        "hidden": [len(block.bias) for block in hidden],
-        "activation": functions[0] if len(set(functions)) == 1 else functions,
-        "dropout": blocks.dropout(hidden),
-        "batch_norm": hidden[0].settings if hidden else None,
-    }
-    return config, {name: values.astype(np.float32) for name, values in tensors.items()}
+    functions: list[Any] = [block.activation for block in hidden] or ["relu"]
+    plan = Plan(
+        hidden=[len(block.bias) for block in hidden],
+        activation=functions[0] if len(set(functions)) == 1 else functions,
+        dropout=blocks.dropout(hidden),
+        batch_norm=hidden[0].settings if hidden else None,
+        **config,
+    )
+    return plan, {name: values.astype(np.float32) for name, values in tensors.items()}
 
 
 def _activation(call: Call) -> str | None:

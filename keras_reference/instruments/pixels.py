@@ -7,10 +7,10 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from keras_reference.instruments.mlp_file import Config
 from parity.keras.calls import Call
 
 Floats = NDArray[Any]
+Config = dict[str, Any]
 RAW = 255.0
 """A network is fed pixels of 0 to 255; the interchange begins with 0 to 1."""
 STANDARD = {"epsilon": 1e-5, "center": False, "scale": False, "rms_scaling": False}

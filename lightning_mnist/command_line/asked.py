@@ -1,6 +1,5 @@
 """A command line of which only the command that is asked for gets its flags."""
 
-import json
 import sys
 from typing import Any
 
@@ -34,11 +33,3 @@ class AskedCLI(LightningCLI):
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
         add_flags(parser, subcommand)
         return parser
-
-    def _dump_config(self) -> None:
-        """What a checkpoint says of its model and data: parsed, and so not checked once more."""
-        if not hasattr(self, "config_dump"):
-            config = self.config[self.subcommand]
-            how = {"skip_link_targets": False, "skip_none": False, "skip_check": True}
-            said = self._parser(self.subcommand).dump(config, format="json", **how)
-            self.config_dump = json.loads(said)

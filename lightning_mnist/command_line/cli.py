@@ -14,8 +14,7 @@ from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint, split_of
 from lightning_mnist.command_line.asked import AskedCLI
-from lightning_mnist.command_line.flags import as_list, fuse_optimizer, step_callbacks
-from lightning_mnist.command_line.loggers import tensorboard
+from lightning_mnist.command_line.flags import as_list, fuse_optimizer, step_callbacks, tensorboard
 from lightning_mnist.command_line.own_flags import add_recipe, learning_callbacks
 from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.divergence import WatchForNaN

@@ -1,10 +1,13 @@
 """Flags of Lightning and torch that mean something else here: steps are taken by hand."""
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
 from lightning_mnist import short_floats
@@ -56,6 +59,13 @@ def step_callbacks(config: Namespace) -> list[Callback]:
     if config.enable_progress_bar is not False and not bars:
         callbacks.append(BlockProgressBar() if Console().is_terminal else EpochLines())
     return callbacks
+
+
+def tensorboard(run_dir: Path | None) -> TensorBoardLogger | bool:
+    """A TensorBoard logger where TensorBoard is installed; history.csv is always written."""
+    if run_dir is None or find_spec("tensorboard") is None:
+        return False
+    return TensorBoardLogger(run_dir, name="", version="tensorboard")
 
 
 def as_list(value: Any) -> list[Any]:

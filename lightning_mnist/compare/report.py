@@ -1,6 +1,5 @@
 """What a comparison leaves: its figures as JSON, a picture, a page, and a table."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ from lightning_mnist.compare.runs import Run
 from lightning_mnist.compare.statistics import LEVEL, Difference, differences
 from lightning_mnist.resuming.resume import by_flag
 from lightning_mnist.terminal import show
-from lightning_mnist.trainings.page import command_line, versions
-from parity.json_text import finite
+from lightning_mnist.trainings.page import versions
+from parity.json_text import write_json
 from parity.pages import write_page
-from parity.writing import written_whole
+from parity.provenance import command_line
+from parity.writing import write_file
 
 FIGURES, PICTURE, PAGE = "compare.json", "compare.png", "compare.html"
 
@@ -75,7 +75,7 @@ def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
     }
     data = next(iter(runs.values()))[0].data
     pairs = differences(whole, data["val"])
-    run = {"command": command_line(), "versions": versions("scipy"), "data": data}
+    run = {"command": command_line("lightning_mnist"), "versions": versions("scipy"), "data": data}
     described = {
         **run,
         "level": LEVEL,
@@ -87,12 +87,9 @@ def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
             for run in of_it
         ],
     }
-    with written_whole(out / FIGURES) as path:
-        text = json.dumps(finite(described), indent=1, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+    write_json(out / FIGURES, described)
     picture = draw(runs, [summary.name for summary in summaries])
-    with written_whole(out / PICTURE) as path:
-        path.write_bytes(picture)
+    write_file(out / PICTURE, picture)
     recipes = {name: of_it[0].recipe for name, of_it in runs.items()}
     write_page(
         out / PAGE,

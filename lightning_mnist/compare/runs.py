@@ -1,6 +1,5 @@
 """The trainings of a comparison: one a recipe and seed, each kept in a file once it is done."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +9,7 @@ import msgspec
 
 from lightning_mnist.errors import InputError
 from parity.files import read_json
-from parity.json_text import finite, known
-from parity.writing import written_whole
+from parity.json_text import known, write_json
 
 FOLDER = "runs"
 
@@ -59,9 +57,7 @@ class Run:
         """Write it, whole or not at all."""
         path = _file(out, self.name, self.seed)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as temporary:
-            text = json.dumps(finite(vars(self)), indent=1, allow_nan=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
+        write_json(path, vars(self))
 
 
 def kept(out: Path, name: str, seed: int) -> Run | None:

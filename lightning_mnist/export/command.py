@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from lightning_mnist.errors import InputError
 from lightning_mnist.resuming.named import NAMED, checkpoint_named
-from lightning_mnist.sentences import in_a_sentence
+from lightning_mnist.sentences import check_ending, in_a_sentence
 from parity.streams import print_anything
 
 ENDINGS = {"onnx": ".onnx", "torchscript": ".pt", "safetensors": ".safetensors", "page": ".html"}
@@ -37,8 +36,7 @@ def _model(flags: argparse.Namespace) -> None:
 
     path = checkpoint_named(flags.ckpt_path)
     target = flags.output or path.with_suffix(ENDINGS[flags.to])
-    if target.suffix != ENDINGS[flags.to]:
-        raise InputError(f"--output {target}: expected a name ending in {ENDINGS[flags.to]}")
+    check_ending("--output", target, ENDINGS[flags.to])
     for written in export_model(flags.to, path, target, flags.source, flags.root, flags.beside):
         print(written)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from lightning_mnist.data import sources
-from lightning_mnist.errors import InputError
+from lightning_mnist.sentences import writing
 from parity.writing import written_whole
 
 
@@ -17,7 +17,7 @@ def write_digits(folder: Path, source: str, root: str | None) -> Path:
     """
     digits = sources.obtain(source, root)
     path = folder / f"{Path(digits.name).stem}.npz"
-    try:
+    with writing(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as temporary:
             np.savez(
@@ -27,6 +27,4 @@ def write_digits(folder: Path, source: str, root: str | None) -> Path:
                 x_test=digits.test_images,
                 y_test=digits.test_labels,
             )
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error})") from error
     return path

@@ -2,7 +2,6 @@
 
 import json
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,10 @@ from torch import Tensor
 from lightning_mnist.data.mnist_form import SIDE
 from lightning_mnist.errors import InputError
 from lightning_mnist.export.agreement import Written
-from lightning_mnist.instruments import interchange, mlp_file
+from lightning_mnist.instruments import interchange
+from lightning_mnist.sentences import check_installed
 from lightning_mnist.trained import Trained
+from parity.mlp_file import MLPFileError, load, save
 
 
 def write_onnx(trained: Trained, path: Path) -> Written:
@@ -23,12 +24,7 @@ def write_onnx(trained: Trained, path: Path) -> Written:
     Raises:
         InputError: onnx or onnxruntime is not installed.
     """
-    for package in ("onnx", "onnxscript", "onnxruntime"):
-        if find_spec(package) is None:
-            raise InputError(
-                f"--to onnx takes {package}, which is not installed; "
-                "pip install 'lightning-mnist[export]'"
-            )
+    check_installed("--to onnx", "export", "onnx", "onnxscript", "onnxruntime")
     example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # torch 2.13 of itself
@@ -86,8 +82,11 @@ def write_safetensors(trained: Trained, path: Path) -> Written:
     Raises:
         InputError: a network that the format cannot say.
     """
-    mlp_file.save(path, *interchange.read_module(trained.path))
-    plan, tensors = mlp_file.load(path)
+    try:
+        save(path, *interchange.read_module(trained.path))
+        plan, tensors = load(path)
+    except MLPFileError as error:
+        raise InputError(f"{trained.path}: {error}") from None
     module = interchange.module_of(plan, tensors).eval()
 
     def answers(images: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ from lightning_mnist.export.agreement import Agreement, Written
 from lightning_mnist.export.card import card
 from lightning_mnist.export.files import write_onnx, write_safetensors, write_torchscript
 from lightning_mnist.export.page import write_page
+from lightning_mnist.sentences import writing
 from lightning_mnist.trained import Trained
-from parity.writing import written_whole
+from parity.writing import write_file, written_whole
 
 TOLERANCE = 1e-5
 """Between logits, relative to the largest where that is above 1: float32 in another order."""
@@ -39,7 +40,7 @@ def export_model(
     trained = Trained.read(checkpoint)
     digits = trained.digits(source, root)
     other = None if beside is None else Trained.read(beside)
-    try:
+    with writing(str(target)):
         target.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(target) as path:
             if form == "page":
@@ -54,12 +55,5 @@ def export_model(
                     f"at logits up to {agreement.largest:.3g}; nothing was written"
                 )
         described = target.with_name(f"{target.name}.md")
-        with written_whole(described) as path:
-            path.write_text(
-                card(form, trained, agreement, target, written.remarks),
-                encoding="utf-8",
-                errors="backslashreplace",  # of a path
-            )
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error})") from error
+        write_file(described, card(form, trained, agreement, target, written.remarks))
     return [target, described]

@@ -10,10 +10,9 @@ from lightning import __version__ as lightning_version
 
 from lightning_mnist.checkpoint import WholeCheckpointIO, model_of, read_checkpoint
 from lightning_mnist.errors import InputError
-from lightning_mnist.instruments import mlp_file
-from lightning_mnist.instruments.mlp_file import BATCH_NORMS, Plan, Weights
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import BatchNorm
+from parity.mlp_file import BATCH_NORMS, MLPFileError, Plan, Weights, load, save
 from parity.torch import set_weights, weights
 
 CHECKPOINT, SAFETENSORS = ".ckpt", ".safetensors"
@@ -38,19 +37,16 @@ def convert(source: Path, target: Path) -> str:
         InputError: `source` cannot be read, or holds what the interchange format cannot say.
         OSError: `target` cannot be written.
     """
-    if source.suffix == CHECKPOINT:
-        plan, tensors = read_module(source)
-        try:
-            mlp_file.save(target, plan, tensors)
-        except InputError as error:
-            raise InputError(f"{source}: {error}") from None
-    else:
-        plan, tensors = mlp_file.load(source)
-        write_module(target, plan, tensors)
-    learned = sum(
-        w.size for name, w in tensors.items() if not name.endswith((".mean", ".variance"))
-    )
-    return f"{len(plan.hidden) + 1} layers, {learned:,} parameters"
+    try:
+        if source.suffix == CHECKPOINT:
+            plan, tensors = read_module(source)
+            save(target, plan, tensors)
+        else:
+            plan, tensors = load(source)
+            write_module(target, plan, tensors)
+    except MLPFileError as error:
+        raise InputError(f"{source}: {error}") from None
+    return plan.size(tensors)
 
 
 def read_module(path: Path) -> tuple[Plan, Weights]:
@@ -58,6 +54,7 @@ def read_module(path: Path) -> tuple[Plan, Weights]:
 
     Raises:
         InputError: it is missing, damaged, of another model, or not in float32.
+        MLPFileError: the interchange cannot say it.
     """
     try:
         checkpoint = read_checkpoint(path)
@@ -70,10 +67,7 @@ def read_module(path: Path) -> tuple[Plan, Weights]:
                 "weights are exchanged in float32 only"
             )
     module = model_of(checkpoint)
-    try:
-        return _plan(module), weights(module.network, _example(module))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    return _plan(module), weights(module.network, _example(module))
 
 
 def module_of(plan: Plan, tensors: Weights) -> DigitClassifier:

@@ -33,13 +33,7 @@ class KerasAdagrad(KerasOptimizer):
         epsilon: float = 1e-7,
         weight_decay: float | None = None,
     ) -> None:
-        super().__init__(
-            params,
-            lr=lr,
-            initial_accumulator_value=initial_accumulator_value,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-        )
+        super().__init__(params, locals())
 
     def _slots(self, group: Settings) -> dict[str, float]:
         first = through_float32(group["initial_accumulator_value"], np.float64)

@@ -37,15 +37,7 @@ class KerasAdam(KerasOptimizer):
         amsgrad: bool = False,
         weight_decay: float | None = None,
     ) -> None:
-        super().__init__(
-            params,
-            lr=lr,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            amsgrad=amsgrad,
-            weight_decay=weight_decay,
-        )
+        super().__init__(params, locals())
 
     def _slots(self, group: Settings) -> dict[str, float]:
         names = ["momentum", "velocity"] + ["velocity_hat"] * group["amsgrad"]

@@ -36,8 +36,10 @@ class KerasOptimizer(Optimizer, ABC):
     counters: ClassVar[dict[str, float]] = {"iterations": 0}
     """What a group counts, before the first step."""
 
-    def __init__(self, params: ParamsT, **settings: Any) -> None:
-        super().__init__(params, settings)
+    def __init__(self, params: ParamsT, given: dict[str, Any]) -> None:
+        """Have as settings what is `given`, the ``locals()`` of a kind's own ``__init__``."""
+        none = ("self", "params", "__class__")
+        super().__init__(params, {name: given[name] for name in given if name not in none})
 
     @abstractmethod
     def _slots(self, group: Settings) -> dict[str, float]:

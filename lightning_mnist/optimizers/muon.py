@@ -57,24 +57,7 @@ class KerasMuon(KerasAdam):
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
     ) -> None:
-        KerasOptimizer.__init__(
-            self,
-            params,
-            lr=lr,
-            adam_beta_1=adam_beta_1,
-            adam_beta_2=adam_beta_2,
-            adam_weight_decay=adam_weight_decay,
-            epsilon=epsilon,
-            weight_decay=weight_decay,
-            muon_a=muon_a,
-            muon_b=muon_b,
-            muon_c=muon_c,
-            adam_lr_ratio=adam_lr_ratio,
-            momentum=momentum,
-            ns_steps=ns_steps,
-            nesterov=nesterov,
-            rms_rate=rms_rate,
-        )
+        KerasOptimizer.__init__(self, params, locals())
 
     def _step(self, group: Settings, params: Tensors) -> None:
         as_adam = {

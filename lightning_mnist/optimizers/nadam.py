@@ -42,9 +42,7 @@ class KerasNadam(KerasOptimizer):
         epsilon: float = 1e-7,
         weight_decay: float | None = None,
     ) -> None:
-        super().__init__(
-            params, lr=lr, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, weight_decay=weight_decay
-        )
+        super().__init__(params, locals())
 
     def _slots(self, group: Settings) -> dict[str, float]:
         return {"momentum": 0.0, "velocity": 0.0}

@@ -29,15 +29,7 @@ class KerasRMSprop(KerasOptimizer):
         centered: bool = False,
         weight_decay: float | None = None,
     ) -> None:
-        super().__init__(
-            params,
-            lr=lr,
-            rho=rho,
-            momentum=momentum,
-            epsilon=epsilon,
-            centered=centered,
-            weight_decay=weight_decay,
-        )
+        super().__init__(params, locals())
 
     def _slots(self, group: Settings) -> dict[str, float]:
         names = ["velocity"] + ["average_gradient"] * group["centered"]

@@ -32,9 +32,7 @@ class KerasSGD(KerasOptimizer):
         nesterov: bool = False,
         weight_decay: float | None = None,
     ) -> None:
-        super().__init__(
-            params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay
-        )
+        super().__init__(params, locals())
 
     def _slots(self, group: Settings) -> dict[str, float]:
         return {"momentum": 0.0} if group["momentum"] else {}

@@ -11,12 +11,6 @@ async function unpack() {
   return { networks, images, labels: Array.from(labels, Number), name, words: data.words };
 }
 
-function countsOf(digits) {
-  const counts = new Array(10).fill(0);
-  digits.forEach((digit) => { counts[digit] += 1; });
-  return counts;
-}
-
 function readingOf(network, logits) {
   const shares = probabilitiesOf(logits, network.temperature), digit = largest(shares);
   const strange = network.strangest !== null && strangenessOf(logits) > network.strangest;

@@ -30,7 +30,7 @@ WEIGHED = 5_000
 """Training images whose answers rounded weights are to change least."""
 ALL_LEVELS, FOUR_LEVELS = 255, 3
 """The highest grey level of the digits in a page: all that they have, or four to save room."""
-SHARED = ("random.js", "signs.js")
+SHARED = ("random.js", "layer.js", "signs.js")
 """What the page and its worker both run."""
 WORKER = ("training.js",)
 """What the second tab trains with, in a thread of its own."""

@@ -36,7 +36,6 @@ function unpackDigits({ count, grey }, bytes) {
   });
 }
 
-// Weights are kept by input, so that a blank pixel costs nothing.
 function unpackNetwork(head, bytes) {
   let at = 0;
   const floats = (count) => {
@@ -101,14 +100,8 @@ function prepared(network, pixels, divisor) {
 function layersOf(network, pixels, divisor) {
   const activation = ACTIVATIONS[network.activation], last = network.layers.length - 1;
   let values = prepared(network, pixels, divisor);
-  return network.layers.map(({ inputs, outputs, biases, columns }, place) => {
-    const sums = Float64Array.from(biases);
-    for (let input = 0; input < inputs; input++) {
-      const x = values[input];
-      if (x === 0) continue;
-      for (let unit = 0, at = input * outputs; unit < outputs; unit++, at++)
-        sums[unit] += columns[at] * x;
-    }
+  return network.layers.map((layer, place) => {
+    const sums = sumsOf(layer, values);
     values = place < last ? sums.map(activation) : sums;
     return { sums, values };
   });
@@ -129,10 +122,4 @@ function probabilitiesOf(logits, temperature = 1) {
 function strangenessOf(logits) {
   const top = Math.max(...logits);
   return -top - Math.log(logits.reduce((sum, x) => sum + Math.exp(x - top), 0));
-}
-
-function largest(values) {
-  let best = 0;
-  for (let at = 1; at < values.length; at++) if (values[at] > values[best]) best = at;
-  return best;
 }

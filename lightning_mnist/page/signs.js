@@ -11,17 +11,14 @@ function signsOf(predicted, labels, right, spread = 1) {
   const sum = labels.reduce((a, b) => a + b, 0), signs = [];
   if (spread < SPREAD)
     signs.push(`the probabilities hardly depend on the image: they differ by ${Number(spread.toPrecision(2))} at most`);
-  let top = 0;
-  predicted.forEach((count, digit) => { if (count > predicted[top]) top = digit; });
-  const share = predicted[top] / sum, usual = labels[top] / sum;
+  const top = largest(predicted), share = predicted[top] / sum, usual = labels[top] / sum;
   if (share > TOP_SHARE && share - usual > TOP_SHARE_EXCESS)
     signs.push(`${percent(share)} of the predictions are class ${top}, which ${percent(usual)} of the labels are`);
   const unused = labels.map((_, digit) => digit).filter((digit) => predicted[digit] === 0
     && labels[digit] >= SUPPORT && labels[digit] / sum >= 0.25 / labels.length);
   if (unused.length)
     signs.push(`never predicts ${unused.length} of ${labels.length} classes (${unused.join(", ")})`);
-  let majority = 0;
-  labels.forEach((count, digit) => { if (count > labels[majority]) majority = digit; });
+  const majority = largest(labels);
   if (right <= labels[majority])
     signs.push(`accuracy ${percent(right / sum)} does not beat always answering class ${majority} (${percent(labels[majority] / sum)})`);
   return signs;

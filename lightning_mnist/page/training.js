@@ -11,22 +11,17 @@ const FEEDS = {
 function newLayers(random) {  // Glorot uniform weights by input, zero biases
   return SIZES.slice(1).map((outputs, place) => {
     const inputs = SIZES[place], reach = Math.sqrt(6 / (inputs + outputs));
-    const weights = Float32Array.from({ length: inputs * outputs }, () => reach * (2 * random.uniform() - 1));
-    return { inputs, outputs, weights, biases: new Float32Array(outputs) };
+    const columns = Float32Array.from({ length: inputs * outputs }, () => reach * (2 * random.uniform() - 1));
+    return { inputs, outputs, columns, biases: new Float32Array(outputs) };
   });
 }
 
 // Activations of each layer, the input first; the last are logits.
 function activations(layers, input) {
   const all = [input];
-  layers.forEach(({ inputs, outputs, weights, biases }, place) => {
-    const values = all[place], sums = Float32Array.from(biases);
-    for (let i = 0; i < inputs; i++) {
-      if (values[i] === 0) continue;
-      for (let o = 0, at = i * outputs; o < outputs; o++, at++) sums[o] += weights[at] * values[i];
-    }
-    if (place < layers.length - 1) for (let o = 0; o < outputs; o++) if (sums[o] < 0) sums[o] = 0;
-    all.push(sums);
+  layers.forEach((layer, place) => {
+    const sums = sumsOf(layer, all[place]);
+    all.push(place < layers.length - 1 ? sums.map((x) => (x < 0 ? 0 : x)) : sums);
   });
   return all;
 }
@@ -42,7 +37,7 @@ function backward(layers, gradients, all, shares, label) {
   let error = Float32Array.from(shares);
   error[label] -= 1;
   for (let place = layers.length - 1; place >= 0; place--) {
-    const { inputs, outputs, weights } = layers[place], { weights: toWeights, biases } = gradients[place];
+    const { inputs, outputs, columns: weights } = layers[place], { columns: toWeights, biases } = gradients[place];
     if (error.every((x) => x === 0)) return;  // dead: nothing reaches the layers below
     const values = all[place], before = new Float32Array(inputs);
     for (let o = 0; o < outputs; o++) biases[o] += error[o];
@@ -101,7 +96,7 @@ function looked(layers, inputs, labels) {
       broken += 1;
       return;
     }
-    const answer = softmax(logits), digit = logits.indexOf(Math.max(...logits));
+    const answer = softmax(logits), digit = largest(logits);
     predicted[digit] += 1;
     right += digit === labels[at];
     loss += answer.loss(labels[at]) / inputs.length;
@@ -126,8 +121,7 @@ function guardSays(look, labelCounts, epoch, ended) {
 function* training({ images, labels, feed, optimizer, rate, epochs, seed }) {
   const random = randomFrom(seed), layers = newLayers(random), update = OPTIMIZERS[optimizer](rate);
   const inputs = images.map((image) => Float32Array.from(image, FEEDS[feed]));
-  const labelCounts = new Array(10).fill(0);
-  labels.forEach((label) => { labelCounts[label] += 1; });
+  const labelCounts = countsOf(labels);
   const report = (epoch) => {
     const look = looked(layers, inputs, labels);
     return { epoch, epochs, count: labels.length, ...look, signs: epoch ? guardSays(look, labelCounts, epoch, epoch === epochs) : [] };
@@ -137,13 +131,13 @@ function* training({ images, labels, feed, optimizer, rate, epochs, seed }) {
     const order = shuffled(inputs.length, random);
     for (let start = 0; start < order.length; start += BATCH) {
       const batch = order.subarray(start, start + BATCH);
-      const gradients = layers.map(({ weights, biases }) => (
-        { weights: new Float32Array(weights.length), biases: new Float32Array(biases.length) }));
+      const gradients = layers.map(({ columns, biases }) => (
+        { columns: new Float32Array(columns.length), biases: new Float32Array(biases.length) }));
       for (const at of batch) {
         const all = activations(layers, inputs[at]);
         backward(layers, gradients, all, softmax(all[all.length - 1]).shares, labels[at]);
       }
-      layers.forEach((layer, place) => ["weights", "biases"].forEach((part) => {
+      layers.forEach((layer, place) => ["columns", "biases"].forEach((part) => {
         update(layer[part], gradients[place][part].map((x) => x / batch.length));
       }));
     }

@@ -10,17 +10,9 @@ from torch import Tensor, nn
 
 from lightning_mnist.calibration import Calibration
 from lightning_mnist.errors import InputError
+from lightning_mnist.network import ACTIVATIONS
 from lightning_mnist.page.rounding import FINEST, Dense, Inputs, Rounded
 from lightning_mnist.trained import Trained
-
-ACTIVATIONS: dict[type[nn.Module], str] = {
-    nn.ReLU: "relu",
-    nn.GELU: "gelu",
-    nn.SiLU: "silu",
-    nn.ELU: "elu",
-    nn.Tanh: "tanh",
-    nn.Sigmoid: "sigmoid",
-}
 
 
 def folded(network: nn.Module) -> tuple[list[Dense], str]:

@@ -13,7 +13,7 @@ from lightning_mnist.resuming.resume import FORMER, LATEST
 from lightning_mnist.steps.position import can_be_saved
 from parity.seal import damage
 from parity.signals import Waiting
-from parity.writing import give_another_name, written_whole
+from parity.writing import give_another_name
 
 Keep = Literal["best", "last"]
 EVERY = 10.0
@@ -125,8 +125,7 @@ class LatestCheckpoint(Checkpoint):
     def _keep_former(self) -> None:
         """Keep the checkpoint of before, should the next one come to harm once it is written."""
         if self._path.exists():
-            with written_whole(self._path.with_name(FORMER.name)) as temporary:
-                give_another_name(self._path, temporary)
+            give_another_name(self._path, self._path.with_name(FORMER.name))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From now on a signal waits for the end of the block."""
@@ -166,7 +165,6 @@ class LatestCheckpoint(Checkpoint):
         if self.best._last_global_step_saved != trainer.global_step:
             trainer.save_checkpoint(self._path, weights_only=False)
         elif trainer.is_global_zero:
-            with written_whole(self._path) as temporary:
-                give_another_name(Path(self.best.best_model_path), temporary)
+            give_another_name(Path(self.best.best_model_path), self._path)
         self._clock.restart(trainer)
         self._signals.obey()

@@ -1,10 +1,9 @@
 """``python -m lightning_mnist search``: its flags, its workers, its report."""
 
 import argparse
-from importlib.util import find_spec
 from pathlib import Path
 
-from lightning_mnist.errors import InputError
+from lightning_mnist.sentences import check_installed
 from lightning_mnist.trainings.flags import at_least_1, make_folder, refuse
 from lightning_mnist.trainings.processes import guarded, processes_for, run, threads_each
 from parity.streams import print_anything
@@ -39,8 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _search(known: argparse.Namespace, flags: list[str]) -> int:
-    if find_spec("optuna") is None:
-        raise InputError("search needs Optuna: pip install 'lightning-mnist[search]'")
+    check_installed("search", "search", "optuna")
     from lightning_mnist.search.asking import ENDED
     from lightning_mnist.search.spec import read_spec
     from lightning_mnist.search.storage import open_study

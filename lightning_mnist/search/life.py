@@ -12,6 +12,8 @@ from datetime import datetime
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from parity.claims import lives
+
 INTERVAL = 10.0
 """Seconds between two signs of life."""
 DEAD = 60.0
@@ -64,16 +66,6 @@ def _lives(trial: FrozenTrial) -> bool:
     if worker is None:  # just begun
         assert trial.datetime_start is not None
         return (datetime.now() - trial.datetime_start).total_seconds() < DEAD
-    if worker["host"] == HOST and not _exists(worker["pid"]):
+    if worker["host"] == HOST and not lives(worker["pid"]):
         return False
     return bool(time.time() - worker["seen"] < DEAD)
-
-
-def _exists(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's
-        pass
-    return True

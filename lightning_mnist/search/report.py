@@ -15,10 +15,11 @@ from lightning_mnist.search.results import Trial, importances, ranked, trials_of
 from lightning_mnist.search.spec import Spec
 from lightning_mnist.search.worker import DATA
 from lightning_mnist.terminal import show
-from lightning_mnist.trainings.page import command_line, versions
+from lightning_mnist.trainings.page import versions
 from parity.json_text import finite
 from parity.pages import write_page
-from parity.writing import written_whole
+from parity.provenance import command_line
+from parity.writing import write_file
 
 BEST, STUDY, PAGE = "best.yaml", "study.json", "search.html"
 SHOWN = 10
@@ -31,7 +32,7 @@ def report(study: optuna.Study, spec: Spec, out: Path) -> None:
     shares = importances(study)
     run = {
         "name": spec.name,
-        "command": command_line(),
+        "command": command_line("lightning_mnist"),
         "versions": versions("optuna"),
         "data": study.user_attrs.get(DATA),
     }
@@ -43,9 +44,8 @@ def report(study: optuna.Study, spec: Spec, out: Path) -> None:
         "importances": shares,
         "trials": [trial.describe() for trial in trials],
     }
-    with written_whole(out / STUDY) as path:
-        text = json.dumps(finite(described), indent=1, allow_nan=False, default=str)
-        path.write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(finite(described), indent=2, allow_nan=False, default=str)
+    write_file(out / STUDY, text + "\n")
     write_page(out / PAGE, "lightning_mnist", "search/search.html.j2", **run, **_costs(trials), **{
         "trials": trials,
         "finished": len(best),
@@ -69,8 +69,7 @@ def _write_recipe(trial: Trial, spec: Spec, path: Path) -> None:
         f"images after {len(trial.history)} epochs. The best of many, and so somewhat lucky."
     )
     comment = "".join(f"# {line}\n" for line in textwrap.wrap(said, 96))
-    with written_whole(path) as temporary:
-        temporary.write_text(comment + trial.recipe, encoding="utf-8", errors="backslashreplace")
+    write_file(path, comment + trial.recipe)
 
 
 def _show(best: list[Trial], out: Path) -> None:

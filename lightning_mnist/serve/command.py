@@ -2,19 +2,15 @@
 
 import argparse
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from lightning_mnist.errors import InputError
 from lightning_mnist.resuming.named import NAMED, checkpoint_named
-from lightning_mnist.sentences import in_a_sentence
+from lightning_mnist.sentences import check_installed, in_a_sentence
 from lightning_mnist.threads import allowed_cpus
 from parity.garbage import without_garbage
 from parity.signals import StoppedError, ending_at_once
 from parity.streams import print_anything
-
-NEEDED = {"starlette": "starlette", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
-"""Modules, and what installs them."""
 
 
 def main(arguments: list[str]) -> int:
@@ -34,12 +30,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _serve(flags: argparse.Namespace) -> None:
-    for module, package in NEEDED.items():
-        if find_spec(module) is None:
-            raise InputError(
-                f"serve takes {package}, which is not installed; "
-                "pip install 'lightning-mnist[serve]'"
-            )
+    check_installed("serve", "serve", "starlette", "uvicorn", "python_multipart")
     with without_garbage():  # or an answer waits for 0.2 seconds now and then
         import torch
 

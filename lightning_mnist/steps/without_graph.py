@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_mnist.network import MLP, KerasBatchNorm1d
+from lightning_mnist.network import ACTIVATIONS, MLP, KerasBatchNorm1d
 from lightning_mnist.steps import layers_backward
 from lightning_mnist.steps.torchscript import compiled
 
@@ -23,12 +23,7 @@ KINDS: dict[type[nn.Module], str] = {
     nn.BatchNorm1d: "batch_norm",
     KerasBatchNorm1d: "keras_batch_norm",
     nn.Dropout: "dropout",
-    nn.ReLU: "relu",
-    nn.GELU: "gelu",
-    nn.SiLU: "silu",
-    nn.ELU: "elu",
-    nn.Tanh: "tanh",
-    nn.Sigmoid: "sigmoid",
+    **ACTIVATIONS,
 }
 _WRITTEN_OUT = F.cross_entropy  # torch's own, should anybody put another in its place
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lightning_mnist.errors import InputError
+from lightning_mnist.sentences import writing
 
 OF_A_RUN = ("resume", "ckpt_path", "run_dir", "views")
 """Flags of `fit` that are about its run directory, and no part of what is trained."""
@@ -50,7 +51,5 @@ def make_folder(out: Path) -> None:
     Raises:
         InputError: it cannot be made.
     """
-    try:
+    with writing(f"--out {out}"):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error}); choose another") from None

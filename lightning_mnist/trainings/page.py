@@ -1,8 +1,6 @@
 """What the pages about several trainings have in common."""
 
 import io
-import shlex
-import sys
 from importlib.metadata import version
 
 from matplotlib.figure import Figure
@@ -17,11 +15,6 @@ def as_png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)
     return buffer.getvalue()
-
-
-def command_line() -> str:
-    """What was typed."""
-    return shlex.join(["python", "-m", "lightning_mnist", *sys.argv[1:]])
 
 
 def versions(*packages: str) -> dict[str, str]:

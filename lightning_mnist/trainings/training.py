@@ -96,11 +96,6 @@ class UntestedCLI(DigitsCLI):
         self.most_threads = threads
         super().__init__(*args, **kwargs)
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """Flags of the other commands would be read for nothing."""
-        return {"fit": DigitsCLI.subcommands()["fit"]}
-
     def before_instantiate_classes(self) -> None:
         """The recipe is that of `fit`; what a run leaves behind is left out."""
         super().before_instantiate_classes()

@@ -13,15 +13,15 @@ from jsonargparse import Namespace
 from parity.audit.readings import read
 from parity.audit.rows import rows
 from parity.commands.parser import OneSentenceParser
-from parity.commands.terminal import Terminal, command_line
-from parity.provenance import versions_of
+from parity.commands.terminal import Terminal
+from parity.json_text import write_json
+from parity.provenance import command_line, versions_of
 from parity.report.audit import document, show
 from parity.sides.entries import Precision
 from parity.sides.jobs import ENTRIES, SIDES
 from parity.sides.recipe import Recipe
 from parity.sides.remote import Remote
 from parity.sides.runner import SOFTWARE, export_data
-from parity.writing import written_whole
 
 HELP = "show the effective settings of both sides"
 RECORD = "audit.json"
@@ -64,15 +64,13 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
     found = rows(*(_joined(read(asked[side]) for asked in measured) for side in SIDES))
     show(found, list(SIDES), console, everything=flags.all)
     about = {
-        "command": command_line(),
+        "command": command_line("parity"),
         "data": data.stem,
         "recipes": [each.training() for each in recipes],
         "versions": versions_of(*SOFTWARE),
         "measured": measured,
     }
-    with written_whole(flags.out / RECORD) as path:
-        text = json.dumps(document(found, list(SIDES), about), indent=2, allow_nan=False) + "\n"
-        path.write_text(text, encoding="utf-8")
+    write_json(flags.out / RECORD, document(found, list(SIDES), about))
     console.say(f"record: {flags.out / RECORD}")
     return int(any(row.status == "unexplained" for row in found))
 

@@ -7,8 +7,9 @@ from jsonargparse import Namespace
 
 from parity.api import Comparison, compare
 from parity.commands.parser import OneSentenceParser, any_path
-from parity.commands.terminal import Terminal, command_line
+from parity.commands.terminal import Terminal
 from parity.judge.verdict import Thresholds
+from parity.provenance import command_line
 from parity.sides.predicted import as_files
 
 HELP = "compare what has been trained"
@@ -51,7 +52,7 @@ def report(comparison: Comparison, out: Path | None, console: Terminal) -> int:
     from parity.report.document import document  # slow to import
     from parity.report.text import show
 
-    command = command_line()
+    command = command_line("parity")
     show(document(comparison, command), console)
     if out is not None:
         comparison.write(out, command)

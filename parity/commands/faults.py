@@ -6,8 +6,9 @@ from jsonargparse import Namespace
 
 from parity.claims import claimed
 from parity.commands.parser import OneSentenceParser
-from parity.commands.terminal import Terminal, command_line
+from parity.commands.terminal import Terminal
 from parity.faults.runner import make_faults
+from parity.provenance import command_line
 from parity.report.matrix import show_matrix, tally, write_matrix
 from parity.sides.jobs import SIDES
 from parity.sides.runner import export_data
@@ -38,6 +39,6 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         outcomes = make_faults(sides, data, flags.out / "runs", console)
         show_matrix(outcomes, data.stem, console)
         page = flags.out / "faults.html"
-        write_matrix(outcomes, data.stem, command_line(), page)
+        write_matrix(outcomes, data.stem, command_line("parity"), page)
         console.say(f"page: {page}")
     return int(not all(tally(results).passed for results in outcomes.values()))

@@ -1,7 +1,6 @@
 """``python -m parity ladder``: climbs, shows each rung, leaves a record and a picture."""
 
 import dataclasses
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -11,13 +10,14 @@ from typing import Any
 from jsonargparse import Namespace
 
 from parity.commands.parser import OneSentenceParser
-from parity.commands.terminal import Terminal, command_line
+from parity.commands.terminal import Terminal
 from parity.files import check_npz
+from parity.json_text import write_json
 from parity.ladder.bundle import BundleError, Replay
 from parity.ladder.climb import Climb, Plan
 from parity.ladder.climber import Climber
 from parity.ladder.rung import Rung
-from parity.provenance import versions_of
+from parity.provenance import command_line, versions_of
 from parity.report.ladder import document, show_rung, summary
 from parity.sides.entries import Precision
 from parity.sides.jobs import ENTRIES, SideFailedError
@@ -25,7 +25,7 @@ from parity.sides.lockstep import DIGITS
 from parity.sides.recipe import Recipe
 from parity.sides.remote import Remote
 from parity.sides.runner import SOFTWARE, export_data
-from parity.writing import written_whole
+from parity.writing import write_file
 
 HELP = "train in lock step: where do they part?"
 Sides = tuple[Climber, Climber, Climber | None]
@@ -79,7 +79,7 @@ def run(flags: Namespace, parser: OneSentenceParser) -> int:
         rungs = _climbed(climb, console, keep_going=flags.keep_going)
     console.say(summary(rungs, names), style="bold")
     about = {
-        "command": command_line(),
+        "command": command_line("parity"),
         "precision": flags.precision,
         "data": data.stem or "of the bundles",
         "recipe": recipe.training(),
@@ -105,11 +105,8 @@ def _write(out: Path, rungs: list[Rung], names: tuple[str, str], about: dict[str
     """The record of a climb and its picture, as files in `out`."""
     from parity.report.ladder_picture import draw_ladder  # slow to import
 
-    record = json.dumps(document(rungs, names, about), indent=2, allow_nan=False) + "\n"
-    with written_whole(out / RECORD) as path:
-        path.write_text(record, encoding="utf-8")
-    with written_whole(out / PICTURE) as path:
-        path.write_bytes(draw_ladder(rungs, names))
+    write_json(out / RECORD, document(rungs, names, about))
+    write_file(out / PICTURE, draw_ladder(rungs, names))
 
 
 def data_of(flags: Namespace, folder: Path) -> Path:

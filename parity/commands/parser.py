@@ -12,9 +12,17 @@ DIFFERENT, COULD_NOT_COMPARE = 1, 5
 """Exit codes that any command may give, besides `parity.flags.USAGE`."""
 
 
-def any_path(text: str) -> Path:
+class _AnyPath:
     """A path of whatever characters: as a `Path`, jsonargparse would take it for YAML first."""
-    return Path(text)
+
+    def __call__(self, text: str) -> Path:
+        return Path(text)
+
+    def __repr__(self) -> str:  # in the help of a command
+        return "path"
+
+
+any_path = _AnyPath()
 
 
 class OneSentenceParser(OneSentence, ArgumentParser):

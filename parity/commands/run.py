@@ -28,7 +28,6 @@ def parser() -> OneSentenceParser:
     flags.add_recipe_arguments()
     flags.add_data_arguments()
     flags.add_out_argument("runs/parity")
-    flags.add_argument("--fresh", action="store_true", help="Train again what is there.")
     return flags
 
 
@@ -53,12 +52,9 @@ def _run(flags: Namespace, parser: OneSentenceParser) -> int:
         parser.set_defaults(_flat(RECIPES[data.stem]))
         flags = parser.parse_args(sys.argv[2:])
     recipe = parser.recipe(flags)
-    fresh = flags.fresh
 
     def judged(seeds: int, thresholds: Thresholds) -> Comparison:
-        nonlocal fresh
-        folder = train_both(recipe, seeds, data, flags.out, fresh=fresh, console=console)
-        fresh = False
+        folder = train_both(recipe, seeds, data, flags.out, console)
         a, b = (
             Side(side, [load_run(folder / side / f"seed{seed}") for seed in range(seeds)])
             for side in SIDES

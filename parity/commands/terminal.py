@@ -1,7 +1,6 @@
 """The terminal: whether or not anybody still reads, a verdict stays the same."""
 
 import os
-import shlex
 import sys
 
 from rich.console import Console
@@ -18,11 +17,6 @@ class Terminal(Console):
     def say(self, text: str, style: str | None = None) -> None:
         """Print a line as it is, however long; it may hold the name of any file."""
         self.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-def command_line() -> str:
-    """What was typed."""
-    return shlex.join(["python", "-m", "parity", *sys.argv[1:]])
 
 
 def flush() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from parity.writing import written_whole
+from parity.writing import write_file
 
 
 def rendered(package: str, template: str, **values: Any) -> str:
@@ -50,6 +50,4 @@ def write_page(path: Path, package: str, template: str, **values: Any) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    text = rendered(package, template, **values)
-    with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+    write_file(path, rendered(package, template, **values))

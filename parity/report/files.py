@@ -1,16 +1,16 @@
 """Writes every form of a report into a folder, each whole or not at all."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.json_text import write_json
 from parity.judge.outcome import Outcome
 from parity.report.page import page
 from parity.report.text import junit, markdown
-from parity.writing import written_whole
+from parity.writing import write_file
 
 
 def write_report(
@@ -24,11 +24,7 @@ def write_report(
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (
-        ("report.html", page(comparison, values, images)),
-        ("report.json", json.dumps(values, indent=2, allow_nan=False) + "\n"),
-        ("report.md", markdown(values)),
-        ("junit.xml", junit(values)),
-    ):
-        with written_whole(folder / name) as path:
-            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    write_file(folder / "report.html", page(comparison, values, images))
+    write_json(folder / "report.json", values)
+    write_file(folder / "report.md", markdown(values))
+    write_file(folder / "junit.xml", junit(values))

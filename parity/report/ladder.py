@@ -6,7 +6,6 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from parity.json_text import finite
 from parity.ladder.difference import Difference
 from parity.ladder.rung import Rung
 
@@ -71,9 +70,9 @@ def place(difference: Difference) -> str:
 
 
 def document(rungs: list[Rung], names: tuple[str, str], about: dict[str, Any]) -> dict[str, Any]:
-    """What ``ladder.json`` holds; a number that is not finite is null."""
+    """What ``ladder.json`` holds."""
     broken = next((rung.name for rung in rungs if not rung.passed), None)
-    values = {
+    return {
         "schema_version": SCHEMA_VERSION,
         "passed": broken is None,
         "parts_at": broken,
@@ -85,8 +84,6 @@ def document(rungs: list[Rung], names: tuple[str, str], about: dict[str, Any]) -
             for rung in rungs
         ],
     }
-    plain: dict[str, Any] = finite(values)
-    return plain
 
 
 def _plain(difference: Difference) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from parity.claims import sweep
 from parity.errors import ParityError
 from parity.run_record import RECORD_FILE, RunRecord, RunRecordError
 from parity.sides.process import environment, last_lines, threads_of_each
-from parity.writing import written_whole
+from parity.writing import write_file
 
 SIDES = {"lightning": "lightning_mnist", "keras": "keras_reference"}
 ENTRIES = {side: f"{package}.instruments.lockstep:build" for side, package in SIDES.items()}
@@ -74,8 +74,7 @@ def in_one_process(module: str, commands: list[list[str]], file: Path) -> list[s
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     sweep(file.parent)
-    with written_whole(file) as path:
-        path.write_text(json.dumps(commands), encoding="utf-8")
+    write_file(file, json.dumps(commands))
     return [sys.executable, "-m", "parity.sides.command_lines", module, str(file)]
 
 

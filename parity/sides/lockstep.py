@@ -125,22 +125,19 @@ class Server:
 
     def fed(self, table: Table, training: bool) -> Table:
         """What each layer is fed for ``images`` [B, ...]; empty where the side cannot say."""
-        fed: Callable[..., Table] | None = getattr(self.side, "fed", None)
-        return {} if fed is None else fed(table["images"], training)
+        return self._optional("fed", table["images"], training)
 
     def forced(self, table: Table, training: bool) -> Table:
         """What each layer gives that is fed what the rest of `table` has under its name.
 
         Empty where the side cannot do that.
         """
-        forced: Callable[..., Table] | None = getattr(self.side, "forced", None)
         fed = {name: values for name, values in table.items() if name != "images"}
-        return {} if forced is None else forced(table["images"], training, fed)
+        return self._optional("forced", table["images"], training, fed)
 
     def rates(self, table: Table) -> Table:
         """The share that each dropout drops, for ``images``, in order; empty if none is known."""
-        rates: Callable[..., Table] | None = getattr(self.side, "rates", None)
-        return {} if rates is None else rates(table["images"])
+        return self._optional("rates", table["images"])
 
     def evaluate(self, batch_size: int) -> Table:
         """``logits`` of all test images, in inference."""
@@ -169,6 +166,11 @@ class Server:
         """The effective ``settings``, one text in JSON."""
         settings: Callable[[], dict[str, Any]] = getattr(self.side, "settings", dict)
         return {"settings": np.array(json.dumps(settings()))}
+
+    def _optional(self, name: str, *given: Any) -> Table:
+        """What a method that may be left out gives; nothing where it is."""
+        method: Callable[..., Table] = getattr(self.side, name, lambda *_: {})
+        return method(*given)
 
     def _batch(self, ids: Array) -> tuple[Array, Array]:
         return self.digits["x_train"][ids], self.digits["y_train"][ids]

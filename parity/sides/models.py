@@ -112,7 +112,6 @@ class Models:
             ValueError: there is no such way.
         """
         takes = self.files.takes(self.model)
-        takes = self.files.takes(self.model)
         x = table["x"].astype(takes[1] if takes else "float32")
         why = ""
         for way, few in self.files.ways(x[:FEW]):

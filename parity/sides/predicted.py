@@ -16,7 +16,7 @@ from parity.run_record import PREDICTIONS_FILE
 from parity.sides.jobs import SideFailedError
 from parity.sides.remote import Remote
 from parity.sides.runner import export_data
-from parity.watch.diagnosis.figures import log_softmax
+from parity.watch.diagnosis.figures import log_softmax, right_and_loss
 from parity.watch.fingerprint import sample
 from parity.watch.symptoms import Symptoms
 
@@ -33,8 +33,6 @@ SCALES = {
 """What programs make of bytes: divided by the one, less the other."""
 LEAST = 1e-7
 """Of a sigmoid; a smaller one is as sure."""
-WRONG = 0.01
-"""Share of the labels that a trial takes to be wrong: the surest network is not the likeliest."""
 
 
 def is_model(given: Path) -> bool:
@@ -114,7 +112,6 @@ def _scaled(x: Array, scale: str) -> Array:
 
 
 def _right_and_loss(scores: Array, labels: Array, model: str) -> tuple[float, float]:
-    """The share that is right, and the cross-entropy in nats, infinite where it is not finite."""
     try:
         run = answers(model, of_arrays({"labels": labels, "scores": scores}))
     except ValueError as error:
@@ -123,6 +120,5 @@ def _right_and_loss(scores: Array, labels: Array, model: str) -> tuple[float, fl
     logs = case.log_probabilities
     if run.logits is not None and run.probabilities is None:  # of sigmoids
         logs = log_softmax(np.log(run.logits.astype(np.float64).clip(LEAST)))
-    of_label = logs[np.arange(len(logs)), case.labels]
-    loss = -float(((1 - WRONG) * of_label + WRONG * logs.mean(axis=1)).mean())
-    return case.accuracy or 0.0, loss if np.isfinite(loss) else np.inf
+    assert case.labels is not None
+    return right_and_loss(logs, case.labels)

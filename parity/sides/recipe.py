@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
+from parity.augmentation import AugmentationConfig
 from parity.judge.verdict import Thresholds
 
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "nadam", "muon"]
 Activation = Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"]
-AUGMENTATIONS = (
-    "rotation", "shear", "scale", "shift", "elastic", "smoothness", "thickness", "erase", "dim",
-    "gamma", "noise", "invert",
-)  # fmt: skip
+AUGMENTATIONS = tuple(vars(AugmentationConfig()))
 """What both sides can do to training images, by the same names."""
 VIEWS = (
     "clean", "inverted", "dim", "bright", "shrunk", "enlarged", "shifted", "rotated", "noisy",

@@ -1,6 +1,5 @@
 """Trains both sides, each in a process of its own, side by side, and keeps what is finished."""
 
-import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -38,10 +37,8 @@ def export_data(folder: Path, source: str, root: str | None) -> Path:
     return folder / f"{Path(named).stem}.npz"
 
 
-def train_both(
-    recipe: Recipe, seeds: int, data: Path, out: Path, *, fresh: bool, console: Console
-) -> Path:
-    """Train every seed of both sides that is not there yet; with `fresh` all of them.
+def train_both(recipe: Recipe, seeds: int, data: Path, out: Path, console: Console) -> Path:
+    """Train every seed of both sides that is not there yet.
 
     Runs of one recipe, data and software share a folder below `out`.
 
@@ -55,8 +52,6 @@ def train_both(
         sha256 = sha256_of_digits(*(arrays[k] for k in ("x_train", "y_train", "x_test", "y_test")))
     versions = {name: metadata.version(name) for name in SOFTWARE}
     folder = out / "runs" / recipe.digest(sha256, versions)
-    if fresh:
-        shutil.rmtree(folder, ignore_errors=True)
     started = []
     for side, package in SIDES.items():
         run_dirs = [folder / side / f"seed{seed}" for seed in range(seeds)]

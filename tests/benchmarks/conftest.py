@@ -96,5 +96,5 @@ def benchmarks_here(in_process: Callable[..., Done]) -> Callable[..., Done]:
 
 def answers(member: Competitor, work: Work, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a worker notes when it is prepared, and what it says of a round."""
-    with crew({"one": (member.module, member.settings, work)}, 1, folder) as (workers, notes):
+    with crew({"one": (member, work)}, 1, folder) as (workers, notes):
         return notes["one"], workers["one"].ask(run=True)

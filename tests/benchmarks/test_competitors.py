@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmarks import crew as crews
-from benchmarks.competitors import AUGMENTED, PLAIN
+from benchmarks.competitors import AUGMENTED, PLAIN, Competitor
 from benchmarks.crew import crew
 from benchmarks.errors import WorkerFailedError
 from benchmarks.processes import fit, once
@@ -117,19 +117,19 @@ def test_a_worker_that_fails_says_why_and_where_its_log_is(work: Work, tmp_path:
         pytest.raises(
             WorkerFailedError, match=r"one failed .*one\.log.*FileNotFoundError.*no\.npz"
         ),
-        crew({"one": ("bare", {}, missing)}, 1, tmp_path),
+        crew({"one": (PLAIN["bare loop"], missing)}, 1, tmp_path),
     ):
         pass
     with (
         pytest.raises(WorkerFailedError, match=r"one failed .*No module named.*no_such_worker"),
-        crew({"one": ("no_such_worker", {}, work)}, 1, tmp_path),
+        crew({"one": (Competitor("no_such_worker"), work)}, 1, tmp_path),
     ):
         pass
 
 
 @pytest.mark.slow
 def test_the_crew_ends_with_its_block(work: Work, tmp_path: Path) -> None:
-    with crew({"one": ("bare", {}, work)}, 1, tmp_path) as (workers, _):
+    with crew({"one": (PLAIN["bare loop"], work)}, 1, tmp_path) as (workers, _):
         process = workers["one"].process
         assert process.poll() is None
     assert process.returncode == 0

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.competitors import PLAIN, Competitor, chosen
 from benchmarks.figures import against, compared, summary
 from benchmarks.measures import accuracy, busy, growth
-from benchmarks.rounds import rounds
+from benchmarks.rounds import rounds, seconds_of
 from benchmarks.work import NETWORKS, Work, work_on
 from benchmarks.workers.call_counter import count_calls
 
@@ -56,7 +56,8 @@ class Told:
 def test_rounds_alternate_and_the_first_is_not_kept() -> None:
     asked: list[str] = []
     workers: Any = {name: Told(name, asked) for name in "abc"}
-    assert rounds(workers, 2, lambda what: None) == {"a": [4, 7], "b": [5, 8], "c": [6, 9]}
+    found = rounds(workers, 2, lambda what: None, seconds_of)
+    assert found == {"a": [4, 7], "b": [5, 8], "c": [6, 9]}
     assert "".join(asked) == "abc" * 3
 
 

@@ -19,11 +19,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_mnist.augmentation import Augmentation, AugmentationConfig
+from lightning_mnist.augmentation import Augmentation
 from lightning_mnist.data import sources
 from lightning_mnist.data.mnist_form import fit_like_mnist
 from lightning_mnist.data.split import stratified_split
 from lightning_mnist.pictures.strangers import WEIGHTS, StrangerDetector, strangeness
+from parity.augmentation import AugmentationConfig
 from tests.support.strangers import digit, stranger
 
 Images = NDArray[np.uint8]

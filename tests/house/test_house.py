@@ -22,8 +22,8 @@ ADAPTERS = {
 }
 """The only parts of parity that import a framework, and which."""
 SHARED = (
-    "claims", "data_sets",
-    "files", "flags", "garbage", "idx_files", "json_text", "pages", "picture_files",
+    "augmentation", "claims", "data_sets",
+    "files", "flags", "garbage", "idx_files", "json_text", "mlp_file", "pages", "picture_files",
     "provenance", "run_record", "seal", "signals", "streams", "watch", "writing",
 )  # fmt: skip
 """What both sides may import of parity, besides the adapters of their own framework."""

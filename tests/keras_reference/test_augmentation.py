@@ -1,6 +1,5 @@
 """The reference's augmentation: its ranges, its draws, and that no saved model has any of it."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,13 @@ pytest.importorskip("keras", reason="the extra keras is not installed")
 import keras
 
 from keras_reference.augmentation import Erase, Warp, augmented, layers
-from keras_reference.config import AugmentationConfig, ModelConfig, OptimizerConfig
+from keras_reference.config import ModelConfig, OptimizerConfig
 from keras_reference.errors import InputError
 from keras_reference.model_file import load_model
 from keras_reference.network import build
-from lightning_mnist import augmentation as torch_side
 from lightning_mnist import warp as torch_warp
+from parity.augmentation import AugmentationConfig
 from parity.run_record import Predictions, RunRecord
-from parity.sides.recipe import AUGMENTATIONS
 from tests.conftest import Here, embedded_digits
 
 Images = np.ndarray
@@ -64,12 +62,6 @@ def fixed(warp: Warp, **draws: float) -> Warp:
 
     warp.uniform = uniform  # type: ignore[method-assign]
     return warp
-
-
-def test_both_sides_and_the_recipe_have_the_same_options_and_defaults() -> None:
-    ours = dataclasses.asdict(AugmentationConfig())
-    assert ours == dataclasses.asdict(torch_side.AugmentationConfig())
-    assert tuple(ours) == AUGMENTATIONS
 
 
 def test_nothing_switched_on_adds_no_layer() -> None:
@@ -249,21 +241,6 @@ def test_training_repeats_itself_and_leaves_a_model_without_augmentation(
     model = load_model(tmp_path / "first" / "model.keras")
     names = [type(layer).__name__ for layer in model.layers]
     assert names == ["Rescaling", "Flatten", "Dense", "Activation", "Dense"]
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "expected"),
-    [
-        ("rotation", 90, "at least 0, below 90"),
-        ("invert", 1.5, "at least 0, at most 1"),
-        ("shift", -1, "at least 0"),
-        ("noise", float("nan"), "at least 0"),
-        ("smoothness", 0, "more than 0"),
-    ],
-)
-def test_a_value_out_of_range_is_refused(option: str, value: float, expected: str) -> None:
-    with pytest.raises(InputError, match=f"augmentation {option} is .*; expected {expected}$"):
-        AugmentationConfig(**{option: value})
 
 
 def test_both_sides_refuse_the_same_values_on_the_command_line(

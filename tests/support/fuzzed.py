@@ -14,16 +14,14 @@ import yaml
 
 from keras_reference.data import load_digits
 from keras_reference.errors import InputError as KerasError
-from keras_reference.instruments import mlp_file as keras_mlp_file
 from keras_reference.kept import EXPECTED
 from keras_reference.model_archive import check_model_file
 from lightning_mnist.checkpoint import read_checkpoint
 from lightning_mnist.data import idx, sources
 from lightning_mnist.errors import InputError
-from lightning_mnist.instruments import mlp_file
 from lightning_mnist.own_images import read_picture
 from lightning_mnist.search.spec import read_spec
-from parity import flags
+from parity import flags, mlp_file
 from parity.arrays import Table
 from parity.errors import ParityError
 from parity.files import read_npz
@@ -171,17 +169,10 @@ READERS = {
     ),
     "checkpoint": Reader(".ckpt", write_checkpoint, weights_of, OURS, checked=True),
     "keras model": Reader(".keras", write_keras, read_keras, OURS, checked=True),
-    "safetensors, Lightning": Reader(
+    "safetensors": Reader(
         ".safetensors",
         write_safetensors,
         lambda path: np.concatenate([v.ravel() for v in mlp_file.load(path)[1].values()]),
-        OURS,
-        checked=True,
-    ),
-    "safetensors, Keras": Reader(
-        ".safetensors",
-        write_safetensors,
-        lambda path: np.concatenate([v.ravel() for v in keras_mlp_file.read(path)[1].values()]),
         OURS,
         checked=True,
     ),

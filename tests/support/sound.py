@@ -9,8 +9,8 @@ from lightning.pytorch import Trainer
 from PIL import Image
 
 from lightning_mnist.checkpoint import WholeCheckpointIO
-from lightning_mnist.instruments import mlp_file
 from lightning_mnist.module import DigitClassifier
+from parity import mlp_file
 from parity.run_record import CONFIG_FILE, PREDICTIONS_FILE, Predictions
 from tests.conftest import make_digits, write_npz
 from tests.parity.judge.test_run_record import a_record

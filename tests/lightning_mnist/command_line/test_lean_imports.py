@@ -9,7 +9,6 @@ from pathlib import Path
 import lightning_utilities
 import pytest
 
-from lightning_mnist import lean_imports
 from parity.garbage import without_garbage
 from tests.conftest import ROOT
 
@@ -151,35 +150,3 @@ def test_a_process_that_has_torch_is_left_alone(monkeypatch: pytest.MonkeyPatch)
     with without_garbage():
         assert gc.get_threshold() == usual
     assert gc.get_freeze_count() <= before  # what was frozen may have gone since
-
-
-DRAWS = """
-import matplotlib.artist as artist
-from lightning_mnist.lean_imports import import_matplotlib
-{before}
-known = getattr(artist, "kwdoc", None)
-print(import_matplotlib())
-from matplotlib.figure import Figure
-Figure().subplots().plot([1, 2])
-assert getattr(artist, "kwdoc", None) is known
-print("alpha" in (Figure.set.__doc__ or ""), import_matplotlib())
-"""
-
-
-@pytest.mark.parametrize(("before", "said"), [
-    ("", "True\nFalse False\n"),
-    ("import matplotlib.figure", "False\nTrue False\n"),
-])  # fmt: skip
-def test_what_draws_is_imported_without_its_tables(before: str, said: str) -> None:
-    """Where a new Matplotlib makes them otherwise, the first of these fails; all draws."""
-    program = DRAWS.format(before=before)
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    assert done.stdout == said
-
-
-def test_a_matplotlib_without_tables_is_imported_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "matplotlib.figure", raising=False)
-    monkeypatch.delattr("matplotlib.artist.kwdoc")
-    assert not lean_imports.import_matplotlib()

@@ -192,7 +192,7 @@ def test_a_missing_library_is_named(
 ) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        "lightning_mnist.export.files.find_spec",
+        "lightning_mnist.sentences.find_spec",
         lambda name: None if name == "onnxruntime" else find(name),
     )
     target = tmp_path / "model.onnx"

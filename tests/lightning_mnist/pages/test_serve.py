@@ -319,7 +319,7 @@ def test_a_port_that_is_none_is_named(port: str, here: Here) -> None:
 
 
 def test_a_package_that_is_missing_is_named(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lightning_mnist.serve.command.NEEDED", {"no_such_package": "that"})
+    monkeypatch.setattr("lightning_mnist.sentences.find_spec", lambda name: None)
     done = here("serve", "--ckpt_path", "x.ckpt")
     assert done.code == 1
     assert "pip install 'lightning-mnist[serve]'" in done.err

@@ -94,7 +94,7 @@ def test_only_failures_leave_the_former_output(
     [
         (("--output", "out.txt"), "--output out.txt: expected a name ending in .csv or .json"),
         (("--preview", "seen.jpg"), "--preview seen.jpg: expected a name ending in .png"),
-        (("--output", "no/such/folder/out.csv"), "the result cannot be written"),
+        (("--output", "no/such/folder/out.csv"), "the result: cannot be written"),
     ],
 )
 @pytest.mark.slow

@@ -245,9 +245,7 @@ def test_other_data_are_refused(here: Here, search_file: Path, tmp_path: Path) -
 def test_without_optuna_it_says_what_to_install(
     here: Here, search_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lightning_mnist.search import command
-
-    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    monkeypatch.setattr("lightning_mnist.sentences.find_spec", lambda name: None)
     done = here("search", "-c", search_file)
     assert done.code == 1
     assert "pip install 'lightning-mnist[search]'" in done.err

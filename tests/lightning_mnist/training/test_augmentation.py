@@ -16,7 +16,6 @@ from torch.nn import functional as F
 
 from lightning_mnist.augmentation import (
     Augmentation,
-    AugmentationConfig,
     Intensity,
     Invert,
     Thickness,
@@ -24,6 +23,7 @@ from lightning_mnist.augmentation import (
 )
 from lightning_mnist.draws import uniform
 from lightning_mnist.warp import HALF, Warp, resample
+from parity.augmentation import AugmentationConfig
 from tests.conftest import Here, embedded_digits
 
 STRONG: dict[str, float] = {
@@ -189,6 +189,7 @@ def test_inversion_comes_as_often_as_asked(images: Tensor) -> None:
         ({"invert": 1.5}, "invert is 1.5; expected 0 to 1"),
         ({"rotation": -1}, "rotation is -1; expected degrees"),
         ({"shift": -1}, "shift is -1; expected 0 or more"),
+        ({"noise": float("nan")}, "noise is nan; expected 0 or more"),
         ({"smoothness": 0}, "smoothness is 0; expected more than 0"),
     ],
 )

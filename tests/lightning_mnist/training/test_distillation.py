@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_mnist.augmentation import AugmentationConfig
 from lightning_mnist.distillation import Distillation
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.trained import Trained
+from parity.augmentation import AugmentationConfig
 from tests.conftest import Here, mostly_slow, start
 from tests.lightning_mnist.training.test_execution import assert_same, state, train
 

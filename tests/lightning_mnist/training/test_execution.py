@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.optim import LBFGS, SGD, Adam
 from torch.optim.lr_scheduler import ExponentialLR, OneCycleLR, ReduceLROnPlateau
 
-from lightning_mnist.augmentation import AugmentationConfig
 from lightning_mnist.averaging import StepwiseAveraging
 from lightning_mnist.data.batches import Batch
 from lightning_mnist.data.datamodule import DigitsDataModule
@@ -31,6 +30,7 @@ from lightning_mnist.steps.steps_per_execution import (
     seconds_of_a_step,
     steps_per_execution,
 )
+from parity.augmentation import AugmentationConfig
 from tests.conftest import SLOW, Command, Here, mostly_slow
 
 BLOCKS = (5, 8, 32, "auto")

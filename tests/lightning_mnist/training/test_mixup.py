@@ -9,9 +9,9 @@ import torch
 from scipy.stats import beta, kstest
 from torch import Tensor
 
-from lightning_mnist.augmentation import AugmentationConfig
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.regularization import mixed
+from parity.augmentation import AugmentationConfig
 from tests.lightning_mnist.training.test_execution import assert_same, state, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")

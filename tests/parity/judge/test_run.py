@@ -101,11 +101,6 @@ def test_both_sides_are_trained_on_the_same_arrays_and_finished_seeds_are_reused
     assert len(after) == 6
     assert all(after[name].durations == record.durations for name, record in first.items())
 
-    parity_here(*flags, "--seeds", 1, "--fresh")
-    fresh = records(out)
-    assert sorted(fresh) == ["keras/seed0", "lightning/seed0"]
-    assert all(record.durations != after[name].durations for name, record in fresh.items())
-
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("near")
@@ -248,10 +243,10 @@ def test_seeds_auto_goes_on_until_it_is_decided(
 ) -> None:
     labels, *sides = healthy()
     rng = np.random.default_rng(0)
-    asked: list[tuple[int, bool]] = []
+    asked: list[int] = []
 
-    def train(recipe: Recipe, seeds: int, *_: Any, fresh: bool, console: Any) -> Path:
-        asked.append((seeds, fresh))
+    def train(recipe: Recipe, seeds: int, *_: Any) -> Path:
+        asked.append(seeds)
         for name, models, lost in zip(("lightning", "keras"), sides, (0.0, loss), strict=True):
             for seed in range(seeds):
                 folder = tmp_path / name / f"seed{seed}"
@@ -262,9 +257,9 @@ def test_seeds_auto_goes_on_until_it_is_decided(
 
     monkeypatch.setattr(command, "export_data", lambda *_: tmp_path / "mnist.npz")
     monkeypatch.setattr(command, "train_both", train)
-    done = parity_here("run", "--seeds", "auto", "--most_seeds", 12, "--fresh", "--out", "out")
+    done = parity_here("run", "--seeds", "auto", "--most_seeds", 12, "--out", "out")
     assert done.code == code, done.out
-    assert asked == [(4 + 2 * n, n == 0) for n in range(len(asked))]
+    assert asked == [4 + 2 * n for n in range(len(asked))]
     said = [line for line in done.out.splitlines() if "so that all looks together keep" in line]
     assert len(said) == len(asked)
     assert "threshold changed: alpha is 0.0" in done.out

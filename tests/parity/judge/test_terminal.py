@@ -79,3 +79,8 @@ def test_a_mistake_of_ours_is_no_verdict(
     done = parity_here("compare", "a", "b")
     assert done.code == 5
     assert "ZeroDivisionError: of ours" in done.err
+
+
+@pytest.mark.parametrize("name", parity.__main__.COMMANDS)
+def test_the_help_of_a_command_calls_types_by_names(name: str) -> None:
+    assert " at 0x" not in " ".join(parity.__main__.COMMANDS[name].parser().format_help().split())

@@ -1,5 +1,8 @@
 """The interchange format: a ``.safetensors`` that holds a multilayer perceptron and nothing else.
 
+A file contract, like `parity.run_record`: both sides write and read it here, and what they make of
+its tensors is their own.
+
 Its tensors are float32, under the names ``dense_1.kernel`` [in, out], ``dense_1.bias`` [out],
 ``batch_norm_1.scale``, ``.offset``, ``.mean`` and ``.variance`` [out], ``dense_2.kernel``, ...; its
 metadata say what rebuilds the network (`Plan`, as JSON) and, since the format has no checksum of
@@ -13,22 +16,21 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from lightning_mnist.data.mnist_form import SIDE
-from lightning_mnist.data.sources import CLASSES
-from lightning_mnist.errors import InputError
-from lightning_mnist.network import MOST_LAYERS, Activation
-from lightning_mnist.preprocessing import Standardize
+from parity.errors import ParityError
 from parity.files import opened
-from parity.writing import written_whole
+from parity.writing import write_file
 
+Activation = Literal["relu", "gelu", "silu", "elu", "tanh", "sigmoid"]
+Standardize = Literal["none", "dataset", "image"]
 Weights = dict[str, NDArray[np.float32]]
+SIDE, CLASSES, MOST_LAYERS = 28, 10, 1_000
 FORMAT = {"format": "mlp", "version": "1"}
 BATCH_NORMS = ({"epsilon": 1e-5, "momentum": 0.9}, {"epsilon": 1e-3, "momentum": 0.99})
 """torch's and Keras' own: momentum is the share that the moving statistics keep at each step."""
@@ -36,6 +38,10 @@ MOST_BYTES, MOST_HEADER = 2**31, 2**21
 """Of a file, and of its list of tensors: a thousand layers have a few hundred thousand."""
 NARROWEST = 1e-7
 """The smallest standard deviation that Keras divides by."""
+
+
+class MLPFileError(ParityError):
+    """A network that the format cannot say, or a file that cannot be believed."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,12 @@ class Plan:
         dropout: Probability of dropping a hidden unit while training.
         batch_norm: ``epsilon`` and ``momentum``, one of `BATCH_NORMS`; None without batch norm.
         invert: The network is fed 1 - x.
-        standardize: As `Preprocessing` has it.
+        standardize: Fed pixels have mean 0 and deviation 1, over the training images or in each.
         mean: Float32: what "dataset" subtracts; 0 otherwise.
         std: Float32: what "dataset" divides by; 1 otherwise.
 
     Raises:
-        InputError: a value of another kind or outside its range.
+        MLPFileError: a value of another kind or outside its range.
     """
 
     hidden: list[int]
@@ -86,7 +92,13 @@ class Plan:
         for name, (met, expectation) in expected.items():
             if not met:
                 given = repr(getattr(self, name))[:80]
-                raise InputError(f"its {name} is {given}; expected {expectation}")
+                raise MLPFileError(f"its {name} is {given}; expected {expectation}")
+
+    def size(self, weights: Weights) -> str:
+        """Layers and numbers that are learned, in words."""
+        learned = (w for name, w in weights.items() if not name.endswith((".mean", ".variance")))
+        parameters = sum(values.size for values in learned)
+        return f"{len(self.hidden) + 1} layers, {parameters:,} parameters"
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each tensor by its name, in the order of the network."""
@@ -105,26 +117,26 @@ def save(path: Path, plan: Plan, weights: Weights) -> None:
     """Write `plan` and `weights`; `path` is written whole or stays as it was.
 
     Raises:
-        InputError: the weights are not those of `plan`, or not finite.
+        MLPFileError: the weights are not those of `plan`, or not finite.
     """
     _check_tensors({name: (str(w.dtype), w.shape) for name, w in weights.items()}, plan)
     _check_values(weights)
     config = json.dumps(dataclasses.asdict(plan))
     ordered = {name: np.ascontiguousarray(weights[name]) for name in plan.shapes()}
     metadata = FORMAT | {"config": config, "sha256": _digest(config, ordered)}
-    with written_whole(path) as temporary:
-        # safetensors' own save_file keeps everyone but the owner from reading.
-        temporary.write_bytes(to_bytes(ordered, metadata))
+    # safetensors' own save_file keeps everyone but the owner from reading.
+    write_file(path, to_bytes(ordered, metadata))
 
 
 def load(path: Path) -> tuple[Plan, Weights]:
-    """Read what `save`, or its counterpart on the other side, has written.
+    """Read what `save` has written.
 
     Raises:
-        InputError: the file is missing, cut off, damaged or of another kind.
+        MLPFileError: the file, which the message does not name, is missing, cut off, damaged or of
+            another kind.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a .safetensors")
+        raise MLPFileError("no such file; expected a .safetensors")
     try:
         _check_header(path)
         with safe_open(path, framework="np") as file:
@@ -137,14 +149,12 @@ def load(path: Path) -> tuple[Plan, Weights]:
             }
             _check_tensors(kinds, plan)
             weights = {name: file.get_tensor(name) for name in plan.shapes()}
-        if metadata.get("sha256") != _digest(metadata["config"], weights):
-            raise InputError("damaged: its SHA-256 is another; convert the model again")
-        _check_values(weights)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     except (SafetensorError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a whole .safetensors ({reason})") from error
+        raise MLPFileError(f"not a whole .safetensors ({reason})") from error
+    if metadata.get("sha256") != _digest(metadata["config"], weights):
+        raise MLPFileError("damaged: its SHA-256 is another; convert the model again")
+    _check_values(weights)
     return plan, weights
 
 
@@ -153,13 +163,13 @@ def _check_header(path: Path) -> None:
     with opened(path, MOST_BYTES) as file:
         length = int.from_bytes(file.read(8), "little")
     if length > MOST_HEADER:
-        raise InputError(f"a header of {length:,} bytes; expected at most {MOST_HEADER:,}")
+        raise MLPFileError(f"a header of {length:,} bytes; expected at most {MOST_HEADER:,}")
 
 
 def _plan(metadata: dict[str, str]) -> Plan:
     if {name: metadata.get(name) for name in FORMAT} != FORMAT or "config" not in metadata:
         found = ", ".join(f"{name} {metadata[name]!r}"[:60] for name in FORMAT if name in metadata)
-        raise InputError(
+        raise MLPFileError(
             f"holds another kind of model (its metadata say {found or 'nothing of it'}); expected "
             "the format mlp, version 1"
         )
@@ -169,7 +179,7 @@ def _plan(metadata: dict[str, str]) -> Plan:
     except (ValueError, RecursionError):
         config = None
     if not isinstance(config, dict) or sorted(config) != sorted(names):
-        raise InputError(f"its config is not a JSON object of {', '.join(names)}")
+        raise MLPFileError(f"its config is not a JSON object of {', '.join(names)}")
     return Plan(**config)
 
 
@@ -178,11 +188,12 @@ def _check_tensors(found: dict[str, tuple[str, tuple[int, ...]]], plan: Plan) ->
     for word, names in (("lacks", shapes.keys() - found), ("also holds", found.keys() - shapes)):
         if names:
             listed = ", ".join(sorted(names)[:4]) + (", ..." if len(names) > 4 else "")
-            raise InputError(f"{word} {listed}; expected the tensors of {plan.hidden} and 10 units")
+            widths = [*plan.hidden, CLASSES]
+            raise MLPFileError(f"{word} {listed}; expected the tensors of layers of {widths}")
     for name, shape in shapes.items():
         if found[name] != ("float32", shape):
             dtype, other = found[name]
-            raise InputError(
+            raise MLPFileError(
                 f"{name} is {dtype} {list(other)}; expected float32 {list(shape)}: weights are "
                 "exchanged in float32 only"
             )
@@ -191,9 +202,9 @@ def _check_tensors(found: dict[str, tuple[str, tuple[int, ...]]], plan: Plan) ->
 def _check_values(weights: Weights) -> None:
     for name, values in weights.items():
         if not np.isfinite(values).all():
-            raise InputError(f"{name} holds values that are not finite; such a model is broken")
+            raise MLPFileError(f"{name} holds values that are not finite; such a model is broken")
         if name.endswith(".variance") and values.min() < 0:
-            raise InputError(f"{name} goes down to {values.min():g}; expected none below 0")
+            raise MLPFileError(f"{name} goes down to {values.min():g}; expected none below 0")
 
 
 def _digest(config: str, weights: Weights) -> str:
