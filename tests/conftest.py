@@ -64,11 +64,16 @@ Here = Callable[..., Done]
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """No garbage is looked for while frameworks are imported: it takes a third of that time."""
+    """No garbage is looked for while frameworks are imported: it takes a third of that time.
+
+    Nor is JAX imported, which TensorFlow asks for where it is there, and needs for its lite form.
+    """
     gc.disable()
+    sys.modules["jax"] = None  # type: ignore[assignment]
     try:
         return (yield)
     finally:
+        del sys.modules["jax"]
         gc.freeze()
         gc.enable()
 
@@ -233,6 +238,7 @@ def in_process(
             main = module.main
             if package == "lightning_mnist":
                 importlib.import_module("lightning_mnist.command_line.command")
+                read_signatures_once()
                 if request.node.get_closest_marker("pictures") is None:
                     leave_undrawn(monkeypatch, package)
         monkeypatch.chdir(tmp_path)
@@ -247,9 +253,29 @@ def in_process(
     return run
 
 
+@cache
+def read_signatures_once() -> None:
+    """The flags of a command are made from signatures by its first run in this process only."""
+    cli: Any = importlib.import_module("lightning_mnist.command_line.asked").AskedCLI
+    prepare, known = cli._prepare_subcommand_parser, {}
+
+    def prepared(self: Any, klass: type, subcommand: str, **settings: Any) -> Any:
+        which = str((self.words[:1], subcommand, settings))
+        if which not in known:
+            parser = prepare(self, klass, subcommand, **settings)
+            known[which] = parser, self._subcommand_method_arguments
+        parser, named = known[which]
+        self._subcommand_method_arguments |= named
+        return parser
+
+    cli._prepare_subcommand_parser = prepared
+
+
 def start(package: str, *flags: object, cwd: Path, drawn: bool = False) -> int:
     """Run ``python -m PACKAGE`` in this process and in `cwd`: what several tests may share."""
     main = importlib.import_module(f"{package}.__main__").main
+    if package == "lightning_mnist":
+        read_signatures_once()
     with pytest.MonkeyPatch.context() as patch:
         if not drawn:
             leave_undrawn(patch, package)

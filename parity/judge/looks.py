@@ -12,9 +12,9 @@ of them to cross theirs at the same look, and so no further correction (Berger, 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TypeVar
 
 import numpy as np
@@ -44,7 +44,8 @@ def looks(limit: int) -> list[int]:
     return [*range(FIRST, limit, STEP), limit]
 
 
-def nominal_levels(seeds: Sequence[int], alpha: float) -> list[float]:
+@cache
+def nominal_levels(seeds: tuple[int, ...], alpha: float) -> list[float]:
     """The level at which to test at each look so that all together keep `alpha`, one-sided.
 
     `seeds` are those a side at each look, increasing; `alpha` is over all looks.
@@ -55,7 +56,6 @@ def nominal_levels(seeds: Sequence[int], alpha: float) -> list[float]:
     grid, density, before = np.zeros(1), np.ones(1), 0.0  # of the score, no boundary crossed yet
     for time, share in zip(times, spent, strict=True):
         step = math.sqrt(time - before)
-
         bound = float(brentq(partial(_excess, grid, density, step, float(share)), 0.0, 9.0))
         levels.append(float(special.ndtr(-bound / math.sqrt(time))))
         points = np.linspace(-8.0 * math.sqrt(time), bound, POINTS)
@@ -84,7 +84,7 @@ def until_decided(
         ValueError: the limit is below the first look.
     """
     seeds = looks(limit)
-    for count, level in zip(seeds, nominal_levels(seeds, thresholds.alpha), strict=True):
+    for count, level in zip(seeds, nominal_levels(tuple(seeds), thresholds.alpha), strict=True):
         outcome = judged(count, replace(thresholds, alpha=level))
         if outcome.verdict is not Verdict.INCONCLUSIVE:
             break

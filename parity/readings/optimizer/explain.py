@@ -128,6 +128,9 @@ def _unexplained(
     records: tuple[Record, Record], found: tuple[Identified, Identified], names: Names
 ) -> list[Cause]:
     """Which tensors part at which step, what is known of the sides, and how near anything came."""
+    told = [{one.names[k] for k in np.unique(one.tensor)} for one in records]
+    both = frozenset(told[0] & told[1])  # of a tensor, one side's gradients may be rounding alone
+    records = records[0].at(records[0].of(both)), records[1].at(records[1].of(both))
     gap = float(np.abs(records[0].change - records[1].change).max())
     known = "".join(
         f" ({name}: {described(one.rules[0])})"

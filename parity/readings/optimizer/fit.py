@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import leastsq
 
 from parity.arrays import Floats
 from parity.readings.optimizer.numbers import SCALES, TINY, Scale
@@ -63,16 +63,10 @@ class Fit:
         return self.hypothesis.rule
 
 
-def missed(rule: Rule, record: Record) -> float:
-    """The residual of a rule: its largest difference from the recorded updates, in roundings."""
-    off = np.abs(record.change - simulate(rule, record)) / record.noise
-    worst: float = np.nan_to_num(off, nan=1e20).max(initial=0.0)
-    return worst
-
-
 def explains(rule: Rule, record: Record) -> bool:
-    """Whether rounding accounts for all that the rule misses."""
-    return missed(rule, record) <= LIMIT
+    """Whether rounding accounts for all that the rule misses of the recorded updates."""
+    off = np.abs(record.change - simulate(rule, record)) / record.noise
+    return bool(np.nan_to_num(off, nan=1e20).max(initial=0.0) <= LIMIT)
 
 
 def linear(hypothesis: Hypothesis, record: Record) -> tuple[tuple[float, ...], Floats, Floats]:
@@ -83,54 +77,55 @@ def linear(hypothesis: Hypothesis, record: Record) -> tuple[tuple[float, ...], F
         profile = np.array(rule.rates[:steps] or (1.0,) * steps)
         moved = averaged(rule, updates(rule, record, tuple(profile.tolist())))
         decay = None if decay is None else decay * profile[:, None]
-        rate, share = _pair(record, moved, decay, slice(None))
+        change, noise, row = (x.reshape(1, -1) for x in (record.change, record.noise, moved))
+        rate, share = _pairs(change, noise, row, None if decay is None else decay.reshape(1, -1))
         rates, shares = rate * profile, share * profile
         moved = moved * rate
         decay = None if decay is None else decay * share
     else:
         rates, shares, moved = _each(rule, record, decay)
         decay = None if decay is None else decay * shares[:, None]
-    left = record.change + moved + (0.0 if decay is None else decay)
-    return tuple(rates.tolist()), shares, left / record.noise
+    left = record.change + moved
+    return tuple(rates.tolist()), shares, (left if decay is None else left + decay) / record.noise
 
 
 def _each(rule: Rule, record: Record, decay: Floats | None) -> tuple[Floats, Floats, Floats]:
     """A rate and a share for each step: rates, shares [T], updates [T, N]."""
     steps = record.steps
-    rates, shares = np.zeros((2, steps))
     if not rule.rate_inside:
         moved = updates(rule, record, (1.0,) * steps)
-        for t in range(steps):
-            rates[t], shares[t] = _pair(record, moved, decay, t)
+        rates, shares = _pairs(record.change, record.noise, moved, decay)
         return rates, shares, moved * rates[:, None]
+    rates, shares = np.zeros((2, steps))
     total = np.zeros(record.before.shape)
     for t in range(steps):  # a rate acts on all later steps, too
         alone = updates(rule, record, tuple(float(s == t) for s in range(steps)))
-        rest = replace(record, change=record.change + total)
-        rates[t], shares[t] = _pair(rest, alone, decay, t)
+        now = None if decay is None else decay[[t]]
+        rest = record.change[[t]] + total[[t]]
+        rates[[t]], shares[[t]] = _pairs(rest, record.noise[[t]], alone[[t]], now)
         total = total + rates[t] * alone
     return rates, shares, total
 
 
-def _pair(
-    record: Record, moved: Floats, decay: Floats | None, t: int | slice
-) -> tuple[float, float]:
-    """Rate and share that explain the change of these steps best."""
-    noise = record.noise[t]
-    y, u = (-record.change[t] / noise).ravel(), (moved[t] / noise).ravel()
-    uu, uy = float(u @ u), float(u @ y)
-    if not uu > 0 or not np.isfinite(uu):
-        return 0.0, 0.0
+def _pairs(
+    change: Floats, noise: Floats, moved: Floats, decay: Floats | None
+) -> tuple[Floats, Floats]:
+    """Of each row [R, M] the rate and the share [R] that explain the change best."""
+    y, u = -change / noise, moved / noise
+    uu, uy = np.vecdot(u, u), np.vecdot(u, y)
+    still = ~((uu > 0) & (uu < np.inf))
+    uu[still], uy[still] = 1.0, 0.0
     if decay is None:
-        return uy / uu, 0.0
-    w = (decay[t] / noise).ravel()
-    ww, uw, wy = float(w @ w), float(u @ w), float(w @ y)
+        return uy / uu, np.zeros(len(uy))
+    w = decay / noise
+    ww, uw, wy = np.vecdot(w, w), np.vecdot(u, w), np.vecdot(w, y)
+    alike = still | (uu * ww - uw * uw <= 1e-10 * uu * ww)
+    ww[alike], uw[alike], wy[alike] = 1.0, 0.0, 0.0
     determinant = uu * ww - uw * uw
-    if determinant <= 1e-10 * uu * ww:
-        return uy / uu, 0.0
     return (uy * ww - wy * uw) / determinant, (wy * uu - uy * uw) / determinant
 
 
+@np.errstate(all="ignore")  # what is not finite explains nothing
 def fit(hypothesis: Hypothesis, record: Record, having: Setter = Rule.having) -> Fit:
     """The open numbers from where they are to where they fit best, set by `having`."""
     if hypothesis.free:
@@ -143,8 +138,9 @@ def fit(hypothesis: Hypothesis, record: Record, having: Setter = Rule.having) ->
             s.free(getattr(hypothesis.rule, n))
             for n, s in zip(hypothesis.free, scales, strict=True)
         ]
-        found = least_squares(missing, x, method="lm", ftol=1e-14, xtol=1e-14, max_nfev=120)
-        hypothesis = _with(hypothesis, scales, found.x, having)
+        how = {"ftol": 1e-14, "xtol": 1e-14, "gtol": 1e-8, "maxfev": 120 * (1 + len(x))}
+        best, *_ = leastsq(missing, x, full_output=True, diag=np.ones(len(x)), **how)
+        hypothesis = _with(hypothesis, scales, best, having)
     rates, shares, left = linear(hypothesis, record)
     off = np.abs(_bounded(left))
     largest = max(float(np.abs(record.change).max()), TINY)

@@ -128,6 +128,7 @@ class Rule:
         return batch % self.every == (0 if self.gather == "first" else self.every - 1)
 
 
+@np.errstate(all="ignore")  # what is not finite explains nothing
 def simulate(rule: Rule, record: Record) -> Floats:
     """What the rule would have added to the weights in each step, float64 [T, N].
 
@@ -156,20 +157,20 @@ def updates(rule: Rule, record: Record, rates: tuple[float, ...]) -> Floats:
     """
     result = np.zeros(record.before.shape)
     gathered = np.zeros(record.before.shape[1])
-    with np.errstate(all="ignore"):  # what is not finite explains nothing
-        for t in range(record.steps):
-            if t == 0 or rule.forgets:
-                step = STEPS[rule.family](rule, len(gathered))
-                next(step)
-            adds = not rule.zeroed or rule.gather in ("sum", "mean")
-            gathered = gathered + record.gradient[t] if adds else record.gradient[t]
-            if not rule.steps_at(t):
-                continue
-            share = rule.every if rule.gather == "mean" else 1
-            gradient = _changed(rule, record, t, gathered / share)
-            for _ in range(rule.repeats):
-                result[t] += step.send((gradient, rates[t]))
-            gathered = gathered if not rule.zeroed else np.zeros_like(gathered)
+    adds = not rule.zeroed or rule.gather in ("sum", "mean")
+    share = rule.every if rule.gather == "mean" else 1
+    for t in range(record.steps):
+        if t == 0 or rule.forgets:
+            step = STEPS[rule.family](rule, len(gathered))
+            next(step)
+        gathered = gathered + record.gradient[t] if adds else record.gradient[t]
+        if not rule.steps_at(t):
+            continue
+        gradient = _changed(rule, record, t, gathered / share if share > 1 else gathered)
+        for _ in range(rule.repeats):
+            result[t] += step.send((gradient, rates[t]))
+        if adds and rule.zeroed:
+            gathered = np.zeros_like(gathered)
     return _by_factors(rule, record, result)
 
 
@@ -213,7 +214,8 @@ def _by_factors(rule: Rule, record: Record, result: Floats) -> Floats:
 
 def _changed(rule: Rule, record: Record, t: int, gradient: Floats) -> Floats:
     """The gradient that reaches the moments: scaled, clipped, with coupled decay, float64 [N]."""
-    gradient = gradient * rule.scale
+    if rule.scale != 1:
+        gradient = gradient * rule.scale
     if rule.centred:
         means = record.means[rule.centred][t] * rule.scale
         gradient = gradient - means[record.groups[rule.centred]]
@@ -221,7 +223,7 @@ def _changed(rule: Rule, record: Record, t: int, gradient: Floats) -> Floats:
         gradient = np.sign(gradient)
     if rule.normed:
         gradient = gradient / (_norms(record, t, rule.normed == "all") + rule.clip_epsilon)
-    if rule.clip_kind == "value":
+    if np.isfinite(rule.clip) and rule.clip_kind == "value":
         gradient = np.clip(gradient, -rule.clip, rule.clip)
     elif np.isfinite(rule.clip):
         norms = _norms(record, t, rule.clip_kind == "global norm") * abs(rule.scale)

@@ -44,6 +44,7 @@ class Identified:
     nearest: Fit | None = None
 
 
+@np.errstate(all="ignore")  # what is not finite explains nothing
 def identify(record: Record, like: Rule | None = None) -> Identified:
     """The rules that explain a record: found on a sample, the plainest confirmed on all of it.
 

@@ -411,6 +411,15 @@ def test_weights_that_are_not_finite_are_unexplained() -> None:
     assert named(explain(steps, replace(steps, after=broken), NAMES)) == {UNEXPLAINED}
 
 
+def test_unexplained_sides_are_compared_in_what_both_tell() -> None:
+    """A gradient that is rounding on one side only, as where a batch norm sees a single pixel."""
+    a, b = before_batch_norm(ours(sgd()), 1), before_batch_norm(ours(sgd()), 2)
+    a = replace(a, gradients=[{**table, "norm.bias": np.ones(16)} for table in a.gradients])
+    after = [{**table, "dense_2.bias": np.full(4, np.nan)} for table in a.after]
+    causes = explain(replace(a, after=after), replace(b, after=after), NAMES)
+    assert [cause.name for cause in causes] == [UNEXPLAINED] * 2
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("lightning_mnist.optimizers") is None, reason="not there"
 )
