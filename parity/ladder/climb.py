@@ -146,7 +146,8 @@ class Climb:
         held = self._ask("set_weights", start.weights)[:2]
         inference, training = (
             outputs.of_one_shape(
-                *self._ask("forward", {"images": start.images}, training=training)[:2]
+                *self._ask("forward", {"images": start.images}, training=training)[:2],
+                start.weights,
             )
             for training in (False, True)
         )
