@@ -112,8 +112,8 @@ def _one(layer: str, sides: tuple[Wires, Wires], paths: tuple[Path, ...]) -> boo
 def _paths(side: Wires, owners: list[str], *, alike: bool) -> dict[str, Path]:
     """To each layer with weights, and to the answer, as far as they are found.
 
-    Layers without weights have the same names on both sides only where all layers do; else they
-    are what they make of their input.
+    To each layer at all, where both sides have the same ones: layers without weights
+    have the same names on both sides only there; else they are what they make of their input.
     """
     known: list[Path] = []
     found: dict[str, Path] = {}
@@ -121,7 +121,7 @@ def _paths(side: Wires, owners: list[str], *, alike: bool) -> dict[str, Path]:
         fed = side.fed.get(layer)
         path = None if fed is None or not known else path_to(fed, known, side.given)
         owned = layer in (*owners, ANSWER)
-        if path is not None and owned:
+        if path is not None and (owned or (alike and not layer.startswith(MERGES))):
             found[layer] = path
         if layer.startswith(MERGES) and not owned:
             merged = path_to(side.given[layer], known, side.given)
