@@ -198,12 +198,24 @@ def causes(
         inputs["of A"] = ends[0]
     whole = dict.fromkeys([(stage.a[-1], stage.b[-1]), (layer, layer)])
     tries += [(layer, x, a[n], b[m]) for x, (n, m) in product(inputs.values(), whole)]
+    for name in {*before.a} ^ {*before.b}:
+        if name.startswith("depthwise_conv"):
+            weights = _separable(weights, name, layer)
     for where, x, of_a, of_b in tries:
         given = {**weights, layers.INPUT: x}
         named = layers.explain(Case(names, given, {where: of_a}, {where: of_b}, where, training))
         if named:
             return named
     return []
+
+
+def _separable(weights: Table, first: str, layer: str) -> Table:
+    """The weights with one kernel for a depthwise convolution and the pointwise one behind it."""
+    deep, kernel = weights.get(f"{first}.kernel"), weights.get(f"{layer}.kernel")
+    if deep is None or kernel is None or kernel.size % (deep.shape[-2] * deep.shape[-1]):
+        return weights
+    split = kernel.reshape(*deep.shape[-2:], -1)
+    return {**weights, f"{layer}.kernel": np.einsum("...im,imo->...io", deep, split)}
 
 
 def _kind(layer: str) -> str:
