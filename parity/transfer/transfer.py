@@ -13,13 +13,14 @@ from parity.ladder import recut
 from parity.ladder.climber import Climber
 from parity.match.by_data import ANSWER, search, unlike
 from parity.match.layer import Layer, layers_of, layers_of_both
-from parity.match.pairs import Pair, in_order, without_partner
+from parity.match.pairs import NEUTRAL, Pair, in_order, without_partner
 from parity.transfer.alike import TOLERANCE, alike, gap
 from parity.transfer.parting import parting
 
 BATCH = 8
 WORDS = 10
 """Below this are made up words of which a model looks up vectors: most know more."""
+WEIGHTS = ("kernel", "recurrent_kernel", *NEUTRAL)
 
 
 class NoTransferError(ParityError):
@@ -178,9 +179,10 @@ def _carried(a: Side, b: Side, ways: tuple[str, str], target: Path, x: Array) ->
 def numbers(weights: Table, called: Mapping[str, str], name: str) -> None:
     """Refuse weights that are not numbers: nothing can be proven of them."""
     for tensor, values in weights.items():
-        if np.isnan(values).any():
-            layer = tensor.partition(".")[0]
-            raise NoTransferError(f"{called.get(layer) or layer} of {name} ({tensor}) holds NaN")
+        layer, _, part = tensor.partition(".")
+        if np.isnan(values).any() or (part in WEIGHTS and np.isinf(values).any()):  # no mask is one
+            what = "NaN" if np.isnan(values).any() else "infinity"
+            raise NoTransferError(f"{called.get(layer) or layer} of {name} ({tensor}) holds {what}")
 
 
 def without_weights(found: list[Pair], theirs: Table) -> list[Layer]:
