@@ -74,11 +74,8 @@ def _distribution(rows: Array) -> bool:
 
 def both_ways(weights: Iterable[str]) -> set[str]:
     """The recurrent layers that go in both directions, of the names of a network's weights."""
-    wide = (n for n in weights if n.startswith("bidirectional") or _WAYS.search(n))
-    return {name.partition(".")[0] for name in wide}
-
-
-_WAYS = re.compile("reverse|backward")
+    wide = re.compile("^bidirectional|reverse|backward")
+    return {name.partition(".")[0] for name in weights if wide.search(name)}
 
 
 def of_one_shape(a: Table, b: Table, weights: Iterable[str]) -> tuple[Table, Table]:

@@ -52,10 +52,9 @@ class Search:
         """The pairs with which B answers as A does; None where none were found."""
         self._order = list(self.outputs)
         answers = [n for n in self._order if np.array_equal(self.outputs[n], self.outputs[ANSWER])]
-        whole = {*answers[1:]}  # a module around the layer that answers
+        seen = {*self._order} - {*answers[1:]}  # without a module around the layer that answers
         # What a program keeps itself, positions perhaps, is at work before its layers can be told.
-        self.a = [replace(own, ends="") if own.ends in whole else own for own in self.a]
-        seen = {*self._order} - whole
+        self.a = [own if own.ends in seen else replace(own, ends="") for own in self.a]
         self.a = sorted(self.a, key=lambda layer: layer.name.partition("/")[0] in seen)
         numbers = sum(values.size for values in self.own.values())
         affordable = min(MOST_QUESTIONS, MOST_NUMBERS // max(numbers, 1))

@@ -11,7 +11,7 @@ from parity.readings.case import Case
 from parity.readings.cause import Cause
 from parity.readings.change import Change
 from parity.readings.losses import classes_of
-from parity.readings.paths import LARGEST, LINEAR, PLACES
+from parity.readings.paths import PLACES, POOLED
 from parity.readings.readings import Reading, compare, parted
 from parity.readings.rounding import epsilon, usable
 
@@ -140,12 +140,8 @@ def _layers(case: Case) -> tuple[Table, Table]:
     """What may enter the last layer, of A and of B: A's own outputs where they are known."""
     count = len(case.given[LABELS])
     every = {name: x for name, x in case.given.items() if x.ndim > 1 and len(x) == count}
-    every |= {
-        f"{words} {name}": PLACES[words](x)
-        for name, x in every.items()
-        for words in (*LINEAR, LARGEST)
-        if x.ndim > 2
-    }
+    deep = {name: x for name, x in every.items() if x.ndim > 2}
+    every |= {f"{words} {n}": PLACES[words](x) for n, x in deep.items() for words in POOLED}
     of_a = {name: x for name, x in every.items() if name.endswith(OF_A) and name != LOGITS_OF_A}
     of_b = {name: x for name, x in every.items() if not name.endswith(OF_A)}
     return of_a or of_b, of_b

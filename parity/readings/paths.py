@@ -66,7 +66,6 @@ def _halves(x: Floats) -> Floats:
 
 
 ADDED = " + what is the same for all samples"
-LARGEST = "the largest over the places of"
 BOTH_ENDS = "what both directions end with of"
 PLACES: Mapping[str, Callable[[Floats], Floats]] = {
     "the last place of": lambda x: x[:, -1],
@@ -79,7 +78,7 @@ PLACES: Mapping[str, Callable[[Floats], Floats]] = {
     "the mean of what both directions end with of": lambda x: _halves(_ends(x)).mean(axis=0),
     "the product of what both directions end with of": lambda x: _halves(_ends(x)).prod(axis=0),
     "the mean over the places of": lambda x: x.mean(axis=_whole(x)),
-    LARGEST: lambda x: x.max(axis=_whole(x)),
+    "the largest over the places of": lambda x: x.max(axis=_whole(x)),
     "the sum over the places of": lambda x: x.sum(axis=_whole(x)),
     "the places in reverse of": lambda x: np.flip(x, _whole(x)[:1]),
     "the transpose of": lambda x: x.swapaxes(_whole(x)[0], 2),
@@ -87,6 +86,7 @@ PLACES: Mapping[str, Callable[[Floats], Floats]] = {
 """What becomes of outputs [B, ..., C]."""
 LINEAR = ("the mean over the places of", "the last place of", "the first place of")
 """Of which that of a sum is the sum of those of its terms."""
+POOLED = (*LINEAR, "the largest over the places of")
 
 
 def _of_places(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:

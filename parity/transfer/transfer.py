@@ -20,7 +20,6 @@ from parity.transfer.parting import parting
 BATCH = 8
 WORDS = 10
 """Below this are made up words of which a model looks up vectors: most know more."""
-WEIGHTS = ("kernel", "recurrent_kernel", *NEUTRAL)
 
 
 class NoTransferError(ParityError):
@@ -180,7 +179,8 @@ def numbers(weights: Table, called: Mapping[str, str], name: str) -> None:
     """Refuse weights that are not numbers: nothing can be proven of them."""
     for tensor, values in weights.items():
         layer, _, part = tensor.partition(".")
-        if np.isnan(values).any() or (part in WEIGHTS and np.isinf(values).any()):  # no mask is one
+        weighs = part in NEUTRAL or part.endswith("kernel")  # a mask may hold infinity
+        if np.isnan(values).any() or (weighs and np.isinf(values).any()):
             what = "NaN" if np.isnan(values).any() else "infinity"
             raise NoTransferError(f"{called.get(layer) or layer} of {name} ({tensor}) holds {what}")
 
