@@ -11,7 +11,7 @@ from parity.readings.case import Case
 from parity.readings.cause import Cause
 from parity.readings.change import Change
 from parity.readings.losses import classes_of
-from parity.readings.paths import PLACES, POOLED
+from parity.readings.paths import LINEAR, PLACES
 from parity.readings.readings import Reading, compare, parted
 from parity.readings.rounding import epsilon, usable
 
@@ -22,6 +22,7 @@ LOGITS_OF_A = LOGITS + OF_A
 ROUNDING = 32
 """Units of the last place that a loss may be off by, of which weights were solved."""
 REPORTED = "reported loss"
+POOLED = (*LINEAR, "the largest over the places of")
 ADVICE = {
     **losses.ADVICE,
     **class_weights.ADVICE,

@@ -86,7 +86,6 @@ PLACES: Mapping[str, Callable[[Floats], Floats]] = {
 """What becomes of outputs [B, ..., C]."""
 LINEAR = ("the mean over the places of", "the last place of", "the first place of")
 """Of which that of a sum is the sum of those of its terms."""
-POOLED = (*LINEAR, "the largest over the places of")
 
 
 def _of_places(x: Floats, known: list[Path], given: Table) -> Iterator[Path]:
