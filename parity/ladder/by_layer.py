@@ -54,7 +54,7 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
         known = [*rung.causes, *(cause for causes in found.values() for cause in causes)]
         if all(fed) and not wired and all(cause.rounds for cause in known):
             times = constants.COARSER if known else 1.0
-            one_shape = outputs.of_one_shape(at_work[0].given, at_work[1].given)
+            one_shape = outputs.of_one_shape(at_work[0].given, at_work[1].given, start.weights)
             alike = [replace(w, given=g) for w, g in zip(at_work, one_shape, strict=True)]
             wired = otherwise.explain((alike[0], alike[1]), owners, start.names, times)
     except NotRecordedError:
@@ -81,7 +81,7 @@ def _alone(
         inputs = b.ask("fed", images, training=training)
         to_feed = {**images, **single.to_feed(cut, inputs)}
         forced = a.ask("forced", to_feed, training=training) if inputs else {}
-        pair = outputs.of_one_shape(forced, of_b)
+        pair = outputs.of_one_shape(forced, of_b, start.weights)
         more = single.mistakes(
             cut, start.weights, pair, inputs, share, start.names,
             training=training, unjudged=unjudged,

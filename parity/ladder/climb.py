@@ -144,12 +144,9 @@ class Climb:
     def _begun(self, start: Start) -> tuple[list[Table], Pass, Pass]:
         """What A and B hold, and give for the first batch in inference and in training."""
         held = self._ask("set_weights", start.weights)[:2]
-        inference, training = (
-            outputs.of_one_shape(
-                *self._ask("forward", {"images": start.images}, training=training)[:2]
-            )
-            for training in (False, True)
-        )
+        images = {"images": start.images}
+        given = [self._ask("forward", images, training=mode) for mode in (False, True)]
+        inference, training = (outputs.of_one_shape(a, b, start.weights) for a, b, *_ in given)
         return held, inference, training
 
     def _ask(self, call: str, table: Table | None = None, **arguments: object) -> list[Table]:

@@ -72,14 +72,21 @@ def _distribution(rows: Array) -> bool:
     return bool((rows >= 0).all() and (np.abs(total - 1) <= DISTRIBUTION).all())
 
 
-def of_one_shape(a: Table, b: Table) -> tuple[Table, Table]:
+def both_ways(weights: Iterable[str]) -> set[str]:
+    """The recurrent layers that go in both directions, of the names of a network's weights."""
+    wide = re.compile("^bidirectional|reverse|backward")
+    return {name.partition(".")[0] for name in weights if wide.search(name)}
+
+
+def of_one_shape(a: Table, b: Table, weights: Iterable[str]) -> tuple[Table, Table]:
     """Two forward passes in which layers give arrays of one shape where these hold the same.
 
     Recurrent layers of torch give all places and leave it to the program which it takes; Keras'
     give what they are told to. An axis of length 1, [B, 1] against [B], is none.
     """
+    both = both_ways(weights)
     shared = [name for name in b if name in a and RECURRENT.match(name)]
-    of_a, of_b = ({n: _as(n, x[n], y[n]) for n in shared} for x, y in ((a, b), (b, a)))
+    of_a, of_b = ({n: _as(x[n], y[n], n in both) for n in shared} for x, y in ((a, b), (b, a)))
     a, b = a | of_a, b | of_b
     return {n: squeezed_as(x, b[n]) if n in b else x for n, x in a.items()}, b
 
@@ -91,11 +98,14 @@ def squeezed_as(own: Array, other: Array) -> Array:
     return own.reshape(other.shape)
 
 
-def _as(layer: str, own: Array, other: Array) -> Array:
+def _as(own: Array, other: Array, both: bool) -> Array:
     """What a layer gives, as the other side shows it: where it ends, both directions merged."""
-    wide = layer.startswith("bidirectional")
-    given = [*_ends(own)] if own.ndim == other.ndim + 1 == 3 else [own]
-    merged = [way for ends in given for way in _merged(ends)] if wide else []
+    given = [own]
+    if own.ndim == other.ndim + 1 == 3:
+        half = own.shape[-1] // 2
+        given = [own[:, -1]]
+        given += [np.concatenate([own[:, -1, :half], own[:, 0, half:]], axis=-1)] if both else []
+    merged = [way for ends in given for way in _merged(ends)] if both else []
     fit = [x for x in (*given, *merged) if x.shape == other.shape]
     return min(fit, key=lambda values: worst(values, other), default=own)
 
@@ -104,13 +114,6 @@ def _merged(ends: Array) -> Iterator[Array]:
     if ends.shape[-1] % 2 == 0:
         forward, backward = np.split(ends, 2, axis=-1)
         yield from (forward + backward, (forward + backward) / 2, forward * backward)
-
-
-def _ends(places: Array) -> Iterator[Array]:
-    """What a recurrent layer of either direction ends with, of all places [B, T, units]."""
-    half = places.shape[-1] // 2
-    yield places[:, -1]
-    yield np.concatenate([places[:, -1, :half], places[:, 0, half:]], axis=-1)
 
 
 class Stage(NamedTuple):
@@ -192,12 +195,24 @@ def causes(
         inputs["of A"] = ends[0]
     whole = dict.fromkeys([(stage.a[-1], stage.b[-1]), (layer, layer)])
     tries += [(layer, x, a[n], b[m]) for x, (n, m) in product(inputs.values(), whole)]
+    for name in {*before.a} ^ {*before.b}:
+        if name.startswith("depthwise_conv"):
+            weights = _separable(weights, name, layer)
     for where, x, of_a, of_b in tries:
         given = {**weights, layers.INPUT: x}
         named = layers.explain(Case(names, given, {where: of_a}, {where: of_b}, where, training))
         if named:
             return named
     return []
+
+
+def _separable(weights: Table, first: str, layer: str) -> Table:
+    """The weights with one kernel for a depthwise convolution and the pointwise one behind it."""
+    deep, kernel = weights.get(f"{first}.kernel"), weights.get(f"{layer}.kernel")
+    if deep is None or kernel is None or kernel.size % (deep.shape[-2] * deep.shape[-1]):
+        return weights
+    split = kernel.reshape(*deep.shape[-2:], -1)
+    return {**weights, f"{layer}.kernel": np.einsum("...im,imo->...io", deep, split)}
 
 
 def _kind(layer: str) -> str:

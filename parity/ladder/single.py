@@ -6,6 +6,7 @@ from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from parity.arrays import Array, Names, Table
+from parity.ladder.outputs import both_ways
 from parity.readings import layers as of_layers
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
@@ -15,9 +16,6 @@ from parity.sides.lockstep import LOGITS, PIXELS
 
 ATTENTION = ("multi_head_attention", "attention", "additive_attention", "group_query_attention")
 """How layers begin that are given queries, keys and values."""
-
-WAYS = re.compile("reverse|backward")
-"""In the names of weights of recurrent layers that go both ways."""
 
 
 class Segment(NamedTuple):
@@ -91,7 +89,7 @@ def wires(
         weights: Names of the network's weights.
     """
     owners = list(dict.fromkeys(name.partition(".")[0] for name in weights))
-    both = {n.partition(".")[0] for n in weights if n.startswith("bidirectional") or WAYS.search(n)}
+    both = both_ways(weights)
     sides = []
     for table, own in zip(passes, fed, strict=True):
         order = {name: owner for owner, name in _by_owner(table, owners).items()}

@@ -1,7 +1,7 @@
 """Matches layers by what they give: with the same weights, the same input gives the same output."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -51,8 +51,11 @@ class Search:
     def run(self) -> list[Pair] | None:
         """The pairs with which B answers as A does; None where none were found."""
         self._order = list(self.outputs)
+        answers = [n for n in self._order if np.array_equal(self.outputs[n], self.outputs[ANSWER])]
+        seen = {*self._order} - {*answers[1:]}  # without a module around the layer that answers
         # What a program keeps itself, positions perhaps, is at work before its layers can be told.
-        self.a = sorted(self.a, key=lambda layer: layer.name.partition("/")[0] in self._order)
+        self.a = [own if own.ends in seen else replace(own, ends="") for own in self.a]
+        self.a = sorted(self.a, key=lambda layer: layer.name.partition("/")[0] in seen)
         numbers = sum(values.size for values in self.own.values())
         affordable = min(MOST_QUESTIONS, MOST_NUMBERS // max(numbers, 1))
         return next(self._from(0, []), None) if affordable >= len(self.a) else None

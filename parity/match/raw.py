@@ -61,7 +61,8 @@ def read(tensors: Table, framework: str) -> Raw:
     grouped: dict[str, Table] = {}
     for name, values in tensors.items():
         layer, _, part = name.rpartition(".")
-        if part != "num_batches_tracked":  # an integer, which safetensors puts before all others
+        # A count is an integer, which safetensors puts before all others; a loss has class weights.
+        if part != "num_batches_tracked" and not re.search("loss|criterion", layer.lower()):
             grouped.setdefault(layer, {})[part] = values
     of_layer = _of_torch if framework == "torch" else _of_keras
     count: Counter[str] = Counter()

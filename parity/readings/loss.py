@@ -11,6 +11,7 @@ from parity.readings.case import Case
 from parity.readings.cause import Cause
 from parity.readings.change import Change
 from parity.readings.losses import classes_of
+from parity.readings.paths import LINEAR, PLACES
 from parity.readings.readings import Reading, compare, parted
 from parity.readings.rounding import epsilon, usable
 
@@ -18,9 +19,10 @@ LABELS, LOGITS, LOSS = "labels", "logits", "loss"
 OF_A = " of A"
 LOGITS_OF_A = LOGITS + OF_A
 """Where A's are others than B's: a layer before the loss differs, and yet the loss may be one."""
-ROUNDING = 8
-"""Units of the last place that a loss may be off by."""
+ROUNDING = 32
+"""Units of the last place that a loss may be off by, of which weights were solved."""
 REPORTED = "reported loss"
+POOLED = (*LINEAR, "the largest over the places of")
 ADVICE = {
     **losses.ADVICE,
     **class_weights.ADVICE,
@@ -139,6 +141,8 @@ def _layers(case: Case) -> tuple[Table, Table]:
     """What may enter the last layer, of A and of B: A's own outputs where they are known."""
     count = len(case.given[LABELS])
     every = {name: x for name, x in case.given.items() if x.ndim > 1 and len(x) == count}
+    deep = {name: x for name, x in every.items() if x.ndim > 2}
+    every |= {f"{words} {n}": PLACES[words](x) for n, x in deep.items() for words in POOLED}
     of_a = {name: x for name, x in every.items() if name.endswith(OF_A) and name != LOGITS_OF_A}
     of_b = {name: x for name, x in every.items() if not name.endswith(OF_A)}
     return of_a or of_b, of_b

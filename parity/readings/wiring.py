@@ -1,16 +1,16 @@
 """How layers are connected: what each is fed, as a sum, a part or a mean of what others give."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from parity.arrays import Array, Floats, Names, Table
+from parity.arrays import Array, Names, Table
 from parity.readings.activations import FIXED
 from parity.readings.cause import Cause, same_but_rounded
 from parity.readings.path import Path, makes, named
-from parity.readings.paths import ADDED, PLACES, path_to
+from parity.readings.paths import ADDED, path_to
 from parity.readings.rounding import magnitude, noise, worst
 
 CONNECTIONS, ROUNDED, ANSWER = "connections", "rounded constant", "answer"
@@ -112,8 +112,8 @@ def _one(layer: str, sides: tuple[Wires, Wires], paths: tuple[Path, ...]) -> boo
 def _paths(side: Wires, owners: list[str], *, alike: bool) -> dict[str, Path]:
     """To each layer with weights, and to the answer, as far as they are found.
 
-    Layers without weights have the same names on both sides only where all layers do; else they
-    are what they make of their input.
+    To each layer at all, where both sides have the same ones: layers without weights
+    have the same names on both sides only there; else they are what they make of their input.
     """
     known: list[Path] = []
     found: dict[str, Path] = {}
@@ -121,33 +121,17 @@ def _paths(side: Wires, owners: list[str], *, alike: bool) -> dict[str, Path]:
         fed = side.fed.get(layer)
         path = None if fed is None or not known else path_to(fed, known, side.given)
         owned = layer in (*owners, ANSWER)
-        if path is not None and owned:
+        if path is not None and (owned or (alike and not layer.startswith(MERGES))):
             found[layer] = path
-        if layer.startswith(MERGES) and not owned:
-            merged = path_to(side.given[layer], known, side.given)
-            known += [Path(_short(merged.words, layer), merged.of)] if merged else []
-        elif owned or alike or not known:
+        merges = layer.startswith(MERGES) and not owned
+        if not merges and (owned or alike or not known):
             known.append(named(layer, layer in side.both))
-        elif path is not None:
-            known += _applied(layer, path, np.asarray(fed, np.float64), side.given[layer])
+            continue
+        sources = known if merges else [path] if path else []
+        made = path_to(side.given[layer], sources, side.given)
+        known += [Path(_short(made.words, layer), made.of)] if made else []
     return found
 
 
 def _short(words: str, layer: str) -> str:
     return words if len(words) <= LONGEST else layer
-
-
-def _applied(layer: str, fed: Path, x: Floats, given: Array) -> Iterator[Path]:
-    """A layer without weights: a function of what it is fed, where one is known that it is."""
-    same = {"": lambda values: values, **FIXED}
-    pooled = PLACES if x.ndim > 2 else {}
-    for name, function in (*same.items(), *pooled.items()):
-        with np.errstate(all="ignore"):
-            made = function(x)
-        if worst(made, given) <= noise(given, scale=magnitude(x, given)):
-            if name in pooled:
-                words = f"{name} {fed.words}"
-            else:
-                words = f"{name.partition(',')[0]}({fed.words})" if name else fed.words
-            yield Path(_short(words, layer), lambda table, f=function: f(fed.of(table)))  # type: ignore[misc]
-            return

@@ -147,7 +147,11 @@ class LockStep:
         if last and _reshaped(last.outputs, answer) and self._is_of_loss(last):
             calls.pop()
             answer = answer if last.inputs is None else last.inputs
-        ends = [n for n, call in enumerate(calls) if _reshaped(call[0].outputs, answer)]
+        ends = [
+            n
+            for n, (call, *_) in enumerate(calls)
+            if call.kind not in SHAPING and _reshaped(call.outputs, answer)
+        ]
         if ends:
             call, _, fed, given = calls[ends[-1]]
             calls[ends[-1]] = (call, LOGITS, fed, given)

@@ -169,6 +169,8 @@ class _Watch(TorchFunctionMode):
         shaped = inputs is not None and inputs.shape == outputs.shape
         if unit is not None and shaped and is_function(unit.module):
             kind = "activation"
+        if unit is not None and inputs is not None and _seen_otherwise(inputs, outputs):
+            kind = "reshape"
         if kind in _FLATTENING:
             self._flatten(inputs, outputs)
         flattened = self.flattened.get(inputs, ()) if inputs is not None else ()
@@ -189,6 +191,12 @@ class _Watch(TorchFunctionMode):
         channels, *places = inputs.shape[1:]
         if outputs.ndim == 2 and len(outputs) == len(inputs) and channels > 1 < prod(places):
             self.flattened[outputs] = (channels, *places)
+
+
+def _seen_otherwise(inputs: Tensor, outputs: Tensor) -> bool:
+    """Whether they are the same numbers with other axes, as a module gives that only permutes."""
+    same = inputs.data_ptr() == outputs.data_ptr() and inputs.numel() == outputs.numel()
+    return same and (inputs.shape, inputs.stride()) != (outputs.shape, outputs.stride())
 
 
 def watch(

@@ -13,7 +13,7 @@ from parity.ladder import recut
 from parity.ladder.climber import Climber
 from parity.match.by_data import ANSWER, search, unlike
 from parity.match.layer import Layer, layers_of, layers_of_both
-from parity.match.pairs import Pair, in_order, without_partner
+from parity.match.pairs import NEUTRAL, Pair, in_order, without_partner
 from parity.transfer.alike import TOLERANCE, alike, gap
 from parity.transfer.parting import parting
 
@@ -178,9 +178,11 @@ def _carried(a: Side, b: Side, ways: tuple[str, str], target: Path, x: Array) ->
 def numbers(weights: Table, called: Mapping[str, str], name: str) -> None:
     """Refuse weights that are not numbers: nothing can be proven of them."""
     for tensor, values in weights.items():
-        if np.isnan(values).any():
-            layer = tensor.partition(".")[0]
-            raise NoTransferError(f"{called.get(layer) or layer} of {name} ({tensor}) holds NaN")
+        layer, _, part = tensor.partition(".")
+        weighs = part in NEUTRAL or part.endswith("kernel")  # a mask may hold infinity
+        if np.isnan(values).any() or (weighs and np.isinf(values).any()):
+            what = "NaN" if np.isnan(values).any() else "infinity"
+            raise NoTransferError(f"{called.get(layer) or layer} of {name} ({tensor}) holds {what}")
 
 
 def without_weights(found: list[Pair], theirs: Table) -> list[Layer]:

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from parity.ladder import outputs
 from parity.ladder.together import Climbed, ladder
+from parity.match.by_data import ANSWER, Search
+from parity.match.layer import layers_of_both
 from parity.readings.optimizer import sampling
 from parity.readings.optimizer.explain import explain
 from parity.readings.trace import Trace
@@ -201,3 +204,95 @@ def test_some_weights_stand_for_all_of_a_large_network(monkeypatch: pytest.Monke
     (cause,) = explain(a, b, ("A", "B"))
     assert cause.name == "learning rate"
     assert cause.gap < 1e-12
+
+
+class Residual(nn.Module):
+    """A residual by functions, added before the last of them or forgotten."""
+
+    def __init__(self, kept: bool) -> None:
+        super().__init__()
+        self.one, self.two, self.last = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+        self.kept = kept
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.one(x))
+        x = functional.relu(self.two(x) + x if self.kept else self.two(x))
+        scores: Tensor = self.last(x)
+        return scores
+
+
+def test_a_residual_that_is_forgotten_before_a_function_is_named() -> None:
+    texts = said(climbed(Residual(True), Residual(False), ROWS, CLASSES))
+    assert any(
+        "activation_2: A feeds it activation_1 + dense_2, B feeds it dense_2" in t for t in texts
+    )
+    assert climbed(Residual(True), Residual(True), ROWS, CLASSES).passed
+
+
+class Last(nn.Module):
+    """Takes the last place of what a recurrent layer gives, which is no layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.head = nn.GRU(2, 5, batch_first=True), nn.Linear(5, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.rnn(x)[0][:, -1])
+        return scores
+
+
+def test_class_weights_are_solved_behind_a_place_that_is_taken() -> None:
+    weights = torch.tensor([1.0, 4.0, 0.5], dtype=torch.float64)
+    losses = nn.CrossEntropyLoss(weight=weights), nn.CrossEntropyLoss()
+    texts = said(climbed(Last(), Last(), ROWS.reshape(16, 3, 2), np.arange(16) % 3, losses))
+    assert any(
+        "with weights of the classes 0: 2, 1: 8, 2: 1, divided by the sum" in t for t in texts
+    )
+
+
+class ChannelsLast(nn.Module):
+    """Turns the axes of a picture and does nothing else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.permute(0, 2, 3, 1)
+
+
+def test_a_module_that_only_turns_axes_hides_no_loss_and_is_no_layer() -> None:
+    x = RNG.normal(size=(16, 1, 4, 4))
+    y = RNG.integers(0, 2, (16, 4, 4, 1)).astype(float)
+    nets = [nn.Sequential(nn.Conv2d(1, 1, 1), nn.Sigmoid(), ChannelsLast()) for _ in range(2)]
+    losses = nn.BCELoss(), nn.BCELoss(reduction="sum")
+    texts = said(climbed(nets[0], nets[1], x, y, losses))
+    assert "their sum" in texts[0]
+    assert climbed(nets[0], nets[1], x, y, losses[0]).passed
+
+
+def test_a_recurrent_layer_of_one_direction_ends_in_its_last_place() -> None:
+    given = RNG.normal(size=(2, 3, 6))
+    both = np.concatenate([given[:, -1, :3], given[:, 0, 3:]], axis=-1)
+    for way, names, wanted in (
+        ("one", ["lstm_1.kernel"], given[:, -1]),
+        ("both", ["lstm_1.kernel_l0_reverse"], both),
+    ):
+        narrowed, _ = outputs.of_one_shape({"lstm_1": given}, {"lstm_1": both}, names)
+        assert np.array_equal(narrowed["lstm_1"], wanted), way
+
+
+def test_what_a_model_keeps_itself_is_matched_before_what_works_on_it() -> None:
+    own = {"dense_1.kernel": RNG.normal(size=(3, 2)), "net_1.weight": RNG.normal(size=(4, 3))}
+    theirs = {"places_1.kernel": own["net_1.weight"] * 0, "dense_1.kernel": RNG.normal(size=(3, 2))}
+    x = RNG.normal(size=(5, 4, 3))
+    answer = (x + own["net_1.weight"]) @ own["dense_1.kernel"]
+
+    def ask(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        table = theirs | weights
+        given = (x + table["places_1.kernel"]) @ table["dense_1.kernel"]
+        return {"dense_1": given, ANSWER: given}
+
+    seen = {"dense_1": answer, "net_1": answer, ANSWER: answer}
+    found = Search(*layers_of_both(own, theirs), own, own, seen, ask, np.allclose).run()
+    assert found is not None
+    assert {pair.a.name: pair.b.name for pair in found} == {
+        "net_1": "places_1",
+        "dense_1": "dense_1",
+    }

@@ -10,7 +10,8 @@ pytest.importorskip("keras", reason="the extra keras is not installed")
 import keras
 from keras import layers as kl
 
-import parity
+from parity.ladder import outputs
+from parity.ladder.together import ladder
 
 
 class Separable(nn.Module):
@@ -44,7 +45,25 @@ def test_a_separable_convolution_is_two_layers_of_torch() -> None:
         for m in (Separable(nn.Identity()), Separable(nn.ReLU()))
     )
     for sides in ((trained, model), (model, trained)):
-        done = parity.ladder(*sides, x, y, batch_size=8)
+        done = ladder(sides[0], sides[1], x, y, batch_size=8)
         assert done.passed, str(done)
-    done = parity.ladder(model, between, x, y, batch_size=8)
+    done = ladder(model, between, x, y, batch_size=8)
     assert "A feeds it depthwise_conv_1, B feeds it relu(depthwise_conv_1)" in str(done)
+
+
+def test_the_padding_of_a_separable_convolution_is_read_through_both_kernels() -> None:
+    rng = np.random.default_rng(1)
+    x, deep = rng.normal(size=(4, 6, 6, 2)), rng.normal(size=(3, 3, 2, 1))
+    pointwise = rng.normal(size=(1, 1, 2, 3))
+    kernel = np.einsum("hwim,imo->hwio", deep, pointwise.reshape(2, 1, 3))
+    sides = []
+    for before, behind in ((0, 1), (1, 1)):
+        around = np.pad(x, [(0, 0), (before, behind), (before, behind), (0, 0)])
+        windows = np.lib.stride_tricks.sliding_window_view(around, (3, 3), axis=(1, 2))
+        sides.append(np.einsum("byxihw,hwio->byxo", windows[:, ::2, ::2], kernel))
+    weights = {"depthwise_conv_1.kernel": deep, "conv_1.kernel": pointwise}
+    a = {"pixels": x, "conv_1": sides[0]}
+    b = {"pixels": x, "depthwise_conv_1": sides[1][..., :2], "conv_1": sides[1]}
+    causes = outputs.causes(weights, "conv_1", (a, b), False, ("A", "B"))
+    assert [cause.name for cause in causes] == ["padding"]
+    assert "A pads 0 before and 1 behind, B pads 1 before and 1 behind" in causes[0].text

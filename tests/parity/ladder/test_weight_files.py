@@ -139,10 +139,13 @@ def test_raw_digits_get_the_channel_that_a_convolution_wants(tmp_path: Path) -> 
     assert step.forward(x, training=False)["logits"].shape == (3, 10)
 
 
-def test_weights_that_are_no_numbers_are_refused_by_the_layers_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("value", "word"), [(torch.nan, "NaN"), (torch.inf, "infinity")])
+def test_weights_that_are_no_numbers_are_refused_by_the_layers_name(
+    value: float, word: str, tmp_path: Path
+) -> None:
     module = square("front", "back")
-    nn.init.constant_(module.get_parameter("back.weight"), torch.nan)
-    with pytest.raises(NoTransferError, match=r"back of net.pt \(dense_2.kernel\) holds NaN"):
+    nn.init.constant_(module.get_parameter("back.weight"), value)
+    with pytest.raises(NoTransferError, match=rf"back of net.pt \(dense_2.kernel\) holds {word}"):
         fill(arrays(module), "torch", "net.pt", side("B", Deep()), tmp_path / "out.pt")
 
 
@@ -255,6 +258,11 @@ def test_weights_of_torch_without_a_model_are_told_as_those_of_the_module() -> N
     same = put_back({name: np.zeros_like(values) for name, values in tensors.items()}, own)
     for name, values in tensors.items():
         np.testing.assert_array_equal(same[name], values)
+
+
+def test_the_class_weights_of_a_loss_are_no_layer_of_a_file() -> None:
+    file = {"net.weight": np.ones((2, 3)), "net.bias": np.ones(2), "criterion.weight": np.ones(2)}
+    assert [*read(file, "torch").weights] == ["dense_1.kernel", "dense_1.bias"]
 
 
 def test_a_file_of_weights_alone_is_filled(tmp_path: Path) -> None:
