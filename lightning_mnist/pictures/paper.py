@@ -63,11 +63,10 @@ def ink_of(grey: NDArray[np.uint8]) -> Ink:
 
     Paper that is even is one level, and then nothing else is changed.
     """
-    inks = _on_one_level(grey)
-    if inks:  # little ink leaves the paper even for those who look for the opposite
-        return max(inks, key=lambda ink: float(ink[ink > EVEN].sum()))
     dark = dark_ink(grey)
-    return _local(grey if dark else np.asarray(255 - grey), shaded=dark)
+    levels = grey if dark else np.asarray(255 - grey)
+    even = _on_one_level(levels)
+    return _local(levels, shaded=dark) if even is None else even
 
 
 def dark_ink(grey: NDArray[np.uint8]) -> bool:
@@ -76,7 +75,8 @@ def dark_ink(grey: NDArray[np.uint8]) -> bool:
     What follows the border may be a table, a frame or a shadow, and has no vote.
     """
     scale = min(1, THUMBNAIL / max(grey.shape))
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    height, width = (max(2, round(side * scale)) for side in grey.shape)  # a slope takes two
+    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
     window = round(WINDOW * max(small.shape)) | 1
     half = window // 2
     padded = cv2.copyMakeBorder(small, half, half, half, half, cv2.BORDER_REFLECT)
@@ -114,25 +114,21 @@ def _local(levels: NDArray[np.uint8], *, shaded: bool) -> Ink:
     return np.asarray(ink - Paper.of(ink).level, np.float32)
 
 
-def _on_one_level(grey: NDArray[np.uint8]) -> list[Ink]:
-    """The ink on paper that is even from border to border, darker and paler, as far as either is.
+def _on_one_level(levels: NDArray[np.uint8]) -> Ink | None:
+    """The ink on paper that is even from border to border; None where it is not.
 
-    Where more of the page than that lies on the other side, there is other paper.
+    Where more of the page than that is paler, there is other paper.
     """
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    border = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
     paper = float(np.median(border))
     away = np.abs(border - paper)
     grain = 1.4826 * float(np.median(away))
     limit = EVEN + 3 * grain
-    if grain >= EVEN or not _crossed(away > limit):
-        return []
-    levels, most = grey.astype(np.float32), 0.02 * grey.size
-    inks = []
-    if np.count_nonzero(grey > paper + limit) < most:
-        inks.append(np.asarray(paper - levels))
-    if np.count_nonzero(grey < paper - limit) < most:
-        inks.append(np.asarray(levels - paper))
-    return inks
+    ink = np.asarray(paper - levels.astype(np.float32), np.float32)
+    other = np.count_nonzero(ink < -limit) >= 0.02 * ink.size
+    if max(grain, Paper.of(ink).grain) >= EVEN or other or not _crossed(away > limit):
+        return None
+    return ink
 
 
 def _crossed(inked: NDArray[np.bool_]) -> bool:

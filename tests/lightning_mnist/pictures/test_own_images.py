@@ -14,7 +14,7 @@ from lightning_mnist.own_images import find_picture, read_digit
 from lightning_mnist.pictures.digit import SOFT
 from lightning_mnist.pictures.paper import ink_of
 from lightning_mnist.pictures.pen import softer_than_strokes
-from tests.support.pictures import grey, hand_drawn, page
+from tests.support.pictures import SIDE, grey, hand_drawn, page
 
 
 def a_seven(side: int = 200, width: int = 18) -> Image.Image:
@@ -124,6 +124,16 @@ def test_the_paper_is_what_most_of_the_border_shows() -> None:
     grey = np.full((50, 50), 200, np.uint8)
     grey[:, 20:28] = 10  # a stroke that crosses the border
     assert np.array_equal(ink_of(grey) > 0, grey == 10)
+
+
+@pytest.mark.parametrize("digit", range(0, 10, 3))
+def test_a_lamp_that_a_board_reflects_is_neither_ink_nor_grain(digit: int) -> None:
+    strokes = hand_drawn(digit, np.random.default_rng(digit), height=90, width=0.05)
+    y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    lamp = 60 * np.exp(-10 * ((x - 0.3) ** 2 + (y - 0.3) ** 2))
+    found = find_picture(np.asarray(grey(page(strokes, 216 + 16 * x, 90) + lamp)))
+    assert found is not None
+    assert found.warnings == ()
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
