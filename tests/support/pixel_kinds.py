@@ -118,6 +118,13 @@ SINGLE: dict[str, Kind] = {
     "of one sum": (
         lambda x, _: x / x.sum(axis=(1, 2), keepdims=True), ["were divided one by one.*"],
     ),
+    "of one mean": (
+        lambda x, _: x / x.mean(axis=(1, 2), keepdims=True), ["were divided one by one.*"],
+    ),
+    "column by column": (
+        lambda x, _: x / np.maximum(np.sqrt((x**2).sum(axis=1, keepdims=True)), 1e-7),
+        ["were divided column by column.*"],
+    ),
     "clipped at both ends": (
         lambda x, _: x.clip(0.2, 0.8), [r"were scaled by 0.6 and moved by .0.2.*", STRETCHED],
     ),
@@ -141,9 +148,13 @@ SINGLE: dict[str, Kind] = {
     "strong noise": (lambda x, r: noisy(x, r, 0.35), [NOISY]),
     "noise": (lambda x, r: noisy(x, r, 0.2), [NOISY]),
     "noise beyond": (lambda x, r: x + r.normal(0, 0.1, x.shape), [NOISY]),
+    "uniform noise": (lambda x, r: x + r.uniform(-0.2, 0.2, x.shape), [NOISY]),
     "salt and pepper": (lambda x, r: speckled(x, r, 0.08), [SPECKLED]),
     "blur": (lambda x, _: blurry(x, 1.0), [BLURRED]),
     "box blur": (lambda x, _: ndimage.uniform_filter(x, (0, 3, 3)), [BLURRED]),
+    "smeared": (
+        lambda x, _: ndimage.convolve(x, np.eye(5)[None] / 5, mode="nearest"), [BLURRED],
+    ),
     "median": (lambda x, _: ndimage.median_filter(x, (1, 5, 5)), ["were smoothed by a median"]),
     "sharpened": (lambda x, _: sharpened(x), ["were sharpened.*"]),
     "sobel": (lambda x, _: sobel(x), ["show only the edges.*"]),
@@ -252,6 +263,7 @@ COMPOSED: dict[str, Kind] = {
     "raw, shuffled": (lambda x, r: 255 * reordered(x, r.permutation(784)), [RAW, ORDER]),
     "smaller, moved": (lambda x, _: shifted(zoomed(x, 0.6, 0.6), 4, -3), [SMALLER, MOVED]),
     "smaller, noisy": (lambda x, r: noisy(zoomed(x, 0.6, 0.6), r, 0.15), [SMALLER, NOISY]),
+    "turned, thicker": (lambda x, _: thick(rotated(x, -15)), [ANTICLOCKWISE, THICKER]),
     "thicker, moved": (lambda x, _: shifted(thick(x), -3, -3), [THICKER, MOVED]),
     "thicker, blurred": (lambda x, _: blurry(thick(x, 5), 1), [THICKER, BLURRED]),
     "thicker, upside down": (lambda x, _: thick(x)[UP], [THICKER, "were turned upside down"]),

@@ -11,7 +11,6 @@ from parity.watch.pixels.turns import Step
 
 EQUALIZED = "were equalised: each grey level became about as frequent as any other"
 LOCALLY = "were equalised locally, part by part (CLAHE)"
-BY_ROW = "were standardised row by row: each row of each image by its own figures"
 LEVELS = 256
 
 
@@ -28,8 +27,9 @@ def equalized(inverted: bool) -> Iterator[Step]:
     )
     for words, do in ways:
         yield Step("light", words, partial(_of_paper, do=do) if inverted else do)
-    yield Step("light", BY_ROW, _row_by_row)
-    yield Step("light", BY_ROW, _of_one_length)
+    for axis, line in ((2, "row"), (1, "column")):  # as `keras.utils.normalize` does
+        words = f"were divided {line} by {line}: each {line} of each image by its own length"
+        yield Step("light", words, partial(_of_one_length, axis=axis))
 
 
 def _of_paper(ink: Floats, do: Callable[[Floats], Floats]) -> Floats:
@@ -109,13 +109,6 @@ def _between(size: int, tile: int, tiles: int) -> Iterator[tuple[NDArray[np.int6
     yield (before + 1).clip(0, tiles - 1), after
 
 
-def _row_by_row(ink: Floats) -> Floats:
-    """A row without ink stays as it is."""
-    deviation = ink.std(axis=2, keepdims=True)
-    result: Floats = (ink - ink.mean(axis=2, keepdims=True)) / np.where(deviation > 0, deviation, 1)
-    return result
-
-
-def _of_one_length(ink: Floats) -> Floats:
-    result: Floats = ink / np.maximum(np.sqrt((ink**2).sum(axis=2, keepdims=True)), 1e-7)
+def _of_one_length(ink: Floats, axis: int) -> Floats:
+    result: Floats = ink / np.maximum(np.sqrt((ink**2).sum(axis=axis, keepdims=True)), 1e-7)
     return result

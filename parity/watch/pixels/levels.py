@@ -18,6 +18,8 @@ CLOSE = 0.15
 strokes seldom reach full ink, so that other steps may leave twice as much."""
 EXACT = 0.02
 """The same share where nothing else was done, and all paper is of one level, before and now."""
+FEWEST = 10
+"""Images whose sums are not alike by chance."""
 _FACTORS = {
     255.0: ("were not scaled", "inverted and not scaled"),
     1 / 255: ("were scaled twice", "inverted and scaled twice"),
@@ -127,10 +129,11 @@ def _standardised(images: Fingerprint) -> bool:
 
 
 def _of_one(power: int, images: Fingerprint) -> bool:
-    """Whether that power of each image's pixels adds up to 1, and not all are the same image."""
+    """Whether that power of each image's pixels adds up to the same; of few images, only to 1."""
     sums = (images.examples**power).sum(axis=(1, 2))
     highest = images.examples.max(axis=(1, 2))
-    return bool((np.abs(sums - 1) < 0.04).all()) and len(sums) > 1 and np.ptp(highest) > 0
+    alike = np.abs(sums / (1 if len(sums) < FEWEST else np.median(sums)) - 1) < 0.04
+    return bool(alike.all()) and len(sums) > 1 and np.ptp(highest) > 0
 
 
 def of_own_range(images: Fingerprint) -> Floats:
@@ -146,5 +149,5 @@ _ONE_BY_ONE: dict[str, Callable[[Fingerprint], bool]] = {
     "standardised one by one: each image by its own mean and deviation": _standardised,
     "centred one by one: each image by its own mean": _centred,
     "divided one by one: each image by its own length": partial(_of_one, 2),
-    "divided one by one: each image by its own sum": partial(_of_one, 1),
+    "divided one by one: each image by its own sum or mean": partial(_of_one, 1),
 }

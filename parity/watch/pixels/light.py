@@ -103,12 +103,6 @@ def _dithered_in_order(ink: Floats) -> Floats:
     return (ink > whole).astype(np.float64)
 
 
-def _waves(ink: Floats, half: int) -> Floats:
-    """So many half waves of a sine, from paper to full ink, without their sign."""
-    result: Floats = np.abs(np.sin(half * np.pi * ink))
-    return result
-
-
 def gamma_words(power: float) -> str:
     """What is said of a gamma."""
     return f"were {'darkened' if power > 1 else 'brightened'} by a gamma of about {power:.1g}"
@@ -129,7 +123,7 @@ LIGHT = (
     *(Step("light", UNDEREXPOSED, partial(underexposed, lost=lost)) for lost in (0.2, 0.4, 0.6)),
     *(Step("light", DITHERED, dither) for dither in (_dithered, _dithered_in_order)),
     *(Step("light", SOLARISED, partial(solarised, turn=turn)) for turn in (0.35, 0.5, 0.65, 0.8)),
-    *(Step("light", SOLARISED, partial(_waves, half=half)) for half in (1, 2)),
+    Step("light", SOLARISED, lambda ink: np.abs(np.sin(np.pi * ink))),
     Step("light", SOLARISED, lambda ink: solarised(ink, 0.5) ** 2),
     Step(
         "light",

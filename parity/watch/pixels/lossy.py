@@ -59,16 +59,16 @@ def _there_and_back(side: int, how: Sampling, *, smooth: bool) -> Callable[[Floa
     return resample
 
 
-def _smeared(length: int, *axes: int) -> Callable[[Floats], Floats]:
-    """Each pixel is the mean of so many in a row, in a column or in a square."""
+def _smeared(length: int, *ways: tuple[int, int]) -> Callable[[Floats], Floats]:
+    """Each pixel is the mean of so many along each way, by pixels down and to the right."""
     reach = length // 2
 
     def smear(ink: Floats) -> Floats:
-        for axis in axes:
-            ends = [(0, 0)] * 3
-            ends[axis] = (reach, reach)
-            padded, size = np.pad(ink, ends, mode="edge"), ink.shape[axis]
-            parts = [np.take(padded, range(at, at + size), axis) for at in range(length)]
+        height, width = ink.shape[1:]
+        for down, right in ways:
+            padded = np.pad(ink, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
+            places = [(reach + n * down, reach + n * right) for n in range(-reach, reach + 1)]
+            parts = [padded[:, r : r + height, c : c + width] for r, c in places]
             ink = np.asarray(np.mean(parts, axis=0))
         return ink
 
@@ -77,6 +77,7 @@ def _smeared(length: int, *axes: int) -> Callable[[Floats], Floats]:
 
 _WAYS: tuple[tuple[Sampling, bool], ...] = (
     ("nearest", False),
+    ("nearest", True),
     ("linear", True),
     ("linear", False),
     ("cubic", True),
@@ -93,8 +94,8 @@ LOSSY = (
         for how, s in _WAYS
     ),
     *(
-        Step("blur", "were blurred", _smeared(length, *axes))
+        Step("blur", "were blurred", _smeared(length, *ways))
         for length in (3, 5, 7)
-        for axes in ((1,), (2,), (1, 2))
+        for ways in (((1, 0),), ((0, 1),), ((1, 0), (0, 1)), ((1, 1),), ((1, -1),))
     ),
 )

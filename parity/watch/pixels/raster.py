@@ -53,41 +53,15 @@ def _across(rows: Callable[[Indices], Indices]) -> Callable[[Indices], Indices]:
     return lambda pixels: rows(pixels.T).T
 
 
-def _undone(order: Callable[[Indices], Indices]) -> Callable[[Indices], Indices]:
-    def undo(pixels: Indices) -> Indices:
-        places = np.arange(pixels.size).reshape(pixels.shape)
-        return pixels.ravel()[np.argsort(order(places).ravel())].reshape(pixels.shape)
-
-    return undo
-
-
 def _alternate(first: int) -> Callable[[Indices], Indices]:
     return lambda rows: np.concatenate([rows[first::2], rows[1 - first :: 2]])
 
 
-def _reversed_in(words: int) -> Callable[[Indices], Indices]:
-    """In groups of so many, which divide the whole."""
-
-    def swap(rows: Indices) -> Indices:
-        if len(rows) % words:
-            return rows
-        return rows.reshape(-1, words, rows.shape[1])[:, ::-1].reshape(rows.shape)
-
-    return swap
-
-
-def _snake(pixels: Indices) -> Indices:
-    result = pixels.copy()
-    result[1::2] = result[1::2, ::-1]
-    return result
-
-
-def _zigzag(pixels: Indices) -> Indices:
-    """Diagonal by diagonal, to and fro (ITU-T T.81, 1992, figure A.6)."""
-    row, column = np.indices(pixels.shape).reshape(2, -1)
-    diagonal = row + column
-    along = np.where(diagonal % 2 == 1, row, column)
-    return pixels.ravel()[np.lexsort((along, diagonal))].reshape(pixels.shape)
+def _swapped(rows: Indices) -> Indices:
+    """Two by two; of an odd number none."""
+    if len(rows) % 2:
+        return rows
+    return rows.reshape(-1, 2, rows.shape[1])[:, ::-1].reshape(rows.shape)
 
 
 def _blocks(side: int) -> Callable[[Indices], Indices]:
@@ -103,22 +77,27 @@ def _blocks(side: int) -> Callable[[Indices], Indices]:
     return order
 
 
+def _by_name(name: Callable[[int, int], str]) -> Callable[[Indices], Indices]:
+    """Columns of a table, sorted by what they are called by pixel and width, as words are."""
+
+    def order(pixels: Indices) -> Indices:
+        names = [name(pixel, pixels.shape[1]) for pixel in range(pixels.size)]
+        return pixels.ravel()[np.argsort(names)].reshape(pixels.shape)
+
+    return order
+
+
 _LINES: dict[str, Callable[[Indices], Indices]] = {
     "every other {} comes first": _alternate(0),
     "every other {} comes first, beginning with the second": _alternate(1),
-    "the two halves' {}s take turns": _undone(_alternate(0)),
-    "neighbouring {}s have changed places": _reversed_in(2),
-    "each four {}s are in reverse order": _reversed_in(4),
-}
-_WHOLE: dict[str, Callable[[Indices], Indices]] = {
-    "zigzag along the diagonals": _zigzag,
-    **{f"block by block, {side} x {side} pixels": _blocks(side) for side in (2, 4, 7, 14)},
+    "neighbouring {}s have changed places": _swapped,
 }
 ORDERS = {
     **{words.format("row"): order for words, order in _LINES.items()},
     **{words.format("column"): _across(order) for words, order in _LINES.items()},
-    "every other row is mirrored": _snake,
-    **_WHOLE,
-    **{f"put back as if they were {words}": _undone(order) for words, order in _WHOLE.items()},
+    **{f"block by block, {side} x {side} pixels": _blocks(side) for side in (2, 4, 7, 14)},
+    "sorted as words are, pixel10 before pixel2": _by_name(lambda n, _: str(n)),
+    "sorted as words are, the first being pixel1": _by_name(lambda n, _: str(n + 1)),
+    "sorted as words are, 1x10 before 1x2": _by_name(lambda n, w: f"{n // w + 1}x{n % w + 1}"),
 }
 """Each takes the numbers of the pixels, [H, W], to where each is taken from, [H, W]."""

@@ -17,6 +17,7 @@ from parity.watch.pixels.rivals import (
     wraps,
 )
 from parity.watch.pixels.textures import PENS
+from parity.watch.pixels.tilt import LITTLE
 from parity.watch.pixels.transforms import steps
 from parity.watch.pixels.trial import ALIKE, FITS, ORDER, STRICT, Trial
 from parity.watch.pixels.turns import Step, closer
@@ -43,14 +44,16 @@ MUCH = 20.0
 """Cost of many small differences together, three times as much as that of other images."""
 LEFT = 15.0
 """The same that an explanation leaves at most; one of letters by digits leaves more."""
-REFINED = 2
-"""Explanations whose steps are measured anew."""
+REFINED = 3
+"""Explanations of different steps whose doses are measured anew."""
 WELL = 5.0
 """Cost from which on one step leaves enough for another that may explain it."""
 EARNS = 3.0
 """Ratio of the costs by which a step must better what fits, or nearly, without it."""
 TILT = 30
 """Degrees up to which a rotation is measured as well as it is tried."""
+LIES = {"turn", "place"}
+"""Kinds of steps that say how the ink lies, whatever its strokes and its size."""
 ALONE = {"mix", "cut"}
 """Kinds of steps that are put together with no other: they resemble too much."""
 
@@ -106,13 +109,12 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             break
         if worth is None:
             ways = _promising(ways, then, now)
-        elif "pen" not in start.kinds:
-            ways += _with_pens(beam, start, then, now)
+        elif not {"pen", "size"} & start.kinds:
+            ways += _in_pairs(beam, start, then, now)
         tried = Trial.each(then, now, ways)
         if worth is None:
             worth = _best_of_each_kind(sorted(tried, key=lambda t: t.cost), start)
-        final = _nearest(tried, then, now)
-        final = _refined(final, then, now)
+        final = _refined(_nearest(_unlike(tried), then, now), then, now)
         most = FITS if depth == 0 else STRICT
         fits = [t for t in final if t.worst < _limit(t, most, start) and t.cost < LEFT]
         common = as_common(fits, final) if fits else []
@@ -130,7 +132,7 @@ def _search(start: Trial, then: Look, now: Look) -> Found:
             doubt = doubt or replace(best_among([*fits, *common], final), explains=False)
         elif min(trial.worst for trial in final) < ALIKE:
             single = single or Found(final[0], explains=False)  # hardly enough, and little left
-        beam = _unlike(sorted([*final, *beam], key=lambda trial: trial.cost))[:BEAM]
+        beam = _unlike([*final, *beam])[:BEAM]
         best = beam[0]
     return doubt or single or Found(best, explains=False)
 
@@ -152,7 +154,8 @@ def _refined(trials: list[Trial], then: Look, now: Look) -> list[Trial]:
     if len(trials[0].taken) < 2 or (trials[0].cost <= WELL and not is_rare(trials[0])):
         return trials
     tried = list(trials)
-    for trial in trials[:REFINED]:
+    unlike = {frozenset(name_of(trial)): trial for trial in reversed(trials)}
+    for trial in sorted(unlike.values(), key=lambda trial: trial.cost)[:REFINED]:
         for step in trial.taken:
             others = tuple(other for other in trial.taken if other is not step)
             look = Trial.of(then, now, *others).look
@@ -193,10 +196,10 @@ def _promising(ways: list[tuple[Step, ...]], then: Look, now: Look) -> list[tupl
 
 
 def _unlike(trials: list[Trial]) -> list[Trial]:
-    """Of those that differ only in how much was done, the first two."""
+    """The best ones first, and of those that differ only in how much was done, the best two."""
     names = Counter[frozenset[str]]()
     result = []
-    for trial in trials:
+    for trial in sorted(trials, key=lambda trial: trial.cost):
         names[frozenset(name_of(trial))] += 1
         if names[frozenset(name_of(trial))] <= 2:
             result.append(trial)
@@ -210,13 +213,19 @@ def _best_of_each_kind(tried: list[Trial], start: Trial) -> set[Step]:
     }
 
 
-def _with_pens(beam: list[Trial], start: Trial, then: Look, now: Look) -> list[tuple[Step, ...]]:
-    """What did best alone, after each pen: how much was done is another then."""
+def _in_pairs(beam: list[Trial], start: Trial, then: Look, now: Look) -> list[tuple[Step, ...]]:
+    """How the ink lies, measured after each pen and each size: it is another then.
+
+    Of what else is measured, only what did best alone.
+    """
     names = {step.name for trial in beam for step in trial.taken if step not in start.taken}
-    pens = Trial.each(then, now, [(*start.taken, pen) for pen in PENS])
+    sizes = [s for s in steps(start.look, now) if s.kind == "size" and s.measured and not s.rare]
+    trials = Trial.each(then, now, [(*start.taken, first) for first in (*PENS, *sizes)])
     return [
         (*trial.taken, step)
-        for trial in pens
+        for trial in trials
         for step in steps(trial.look, now)
-        if step.measured and step.name in names and step.kind not in trial.kinds
+        if step.measured
+        and step.kind not in trial.kinds
+        and (step.name in names or (step.kind in LIES and not (step.rare or step.like == LITTLE)))
     ]

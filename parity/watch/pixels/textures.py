@@ -1,12 +1,13 @@
 """What people do to strokes and grain: pens, blur, noise, edges (NumPy only)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from parity.watch.pixels.light import EXPOSED, SHARPER
-from parity.watch.pixels.look import Floats
+from parity.watch.pixels.look import INK_QUANTILE, Floats, Look, quantiles
 from parity.watch.pixels.near import neighbours, smoothed
 from parity.watch.pixels.turns import Step
 from parity.watch.pixels.warp import blurred, thicker, thinner
@@ -33,6 +34,12 @@ STEEP = 0.8
 """Slope of an edge at least, of 4 from paper to full ink."""
 _ACROSS = ((3, 1, 0, 2), (5, 7, 8, 6))
 """Of a pixel's nine, those before and behind it on four ways across an edge."""
+GRAIN, DROWNED = 0.003, 0.5
+"""Of full ink, deviation of paper's grain, and share of specks, that is none; and that in which
+nothing drawn could be told."""
+BLANK, BELOW = 0.02, 0.02
+"""Of full ink, below which paper is blank; share of its pixels beyond it, at least, of grain that
+is not cut off there."""
 CORNERS = ((0, 1, 3, 4), (1, 2, 4, 5), (3, 4, 6, 7), (4, 5, 7, 8))
 """Of a pixel's nine neighbours, those of a square of which it is a corner."""
 
@@ -78,34 +85,31 @@ PENS = (
 )
 
 
-def _coarse(block: int) -> Callable[[Floats], Floats]:
-    """Blocks of so many pixels to a side get their mean; an incomplete block stays as it is."""
+def _noisy(grain: Floats, now: Floats) -> Callable[[Floats], Floats]:
+    """With grain [K] as blank paper shows it, or with twice the half that is not cut off there.
 
-    def average(ink: Floats) -> Floats:
-        count, height, width = ink.shape
-        rows, columns = height // block, width // block
-        whole = ink[:, : rows * block, : columns * block]
-        mean = whole.reshape(count, rows, block, columns, block).mean(axis=(2, 4))
-        result = ink.copy()
-        result[:, : rows * block, : columns * block] = mean.repeat(block, 1).repeat(block, 2)
-        return result
+    Full ink is the darker for noise, by which grain is measured, unless it is cut off as well.
+    """
+    if np.mean(grain < -BLANK) < BELOW:
+        grain = np.outer(grain[grain > grain.min()], (-1, 1)).ravel()
+        return lambda ink: (ink + _drawn(grain, ink)).clip(0, 1)
+    scale, some = 1.0, now[:: max(1, len(now) // 16)]
+    for _ in range(4):
+        noisy = some + scale * _drawn(grain, some)
+        scale = float(np.median(quantiles(noisy.reshape(len(noisy), -1), INK_QUANTILE)))
+    return lambda ink: ink + scale * _drawn(grain, ink)
 
-    return average
+
+def _drawn(values: Floats, like: Floats) -> Floats:
+    return np.random.default_rng(0).choice(values, like.shape)
 
 
-def _noisy(deviation: float, *, clipped: bool) -> Callable[[Floats], Floats]:
+def _grainy(deviation: float, power: float = 1) -> Callable[[Floats], Floats]:
+    """The more noise the more ink; with its root where ink is counted, as photons are (Poisson)."""
+
     def add(ink: Floats) -> Floats:
         noise = np.random.default_rng(0).normal(0, deviation, ink.shape)
-        return (ink + noise).clip(0, 1) if clipped else ink + noise
-
-    return add
-
-
-def _grainy(deviation: float) -> Callable[[Floats], Floats]:
-    """The more noise the more ink."""
-
-    def add(ink: Floats) -> Floats:
-        return (ink * np.random.default_rng(0).normal(1, deviation, ink.shape)).clip(0, 1)
+        return (ink + noise * ink.clip(0) ** power).clip(0, 1)
 
     return add
 
@@ -120,14 +124,9 @@ def _specks(dark: float, light: float) -> Callable[[Floats], Floats]:
     return add
 
 
-def _sharpened(amount: float) -> Callable[[Floats], Floats]:
+def _sharpened(amount: float, smooth: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
     """Unsharp mask: what a blur takes away, added."""
-    return lambda ink: (ink + amount * (ink - blurred(ink, 1.0))).clip(0, 1)
-
-
-def _sharpened_by_a_square(amount: float) -> Callable[[Floats], Floats]:
-    """The same with the mean of nine pixels, as Pillow does it."""
-    return lambda ink: (ink + amount * (ink - np.mean(neighbours(ink), axis=0))).clip(0, 1)
+    return lambda ink: (ink + amount * (ink - smooth(ink))).clip(0, 1)
 
 
 def _slopes(ink: Floats) -> tuple[Floats, Floats]:
@@ -189,10 +188,16 @@ def _gradient(ink: Floats) -> Floats:
 EDGES = (_sobel, _sobel_of_its_own, _canny, _laplace, _surrounded, _outline, _gradient)
 
 
-def _median(ink: Floats) -> Floats:
-    """Of the nine."""
-    result: Floats = np.sort(neighbours(ink), axis=0)[4]
-    return result
+def _median(side: int) -> Callable[[Floats], Floats]:
+    """Of a square of so many pixels to a side, an odd number."""
+    ends = (side // 2, side // 2)
+
+    def smooth(ink: Floats) -> Floats:
+        padded = np.pad(ink, ((0, 0), ends, ends), mode="edge")
+        result: Floats = np.median(sliding_window_view(padded, (side, side), (1, 2)), axis=(3, 4))
+        return result
+
+    return smooth
 
 
 def _neighbour(ink: Floats) -> Floats:
@@ -200,38 +205,45 @@ def _neighbour(ink: Floats) -> Floats:
     return np.roll(ink, 1 + len(ink) // 3, axis=0)
 
 
+SMOOTHED = "were smoothed by a median"
 TEXTURES = (
-    *(Step("blur", "are coarse: blocks of one level", _coarse(k)) for k in (2, 4)),
     *(
         Step("blur", "were blurred", partial(blurred, deviation=d))
         for d in (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
     ),
-    *(Step("blur", "were smoothed by a median", do) for do in (_median, smoothed)),
-    *(Step("blur", SHARPER, _sharpened(a), like=EXPOSED) for a in (0.75, 1.5, 3.0)),
+    *(Step("blur", SMOOTHED, do) for do in (_median(3), smoothed)),
+    Step("blur", SMOOTHED, _median(5), rare=True),
     *(
-        Step("blur", SHARPER, _sharpened_by_a_square(amount), like=EXPOSED)
-        for amount in (0.7, 1.1, 1.4, 4.5, 9.0)
+        Step("blur", SHARPER, _sharpened(amount, smooth), like=EXPOSED)
+        for smooth, amounts in (
+            (partial(blurred, deviation=1.0), (0.75, 1.5, 3.0)),
+            (_square(np.mean), (0.7, 1.1, 1.4, 4.5, 9.0)),  # as Pillow does it
+        )
+        for amount in amounts
     ),
     *(Step("blur", "show only the edges of the strokes", edges) for edges in EDGES),
     Step("mix", "show two images in one, averaged", lambda ink: (ink + _neighbour(ink)) / 2),
     Step("mix", "show two images in one", lambda ink: np.maximum(ink, _neighbour(ink))),
 )
 """Of strokes and edges."""
-NOISE = (
-    *(
-        Step("noise", "were made noisy", _noisy(d, clipped=clipped))
-        for d in (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
-        for clipped in (False, True)
-    ),
-    *(
-        Step("noise", "were speckled", _specks(d / 2, d / 2))
-        for d in (0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
-    ),
-    *(Step("noise", "were speckled", _specks(d, 0)) for d in (0.01, 0.02, 0.04, 0.075, 0.15)),
-    *(
-        Step("noise", "were speckled: pixels were lost", _specks(0, d))
-        for d in (0.05, 0.1, 0.2, 0.3, 0.5)
-    ),
-    *(Step("noise", "were made noisy: where there is ink", _grainy(d)) for d in (0.2, 0.4, 0.6)),
+_LOST = tuple(
+    Step("noise", "were speckled: pixels were lost", _specks(0, d))
+    for d in (0.05, 0.1, 0.2, 0.3, 0.5)
 )
-"""What adds grain, and never takes any away."""
+_GRAINY = tuple(
+    Step("noise", "were made noisy: where there is ink", do)
+    for do in (*map(_grainy, (0.2, 0.4, 0.6)), _grainy(1 / 16, 0.5), _grainy(1 / 8, 0.5))
+)
+
+
+def noises(now: Look, seen: Look) -> Iterator[Step]:
+    """What adds grain, and never takes any away: as much as paper shows that was blank before."""
+    yield from _LOST
+    yield from _GRAINY
+    blank = (np.abs(now.ink) < BLANK).all(axis=0)
+    grain = seen.ink[:, blank].ravel()
+    if grain.size and GRAIN < grain.std() < DROWNED:
+        yield Step("noise", "were made noisy", _noisy(grain, now.ink), measured=True)
+    dark = float(np.mean(grain > 0.5)) if grain.size else 0.0
+    for light in (dark, 0.0) if dark > GRAIN else ():
+        yield Step("noise", "were speckled", _specks(dark, light), measured=True)

@@ -16,10 +16,10 @@ from parity.watch.pixels.look import Look
 from parity.watch.pixels.lossy import LOSSY
 from parity.watch.pixels.order import rolled
 from parity.watch.pixels.skeleton import skeletons
-from parity.watch.pixels.textures import NOISE, PENS, TEXTURES
+from parity.watch.pixels.textures import PENS, TEXTURES, noises
 from parity.watch.pixels.tilt import tilts
 from parity.watch.pixels.turns import Step
-from parity.watch.pixels.warp import blurred, moved, resized
+from parity.watch.pixels.warp import Sizing, blurred, moved, resized
 
 PART = 0.25
 """Of a pixel by which images are moved, at least, where it is no whole number of pixels."""
@@ -40,7 +40,7 @@ def steps(now: Look, seen: Look) -> Iterator[Step]:
     yield from equalized(inverted=seen.depth < 0)
     yield from TEXTURES
     if any(seen.mean(name) > now.mean(name) + GRAIN for name in ("noise", "pits", "beyond")):
-        yield from NOISE
+        yield from noises(now, seen)
     yield from LOSSY
     yield from LAYOUTS
     yield from _blurs(now, seen)
@@ -96,6 +96,9 @@ def _sizes(high: float, wide: float) -> Iterator[Step]:
         yield from _size(words, high, wide)
 
 
+SIZINGS: tuple[Sizing, ...] = ("smooth", "area", "linear", "nearest", "floor")
+
+
 def _size(words: str, high: float, wide: float) -> Iterator[Step]:
-    for area in (False, True):
-        yield Step("size", words, partial(resized, high=high, wide=wide, area=area), measured=True)
+    for how in SIZINGS:
+        yield Step("size", words, partial(resized, high=high, wide=wide, how=how), measured=True)

@@ -12,6 +12,9 @@ Sampling = Literal["nearest", "linear", "cubic"]
 """How a value between pixels is made of those around it."""
 SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
 
+Sizing = Sampling | Literal["floor", "area", "smooth"]
+"""The same of images that are made smaller or larger."""
+
 
 def sampled(ink: Floats, rows: Floats, columns: Floats) -> Floats:
     """Ink at places between the pixels, paper outside: [N, len(rows), len(columns)]."""
@@ -32,25 +35,30 @@ def moved(ink: Floats, down: float, right: float) -> Floats:
     return sampled(ink, rows - down, columns - right)
 
 
-def resized(ink: Floats, high: float, wide: float, *, area: bool = False) -> Floats:
+def resized(ink: Floats, high: float, wide: float, how: Sizing) -> Floats:
     """So many times as high and as wide around the middle.
 
     Args:
         ink: [N, H, W].
         high: Factor of the height.
         wide: Factor of the width.
-        area: Each pixel is the mean of what it covers, with hard edges; otherwise interpolated
-            linearly, and averaged by a triangle where it shrinks.
+        how: "smooth" is linear, averaged by a triangle where it shrinks; by "area" each pixel is
+            the mean of what it covers; "floor" is the nearest where corners are counted from, as
+            OpenCV and torch do it.
     """
 
     def weights(size: int, factor: float) -> Floats:
         centre = (size - 1) / 2
         places = (np.arange(size) - centre) / factor + centre
-        distance = np.abs(places[:, None] - np.arange(size))
-        if area:
-            shares = ((1 / factor + 1) / 2 - distance).clip(0, min(1.0, 1 / factor))
+        distance = np.asarray(places[:, None] - np.arange(size), np.float64)
+        if how == "nearest" or how == "floor":
+            shares = weight(distance - (0.5 / factor if how == "floor" else 0.0), "nearest")
+        elif how == "area":
+            shares = ((1 / factor + 1) / 2 - np.abs(distance)).clip(0, min(1.0, 1 / factor))
+        elif how == "smooth":
+            shares = weight(distance / max(1.0, 1 / factor), "linear")
         else:
-            shares = np.maximum(0.0, 1 - distance / max(1.0, 1 / factor))
+            shares = weight(distance, how)
         inside = (places > -1) & (places < size)
         total = np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
         result: Floats = shares / total * inside[:, None]

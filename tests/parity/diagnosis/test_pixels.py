@@ -35,6 +35,7 @@ NAMED = (
     "blur", "thinner", "transposed", "top half blank", "averaged", "inverted, blurred",
     "inverted, smaller", "moved by parts of a pixel", "lens", "perspective", "lines",
     "opened", "closed", "edges by Canny", "four corners", "of one sum", "from below",
+    "of one mean", "column by column", "uniform noise", "smeared", "turned, thicker",
     "rows lost", "contrast doubled", "edges as Pillow finds them",
 )  # fmt: skip
 """Of which "I do not know" would be too little."""
