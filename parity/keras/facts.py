@@ -15,6 +15,7 @@ from parity.keras.outputs import dead_share, is_relu, kernel
 from parity.watch.check import Layer
 from parity.watch.check.initial import DRAWS, as_uniform
 from parity.watch.check.parts import FITTED, Fitted
+from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
 from parity.watch.check.training import MULTIPLIES, RECURRENT
 
 DROPOUTS = (
@@ -74,6 +75,7 @@ def facts_of(outputs: Any, calls: list[Call]) -> Facts:
                 dead_share(call) if is_relu(call) else 0.0,
                 _spread(call),
                 (weight := kernel(call)) is not None and not weight.trainable,
+                _flat(call),
                 _overdone(call),
             )
         )
@@ -143,6 +145,16 @@ def _spread(call: Call) -> float | None:
     if values.dtype.kind != "f":
         return None
     return float(values.std(axis=0, dtype=np.float64).mean())
+
+
+def _flat(call: Call) -> float:
+    """Share of the units of a sigmoid or tanh that are at their ends for nearly all samples."""
+    if _function(call) not in ENDS or (values := as_array(call.outputs)).ndim < 2:
+        return 0.0
+    low, high = ENDS[_function(call)]
+    units, near = values.reshape(-1, values.shape[-1]), AT_END * (high - low)
+    at_end = (units < low + near) | (units > high - near)
+    return float((at_end.mean(axis=0) >= NEARLY_ALL).mean())
 
 
 def _overdone(call: Call) -> str:

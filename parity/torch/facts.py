@@ -15,6 +15,7 @@ from parity.torch.network import dead_share, passed
 from parity.torch.trace import Call
 from parity.watch.check import Layer, Penalty
 from parity.watch.check.initial import DRAWS, as_normal, as_uniform
+from parity.watch.check.signals import AT_END, ENDS, NEARLY_ALL
 from parity.watch.check.training import RECURRENT
 
 
@@ -83,6 +84,7 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
                 _dropped(call),
                 dead_share(call) if call.function in RELUS and call.outputs.ndim > 1 else 0.0,
                 _spread(call.outputs),
+                flat=_flat(call),
             )
         )
         before = (call.outputs, call.outputs._version)
@@ -108,6 +110,17 @@ def _spread(values: Tensor) -> float | None:
     if values.ndim < 2 or not values.is_floating_point():
         return None
     return float(values.detach().float().std(0, correction=0).mean())
+
+
+def _flat(call: Call) -> float:
+    """Share of the units of a sigmoid or tanh that are at their ends for nearly all samples."""
+    if call.function not in ENDS or call.outputs.ndim < 2:
+        return 0.0
+    low, high = ENDS[call.function]
+    units = call.given.detach().float().reshape(-1, call.given.shape[-1])
+    near = AT_END * (high - low)
+    at_end = (units < low + near) | (units > high - near)
+    return float((at_end.float().mean(0) >= NEARLY_ALL).float().mean())
 
 
 def momentum_of(optimizer: Optimizer | None) -> float | None:

@@ -178,6 +178,9 @@ FAULTY: dict[str, tuple[str, Program]] = {
             outputs=np.zeros((60, 3)),
         ),
     ),
+    "tanh at its ends": (
+        "tanh units are saturated", deep(1.0, count=2, function="tanh", flat=0.99),
+    ),
     "a softmax of a softmax": (
         "softmax is applied twice in the network",
         program(layers=(DENSE, RELU, LAST, SOFTMAX, SOFTMAX), last="softmax",

@@ -1,10 +1,12 @@
 """The check before the first step in torch: what is wrong is named first, and no more."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from parity.torch import check
+from tests.programs import data
 from tests.programs.torch_programs import FAULTY, HEALTHY, digits_mlp, images, mlp
 
 
@@ -22,6 +24,13 @@ def test_what_is_wrong_is_named_first(name: str) -> None:
     found = build().checked()
     assert found, name
     assert cause in found[0].cause
+
+
+def test_bits_that_were_read_as_floating_point_are_named() -> None:
+    _, y = data.digits()
+    noise = np.random.default_rng(0).integers(0, 256, (400, 28 * 4), np.uint8).view(np.float32)
+    found = check(mlp(28, 8, 10), np.nan_to_num(noise), y, loss=nn.CrossEntropyLoss())
+    assert "bits of something else" in found[0].cause
 
 
 def test_held_out_samples_are_compared_with_those_of_training(

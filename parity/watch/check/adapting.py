@@ -117,7 +117,7 @@ CAUSES = (
     Cause(
         "trained otherwise",
         trained_otherwise,
-        explains=("unlike scales", "unscaled", "bytes", "dead at start", "vanishing"),
+        explains=("unlike scales", "unscaled", "bytes", "dead at start", "saturated", "vanishing"),
     ),
     Cause("unknown", unknown, explains=("constant",)),
     Cause("unadapted", unadapted, explains=("unlike scales", "unscaled", "bytes", "dead at start")),

@@ -70,6 +70,25 @@ def not_finite(program: Program) -> Match | None:
     return None
 
 
+def bytes_as_bits(program: Program) -> Match | None:
+    """Bytes whose bits were taken for those of floating point: of all magnitudes there are."""
+    values = program.inputs if program.inputs is not None else program.fed
+    if values is None or values.dtype.kind != "f" or not values.size:
+        return None
+    some = np.abs(values.reshape(-1)[:: max(1, values.size // 10_000)].astype(np.float64))
+    some = some[np.isfinite(some) & (some > 0)]
+    odd = float(((some < 1e-15) | (some > 1e15)).mean()) if some.size >= ROWS else 0.0
+    if odd < 0.1 or some.max() / some.min() < 1e20:
+        return None
+    return Match(
+        "the features are the bits of something else, read as floating point",
+        f"they are {some.min():.2g} to {some.max():.2g} in size, {odd:.0%} of them beyond 1e-15 "
+        "to 1e15",
+        "Read them in the type in which they were written, np.frombuffer(..., np.uint8) for bytes, "
+        "and convert them then",
+    )
+
+
 def constant(program: Program) -> Match | None:
     """The same sample over and over."""
     fed = program.fed
@@ -202,12 +221,13 @@ def targets_unscaled(program: Program) -> Match | None:
     )
 
 
-SCALES = ("unlike scales", "unscaled", "dead at start")
+SCALES = ("unlike scales", "unscaled", "dead at start", "saturated")
 CAUSES = (
+    Cause("bits", bytes_as_bits, explains=("features not finite", *SCALES)),
     Cause("features not finite", not_finite, explains=SCALES),
     Cause("constant", constant, explains=SCALES),
     Cause("bytes", bytes_as_floats, explains=SCALES),
-    Cause("unlike scales", unlike_scales, explains=("unscaled", "dead at start")),
-    Cause("unscaled", unscaled, explains=("dead at start",)),
+    Cause("unlike scales", unlike_scales, explains=("unscaled", "dead at start", "saturated")),
+    Cause("unscaled", unscaled, explains=("dead at start", "saturated")),
     Cause("targets unscaled", targets_unscaled),
 )

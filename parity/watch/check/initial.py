@@ -121,7 +121,7 @@ def as_normal(kernel: Array, deviation: float) -> bool:
 
 
 CAUSES = (
-    Cause("initial weights", initial_weights, explains=("dead at start", "vanishing")),
+    Cause("initial weights", initial_weights, explains=("dead at start", "saturated", "vanishing")),
     Cause("dead at start", dead_at_start),
     Cause("frozen as drawn", frozen_as_drawn),
 )

@@ -25,6 +25,7 @@ class Layer:
         dropped: Share of the values that a dropout leaves out in training.
         spread: Deviation between samples of what it gives, the mean of its units.
         frozen: Whether it has a kernel or a table, which no training changes.
+        flat: Share of its units that a sigmoid or tanh holds at its ends, for nearly all samples.
         overdone: What an augmentation makes of values for which it is not set, in words.
     """
 
@@ -38,6 +39,7 @@ class Layer:
     dead: float = 0.0
     spread: float | None = None
     frozen: bool = False
+    flat: float = 0.0
     overdone: str = ""
 
 

@@ -4,7 +4,7 @@ What does not get through a network forwards does not get back through it either
 same kernels and activations (Glorot and Bengio 2010, section 4.2.1).
 """
 
-from parity.watch.check.cause import Belief, Cause, Match, Remedy
+from parity.watch.check.cause import Belief, Cause, Change, Match, Remedy
 from parity.watch.check.parts import Layer, normalised
 from parity.watch.check.program import Program
 from parity.watch.check.training import MULTIPLIES, RELUS, SATURATING
@@ -14,6 +14,13 @@ LEFT = (1e-3, 1e-6)
 suffer, and mostly does."""
 SEEN = 0.01
 """Part below which a layer is the one where they get lost."""
+ENDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+"""What an activation comes to, far from 0."""
+AT_END, NEARLY_ALL = 0.02, 0.95
+"""Part of its range from its ends within which a gradient hardly gets through, and the share of the
+samples that make a unit flat."""
+FLAT = 0.9
+"""Share of a layer's sigmoids or tanhs that are at their ends, from which on it hardly learns."""
 
 
 def vanishing(program: Program) -> Match | None:
@@ -54,10 +61,37 @@ def vanishing(program: Program) -> Match | None:
     )
 
 
+def saturated(program: Program) -> Match | None:
+    """Sigmoids or tanhs that are at their ends before anything was learned."""
+    flat = [
+        (place, layer)
+        for place, layer in enumerate(_activations(program.layers), 1)
+        if layer.flat >= FLAT
+    ]
+    if not flat:
+        return None
+    place, layer = flat[0]
+    return Match(
+        f"{layer.function} units are saturated from the start: they hardly let a gradient through",
+        f"in hidden layer {place}, {layer.flat:.0%} of the units are at an end of their range for "
+        "nearly all samples",
+        "Standardise the features, or draw smaller initial weights",
+        Belief.LIKELY,
+        Remedy("with ReLU in the hidden layers", changes=Change.RELU),
+    )
+
+
 def _last_kernel(layers: list[Layer]) -> int:
     """Place of the last layer with a kernel."""
     places = [n for n, layer in enumerate(layers) if layer.kind in MULTIPLIES]
     return places[-1] if places else 0
 
 
-CAUSES = (Cause("vanishing", vanishing),)
+def _activations(layers: tuple[Layer, ...]) -> list[Layer]:
+    return [layer for layer in layers[:-1] if layer.kind == "activation"]
+
+
+CAUSES = (
+    Cause("vanishing", vanishing),
+    Cause("saturated", saturated),
+)
