@@ -43,7 +43,8 @@ def explained(rung: Rung, a: Climber, b: Climber, start: Start, passes: Passes) 
             found = {name: own for name, own in found.items() if name not in parts}
             found[f"before {stretch.fed}"] = named
             rung = rung.without(parts)
-            wired = [c for c in wired if not named or not c.text.startswith(f"{stretch.fed}:")]
+            told = {stretch.fed, *parts} if named else set()
+            wired = [cause for cause in wired if cause.text.partition(":")[0] not in told]
         differ = {layer for layer, causes in found.items() if causes}
         partners = exchange.exchanged(
             (a, b), cut, differ, (start.images, start.weights), (given[1], fed[1]), share

@@ -16,8 +16,9 @@ SMOOTHER = 0.75
 """Of the differences between neighbours, what the other order of the axes leaves at most where it
 is the right one. Of photographs and digits it leaves 0.02 to 0.7; where the order is right as it
 is, 1.1 to 4 times as much, and of noise all."""
-ASKED, NOISE = 500, 0.1
-"""Images that are asked, and correlation of neighbouring pixels up to which they are none."""
+ASKED, NOISE, SMOOTH = 500, 0.1, 0.5
+"""Images that are asked, and correlation of neighbouring pixels up to which they are none, and from
+which on they are some: of digits it is 0.8."""
 MOST = 0.75
 """Share of the samples that must show it."""
 
@@ -84,27 +85,39 @@ def other_first(program: Program) -> Match | None:
 
 
 def scrambled(program: Program) -> Match | None:
-    """Images whose pixels have nothing to do with those beside them; asked once none is learned."""
+    """Images that a reshape made of others, which lie along the last axis of the same numbers.
+
+    Asked once none is learned.
+    """
     x = program.inputs
     if x is None or not program.pictures or x.ndim not in (2, 3, 4) or not np.isfinite(x).all():
         return None
-    if x.ndim == 2:
-        x = x.reshape(len(x), round(x.shape[1] ** 0.5), -1)
-    some = x[sample(len(x), ASKED)].astype(np.float64)
+    shape = x.shape[1:] if x.ndim > 2 else (round(x.shape[1] ** 0.5), -1)
+    shown = x.reshape(len(x), *(shape if x.ndim == 4 else (*shape, 1)))
     if x.ndim == 4 and program.framework == "torch":
-        some = np.moveaxis(some, 1, -1)
-    some -= some.mean(axis=(1, 2), keepdims=True)
-    beside = [(some[:, 1:] * some[:, :-1]).mean(), (some[:, :, 1:] * some[:, :, :-1]).mean()]
-    like = max(beside) / max((some**2).mean(), 1e-12)
-    if min(some.shape[1:3]) < SIDE or like > NOISE:
+        shown = np.moveaxis(shown, 1, -1)
+    height, width, colours = shown.shape[1:]
+    if min(height, width) < SIDE or (like := _like_neighbours(shown)) > NOISE:
+        return None
+    last = np.moveaxis(x.reshape(height, width, colours, -1), -1, 0)
+    first = np.moveaxis(x.reshape(colours, height, width, -1), (-1, 0), (0, -1))
+    meant = max(map(_like_neighbours, (last, first)))
+    if meant < SMOOTH:
         return None
     return Match(
-        "the images are scrambled: neighbouring pixels have nothing to do with each other",
-        f"their correlation is {like:.2f}, as in noise",
-        "Look at one of them. Where the samples lie along another axis, move it and do not "
-        "reshape: np.moveaxis(x, -1, 0)",
+        "the images are scrambled: samples along the last axis were reshaped, and not moved",
+        f"the correlation of neighbouring pixels is {like:.2f}, as in noise; moved, {meant:.2f}",
+        "Put the samples first with np.moveaxis(x, -1, 0), before any reshape",
         Belief.LIKELY,
     )
+
+
+def _like_neighbours(images: Array) -> float:
+    """Correlation of neighbouring pixels, of images [N, H, W, C]."""
+    some = images[sample(len(images), ASKED)].astype(np.float64)
+    some -= some.mean(axis=(1, 2), keepdims=True)
+    beside = [(some[:, 1:] * some[:, :-1]).mean(), (some[:, :, 1:] * some[:, :, :-1]).mean()]
+    return float(max(beside) / max((some**2).mean(), 1e-12))
 
 
 def _rough(x: Array, channels_first: bool) -> Array:

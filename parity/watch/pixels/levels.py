@@ -129,10 +129,14 @@ def _standardised(images: Fingerprint) -> bool:
 
 
 def _of_one(power: int, images: Fingerprint) -> bool:
-    """Whether that power of each image's pixels adds up to the same; of few images, only to 1."""
+    """Whether that power of each image's pixels adds up to the same.
+
+    Of few images only to 1; of those below 0 as well, which a deviation of 1 makes alike.
+    """
     sums = (images.examples**power).sum(axis=(1, 2))
     highest = images.examples.max(axis=(1, 2))
-    alike = np.abs(sums / (1 if len(sums) < FEWEST else np.median(sums)) - 1) < 0.04
+    only_1 = len(sums) < FEWEST or images.minimum < 0
+    alike = np.abs(sums / (1 if only_1 else np.median(sums)) - 1) < 0.04
     return bool(alike.all()) and len(sums) > 1 and np.ptp(highest) > 0
 
 
