@@ -136,7 +136,8 @@ def _of_one(power: int, images: Fingerprint) -> bool:
     sums = (images.examples**power).sum(axis=(1, 2))
     highest = images.examples.max(axis=(1, 2))
     only_1 = len(sums) < FEWEST or images.minimum < 0
-    alike = np.abs(sums / (1 if only_1 else np.median(sums)) - 1) < 0.04
+    each = 1.0 if only_1 else float(np.median(sums))
+    alike = np.abs(sums - each) < 0.04 * each
     return bool(alike.all()) and len(sums) > 1 and np.ptp(highest) > 0
 
 
