@@ -131,11 +131,12 @@ def _standardised(images: Fingerprint) -> bool:
 def _of_one(power: int, images: Fingerprint) -> bool:
     """Whether that power of each image's pixels adds up to the same.
 
-    Of few images only to 1; of those below 0 as well, which a deviation of 1 makes alike.
+    Of few images only to 1; of those whose paper is not 0, too, for paper makes most of a sum.
     """
     sums = (images.examples**power).sum(axis=(1, 2))
     highest = images.examples.max(axis=(1, 2))
-    only_1 = len(sums) < FEWEST or images.minimum < 0
+    level = (images.maximum - images.minimum) / 255
+    only_1 = len(sums) < FEWEST or abs(float(np.median(images.examples))) > level
     each = 1.0 if only_1 else float(np.median(sums))
     alike = np.abs(sums - each) < 0.04 * each
     return bool(alike.all()) and len(sums) > 1 and np.ptp(highest) > 0
