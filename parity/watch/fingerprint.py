@@ -99,6 +99,11 @@ class Fingerprint:
         )
 
     @property
+    def level(self) -> float:
+        """A step between two of 256 grey levels."""
+        return (self.maximum - self.minimum) / 255
+
+    @property
     def examples(self) -> Floats:
         """Some of the images, float64 [N, 28, 28], grey levels within 1/510 of the range."""
         levels = np.frombuffer(zlib.decompress(base64.b64decode(self.kept)), np.uint8)

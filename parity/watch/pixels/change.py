@@ -95,9 +95,8 @@ def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
 
 def _too_coarse(rest: Fingerprint, seen: Fingerprint, expected: Fingerprint) -> bool:
     """Whether images of the range expected are kept in a few levels, beside much larger ones."""
-    level = (seen.maximum - seen.minimum) / 255
     off = max(abs(rest.maximum - expected.maximum), abs(rest.minimum - expected.minimum))
-    return rest.maximum - rest.minimum <= FEW * level and off <= level
+    return rest.maximum - rest.minimum <= FEW * seen.level and off <= seen.level
 
 
 def _of_all(expected: Fingerprint, seen: Fingerprint) -> Change | None:
@@ -163,11 +162,10 @@ def levels_alone(expected: Fingerprint, seen: Fingerprint) -> Change | None:
 def _same(expected: Fingerprint, seen: Fingerprint) -> bool:
     """Whether they are of the very same images, but for rounding: needs no trials."""
     first, second = expected.examples, seen.examples
-    level = (expected.maximum - expected.minimum) / 255
-    return first.shape == second.shape and float(np.abs(first - second).max()) < 1.5 * level
+    alike = first.shape == second.shape
+    return alike and float(np.abs(first - second).max()) < 1.5 * expected.level
 
 
 def _one(examples: np.ndarray, print_: Fingerprint) -> bool:
     """Whether all examples are one image."""
-    level = (print_.maximum - print_.minimum) / 255
-    return float(np.ptp(examples, axis=0).max()) < 1.5 * level
+    return float(np.ptp(examples, axis=0).max()) < 1.5 * print_.level

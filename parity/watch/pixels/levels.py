@@ -109,23 +109,20 @@ def _of_one_paper(images: Fingerprint) -> bool:
     edge = np.ones(examples.shape[1:], bool)
     edge[1:-1, 1:-1] = False
     papers = np.median(examples[:, edge], axis=1)
-    level = (images.maximum - images.minimum) / 255
-    return float(np.mean(np.abs(papers - np.median(papers)) < 0.5 * level)) > 0.9
+    return float(np.mean(np.abs(papers - np.median(papers)) < 0.5 * images.level)) > 0.9
 
 
 def _centred(images: Fingerprint) -> bool:
     """Whether each image has a mean of 0, and some of its levels lie below."""
-    level = (images.maximum - images.minimum) / 255
-    return images.minimum < -2 * level and bool(
-        (np.abs(images.examples.mean(axis=(1, 2))) < 2 * level).all()
+    return images.minimum < -2 * images.level and bool(
+        (np.abs(images.examples.mean(axis=(1, 2))) < 2 * images.level).all()
     )
 
 
 def _standardised(images: Fingerprint) -> bool:
     """Whether each image has a mean of 0 and a deviation of 1."""
-    level = (images.maximum - images.minimum) / 255
     deviations = images.examples.std(axis=(1, 2))
-    return _centred(images) and bool((np.abs(deviations - 1) < 2 * level).all())
+    return _centred(images) and bool((np.abs(deviations - 1) < 2 * images.level).all())
 
 
 def _of_one(power: int, images: Fingerprint) -> bool:
@@ -133,10 +130,9 @@ def _of_one(power: int, images: Fingerprint) -> bool:
 
     Of few images only to 1; of those whose paper is not 0, too, for paper makes most of a sum.
     """
-    sums = (images.examples**power).sum(axis=(1, 2))
-    highest = images.examples.max(axis=(1, 2))
-    level = (images.maximum - images.minimum) / 255
-    only_1 = len(sums) < FEWEST or abs(float(np.median(images.examples))) > level
+    examples = images.examples  # which are unpacked
+    sums, highest = (examples**power).sum(axis=(1, 2)), examples.max(axis=(1, 2))
+    only_1 = len(sums) < FEWEST or abs(float(np.median(examples))) > images.level
     each = 1.0 if only_1 else float(np.median(sums))
     alike = np.abs(sums - each) < 0.04 * each
     return bool(alike.all()) and len(sums) > 1 and np.ptp(highest) > 0

@@ -64,7 +64,8 @@ class Material:
             names = self.names(AS_GIVEN)[places]
             if np.unique(names, return_counts=True)[1].min() < RARE:  # a part of each is held out
                 by_class = places[np.argsort(names, kind="stable")]
-                places = np.concatenate([by_class[k :: round(1 / HELD)] for k in range(4)])
+                parts = round(1 / HELD)
+                places = np.concatenate([by_class[k::parts] for k in range(parts)])
         return np.sort(places[cut:]), np.sort(places[:cut])
 
     def features(self, remedy: Remedy) -> Any:
