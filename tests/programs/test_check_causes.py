@@ -106,6 +106,13 @@ FAULTY: dict[str, tuple[str, Program]] = {
         "weights of the classes are the wrong way round",
         binary(targets=np.arange(60) % 10 == 0, loss=replace(BINARY, weights=(1, 0.11))),
     ),
+    "two columns for one yes": (
+        "asks yes or no for each class", binary(outputs=RNG.normal(size=(60, 2))),
+    ),
+    "the distance of two sigmoids from one number": (
+        "measures distances, and the targets are classes",
+        binary(outputs=RNG.uniform(size=(60, 2)), last="sigmoid", loss=NUMBERS),
+    ),
     "a number for none": (
         "stand for missing features",
         program(inputs=np.where(RNG.random((60, 6)) < 0.05, -999.0, RNG.normal(size=(60, 6)))),
@@ -223,6 +230,9 @@ HEALTHY: dict[str, Program] = {
     ),
     "targets that a loss of one's own need not ask for": program(
         loss=None, targets=np.zeros(60), outputs=np.zeros((60, 1))
+    ),
+    "two columns of yes and no": binary(
+        outputs=RNG.normal(size=(60, 2)), targets=np.eye(2)[np.arange(60) % 2]
     ),
     "soft labels": binary(targets=RNG.uniform(size=60)),
     "rates": numbers("poisson", outputs=RNG.uniform(size=(60, 1)), last="softplus"),
