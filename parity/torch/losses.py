@@ -190,7 +190,7 @@ def asked(uses: Sequence[Use], targets: Array, *, unlabelled: bool = False) -> b
     alike = targets.size > 0 and not bool((targets != targets[:1]).any())
     if not uses:
         return not alike
-    given = [use.targets for use in uses if use.targets.numel()]
+    given = [use.targets for use in uses if use.targets.numel() > 1]  # one alone is always alike
     constant = [values.flatten()[:1] for values in given if bool((values == values[:1]).all())]
     if alike and len(constant) < len(given):
         return False

@@ -28,6 +28,8 @@ class CollapseLimits:
         support: Images of a class from which on it must be predicted, unless it is rarer than a
             quarter of an even share: good models may miss what is rare.
         images: Images from which on a model must beat the answer "always the majority class".
+        handful: Images below which one answer for all may be a plateau of any length: the four of
+            an exclusive or are told apart after thousands of steps.
         steps: Updates after which a network that is fed other pixels than it should be must tell
             images apart.
         patience: Updates after which any network must. Most do from the start; deep sigmoid
@@ -49,6 +51,7 @@ class CollapseLimits:
     spread: float = 0.05
     support: int = 30
     images: int = 100
+    handful: int = 32
     steps: int = 100
     patience: int = 1000
     training_spread: float = 0.02

@@ -87,7 +87,8 @@ class Reading:
         limits = limits or CollapseLimits()
         if self.broken:
             return [f"logits of {self.broken:,} of {self.images:,} images are not finite"]
-        if not settled or self.blind_loss == 0:  # a single class has nothing to tell apart
+        alike = self.blind_loss == 0  # a single class has nothing to tell apart
+        if not settled or alike or self.images < limits.handful:
             return []
         answer = f"{self.top_share:.2%} of the predictions are class {self.top_class}"
         if self.spread < limits.training_spread:

@@ -137,6 +137,12 @@ def test_one_number_for_a_batch_of_mixed_classes_is_an_adversarys(ordered: bool)
     assert asked([use], names) == ordered
 
 
+def test_one_sample_at_a_time_is_no_adversarys() -> None:
+    names = [torch.tensor([[yes]]) for yes in (1.0, 0.0, 1.0)]
+    uses = [Use(LOSSES["mse_loss"], F.mse_loss, torch.zeros_like(y), y, {}) for y in names]
+    assert asked(uses, torch.cat(names).numpy())
+
+
 def test_an_autoencoder_is_not_judged_by_the_labels_beside_its_samples() -> None:
     torch.manual_seed(0)
     x, y = plants()

@@ -12,6 +12,7 @@ from parity.watch.trials import AS_IT_IS, middle, proving, score, tried
 from parity.watch.trials.faster import slow
 from parity.watch.trials.following import Follower
 from parity.watch.trials.inverted import inverted
+from parity.watch.trials.material import Material
 from parity.watch.trials.ranking import Tried
 from parity.watch.trials.stall import explains, lifts, proves
 from parity.watch.trials.usual import usual
@@ -28,6 +29,7 @@ class MadeUp:
     """
 
     task: Task = "classes"
+    material = Material(np.zeros(400), np.zeros(400), "classes")
 
     def __init__(
         self, *scores: tuple[Remedy, float | Exception | tuple[float, float]], both: float = 0.1
@@ -52,6 +54,13 @@ SURE, LIKELY, MAYBE = Belief.SURE, Belief.LIKELY, Belief.MAYBE
 
 def names(trial: MadeUp, *matches: Match) -> list[str]:
     return [match.cause for match in tried(trial, matches).matches]
+
+
+def test_one_sample_of_four_that_is_right_by_luck_is_no_help() -> None:
+    trial = MadeUp((AS_IT_IS, 0.5), (RATE, 0.75), (SCALE, 1.0))
+    trial.material = Material(np.zeros(4), np.zeros(4), "classes")
+    assert names(trial, cause("rate", MAYBE, RATE)) == []
+    assert names(trial, cause("scale", MAYBE, SCALE)) == ["scale"]
 
 
 def test_what_brings_most_comes_first() -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from parity.watch.check import Belief, Change, Match, Remedy
 from parity.watch.check.program import Task
+from parity.watch.trials.material import Material
 
 SECONDS = 10.0
 """For all trials together."""
@@ -17,6 +18,8 @@ LEAST = 10
 """Steps that a trial must have taken to say anything."""
 HELPS = 0.1
 """Of a score, from which on a remedy helps; chance makes 0.04 of a few hundred samples."""
+LUCKY = 1.5
+"""Samples more that are right by luck, at most."""
 BEST, CLOSE = 2, 0.75
 """Causes that only a trial shows, of which so many are named at most, and the part of the best gain
 that another must bring to be named beside it."""
@@ -29,6 +32,7 @@ class Trial(Protocol):
     """Trains copies of one network, from its initial weights; see `Outcome`."""
 
     task: Task
+    material: Material
     runs: bool
     """Whether the program gets through a step as it is."""
 
@@ -151,7 +155,7 @@ def _scores(trial: Trial, remedies: Sequence[Remedy], steps: int, end: float) ->
             score, taken = trial.run(remedy, steps, left)
             if taken >= min(steps, LEAST):
                 found[remedy] = score
-    return Scores(steps, base, found, HELPS)
+    return Scores(steps, base, found, max(HELPS, LUCKY / len(trial.material.held)))
 
 
 def _together(remedies: Sequence[Remedy | None]) -> Remedy | None:
