@@ -13,7 +13,6 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 
-from lightning_mnist.calibration import Calibration
 from lightning_mnist.data.mnist_form import SIDE
 from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.errors import InputError
@@ -110,18 +109,6 @@ def split_of(checkpoint: dict[str, Any], path: str) -> tuple[int, int | None] | 
             "checkpoint, or train again"
         )
     return seed, size
-
-
-def read_model(path: Path) -> tuple[DigitClassifier, Calibration]:
-    """Read a trained model, ready to predict with, and its calibration.
-
-    One that was written before there was any gets a temperature of 1.
-
-    Raises:
-        InputError: as of `read_checkpoint`.
-    """
-    checkpoint = read_checkpoint(path)
-    return model_of(checkpoint).eval(), Calibration.of(checkpoint) or Calibration()
 
 
 def model_of(checkpoint: dict[str, Any]) -> DigitClassifier:

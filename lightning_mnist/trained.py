@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from torch import Tensor, nn
 
 from lightning_mnist.calibration import Calibration
 from lightning_mnist.checkpoint import model_of, read_checkpoint
 from lightning_mnist.data import sources
-from lightning_mnist.data.batches import EVALUATION_BATCH
+from lightning_mnist.data.batches import answers_of
 from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.errors import InputError
 from lightning_mnist.preprocessing import Preprocessing
@@ -86,8 +85,7 @@ class Trained:
 
     def logits(self, images: Tensor) -> Tensor:
         """Images uint8 [N, 28, 28] to float32 [N, 10], a batch at a time."""
-        with torch.inference_mode():
-            return torch.cat([self.model(batch) for batch in torch.split(images, EVALUATION_BATCH)])
+        return answers_of(self.model, images)
 
     def metadata(self) -> dict[str, str]:
         """What a file of the model says of itself."""

@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from lightning_mnist.data.batches import EVALUATION_BATCH
+from lightning_mnist.data.batches import answers_of
 from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
@@ -95,13 +95,8 @@ def score_views(
     model.eval()
     scores = []
     for name in names:
-        with torch.inference_mode():
-            seen = seen_as(name, images)
-            starts = range(0, len(seen), EVALUATION_BATCH)
-            logits = torch.cat([model(seen[i : i + EVALUATION_BATCH]) for i in starts])
-        answers = Predictions(
-            labels.cpu().numpy(), logits.float().cpu().numpy(), np.arange(len(labels))
-        )
+        logits = answers_of(model, seen_as(name, images)).cpu().numpy()
+        answers = Predictions(labels.cpu().numpy(), logits, np.arange(len(labels)))
         answers.save_view(run_dir, name)
         scores.append(ViewScore.of(name, answers.labels, answers.logits))
     return scores

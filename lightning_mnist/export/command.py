@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 
 from lightning_mnist.resuming.named import NAMED, checkpoint_named
-from lightning_mnist.sentences import check_ending, in_a_sentence
+from lightning_mnist.sentences import check_ending, in_a_sentence, writing
 from parity.streams import print_anything
+from parity.writing import written_whole
 
 ENDINGS = {"onnx": ".onnx", "torchscript": ".pt", "safetensors": ".safetensors", "page": ".html"}
 """The forms of a model, and how their files end."""
@@ -26,9 +27,24 @@ def main(arguments: list[str]) -> int:
 
 
 def _digits(flags: argparse.Namespace) -> None:
-    from lightning_mnist.export.digits import write_digits
+    """Write ``DIR/<what they really are>.npz`` in the format of Keras' mnist.npz, without torch."""
+    import numpy as np  # neither is for `--help`
 
-    print(write_digits(flags.folder, flags.source or "auto", flags.root))
+    from lightning_mnist.data import sources
+
+    digits = sources.obtain(flags.source or "auto", flags.root)
+    path = flags.folder / f"{Path(digits.name).stem}.npz"
+    with writing(str(flags.folder)):
+        flags.folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as temporary:
+            np.savez(
+                temporary,
+                x_train=digits.train_images,
+                y_train=digits.train_labels,
+                x_test=digits.test_images,
+                y_test=digits.test_labels,
+            )
+    print(path)
 
 
 def _model(flags: argparse.Namespace) -> None:
