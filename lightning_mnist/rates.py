@@ -57,12 +57,7 @@ class RangeTest(StepCallback):
                 group["lr"] = float(self.rates[step])
 
     def on_block_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batches: list[Batch],
-        losses: list[Tensor],
-        step: int,
+        self, trainer: Trainer, batches: list[Batch], losses: list[Tensor], step: int
     ) -> None:
         """Keep the loss, and end where it has grown too large to come back."""
         self.losses += [loss.item() for loss in losses]

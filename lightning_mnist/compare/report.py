@@ -14,10 +14,10 @@ from lightning_mnist.compare.runs import Run
 from lightning_mnist.compare.statistics import LEVEL, Difference, differences
 from lightning_mnist.resuming.resume import by_flag
 from lightning_mnist.terminal import show
-from lightning_mnist.trainings.page import versions
+from lightning_mnist.trainings.page import SOFTWARE
 from parity.json_text import write_json
 from parity.pages import write_page
-from parity.provenance import command_line
+from parity.provenance import command_line, versions_of
 from parity.writing import write_file
 
 FIGURES, PICTURE, PAGE = "compare.json", "compare.png", "compare.html"
@@ -75,7 +75,11 @@ def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
     }
     data = next(iter(runs.values()))[0].data
     pairs = differences(whole, data["val"])
-    run = {"command": command_line("lightning_mnist"), "versions": versions("scipy"), "data": data}
+    run = {
+        "command": command_line("lightning_mnist"),
+        "versions": versions_of(*SOFTWARE, "scipy"),
+        "data": data,
+    }
     described = {
         **run,
         "level": LEVEL,

@@ -20,18 +20,11 @@ def main(arguments: list[str]) -> int:
         epilog="All other flags are those of fit, and apply to every trial.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "-c", "--config", type=Path, required=True, help="What to search: configs/search.yaml."
-    )
-    parser.add_argument(
-        "--out", type=Path, help="Folder to fill (default: runs/ and the search file's name)."
-    )
-    parser.add_argument(
-        "--storage", help="A journal's path or a database's URL (default: journal.log in --out)."
-    )
-    parser.add_argument(
-        "--workers", type=at_least_1, help="Processes (default: one for each processor)."
-    )
+    add = parser.add_argument
+    add("-c", "--config", type=Path, required=True, help="What to search: configs/search.yaml.")
+    add("--out", type=Path, help="Folder to fill (default: runs/ and the search file's name).")
+    add("--storage", help="A journal's path or a database's URL (default: journal.log in --out).")
+    add("--workers", type=at_least_1, help="Processes (default: one for each processor).")
     known, flags = parser.parse_known_args(arguments)
     print_anything()
     return guarded(_search, known, flags)

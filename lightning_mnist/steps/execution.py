@@ -114,7 +114,7 @@ class Execution:
             labels = block.labels[learned : learned + sum(sizes)]
             self.scores.add(losses, logits, labels, sizes)
             for watcher in self._watchers:
-                watcher.on_block_end(self.trainer, self.module, batches, losses, step)
+                watcher.on_block_end(self.trainer, batches, losses, step)
             step += len(part)
             learned += sum(sizes)
         self.learned = block.first + count

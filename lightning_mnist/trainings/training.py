@@ -56,11 +56,6 @@ class Training:
         """Share of the validation images that are read right after the last epoch."""
         return self.history[-1]["val_accuracy"]
 
-    @property
-    def seconds(self) -> float:
-        """All epochs, validation included."""
-        return sum(row["seconds"] for row in self.history)
-
 
 class EpochWatch(Callback):
     """Keeps a row an epoch, and stops the training where whoever watches it says so."""
