@@ -1,6 +1,5 @@
 """What a run leaves behind: the run record, the predictions, the pictures."""
 
-import csv
 import shutil
 import time
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from parity.run_record import (
     first_line,
 )
 from parity.watch.views import ViewScore
-from parity.writing import write_file, written_whole
+from parity.writing import write_csv, write_file
 
 HISTORY_FILE = "history.csv"
 
@@ -156,13 +155,7 @@ class RunRecorder(Callback):
         self.history.append(self._clock.row(trainer, pl_module))
         if trainer.is_global_zero:
             self._save(pl_module)
-            with (
-                written_whole(self.run_dir / HISTORY_FILE) as path,
-                path.open("w", encoding="utf-8", newline="") as file,
-            ):
-                writer = csv.DictWriter(file, fieldnames=list(self.history[-1]))
-                writer.writeheader()
-                writer.writerows(self.history)
+            write_csv(self.run_dir / HISTORY_FILE, self.history)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note how long training took."""

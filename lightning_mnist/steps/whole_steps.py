@@ -11,8 +11,7 @@ from lightning_mnist.data.batches import Batch
 from lightning_mnist.preprocessing import Preprocessing, pixels_of
 from lightning_mnist.steps import layers_backward
 from lightning_mnist.steps.fused_adam import Group, adam, groups_of, is_plain, states_of
-from lightning_mnist.steps.torchscript import compiled
-from lightning_mnist.steps.without_graph import WithoutGraph
+from lightning_mnist.steps.without_graph import WithoutGraph, compiled
 
 
 class WholeSteps:

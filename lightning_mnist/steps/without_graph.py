@@ -6,7 +6,10 @@ a product has pushed its code out of the processor's caches, each of its calls c
 """
 
 import copy
+import sys
+import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -15,7 +18,6 @@ from torch.nn import functional as F
 
 from lightning_mnist.network import ACTIVATIONS, MLP, KerasBatchNorm1d
 from lightning_mnist.steps import layers_backward
-from lightning_mnist.steps.torchscript import compiled
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 KINDS: dict[type[nn.Module], str] = {
@@ -27,6 +29,22 @@ KINDS: dict[type[nn.Module], str] = {
 }
 _WRITTEN_OUT = F.cross_entropy  # torch's own, should anybody put another in its place
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+@cache
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as TorchScript, or where torch has none any more, as it is: the same, slower.
+
+    TorchScript's interpreter is small and stays in the processor's caches.
+    """
+    if sys.version_info >= (3, 14):  # for which torch no longer promises anything
+        return function
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return torch.jit.script(function)  # type: ignore[no-any-return]
+    except (AttributeError, OSError, RuntimeError):  # gone, without source, or other kernels
+        return function
 
 
 class WithoutGraph:

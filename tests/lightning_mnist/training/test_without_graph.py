@@ -19,8 +19,7 @@ from lightning_mnist.network import MLP, Activation
 from lightning_mnist.optimization import parameter_groups
 from lightning_mnist.preprocessing import Preprocessing
 from lightning_mnist.steps import layers_backward, whole_steps, without_graph
-from lightning_mnist.steps.torchscript import compiled
-from lightning_mnist.steps.without_graph import WithoutGraph, is_known
+from lightning_mnist.steps.without_graph import WithoutGraph, compiled, is_known
 from tests.lightning_mnist.training.test_execution import assert_same, state, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
