@@ -8,20 +8,26 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from lightning_mnist.data.batches import Batch
 from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.data.mnist_form import SIDE
 from lightning_mnist.data.sources import CLASSES
-from lightning_mnist.first_step import checked
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.steps.step_callbacks import StepCallback
 from parity.torch.first_step import FirstStep
 from parity.torch.look import Look, look
+from parity.torch.samples import samples_of
+from parity.torch.state import unchanged
 from parity.watch.alarm import Reaction
 from parity.watch.fingerprint import sample
 from parity.watch.guard import ENOUGH, PROBE, Guard
 from parity.watch.symptoms import Symptoms
+from parity.watch.trials import SAMPLES
+
+BATCH = 128
+"""Images at most of which the loss is asked before the first step."""
 
 
 class CollapseGuard(StepCallback):
@@ -180,6 +186,36 @@ class CollapseGuard(StepCallback):
             weights=_look(module, images[:1]).weights(),
             repeat_difference=repeat_difference,
         )
+
+
+def checked(
+    module: DigitClassifier,
+    optimizer: Optimizer,
+    images: Tensor,
+    labels: Tensor,
+    ids: Tensor,
+    batch_size: int,
+) -> FirstStep:
+    """Say what looks wrong before the first step, and what its remedy brings; nothing changes.
+
+    `ids`, int64 [M], tell which of the images uint8 [N, 28, 28] with labels int64 [N] are trained
+    on.
+
+    Returns:
+        What knows where the training began, and may be asked again.
+    """
+    chosen = ids[torch.from_numpy(sample(len(ids), SAMPLES))]
+    pixels, names = module.preprocessing(images[chosen]), labels[chosen]
+    samples = samples_of(pixels, names, BATCH, "fit")
+    everything = labels[ids].cpu().numpy()
+    first = FirstStep(trials=True)
+    first.begin(module.network, optimizer, samples._replace(targets=everything, batch=batch_size))
+    mixed = torch.randperm(len(names), generator=torch.Generator().manual_seed(0))[:BATCH]
+    with unchanged(module.network, training=True), torch.enable_grad():
+        module.loss(pixels[mixed], names[mixed])
+    first.check()
+    first.close(failed=False)
+    return first
 
 
 def _fed(module: DigitClassifier, images: Tensor) -> Any:

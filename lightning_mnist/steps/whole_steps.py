@@ -11,6 +11,7 @@ from lightning_mnist.data.batches import Batch
 from lightning_mnist.preprocessing import Preprocessing, pixels_of
 from lightning_mnist.steps import layers_backward
 from lightning_mnist.steps.fused_adam import Group, adam, groups_of, is_plain, states_of
+from lightning_mnist.steps.layers_backward import Layers
 from lightning_mnist.steps.without_graph import WithoutGraph, compiled
 
 
@@ -66,9 +67,7 @@ def steps(
     images: list[Tensor],
     labels: list[Tensor],
     pixels: tuple[bool, str, Tensor, Tensor],
-    layers: tuple[
-        list[str], list[list[Tensor]], list[list[Tensor]], list[list[float]], list[list[Tensor]]
-    ],
+    layers: Layers,
     groups: list[Group],
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Losses, scalars, and logits [B, C] of batches, in what TorchScript knows of Python.
@@ -79,10 +78,9 @@ def steps(
     losses: list[Tensor] = []
     answers: list[Tensor] = []
     invert, standardize, mean, std = pixels
-    kinds, tensors, slopes, numbers, memory = layers
     for i in range(len(images)):
         fed = pixels_of(images[i], invert, standardize, mean, std)
-        loss, logits = layers_backward.step(fed, labels[i], kinds, tensors, slopes, numbers, memory)
+        loss, logits = layers_backward.step(fed, labels[i], layers)
         losses.append(loss)
         answers.append(logits)
         adam(groups)

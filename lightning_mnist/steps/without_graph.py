@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from lightning_mnist.network import ACTIVATIONS, MLP, KerasBatchNorm1d
 from lightning_mnist.steps import layers_backward
+from lightning_mnist.steps.layers_backward import Layers
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 KINDS: dict[type[nn.Module], str] = {
@@ -80,14 +81,14 @@ class WithoutGraph:
         """
         layers = self.layers(len(pixels))
         if self.is_written_out:
-            return compiled(layers_backward.step)(pixels, labels, *layers)  # type: ignore[no-any-return]
-        logits, kept = compiled(layers_backward.forward)(pixels, *layers)
+            return compiled(layers_backward.step)(pixels, labels, layers)  # type: ignore[no-any-return]
+        logits, kept = compiled(layers_backward.forward)(pixels, layers)
         loss, gradient = self._differentiated(logits, labels)
-        compiled(layers_backward.backward)(gradient, *layers, kept)
+        compiled(layers_backward.backward)(gradient, layers, kept)
         return loss, logits
 
-    def layers(self, rows: int) -> tuple[Any, ...]:
-        """As `layers_backward` has them, with memory for `rows` images of a batch at least."""
+    def layers(self, rows: int) -> Layers:
+        """As they are now, with memory for `rows` images of a batch at least."""
         if rows > self._rows:
             self._rows, self._memory = rows, self._kept_memory(rows)
         gradients: list[list[Any]] = [[p.grad for p in layer] for layer in self._parameters]
@@ -99,7 +100,7 @@ class WithoutGraph:
             [*(parameter.detach() for parameter in parameters), *buffers]
             for parameters, buffers in zip(self._parameters, self._buffers, strict=True)
         ]
-        return self._kinds, tensors, gradients, self._numbers, self._memory
+        return Layers(self._kinds, tensors, gradients, self._numbers, self._memory)
 
     def _kept_memory(self, rows: int) -> list[list[Tensor]]:
         """For what linear layers answer, and but for the first one for what they were fed."""
