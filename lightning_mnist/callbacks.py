@@ -62,6 +62,9 @@ class RunRecorder(Callback):
     of it.
     """
 
+    record: RunRecord
+    """From `setup` on."""
+
     def __init__(
         self, claim: Claim, config: str, seed: int, data_so_far: dict[str, Any] | None = None
     ) -> None:
@@ -71,7 +74,6 @@ class RunRecorder(Callback):
         self.config = config
         self.seed = seed
         self.history: list[dict[str, float]] = []
-        self.record: RunRecord | None = None
         self._phase_started = 0.0
         self._clock = EpochClock()
 
@@ -82,7 +84,7 @@ class RunRecorder(Callback):
             InputError: the folder cannot be written, another process fills it, or the data are not
                 those of the run so far.
         """
-        if self.record is not None:
+        if hasattr(self, "record"):  # of the training that this tests
             return
         data = trainer.datamodule.description  # type: ignore[attr-defined]
         self._check_same(data)
@@ -130,7 +132,6 @@ class RunRecorder(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps of this callback."""
-        assert self.record is not None
         return {"history": self.history, "recipe": self.config, "data": self.record.data}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -175,7 +176,6 @@ class RunRecorder(Callback):
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write predictions, pictures and the scores; every rank takes part."""
         assert isinstance(pl_module, DigitClassifier)
-        assert self.record is not None
         scores = Scores.of(pl_module.test_scores)
         sample_ids, labels, logits = (
             tensor.cpu().numpy() for tensor in pl_module.test_logits.compute()
@@ -190,7 +190,6 @@ class RunRecorder(Callback):
 
     def finish(self, pl_module: LightningModule, views: Sequence[ViewScore]) -> None:
         """Note how the views were read, and that the run has finished."""
-        assert self.record is not None
         if views:
             self.record.metrics["views"] = [vars(score) for score in views]
         self.record.finished = True
@@ -201,7 +200,7 @@ class RunRecorder(Callback):
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Note why the run ends before its time."""
-        if trainer.is_global_zero and self.record is not None and self.run_dir.is_dir():
+        if trainer.is_global_zero and hasattr(self, "record") and self.run_dir.is_dir():
             self.record.stopped = first_line(exception)
             self._save(pl_module)
             write_index(self.run_dir, self.record)
@@ -214,16 +213,13 @@ class RunRecorder(Callback):
         draw_mistakes(images, labels, logits, self.run_dir / "mistakes.png", title=title)
 
     def _end_phase(self, name: str) -> None:
-        assert self.record is not None
         self.record.durations[name] = time.perf_counter() - self._phase_started
 
     def _save(self, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, DigitClassifier)
-        assert self.record is not None
         self.record.history = self.history
         self.record.preprocessing = pl_module.preprocessing.describe()
         self.record.save(self.run_dir)
 
     def _title(self, what: str) -> str:
-        assert self.record is not None
         return f"{what} {self.record.data['name']}, seed {self.seed}"

@@ -13,19 +13,12 @@ from parity.augmentation import AugmentationConfig
 from parity.streams import print_anything
 
 # Stronger than one would train with, so that each can be seen.
-SHOWN = {
-    "nothing": AugmentationConfig(),
-    "rotation 30": AugmentationConfig(rotation=30),
-    "shear 25": AugmentationConfig(shear=25),
-    "scale 0.4": AugmentationConfig(scale=0.4),
-    "shift 4": AugmentationConfig(shift=4),
-    "elastic 1.5": AugmentationConfig(elastic=1.5),
-    "thickness 1": AugmentationConfig(thickness=1),
-    "erase 1": AugmentationConfig(erase=1),
-    "dim 0.8": AugmentationConfig(dim=0.8),
-    "gamma 1.5": AugmentationConfig(gamma=1.5),
-    "noise 0.2": AugmentationConfig(noise=0.2),
-    "invert 0.5": AugmentationConfig(invert=0.5),
+STRENGTHS = {
+    "rotation": 30, "shear": 25, "scale": 0.4, "shift": 4, "elastic": 1.5, "thickness": 1,
+    "erase": 1, "dim": 0.8, "gamma": 1.5, "noise": 0.2, "invert": 0.5,
+}  # fmt: skip
+SHOWN = {"nothing": AugmentationConfig()} | {
+    f"{name} {value}": AugmentationConfig(**{name: value}) for name, value in STRENGTHS.items()
 }
 DIGITS = 8  # in a row
 

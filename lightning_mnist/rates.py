@@ -146,7 +146,7 @@ def main(arguments: list[str]) -> int:
         return in_a_sentence(_rates, known, flags)
 
 
-def _rates(known: argparse.Namespace, flags: list[str]) -> int:
+def _rates(known: argparse.Namespace, flags: list[str]) -> None:
     refuse(flags, "lr_scheduler", "trainer.max_epochs", "trainer.max_steps")
     check_ending("--out", known.out, ".png")
     rates, losses = range_test(flags)
@@ -155,4 +155,3 @@ def _rates(known: argparse.Namespace, flags: list[str]) -> int:
     lowest = rates[losses.argmin()]
     print(f"the loss falls fastest at a learning rate of {best:.2g}, and is lowest at {lowest:.2g}")
     print(f"begin with --optimizer.lr {best:.2g}; the curve: {known.out}")
-    return 0
