@@ -1,6 +1,6 @@
 """Keras' Adam, which with weight decay is its AdamW, and Adam with Nesterov's momentum."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -73,13 +73,23 @@ class KerasAdamW(KerasAdam):
         params: Parameters or parameter groups.
         lr: Learning rate.
         weight_decay: First ``p -= p * weight_decay * lr``.
-        kwargs: As of `KerasAdam`.
+        beta_1: Share of the mean gradient that is kept in a step.
+        beta_2: Share of the mean squared gradient that is kept in a step.
+        epsilon: Added to the root before any bias correction.
+        amsgrad: Divide by the largest mean squared gradient so far.
     """
 
     def __init__(
-        self, params: ParamsT, lr: float = 0.001, weight_decay: float = 0.004, **kwargs: Any
+        self,
+        params: ParamsT,
+        lr: float = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
     ) -> None:
-        super().__init__(params, lr, weight_decay=weight_decay, **kwargs)
+        super().__init__(params, lr, beta_1, beta_2, epsilon, amsgrad, weight_decay)
 
 
 class KerasNadam(KerasOptimizer):
