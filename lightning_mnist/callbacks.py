@@ -144,8 +144,10 @@ class RunRecorder(Callback):
             self._save(pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock of the training phase."""
+        """Start the clock of the phase."""
         self._phase_started = time.perf_counter()
+
+    on_test_start = on_train_start
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the epoch's clock."""
@@ -168,10 +170,6 @@ class RunRecorder(Callback):
             from lightning_mnist.plots import draw_curves  # slow to import
 
             draw_curves(self.history, self.run_dir / "curves.png", title=self._title("training on"))
-
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock of the test phase."""
-        self._phase_started = time.perf_counter()
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write predictions, pictures and the scores; every rank takes part."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
+import yaml
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 
@@ -18,6 +19,7 @@ from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from parity.files import opened
+from parity.flags import load
 from parity.seal import check_seal, seal
 from parity.writing import written_whole
 
@@ -90,6 +92,15 @@ def read_checkpoint(path: Path, flag: str = "--ckpt_path") -> dict[str, Any]:
             "expected one written by python -m lightning_mnist fit"
         ) from error
     return dict(checkpoint)
+
+
+def recorded(checkpoint: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Recipe and description of the data, as `RunRecorder` leaves them; None where it did not."""
+    try:
+        kept = checkpoint["callbacks"]["RunRecorder"]
+        return dict(load(kept["recipe"])), dict(kept["data"])
+    except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError):
+        return None
 
 
 def split_of(checkpoint: dict[str, Any], path: str) -> tuple[int, int | None] | None:

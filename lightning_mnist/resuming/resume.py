@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.utilities import rank_zero_only
 
+from lightning_mnist.checkpoint import recorded
 from lightning_mnist.errors import InputError
 from lightning_mnist.runs.recipe import settings
 from parity.flags import load, read_text
@@ -129,14 +129,11 @@ def trained_so_far(
             "holds weights only, and so training cannot go on from it; expected a checkpoint "
             "written by fit"
         )
-    try:
-        state = checkpoint["callbacks"]["RunRecorder"]
-        recipe, data = dict(load(state["recipe"])), dict(state["data"])
-    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
+    if (kept := recorded(checkpoint)) is None:
         raise InputError(
             "does not say with which recipe it was trained; expected a checkpoint written by fit"
-        ) from error
-    return recipe, data
+        )
+    return kept
 
 
 def compare(
