@@ -44,21 +44,18 @@ def report(study: optuna.Study, spec: Spec, out: Path) -> None:
         "trials": [trial.describe() for trial in trials],
     }
     write_json(out / STUDY, described)
-    write_page(out / PAGE, "lightning_mnist", "search/search.html.j2", **run, **_costs(trials), **{
+    write_page(out / PAGE, "lightning_mnist", "search/search.html.j2", **run, **{
         "trials": trials,
         "finished": len(best),
         "ten": best[:SHOWN],
         "importances": shares,
         "pictures": draw(trials, shares),
+        "seconds": sum(trial.seconds for trial in trials),
+        "pruned_seconds": sum(trial.seconds for trial in trials if trial.ended == "pruned"),
     })  # fmt: skip
     if best:
         _write_recipe(best[0], spec, out / BEST)
     _show(best[:SHOWN], out)
-
-
-def _costs(trials: list[Trial]) -> dict[str, float]:
-    pruned = (trial.seconds for trial in trials if trial.ended == "pruned")
-    return {"seconds": sum(trial.seconds for trial in trials), "pruned_seconds": sum(pruned)}
 
 
 def _write_recipe(trial: Trial, spec: Spec, path: Path) -> None:
