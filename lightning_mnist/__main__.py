@@ -7,6 +7,7 @@ from importlib import import_module
 from lightning_mnist import late_compiler, lean_imports, threads
 from parity.garbage import without_garbage
 from parity.signals import handled_by
+from parity.streams import print_anything
 
 HELP = """\
 usage: python -m lightning_mnist COMMAND [FLAGS]
@@ -58,6 +59,7 @@ OTHERS = {
 
 def main() -> int:
     """Parse the command only; importing the training stack takes seconds."""
+    print_anything()
     command = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if command in ("-h", "--help"):
         print(HELP, end="")

@@ -26,12 +26,10 @@ from lightning_mnist.sentences import in_a_sentence
 from parity.claims import ClaimedError, claimed
 from parity.provenance import Provenance, versions_of
 from parity.run_record import PREDICTIONS_FILE, RECORD_FILE, Predictions, RunRecord, RunRecordError
-from parity.streams import print_anything
 
 
 def main(arguments: list[str]) -> int:
     """Average and score; 1 where the input was at fault, 2 where a flag was."""
-    print_anything()
     parser = argparse.ArgumentParser(
         prog="python -m lightning_mnist committee",
         description="Average the test probabilities of several runs, and leave them as a run.",

@@ -8,7 +8,6 @@ import numpy as np
 
 from lightning_mnist.own_images import read_pictures
 from lightning_mnist.sentences import check_ending, in_a_sentence, writing
-from parity.streams import print_anything
 from parity.writing import written_whole
 
 
@@ -27,7 +26,6 @@ def main(arguments: list[str]) -> int:
         help="An .npz for images uint8 [N, 28, 28], ink 255 on paper 0, and their files [N].",
     )
     flags = parser.parse_args(arguments)
-    print_anything()
     return in_a_sentence(_pixels, flags.images, flags.output)
 
 

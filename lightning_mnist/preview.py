@@ -10,7 +10,6 @@ from lightning_mnist.data import sources
 from lightning_mnist.plots import draw_digits
 from lightning_mnist.sentences import check_ending, in_a_sentence, writing
 from parity.augmentation import AugmentationConfig
-from parity.streams import print_anything
 
 # Stronger than one would train with, so that each can be seen.
 STRENGTHS = {
@@ -30,7 +29,6 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--data.source", dest="source", default="auto", help="As fit has it.")
     parser.add_argument("--data.root", dest="root", default=None, help="As fit has it.")
     flags = parser.parse_args(arguments)
-    print_anything()
     return in_a_sentence(_preview, flags.preview, flags.source, flags.root)
 
 

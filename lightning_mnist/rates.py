@@ -25,7 +25,6 @@ from lightning_mnist.steps.step_callbacks import StepCallback
 from lightning_mnist.trainings.flags import refuse
 from lightning_mnist.trainings.training import UntestedCLI, quiet_cli
 from parity.signals import handled_by
-from parity.streams import print_anything
 
 STEPS = 200
 LOWEST, HIGHEST = 1e-6, 10.0
@@ -141,7 +140,6 @@ def main(arguments: list[str]) -> int:
         "--out", type=Path, default=Path("rates.png"), help="The .png to draw (default: rates.png)."
     )
     known, flags = parser.parse_known_args(arguments)
-    print_anything()
     with handled_by(signal.SIG_DFL):  # there is nothing to save
         return in_a_sentence(_rates, known, flags)
 

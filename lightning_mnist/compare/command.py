@@ -9,7 +9,6 @@ from lightning_mnist.compare.worker import work
 from lightning_mnist.errors import InputError
 from lightning_mnist.trainings.flags import at_least_1, make_folder, refuse
 from lightning_mnist.trainings.processes import guarded, processes_for, run, threads_each
-from parity.streams import print_anything
 
 OUT = Path("runs", "compare")
 
@@ -30,7 +29,6 @@ def main(arguments: list[str]) -> int:
     add("--out", type=Path, default=OUT, help=f"Folder to fill (default: {OUT}).")
     add("--workers", type=at_least_1, help="Processes (default: one for each processor).")
     known, flags = parser.parse_known_args(arguments)
-    print_anything()
     return guarded(_compare, known, flags)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from lightning_mnist.resuming.named import NAMED, checkpoint_named
 from lightning_mnist.sentences import check_ending, in_a_sentence, writing
-from parity.streams import print_anything
 from parity.writing import written_whole
 
 ENDINGS = {"onnx": ".onnx", "torchscript": ".pt", "safetensors": ".safetensors", "page": ".html"}
@@ -14,7 +13,6 @@ ENDINGS = {"onnx": ".onnx", "torchscript": ".pt", "safetensors": ".safetensors",
 
 def main(arguments: list[str]) -> int:
     """Write what is asked for and print its path; 1 where the input was at fault, 2 a flag."""
-    print_anything()
     parser = _parser()
     flags = parser.parse_args(arguments)
     if (flags.folder is None) == (flags.ckpt_path is None):

@@ -22,6 +22,7 @@ from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.preprocessing import Preprocessing
 from lightning_mnist.steps.execution import Execution
+from parity.streams import print_anything
 
 Fault = Callable[[], AbstractContextManager[Any]]
 
@@ -210,6 +211,7 @@ FAULTS: dict[str, Fault] = {
 
 def main() -> int:
     """Run the rest of the command line with the fault in place."""
+    print_anything()
     fault = sys.argv.pop(1)
     with FAULTS[fault]():
         return command.main()

@@ -11,7 +11,6 @@ from lightning_mnist.runs.difference import differences, parting
 from lightning_mnist.runs.run import Run, find_run, find_runs
 from lightning_mnist.sentences import in_a_sentence
 from parity.run_record import RECORD_FILE, RunRecord
-from parity.streams import print_anything
 
 SORTS: dict[str, Callable[[Run], tuple[bool, float]]] = {
     "date": lambda run: (True, run.date.timestamp()),
@@ -25,7 +24,6 @@ NUMBERS = ("epochs", "accuracy", "seconds")
 
 def main(arguments: list[str]) -> int:
     """Run one of the commands; 1 where the input was at fault, 2 where a flag was."""
-    print_anything()
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["list", *arguments]
     flags = _parser().parse_args(arguments)

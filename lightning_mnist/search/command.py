@@ -6,7 +6,6 @@ from pathlib import Path
 from lightning_mnist.sentences import check_installed
 from lightning_mnist.trainings.flags import at_least_1, make_folder, refuse
 from lightning_mnist.trainings.processes import guarded, processes_for, run, threads_each
-from parity.streams import print_anything
 
 RUNS = Path("runs")
 
@@ -26,7 +25,6 @@ def main(arguments: list[str]) -> int:
     add("--storage", help="A journal's path or a database's URL (default: journal.log in --out).")
     add("--workers", type=at_least_1, help="Processes (default: one for each processor).")
     known, flags = parser.parse_known_args(arguments)
-    print_anything()
     return guarded(_search, known, flags)
 
 
