@@ -75,9 +75,10 @@ def main() -> int:
     late_compiler.install()
     if command in OTHERS:
         with without_garbage():
+            from lightning_mnist.sentences import in_a_sentence
+
             module = import_module(OTHERS[command])
-        code: int = module.main(sys.argv[2:])
-        return code
+        return in_a_sentence(module.main, sys.argv[2:])
     with handled_by(signal.SIG_DFL):  # while there is nothing to save, it simply ends
         with without_garbage():
             lean_imports.import_torchmetrics()

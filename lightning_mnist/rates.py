@@ -20,7 +20,7 @@ from lightning_mnist.data.batches import Batch
 from lightning_mnist.divergence import DivergedError
 from lightning_mnist.errors import InputError
 from lightning_mnist.plots import draw_rates
-from lightning_mnist.sentences import check_ending, in_a_sentence
+from lightning_mnist.sentences import check_ending
 from lightning_mnist.steps.step_callbacks import StepCallback
 from lightning_mnist.trainings.flags import refuse
 from lightning_mnist.trainings.training import UntestedCLI, quiet_cli
@@ -127,8 +127,8 @@ def steepest(rates: Numbers, losses: Numbers) -> float:
     return float(rates[slopes.argmin()])
 
 
-def main(arguments: list[str]) -> int:
-    """Draw the curve; 0, or 1 where the input was at fault."""
+def main(arguments: list[str]) -> None:
+    """Draw the curve; raises `InputError` where the flags are at fault."""
     parser = argparse.ArgumentParser(
         prog="python -m lightning_mnist rates",
         description=f"Train for {STEPS} steps while the learning rate grows from {LOWEST:g} to "
@@ -140,14 +140,10 @@ def main(arguments: list[str]) -> int:
         "--out", type=Path, default=Path("rates.png"), help="The .png to draw (default: rates.png)."
     )
     known, flags = parser.parse_known_args(arguments)
-    with handled_by(signal.SIG_DFL):  # there is nothing to save
-        return in_a_sentence(_rates, known, flags)
-
-
-def _rates(known: argparse.Namespace, flags: list[str]) -> None:
     refuse(flags, "lr_scheduler", "trainer.max_epochs", "trainer.max_steps")
     check_ending("--out", known.out, ".png")
-    rates, losses = range_test(flags)
+    with handled_by(signal.SIG_DFL):  # there is nothing to save
+        rates, losses = range_test(flags)
     best = steepest(rates, losses)
     draw_rates(rates, losses, best, known.out)
     lowest = rates[losses.argmin()]

@@ -4,15 +4,15 @@ import argparse
 from pathlib import Path
 
 from lightning_mnist.resuming.named import NAMED, checkpoint_named
-from lightning_mnist.sentences import check_ending, in_a_sentence, writing
+from lightning_mnist.sentences import check_ending, writing
 from parity.writing import written_whole
 
 ENDINGS = {"onnx": ".onnx", "torchscript": ".pt", "safetensors": ".safetensors", "page": ".html"}
 """The forms of a model, and how their files end."""
 
 
-def main(arguments: list[str]) -> int:
-    """Write what is asked for and print its path; 1 where the input was at fault, 2 a flag."""
+def main(arguments: list[str]) -> None:
+    """Write what is asked for and print its path; raises `InputError` where it cannot be had."""
     parser = _parser()
     flags = parser.parse_args(arguments)
     if (flags.folder is None) == (flags.ckpt_path is None):
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         parser.error(f"--ckpt_path needs --to {' | '.join(ENDINGS)}")
     if flags.beside is not None and flags.to != "page":
         parser.error("--beside OTHER.ckpt shows two models in a page; expected --to page")
-    return in_a_sentence(_digits if flags.ckpt_path is None else _model, flags)
+    _digits(flags) if flags.ckpt_path is None else _model(flags)
 
 
 def _digits(flags: argparse.Namespace) -> None:

@@ -9,7 +9,6 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.runs.columns import in_columns
 from lightning_mnist.runs.difference import differences, parting
 from lightning_mnist.runs.run import Run, find_run, find_runs
-from lightning_mnist.sentences import in_a_sentence
 from parity.run_record import RECORD_FILE, RunRecord
 
 SORTS: dict[str, Callable[[Run], tuple[bool, float]]] = {
@@ -22,12 +21,12 @@ COLUMNS = ["run", "date", "recipe", "data", "epochs", "accuracy", "seconds", "st
 NUMBERS = ("epochs", "accuracy", "seconds")
 
 
-def main(arguments: list[str]) -> int:
-    """Run one of the commands; 1 where the input was at fault, 2 where a flag was."""
+def main(arguments: list[str]) -> None:
+    """Run one of the commands; raises `InputError` where the input was at fault."""
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["list", *arguments]
     flags = _parser().parse_args(arguments)
-    return in_a_sentence(flags.run, flags)
+    flags.run(flags)
 
 
 def _parser() -> argparse.ArgumentParser:
