@@ -3,31 +3,24 @@
 Written in the part of Python that TorchScript knows, so that a whole step is one call of it.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
+Layers = tuple[
+    list[str], list[list[Tensor]], list[list[Tensor]], list[list[float]], list[list[Tensor]]
+]
+"""Each layer's kind, its tensors, their gradients, its numbers and memory that is kept.
 
-class Layers(NamedTuple):
-    """Each layer's kind, its tensors, their gradients, its numbers and memory that is kept.
+| kind | tensors | numbers |
+|---|---|---|
+| linear | weight [O, I], bias [O] | |
+| batch_norm, keras_batch_norm | and moving mean, variance, count | momentum, epsilon |
+| dropout | | share kept |
+| an activation | | |
 
-    | kind | tensors | numbers |
-    |---|---|---|
-    | linear | weight [O, I], bias [O] | |
-    | batch_norm, keras_batch_norm | and moving mean, variance, count | momentum, epsilon |
-    | dropout | | share kept |
-    | an activation | | |
-
-    Weight and bias have gradients; a linear layer's memory is for its outputs [B, O] and, but for
-    the first, for the gradient of its inputs [B, I].
-    """
-
-    kinds: list[str]
-    tensors: list[list[Tensor]]
-    gradients: list[list[Tensor]]
-    numbers: list[list[float]]
-    memory: list[list[Tensor]]
+Weight and bias have gradients; a linear layer's memory is for its outputs [B, O] and, but for the
+first, for the gradient of its inputs [B, I].
+"""
 
 
 def step(pixels: Tensor, labels: Tensor, layers: Layers) -> tuple[Tensor, Tensor]:

@@ -100,7 +100,7 @@ class WithoutGraph:
             [*(parameter.detach() for parameter in parameters), *buffers]
             for parameters, buffers in zip(self._parameters, self._buffers, strict=True)
         ]
-        return Layers(self._kinds, tensors, gradients, self._numbers, self._memory)
+        return self._kinds, tensors, gradients, self._numbers, self._memory
 
     def _kept_memory(self, rows: int) -> list[list[Tensor]]:
         """For what linear layers answer, and but for the first one for what they were fed."""
