@@ -7,6 +7,7 @@ from importlib import import_module
 from lightning_mnist import late_compiler, lean_imports, threads
 from parity.garbage import without_garbage
 from parity.signals import handled_by
+from parity.streams import print_anything
 
 HELP = """\
 usage: python -m lightning_mnist COMMAND [FLAGS]
@@ -58,6 +59,7 @@ OTHERS = {
 
 def main() -> int:
     """Parse the command only; importing the training stack takes seconds."""
+    print_anything()
     command = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if command in ("-h", "--help"):
         print(HELP, end="")
@@ -73,9 +75,10 @@ def main() -> int:
     late_compiler.install()
     if command in OTHERS:
         with without_garbage():
+            from lightning_mnist.sentences import in_a_sentence
+
             module = import_module(OTHERS[command])
-        code: int = module.main(sys.argv[2:])
-        return code
+        return in_a_sentence(module.main, sys.argv[2:])
     with handled_by(signal.SIG_DFL):  # while there is nothing to save, it simply ends
         with without_garbage():
             lean_imports.import_torchmetrics()

@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lightning_mnist.checkpoint import read_model
-from lightning_mnist.data.batches import EVALUATION_BATCH
+from lightning_mnist.calibration import Calibration
 from lightning_mnist.data.mnist_form import SIDE
-from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.errors import InputError
 from lightning_mnist.own_images import read_digit
+from lightning_mnist.trained import Trained
 
 Images = NDArray[np.uint8] | Sequence[str | Path]
 
@@ -32,14 +31,9 @@ def predict(checkpoint: str | Path, images: Images) -> NDArray[np.float32]:
     Raises:
         InputError: the checkpoint or a picture cannot be read, or the images have another form.
     """
-    model, calibration = read_model(Path(checkpoint))
-    pixels = torch.from_numpy(_pixels(images))
-    logits = torch.empty(len(pixels), CLASSES)
-    with torch.inference_mode():
-        for start in range(0, len(pixels), EVALUATION_BATCH):
-            part = slice(start, start + EVALUATION_BATCH)
-            logits[part] = model(pixels[part])
-    return calibration.probabilities(logits).numpy()
+    trained = Trained.read(Path(checkpoint))
+    logits = trained.logits(torch.from_numpy(_pixels(images)))
+    return (trained.calibration or Calibration()).probabilities(logits).numpy()
 
 
 def _pixels(images: Images) -> NDArray[np.uint8]:

@@ -1,6 +1,5 @@
 """What a run leaves behind: the run record, the predictions, the pictures."""
 
-import csv
 import shutil
 import time
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from parity.run_record import (
     first_line,
 )
 from parity.watch.views import ViewScore
-from parity.writing import write_file, written_whole
+from parity.writing import write_csv, write_file
 
 HISTORY_FILE = "history.csv"
 
@@ -63,6 +62,9 @@ class RunRecorder(Callback):
     of it.
     """
 
+    record: RunRecord
+    """From `setup` on."""
+
     def __init__(
         self, claim: Claim, config: str, seed: int, data_so_far: dict[str, Any] | None = None
     ) -> None:
@@ -72,7 +74,6 @@ class RunRecorder(Callback):
         self.config = config
         self.seed = seed
         self.history: list[dict[str, float]] = []
-        self.record: RunRecord | None = None
         self._phase_started = 0.0
         self._clock = EpochClock()
 
@@ -83,7 +84,7 @@ class RunRecorder(Callback):
             InputError: the folder cannot be written, another process fills it, or the data are not
                 those of the run so far.
         """
-        if self.record is not None:
+        if hasattr(self, "record"):  # of the training that this tests
             return
         data = trainer.datamodule.description  # type: ignore[attr-defined]
         self._check_same(data)
@@ -131,7 +132,6 @@ class RunRecorder(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps of this callback."""
-        assert self.record is not None
         return {"history": self.history, "recipe": self.config, "data": self.record.data}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -144,8 +144,10 @@ class RunRecorder(Callback):
             self._save(pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock of the training phase."""
+        """Start the clock of the phase."""
         self._phase_started = time.perf_counter()
+
+    on_test_start = on_train_start
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the epoch's clock."""
@@ -156,13 +158,7 @@ class RunRecorder(Callback):
         self.history.append(self._clock.row(trainer, pl_module))
         if trainer.is_global_zero:
             self._save(pl_module)
-            with (
-                written_whole(self.run_dir / HISTORY_FILE) as path,
-                path.open("w", encoding="utf-8", newline="") as file,
-            ):
-                writer = csv.DictWriter(file, fieldnames=list(self.history[-1]))
-                writer.writeheader()
-                writer.writerows(self.history)
+            write_csv(self.run_dir / HISTORY_FILE, self.history)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note how long training took."""
@@ -175,14 +171,9 @@ class RunRecorder(Callback):
 
             draw_curves(self.history, self.run_dir / "curves.png", title=self._title("training on"))
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock of the test phase."""
-        self._phase_started = time.perf_counter()
-
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write predictions, pictures and the scores; every rank takes part."""
         assert isinstance(pl_module, DigitClassifier)
-        assert self.record is not None
         scores = Scores.of(pl_module.test_scores)
         sample_ids, labels, logits = (
             tensor.cpu().numpy() for tensor in pl_module.test_logits.compute()
@@ -197,7 +188,6 @@ class RunRecorder(Callback):
 
     def finish(self, pl_module: LightningModule, views: Sequence[ViewScore]) -> None:
         """Note how the views were read, and that the run has finished."""
-        assert self.record is not None
         if views:
             self.record.metrics["views"] = [vars(score) for score in views]
         self.record.finished = True
@@ -208,7 +198,7 @@ class RunRecorder(Callback):
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Note why the run ends before its time."""
-        if trainer.is_global_zero and self.record is not None and self.run_dir.is_dir():
+        if trainer.is_global_zero and hasattr(self, "record") and self.run_dir.is_dir():
             self.record.stopped = first_line(exception)
             self._save(pl_module)
             write_index(self.run_dir, self.record)
@@ -221,16 +211,13 @@ class RunRecorder(Callback):
         draw_mistakes(images, labels, logits, self.run_dir / "mistakes.png", title=title)
 
     def _end_phase(self, name: str) -> None:
-        assert self.record is not None
         self.record.durations[name] = time.perf_counter() - self._phase_started
 
     def _save(self, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, DigitClassifier)
-        assert self.record is not None
         self.record.history = self.history
         self.record.preprocessing = pl_module.preprocessing.describe()
         self.record.save(self.run_dir)
 
     def _title(self, what: str) -> str:
-        assert self.record is not None
         return f"{what} {self.record.data['name']}, seed {self.seed}"

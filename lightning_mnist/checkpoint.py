@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
+import yaml
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.utilities.types import _PATH
 
-from lightning_mnist.calibration import Calibration
 from lightning_mnist.data.mnist_form import SIDE
 from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
 from parity.files import opened
+from parity.flags import load
 from parity.seal import check_seal, seal
 from parity.writing import written_whole
 
@@ -93,6 +94,15 @@ def read_checkpoint(path: Path, flag: str = "--ckpt_path") -> dict[str, Any]:
     return dict(checkpoint)
 
 
+def recorded(checkpoint: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Recipe and description of the data, as `RunRecorder` leaves them; None where it did not."""
+    try:
+        kept = checkpoint["callbacks"]["RunRecorder"]
+        return dict(load(kept["recipe"])), dict(kept["data"])
+    except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError):
+        return None
+
+
 def split_of(checkpoint: dict[str, Any], path: str) -> tuple[int, int | None] | None:
     """Seed and number of images of the validation part, where the checkpoint says.
 
@@ -110,18 +120,6 @@ def split_of(checkpoint: dict[str, Any], path: str) -> tuple[int, int | None] | 
             "checkpoint, or train again"
         )
     return seed, size
-
-
-def read_model(path: Path) -> tuple[DigitClassifier, Calibration]:
-    """Read a trained model, ready to predict with, and its calibration.
-
-    One that was written before there was any gets a temperature of 1.
-
-    Raises:
-        InputError: as of `read_checkpoint`.
-    """
-    checkpoint = read_checkpoint(path)
-    return model_of(checkpoint).eval(), Calibration.of(checkpoint) or Calibration()
 
 
 def model_of(checkpoint: dict[str, Any]) -> DigitClassifier:

@@ -22,16 +22,13 @@ from lightning_mnist.runs.columns import in_columns
 from lightning_mnist.runs.index import write_index
 from lightning_mnist.runs.run import find_run
 from lightning_mnist.scores import Scores, count, counters
-from lightning_mnist.sentences import in_a_sentence
 from parity.claims import ClaimedError, claimed
 from parity.provenance import Provenance, versions_of
 from parity.run_record import PREDICTIONS_FILE, RECORD_FILE, Predictions, RunRecord, RunRecordError
-from parity.streams import print_anything
 
 
-def main(arguments: list[str]) -> int:
-    """Average and score; 1 where the input was at fault, 2 where a flag was."""
-    print_anything()
+def main(arguments: list[str]) -> None:
+    """Average and score; raises `InputError` where the runs or the folder are at fault."""
     parser = argparse.ArgumentParser(
         prog="python -m lightning_mnist committee",
         description="Average the test probabilities of several runs, and leave them as a run.",
@@ -39,11 +36,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="Path, or name in runs/.")
     parser.add_argument("--run_dir", help="Folder to fill (default: a new one in runs/).")
     flags = parser.parse_args(arguments)
-    return in_a_sentence(_committee, flags.runs, flags.run_dir)
-
-
-def _committee(names: list[str], run_dir: str | None) -> None:
-    folders = [find_run(name, RUNS).folder for name in names]
+    folders = [find_run(name, RUNS).folder for name in flags.runs]
     records, predictions = read(folders)
     predicted = averaged(predictions)
     scores = scores_of(predicted)
@@ -59,7 +52,7 @@ def _committee(names: list[str], run_dir: str | None) -> None:
         finished=True,
         provenance=Provenance.here(),
     )
-    config: Any = argparse.Namespace(run_dir=run_dir, seed_everything=record.seed)
+    config: Any = argparse.Namespace(run_dir=flags.run_dir, seed_everything=record.seed)
     folder = run_folder.choose(config, "committee")
     title = f"committee of {len(folders)}, test part of {record.data['name']}"
     _write(folder, record, predicted, scores, title)

@@ -13,7 +13,7 @@ from parity.watch.alarm import CollapsedError, Reaction
 
 MOST_IDS = 256
 """Sample ids in a message."""
-Look = Callable[[Trainer, LightningModule, int], None]
+Look = Callable[[int], None]
 
 
 class DivergedError(RuntimeError):
@@ -46,12 +46,7 @@ class WatchForNaN(StepCallback):
         self._learned: dict[int, Tensor] = {}
 
     def on_block_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batches: list[Batch],
-        losses: list[Tensor],
-        step: int,
+        self, trainer: Trainer, batches: list[Batch], losses: list[Tensor], step: int
     ) -> None:
         """Look at the losses of the block, and note which samples its last steps have learned."""
         for old in list(self._learned)[:-1]:
@@ -88,7 +83,7 @@ class WatchForNaN(StepCallback):
                 print(f"warning: {said}; {_kept(trainer)}", file=sys.stderr)
             return
         if self.look is not None:
-            self.look(trainer, trainer.lightning_module, step)
+            self.look(step)
         raise DivergedError(
             f"{said}; {_kept(trainer)}; lower --optimizer.lr, or find the cause with --guard stop"
         )

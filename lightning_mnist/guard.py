@@ -8,20 +8,26 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from lightning_mnist.data.batches import Batch
 from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.data.mnist_form import SIDE
 from lightning_mnist.data.sources import CLASSES
-from lightning_mnist.first_step import checked
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.steps.step_callbacks import StepCallback
 from parity.torch.first_step import FirstStep
 from parity.torch.look import Look, look
+from parity.torch.samples import samples_of
+from parity.torch.state import unchanged
 from parity.watch.alarm import Reaction
 from parity.watch.fingerprint import sample
 from parity.watch.guard import ENOUGH, PROBE, Guard
 from parity.watch.symptoms import Symptoms
+from parity.watch.trials import SAMPLES
+
+BATCH = 128
+"""Images at most of which the loss is asked before the first step."""
 
 
 class CollapseGuard(StepCallback):
@@ -58,11 +64,14 @@ class CollapseGuard(StepCallback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Only one process writes."""
+        assert isinstance(pl_module, DigitClassifier)
         self.guard.alarm.writes = trainer.is_global_zero
+        self._module = pl_module
+        self._data: DigitsDataModule = trainer.datamodule  # type: ignore[attr-defined]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure what is there before the first step, which a run that goes on has done."""
-        data, module = _of(trainer, pl_module)
+        data, module = self._data, self._module
         loader = data.train_dataloader()
         raw = loader.images[data.train_ids[torch.from_numpy(sample(len(data.train_ids)))]]
         picked = data.val_ids[torch.from_numpy(sample(len(data.val_ids), PROBE))]
@@ -98,32 +107,24 @@ class CollapseGuard(StepCallback):
             self.first.look(step // 2, step)
         if trainer.current_epoch > 0:
             return
-        _, module = _of(trainer, pl_module)
-        coming = _answers(module, batch.images)
+        coming = _answers(self._module, batch.images)
         right = (coming.argmax(dim=1) == batch.labels).sum()
         loss = F.cross_entropy(coming, batch.labels, reduction="sum")
         own = torch.stack([right.double(), loss.double(), loss.new_tensor(len(coming)).double()])
         right, loss, count = trainer.strategy.reduce(own, reduce_op="sum").tolist()
-        self._after(trainer, module, step, loss / count, right / count if count >= ENOUGH else None)
+        self._after(step, loss / count, right / count if count >= ENOUGH else None)
 
-    def look(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
+    def look(self, step: int) -> None:
         """Look at the probe now: a loss after `step` steps was not finite.
 
         Raises:
             CollapsedError: nor is what the network answers, and the reaction is to stop.
         """
-        self._after(trainer, _of(trainer, pl_module)[1], step, float("nan"), None)
+        self._after(step, float("nan"), None)
 
-    def _after(
-        self,
-        trainer: Trainer,
-        module: DigitClassifier,
-        step: int,
-        loss: float,
-        accuracy: float | None,
-    ) -> None:
+    def _after(self, step: int, loss: float, accuracy: float | None) -> None:
         """Have the guard look at the probe, and at the loss and accuracy of a batch."""
-        seen = self._probed(trainer, module)
+        seen = self._probed()
         self.guard.after_step(
             step,
             labels=self._probe_labels,
@@ -135,10 +136,10 @@ class CollapseGuard(StepCallback):
             weights=seen.weights,
         )
 
-    def _probed(self, trainer: Trainer, module: DigitClassifier) -> Look:
+    def _probed(self) -> Look:
         """What the first rank sees: elsewhere batch norm has other averages, and all must agree."""
-        seen = _look(module, self._probe)
-        outputs, dead = trainer.strategy.broadcast((seen.outputs, seen.dead))
+        seen = _look(self._module, self._probe)
+        outputs, dead = self._module.trainer.strategy.broadcast((seen.outputs, seen.dead))
         return replace(seen, outputs=outputs, dead=dead)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -147,12 +148,12 @@ class CollapseGuard(StepCallback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the validation part, where this epoch has validated."""
-        _, module = _of(trainer, pl_module)
+        module = self._module
         if not module.val_logits.update_called:
             return
         sample_ids, labels, logits = (t.cpu().numpy() for t in module.val_logits.compute())
         scores = module.train_scores()
-        seen = self._probed(trainer, module)
+        seen = self._probed()
         self.guard.after_epoch(
             trainer.current_epoch + 1,
             trainer.global_step,
@@ -173,7 +174,7 @@ class CollapseGuard(StepCallback):
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure how the test set was answered; every rank takes part."""
-        data, module = _of(trainer, pl_module)
+        data, module = self._data, self._module
         _, labels, logits = (tensor.cpu().numpy() for tensor in module.test_logits.compute())
         images = data.test_images[torch.from_numpy(sample(len(data.test_labels)))]
         with torch.no_grad():
@@ -187,10 +188,34 @@ class CollapseGuard(StepCallback):
         )
 
 
-def _of(trainer: Trainer, module: LightningModule) -> tuple[DigitsDataModule, DigitClassifier]:
-    data: DigitsDataModule = trainer.datamodule  # type: ignore[attr-defined]
-    assert isinstance(module, DigitClassifier)
-    return data, module
+def checked(
+    module: DigitClassifier,
+    optimizer: Optimizer,
+    images: Tensor,
+    labels: Tensor,
+    ids: Tensor,
+    batch_size: int,
+) -> FirstStep:
+    """Say what looks wrong before the first step, and what its remedy brings; nothing changes.
+
+    `ids`, int64 [M], tell which of the images uint8 [N, 28, 28] with labels int64 [N] are trained
+    on.
+
+    Returns:
+        What knows where the training began, and may be asked again.
+    """
+    chosen = ids[torch.from_numpy(sample(len(ids), SAMPLES))]
+    pixels, names = module.preprocessing(images[chosen]), labels[chosen]
+    samples = samples_of(pixels, names, BATCH, "fit")
+    everything = labels[ids].cpu().numpy()
+    first = FirstStep(trials=True)
+    first.begin(module.network, optimizer, samples._replace(targets=everything, batch=batch_size))
+    mixed = torch.randperm(len(names), generator=torch.Generator().manual_seed(0))[:BATCH]
+    with unchanged(module.network, training=True), torch.enable_grad():
+        module.loss(pixels[mixed], names[mixed])
+    first.check()
+    first.close(failed=False)
+    return first
 
 
 def _fed(module: DigitClassifier, images: Tensor) -> Any:

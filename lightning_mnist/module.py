@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from lightning_mnist.adversarial import loss_against
 from lightning_mnist.augmentation import Augmentation
 from lightning_mnist.data.batches import Batch
 from lightning_mnist.data.blocks import Block, check_sizes
@@ -21,9 +20,8 @@ from lightning_mnist.evaluation import EvaluatedModule
 from lightning_mnist.network import MLP, Activation, BatchNorm, Init
 from lightning_mnist.preprocessing import Preprocessing, Standardize
 from lightning_mnist.ranks import check_batch_norm
-from lightning_mnist.regularization import check_regularizers, mixed
+from lightning_mnist.regularization import check_regularizers, keep_short, loss_against, mixed
 from lightning_mnist.steps.execution import Execution
-from lightning_mnist.steps.max_norm import keep_short
 from lightning_mnist.steps.steps_per_execution import (
     StepsPerExecution,
     check_asked,

@@ -1,7 +1,6 @@
 """Optimiser and schedule as flags name them, and which parameters weight decay shrinks."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any, Literal
 
 from lightning.pytorch.cli import instantiate_class
@@ -36,7 +35,7 @@ def configured(
     if decay_on != "all":
         built.param_groups[-1].update((name, 0.0) for name in DECAYS if name in built.defaults)
     schedulers = [instantiate_class(built, scheduler)] if scheduler else []
-    return partial(_as_lightning_wants, [built], schedulers)
+    return lambda: ([built], schedulers)
 
 
 def parameter_groups(module: nn.Module, decay_on: DecayOn) -> Iterable[Any]:
@@ -52,9 +51,3 @@ def parameter_groups(module: nn.Module, decay_on: DecayOn) -> Iterable[Any]:
     matrices = [parameter for parameter in parameters if parameter.ndim > 1]
     rest = [parameter for parameter in parameters if parameter.ndim < 2]
     return [{"params": matrices}, {"params": rest}]
-
-
-def _as_lightning_wants(
-    optimizers: list[Optimizer], schedulers: list[LRSchedulerTypeUnion]
-) -> Configured:
-    return optimizers, schedulers

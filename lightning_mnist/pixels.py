@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lightning_mnist.own_images import read_pictures
-from lightning_mnist.sentences import check_ending, in_a_sentence, writing
-from parity.streams import print_anything
+from lightning_mnist.sentences import check_ending, writing
 from parity.writing import written_whole
 
 
@@ -17,6 +16,9 @@ def main(arguments: list[str]) -> int:
 
     Returns:
         0, or 1 where a picture could not be read; the others are written all the same.
+
+    Raises:
+        InputError: the file has another ending or cannot be written.
     """
     parser = argparse.ArgumentParser(prog="python -m lightning_mnist pixels")
     parser.add_argument("--images", nargs="+", required=True, help="Paths or globs of pictures.")
@@ -27,15 +29,10 @@ def main(arguments: list[str]) -> int:
         help="An .npz for images uint8 [N, 28, 28], ink 255 on paper 0, and their files [N].",
     )
     flags = parser.parse_args(arguments)
-    print_anything()
-    return in_a_sentence(_pixels, flags.images, flags.output)
-
-
-def _pixels(patterns: list[str], output: Path) -> int:
-    check_ending("--output", output, ".npz")
-    pictures, failures = read_pictures(patterns)
+    check_ending("--output", flags.output, ".npz")
+    pictures, failures = read_pictures(flags.images)
     if pictures:
-        with writing(f"--output {output}"), written_whole(output) as temporary:
+        with writing(f"--output {flags.output}"), written_whole(flags.output) as temporary:
             np.savez(
                 temporary,
                 images=np.stack([picture.pixels for picture in pictures.values()]),

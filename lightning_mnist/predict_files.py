@@ -1,7 +1,5 @@
 """Reads the user's own pictures with a trained model."""
 
-import csv
-import json
 import sys
 from pathlib import Path
 
@@ -21,7 +19,8 @@ from lightning_mnist.reading import UNCALIBRATED, Reading, pixels_of, readings_o
 from lightning_mnist.sentences import check_ending, writing
 from lightning_mnist.terminal import show
 from parity.files import shown
-from parity.writing import written_whole
+from parity.json_text import write_json
+from parity.writing import write_csv
 
 
 def predict_files(
@@ -55,7 +54,9 @@ def predict_files(
         _show(readings)
         with writing("the result"):
             if output is not None:
-                _write(readings, Path(output))
+                rows = [reading.row() for reading in readings]
+                write = write_json if output.endswith(".json") else write_csv
+                write(Path(output), rows)
             if preview is not None:
                 _draw(readings, list(pictures.values()), Path(preview))
     for failure in failures:
@@ -90,20 +91,6 @@ def _show(readings: list[Reading]) -> None:
             "; ".join(remarks),
         )
     show(table, Console())
-
-
-def _write(readings: list[Reading], path: Path) -> None:
-    rows = [reading.row() for reading in readings]
-    with (
-        written_whole(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        if path.suffix == ".json":
-            json.dump(rows, file, indent=2)
-            return
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def _draw(readings: list[Reading], pictures: list[Picture], path: Path) -> None:

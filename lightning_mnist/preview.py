@@ -8,47 +8,34 @@ import torch
 from lightning_mnist.augmentation import Augmentation
 from lightning_mnist.data import sources
 from lightning_mnist.plots import draw_digits
-from lightning_mnist.sentences import check_ending, in_a_sentence, writing
+from lightning_mnist.sentences import check_ending, writing
 from parity.augmentation import AugmentationConfig
-from parity.streams import print_anything
 
 # Stronger than one would train with, so that each can be seen.
-SHOWN = {
-    "nothing": AugmentationConfig(),
-    "rotation 30": AugmentationConfig(rotation=30),
-    "shear 25": AugmentationConfig(shear=25),
-    "scale 0.4": AugmentationConfig(scale=0.4),
-    "shift 4": AugmentationConfig(shift=4),
-    "elastic 1.5": AugmentationConfig(elastic=1.5),
-    "thickness 1": AugmentationConfig(thickness=1),
-    "erase 1": AugmentationConfig(erase=1),
-    "dim 0.8": AugmentationConfig(dim=0.8),
-    "gamma 1.5": AugmentationConfig(gamma=1.5),
-    "noise 0.2": AugmentationConfig(noise=0.2),
-    "invert 0.5": AugmentationConfig(invert=0.5),
+STRENGTHS = {
+    "rotation": 30, "shear": 25, "scale": 0.4, "shift": 4, "elastic": 1.5, "thickness": 1,
+    "erase": 1, "dim": 0.8, "gamma": 1.5, "noise": 0.2, "invert": 0.5,
+}  # fmt: skip
+SHOWN = {"nothing": AugmentationConfig()} | {
+    f"{name} {value}": AugmentationConfig(**{name: value}) for name, value in STRENGTHS.items()
 }
 DIGITS = 8  # in a row
 
 
-def main(arguments: list[str]) -> int:
-    """Draw the sheet; 1 where the input was at fault."""
+def main(arguments: list[str]) -> None:
+    """Draw the sheet; raises `InputError` where the digits or the path are at fault."""
     parser = argparse.ArgumentParser(prog="python -m lightning_mnist augment")
     parser.add_argument("--preview", type=Path, required=True, help="The .png to draw.")
     parser.add_argument("--data.source", dest="source", default="auto", help="As fit has it.")
     parser.add_argument("--data.root", dest="root", default=None, help="As fit has it.")
     flags = parser.parse_args(arguments)
-    print_anything()
-    return in_a_sentence(_preview, flags.preview, flags.source, flags.root)
-
-
-def _preview(path: Path, source: str, root: str | None) -> None:
-    check_ending("--preview", path, ".png")
-    digits = sources.obtain(source, root)
+    check_ending("--preview", flags.preview, ".png")
+    digits = sources.obtain(flags.source, flags.root)
     images = torch.from_numpy(digits.train_images[:DIGITS]).float() / 255
     generator = torch.Generator().manual_seed(0)
     rows = [Augmentation(config)(images, generator) for config in SHOWN.values()]
     sheet = (torch.cat(rows) * 255).round().to(torch.uint8).numpy()
     captions = [name for name in SHOWN for _ in range(len(images))]
     title = f"augmentations of {digits.name}, stronger than for training"
-    with writing(f"--preview {path}"):
-        draw_digits(sheet, captions, path, title=title)
+    with writing(f"--preview {flags.preview}"):
+        draw_digits(sheet, captions, flags.preview, title=title)

@@ -20,12 +20,11 @@ from lightning_mnist.data.batches import Batch
 from lightning_mnist.divergence import DivergedError
 from lightning_mnist.errors import InputError
 from lightning_mnist.plots import draw_rates
-from lightning_mnist.sentences import check_ending, in_a_sentence
+from lightning_mnist.sentences import check_ending
 from lightning_mnist.steps.step_callbacks import StepCallback
 from lightning_mnist.trainings.flags import refuse
 from lightning_mnist.trainings.training import UntestedCLI, quiet_cli
 from parity.signals import handled_by
-from parity.streams import print_anything
 
 STEPS = 200
 LOWEST, HIGHEST = 1e-6, 10.0
@@ -57,12 +56,7 @@ class RangeTest(StepCallback):
                 group["lr"] = float(self.rates[step])
 
     def on_block_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batches: list[Batch],
-        losses: list[Tensor],
-        step: int,
+        self, trainer: Trainer, batches: list[Batch], losses: list[Tensor], step: int
     ) -> None:
         """Keep the loss, and end where it has grown too large to come back."""
         self.losses += [loss.item() for loss in losses]
@@ -133,8 +127,8 @@ def steepest(rates: Numbers, losses: Numbers) -> float:
     return float(rates[slopes.argmin()])
 
 
-def main(arguments: list[str]) -> int:
-    """Draw the curve; 0, or 1 where the input was at fault."""
+def main(arguments: list[str]) -> None:
+    """Draw the curve; raises `InputError` where the flags are at fault."""
     parser = argparse.ArgumentParser(
         prog="python -m lightning_mnist rates",
         description=f"Train for {STEPS} steps while the learning rate grows from {LOWEST:g} to "
@@ -146,18 +140,12 @@ def main(arguments: list[str]) -> int:
         "--out", type=Path, default=Path("rates.png"), help="The .png to draw (default: rates.png)."
     )
     known, flags = parser.parse_known_args(arguments)
-    print_anything()
-    with handled_by(signal.SIG_DFL):  # there is nothing to save
-        return in_a_sentence(_rates, known, flags)
-
-
-def _rates(known: argparse.Namespace, flags: list[str]) -> int:
     refuse(flags, "lr_scheduler", "trainer.max_epochs", "trainer.max_steps")
     check_ending("--out", known.out, ".png")
-    rates, losses = range_test(flags)
+    with handled_by(signal.SIG_DFL):  # there is nothing to save
+        rates, losses = range_test(flags)
     best = steepest(rates, losses)
     draw_rates(rates, losses, best, known.out)
     lowest = rates[losses.argmin()]
     print(f"the loss falls fastest at a learning rate of {best:.2g}, and is lowest at {lowest:.2g}")
     print(f"begin with --optimizer.lr {best:.2g}; the curve: {known.out}")
-    return 0

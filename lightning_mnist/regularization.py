@@ -1,13 +1,22 @@
-"""Regularisers of what is learned: which values they may have, and images that are mixed."""
+"""Regularisers: which values they may have, images mixed or moved, weights kept short."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from lightning_mnist.data.sources import CLASSES
 from lightning_mnist.draws import seed_at
 from lightning_mnist.errors import InputError
+from lightning_mnist.network import MLP
+
+EPSILON = 1e-7
+"""What `keras.constraints.MaxNorm` adds to each norm that it divides by."""
 
 
 def check_regularizers(label_smoothing: float, max_norm: float | None, **others: float) -> None:
@@ -45,3 +54,62 @@ def mixed(
     answers = F.one_hot(labels, CLASSES).to(images.dtype)
     seen = share[..., None] * images + (1 - share[..., None]) * images.roll(1, 0)
     return seen, share * answers + (1 - share) * answers.roll(1, 0)
+
+
+def loss_against(
+    network: nn.Module,
+    criterion: Callable[[Tensor, Tensor], Tensor],
+    step: float,
+    pixels: Tensor,
+    targets: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Loss, a scalar, and logits [B, 10] of pixels; half of it of adversarial ones, with a `step`.
+
+    Pixels are floating point [B, F], as the network is fed, and `step` is in their units; targets
+    are as `criterion` takes them.
+
+    Goodfellow, Shlens and Szegedy, Explaining and Harnessing Adversarial Examples, 2015: each pixel
+    moves by `step` to where the loss grows, and stays within the range of the batch. That knows
+    nothing of where a pixel lies. Batch norm's running statistics are those of real pixels.
+    """
+    if step:
+        pixels = pixels.detach().requires_grad_()
+    logits = network(pixels)
+    loss = criterion(logits, targets)
+    if not step:
+        return loss, logits
+    (slope,) = torch.autograd.grad(loss, pixels, retain_graph=True)
+    with torch.no_grad():
+        worse = (pixels + step * slope.sign()).clamp_(pixels.min(), pixels.max())
+    with _statistics_kept(network):
+        return (loss + criterion(network(worse), targets)) / 2, logits
+
+
+@contextmanager
+def _statistics_kept(network: nn.Module) -> Iterator[None]:
+    """No running statistics move meanwhile; batches are normalised by their own."""
+    tracking = [m for m in network.modules() if getattr(m, "track_running_stats", False)]
+    for module in tracking:
+        module.track_running_stats = False  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for module in tracking:
+            module.track_running_stats = True  # type: ignore[assignment]
+
+
+def keep_short(network: MLP, optimizer: Optimizer, limit: float) -> None:
+    """Have `optimizer` cut norms back to `limit` after each of its steps.
+
+    The same arithmetic as ``keras.constraints.MaxNorm(limit, axis=0)``, which also shrinks norms
+    below the limit, by a ten millionth.
+    """
+    hidden = [layer for layer in network if isinstance(layer, nn.Linear)][:-1]
+
+    @torch.no_grad()
+    def cut_back(*_: Any) -> None:
+        for layer in hidden:
+            norms = layer.weight.square().sum(dim=1, keepdim=True).sqrt()
+            layer.weight.mul_(norms.clamp(max=limit) / (norms + EPSILON))
+
+    optimizer.register_step_post_hook(cut_back)

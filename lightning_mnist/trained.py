@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-import yaml
 from torch import Tensor, nn
 
 from lightning_mnist.calibration import Calibration
-from lightning_mnist.checkpoint import model_of, read_checkpoint
+from lightning_mnist.checkpoint import model_of, read_checkpoint, recorded
 from lightning_mnist.data import sources
-from lightning_mnist.data.batches import EVALUATION_BATCH
+from lightning_mnist.data.batches import answers_of
 from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.errors import InputError
 from lightning_mnist.preprocessing import Preprocessing
@@ -59,7 +57,7 @@ class Trained:
         """
         checkpoint = read_checkpoint(path, flag)
         module = model_of(checkpoint).float().eval()
-        recipe, data = _kept(checkpoint)
+        recipe, data = recorded(checkpoint) or ({}, {})
         return cls(
             path=path,
             model=Deployed(module.preprocessing, module.network).eval().requires_grad_(False),
@@ -86,8 +84,7 @@ class Trained:
 
     def logits(self, images: Tensor) -> Tensor:
         """Images uint8 [N, 28, 28] to float32 [N, 10], a batch at a time."""
-        with torch.inference_mode():
-            return torch.cat([self.model(batch) for batch in torch.split(images, EVALUATION_BATCH)])
+        return answers_of(self.model, images)
 
     def metadata(self) -> dict[str, str]:
         """What a file of the model says of itself."""
@@ -118,15 +115,6 @@ class Trained:
         except InputError:
             return None
         return digits if digits and digits.sha256 == self.data.get("sha256") else None
-
-
-def _kept(checkpoint: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Recipe and description of the data, as `RunRecorder` leaves them; empty where it did not."""
-    try:
-        kept = checkpoint["callbacks"]["RunRecorder"]
-        return dict(yaml.safe_load(kept["recipe"])), dict(kept["data"])
-    except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError):
-        return {}, {}
 
 
 def _record(path: Path, data: dict[str, Any]) -> RunRecord | None:

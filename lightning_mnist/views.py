@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from lightning_mnist.data.batches import EVALUATION_BATCH
+from lightning_mnist.data.batches import answers_of
 from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.errors import InputError
 from lightning_mnist.module import DigitClassifier
@@ -78,13 +78,17 @@ def chosen(names: list[str]) -> list[str]:
 def report_views(
     model: DigitClassifier, data: DigitsDataModule, names: list[str], run_dir: Path
 ) -> list[ViewScore]:
-    """Score views of the test images, print a table, and draw them into `run_dir`."""
+    """Score views of the test images, print a table, and draw some of each into `run_dir`."""
     if not names:
         return []
+    from lightning_mnist.plots import draw_digits  # slow to import
+
     scores = score_views(model, data.test_images, data.test_labels, names, run_dir)
     title = f"views of the test part of {data.description['name']}"
     show(table_of(scores, title), Console())
-    draw_views(scores, data.test_images, run_dir / VIEWS_PICTURE, title)
+    rows = [seen_as(score.name, data.test_images[:SHOWN]) for score in scores]
+    captions = [f"{s.name} {s.accuracy:.1%}" for s in scores for _ in range(len(rows[0]))]
+    draw_digits(torch.cat(rows).cpu().numpy(), captions, run_dir / VIEWS_PICTURE, title=title)
     return scores
 
 
@@ -95,24 +99,8 @@ def score_views(
     model.eval()
     scores = []
     for name in names:
-        with torch.inference_mode():
-            seen = seen_as(name, images)
-            starts = range(0, len(seen), EVALUATION_BATCH)
-            logits = torch.cat([model(seen[i : i + EVALUATION_BATCH]) for i in starts])
-        answers = Predictions(
-            labels.cpu().numpy(), logits.float().cpu().numpy(), np.arange(len(labels))
-        )
+        logits = answers_of(model, seen_as(name, images)).cpu().numpy()
+        answers = Predictions(labels.cpu().numpy(), logits, np.arange(len(labels)))
         answers.save_view(run_dir, name)
         scores.append(ViewScore.of(name, answers.labels, answers.logits))
     return scores
-
-
-def draw_views(scores: list[ViewScore], images: Tensor, path: Path, title: str) -> None:
-    """Draw the first of the raw images, uint8 [N, 28, 28], in every view, a row each."""
-    from lightning_mnist.plots import draw_digits  # slow to import
-
-    rows = [seen_as(score.name, images[:SHOWN]) for score in scores]
-    captions = [
-        f"{score.name} {score.accuracy:.1%}" for score in scores for _ in range(len(rows[0]))
-    ]
-    draw_digits(torch.cat(rows).cpu().numpy(), captions, path, title=title)

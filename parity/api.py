@@ -33,10 +33,9 @@ class Comparison(Outcome):
         """
         from parity.report.document import document  # with Matplotlib, slow to import
         from parity.report.files import write_report
-        from parity.report.images import test_images
 
         values = document(self, command)
-        write_report(self, values, test_images(self), Path(folder))
+        write_report(self, values, Path(folder))
         return values
 
 

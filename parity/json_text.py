@@ -20,7 +20,7 @@ def sealed(values: dict[str, Any]) -> str:
     return json.dumps(plain | {SHA256: _digest(plain)}, indent=2) + "\n"
 
 
-def write_json(path: Path, values: dict[str, Any]) -> None:
+def write_json(path: Path, values: Any) -> None:
     """Write a file for other programs; numbers that are not finite are null."""
     write_file(path, json.dumps(finite(values), indent=2, allow_nan=False) + "\n")
 

@@ -1,11 +1,14 @@
 """Files are whole or absent, whatever happens while they are written (standard library only)."""
 
+import csv
 import errno
+import io
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 def check_place(path: Path) -> None:
@@ -45,6 +48,15 @@ def write_file(path: Path, content: str | bytes) -> None:
         content = content.encode("utf-8", "backslashreplace")
     with written_whole(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows by the names of the last one, whole or not at all."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[-1]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_file(path, text.getvalue())
 
 
 def give_another_name(path: Path, other: Path) -> None:

@@ -256,7 +256,7 @@ def in_process(
 @cache
 def read_signatures_once() -> None:
     """The flags of a command are made from signatures by its first run in this process only."""
-    cli: Any = importlib.import_module("lightning_mnist.command_line.asked").AskedCLI
+    cli: Any = importlib.import_module("lightning_mnist.command_line.own_flags").AskedCLI
     prepare, known = cli._prepare_subcommand_parser, {}
 
     def prepared(self: Any, klass: type, subcommand: str, **settings: Any) -> Any:

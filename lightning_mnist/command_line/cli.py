@@ -13,9 +13,8 @@ from torchmetrics import MetricCollection
 from lightning_mnist.calibration import Calibration, Calibrator
 from lightning_mnist.callbacks import RunRecorder
 from lightning_mnist.checkpoint import WholeCheckpointIO, read_checkpoint, split_of
-from lightning_mnist.command_line.asked import AskedCLI
 from lightning_mnist.command_line.flags import as_list, fuse_optimizer, step_callbacks, tensorboard
-from lightning_mnist.command_line.own_flags import add_recipe, learning_callbacks
+from lightning_mnist.command_line.own_flags import AskedCLI, add_recipe, learning_callbacks
 from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.divergence import WatchForNaN
 from lightning_mnist.errors import InputError
@@ -25,8 +24,7 @@ from lightning_mnist.network import described, work_of_a_step
 from lightning_mnist.optimization import configured
 from lightning_mnist.ranks import watch_ranks
 from lightning_mnist.resuming import run_folder
-from lightning_mnist.resuming.ending import Ending
-from lightning_mnist.resuming.kept import kept_checkpoints
+from lightning_mnist.resuming.kept import Ending, kept_checkpoints
 from lightning_mnist.resuming.named import find_named
 from lightning_mnist.resuming.resumable import check_resumable, restoring
 from lightning_mnist.resuming.resume import compare

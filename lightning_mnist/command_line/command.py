@@ -20,7 +20,6 @@ from lightning_mnist.module import DigitClassifier
 from lightning_mnist.ranks import RankLostError, leave_it_to_the_first
 from parity.files import said_of
 from parity.signals import StoppedError, ending_at_once
-from parity.streams import print_anything
 from parity.watch.alarm import CollapsedError
 from parity.watch.collapse import COLLAPSED
 
@@ -75,7 +74,6 @@ def main(args: ArgsType = None) -> int:
         the guard stopped a training that had collapsed, 143 and 130 after SIGTERM and SIGINT. Flags
         that cannot be parsed exit with 2.
     """
-    print_anything()
     leave_out_noise()
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: not record.getMessage().startswith(UNSAID)

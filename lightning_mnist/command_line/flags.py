@@ -11,8 +11,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
 from lightning_mnist import short_floats
-from lightning_mnist.command_line.epoch_lines import EpochLines
-from lightning_mnist.command_line.progress import BlockProgressBar
+from lightning_mnist.command_line.progress import BlockProgressBar, EpochLines
 from lightning_mnist.errors import InputError
 from lightning_mnist.steps.step_callbacks import GradientClipping
 

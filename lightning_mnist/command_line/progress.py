@@ -1,10 +1,10 @@
-"""A progress bar that costs nothing: it counts mini-batches and is drawn a few times a second."""
+"""What is shown of a training: a bar, drawn a few times a second, or a line an epoch."""
 
 import time
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
 from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
@@ -78,3 +78,41 @@ class BlockProgressBar(RichProgressBar):
         """What stands beside the bar."""
         assert isinstance(pl_module, DigitClassifier)
         return {**super().get_metrics(trainer, pl_module), **pl_module.running_scores()}
+
+
+class EpochLines(ProgressBar):
+    """A line an epoch where nobody watches: logs and pipes keep what a bar would overwrite."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started = 0.0
+        self._prints = True
+
+    def disable(self) -> None:
+        """Lightning calls it on all ranks but the first."""
+        self._prints = False
+
+    def enable(self) -> None:
+        """Print again."""
+        self._prints = True
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the epoch's clock."""
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say how the epoch went; the scores are those of all ranks, and so every one asks."""
+        assert isinstance(pl_module, DigitClassifier)
+        scores = {name: value.item() for name, value in pl_module.train_scores().items()}
+        for name in ("val_loss", "val_accuracy"):
+            if name in trainer.callback_metrics:
+                scores[name] = trainer.callback_metrics[name].item()
+        if not self._prints:
+            return
+        of = f"/{trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
+        said = ", ".join(
+            f"{name} {value:.2%}" if name.endswith("accuracy") else f"{name} {value:.4g}"
+            for name, value in scores.items()
+        )
+        seconds = time.perf_counter() - self._started
+        print(f"epoch {trainer.current_epoch + 1}{of}: {said}, {seconds:.1f} s", flush=True)

@@ -9,7 +9,6 @@ from lightning_mnist.compare.worker import work
 from lightning_mnist.errors import InputError
 from lightning_mnist.trainings.flags import at_least_1, make_folder, refuse
 from lightning_mnist.trainings.processes import guarded, processes_for, run, threads_each
-from parity.streams import print_anything
 
 OUT = Path("runs", "compare")
 
@@ -24,16 +23,12 @@ def main(arguments: list[str]) -> int:
         epilog="All other flags are those of fit, and apply to every training.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "-c", "--config", type=Path, action="append", required=True, help="A recipe, as of fit."
-    )
-    parser.add_argument("--seeds", type=at_least_1, default=5, help="Trainings of each recipe.")
-    parser.add_argument("--out", type=Path, default=OUT, help=f"Folder to fill (default: {OUT}).")
-    parser.add_argument(
-        "--workers", type=at_least_1, help="Processes (default: one for each processor)."
-    )
+    add = parser.add_argument
+    add("-c", "--config", type=Path, action="append", required=True, help="A recipe, as of fit.")
+    add("--seeds", type=at_least_1, default=5, help="Trainings of each recipe.")
+    add("--out", type=Path, default=OUT, help=f"Folder to fill (default: {OUT}).")
+    add("--workers", type=at_least_1, help="Processes (default: one for each processor).")
     known, flags = parser.parse_known_args(arguments)
-    print_anything()
     return guarded(_compare, known, flags)
 
 

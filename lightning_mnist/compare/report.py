@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from rich.console import Console
 from rich.table import Table
 
-from lightning_mnist.compare.pictures import draw
 from lightning_mnist.compare.runs import Run
 from lightning_mnist.compare.statistics import LEVEL, Difference, differences
 from lightning_mnist.resuming.resume import by_flag
 from lightning_mnist.terminal import show
-from lightning_mnist.trainings.page import versions
+from lightning_mnist.trainings.page import SOFTWARE, as_png
 from parity.json_text import write_json
 from parity.pages import write_page
-from parity.provenance import command_line
+from parity.provenance import command_line, versions_of
 from parity.writing import write_file
 
 FIGURES, PICTURE, PAGE = "compare.json", "compare.png", "compare.html"
@@ -75,7 +76,11 @@ def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
     }
     data = next(iter(runs.values()))[0].data
     pairs = differences(whole, data["val"])
-    run = {"command": command_line("lightning_mnist"), "versions": versions("scipy"), "data": data}
+    run = {
+        "command": command_line("lightning_mnist"),
+        "versions": versions_of(*SOFTWARE, "scipy"),
+        "data": data,
+    }
     described = {
         **run,
         "level": LEVEL,
@@ -88,7 +93,7 @@ def report(runs: Mapping[str, Sequence[Run]], out: Path) -> None:
         ],
     }
     write_json(out / FIGURES, described)
-    picture = draw(runs, [summary.name for summary in summaries])
+    picture = _draw(runs, [summary.name for summary in summaries])
     write_file(out / PICTURE, picture)
     recipes = {name: of_it[0].recipe for name, of_it in runs.items()}
     write_page(
@@ -113,6 +118,43 @@ def settings(recipes: Mapping[str, dict[str, Any]]) -> dict[str, list[str]]:
     names = dict.fromkeys(name for flags in flat for name in flags)
     values = {name: [str(flags.get(name, "-")) for flags in flat] for name in names}
     return {name: row for name, row in values.items() if len(set(row)) > 1}
+
+
+def _draw(runs: Mapping[str, Sequence[Run]], order: Sequence[str]) -> bytes:
+    """Runs of each recipe, in this order, and the mean curve of each, as a PNG."""
+    figure = Figure(figsize=(12, max(4.0, 1.5 + 0.35 * len(order))), layout="constrained")
+    points, curves = figure.subplots(1, 2, width_ratios=(2, 3))
+    for place, name in enumerate(order):
+        done = [run for run in runs[name] if run.finished]
+        color = f"C{place % 10}"
+        accuracies = [run.accuracy for run in done]
+        points.scatter(accuracies, [place] * len(done), s=16, color=color, alpha=0.6)
+        if done:
+            points.plot([np.mean(accuracies)], [place], "|", color=color, markersize=18)
+            epochs, train, val = _curves(done)
+            style = ("-", "--", ":")[place // 10 % 3]
+            curves.plot(epochs, val, style, color=color, label=name)
+            curves.plot(epochs, train, style, color=color, alpha=0.3)
+    points.set_yticks(range(len(order)), labels=order, parse_math=False)
+    points.invert_yaxis()
+    points.set_xlabel("validation accuracy after the last epoch, mean |")
+    curves.set(xlabel="epoch", ylabel="accuracy: validation, and pale while training")
+    curves.xaxis.set_major_locator(MaxNLocator(integer=True))
+    curves.legend(fontsize=8)
+    for axes in (points, curves):
+        axes.grid(alpha=0.3)
+    return as_png(figure)
+
+
+def _curves(runs: Sequence[Run]) -> tuple[range, np.ndarray, np.ndarray]:
+    """Epochs that all have, and the mean accuracies [E] in training and in validation."""
+    epochs = min(len(run.history) for run in runs)
+
+    def mean(name: str) -> np.ndarray:
+        rows = [[row.get(name, np.nan) for row in run.history[:epochs]] for run in runs]
+        return np.asarray(np.mean(rows, axis=0))
+
+    return range(1, epochs + 1), mean("train_accuracy"), mean("val_accuracy")
 
 
 def _show(summaries: Sequence[Summary], pairs: Sequence[Difference], out: Path) -> None:

@@ -1,6 +1,6 @@
 """Mini-batches out of whole tensors in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,12 @@ class Batch(NamedTuple):
     images: Tensor
     labels: Tensor
     sample_ids: Tensor
+
+
+def answers_of(network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """What a network answers to images [N, ...], a batch at a time: float32 [N, C]."""
+    with torch.inference_mode():
+        return torch.cat([network(part) for part in torch.split(images, EVALUATION_BATCH)]).float()
 
 
 class SampleOrder:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lightning_mnist.data.batches import EVALUATION_BATCH
+from lightning_mnist.data.batches import answers_of
 from lightning_mnist.data.mnist_form import SIDE
 from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.trained import Trained
@@ -55,9 +55,7 @@ class Agreement:
             images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
         else:
             images = torch.from_numpy(digits.test_images)
-        with torch.inference_mode():
-            said = torch.cat([answers(batch) for batch in torch.split(images, EVALUATION_BATCH)])
-        own = trained.logits(images)
+        said, own = answers_of(answers, images), trained.logits(images)
         largest = own.abs().max().item()
         difference = (said - own).abs().max().item()
         if digits is None:

@@ -4,16 +4,15 @@ import argparse
 from pathlib import Path
 
 from lightning_mnist.resuming.named import NAMED, checkpoint_named
-from lightning_mnist.sentences import check_ending, in_a_sentence
-from parity.streams import print_anything
+from lightning_mnist.sentences import check_ending, writing
+from parity.writing import written_whole
 
 ENDINGS = {"onnx": ".onnx", "torchscript": ".pt", "safetensors": ".safetensors", "page": ".html"}
 """The forms of a model, and how their files end."""
 
 
-def main(arguments: list[str]) -> int:
-    """Write what is asked for and print its path; 1 where the input was at fault, 2 a flag."""
-    print_anything()
+def main(arguments: list[str]) -> None:
+    """Write what is asked for and print its path; raises `InputError` where it cannot be had."""
     parser = _parser()
     flags = parser.parse_args(arguments)
     if (flags.folder is None) == (flags.ckpt_path is None):
@@ -22,13 +21,28 @@ def main(arguments: list[str]) -> int:
         parser.error(f"--ckpt_path needs --to {' | '.join(ENDINGS)}")
     if flags.beside is not None and flags.to != "page":
         parser.error("--beside OTHER.ckpt shows two models in a page; expected --to page")
-    return in_a_sentence(_digits if flags.ckpt_path is None else _model, flags)
+    _digits(flags) if flags.ckpt_path is None else _model(flags)
 
 
 def _digits(flags: argparse.Namespace) -> None:
-    from lightning_mnist.export.digits import write_digits
+    """Write ``DIR/<what they really are>.npz`` in the format of Keras' mnist.npz, without torch."""
+    import numpy as np  # neither is for `--help`
 
-    print(write_digits(flags.folder, flags.source or "auto", flags.root))
+    from lightning_mnist.data import sources
+
+    digits = sources.obtain(flags.source or "auto", flags.root)
+    path = flags.folder / f"{Path(digits.name).stem}.npz"
+    with writing(str(flags.folder)):
+        flags.folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as temporary:
+            np.savez(
+                temporary,
+                x_train=digits.train_images,
+                y_train=digits.train_labels,
+                x_test=digits.test_images,
+                y_test=digits.test_labels,
+            )
+    print(path)
 
 
 def _model(flags: argparse.Namespace) -> None:

@@ -6,8 +6,12 @@ from pathlib import Path
 from lightning_mnist.errors import InputError
 from lightning_mnist.export.agreement import Agreement, Written
 from lightning_mnist.export.card import card
-from lightning_mnist.export.files import write_onnx, write_safetensors, write_torchscript
-from lightning_mnist.export.page import write_page
+from lightning_mnist.export.files import (
+    write_onnx,
+    write_page,
+    write_safetensors,
+    write_torchscript,
+)
 from lightning_mnist.sentences import writing
 from lightning_mnist.trained import Trained
 from parity.writing import write_file, written_whole

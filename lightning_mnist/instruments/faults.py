@@ -22,18 +22,26 @@ from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.preprocessing import Preprocessing
 from lightning_mnist.steps.execution import Execution
+from parity.streams import print_anything
 
 Fault = Callable[[], AbstractContextManager[Any]]
 
 
+def _method(owner: type, name: str, replacement: Callable[..., Any]) -> AbstractContextManager[Any]:
+    """A method is replaced by what is given the right one before its arguments."""
+    right = getattr(owner, name)
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return replacement(right, self, *args, **kwargs)
+
+    return mock.patch.object(owner, name, method)
+
+
 def _pixels(change: Callable[[Tensor], Tensor]) -> Fault:
     """Images float [N, 28, 28] in [0, 1] are changed before the network gets them."""
-    right = Preprocessing.normalize
-
-    def normalize(self: Preprocessing, images: Tensor) -> Tensor:
-        return right(self, change(images))
-
-    return lambda: mock.patch.object(Preprocessing, "normalize", normalize)
+    return lambda: _method(
+        Preprocessing, "normalize", lambda right, self, images: right(self, change(images))
+    )
 
 
 def _with_a_nan(images: Tensor) -> Tensor:
@@ -49,15 +57,14 @@ def _half_size(images: Tensor) -> Tensor:
 
 def _data(change: Callable[[DigitsDataModule], None]) -> Fault:
     """The data are changed once they have been read."""
-    right = DigitsDataModule.setup
 
-    def setup(self: DigitsDataModule, stage: str) -> None:
-        read_before = bool(self.description)
-        right(self, stage)
+    def setup(right: Any, data: DigitsDataModule, stage: str) -> None:
+        read_before = bool(data.description)
+        right(data, stage)
         if not read_before:
-            change(self)
+            change(data)
 
-    return lambda: mock.patch.object(DigitsDataModule, "setup", setup)
+    return lambda: _method(DigitsDataModule, "setup", setup)
 
 
 def _training_labels(change: Callable[[Tensor], Tensor]) -> Fault:
@@ -82,28 +89,22 @@ def _without_sevens(data: DigitsDataModule) -> None:
     data.train_ids = data.train_ids[data._train_tensors[1][data.train_ids] != 7]
 
 
-def _sorted() -> AbstractContextManager[Any]:
-    right = DigitsDataModule.train_dataloader
-
-    def train_dataloader(self: DigitsDataModule) -> BatchLoader:
-        loader = right(self)
-        ids = loader.sampler.sample_ids
-        loader.sampler.sample_ids = ids[loader.labels[ids].argsort(stable=True)]
-        loader.sampler.shuffle_seed = None
-        return loader
-
-    return mock.patch.object(DigitsDataModule, "train_dataloader", train_dataloader)
+def _sorted(right: Any, data: DigitsDataModule) -> BatchLoader:
+    loader: BatchLoader = right(data)
+    ids = loader.sampler.sample_ids
+    loader.sampler.sample_ids = ids[loader.labels[ids].argsort(stable=True)]
+    loader.sampler.shuffle_seed = None
+    return loader
 
 
 def _last_layer(layer: nn.Module) -> Fault:
     """The logits go through one more layer."""
-    right = network.MLP.__init__
 
-    def init(self: network.MLP, *args: Any, **kwargs: Any) -> None:
-        right(self, *args, **kwargs)
-        self.append(layer)
+    def init(right: Any, mlp: network.MLP, *args: Any, **kwargs: Any) -> None:
+        right(mlp, *args, **kwargs)
+        mlp.append(layer)
 
-    return lambda: mock.patch.object(network.MLP, "__init__", init)
+    return lambda: _method(network.MLP, "__init__", init)
 
 
 def _start(change: Callable[[nn.Linear], object]) -> Fault:
@@ -121,15 +122,14 @@ def _start(change: Callable[[nn.Linear], object]) -> Fault:
 @contextlib.contextmanager
 def _no_update() -> Iterator[None]:
     """Gradients are computed, and left at that."""
-    right = Execution._learn
 
-    def learn(self: Execution, *batch: Any) -> tuple[Tensor, Tensor]:
-        with mock.patch.object(self, "_step", lambda closure: closure()):
-            return right(self, *batch)
+    def learn(right: Any, execution: Execution, *batch: Any) -> Any:
+        with mock.patch.object(execution, "_step", lambda closure: closure()):
+            return right(execution, *batch)
 
     with (
         mock.patch.object(Execution, "_whole_steps", return_value=None),
-        mock.patch.object(Execution, "_learn", learn),
+        _method(Execution, "_learn", learn),
     ):
         yield
 
@@ -140,28 +140,22 @@ def _uphill(self: DigitClassifier) -> None:
             parameter.grad.neg_()
 
 
-def _training_mode() -> AbstractContextManager[Any]:
-    right = DigitClassifier.on_test_epoch_start
-
-    def on_test_epoch_start(self: DigitClassifier) -> None:
-        right(self)
-        self.train()
-
-    return mock.patch.object(DigitClassifier, "on_test_epoch_start", on_test_epoch_start)
+def _training_mode(right: Any, module: DigitClassifier) -> None:
+    right(module)
+    module.train()
 
 
 @contextlib.contextmanager
 def _stale() -> Iterator[None]:
     """The checkpoint that is tested holds the weights of the start."""
-    right = DigitClassifier.on_fit_start
     initial: dict[str, Tensor] = {}
 
-    def on_fit_start(self: DigitClassifier) -> None:
-        right(self)
-        initial.update({name: value.clone() for name, value in self.state_dict().items()})
+    def on_fit_start(right: Any, module: DigitClassifier) -> None:
+        right(module)
+        initial.update({name: value.clone() for name, value in module.state_dict().items()})
 
     with (
-        mock.patch.object(DigitClassifier, "on_fit_start", on_fit_start),
+        _method(DigitClassifier, "on_fit_start", on_fit_start),
         mock.patch(
             "lightning_mnist.command_line.cli.read_checkpoint", return_value={"state_dict": initial}
         ),
@@ -169,15 +163,10 @@ def _stale() -> Iterator[None]:
         yield
 
 
-def _reversed_columns() -> AbstractContextManager[Any]:
-    right = DigitClassifier.test_step
-
-    def test_step(self: DigitClassifier, batch: Any, batch_idx: int) -> None:
-        forward = self.network.forward
-        with mock.patch.object(self.network, "forward", lambda x: forward(x).flip(1)):
-            right(self, batch, batch_idx)
-
-    return mock.patch.object(DigitClassifier, "test_step", test_step)
+def _reversed_columns(right: Any, module: DigitClassifier, *batch: Any) -> None:
+    forward = module.network.forward
+    with mock.patch.object(module.network, "forward", lambda x: forward(x).flip(1)):
+        right(module, *batch)
 
 
 FAULTS: dict[str, Fault] = {
@@ -205,7 +194,7 @@ FAULTS: dict[str, Fault] = {
     "4 and 9 swapped": _training_labels(_swapped),
     "labels all 0": _training_labels(torch.zeros_like),
     "no sevens": _data(_without_sevens),
-    "sorted": _sorted,
+    "sorted": lambda: _method(DigitsDataModule, "train_dataloader", _sorted),
     "softmax twice": _last_layer(nn.Softmax(dim=1)),
     "sigmoid": _last_layer(nn.Sigmoid()),
     "ReLU on logits": _last_layer(nn.ReLU()),
@@ -213,15 +202,16 @@ FAULTS: dict[str, Fault] = {
     "biases of -10": _start(lambda layer: nn.init.constant_(layer.bias, -10)),
     "no update": _no_update,
     "gradient ascent": lambda: mock.patch.object(DigitClassifier, "on_after_backward", _uphill),
-    "dropout on": _training_mode,
+    "dropout on": lambda: _method(DigitClassifier, "on_test_epoch_start", _training_mode),
     "initial weights tested": _stale,
-    "columns reversed": _reversed_columns,
+    "columns reversed": lambda: _method(DigitClassifier, "test_step", _reversed_columns),
 }
 """By name; the catalogue in `parity.faults.catalogue` says what each must lead to."""
 
 
 def main() -> int:
     """Run the rest of the command line with the fault in place."""
+    print_anything()
     fault = sys.argv.pop(1)
     with FAULTS[fault]():
         return command.main()

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_mnist.command_line.cli import DigitsCLI
+from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.data.mnist_form import SIDE
 from lightning_mnist.data.sources import CLASSES
-from lightning_mnist.instruments.data_settings import data_settings
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.scores import RunningScores
 from lightning_mnist.steps.step_callbacks import GradientClipping
@@ -48,7 +48,7 @@ def effective_settings(
         "optimizer.clip": _clip(cli.trainer),
         "optimizer.accumulated_batches": cli.trainer.accumulate_grad_batches,
         "schedule.learning_rate": _rates(cli.model, optimizer),
-        **data_settings(cli.datamodule),
+        **_data(cli.datamodule),
         **_augmentation(cli.model),
         "trainer.epochs": cli.trainer.max_epochs,
         "precision": PRECISIONS.get(str(cli.trainer.precision), str(cli.trainer.precision)),
@@ -140,3 +140,43 @@ def _rates(model: DigitClassifier, optimizer: Optimizer) -> list[float]:
     for group, rate in zip(optimizer.param_groups, before["_last_lr"], strict=True):
         group["lr"] = rate
     return rates
+
+
+def _data(data: DigitsDataModule) -> Settings:
+    """How the images are dealt out, counted on the real loaders of data that are set up."""
+    loader = data.train_dataloader()
+    orders = []
+    for epoch in (0, 1):
+        loader.sampler.set_epoch(epoch)
+        batches = [batch.sample_ids for block in loader for _, batch, _ in block.batches()]
+        orders.append(torch.cat(batches))
+    return {
+        "data.sha256": data.description["sha256"],
+        "data.train": len(data.train_ids),
+        "data.validation": len(data.val_ids),
+        "data.test": len(data.test_ids),
+        "data.batches": len(batches),
+        "data.batch": len(batches[0]),
+        "data.last_batch": len(batches[-1]),
+        "data.shuffle": _shuffle(*orders),
+        "data.order": orders[0][:5].tolist(),
+        "data.validation.part": _part(data),
+    }
+
+
+def _shuffle(first: Tensor, second: Tensor) -> str:
+    if torch.equal(first, first.sort().values):
+        return "the order of the file"
+    return "the same order each epoch" if torch.equal(first, second) else "a new order each epoch"
+
+
+def _part(data: DigitsDataModule) -> str:
+    """Which images of the file are the validation part."""
+    count, total = len(data.val_ids), len(data.val_ids) + len(data.train_ids)
+    if torch.equal(data.val_ids, torch.arange(total - count, total, device=data.val_ids.device)):
+        return "the last of the file, cut off before shuffling"
+    labels = data._train_tensors[1]
+    shares = torch.bincount(labels[data.val_ids], minlength=10) / count
+    if (shares - torch.bincount(labels, minlength=10) / total).abs().max() * count < 1:
+        return "drawn from the whole file, the same share of each class"
+    return "drawn from the whole file"

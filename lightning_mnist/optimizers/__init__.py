@@ -9,12 +9,9 @@ Where the bits differ from Keras', torch has fused a product and a sum into one 
 square root, which is not correctly rounded, was used. RMSprop and Adagrad fuse nothing.
 """
 
-from lightning_mnist.optimizers.adagrad import KerasAdagrad
-from lightning_mnist.optimizers.adam import KerasAdam, KerasAdamW
+from lightning_mnist.optimizers.adam import KerasAdam, KerasAdamW, KerasNadam
+from lightning_mnist.optimizers.descent import KerasAdagrad, KerasRMSprop, KerasSGD
 from lightning_mnist.optimizers.muon import KerasMuon
-from lightning_mnist.optimizers.nadam import KerasNadam
-from lightning_mnist.optimizers.rmsprop import KerasRMSprop
-from lightning_mnist.optimizers.sgd import KerasSGD
 
 __all__ = [
     "KerasAdagrad",

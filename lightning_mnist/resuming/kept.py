@@ -1,16 +1,17 @@
-"""The checkpoints that a training keeps: the best epoch, and the latest moment."""
+"""What a training keeps: the best epoch, the latest moment, and whether it has stopped itself."""
 
 import sys
 import time
 from pathlib import Path
 from typing import Any, Literal
 
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from lightning_mnist.divergence import not_finite
 from lightning_mnist.resuming.resume import FORMER, LATEST
 from lightning_mnist.steps.position import can_be_saved
+from parity.flags import load
 from parity.seal import damage
 from parity.signals import Waiting
 from parity.writing import give_another_name
@@ -168,3 +169,32 @@ class LatestCheckpoint(Checkpoint):
             give_another_name(Path(self.best.best_model_path), self._path)
         self._clock.restart(trainer)
         self._signals.obey()
+
+
+class Ending(Callback):
+    """Has early stopping survive a checkpoint: resumed, the training is tested and learns no more.
+
+    Lightning forgets that it has happened and trains an epoch more, and it goes on with the
+    patience of before, whatever is asked for now.
+    """
+
+    def __init__(self, recipe: str) -> None:
+        self._recipe = recipe
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Note whether the training has stopped itself."""
+        checkpoint["stops"] = trainer.should_stop
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """End at once, unless the training is to be another from now on."""
+        callbacks = checkpoint["callbacks"]
+        recipes = (callbacks["RunRecorder"]["recipe"], self._recipe)
+        before, now = (load(recipe)["trainer"] for recipe in recipes)
+        trainer.should_stop = bool(checkpoint.get("stops")) and before == now
+        for stopping in trainer.early_stopping_callbacks:
+            if (state := callbacks.get(stopping.state_key)) is not None:
+                state["patience"] = stopping.patience

@@ -1,16 +1,18 @@
 """Going on with a training: only with the recipe and the data that it has had so far."""
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.utilities import rank_zero_only
 
+from lightning_mnist.checkpoint import recorded
 from lightning_mnist.errors import InputError
+from lightning_mnist.runs.recipe import settings
 from parity.flags import load, read_text
 from parity.run_record import CONFIG_FILE, RECORD_FILE, RunRecord, RunRecordError
 from parity.seal import damage
@@ -127,14 +129,11 @@ def trained_so_far(
             "holds weights only, and so training cannot go on from it; expected a checkpoint "
             "written by fit"
         )
-    try:
-        state = checkpoint["callbacks"]["RunRecorder"]
-        recipe, data = dict(load(state["recipe"])), dict(state["data"])
-    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
+    if (kept := recorded(checkpoint)) is None:
         raise InputError(
             "does not say with which recipe it was trained; expected a checkpoint written by fit"
-        ) from error
-    return recipe, data
+        )
+    return kept
 
 
 def compare(
@@ -203,16 +202,10 @@ def _may_change(name: str) -> bool:
     return name in SAME_DATA or any(name == flag or name.startswith(f"{flag}.") for flag in APPLIED)
 
 
-def by_flag(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def by_flag(recipe: dict[str, Any]) -> dict[str, Any]:
     """Values by flag: a class by the flag that names it, its settings below."""
-    flags: dict[str, Any] = {}
-    for key, value in recipe.items():
-        name = {"class_path": prefix, "init_args": prefix}.get(key, f"{prefix}.{key}".lstrip("."))
-        if isinstance(value, dict):
-            flags |= by_flag(value, name)
-        else:
-            flags[name] = value
-    return flags
+    values = settings(recipe)
+    return {re.sub(r"\.(class_path|init_args)\b", "", name): values[name] for name in values}
 
 
 def _said(value: Any) -> str:

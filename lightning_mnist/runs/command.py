@@ -9,9 +9,7 @@ from lightning_mnist.errors import InputError
 from lightning_mnist.runs.columns import in_columns
 from lightning_mnist.runs.difference import differences, parting
 from lightning_mnist.runs.run import Run, find_run, find_runs
-from lightning_mnist.sentences import in_a_sentence
 from parity.run_record import RECORD_FILE, RunRecord
-from parity.streams import print_anything
 
 SORTS: dict[str, Callable[[Run], tuple[bool, float]]] = {
     "date": lambda run: (True, run.date.timestamp()),
@@ -23,13 +21,12 @@ COLUMNS = ["run", "date", "recipe", "data", "epochs", "accuracy", "seconds", "st
 NUMBERS = ("epochs", "accuracy", "seconds")
 
 
-def main(arguments: list[str]) -> int:
-    """Run one of the commands; 1 where the input was at fault, 2 where a flag was."""
-    print_anything()
+def main(arguments: list[str]) -> None:
+    """Run one of the commands; raises `InputError` where the input was at fault."""
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["list", *arguments]
     flags = _parser().parse_args(arguments)
-    return in_a_sentence(flags.run, flags)
+    flags.run(flags)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="list | show | diff | best | rm")
 
     def command(
-        name: str, run: Callable[[argparse.Namespace], int], help_: str
+        name: str, run: Callable[[argparse.Namespace], None], help_: str
     ) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_, description=help_)
         sub.add_argument(
@@ -79,18 +76,17 @@ def _chosen(flags: argparse.Namespace) -> list[Run]:
     return [run for run, row in rows if all(word.lower() in row for word in flags.only)]
 
 
-def _list(flags: argparse.Namespace) -> int:
+def _list(flags: argparse.Namespace) -> None:
     runs = _chosen(flags)
     if not runs:
         which = " with every one of these words" if flags.only else ""
         print(f"no runs{which} in {flags.folder}")
-        return 0
+        return
     rows = [_cells(run) for run in sorted(runs, key=SORTS[flags.sort])]
     print(in_columns([COLUMNS, *rows], right=[COLUMNS.index(name) for name in NUMBERS]))
-    return 0
 
 
-def _best(flags: argparse.Namespace) -> int:
+def _best(flags: argparse.Namespace) -> None:
     best: dict[str, Run] = {}
     for run in sorted(_chosen(flags), key=SORTS["accuracy"]):
         record = run.record
@@ -100,7 +96,6 @@ def _best(flags: argparse.Namespace) -> int:
         raise InputError(f"{flags.folder}: no finished training in it that was tested")
     for run in best.values():
         print(f"{run.data}: {run.accuracy:.2%} {run.folder}")
-    return 0
 
 
 def _whole(name: str, folder: Path) -> RunRecord:
@@ -110,7 +105,7 @@ def _whole(name: str, folder: Path) -> RunRecord:
     return run.record
 
 
-def _show(flags: argparse.Namespace) -> int:
+def _show(flags: argparse.Namespace) -> None:
     run = find_run(flags.name, flags.folder)
     facts = dict(zip(COLUMNS, _cells(run), strict=True))
     if run.record:
@@ -125,10 +120,9 @@ def _show(flags: argparse.Namespace) -> int:
             facts["machine"] = f"{origin.host}, {origin.system}, {origin.cores} cores"
         facts["files"] = ", ".join(sorted(p.name for p in run.folder.iterdir()))
     print(in_columns(list(facts.items())))
-    return 0
 
 
-def _diff(flags: argparse.Namespace) -> int:
+def _diff(flags: argparse.Namespace) -> None:
     first, second = (_whole(name, flags.folder) for name in (flags.first, flags.second))
     rows = differences(first, second)
     if rows:
@@ -145,10 +139,9 @@ def _diff(flags: argparse.Namespace) -> int:
         print(f"the histories are the same in all {both} epochs that both have")
     else:
         print("no epoch that both have: the histories cannot be compared")
-    return 0
 
 
-def _remove(flags: argparse.Namespace) -> int:
+def _remove(flags: argparse.Namespace) -> None:
     runs = [find_run(name, flags.folder) for name in flags.names]
     for run in runs:
         if run.state == "running":
@@ -166,4 +159,3 @@ def _remove(flags: argparse.Namespace) -> int:
                 raise InputError(f"{run.folder}: cannot be removed ({error})") from error
     if not flags.yes:
         print("nothing is removed without --yes")
-    return 0

@@ -18,17 +18,12 @@ CLOCK = ("seconds",)
 
 @dataclass(frozen=True)
 class Parting:
-    """The first epoch where two histories differ.
-
-    `name` is the entry that differs most, relative to its size; before, both were the same in
-    `after` epochs.
-    """
+    """The first epoch where two histories differ; `name` differs most, relative to its size."""
 
     epoch: int
     name: str
     first: float
     second: float
-    after: int
 
 
 def differences(first: RunRecord, second: RunRecord) -> list[tuple[str, str, str]]:
@@ -77,12 +72,12 @@ def _unequal(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any,
 
 def parting(first: RunRecord, second: RunRecord) -> Parting | None:
     """Where two histories part first; None where all epochs that both have are the same."""
-    for place, (one, other) in enumerate(zip(first.history, second.history, strict=False)):
+    for epoch, (one, other) in enumerate(zip(first.history, second.history, strict=False), 1):
         names = [name for name in one if name in other and name not in CLOCK]
         apart = {name: gap for name in names if (gap := _gap(one[name], other[name])) > 0}
         if apart:
             name = max(apart, key=lambda name: apart[name])
-            return Parting(place + 1, name, one[name], other[name], place)
+            return Parting(epoch, name, one[name], other[name])
     return None
 
 

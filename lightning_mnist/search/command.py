@@ -6,7 +6,6 @@ from pathlib import Path
 from lightning_mnist.sentences import check_installed
 from lightning_mnist.trainings.flags import at_least_1, make_folder, refuse
 from lightning_mnist.trainings.processes import guarded, processes_for, run, threads_each
-from parity.streams import print_anything
 
 RUNS = Path("runs")
 
@@ -20,20 +19,12 @@ def main(arguments: list[str]) -> int:
         epilog="All other flags are those of fit, and apply to every trial.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "-c", "--config", type=Path, required=True, help="What to search: configs/search.yaml."
-    )
-    parser.add_argument(
-        "--out", type=Path, help="Folder to fill (default: runs/ and the search file's name)."
-    )
-    parser.add_argument(
-        "--storage", help="A journal's path or a database's URL (default: journal.log in --out)."
-    )
-    parser.add_argument(
-        "--workers", type=at_least_1, help="Processes (default: one for each processor)."
-    )
+    add = parser.add_argument
+    add("-c", "--config", type=Path, required=True, help="What to search: configs/search.yaml.")
+    add("--out", type=Path, help="Folder to fill (default: runs/ and the search file's name).")
+    add("--storage", help="A journal's path or a database's URL (default: journal.log in --out).")
+    add("--workers", type=at_least_1, help="Processes (default: one for each processor).")
     known, flags = parser.parse_known_args(arguments)
-    print_anything()
     return guarded(_search, known, flags)
 
 

@@ -1,6 +1,5 @@
 """What a search leaves: the best recipe, all trials as JSON, and a page."""
 
-import json
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from lightning_mnist.search.results import Trial, importances, ranked, trials_of
 from lightning_mnist.search.spec import Spec
 from lightning_mnist.search.worker import DATA
 from lightning_mnist.terminal import show
-from lightning_mnist.trainings.page import versions
-from parity.json_text import finite
+from lightning_mnist.trainings.page import SOFTWARE
+from parity.json_text import write_json
 from parity.pages import write_page
-from parity.provenance import command_line
+from parity.provenance import command_line, versions_of
 from parity.writing import write_file
 
 BEST, STUDY, PAGE = "best.yaml", "study.json", "search.html"
@@ -33,7 +32,7 @@ def report(study: optuna.Study, spec: Spec, out: Path) -> None:
     run = {
         "name": spec.name,
         "command": command_line("lightning_mnist"),
-        "versions": versions("optuna"),
+        "versions": versions_of(*SOFTWARE, "optuna"),
         "data": study.user_attrs.get(DATA),
     }
     described = {
@@ -44,23 +43,19 @@ def report(study: optuna.Study, spec: Spec, out: Path) -> None:
         "importances": shares,
         "trials": [trial.describe() for trial in trials],
     }
-    text = json.dumps(finite(described), indent=2, allow_nan=False, default=str)
-    write_file(out / STUDY, text + "\n")
-    write_page(out / PAGE, "lightning_mnist", "search/search.html.j2", **run, **_costs(trials), **{
+    write_json(out / STUDY, described)
+    write_page(out / PAGE, "lightning_mnist", "search/search.html.j2", **run, **{
         "trials": trials,
         "finished": len(best),
         "ten": best[:SHOWN],
         "importances": shares,
         "pictures": draw(trials, shares),
+        "seconds": sum(trial.seconds for trial in trials),
+        "pruned_seconds": sum(trial.seconds for trial in trials if trial.ended == "pruned"),
     })  # fmt: skip
     if best:
         _write_recipe(best[0], spec, out / BEST)
     _show(best[:SHOWN], out)
-
-
-def _costs(trials: list[Trial]) -> dict[str, float]:
-    pruned = (trial.seconds for trial in trials if trial.ended == "pruned")
-    return {"seconds": sum(trial.seconds for trial in trials), "pruned_seconds": sum(pruned)}
 
 
 def _write_recipe(trial: Trial, spec: Spec, path: Path) -> None:

@@ -49,12 +49,11 @@ class Parameter:
         below = self.branches[value].draw(draw) if value in self.branches else {}
         return {self.flag: word(value), **below}
 
-    def most_choices(self) -> int:
-        """As of a space."""
-        below = max((branch.most_choices() for branch in self.branches.values()), default=0)
-        mine = self.distribution
-        choices = len(mine.choices) if isinstance(mine, CategoricalDistribution) else 0
-        return max(choices, below)
+    def parameters(self) -> Iterator["Parameter"]:
+        """This one and those of its branches."""
+        yield self
+        for branch in self.branches.values():
+            yield from branch.parameters()
 
     def size(self) -> float:
         """How many values there are, those of the branches included."""
@@ -81,9 +80,9 @@ class Layers:
         (width,), (depth,) = (part.draw(draw).values() for part in (self.width, self.depth))
         return {self.flag: word([int(width)] * int(depth))}
 
-    def most_choices(self) -> int:
-        """As of a space."""
-        return max(self.width.most_choices(), self.depth.most_choices())
+    def parameters(self) -> Iterator[Parameter]:
+        """Both."""
+        yield from (self.width, self.depth)
 
     def size(self) -> float:
         """How many lists there are."""
@@ -105,24 +104,18 @@ class Space:
 
     def samples(self) -> Iterator[Flags]:
         """Recipes in which every choice is made once, and every number is lowest and highest."""
-        for place in range(max(2, self.most_choices())):
+        choices = [getattr(each.distribution, "choices", ()) for each in self.parameters()]
+        for place in range(max(2, *map(len, choices))):
             yield self.draw(partial(_at, place))
 
-    def most_choices(self) -> int:
-        """Of all choices, those of branches included, the number of the largest."""
-        return max(part.most_choices() for part in self.parts)
+    def parameters(self) -> Iterator[Parameter]:
+        """Every value that may have to be chosen."""
+        for part in self.parts:
+            yield from part.parameters()
 
     def size(self) -> float:
         """How many recipes there are, infinity where a value is a real number."""
         return math.prod(part.size() for part in self.parts)
-
-    def flags(self) -> Iterator[str]:
-        """The flags that are chosen, those of all branches included."""
-        for part in self.parts:
-            yield part.flag
-            if isinstance(part, Parameter):
-                for branch in part.branches.values():
-                    yield from branch.flags()
 
 
 def word(value: Any) -> str:

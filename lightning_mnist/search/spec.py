@@ -68,8 +68,19 @@ class Spec:
 
     def pruner(self) -> BasePruner:
         """What stops trials that promise little, by their validation accuracy so far."""
-        given = self.given["pruner"]
-        return _pruner(given, f"{self.path}: pruner")
+        given, where = self.given["pruner"], f"{self.path}: pruner"
+        if given is None:
+            return optuna.pruners.NopPruner()
+        names = [name for name in optuna.pruners.__all__ if name not in ("BasePruner", "NopPruner")]
+        name = given.get("class_path") if isinstance(given, dict) else given
+        if name not in names:
+            raise InputError(f"{where} is {name!r}; expected null or one of {', '.join(names)}")
+        settings = given.get("init_args") or {} if isinstance(given, dict) else {}
+        try:
+            pruner: BasePruner = getattr(optuna.pruners, name)(**settings)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{where}.init_args: {error}") from None
+        return pruner
 
     def identity(self) -> str:
         """What must not change while a search goes on; the machine may."""
@@ -114,10 +125,9 @@ def read_spec(path: Path, flags: Sequence[str]) -> Spec:
 
 
 def _check_flags(spec: Spec) -> None:
-    searched = list(spec.space.flags())
     given = names_of(spec.flags)
     epochs = ["trainer.max_epochs"] if spec.given["epochs"] is not None else []
-    for flag in searched:
+    for flag in dict.fromkeys(each.flag for each in spec.space.parameters()):
         if flag in OF_A_RUN:
             raise InputError(f"{spec.path}: space.{flag}: no part of a recipe; leave it out")
         if flag in given or flag in epochs:
@@ -136,18 +146,3 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise InputError(f"{path}: holds no mapping; expected one, as in configs/search.yaml")
     return given
-
-
-def _pruner(given: Any, where: str) -> BasePruner:
-    if given is None:
-        return optuna.pruners.NopPruner()
-    names = [name for name in optuna.pruners.__all__ if name not in ("BasePruner", "NopPruner")]
-    name = given.get("class_path") if isinstance(given, dict) else given
-    if name not in names:
-        raise InputError(f"{where} is {name!r}; expected null or one of {', '.join(names)}")
-    settings = given.get("init_args") or {} if isinstance(given, dict) else {}
-    try:
-        pruner: BasePruner = getattr(optuna.pruners, name)(**settings)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where}.init_args: {error}") from None
-    return pruner

@@ -114,16 +114,11 @@ def _train(
         raise
     if training is not None:
         ended = "pruned" if training.stopped else "finished"
-        _keep(trial, training)
+        trial.set_user_attr("recipe", yaml.safe_dump(training.recipe, sort_keys=False))
+        for name in ("history", "parameters", "train_accuracy"):
+            trial.set_user_attr(name, getattr(training, name))
     seconds = time.perf_counter() - began
     _end(study, trial, training, ended, seconds)
-
-
-def _keep(trial: optuna.Trial, training: Any) -> None:
-    trial.set_user_attr("recipe", yaml.safe_dump(training.recipe, sort_keys=False))
-    trial.set_user_attr("history", training.history)
-    trial.set_user_attr("parameters", training.parameters)
-    trial.set_user_attr("train_accuracy", training.train_accuracy)
 
 
 def _end(

@@ -24,7 +24,7 @@ from lightning_mnist.steps.fused_adam import fused_step
 from lightning_mnist.steps.position import begin_epoch_again, can_be_saved, describe, restore
 from lightning_mnist.steps.step_callbacks import StepCallback
 from lightning_mnist.steps.steps_per_execution import overrides
-from lightning_mnist.steps.whole_steps import WholeSteps, whole_steps
+from lightning_mnist.steps.whole_steps import Learn, feeds, whole_steps
 from lightning_mnist.steps.without_graph import WithoutGraph
 
 
@@ -114,7 +114,7 @@ class Execution:
             labels = block.labels[learned : learned + sum(sizes)]
             self.scores.add(losses, logits, labels, sizes)
             for watcher in self._watchers:
-                watcher.on_block_end(self.trainer, self.module, batches, losses, step)
+                watcher.on_block_end(self.trainer, batches, losses, step)
             step += len(part)
             learned += sum(sizes)
         self.learned = block.first + count
@@ -146,13 +146,14 @@ class Execution:
             answers.append(logits)
         return losses, answers
 
-    def _whole_steps(self, index: int, batch: Batch, weight: float) -> WholeSteps | None:
+    def _whole_steps(self, index: int, batch: Batch, weight: float) -> Learn | None:
         """What takes all steps at once, the first of which learns `batch`, if they are plain."""
         scheduled = any(c.interval == "step" for c in self.trainer.lr_scheduler_configs)
         whole = whole_steps(self._without_graph, self._optimizer, self._plain)
         if scheduled or whole is None or type(self)._learn is not _LEARN:
             return None
-        return whole if whole.feeds(self.prepare(batch, index)[0], batch.images) else None
+        assert self._plain is not None
+        return whole if feeds(self._plain, batch.images, self.prepare(batch, index)[0]) else None
 
     def _count_step(self) -> None:
         self._progress.increment_ready()

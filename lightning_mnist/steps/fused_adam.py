@@ -35,7 +35,16 @@ def fused_step(optimizer: Optimizer) -> Step | None:
         Takes a closure, which puts gradients into all parameters. None where the optimiser is
         another, is changed or hooked, or its parameters are not all on the CPU and of one type.
     """
-    return _step_of(optimizer) if is_plain(optimizer) else None
+    if not is_plain(optimizer):
+        return None
+    states = states_of(optimizer)
+
+    def step(closure: Callable[[], Any]) -> None:
+        closure()
+        with torch.no_grad():
+            adam(groups_of(optimizer, states))
+
+    return step
 
 
 def adam(groups: list[Group]) -> None:
@@ -79,17 +88,6 @@ def states_of(optimizer: Optimizer) -> list[State]:
     return [[[held[name] for held in group if name in held] for name in _STATE] for group in states]
 
 
-def _step_of(optimizer: Optimizer) -> Step:
-    states = states_of(optimizer)
-
-    def step(closure: Callable[[], Any]) -> None:
-        closure()
-        with torch.no_grad():
-            adam(groups_of(optimizer, states))
-
-    return step
-
-
 def is_plain(optimizer: Optimizer) -> bool:
     """Whether its step is `adam` and nothing else: torch's class, unhooked."""
     if type(optimizer) not in _KINDS:
@@ -123,7 +121,8 @@ def _agrees(kind: Any) -> bool:
     ours.step()
     theirs.step()
     try:
-        _step_of(ours)(lambda: None)
+        with torch.no_grad():
+            adam(groups_of(ours, states_of(ours)))
     except (AttributeError, KeyError, RuntimeError, TypeError):
         return False
     theirs.step()

@@ -1,7 +1,15 @@
 """The layers of an `MLP`, forward and backward, without autograd.
 
-Written in the part of Python that TorchScript knows, so that a whole step is one call of it. Each
-layer is a kind, its tensors, its gradients, its numbers and a piece of memory that is kept:
+Written in the part of Python that TorchScript knows, so that a whole step is one call of it.
+"""
+
+import torch
+from torch import Tensor
+
+Layers = tuple[
+    list[str], list[list[Tensor]], list[list[Tensor]], list[list[float]], list[list[Tensor]]
+]
+"""Each layer's kind, its tensors, their gradients, its numbers and memory that is kept.
 
 | kind | tensors | numbers |
 |---|---|---|
@@ -14,35 +22,18 @@ Weight and bias have gradients; a linear layer's memory is for its outputs [B, O
 first, for the gradient of its inputs [B, I].
 """
 
-import torch
-from torch import Tensor
 
-
-def step(
-    pixels: Tensor,
-    labels: Tensor,
-    kinds: list[str],
-    tensors: list[list[Tensor]],
-    gradients: list[list[Tensor]],
-    numbers: list[list[float]],
-    memory: list[list[Tensor]],
-) -> tuple[Tensor, Tensor]:
+def step(pixels: Tensor, labels: Tensor, layers: Layers) -> tuple[Tensor, Tensor]:
     """Mean cross-entropy, a scalar, and logits [B, C]; parameters get their gradients."""
-    logits, kept = forward(pixels, kinds, tensors, gradients, numbers, memory)
+    logits, kept = forward(pixels, layers)
     loss, gradient = cross_entropy(logits, labels)
-    backward(gradient, kinds, tensors, gradients, numbers, memory, kept)
+    backward(gradient, layers, kept)
     return loss, logits
 
 
-def forward(
-    pixels: Tensor,
-    kinds: list[str],
-    tensors: list[list[Tensor]],
-    gradients: list[list[Tensor]],
-    numbers: list[list[float]],
-    memory: list[list[Tensor]],
-) -> tuple[Tensor, list[list[Tensor]]]:
+def forward(pixels: Tensor, layers: Layers) -> tuple[Tensor, list[list[Tensor]]]:
     """Logits [B, C] of pixels [B, F], new ones, and what each layer keeps for `backward`."""
+    kinds, tensors, _, numbers, memory = layers
     kept: list[list[Tensor]] = []
     x = pixels
     for i in range(len(kinds)):
@@ -121,16 +112,9 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return loss, torch.ops.aten._log_softmax_backward_data(of_shares, shares, 1, logits.dtype)
 
 
-def backward(
-    gradient: Tensor,
-    kinds: list[str],
-    tensors: list[list[Tensor]],
-    gradients: list[list[Tensor]],
-    numbers: list[list[float]],
-    memory: list[list[Tensor]],
-    kept: list[list[Tensor]],
-) -> None:
+def backward(gradient: Tensor, layers: Layers, kept: list[list[Tensor]]) -> None:
     """From the gradient of the logits [B, C] to those of the parameters."""
+    kinds, tensors, gradients, numbers, memory = layers
     g = gradient
     for j in range(len(kinds)):
         i = len(kinds) - 1 - j

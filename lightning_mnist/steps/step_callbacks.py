@@ -24,12 +24,7 @@ class StepCallback(Callback):
         """Called before the optimiser step that learns `batch`, after `step` earlier ones."""
 
     def on_block_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batches: list[Batch],
-        losses: list[Tensor],
-        step: int,
+        self, trainer: Trainer, batches: list[Batch], losses: list[Tensor], step: int
     ) -> None:
         """Called once some batches are learned, with the loss of each, after `step` earlier ones.
 

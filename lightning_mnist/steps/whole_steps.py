@@ -3,6 +3,8 @@
 To the bits of the same steps one by one.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -11,65 +13,51 @@ from lightning_mnist.data.batches import Batch
 from lightning_mnist.preprocessing import Preprocessing, pixels_of
 from lightning_mnist.steps import layers_backward
 from lightning_mnist.steps.fused_adam import Group, adam, groups_of, is_plain, states_of
-from lightning_mnist.steps.torchscript import compiled
-from lightning_mnist.steps.without_graph import WithoutGraph
+from lightning_mnist.steps.layers_backward import Layers
+from lightning_mnist.steps.without_graph import WithoutGraph, compiled
+
+Learn = Callable[[list[Batch]], tuple[list[Tensor], list[Tensor]]]
+"""Learns some batches; gives the loss of each, a scalar, and its logits [B, C]."""
 
 
-class WholeSteps:
-    """Takes the steps of an optimiser that `whole_steps` has found fit for it."""
-
-    def __init__(
-        self, without_graph: WithoutGraph, optimizer: Optimizer, preprocessing: Preprocessing
-    ) -> None:
-        self._without_graph = without_graph
-        self._optimizer = optimizer
-        self._preprocessing = preprocessing
-        self._states = states_of(optimizer)
-
-    def feeds(self, pixels: Tensor, images: Tensor) -> bool:
-        """Whether these raw images are fed as these pixels: nobody has put another way in place."""
-        how = self._preprocessing
-        return torch.equal(
-            pixels, pixels_of(images, how.invert, how.standardize, how.mean, how.std)
-        )
-
-    @torch.no_grad()
-    def __call__(self, batches: list[Batch]) -> tuple[list[Tensor], list[Tensor]]:
-        """Learn some batches; the loss of each, a scalar, and its logits [B, C]."""
-        layers = self._without_graph.layers(max(len(batch.images) for batch in batches))
-        how = self._preprocessing
-        answered: tuple[list[Tensor], list[Tensor]] = compiled(steps)(
-            [batch.images for batch in batches],
-            [batch.labels for batch in batches],
-            (how.invert, how.standardize, how.mean, how.std),
-            layers,
-            groups_of(self._optimizer, self._states),
-        )
-        return answered
+def feeds(how: Preprocessing, images: Tensor, pixels: Tensor) -> bool:
+    """Whether raw images are fed as these pixels: nobody has put another way in place."""
+    return torch.equal(pixels, pixels_of(images, how.invert, how.standardize, how.mean, how.std))
 
 
 def whole_steps(
-    without_graph: WithoutGraph | None, optimizer: Optimizer, preprocessing: Preprocessing | None
-) -> WholeSteps | None:
+    without_graph: WithoutGraph | None, optimizer: Optimizer, how: Preprocessing | None
+) -> Learn | None:
     """What takes the steps of `optimizer`, which has taken one, until its state is replaced.
 
     Returns:
         None where a step is more than this, or other.
     """
-    if without_graph is None or preprocessing is None:
+    if without_graph is None or how is None:
         return None
     if not (without_graph.is_written_out and is_plain(optimizer)):
         return None
-    return WholeSteps(without_graph, optimizer, preprocessing)
+    states = states_of(optimizer)
+
+    @torch.no_grad()
+    def learn(batches: list[Batch]) -> tuple[list[Tensor], list[Tensor]]:
+        answered: tuple[list[Tensor], list[Tensor]] = compiled(steps)(
+            [batch.images for batch in batches],
+            [batch.labels for batch in batches],
+            (how.invert, how.standardize, how.mean, how.std),
+            without_graph.layers(max(len(batch.images) for batch in batches)),
+            groups_of(optimizer, states),
+        )
+        return answered
+
+    return learn
 
 
 def steps(
     images: list[Tensor],
     labels: list[Tensor],
     pixels: tuple[bool, str, Tensor, Tensor],
-    layers: tuple[
-        list[str], list[list[Tensor]], list[list[Tensor]], list[list[float]], list[list[Tensor]]
-    ],
+    layers: Layers,
     groups: list[Group],
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Losses, scalars, and logits [B, C] of batches, in what TorchScript knows of Python.
@@ -80,10 +68,9 @@ def steps(
     losses: list[Tensor] = []
     answers: list[Tensor] = []
     invert, standardize, mean, std = pixels
-    kinds, tensors, slopes, numbers, memory = layers
     for i in range(len(images)):
         fed = pixels_of(images[i], invert, standardize, mean, std)
-        loss, logits = layers_backward.step(fed, labels[i], kinds, tensors, slopes, numbers, memory)
+        loss, logits = layers_backward.step(fed, labels[i], layers)
         losses.append(loss)
         answers.append(logits)
         adam(groups)

@@ -6,7 +6,10 @@ a product has pushed its code out of the processor's caches, each of its calls c
 """
 
 import copy
+import sys
+import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -15,7 +18,7 @@ from torch.nn import functional as F
 
 from lightning_mnist.network import ACTIVATIONS, MLP, KerasBatchNorm1d
 from lightning_mnist.steps import layers_backward
-from lightning_mnist.steps.torchscript import compiled
+from lightning_mnist.steps.layers_backward import Layers
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 KINDS: dict[type[nn.Module], str] = {
@@ -27,6 +30,22 @@ KINDS: dict[type[nn.Module], str] = {
 }
 _WRITTEN_OUT = F.cross_entropy  # torch's own, should anybody put another in its place
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+@cache
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as TorchScript, or where torch has none any more, as it is: the same, slower.
+
+    TorchScript's interpreter is small and stays in the processor's caches.
+    """
+    if sys.version_info >= (3, 14):  # for which torch no longer promises anything
+        return function
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return torch.jit.script(function)  # type: ignore[no-any-return]
+    except (AttributeError, OSError, RuntimeError):  # gone, without source, or other kernels
+        return function
 
 
 class WithoutGraph:
@@ -62,14 +81,14 @@ class WithoutGraph:
         """
         layers = self.layers(len(pixels))
         if self.is_written_out:
-            return compiled(layers_backward.step)(pixels, labels, *layers)  # type: ignore[no-any-return]
-        logits, kept = compiled(layers_backward.forward)(pixels, *layers)
+            return compiled(layers_backward.step)(pixels, labels, layers)  # type: ignore[no-any-return]
+        logits, kept = compiled(layers_backward.forward)(pixels, layers)
         loss, gradient = self._differentiated(logits, labels)
-        compiled(layers_backward.backward)(gradient, *layers, kept)
+        compiled(layers_backward.backward)(gradient, layers, kept)
         return loss, logits
 
-    def layers(self, rows: int) -> tuple[Any, ...]:
-        """As `layers_backward` has them, with memory for `rows` images of a batch at least."""
+    def layers(self, rows: int) -> Layers:
+        """As they are now, with memory for `rows` images of a batch at least."""
         if rows > self._rows:
             self._rows, self._memory = rows, self._kept_memory(rows)
         gradients: list[list[Any]] = [[p.grad for p in layer] for layer in self._parameters]

@@ -1,12 +1,11 @@
-"""What the pages about several trainings have in common."""
+"""Pictures for the pages about several trainings."""
 
 import io
-from importlib.metadata import version
 
 from matplotlib.figure import Figure
 
-from parity.provenance import versions_of
-
+SOFTWARE = ("lightning-mnist", "torch", "lightning", "numpy")
+"""Of which such a page says the versions."""
 DPI = 110
 
 
@@ -15,9 +14,3 @@ def as_png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)
     return buffer.getvalue()
-
-
-def versions(*packages: str) -> dict[str, str]:
-    """Of Python, of this package, and of `packages`."""
-    ours = version("lightning-mnist")
-    return {"lightning-mnist": ours, **versions_of("torch", "lightning", "numpy", *packages)}

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning_mnist.callbacks import EpochClock
 from lightning_mnist.command_line.cli import DigitsCLI
 from lightning_mnist.command_line.command import BuiltCLI, Kind, leave_out_noise, open_cli
-from lightning_mnist.data.sources import RawDigits, obtain
+from lightning_mnist.data.sources import obtain
 from lightning_mnist.divergence import WatchForNaN
 from lightning_mnist.errors import InputError
 
@@ -26,6 +25,8 @@ Row = dict[str, float]
 Watch = Callable[[Row], bool]
 """Told of each epoch; whether the training is to stop before its next one."""
 LOGGERS = ("lightning.pytorch", "lightning.fabric")
+read_once = lru_cache(maxsize=1)(obtain)
+"""Digits as of `obtain`, in this process read and checked once."""
 LEAVES_NOTHING = {"enable_checkpointing": False, "enable_progress_bar": False, "logger": False}
 
 
@@ -55,11 +56,6 @@ class Training:
     def accuracy(self) -> float:
         """Share of the validation images that are read right after the last epoch."""
         return self.history[-1]["val_accuracy"]
-
-    @property
-    def seconds(self) -> float:
-        """All epochs, validation included."""
-        return sum(row["seconds"] for row in self.history)
 
 
 class EpochWatch(Callback):
@@ -106,7 +102,7 @@ class UntestedCLI(DigitsCLI):
     def instantiate_classes(self) -> None:
         """Share the digits with the trainings before this one."""
         super().instantiate_classes()
-        self.datamodule.digits = read_once(self.datamodule.source, self.datamodule.root)
+        self.datamodule.digits = read_once(self.datamodule.source, str(self.datamodule.root))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Watch every epoch, and end at values that are not finite."""
@@ -129,16 +125,6 @@ class UntestedCLI(DigitsCLI):
         loader = self.datamodule.learned_dataloader()
         (scores,) = self.trainer.validate(self.model, dataloaders=loader, verbose=False)
         self.train_accuracy = scores["val_accuracy"]
-
-
-@lru_cache(maxsize=1)
-def read_once(source: str, root: Path) -> RawDigits:
-    """The digits that `source` names, in this process read and checked once.
-
-    Raises:
-        InputError: see `lightning_mnist.data.sources.obtain`.
-    """
-    return obtain(source, str(root))
 
 
 def train(flags: Sequence[str], watch: Watch = lambda row: False, threads: int = 1) -> Training:
@@ -181,7 +167,7 @@ def quiet_cli(kind: Callable[..., Kind], flags: Sequence[str]) -> Kind:
 def describe_data(built: BuiltCLI) -> dict[str, Any]:
     """Name, sha256 and sizes of what a recipe is to be trained on."""
     data = built.datamodule
-    data.digits = read_once(data.source, data.root)
+    data.digits = read_once(data.source, str(data.root))
     data.setup("fit")
     return data.description
 

@@ -1,13 +1,12 @@
 """From what a side has measured to what it says: one reading for both sides (NumPy only)."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.audit.initializers import initializer
 from parity.audit.optimizer_readings import read_optimizer
 from parity.readings.activations import activations
 from parity.readings.dropout import rate_of
@@ -17,6 +16,10 @@ from parity.readings.readings import read as confirmed
 from parity.readings.rounding import noise
 
 Settings = dict[str, Any]
+TRUNCATED = 0.87962566
+"""Deviation of a standard normal that is cut off at 2."""
+SURE = 4
+"""Standard errors within which a measured deviation must lie."""
 
 
 def read(settings: Settings) -> Settings:
@@ -26,6 +29,55 @@ def read(settings: Settings) -> Settings:
         reader = next((found for pattern, found in _READERS if fnmatchcase(key, pattern)), None)
         values |= {key: value} if reader is None else reader(key, value, settings)
     return read_optimizer(values)
+
+
+class Distribution(NamedTuple):
+    """What weights may have been drawn from, with mean 0."""
+
+    text: str
+    deviation: float
+    limit: float
+
+
+def initializer(measured: Settings, fan_in: int, fan_out: int) -> str:
+    """Which initialiser drew weights: the distribution that explains what was measured of them.
+
+    That is "shape", "mean", "std", "min" and "max"; from the largest and the deviation it follows.
+    """
+    low, high, std = measured["min"], measured["max"], measured["std"]
+    if low == high:
+        return f"all {low:g}"
+    count, largest = math.prod(measured["shape"]), max(-low, high)
+    # A uniform's deviation has the smallest error of all; a normal's, at most this one.
+    tolerance = SURE / math.sqrt(2 * count)
+    fitting = [
+        known
+        for known in _known(fan_in, fan_out)
+        if largest <= known.limit * (1 + 1e-6) and abs(std / known.deviation - 1) <= tolerance
+    ]
+    if abs(measured["mean"]) > SURE * std / math.sqrt(count) or not fitting:
+        mean = measured["mean"]
+        return f"unknown: mean {mean:.2g}, deviation {std:.2g}, from {low:.2g} to {high:.2g}"
+    return min(fitting, key=lambda known: known.limit).text
+
+
+def _known(fan_in: int, fan_out: int) -> Iterator[Distribution]:
+    both = fan_in + fan_out
+    for formula, limit in {
+        "sqrt(6 / (in + out))": math.sqrt(6 / both),
+        "1 / sqrt(in)": math.sqrt(1 / fan_in),
+        "sqrt(6 / in)": math.sqrt(6 / fan_in),
+        "0.05": 0.05,
+    }.items():
+        yield Distribution(f"uniform within {limit:.4g} = {formula}", limit / math.sqrt(3), limit)
+    for formula, deviation in {
+        "sqrt(2 / (in + out))": math.sqrt(2 / both),
+        "sqrt(2 / in)": math.sqrt(2 / fan_in),
+        "sqrt(1 / in)": math.sqrt(1 / fan_in),
+    }.items():
+        text = f"normal of deviation {deviation:.4g} = {formula}"
+        yield Distribution(f"{text}, cut off", deviation, 2 * deviation / TRUNCATED)
+        yield Distribution(text, deviation, math.inf)
 
 
 def _init(key: str, value: Any, settings: Settings) -> Settings:

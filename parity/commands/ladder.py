@@ -18,7 +18,7 @@ from parity.ladder.climb import Climb, Plan
 from parity.ladder.climber import Climber
 from parity.ladder.rung import Rung
 from parity.provenance import command_line, versions_of
-from parity.report.ladder import document, show_rung, summary
+from parity.report.ladder import document, draw_ladder, show_rung, summary
 from parity.sides.entries import Precision
 from parity.sides.jobs import ENTRIES, SideFailedError
 from parity.sides.lockstep import DIGITS
@@ -103,8 +103,6 @@ def _climbed(climb: Climb, console: Terminal, *, keep_going: bool) -> list[Rung]
 
 def _write(out: Path, rungs: list[Rung], names: tuple[str, str], about: dict[str, Any]) -> None:
     """The record of a climb and its picture, as files in `out`."""
-    from parity.report.ladder_picture import draw_ladder  # slow to import
-
     write_json(out / RECORD, document(rungs, names, about))
     write_file(out / PICTURE, draw_ladder(rungs, names))
 

@@ -1,5 +1,6 @@
 """The short forms: the terminal, a pull request, and a test report for CI."""
 
+from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
@@ -32,15 +33,8 @@ def show(values: dict[str, Any], console: Console) -> None:
     for column in ("run", "accuracy", "95 % interval", "signs of collapse"):
         number = column in ("accuracy", "95 % interval")
         table.add_column(column, no_wrap=number, overflow="fold")
-    for side in values["sides"]:
-        for run in side["runs"]:
-            known = "accuracy" in run
-            table.add_row(
-                escape(f"{side['name']}, {run['name']}"),
-                f"{run['accuracy']['value']:.2%}" if known else "-",
-                _interval(run["accuracy"]) if known else "-",
-                escape("; ".join(run["collapse"]) or "none"),
-            )
+    for row, collapse in _run_rows(values):
+        table.add_row(*map(escape, [*row, "; ".join(collapse) or "none"]))
     console.print(table)
     if views := view_rows(values):
         table = Table(title="views of the test set", title_justify="left")
@@ -59,14 +53,7 @@ def markdown(values: dict[str, Any]) -> str:
     lines += [f"- Not judged: {_plain(note)}" for note in values["not_judged"]]
     lines += [f"- Threshold changed: {_plain(note)}" for note in values["changed_thresholds"]]
     lines += ["", "| run | accuracy | 95 % interval |", "|---|---|---|"]
-    for side in values["sides"]:
-        for run in side["runs"]:
-            name = _plain(f"{side['name']}, {run['name']}")
-            if "accuracy" in run:
-                accuracy = run["accuracy"]
-                lines.append(f"| {name} | {accuracy['value']:.2%} | {_interval(accuracy)} |")
-            else:
-                lines.append(f"| {name} | - | - |")
+    lines += [f"| {' | '.join(map(_plain, row))} |" for row, _ in _run_rows(values)]
     if views := view_rows(values):
         lines += ["", f"| {' | '.join(VIEW_COLUMNS)} |", "|---" * len(VIEW_COLUMNS) + "|"]
         lines += [f"| {' | '.join(map(_plain, row))} |" for row in views]
@@ -113,8 +100,14 @@ def junit(values: dict[str, Any]) -> str:
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
-def _interval(share: dict[str, float]) -> str:
-    return f"{share['low']:.2%} to {share['high']:.2%}"
+def _run_rows(values: dict[str, Any]) -> Iterator[tuple[list[str], list[str]]]:
+    """Of each run its name, accuracy and interval, and its signs of collapse."""
+    for side in values["sides"]:
+        for run in side["runs"]:
+            name, right = f"{side['name']}, {run['name']}", run.get("accuracy")
+            value = f"{right['value']:.2%}" if right else "-"
+            interval = f"{right['low']:.2%} to {right['high']:.2%}" if right else "-"
+            yield [name, value, interval], run["collapse"]
 
 
 def _plain(text: str) -> str:

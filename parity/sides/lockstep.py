@@ -19,8 +19,7 @@ import numpy as np
 
 from parity.arrays import Array, Table
 from parity.sides.entries import Precision, adapter_of, built
-from parity.sides.exchange import answered
-from parity.sides.process import serve
+from parity.sides.process import answered, serve
 
 PIXELS, LOGITS = "pixels", "logits"
 """The first and the last entry of what `LockStep.forward` gives."""

@@ -18,8 +18,7 @@ from parity.arrays import Array, Table
 from parity.files import opened
 from parity.seal import damage
 from parity.sides.entries import adapter_of, built, imported
-from parity.sides.exchange import answered
-from parity.sides.process import serve
+from parity.sides.process import answered, serve
 
 WHOLE = (".keras", ".h5", ".hdf5")
 """Endings of files that hold a model."""

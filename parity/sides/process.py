@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
+import numpy as np
+
 Message = dict[str, Any]
 LAST_LINES = 8
 LONGEST_ERROR = 500
@@ -132,6 +134,18 @@ def serve(answer: Callable[[Message], Message]) -> None:
             text = " ".join(str(error).split())[:LONGEST_ERROR]
             reply = {"error": f"{type(error).__name__}: {text}"}
         print(json.dumps(reply), file=answers, flush=True)
+
+
+def answered(server: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Have a server do what a request says, whose tables lie in the files that it names."""
+    call, source, target = (request.pop(key) for key in ("call", "from", "to"))
+    if source is not None:
+        with np.load(source, allow_pickle=False) as arrays:
+            request["table"] = dict(arrays)
+    result = getattr(server, call)(**request)
+    if target is not None:
+        np.savez(target, **result)
+    return {}
 
 
 def _pipe(pipe: IO[str] | None) -> IO[str]:

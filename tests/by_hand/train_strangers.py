@@ -21,8 +21,8 @@ from torch.nn import functional as F
 
 from lightning_mnist.augmentation import Augmentation
 from lightning_mnist.data import sources
+from lightning_mnist.data.datamodule import stratified_split
 from lightning_mnist.data.mnist_form import fit_like_mnist
-from lightning_mnist.data.split import stratified_split
 from lightning_mnist.pictures.strangers import WEIGHTS, StrangerDetector, strangeness
 from parity.augmentation import AugmentationConfig
 from tests.support.strangers import digit, stranger

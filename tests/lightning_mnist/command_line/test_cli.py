@@ -3,7 +3,6 @@
 import csv
 import json
 import logging
-import shutil
 import signal
 import subprocess
 import sys
@@ -175,15 +174,6 @@ def test_a_product_is_timed_in_either_precision() -> None:
     assert short_floats.seconds_of_a_product(torch.float32) > 0
 
 
-def test_a_resumed_run_has_its_whole_history(here: Here, fitted: Path, tmp_path: Path) -> None:
-    run = shutil.copytree(fitted, tmp_path / "run")
-    done = here("fit", "--resume", run, "--trainer.max_epochs", 3)
-    assert done.code == 0, done.err
-    record = RunRecord.load(run / "record.json")
-    assert [row["epoch"] for row in record.history] == [1, 2, 3]
-    assert record.finished
-
-
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """What Lightning says; its logger hands nothing on."""
@@ -278,21 +268,6 @@ def test_the_best_epoch_is_tested_and_the_history_keeps_the_others(
     np.testing.assert_allclose(
         Predictions.load(run_dir / "predictions.npz").logits, logits, atol=1e-5
     )
-
-
-def test_a_run_that_is_cut_off_says_so(
-    here: Here, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from lightning_mnist.module import DigitClassifier
-
-    def pull_the_plug(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(DigitClassifier, "on_validation_epoch_end", pull_the_plug)
-    done = here("fit", "--data.source", tiny_npz, "--run_dir", tmp_path / "run", *SMALL)
-    assert done.code != 0
-    assert not RunRecord.load(tmp_path / "run" / "record.json").finished
-    assert not (tmp_path / "run" / "predictions.npz").exists()
 
 
 def test_standardisation_is_saved_with_the_model(

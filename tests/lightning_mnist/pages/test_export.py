@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from lightning_mnist.__main__ import main as start
-from lightning_mnist.checkpoint import read_model
 from lightning_mnist.data.sources import RawDigits, load
 from lightning_mnist.export import model as exporting
 from lightning_mnist.export.agreement import Written
@@ -72,7 +71,7 @@ def test_a_file_takes_raw_digits_and_answers_as_the_checkpoint(
     form: str, run: Path, exported: dict[str, Path]
 ) -> None:
     digits = load(str(run.parent / "tiny.npz"), Path())
-    expected = read_model(best(run))[0](torch.from_numpy(digits.test_images)).detach().numpy()
+    expected = Trained.read(best(run)).logits(torch.from_numpy(digits.test_images)).numpy()
     for count in (1, 7, len(expected)):
         answers = answers_of(exported[form], digits.test_images[:count])
         assert answers.dtype == np.float32
@@ -95,7 +94,7 @@ def test_a_card_is_true(form: str, run: Path, exported: dict[str, Path]) -> None
         assert f"{name} {version}" in card
     assert record.provenance is not None
     assert (record.provenance.commit or "") in card
-    model, _ = read_model(best(run))
+    model = Trained.read(best(run)).model
     assert f"{sum(p.numel() for p in model.network.parameters()):,} parameters" in card
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from lightning_mnist.data import sources
 from lightning_mnist.data.sources import RawDigits
 from lightning_mnist.errors import InputError
-from lightning_mnist.export.page import write_page
+from lightning_mnist.export.files import write_page
 from lightning_mnist.module import DigitClassifier
 from lightning_mnist.page import build as building
 from lightning_mnist.page.build import LARGEST, build

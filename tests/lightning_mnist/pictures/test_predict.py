@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from lightning_mnist import predict
-from lightning_mnist.checkpoint import read_model
 from lightning_mnist.own_images import read_digit
+from lightning_mnist.trained import Trained
 from tests.conftest import Here, embedded_digits, start
 
 
@@ -117,7 +117,8 @@ def test_a_program_gets_what_the_command_says(
     said = [
         [row[f"p{n}"] for n in range(10)] for row in json.loads((tmp_path / "out.json").read_text())
     ]
-    _, calibration = read_model(checkpoint)
+    calibration = Trained.read(checkpoint).calibration
+    assert calibration is not None
     assert abs(calibration.temperature - 1) > 0.01
     np.testing.assert_allclose(predict(checkpoint, files), said, rtol=1e-4, atol=1e-6)
 

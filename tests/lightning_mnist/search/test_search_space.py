@@ -68,7 +68,11 @@ def test_a_choice_brings_flags_along_that_the_others_do_not_have() -> None:
         "optimizer.lr": "0.5",
         "optimizer.nesterov": "true",
     }
-    assert set(space.flags()) == {"optimizer", "optimizer.lr", "optimizer.nesterov"}
+    assert {each.flag for each in space.parameters()} == {
+        "optimizer",
+        "optimizer.lr",
+        "optimizer.nesterov",
+    }
 
 
 def test_the_samples_show_every_choice_and_the_ends_of_every_range() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_mnist.adversarial import loss_against
+from lightning_mnist.regularization import loss_against
 from tests.lightning_mnist.training.test_execution import assert_same, state, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lightning_mnist.data.sources import RawDigits
-from lightning_mnist.first_step import checked
+from lightning_mnist.guard import checked
 from lightning_mnist.module import DigitClassifier
 from tests.conftest import ROOT, SLOW, Here
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer, seed_everything
 
-from lightning_mnist import first_step
+from lightning_mnist import guard as guarding
 from lightning_mnist.data import sources
 from lightning_mnist.data.datamodule import DigitsDataModule
 from lightning_mnist.guard import CollapseGuard
@@ -112,7 +112,7 @@ def test_no_healthy_training_is_stopped(
     chunk: int, mnist_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Most have fewer classes than outputs, as is said, and what is tried then stops nothing.
-    monkeypatch.setattr(first_step, "FirstStep", lambda trials: FirstStep(trials=False))
+    monkeypatch.setattr(guarding, "FirstStep", lambda trials: FirstStep(trials=False))
     well = 0
     for seed in range(CHUNK * chunk, CHUNK * (chunk + 1)):
         shape = draw(seed)

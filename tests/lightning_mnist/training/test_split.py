@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightning_mnist.data.split import stratified_split
+from lightning_mnist.data.datamodule import stratified_split
 from lightning_mnist.errors import InputError
 
 

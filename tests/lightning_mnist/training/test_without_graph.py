@@ -18,9 +18,8 @@ from lightning_mnist.module import DigitClassifier
 from lightning_mnist.network import MLP, Activation
 from lightning_mnist.optimization import parameter_groups
 from lightning_mnist.preprocessing import Preprocessing
-from lightning_mnist.steps import layers_backward, whole_steps, without_graph
-from lightning_mnist.steps.torchscript import compiled
-from lightning_mnist.steps.without_graph import WithoutGraph, is_known
+from lightning_mnist.steps import execution, layers_backward, whole_steps, without_graph
+from lightning_mnist.steps.without_graph import WithoutGraph, compiled, is_known
 from tests.lightning_mnist.training.test_execution import assert_same, state, train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*")
@@ -182,13 +181,16 @@ def test_whole_steps_spare_what_weight_decay_is_to_spare(
     tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[int] = []
-    own = whole_steps.WholeSteps.__call__
 
-    def counted(self: Any, batches: list[Batch]) -> Any:
-        taken.append(len(batches))
-        return own(self, batches)
+    def counted(*given: Any) -> Any:
+        def learn(batches: list[Batch]) -> Any:
+            taken.append(len(batches))
+            return whole(batches)
 
-    monkeypatch.setattr(whole_steps.WholeSteps, "__call__", counted)
+        whole: Any = whole_steps.whole_steps(*given)
+        return whole and learn
+
+    monkeypatch.setattr(execution, "whole_steps", counted)
     flags: dict[str, Any] = {"configure": two_groups, "max_epochs": 2}
     by_autograd = state(train(tiny_npz, 4, model={"steps": "graph"}, **flags))
     assert not taken

@@ -13,9 +13,8 @@ pytest.importorskip("keras", reason="the extra keras is not installed")
 
 from keras_reference.instruments import lockstep as keras_side
 from lightning_mnist.instruments import lockstep as lightning_side
-from parity.audit.initializers import initializer
 from parity.audit.known import KNOWN
-from parity.audit.readings import read
+from parity.audit.readings import initializer, read
 from parity.audit.rows import Row, rows
 from parity.commands import audit as command
 from parity.commands.audit import audited

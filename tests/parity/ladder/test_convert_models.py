@@ -14,7 +14,7 @@ from scipy.special import softmax
 import keras_reference.instruments.interchange
 import lightning_mnist.instruments.interchange
 from keras_reference.model_file import fed_raw
-from lightning_mnist.checkpoint import read_model
+from lightning_mnist.trained import Trained
 from tests.support.mnist_models import MODELS
 
 IMAGES = np.random.default_rng(3).integers(0, 256, (16, 28, 28)).astype(np.uint8)
@@ -35,8 +35,7 @@ def test_an_ordinary_model_is_converted_and_answers_alike(name: str, tmp_path: P
     keras_reference.instruments.interchange.convert(files[0], files[1])
     lightning_mnist.instruments.interchange.convert(files[1], files[2])
     theirs = np.asarray(fed_raw(model)(IMAGES.astype(np.float32)))
-    with torch.no_grad():
-        ours = read_model(files[2])[0](torch.from_numpy(IMAGES)).numpy()
+    ours = Trained.read(files[2]).logits(torch.from_numpy(IMAGES)).numpy()
     if np.allclose(theirs.sum(axis=1), 1, atol=1e-4) and theirs.min() >= 0:
         ours = softmax(ours, axis=1)
     assert np.abs(ours - theirs).max() <= 1e-5 * max(1.0, np.abs(theirs).max())
