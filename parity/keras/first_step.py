@@ -11,14 +11,20 @@ import tensorflow as tf
 
 from parity.arrays import Array
 from parity.keras.calls import as_array
-from parity.keras.checking import array_of, held_out_of, one_batch, program_of, repeats
+from parity.keras.checking import (
+    array_of,
+    first_batches,
+    held_out_of,
+    one_batch,
+    program_of,
+    repeats,
+)
 from parity.keras.facts import Facts, facts_of
 from parity.keras.fit import Fit
 from parity.keras.heads import causes_of_heads
 from parity.keras.late import elsewhere, lagging, no_code, not_seen, own_step, steps_itself
 from parity.keras.metrics import misjudging
 from parity.keras.probe import LEAST, Probe, probe_of
-from parity.keras.scaling import Scaling
 from parity.keras.traced import Traced, Watched
 from parity.keras.trial import Trial, state_of
 from parity.keras.unmoved import still, unmoved
@@ -27,6 +33,7 @@ from parity.keras.weighing import UNTOLD, Weighing
 from parity.watch.check import Belief, Match, Program, causes_of
 from parity.watch.check.anew import Anew
 from parity.watch.check.telling import unrelated
+from parity.watch.check.training import RECURRENT
 from parity.watch.check.training import rate as too_high
 from parity.watch.check.words import findings_of, say
 from parity.watch.guard import PROBE
@@ -57,7 +64,6 @@ class FirstStep(Weighing):
         super().__init__()
         self.x, self.y, self.trials = x, y, trials
         self._kernel: keras.Variable | None = None
-        self._scaling: Scaling | None = None
         self._left: Array = NOTHING
         self._anew = Anew(NOTHING)
         self.loss, self._source = np.nan, ""
@@ -91,9 +97,10 @@ class FirstStep(Weighing):
                 "inputs": array_of(self.x),
                 "repeats": repeats(self.x) or one_batch(probe, validation),
             }
+            if fit.in_order and not any(each.kind in RECURRENT for each in facts.layers):
+                known["order"] = first_batches(probe, batch)
             program = program_of(traced, probe, facts, **known)
             self.program = program = fit.weighted(program)
-            self._scaling = Scaling(model.optimizer)
             if self.trials and model.count_params() <= LARGEST and not tf.distribute.has_strategy():
                 self._initial = state_of(model)
             self._kernel = next((v for v in model.trainable_variables if len(v.shape) > 1), None)
@@ -156,9 +163,6 @@ class FirstStep(Weighing):
 
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """See `Follower.look`; and say so where something was left as it was, or tells nothing."""
-        if self._scaling is not None:
-            self._say(Tried(self._scaling.forgotten()), "the first step looks wrong")
-            self._scaling = None
         if ended and self.program is not None and not self._found.matches:
             with suppress(Exception):  # a model is anyone's code
                 match = lagging(self.traced, self.program, self.probe, step)

@@ -39,6 +39,7 @@ class Fit(NamedTuple):
         sample_weight: One for each sample, [N].
         batch: Samples of a batch of arrays.
         split: Whether it holds out a part of what it is given.
+        in_order: Whether it takes arrays as they are, without shuffling.
         x: What it draws samples from.
     """
 
@@ -48,6 +49,7 @@ class Fit(NamedTuple):
     sample_weight: Any = None
     batch: int | None = None
     split: bool = False
+    in_order: bool = False
     x: Any = None
 
     def source_beside(self, x: Any) -> str:
@@ -92,6 +94,7 @@ def fit_of(callback: keras.callbacks.Callback) -> Fit:
         given.get("sample_weight"),
         (given.get("batch_size") or USUAL) if given else None,
         bool(given.get("validation_split")),
+        given.get("shuffle") is False,
         given.get("x"),
     )
 

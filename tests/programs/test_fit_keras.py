@@ -1,7 +1,6 @@
 """What `fit` is given beside the samples: callbacks, weights, what is held out; its steps."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from keras import callbacks
 
 from parity.keras import CollapseGuard, check
 from parity.keras.fit import Fit, stopped_rising, wrong_way
-from parity.keras.scaling import Scaling
 from parity.watch.check import Program, causes_of
 from parity.watch.reading import Reading
 from tests.programs import data
@@ -126,20 +124,3 @@ def test_one_batch_again_and_again_is_named(uses: bool) -> None:
     model = table_net(4, 3, "softmax", "sparse_categorical_crossentropy")
     causes = [found.cause for found in check(model, Batches(uses))]
     assert ("every batch holds the same samples" in causes) != uses
-
-
-@pytest.mark.parametrize("scales", [True, False])
-def test_a_loss_that_is_not_scaled_is_noticed(scales: bool) -> None:
-    weight = keras.Variable(np.ones(2, np.float32))
-    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
-    optimizer.build([weight])
-    plain = set(vars(optimizer))
-    noted = Scaling(optimizer)
-    if scales:
-        optimizer.scale_loss(keras.ops.ones(()))
-    optimizer.apply_gradients([(keras.ops.ones(2), weight)])
-    found = noted.forgotten()
-    assert bool(found) != scales
-    assert set(vars(optimizer)) == plain
-    assert not Scaling(optimizer).forgotten()  # no step was seen
-    assert not Scaling(SimpleNamespace()).forgotten()

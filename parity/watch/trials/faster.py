@@ -16,7 +16,7 @@ def eased(program: Program, matches: Sequence[Match]) -> list[Match]:
         program: That does not learn, nor does it with any one remedy.
         matches: What its facts show.
     """
-    known = (program.rate or 1.0) if _is_adam(program) else 0.0
+    known = (program.rate or 1.0) if is_adam(program) else 0.0
     return [
         replace(match, remedy=_beside(match.remedy, rate))
         for match in matches
@@ -40,11 +40,12 @@ def slow(program: Program) -> list[Match]:
             Belief.MAYBE,
             Remedy(f"with Adam at {rate:g}", changes=Change.ADAM, rate=rate),
         )
-        for rate in (() if _is_adam(program) else RATES)
+        for rate in (() if is_adam(program) else RATES)
     ]
 
 
-def _is_adam(program: Program) -> bool:
+def is_adam(program: Program) -> bool:
+    """Whether it has Adam or one of its kin."""
     return "adam" in program.optimizer.lower()
 
 

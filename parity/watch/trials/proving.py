@@ -8,12 +8,13 @@ from typing import Any
 
 from parity.watch.alarm import Told
 from parity.watch.check import Belief, Match, Program, causes_of
+from parity.watch.check.data import STANDARDISED
 from parity.watch.check.program import Array
 from parity.watch.check.training import in_order
 from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials.departing import departed, untaught
-from parity.watch.trials.faster import eased, slow
+from parity.watch.trials.faster import eased, is_adam, slow
 from parity.watch.trials.material import Material, shrunk
 from parity.watch.trials.ranking import HELPS, SECONDS, Trial, Tried, tried
 from parity.watch.trials.stall import MUCH, STALLED, explains, lifts
@@ -143,6 +144,11 @@ class Prover(ABC):
     def _at_first(self, matches: Sequence[Match]) -> Tried:
         """What is said before the first step: where nothing likely helps, the rest must do much."""
         found = self._tried(matches)
+        if found.base is not None and self.program is not None and is_adam(self.program):
+            # Its steps do not depend on the scale: features are learned later then, not never.
+            scales = (m.remedy == STANDARDISED and m.belief < Belief.SURE for m in found.matches)
+            if all(scales) and found.gain < 2 * HELPS:
+                return Tried([])
         return found if any(m.belief for m in found.matches) or found.gain >= MUCH else Tried([])
 
     def _say(self, found: Tried, what: str = "") -> None:
