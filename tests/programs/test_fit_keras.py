@@ -72,6 +72,19 @@ def test_a_guard_sees_what_fit_is_given(wrong: bool, capsys: pytest.CaptureFixtu
     assert wrong or not printed
 
 
+@pytest.mark.parametrize(("shuffle", "sort"), [(False, True), (True, True), (False, False)])
+def test_arrays_that_are_sorted_are_named_where_fit_does_not_shuffle(
+    shuffle: bool, sort: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = data.flowers()
+    order = np.argsort(y, kind="stable") if sort else np.random.default_rng(0).permutation(len(y))
+    model = table_net(4, 3, "softmax", "sparse_categorical_crossentropy")
+    guard = CollapseGuard(x[order], y[order], reaction="warn", trials=False)
+    model.fit(x[order], y[order], 16, shuffle=shuffle, verbose=0, callbacks=[guard])
+    wrong = sort and not shuffle
+    assert ("  1. the samples come sorted by class" in capsys.readouterr().err) == wrong
+
+
 def rare() -> Program:
     """Two classes, of which one is 3 % of the targets."""
     found = binary(targets=(np.arange(200) < 6).astype(int), loss=BINARY)

@@ -200,7 +200,9 @@ def unscaled(program: Program) -> Match | None:
     figures += f", with a deviation of {deviation:.2g}"
     if program.pictures and 0 <= fed.min() <= fed.max() <= TWICE:
         advice = "Divide by 255 once, in the data or in the network"
-        return Match(name, figures, advice, belief, Remedy("with 255 times x", features="times 255"))
+        return Match(
+            name, figures, advice, belief, Remedy("with 255 times x", features="times 255")
+        )
     return Match(name, figures, STANDARDISE, belief, STANDARDISED)
 
 

@@ -65,7 +65,17 @@ def all_alike(program: Program) -> Match | None:
 def numbers_for_rows(program: Program) -> Match | None:
     """Class numbers for a loss that compares columns, or the reverse."""
     loss, values = program.loss, program.numbers
-    if loss is None or values is None or loss.kind != "categorical" or program.columns is None:
+    if loss is None or values is None or program.columns is None:
+        return None
+    if loss.kind == "binary" and program.task == "binary" and program.columns > 1:
+        return Match(
+            f"{loss.name} is given {program.columns} outputs for each yes or no",
+            f"the targets have shape {_shape(program.targets)}, the outputs "
+            f"{program.columns} columns",
+            line(program),
+            remedy=fitting(program),
+        )
+    if loss.kind != "categorical":
         return None
     if loss.targets == "rows" and values.ndim == 1 and program.columns > 1:
         return Match(

@@ -143,13 +143,13 @@ class Prover(ABC):
 
     def _at_first(self, matches: Sequence[Match]) -> Tried:
         """What is said before the first step: where nothing likely helps, the rest must do much."""
-        found = self._tried(matches)
+        found, surer = self._tried(matches), Belief.LIKELY
         if found.base is not None and self.program is not None and is_adam(self.program):
             # Its steps do not depend on the scale: features are learned later then, not never.
-            scales = (m.remedy == STANDARDISED and m.belief < Belief.SURE for m in found.matches)
-            if all(scales) and found.gain < 2 * HELPS:
-                return Tried([])
-        return found if any(m.belief for m in found.matches) or found.gain >= MUCH else Tried([])
+            if all(match.remedy == STANDARDISED for match in found.matches):
+                surer = Belief.SURE
+        said = any(match.belief >= surer for match in found.matches) or found.gain >= MUCH
+        return found if said else Tried([])
 
     def _say(self, found: Tried, what: str = "") -> None:
         self._found = found if found.matches else self._found
