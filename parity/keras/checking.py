@@ -121,6 +121,9 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
     own = loss is None and not facts.several
     judged = model, facts.outputs, probe.y, facts.last
     cuts = no_slope(model, probe.x, facts.outputs, probe.y)
+    order: list[Any] = []
+    if probe.batch and targets is not None:
+        order = [targets[n : n + probe.batch] for n in range(0, len(targets), probe.batch)]
     return Program(
         "keras",
         facts.layers,
@@ -151,17 +154,8 @@ def program_of(traced: Traced, probe: Probe, facts: Facts, **known: Any) -> Prog
         own=probe.y,
         unregistered=0 if steps_itself(model) else untracked(model),
         mixes=not facts.several and mixes(traced, probe.x, facts.outputs),
-        **({"batch": probe.batch, "order": first_batches(probe, probe.batch)} | known),
+        **({"batch": probe.batch, "order": tuple(order[:BATCHES])} | known),
     )
-
-
-def first_batches(probe: Probe, size: int | None) -> tuple[NDArray[Any], ...]:
-    """Targets of the first batches of so many samples, where these come in their order."""
-    targets = probe.y if probe.targets is None else probe.targets
-    if not size or targets is None:
-        return ()
-    starts = range(0, len(targets), size)[:BATCHES]
-    return tuple(targets[start : start + size] for start in starts)
 
 
 def repeats(x: Any) -> int:

@@ -11,14 +11,7 @@ import tensorflow as tf
 
 from parity.arrays import Array
 from parity.keras.calls import as_array
-from parity.keras.checking import (
-    array_of,
-    first_batches,
-    held_out_of,
-    one_batch,
-    program_of,
-    repeats,
-)
+from parity.keras.checking import array_of, held_out_of, one_batch, program_of, repeats
 from parity.keras.facts import Facts, facts_of
 from parity.keras.fit import Fit
 from parity.keras.heads import causes_of_heads
@@ -33,7 +26,6 @@ from parity.keras.weighing import UNTOLD, Weighing
 from parity.watch.check import Belief, Match, Program, causes_of
 from parity.watch.check.anew import Anew
 from parity.watch.check.telling import unrelated
-from parity.watch.check.training import RECURRENT
 from parity.watch.check.training import rate as too_high
 from parity.watch.check.words import findings_of, say
 from parity.watch.guard import PROBE
@@ -97,10 +89,8 @@ class FirstStep(Weighing):
                 "inputs": array_of(self.x),
                 "repeats": repeats(self.x) or one_batch(probe, validation),
             }
-            if fit.in_order and not any(each.kind in RECURRENT for each in facts.layers):
-                known["order"] = first_batches(probe, batch)
             program = program_of(traced, probe, facts, **known)
-            self.program = program = fit.weighted(program)
+            self.program = program = fit.ordered(fit.weighted(program))
             if self.trials and model.count_params() <= LARGEST and not tf.distribute.has_strategy():
                 self._initial = state_of(model)
             self._kernel = next((v for v in model.trainable_variables if len(v.shape) > 1), None)

@@ -14,7 +14,7 @@ from keras import callbacks
 
 from parity.keras import CollapseGuard, check
 from parity.keras.fit import Fit, stopped_rising, wrong_way
-from parity.watch.check import Program, causes_of
+from parity.watch.check import Belief, Program, causes_of
 from parity.watch.reading import Reading
 from tests.programs import data
 from tests.programs.keras_programs import digits, digits_net, table, table_net
@@ -83,6 +83,17 @@ def test_arrays_that_are_sorted_are_named_where_fit_does_not_shuffle(
     model.fit(x[order], y[order], 16, shuffle=shuffle, verbose=0, callbacks=[guard])
     wrong = sort and not shuffle
     assert ("  1. the samples come sorted by class" in capsys.readouterr().err) == wrong
+
+
+def test_classes_that_come_in_turns_may_be_meant_so() -> None:
+    y = np.arange(600) // 12 % 2
+    known = binary(targets=y, outputs=np.zeros((600, 1)), loss=BINARY, batch=32, whole=True)
+    (found,) = causes_of(Fit(in_order=True).ordered(known))
+    assert found.cause.startswith("the samples come sorted")
+    assert found.belief is Belief.LIKELY
+    (found,) = causes_of(Fit(in_order=True).ordered(replace(known, targets=np.sort(y))))
+    assert found.cause.startswith("the samples come sorted")
+    assert found.belief is Belief.SURE
 
 
 def rare() -> Program:

@@ -144,10 +144,9 @@ class Prover(ABC):
     def _at_first(self, matches: Sequence[Match]) -> Tried:
         """What is said before the first step: where nothing likely helps, the rest must do much."""
         found, surer = self._tried(matches), Belief.LIKELY
-        if found.base is not None and self.program is not None and is_adam(self.program):
-            # Its steps do not depend on the scale: features are learned later then, not never.
-            if all(match.remedy == STANDARDISED for match in found.matches):
-                surer = Belief.SURE
+        adam = found.base is not None and self.program is not None and is_adam(self.program)
+        if adam and all(match.remedy == STANDARDISED for match in found.matches):
+            surer = Belief.SURE  # its steps do not depend on the scale: these are learned later
         said = any(match.belief >= surer for match in found.matches) or found.gain >= MUCH
         return found if said else Tried([])
 
