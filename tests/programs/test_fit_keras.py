@@ -113,6 +113,9 @@ def test_weights_of_classes_are_known() -> None:
     assert "wrong way round: frequent ones weigh most" in found.cause
     (found,) = causes_of(Fit(class_weight={0: 1e-4, 1: 1.0}).weighted(rare()))
     assert "leave only class 1 to be learned" in found.cause
+    three = program(targets=np.arange(60) % 3, outputs=np.zeros((60, 3)))
+    (found,) = causes_of(Fit(class_weight={2: 0.0}).weighted(three))
+    assert found.cause == "the loss leaves out class 2: its samples weigh nothing"
     regression = program(targets=np.linspace(0.0, 1.0, 60), loss=None)
     assert Fit(class_weight={0: 2.0}).weighted(regression) is regression
 
