@@ -264,15 +264,20 @@ def test_what_may_be_meant_so_must_bring_much_before_the_first_step(
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "gain", "said"),
-    [("SGD", 0.15, True), ("Adam", 0.25, False), ("Adam", 0.35, True)],
+    ("optimizer", "size", "gain", "said"),
+    [
+        ("SGD", 99, 0.15, True),
+        ("Adam", 99, 0.25, False),
+        ("Adam", 99, 0.35, True),
+        ("Adam", 5000, 0.15, True),
+    ],
 )
 def test_adam_learns_later_of_what_is_not_scaled(
-    optimizer: str, gain: float, said: bool, monkeypatch: pytest.MonkeyPatch
+    optimizer: str, size: float, gain: float, said: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = Plan(0.1)
-    assert plan.program is not None
-    plan.program = replace(plan.program, optimizer=optimizer)
+    plan, fed = Plan(0.1), np.full((9, 2), size)
+    layers = (Layer("dense", learns=True),)
+    plan.program = Program("keras", layers, fed, fed[:, :1], None, optimizer=optimizer)
     trial = MadeUp((AS_IT_IS, 0.1), (STANDARDISED, 0.1 + gain))
     monkeypatch.setattr(plan, "_trial", lambda: trial)
     assert bool(plan._at_first([cause("scale", LIKELY, STANDARDISED)]).matches) == said

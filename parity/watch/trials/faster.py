@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from parity.watch.check import Belief, Change, Match, Program, Remedy
+from parity.watch.check.data import numeric, scale_of
 
 RATES = (0.001, 0.01)
 """Of Adam: a few sigmoids before a table need the second to get far in a trial."""
+TOO_LARGE = 1000.0
+"""Root mean square of features, as of incomes, that Adam does not make up for in usual time."""
 
 
 def eased(program: Program, matches: Sequence[Match]) -> list[Match]:
@@ -16,7 +19,7 @@ def eased(program: Program, matches: Sequence[Match]) -> list[Match]:
         program: That does not learn, nor does it with any one remedy.
         matches: What its facts show.
     """
-    known = (program.rate or 1.0) if is_adam(program) else 0.0
+    known = (program.rate or 1.0) if _is_adam(program) else 0.0
     return [
         replace(match, remedy=_beside(match.remedy, rate))
         for match in matches
@@ -40,12 +43,17 @@ def slow(program: Program) -> list[Match]:
             Belief.MAYBE,
             Remedy(f"with Adam at {rate:g}", changes=Change.ADAM, rate=rate),
         )
-        for rate in (() if is_adam(program) else RATES)
+        for rate in (() if _is_adam(program) else RATES)
     ]
 
 
-def is_adam(program: Program) -> bool:
-    """Whether it has Adam or one of its kin."""
+def learns_later(program: Program) -> bool:
+    """Whether features are not too large for Adam, whose steps do not depend on their scale."""
+    fed = numeric(program)
+    return fed is not None and _is_adam(program) and scale_of(fed).size.max() < TOO_LARGE
+
+
+def _is_adam(program: Program) -> bool:
     return "adam" in program.optimizer.lower()
 
 

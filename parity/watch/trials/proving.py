@@ -14,7 +14,7 @@ from parity.watch.check.training import in_order
 from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials.departing import departed, untaught
-from parity.watch.trials.faster import eased, is_adam, slow
+from parity.watch.trials.faster import eased, learns_later, slow
 from parity.watch.trials.material import Material, shrunk
 from parity.watch.trials.ranking import HELPS, SECONDS, Trial, Tried, tried
 from parity.watch.trials.stall import MUCH, STALLED, explains, lifts
@@ -143,11 +143,11 @@ class Prover(ABC):
 
     def _at_first(self, matches: Sequence[Match]) -> Tried:
         """What is said before the first step: where nothing likely helps, the rest must do much."""
-        found, surer = self._tried(matches), Belief.LIKELY
-        adam = found.base is not None and self.program is not None and is_adam(self.program)
-        if adam and all(match.remedy == STANDARDISED for match in found.matches):
-            surer = Belief.SURE  # its steps do not depend on the scale: these are learned later
-        said = any(match.belief >= surer for match in found.matches) or found.gain >= MUCH
+        found, program = self._tried(matches), self.program
+        scales = all(match.remedy == STANDARDISED for match in found.matches)
+        later = scales and found.base is not None and program is not None and learns_later(program)
+        least = Belief.SURE if later else Belief.LIKELY
+        said = any(match.belief >= least for match in found.matches) or found.gain >= MUCH
         return found if said else Tried([])
 
     def _say(self, found: Tried, what: str = "") -> None:
