@@ -22,8 +22,8 @@ USUAL = 32
 LONG, WORSE = 6, 1.5
 """Epochs since the best one, and times that the loss of what is held out is larger than then, from
 which on a network learns by heart."""
-BATCHES = 3
-"""First ones whose classes are looked at."""
+FIRST = 500
+"""Samples whose order is looked at."""
 DOES = {
     "EarlyStopping": "it stops while the network gets better",
     "ModelCheckpoint": "it keeps the worst network",
@@ -87,10 +87,8 @@ class Fit(NamedTuple):
 
     def ordered(self, program: Program) -> Program:
         """The same, with the classes of the first batches where samples are taken as they are."""
-        found, size = program.classes, program.batch or 0
-        if not self.in_order or found is None:
-            return program
-        return replace(program, order=(found[: BATCHES * size],))
+        found = program.classes if self.in_order else None
+        return program if found is None else replace(program, order=(found[:FIRST],))
 
 
 def fit_of(callback: keras.callbacks.Callback) -> Fit:

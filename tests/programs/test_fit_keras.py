@@ -87,7 +87,7 @@ def test_arrays_that_are_sorted_are_named_where_fit_does_not_shuffle(
 
 def test_classes_that_come_in_turns_may_be_meant_so() -> None:
     y = np.arange(600) // 12 % 2
-    known = binary(targets=y, outputs=np.zeros((600, 1)), loss=BINARY, batch=32, whole=True)
+    known = binary(targets=y, outputs=np.zeros((600, 1)), loss=BINARY, whole=True)
     (found,) = causes_of(Fit(in_order=True).ordered(known))
     assert found.cause.startswith("the samples come sorted")
     assert found.belief is Belief.LIKELY
