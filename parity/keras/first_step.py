@@ -18,7 +18,6 @@ from parity.keras.heads import causes_of_heads
 from parity.keras.late import elsewhere, lagging, no_code, not_seen, own_step, steps_itself
 from parity.keras.metrics import misjudging
 from parity.keras.probe import LEAST, Probe, probe_of
-from parity.keras.scaling import Scaling
 from parity.keras.traced import Traced, Watched
 from parity.keras.trial import Trial, state_of
 from parity.keras.unmoved import still, unmoved
@@ -57,7 +56,6 @@ class FirstStep(Weighing):
         super().__init__()
         self.x, self.y, self.trials = x, y, trials
         self._kernel: keras.Variable | None = None
-        self._scaling: Scaling | None = None
         self._left: Array = NOTHING
         self._anew = Anew(NOTHING)
         self.loss, self._source = np.nan, ""
@@ -92,8 +90,7 @@ class FirstStep(Weighing):
                 "repeats": repeats(self.x) or one_batch(probe, validation),
             }
             program = program_of(traced, probe, facts, **known)
-            self.program = program = fit.weighted(program)
-            self._scaling = Scaling(model.optimizer)
+            self.program = program = fit.ordered(fit.weighted(program))
             if self.trials and model.count_params() <= LARGEST and not tf.distribute.has_strategy():
                 self._initial = state_of(model)
             self._kernel = next((v for v in model.trainable_variables if len(v.shape) > 1), None)
@@ -156,9 +153,6 @@ class FirstStep(Weighing):
 
     def look(self, before: int, step: int, *, ended: bool = False) -> None:
         """See `Follower.look`; and say so where something was left as it was, or tells nothing."""
-        if self._scaling is not None:
-            self._say(Tried(self._scaling.forgotten()), "the first step looks wrong")
-            self._scaling = None
         if ended and self.program is not None and not self._found.matches:
             with suppress(Exception):  # a model is anyone's code
                 match = lagging(self.traced, self.program, self.probe, step)

@@ -22,6 +22,8 @@ USUAL = 32
 LONG, WORSE = 6, 1.5
 """Epochs since the best one, and times that the loss of what is held out is larger than then, from
 which on a network learns by heart."""
+FIRST = 500
+"""Samples whose order is looked at."""
 DOES = {
     "EarlyStopping": "it stops while the network gets better",
     "ModelCheckpoint": "it keeps the worst network",
@@ -39,6 +41,7 @@ class Fit(NamedTuple):
         sample_weight: One for each sample, [N].
         batch: Samples of a batch of arrays.
         split: Whether it holds out a part of what it is given.
+        in_order: Whether it takes arrays as they are, without shuffling.
         x: What it draws samples from.
     """
 
@@ -48,6 +51,7 @@ class Fit(NamedTuple):
     sample_weight: Any = None
     batch: int | None = None
     split: bool = False
+    in_order: bool = False
     x: Any = None
 
     def source_beside(self, x: Any) -> str:
@@ -81,6 +85,11 @@ class Fit(NamedTuple):
             return program
         return replace(program, loss=replace(loss, weights=tuple(map(float, weights))))
 
+    def ordered(self, program: Program) -> Program:
+        """The same, with the classes of the first batches where samples are taken as they are."""
+        found = program.classes if self.in_order else None
+        return program if found is None else replace(program, order=(found[:FIRST],))
+
 
 def fit_of(callback: keras.callbacks.Callback) -> Fit:
     """What the ``fit`` that calls this callback now was given; nothing in a loop of one's own."""
@@ -92,6 +101,7 @@ def fit_of(callback: keras.callbacks.Callback) -> Fit:
         given.get("sample_weight"),
         (given.get("batch_size") or USUAL) if given else None,
         bool(given.get("validation_split")),
+        given.get("shuffle") is False,
         given.get("x"),
     )
 

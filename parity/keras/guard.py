@@ -14,7 +14,6 @@ from parity.keras.calls import as_array, undrawn
 from parity.keras.first_step import FirstStep
 from parity.keras.fit import Fit, ended, fit_of, wrong_way
 from parity.keras.held_out import HeldOut
-from parity.keras.left_out import left_out
 from parity.keras.logs import Logs, accuracy_of, number
 from parity.keras.look import Subject
 from parity.keras.probe import Probe, batch_of, probe_of
@@ -208,17 +207,16 @@ class CollapseGuard(keras.callbacks.Callback):
             )
 
     def _look_at_classes(self, seen: dict[str, Any], logs: dict[str, Any]) -> None:
-        """Say so where Keras holds out whole classes, or its loss leaves them out."""
+        """Say so where Keras holds out whole classes."""
         labels = None if self.subject is None or seen["labels"] is None else self.subject.labels
         accuracy, steps, probe = accuracy_of(logs), self.params.get("steps") or 0, self.trained
         if labels is None or accuracy is None or probe is None or self.probe is not probe:
             return
-        if not probe.batch:
-            found = self.held_out.look(labels, probe.ids, seen["logits"], accuracy, steps)
-            if found is not None:
-                say([found], what=f"in epoch {self.epoch + 1} the validation part looks wrong")
-        names = left_out(seen["labels"], seen["logits"], accuracy)
-        self.first.leave_out(names, number(logs, "loss"), self.done)
+        if probe.batch:
+            return
+        found = self.held_out.look(labels, probe.ids, seen["logits"], accuracy, steps)
+        if found is not None:
+            say([found], what=f"in epoch {self.epoch + 1} the validation part looks wrong")
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Say what would have helped, where nothing was learned."""

@@ -25,6 +25,14 @@ NO_STEP = Match(
     remedy=Remedy("with steps along the gradients", changes=Change.THAWED),
 )
 
+NO_CHANGE = Match(
+    "no step changes any weight",
+    "the optimiser has taken its steps, and all weights are to the bit what they were before",
+    "Look at what apply_gradients is given: gradients of 0, or of other variables than those that "
+    "the loss was made with; and whether the learning rate is 0",
+    Belief.LIKELY,
+)
+
 
 def no_slope(model: keras.Model, x: Any, outputs: Array, targets: Array | None) -> tuple[Cut, ...]:
     """What lets no gradient of the loss through: the loss itself, or a function in the network.
@@ -81,7 +89,7 @@ def unmoved(
     if not same:
         return None
     if len(same) == len(weights):
-        return NO_STEP if _steps(own) == 0 else None
+        return NO_STEP if _steps(own) == 0 else NO_CHANGE if late else None
     return _unreached(calls, same) if late else None
 
 

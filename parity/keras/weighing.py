@@ -6,11 +6,7 @@ from parity.keras.calls import unchanged
 from parity.keras.probe import Probe
 from parity.keras.traced import Traced
 from parity.watch.check import Match
-from parity.watch.check.head import fitting
-from parity.watch.trials import AS_IT_IS, Tried
 from parity.watch.trials.following import Follower
-from parity.watch.trials.ranking import HELPS, SECONDS, STEPS
-from parity.watch.trials.stall import reads
 
 WEIGHTLESS = "the samples weigh nothing, and nothing is learned of them"
 NEGATIVE = "sample weights are below 0: the loss drives the answers away from the targets"
@@ -45,42 +41,6 @@ class Weighing(Follower):
         )
         cause = NEGATIVE if loss < 0 else WEIGHTLESS
         self.remark(Match(cause, what, "Look at sample_weight and class_weight"), step)
-
-    def leave_out(self, names: list[int], loss: float, step: int) -> None:
-        """Say so where these classes count for nothing: without weights, they are learned.
-
-        Args:
-            names: Classes that the network takes for all but impossible.
-            loss: That `fit` tells.
-            step: After so many steps.
-        """
-        program, own = self.program, self._unweighted() if names else None
-        if program is None or own is None or not loss < UNTOLD * own or self._found.matches:
-            return
-        with suppress(Exception):
-            outputs, targets = self._now()
-            trial = self._trial()
-            now = None if targets is None else reads(program, outputs, targets)
-            if trial is None or now is None:
-                return
-            weighted = program.loss is not None and program.loss.weights
-            alike = fitting(program) if weighted else None
-            score, steps = trial.run(alike or AS_IT_IS, STEPS, SECONDS)
-            if score < now + HELPS:
-                return
-            classes = ", ".join(map(str, names))
-            match = Match(
-                f"the loss leaves out class {classes}: its samples weigh nothing",
-                f"they are trained on, and the network takes them for all but impossible; fit "
-                f"tells a loss of {loss:.3g}, and without weights that of its samples is {own:.3g}",
-                "Look at class_weight and sample_weight",
-            )
-            line = (
-                f"tried: with all samples weighted alike the same network reads {score:.0%} after "
-                f"{steps} steps; as it is, {now:.0%}"
-            )
-            what = f"after {step:,} steps something looks wrong in the loop"
-            self._say(Tried([match], [line], score - now, now), what)
 
     def _unweighted(self) -> float | None:
         """The loss of the samples, each counted once; None where it is none of Keras'."""

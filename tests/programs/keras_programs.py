@@ -271,6 +271,10 @@ FAULTY: dict[str, Faulty] = {
         "is given class numbers, and takes one-hot rows",
         lambda: Program(digits_net(loss=ROWS), *digits()),
     ),
+    "two outputs for yes or no": Faulty(
+        "is given 2 outputs for each yes or no",
+        lambda: Program(table_net(2, 2, "softmax", BINARY), *data.moons()),
+    ),
     "sparse for one-hot": Faulty(
         "is given one-hot rows, and takes class numbers",
         lambda: Program(digits_net(), *rows(digits())),

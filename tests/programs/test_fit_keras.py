@@ -1,7 +1,6 @@
 """What `fit` is given beside the samples: callbacks, weights, what is held out; its steps."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,7 @@ from keras import callbacks
 
 from parity.keras import CollapseGuard, check
 from parity.keras.fit import Fit, stopped_rising, wrong_way
-from parity.keras.scaling import Scaling
-from parity.watch.check import Program, causes_of
+from parity.watch.check import Belief, Program, causes_of
 from parity.watch.reading import Reading
 from tests.programs import data
 from tests.programs.keras_programs import digits, digits_net, table, table_net
@@ -74,6 +72,30 @@ def test_a_guard_sees_what_fit_is_given(wrong: bool, capsys: pytest.CaptureFixtu
     assert wrong or not printed
 
 
+@pytest.mark.parametrize(("shuffle", "sort"), [(False, True), (True, True), (False, False)])
+def test_arrays_that_are_sorted_are_named_where_fit_does_not_shuffle(
+    shuffle: bool, sort: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = data.flowers()
+    order = np.argsort(y, kind="stable") if sort else np.random.default_rng(0).permutation(len(y))
+    model = table_net(4, 3, "softmax", "sparse_categorical_crossentropy")
+    guard = CollapseGuard(x[order], y[order], reaction="warn", trials=False)
+    model.fit(x[order], y[order], 16, shuffle=shuffle, verbose=0, callbacks=[guard])
+    wrong = sort and not shuffle
+    assert ("  1. the samples come sorted by class" in capsys.readouterr().err) == wrong
+
+
+def test_classes_that_come_in_turns_may_be_meant_so() -> None:
+    y = np.arange(600) // 12 % 2
+    known = binary(targets=y, outputs=np.zeros((600, 1)), loss=BINARY, whole=True)
+    (found,) = causes_of(Fit(in_order=True).ordered(known))
+    assert found.cause.startswith("the samples come sorted")
+    assert found.belief is Belief.LIKELY
+    (found,) = causes_of(Fit(in_order=True).ordered(replace(known, targets=np.sort(y))))
+    assert found.cause.startswith("the samples come sorted")
+    assert found.belief is Belief.SURE
+
+
 def rare() -> Program:
     """Two classes, of which one is 3 % of the targets."""
     found = binary(targets=(np.arange(200) < 6).astype(int), loss=BINARY)
@@ -91,6 +113,9 @@ def test_weights_of_classes_are_known() -> None:
     assert "wrong way round: frequent ones weigh most" in found.cause
     (found,) = causes_of(Fit(class_weight={0: 1e-4, 1: 1.0}).weighted(rare()))
     assert "leave only class 1 to be learned" in found.cause
+    three = program(targets=np.arange(60) % 3, outputs=np.zeros((60, 3)))
+    (found,) = causes_of(Fit(class_weight={2: 0.0}).weighted(three))
+    assert found.cause == "the loss leaves out class 2: its samples weigh nothing"
     regression = program(targets=np.linspace(0.0, 1.0, 60), loss=None)
     assert Fit(class_weight={0: 2.0}).weighted(regression) is regression
 
@@ -126,20 +151,3 @@ def test_one_batch_again_and_again_is_named(uses: bool) -> None:
     model = table_net(4, 3, "softmax", "sparse_categorical_crossentropy")
     causes = [found.cause for found in check(model, Batches(uses))]
     assert ("every batch holds the same samples" in causes) != uses
-
-
-@pytest.mark.parametrize("scales", [True, False])
-def test_a_loss_that_is_not_scaled_is_noticed(scales: bool) -> None:
-    weight = keras.Variable(np.ones(2, np.float32))
-    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
-    optimizer.build([weight])
-    plain = set(vars(optimizer))
-    noted = Scaling(optimizer)
-    if scales:
-        optimizer.scale_loss(keras.ops.ones(()))
-    optimizer.apply_gradients([(keras.ops.ones(2), weight)])
-    found = noted.forgotten()
-    assert bool(found) != scales
-    assert set(vars(optimizer)) == plain
-    assert not Scaling(optimizer).forgotten()  # no step was seen
-    assert not Scaling(SimpleNamespace()).forgotten()

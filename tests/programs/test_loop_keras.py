@@ -19,7 +19,6 @@ from parity.keras import CollapseGuard, private
 from parity.keras.budget import Budget
 from parity.keras.calls import unchanged, undrawn
 from parity.keras.first_step import FirstStep
-from parity.keras.left_out import left_out
 from tests.programs.keras_programs import SPARSE, net
 
 CROSS = keras.losses.SparseCategoricalCrossentropy
@@ -78,7 +77,7 @@ def weighing(*weights: float) -> dict[str, Any]:
 def test_a_class_that_weighs_nothing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     said = printed(capsys, reader(), **weighing(1, 1, 0))
     assert "  1. the loss leaves out class 2: its samples weigh nothing" in said
-    assert "tried: with all samples weighted alike the same network reads" in said
+    assert "tried: with all classes weighted alike the same network reads" in said
     assert said.count("warning:") == 1
 
 
@@ -117,33 +116,6 @@ def test_samples_that_fit_draws_from_elsewhere(
     said = capsys.readouterr().err
     assert ("  1. fit is fed other samples than the guard was given" in said) == apart
     assert apart or not said
-
-
-LABELS = np.arange(90) % 3
-
-
-def answers(of_last: float, right: bool = True) -> Any:
-    """Logits by which two classes are told, and the third has that probability."""
-    found = np.full((90, 3), np.log(max(1 - of_last - 1e-3, 1e-9)))
-    named = LABELS % 2 if right else (LABELS + 1) % 2
-    found[np.arange(90), (1 - named) % 2] = np.log(1e-3)
-    found[:, 2] = np.log(of_last)
-    return found
-
-
-@pytest.mark.parametrize(
-    ("logits", "accuracy", "expected"),
-    [
-        (answers(0.01), 2 / 3, [2]),
-        (answers(0.3), 2 / 3, []),  # it is believed in, as one that is merely not told apart
-        (answers(0.01), 1.0, []),  # other samples are trained on, as with validation_split
-        (answers(0.01, right=False), 0.0, []),  # nothing is known
-    ],
-)
-def test_a_class_is_left_out_where_the_others_are_known(
-    logits: Any, accuracy: float, expected: list[int]
-) -> None:
-    assert left_out(LABELS, logits, accuracy) == expected
 
 
 def test_a_train_step_that_takes_no_step_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -258,7 +230,6 @@ def test_nothing_moves_in_any_look(
             guard.look(step)
             guard.first.sway(step)
         guard.first.weigh(0.0, 1)
-        guard.first.leave_out([2], 0.0, 3)
         guard.on_epoch_end(0, {"loss": 0.1, "accuracy": 0.5})
     assert "looks at nothing" not in capsys.readouterr().err
     assert all(map(np.array_equal, before, moved(model)))

@@ -56,6 +56,12 @@ def test_targets_of_the_rows_beside_their_own(by: int, said: str) -> None:
     assert found is None or (f"by {abs(by)} " in found.cause and said in found.figures)
 
 
+def test_what_comes_after_a_window_is_in_all_later_ones() -> None:
+    windows = np.lib.stride_tricks.sliding_window_view(X[:, 0], 20)[:-1]
+    y = (X[20:, 0] > 0).astype(int)
+    assert shifted(program(targets=y, outputs=np.zeros((len(y), 2))), windows, y) is None
+
+
 @pytest.mark.parametrize("step", [0, 29])
 def test_steps_that_a_network_does_not_see(step: int) -> None:
     x = RNG.normal(size=(200, 30, 1)).astype(np.float32)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from parity.watch.check import Belief, Change, Layer, Loss, Match, Program, Remedy
+from parity.watch.check.data import STANDARDISED
 from parity.watch.check.program import Task
 from parity.watch.trials import AS_IT_IS, middle, proving, score, tried
+from parity.watch.trials.departing import departed
 from parity.watch.trials.faster import slow
 from parity.watch.trials.following import Follower
 from parity.watch.trials.inverted import inverted
@@ -268,6 +270,47 @@ def test_what_may_be_meant_so_must_bring_much_before_the_first_step(
     monkeypatch.setattr(plan, "_trial", lambda: trial)
     likely, may_be = cause("rate", LIKELY, RATE), cause("scale", MAYBE, SCALE)
     assert [m.cause for m in plan._at_first([likely, may_be]).matches] == ["scale"] * said
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "size", "gain", "said"),
+    [
+        ("SGD", 99, 0.15, True),
+        ("Adam", 99, 0.25, False),
+        ("Adam", 99, 0.35, True),
+        ("Adam", 5000, 0.15, True),
+    ],
+)
+def test_adam_learns_later_of_what_is_not_scaled(
+    optimizer: str, size: float, gain: float, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, fed = Plan(0.1), np.full((9, 2), size)
+    layers = (Layer("dense", learns=True),)
+    plan.program = Program("keras", layers, fed, fed[:, :1], None, optimizer=optimizer)
+    trial = MadeUp((AS_IT_IS, 0.1), (STANDARDISED, 0.1 + gain))
+    monkeypatch.setattr(plan, "_trial", lambda: trial)
+    assert bool(plan._at_first([cause("scale", LIKELY, STANDARDISED)]).matches) == said
+
+
+@pytest.mark.parametrize(
+    ("few", "around", "said"), [(0.3, 0, "short"), (0.9, 0, ""), (0.9, 1, "own")]
+)
+def test_a_training_is_not_too_short_where_a_copy_learns_in_as_many_steps(
+    few: float, around: int, said: str
+) -> None:
+    y = np.arange(300) % 3
+    known = Program("keras", (), None, np.zeros((300, 3)), y, batch=16)
+    trial = MadeUp((AS_IT_IS, (0.9, few)))
+    found = departed(known, y, Tried([], [], 0, 0.9), [cause("own", MAYBE)] * around, 95, trial)
+    causes = [match.cause for match in found.matches] if found else []
+    assert len(causes) == bool(said)
+    assert all(said in name for name in causes)
+
+
+@pytest.mark.parametrize("loss", [None, Loss("nll", "categorical", "log probabilities")])
+def test_a_loss_that_is_not_known_is_not_blamed(loss: Loss | None) -> None:
+    known = Program("keras", (), None, np.zeros((60, 3)), np.arange(60) % 3, loss=loss)
+    assert any("the loss do not fit" in m.cause for m in usual(known, [])) == (loss is not None)
 
 
 @pytest.mark.parametrize(("gain", "said"), [(1.0, False), (0.5, False), (3.0, True), (0.05, True)])

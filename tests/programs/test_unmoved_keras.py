@@ -70,6 +70,33 @@ def test_two_optimisers_and_a_teacher_get_no_word(capsys: pytest.CaptureFixture[
     assert "warning:" not in said(Two(steps=True), capsys)
 
 
+class Applying(keras.Model):  # type: ignore[misc]
+    """Applies its gradients a number of times as large."""
+
+    factor = 1.0
+
+    def train_step(self, pair: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y=pair[1], y_pred=self(pair[0], training=True))
+        weights = self.trainable_variables
+        given = [self.factor * each for each in tape.gradient(loss, weights)]
+        self.optimizer.apply_gradients(zip(given, weights, strict=True))
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.0])
+def test_steps_that_change_nothing_are_named(
+    factor: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = keras.Input((4,))
+    model = Applying(given, kl.Dense(3, activation="softmax")(given))
+    model.factor = factor
+    model.compile(keras.optimizers.Adam(0.01), SPARSE)
+    printed = said(model, capsys)
+    assert ("  1. no step changes any weight" in printed) == (factor == 0)
+    assert printed.count("warning:") == (factor == 0)
+
+
 def heads(weight: float) -> Any:
     given = keras.Input((4,))
     kind = kl.Dense(3, activation="softmax", name="kind")(given)

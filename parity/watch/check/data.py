@@ -14,6 +14,8 @@ Standardised features have 1, pixels from 0 to 1 about 0.3; a network is initial
 al. 1998, Efficient BackProp, 4.3)."""
 SMALL = 0.01
 """Deviation of all features below which training may suffer."""
+TWICE = 1.01 / 255
+"""The brightest of pixels that were divided by 255 twice."""
 UNLIKE = 1000.0
 """Ratio between the scales of features from which on the smaller ones are not seen."""
 
@@ -195,9 +197,13 @@ def unscaled(program: Program) -> Match | None:
     belief = Belief.LIKELY if deviation < SMALL / 2 else Belief.MAYBE
     belief = Belief.SURE if belief and program.pictures else belief  # none are so pale
     name = "the features hardly differ from sample to sample: scaled twice, perhaps"
-    return Match(
-        name, figures + f", with a deviation of {deviation:.2g}", STANDARDISE, belief, STANDARDISED
-    )
+    figures += f", with a deviation of {deviation:.2g}"
+    if program.pictures and 0 <= fed.min() <= fed.max() <= TWICE:
+        advice = "Divide by 255 once, in the data or in the network"
+        return Match(
+            name, figures, advice, belief, Remedy("with 255 times x", features="times 255")
+        )
+    return Match(name, figures, STANDARDISE, belief, STANDARDISED)
 
 
 def targets_unscaled(program: Program) -> Match | None:

@@ -63,22 +63,32 @@ def all_alike(program: Program) -> Match | None:
 
 
 def numbers_for_rows(program: Program) -> Match | None:
-    """Class numbers for a loss that compares columns, or the reverse."""
+    """One column for a loss that compares several, or the reverse."""
     loss, values = program.loss, program.numbers
-    if loss is None or values is None or loss.kind != "categorical" or program.columns is None:
+    if loss is None or values is None or program.columns is None:
+        return None
+    given = f"the targets have shape {_shape(program.targets)}"
+    shapes = f"{given}, the outputs {program.columns} columns"
+    if loss.kind == "binary" and program.task == "binary" and program.columns > 1:
+        return Match(
+            f"{loss.name} is given {program.columns} outputs for each yes or no",
+            shapes,
+            line(program),
+            remedy=fitting(program),
+        )
+    if loss.kind != "categorical":
         return None
     if loss.targets == "rows" and values.ndim == 1 and program.columns > 1:
         return Match(
             f"{loss.name} is given class numbers, and takes one-hot rows",
-            f"the targets have shape {_shape(program.targets)}, the outputs "
-            f"{program.columns} columns",
+            shapes,
             'Use loss="sparse_categorical_crossentropy", or keras.utils.to_categorical(y)',
             remedy=Remedy("with the sparse crossentropy", head="classes"),
         )
     if loss.targets == "numbers" and program.one_hot and values.ndim == 2:
         return Match(
             f"{loss.name} is given one-hot rows, and takes class numbers",
-            f"the targets have shape {_shape(program.targets)}, each row a single 1",
+            f"{given}, each row a single 1",
             program.words(
                 torch="Give it y.argmax(dim=1)",
                 keras='Use loss="categorical_crossentropy", or y.argmax(axis=1)',
@@ -154,14 +164,9 @@ def outputs_and_classes(program: Program) -> Match | None:
     """Class numbers that the outputs cannot name."""
     found, columns = program.labels, program.columns
     loss = program.loss
-    if (
-        found is None
-        or columns is None
-        or loss is None
-        or loss.kind not in ("categorical", "binary")
-    ):
+    if found is None or columns is None or loss is None:
         return None
-    if loss.kind == "binary" and columns != 1:
+    if loss.kind != "categorical" and (loss.kind != "binary" or columns != 1):
         return None
     many = max(columns, 2)
     low, high = int(program.different[0]), int(program.different[-1])

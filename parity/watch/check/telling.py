@@ -87,8 +87,10 @@ def shifted(program: Program, x: Array, targets: Array) -> Match | None:
 
     told = {by: tells(by) for by in range(-SHIFT, SHIFT + 1)}
     own = told.pop(0)
-    best = max(told, key=lambda by: told[by])
+    *_, second, best = sorted(told, key=lambda by: told[by])
     if told[best] * count < 2 * CERTAIN or own * count > CERTAIN / 2:
+        return None
+    if told[second] > told[best] / 2:  # windows of a series: what comes next is in all later ones
         return None
     return Match(
         f"the targets are shifted by {abs(best)} against their samples",

@@ -49,6 +49,25 @@ def weights(program: Program) -> Match | None:
     )
 
 
+def weightless(program: Program) -> Match | None:
+    """Classes of which nothing is learned, for their weight."""
+    loss, counts = program.loss, _counts(program)
+    if loss is None or counts is None:
+        return None
+    shares = counts / counts.sum()
+    names = np.flatnonzero((np.array(loss.weights) == 0) & (shares >= IGNORED))
+    if not names.size:
+        return None
+    return Match(
+        f"the loss leaves out class {', '.join(map(str, names))}: its samples weigh nothing",
+        f"the weight is 0, and {shares[names].sum():.0%} of the targets are of this class",
+        program.words(torch="Look at weight= of the loss", keras="Look at class_weight")
+        + " and at how it was computed",
+        Belief.LIKELY,
+        _plain(program, "with all classes weighted alike"),
+    )
+
+
 def _counts(program: Program) -> Array | None:
     """Targets of each class, where the loss has a weight for each."""
     loss, found = program.loss, program.classes
@@ -111,7 +130,8 @@ def _plain(program: Program, words: str) -> Remedy | None:
 
 
 CAUSES = (
-    Cause("weights", weights, explains=("imbalance",)),
+    Cause("weights", weights, explains=("imbalance", "weightless")),
+    Cause("weightless", weightless),
     Cause("of yes", of_yes),
     Cause("ignored", ignored),
 )

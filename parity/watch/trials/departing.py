@@ -81,16 +81,19 @@ def departed(
         trial: Tells whether as many steps are too few.
     """
     short = too_few(program, step)
-    if short is not None and around and trial is not None:
+    if short is not None and trial is not None:
         score, _ = trial.run(AS_IT_IS, step, SECONDS)
         short = None if score >= floor(program, targets) + MUCH else short
     least = MUCH if short is None else 2 * HELPS
     if found.base is None or program.task is None or found.base < floor(program, targets) + least:
         return None
+    matches = list(around) if short is None else [short]
+    if not matches:
+        return None
     reads = told(program.task, found.base)
     loss = "its loss" if program.loss is None else f"{program.loss.name} alone"
     line = f"tried: with {loss} in a plain loop the same network {reads} after {STEPS} steps"
-    return Tried(list(around) if short is None else [short], [line], found.base, found.base)
+    return Tried(matches, [line], found.base, found.base)
 
 
 def untaught(program: Program, trial: Trial | None, targets: Array) -> Tried | None:

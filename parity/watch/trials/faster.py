@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from parity.watch.check import Belief, Change, Match, Program, Remedy
+from parity.watch.check.data import numeric, scale_of
 
 RATES = (0.001, 0.01)
 """Of Adam: a few sigmoids before a table need the second to get far in a trial."""
+TOO_LARGE = 1000.0
+"""Root mean square of features, as of incomes, that Adam does not make up for in usual time."""
 
 
 def eased(program: Program, matches: Sequence[Match]) -> list[Match]:
@@ -42,6 +45,12 @@ def slow(program: Program) -> list[Match]:
         )
         for rate in (() if _is_adam(program) else RATES)
     ]
+
+
+def learns_later(program: Program) -> bool:
+    """Whether features are not too large for Adam, whose steps do not depend on their scale."""
+    fed = numeric(program)
+    return fed is not None and _is_adam(program) and scale_of(fed).size.max() < TOO_LARGE
 
 
 def _is_adam(program: Program) -> bool:

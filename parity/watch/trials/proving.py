@@ -8,12 +8,13 @@ from typing import Any
 
 from parity.watch.alarm import Told
 from parity.watch.check import Belief, Match, Program, causes_of
+from parity.watch.check.data import STANDARDISED
 from parity.watch.check.program import Array
 from parity.watch.check.training import in_order
 from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials.departing import departed, untaught
-from parity.watch.trials.faster import eased, slow
+from parity.watch.trials.faster import eased, learns_later, slow
 from parity.watch.trials.material import Material, shrunk
 from parity.watch.trials.ranking import HELPS, SECONDS, Trial, Tried, tried
 from parity.watch.trials.stall import MUCH, STALLED, explains, lifts
@@ -142,8 +143,12 @@ class Prover(ABC):
 
     def _at_first(self, matches: Sequence[Match]) -> Tried:
         """What is said before the first step: where nothing likely helps, the rest must do much."""
-        found = self._tried(matches)
-        return found if any(m.belief for m in found.matches) or found.gain >= MUCH else Tried([])
+        found, program = self._tried(matches), self.program
+        scales = all(match.remedy == STANDARDISED for match in found.matches)
+        later = scales and found.base is not None and program is not None and learns_later(program)
+        least = Belief.SURE if later else Belief.LIKELY
+        said = any(match.belief >= least for match in found.matches) or found.gain >= MUCH
+        return found if said else Tried([])
 
     def _say(self, found: Tried, what: str = "") -> None:
         self._found = found if found.matches else self._found

@@ -54,7 +54,8 @@ def _candidates(program: Program) -> list[Match]:
                 Remedy("with ReLU in the hidden layers", changes=Change.RELU),
             )
         )
-    if (remedy := fitting(program)) is not None:
+    # Of a loss that is not known it cannot be said.
+    if program.loss is not None and (remedy := fitting(program)) is not None:
         name = "the last layer and the loss do not fit the targets"
         figures = "the same network with others learns"
         found.append(Match(name, figures, line(program), Belief.MAYBE, remedy))
