@@ -107,7 +107,7 @@ FAULTY: dict[str, tuple[str, Program]] = {
         binary(targets=np.arange(60) % 10 == 0, loss=replace(BINARY, weights=(1, 0.11))),
     ),
     "two columns for one yes": (
-        "asks yes or no for each class", binary(outputs=RNG.normal(size=(60, 2))),
+        "is given 2 outputs for each yes or no", binary(outputs=RNG.normal(size=(60, 2))),
     ),
     "the distance of two sigmoids from one number": (
         "measures distances, and the targets are classes",

@@ -131,7 +131,7 @@ def distance_for_classes(program: Program) -> Match | None:
         line(program),
         # The squared error of one sigmoid is slow where it is surely wrong, but learns.
         Belief.SURE
-        if program.task == "classes" or _one_name(program)
+        if program.task == "classes" or (program.columns > 1 and not shaped)
         else Belief.MAYBE
         if program.last in ("sigmoid", "hard_sigmoid", "hardsigmoid")
         else Belief.LIKELY,
@@ -142,10 +142,9 @@ def distance_for_classes(program: Program) -> Match | None:
 def binary_for_classes(program: Program) -> Match | None:
     """Yes or no for each class, where one of several is right."""
     loss = program.loss
-    if loss is None or loss.kind != "binary" or program.classes is None:
+    if loss is None or loss.kind != "binary" or program.task != "classes":
         return None
-    several = program.task == "classes" and (program.columns or 0) > 2
-    if not several and not _one_name(program):
+    if (program.columns or 0) < 3 or program.classes is None:
         return None
     return Match(
         f"{loss.name} asks yes or no for each class, and the classes exclude each other",
@@ -153,11 +152,6 @@ def binary_for_classes(program: Program) -> Match | None:
         line(program),
         remedy=fitting(program),
     )
-
-
-def _one_name(program: Program) -> bool:
-    """Whether a loss that compares columns is given one number for several of them."""
-    return (program.columns or 0) > 1 and program.numbers is not None and program.numbers.ndim == 1
 
 
 def outputs_and_classes(program: Program) -> Match | None:
