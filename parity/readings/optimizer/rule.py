@@ -47,7 +47,6 @@ class Rule:
         scale: What the gradients are multiplied by before anything else.
         signed: Of a gradient only the sign counts.
         normed: Gradients are divided by the norm of their tensor, or of all; empty for neither.
-        centred: Over what groups of weights the mean gradient is subtracted; empty for none.
         clip: Threshold of gradient clipping; infinite for none.
         clip_kind: What is compared with it: each value, each tensor's norm, the norm of all.
         clip_epsilon: Added to the norm before dividing, also where `normed`; torch 1e-6.
@@ -93,7 +92,6 @@ class Rule:
     scale: float = 1.0
     signed: bool = False
     normed: Literal["", "tensor", "all"] = ""
-    centred: Group | Literal[""] = ""
     clip: float = np.inf
     clip_kind: ClipKind = "value"
     clip_epsilon: float = 0.0
@@ -216,9 +214,6 @@ def _changed(rule: Rule, record: Record, t: int, gradient: Floats) -> Floats:
     """The gradient that reaches the moments: scaled, clipped, with coupled decay, float64 [N]."""
     if rule.scale != 1:
         gradient = gradient * rule.scale
-    if rule.centred:
-        means = record.means[rule.centred][t] * rule.scale
-        gradient = gradient - means[record.groups[rule.centred]]
     if rule.signed:
         gradient = np.sign(gradient)
     if rule.normed:

@@ -106,11 +106,6 @@ def cap(rule: Rule) -> str:
     return f"{what}{where} at most {most} after a step"
 
 
-def centred(rule: Rule) -> str:
-    """Which mean is subtracted."""
-    return f"less the mean of each {LINES[rule.centred]}" if rule.centred else "as they are"
-
-
 def factors(rule: Rule) -> str:
     """Each rate that is not that of the others."""
     each = [f"{shown(factor)} times that of the others for {name}" for name, factor in rule.factors]

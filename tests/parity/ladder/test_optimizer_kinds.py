@@ -203,15 +203,6 @@ def accumulating(every: int, mean: bool) -> dict[str, Any]:
     return {"before": before, "after": after, **takes}
 
 
-def centred(axes: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    def change(gradient: torch.Tensor) -> torch.Tensor:
-        if axes == "all":
-            return gradient - gradient.mean()
-        return gradient - gradient.mean(1, keepdim=True) if gradient.ndim > 1 else gradient
-
-    return change
-
-
 def each_norm(limit: float) -> Hook:
     def hook(table: dict[str, nn.Parameter], step: int) -> None:
         for parameter in table.values():
@@ -295,7 +286,7 @@ BY_VALUE: Hook = lambda table, step: clip_grad_value_(table.values(), 0.02)  # n
 BY_ALL: Hook = lambda table, step: clip_grad_norm_(table.values(), 0.3)  # noqa: E731
 P = Program
 AVERAGE, LIMITED, ROUNDED = "average of the weights", "weights limited", "weights rounded"
-CLIPPING, SIGN, CENTRED = "gradient clipping", "sign of the gradients", "centred gradients"
+CLIPPING, SIGN = "gradient clipping", "sign of the gradients"
 ZEROED, LEFT_OUT, GATHERED = "gradients not zeroed", "steps left out", "accumulated batches"
 OWN_RATE, OWN_DECAY = "learning rate of a tensor", "weight decay's tensors"
 CORRECTION, COUNTER, SCHEDULE = "bias correction", "step counter", "learning-rate schedule"
@@ -308,7 +299,6 @@ KINDS: dict[str, tuple[Program, Program, str]] = {
     "RMSprop": (P(ADAM), P(made("RMSprop", lr=1e-3)), "optimiser"),
     "Adagrad": (P(ADAM), P(made("Adagrad", lr=1e-3)), "optimiser"),
     "Adadelta": (P(ADAM), P(made("Adadelta", lr=1e-3)), "optimiser"),
-    "Rprop": (P(ADAM), P(made("Rprop", lr=1e-3)), "optimiser"),
     "Lion": (P(ADAM), P(Lion), "optimiser"),
     "SGD for Adam": (P(ADAM), P(sgd(lr=1e-3)), "optimiser"),
     "AdamW for Adam": (P(adam(weight_decay=0.01)), P(ADAMW), "weight decay's place"),
@@ -339,9 +329,6 @@ KINDS: dict[str, tuple[Program, Program, str]] = {
     "unit gradients": (
         P(SGD), P(SGD, before=changing(lambda g: g / g.norm())), "normalised gradients",
     ),
-    "centred": (P(SGD), P(SGD, before=changing(centred("inputs"))), CENTRED),
-    "centred, Adam": (P(ADAM), P(ADAM, before=changing(centred("inputs"))), CENTRED),
-    "all centred": (P(SGD), P(SGD, before=changing(centred("all"))), CENTRED),
     "signed": (P(SGD), P(SGD, before=changing(torch.sign)), SIGN),
     "signed, momentum": (P(MOMENTUM), P(MOMENTUM, before=changing(torch.sign)), SIGN),
     "signed, Adam": (P(ADAM), P(ADAM, before=changing(torch.sign)), SIGN),
