@@ -146,7 +146,7 @@ def _tidy(rule: Rule) -> Rule:
     if not np.isfinite(rule.clip):
         kept = rule.clip_epsilon if rule.normed else 0.0
         rule = replace(rule, clip_kind="value", clip_epsilon=kept)
-    if not rule.average and rule.average_kind in ("exponential", "Lookahead"):
+    if not rule.average:
         rule = replace(rule, written=0, average_kind="exponential")
     return rule
 

@@ -88,9 +88,10 @@ def average(rule: Rule) -> str:
     """Which average, and when it replaces the weights."""
     if not rule.written:
         return "none"
-    keeps = f" that keeps {shown(rule.average)}" if "equal" not in rule.average_kind else ""
     every = "each step" if rule.written == 1 else f"every {rule.written} steps"
-    return f"{rule.average_kind}{keeps}, replaces the weights after {every}"
+    return (
+        f"{rule.average_kind} that keeps {shown(rule.average)}, replaces the weights after {every}"
+    )
 
 
 def cap(rule: Rule) -> str:

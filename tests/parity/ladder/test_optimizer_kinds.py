@@ -154,7 +154,7 @@ def limiting(change: Callable[[torch.Tensor], torch.Tensor]) -> Hook:
     return hook
 
 
-def averaging(keeps: Callable[[int], float], every: int = 1) -> Hook:
+def averaging(keeps: float, every: int = 1) -> Hook:
     """An average of the weights is kept, and written back after some steps."""
     averages: dict[str, torch.Tensor] = {}
 
@@ -163,7 +163,7 @@ def averaging(keeps: Callable[[int], float], every: int = 1) -> Hook:
             averages.clear()
         for name, parameter in table.items():
             last = averages.get(name, parameter.clone())
-            averages[name] = keeps(step) * last + (1 - keeps(step)) * parameter
+            averages[name] = keeps * last + (1 - keeps) * parameter
             if (step + 1) % every == 0:
                 parameter.copy_(averages[name])
 
@@ -343,11 +343,10 @@ KINDS: dict[str, tuple[Program, Program, str]] = {
     "mean of two, Adam": (P(ADAM), P(ADAM, **accumulating(2, mean=True)), GATHERED),
     "mean of three, momentum": (P(MOMENTUM), P(MOMENTUM, **accumulating(3, mean=True)), GATHERED),
     "new optimiser a step": (P(ADAM), P(lambda p: Fresh(p, ADAM)), "optimiser's memory"),
-    "averaged": (P(ADAM), P(ADAM, after=averaging(lambda step: 0.9)), AVERAGE),
-    "averaged, SGD": (P(SGD), P(SGD, after=averaging(lambda step: 0.9)), AVERAGE),
-    "averaged, momentum": (P(MOMENTUM), P(MOMENTUM, after=averaging(lambda step: 0.99)), AVERAGE),
-    "averaged by twos": (P(ADAM), P(ADAM, after=averaging(lambda step: 0.9, 2)), AVERAGE),
-    "mean of all": (P(ADAM), P(ADAM, after=averaging(lambda step: step / (step + 1))), AVERAGE),
+    "averaged": (P(ADAM), P(ADAM, after=averaging(0.9)), AVERAGE),
+    "averaged, SGD": (P(SGD), P(SGD, after=averaging(0.9)), AVERAGE),
+    "averaged, momentum": (P(MOMENTUM), P(MOMENTUM, after=averaging(0.99)), AVERAGE),
+    "averaged by twos": (P(ADAM), P(ADAM, after=averaging(0.9, 2)), AVERAGE),
     "Lookahead": (P(SGD), P(SGD, **lookahead(2, 0.5)), AVERAGE),
     "Lookahead, Adam": (P(ADAM), P(ADAM, **lookahead(3, 0.8)), AVERAGE),
     "max norm": (P(SGD), P(SGD, after=MATRIX_NORM), LIMITED),
