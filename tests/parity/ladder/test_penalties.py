@@ -20,10 +20,11 @@ def side(*, penalty: float = 0.0, optimizer: type = torch.optim.SGD, **how: Any)
         squares = torch.stack([weight.square().sum() for weight in net.parameters()])
         return nn.functional.cross_entropy(given, labels) + penalty / 2 * squares.sum()
 
-    groups = [{"params": [p for p in net.parameters() if p.ndim > 1]}]
-    groups += [{"params": [p for p in net.parameters() if p.ndim == 1]}]
-    if how.pop("spared", False):
-        groups[1]["weight_decay"] = 0.0
+    kernels, vectors = (
+        [p for p in net.parameters() if (p.ndim > 1) is two] for two in (True, False)
+    )
+    spared = {"weight_decay": 0.0} if how.pop("spared", False) else {}
+    groups = [{"params": kernels}, {"params": vectors, **spared}]
     return net, optimizer(groups, lr=0.1, **how), loss
 
 
