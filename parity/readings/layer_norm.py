@@ -62,10 +62,10 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
             spread = spread * x.shape[-1] / (x.shape[-1] - 1) if sample else spread
             for epsilon, values in _widened(centred * gamma, spread, beta, seen, outside=outside):
                 traits = {
+                    VARIANCE: "takes the sample's variance, over n - 1" if sample else "over n",
                     EPSILON: f"adds epsilon {epsilon:.4g} to the {of_what}",
                     AXES: f"normalises over {words}",
                     CENTRE: "takes out the mean" if centre else "leaves the mean",
-                    VARIANCE: "takes the sample's variance, over n - 1" if sample else "over n",
                     SCALE: "applies the scale" if scaled else "leaves out the scale",
                     OFFSET: "adds the offset" if moved else "leaves out the offset",
                 }
