@@ -14,8 +14,9 @@ from parity.commands.terminal import Terminal
 from parity.files import check_npz
 from parity.json_text import write_json
 from parity.ladder.bundle import BundleError, Replay
-from parity.ladder.climb import Climb, Plan
+from parity.ladder.climb import Climb
 from parity.ladder.climber import Climber
+from parity.ladder.plan import Plan
 from parity.ladder.rung import Rung
 from parity.provenance import command_line, versions_of
 from parity.report.ladder import document, draw_ladder, show_rung, summary

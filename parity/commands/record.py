@@ -8,8 +8,9 @@ from jsonargparse import Namespace
 from parity.commands.ladder import data_of
 from parity.commands.parser import OneSentenceParser, any_path
 from parity.ladder.bundle import Recorder, Replay, Shadow
-from parity.ladder.climb import Climb, Plan
+from parity.ladder.climb import Climb
 from parity.ladder.climber import Climber
+from parity.ladder.plan import Plan
 from parity.sides.jobs import ENTRIES
 from parity.sides.remote import Remote
 

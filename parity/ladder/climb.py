@@ -1,23 +1,22 @@
 """The climb: what both sides are asked, from the raw arrays to the trained network."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.ladder import by_layer, dropped, matching, outputs, recut, rungs, spare, steps
+from parity.ladder import by_layer, matching, outputs, penalties, recut, rungs, spare, steps
 from parity.ladder.climber import Climber
 from parity.ladder.constants import forgiven
+from parity.ladder.dropped import told
+from parity.ladder.plan import Plan
 from parity.ladder.rung import Rung
 from parity.ladder.rungs import Start
 from parity.ladder.steps import Stretch
 from parity.ladder.tolerance import Tolerance, moved_by_an_ulp
-from parity.readings import optimizer
 from parity.readings.trace import Trace
-from parity.sides.entries import Precision
 from parity.sides.lockstep import LOGITS
 
 TRACED = 4
@@ -30,25 +29,6 @@ MARKS = (1, 10, 100)
 Progress = Callable[[str], None]
 Pass = tuple[Table, Table]
 """What each layer of A and of B gives, by name."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is climbed.
-
-    Attributes:
-        data: The ``.npz`` that both sides read.
-        batch_size: Images a step; the last batch of the epoch holds what is left.
-        precision: Of the arithmetic.
-        seed: Of the order of the images and of what is added to the initial weights.
-        told: Layers of A and of B that are one, where the caller says so.
-    """
-
-    data: Path
-    batch_size: int
-    precision: Precision = "float64"
-    seed: int = 0
-    told: Mapping[str, str] = field(default_factory=dict)
 
 
 class Climb:
@@ -137,7 +117,11 @@ class Climb:
         yield initial
         if not logits.passed:
             logits = by_layer.explained(logits, self.sides[0], self.sides[1], start, passes)
-        yield dropped.told(logits, self.sides[:2], start)
+        yield told(logits, self.sides[:2], start)
+        if penalties.suspected(loss, gradients):
+            self._trace_steps(start)
+            if self.optimizers()[1]:
+                loss, gradients = map(penalties.forgiven, (loss, gradients))
         yield loss
         yield gradients
 
@@ -175,14 +159,26 @@ class Climb:
             labels=self.digits["y_train"][self._ids(0, 1)],
         )
 
-    def _steps(self, start: Start, passes: Pass) -> Iterator[Rung]:
+    @property
+    def _epoch(self) -> int:
+        """Steps of one."""
+        return -(-len(self.order) // self.plan.batch_size)
+
+    def _trace_steps(self, start: Start) -> None:
+        """The first steps, unless they have been taken."""
+        if self.done:
+            return
         for echo in self.sides[2:]:
             echo.ask("set_weights", moved_by_an_ulp(start.weights, self.plan.seed))
-        epoch = -(-len(self.order) // self.plan.batch_size)
-        for _ in range(min(TRACED, epoch)):
+        for _ in range(min(TRACED, self._epoch)):
             self._trace()
         traces = self.traces[0], self.traces[1]
-        self.optimizers = cache(lambda: optimizer.explain(*traces, start.names, len(start.labels)))
+        how = start.names, len(start.labels)
+        self.optimizers = cache(lambda: penalties.optimizers(*traces, *how))
+
+    def _steps(self, start: Start, passes: Pass) -> Iterator[Rung]:
+        self._trace_steps(start)
+        epoch = self._epoch
         for mark in (*(mark for mark in MARKS if mark < epoch), epoch):
             self._advance(mark - 1 if mark == epoch else mark, epoch)
             before_last = self._ask("weights")[:2] if self.done < mark == epoch else None
@@ -238,7 +234,7 @@ class Climb:
             weights=(weights[0], weights[1]),
             echo=weights[2] if len(weights) > 2 else None,
             traces=(self.traces[0], self.traces[1]),
-            optimizers=self.optimizers,
+            optimizers=lambda: self.optimizers()[0],
             outputs=passes,
             losses=(self.losses[0][:mark], self.losses[1][:mark]),
             batch_sizes=sizes,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from parity.arrays import Array, Names, Table
 from parity.ladder.outputs import both_ways
 from parity.readings import layers as of_layers
+from parity.readings import recurrent
 from parity.readings.case import Case
 from parity.readings.cause import UNEXPLAINED, Cause
 from parity.readings.rounding import magnitude, worst
@@ -79,14 +80,14 @@ def unmerged(chain: list[str]) -> list[str]:
 
 
 def wires(
-    passes: tuple[Table, Table], fed: tuple[Table, Table], weights: Collection[str]
+    passes: tuple[Table, Table], fed: tuple[Table, Table], weights: Table
 ) -> tuple[Wires, Wires]:
     """Both sides at work.
 
     Args:
         passes: What the layers of A and of B give.
         fed: What they are fed, by the same names.
-        weights: Names of the network's weights.
+        weights: Of the network, by canonical names.
     """
     owners = list(dict.fromkeys(name.partition(".")[0] for name in weights))
     both = both_ways(weights)
@@ -95,7 +96,10 @@ def wires(
         order = {name: owner for owner, name in _by_owner(table, owners).items()}
         layers = {PIXELS: table[PIXELS]} | {o: table[n] for n, o in order.items()}
         inputs = {order.get(name, name): values for name, values in own.items()}
-        sides.append(Wires(layers, inputs | {ANSWER: table[LOGITS]}, both))
+        forward = {name: x for name, x in inputs.items() if name not in both}
+        held = [recurrent.within(weights, name, x) for name, x in forward.items()]
+        within = {words: values for table in held for words, values in table.items()}
+        sides.append(Wires(layers, inputs | {ANSWER: table[LOGITS]}, both, within))
     return sides[0], sides[1]
 
 

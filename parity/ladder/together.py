@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from parity.arrays import Array, Table
-from parity.ladder.climb import Climb, Plan
+from parity.ladder.climb import Climb
 from parity.ladder.climber import Climber
 from parity.ladder.packed import Apart, packed
+from parity.ladder.plan import Plan
 from parity.ladder.rung import Rung
 from parity.sides.entries import Precision, adapter_of
 from parity.sides.local import Local

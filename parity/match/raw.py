@@ -15,12 +15,21 @@ _OF_KERAS = {
     "layer_norm": ("scale", "offset"),
     "lstm": ("kernel", "recurrent_kernel", "bias"),
     "gru": ("kernel", "recurrent_kernel", "bias"),
+    "rnn": ("kernel", "recurrent_kernel", "bias"),
+    "bidirectional": tuple(
+        f"{way}.{part}"
+        for way in ("forward", "backward")
+        for part in ("kernel", "recurrent_kernel", "bias")
+    ),
 }
 """Parts in the order in which Keras stores them; others have a kernel and a bias."""
 _KINDS_OF_KERAS = {
     "batch_normalization": "batch_norm", "layer_normalization": "layer_norm", "conv": "conv",
     "depthwise_conv": "depthwise_conv", "embedding": "embedding", "lstm": "lstm", "gru": "gru",
+    "simple_rnn": "rnn", "bidirectional": "bidirectional",
 }  # fmt: skip
+
+_DIRECTION = re.compile("/(forward|backward)_layer/cell$")
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,8 @@ def read(tensors: Table, framework: str) -> Raw:
     grouped: dict[str, Table] = {}
     for name, values in tensors.items():
         layer, _, part = name.rpartition(".")
+        if way := _DIRECTION.search(layer):  # both are one layer, the forward one first
+            layer, part = layer[: way.start()], f"{int(way[1] == 'backward')}.{part}"
         # A count is an integer, which safetensors puts before all others; a loss has class weights.
         if part != "num_batches_tracked" and not re.search("loss|criterion", layer.lower()):
             grouped.setdefault(layer, {})[part] = values

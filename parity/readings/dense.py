@@ -13,14 +13,8 @@ from parity.readings.readings import Reading, Readings
 from parity.readings.rounding import ROUNDING, epsilon, worst
 from parity.readings.rows import normalised
 
-ACTIVATION, KERNEL, BIAS, PRECISION = (
-    "activation",
-    "transposed kernel",
-    "bias not added",
-    "precision",
-)
-ROWS = "normalisation of each row"
-TEMPERATURE = "temperature"
+ACTIVATION, KERNEL, BIAS = "activation", "transposed kernel", "bias not added"
+PRECISION, ROWS, TEMPERATURE = "precision", "normalisation of each row", "temperature"
 ADVICE = {
     KERNEL: "transpose it on one side: torch's Linear keeps [out, in], Keras' Dense [in, out]",
     BIAS: "add it on both: bias=True (torch), use_bias=True (Keras)",

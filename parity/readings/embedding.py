@@ -8,12 +8,8 @@ from parity.arrays import Array, Floats
 from parity.readings.case import Case
 from parity.readings.readings import Reading, Readings
 
-ROW, PADDING, FACTOR, LIMIT = (
-    "row of an embedding",
-    "padding index",
-    "scaled embedding",
-    "limited embedding",
-)
+ROW, PADDING = "row of an embedding", "padding index"
+FACTOR, LIMIT = "scaled embedding", "limited embedding"
 ADVICE = {
     ROW: "number the tokens alike: Keras and torch both take row n for n",
     PADDING: (

@@ -45,57 +45,53 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
     kinds |= {f"axis {axis}": (axis,) for axis in range(1, x.ndim - 1)}
 
     def of(seen: Array) -> Iterator[Reading]:
-        for centre, (words, axes), scaled, moved in product(
-            dict.fromkeys(centres), kinds.items(), (True, False), (True, False)
+        for hand, centre, (words, axes), scaled, moved in product(
+            _HABITS, dict.fromkeys(centres), kinds.items(), (True, False), (True, False)
         ):
+            sample, outside = hand
+            of_what = "deviation" if outside else "variance" if centre else "mean square"
+            usual = centre and scaled and moved and axes == (x.ndim - 1,) and x.shape[-1] > 1
+            if any(hand) and not usual:
+                continue
             gamma, beta = (
                 _along(axes, values, x) if used else neutral
                 for values, used, neutral in ((scale, scaled, 1.0), (offset, moved, 0.0))
             )
             centred = x - x.mean(axis=axes, keepdims=True) if centre else x
-            variance = (centred**2).mean(axis=axes, keepdims=True)
-            ratio = centred * gamma / (seen - beta)
-            for epsilon in (*EPSILONS, _solved(ratio**2, variance, seen - beta)):
-                if not np.isfinite(epsilon) or epsilon < 0:
-                    continue
-                widened = "variance" if centre else "mean square"
+            spread = (centred**2).mean(axis=axes, keepdims=True)
+            spread = spread * x.shape[-1] / (x.shape[-1] - 1) if sample else spread
+            for epsilon, values in _widened(centred * gamma, spread, beta, seen, outside=outside):
                 traits = {
-                    EPSILON: f"adds epsilon {epsilon:.4g} to the {widened}",
+                    VARIANCE: "takes the sample's variance, over n - 1" if sample else "over n",
+                    EPSILON: f"adds epsilon {epsilon:.4g} to the {of_what}",
                     AXES: f"normalises over {words}",
                     CENTRE: "takes out the mean" if centre else "leaves the mean",
-                    VARIANCE: "over n",
                     SCALE: "applies the scale" if scaled else "leaves out the scale",
                     OFFSET: "adds the offset" if moved else "leaves out the offset",
                 }
-                with np.errstate(all="ignore"):
-                    yield Reading(traits, centred * gamma / np.sqrt(variance + epsilon) + beta)
-        if centres[0] and x.shape[-1] > 1:
-            yield from _by_hand(x, scale, offset, seen)
+                yield Reading(traits, values)
 
     return of, float(np.abs(scale).max() * 10 + np.abs(offset).max())
 
 
-def _by_hand(x: Floats, scale: Floats, offset: Floats, seen: Array) -> Iterator[Reading]:
-    """What people write themselves: of the sample's deviation, epsilon added behind the root."""
-    centred = x - x.mean(axis=-1, keepdims=True)
-    for sample, outside in ((True, True), (True, False), (False, True)):
-        variance = x.var(axis=-1, keepdims=True, ddof=int(sample))
-        spread = np.sqrt(variance) if outside else variance
-        with np.errstate(all="ignore"):
-            ratio = centred * scale / (seen - offset)
-        for epsilon in (*EPSILONS, _solved(ratio if outside else ratio**2, spread, seen - offset)):
-            if not np.isfinite(epsilon) or epsilon < 0:
-                continue
-            divisor = spread + epsilon if outside else np.sqrt(spread + epsilon)
-            traits = {
-                VARIANCE: "takes the sample's variance, over n - 1" if sample else "over n",
-                EPSILON: f"adds epsilon {epsilon:.4g} to the {('variance', 'deviation')[outside]}",
-                AXES: "normalises over the last axis",
-                CENTRE: "takes out the mean",
-                SCALE: "applies the scale",
-                OFFSET: "adds the offset",
-            }
-            yield Reading(traits, centred * scale / divisor + offset)
+_HABITS = ((False, False), (True, True), (True, False), (False, True))
+"""Whether it divides by the sample's deviation, and whether epsilon is added behind the root: the
+usual first, then what people write themselves."""
+
+
+def _widened(
+    top: Floats, spread: Floats, offset: Floats | float, seen: Array, *, outside: bool = False
+) -> Iterator[tuple[float, Floats]]:
+    """Epsilons, the last as `seen` tells it, and what a norm of that `spread` gives with each."""
+    spread = np.sqrt(spread) if outside else spread
+    with np.errstate(all="ignore"):
+        ratio = top / (seen - offset)
+    for epsilon in (*EPSILONS, _solved(ratio if outside else ratio**2, spread, seen - offset)):
+        if np.isfinite(epsilon) and epsilon >= 0:
+            with np.errstate(all="ignore"):
+                divisor = spread + epsilon if outside else np.sqrt(spread + epsilon)
+                values = top / divisor + offset
+            yield epsilon, values
 
 
 def _along(axes: tuple[int, ...], values: Floats, x: Floats) -> Floats:
@@ -125,16 +121,12 @@ def grouped(case: Case, x: Floats) -> tuple[Readings, float] | None:
             centred = (cut - cut.mean(axis=axes, keepdims=True)).reshape(x.shape)
             variance = np.broadcast_to(cut.var(axis=axes, keepdims=True), cut.shape)
             variance = variance.reshape(x.shape)
-            ratio = centred * scale / (seen - offset)
-            for epsilon in (*EPSILONS, _solved(ratio**2, variance, seen - offset)):
-                if np.isfinite(epsilon) and epsilon >= 0:
-                    traits = {
-                        GROUPS: f"normalises over {words}",
-                        GROUP_EPSILON: f"adds epsilon {epsilon:.4g} to the variance",
-                    }
-                    with np.errstate(all="ignore"):
-                        values = centred * scale / np.sqrt(variance + epsilon) + offset
-                    yield Reading(traits, values)
+            for epsilon, values in _widened(centred * scale, variance, offset, seen):
+                traits = {
+                    GROUPS: f"normalises over {words}",
+                    GROUP_EPSILON: f"adds epsilon {epsilon:.4g} to the variance",
+                }
+                yield Reading(traits, values)
 
     return of, float(np.abs(scale).max() * 10 + np.abs(offset).max())
 

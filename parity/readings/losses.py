@@ -18,27 +18,8 @@ USUAL, MEAN = "cross-entropy", "its mean over the batch"
 REDUCTION, SMOOTHING, FOCAL = "loss reduction", "label smoothing", "focal loss"
 TEMPERATURE = "temperature in the loss"
 TEMPERATURES = (
-    0.05,
-    0.07,
-    0.1,
-    0.2,
-    0.25,
-    0.5,
-    1.5,
-    2,
-    2.5,
-    3,
-    4,
-    5,
-    6,
-    8,
-    10,
-    15,
-    20,
-    30,
-    50,
-    100,
-)
+    0.05, 0.07, 0.1, 0.2, 0.25, 0.5, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100,
+)  # fmt: skip
 """Round figures by which people divide logits."""
 TWICE, PROBABILITIES = "softmax applied twice", "logits taken for probabilities"
 ABSOLUTE, DIVERGENCE = "absolute error", "Kullback-Leibler divergence"

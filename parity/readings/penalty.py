@@ -1,15 +1,16 @@
 """Terms of the weights in the loss, L1 and L2, as gradients show them (NumPy)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from parity.arrays import Floats, Table
 from parity.readings.cause import listed
-from parity.readings.change import Change, flat
+from parity.readings.change import Change, factor, flat
 from parity.readings.readings import Reading
-from parity.readings.rounding import noise, worst
+from parity.readings.rounding import noise, usable, worst
+from parity.readings.trace import Trace
 
 L1, L2 = "L1 penalty", "L2 penalty"
 BOTH = "L1 and L2 penalty"
@@ -108,6 +109,35 @@ def _beside(
                 n: gradients[n] - squares * w - magnitudes * np.sign(w) for n, w in some.items()
             }
             yield Penalty(name, words, loss, {**gradients, **without})
+
+
+def as_decay(a: Trace, b: Trace) -> tuple[Trace, Trace] | None:
+    """Both sides' steps, an L2 penalty in one side's gradients left to its optimiser.
+
+    None where there is none: at the first step, of the same weights, the gradients do not differ
+    by a multiple of these.
+    """
+    ours, theirs = a.gradients[0], b.gradients[0]
+    shapes = [{name: np.shape(g) for name, g in table.items()} for table in (ours, theirs)]
+    if shapes[0] != shapes[1] or not usable(*ours.values(), *theirs.values()):
+        return None
+    apart = {name: np.asarray(theirs[name] - ours[name], np.float64) for name in ours}
+    allowed = noise(*ours.values(), *theirs.values())
+    names = [name for name in ours if worst(ours[name], theirs[name]) > allowed]
+    if not names:
+        return None
+    weights, seen = (flat({n: np.asarray(t[n], np.float64) for n in names})
+                     for t in (a.before[0], apart))  # fmt: skip
+    share = factor(weights, seen)
+    if not share or worst(share * weights, seen) > allowed:
+        return None
+    return (_without(a, names, -share), b) if share < 0 else (a, _without(b, names, share))
+
+
+def _without(side: Trace, names: list[str], share: float) -> Trace:
+    pairs = zip(side.gradients, side.before, strict=True)
+    less = [g | {n: g[n] - (share * w[n]).astype(g[n].dtype) for n in names} for g, w in pairs]
+    return replace(side, gradients=less)
 
 
 def _said(squares: float, magnitudes: float, names: str) -> tuple[str, str]:

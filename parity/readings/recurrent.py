@@ -5,7 +5,7 @@ from itertools import permutations, product
 
 import numpy as np
 
-from parity.arrays import Array, Floats
+from parity.arrays import Array, Floats, Table
 from parity.readings.activations import FIXED
 from parity.readings.case import Case
 from parity.readings.embedding import padding as blanks
@@ -54,18 +54,9 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
         x: Input.
     """
     kind = case.where.partition("_")[0]
-    own = {
-        part: np.asarray(case.given[name], np.float64)
-        for part in ("kernel", "recurrent_kernel", "bias")
-        if (name := f"{case.where}.{part}") in case.given
-    }
-    if kind not in COUNT or x.ndim != 3 or not {"kernel", "recurrent_kernel"} <= set(own):
+    weights = _weights(case.given, case.where, x)
+    if weights is None:
         return None
-    units = own["recurrent_kernel"].shape[0]
-    if own["kernel"].shape != (x.shape[-1], COUNT[kind] * units):
-        return None
-    bias = own.get("bias", np.zeros(COUNT[kind] * units))
-    weights = own["kernel"], own["recurrent_kernel"], bias
     padding = blanks(case, x)
     usual = dict.fromkeys((FORGET, GATES), "") | {
         RESET: "resets after the product" if kind == "gru" else "",
@@ -81,10 +72,46 @@ def readings(case: Case, x: Floats) -> tuple[Readings, float] | None:
         for place, values in _places(turned.swapaxes(0, 1), seen.shape):
             yield Reading({**usual, PLACE: place, **said}, values)
 
-    return of, float(max(np.abs(x).max() * np.abs(own["kernel"]).sum(axis=0).max(), 1.0))
+    return of, float(max(np.abs(x).max() * np.abs(weights[0]).sum(axis=0).max(), 1.0))
 
 
 Weights = tuple[Floats, Floats, Floats]
+
+
+def _weights(given: Table, layer: str, x: Floats, after: str = "") -> Weights | None:
+    """Kernel, recurrent kernel and bias, float64; None where they do not fit `x`, [B, T, I]."""
+    kind = layer.partition("_")[0]
+    own = {
+        part: np.asarray(given[name], np.float64)
+        for part in ("kernel", "recurrent_kernel", "bias")
+        if (name := f"{layer}.{part}{after}") in given
+    }
+    if kind not in COUNT or x.ndim != 3 or not {"kernel", "recurrent_kernel"} <= set(own):
+        return None
+    width = COUNT[kind] * len(own["recurrent_kernel"])
+    if own["kernel"].shape != (x.shape[-1], width):
+        return None
+    return own["kernel"], own["recurrent_kernel"], own.get("bias", np.zeros(width))
+
+
+def within(given: Table, layer: str, x: Floats) -> Table:
+    """What a layer that goes forward holds and does not give, [B, T, units], in words.
+
+    The cells of an LSTM, and the states of layers below the last of a stack.
+    """
+    usual = INNER["tanh"], GATING["sigmoid"]
+    stacked = f"{layer}.kernel_l1" in given
+    found: Table = {}
+    depth, below = 0, ""
+    while weights := _weights(given, layer, x, f"_l{depth}" if depth else ""):
+        kind, depth = layer.partition("_")[0], depth + 1
+        where = f"layer {depth} of {layer}" if stacked else layer
+        if below:
+            found[below] = x
+        if kind == "lstm":
+            found[f"the cells of {where}"] = _run(kind, x, weights, usual, cells=True)
+        x, below = _run(kind, x, weights, usual), where
+    return found
 
 
 def _sequences(
@@ -157,6 +184,7 @@ def _run(
     *,
     after: bool = True,
     skipped: Array | None = None,
+    cells: bool = False,
 ) -> Floats:
     """Step by step, [B, T, units]: Hochreiter and Schmidhuber 1997, Cho et al. 2014, Elman 1990.
 
@@ -167,6 +195,7 @@ def _run(
         functions: Of the values and of the gates.
         after: Whether a GRU resets after the product.
         skipped: Places [B, T] that leave the state as it is.
+        cells: Give what an LSTM's cells hold, not its state.
     """
     kernel, recurrent, bias = weights
     inner, gate = functions
@@ -193,7 +222,7 @@ def _run(
         if skipped is not None:
             keep = skipped[:, place, None]
             state, cell = np.where(keep, before[0], state), np.where(keep, before[1], cell)
-        found.append(state)
+        found.append(cell if cells else state)
     return np.stack(found, axis=1)
 
 

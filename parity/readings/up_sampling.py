@@ -37,10 +37,11 @@ def resized(x: Floats, seen: Array) -> Iterator[Reading]:
     """
     single = np.array_equal(seen.astype(np.float32), seen)
     coarse = noise(np.zeros(0, np.float32), scale=magnitude(seen))
-    for words, weigh in _WAYS.items():
+    for words, (places, weigh) in _WAYS.items():
         values = x
         for axis in range(1, x.ndim - 1):
-            matrix = weigh(x.shape[axis], seen.shape[axis])
+            size = x.shape[axis]
+            matrix = weigh(places(size, seen.shape[axis]), size)
             values = np.moveaxis(np.tensordot(matrix, values, (1, axis)), 0, axis)
         yield Reading({INTERPOLATION: words}, values)
         if single and worst(values, np.asarray(seen, np.float64)) <= coarse:
@@ -48,25 +49,31 @@ def resized(x: Floats, seen: Array) -> Iterator[Reading]:
 
 
 def _centres(size: int, target: int) -> Floats:
-    """Where the centres of the new places lie among the old ones."""
+    """Where the centres of the new places lie among those of the old ones."""
     where: Floats = (np.arange(target) + 0.5) * size / target - 0.5
     return where
 
 
+def _begins(size: int, target: int) -> Floats:
+    """Where the new places begin."""
+    where: Floats = np.arange(target) * size / target
+    return where
+
+
+def _corners(size: int, target: int) -> Floats:
+    """Where they lie if the first and the last are those of the old ones."""
+    return np.linspace(0, size - 1, target)
+
+
 def _picked(where: Floats, size: int) -> Floats:
-    """Shares of the places in each new one, [target, size]: all of one."""
+    """Shares of the places in each new one, [target, size]: all of the one it lies in."""
     shares: Floats = np.eye(size)[np.clip(where.astype(int), 0, size - 1)]
     return shares
 
 
-def _floor(size: int, target: int) -> Floats:
-    """The place in which a new one begins."""
-    return _picked(np.arange(target) * size / target, size)
-
-
-def _nearest(size: int, target: int) -> Floats:
-    """The place in which the centre of a new one lies."""
-    return _picked((np.arange(target) + 0.5) * size / target, size)
+def _nearest(where: Floats, size: int) -> Floats:
+    """All of the one whose centre is nearest."""
+    return _picked(where + 0.5, size)
 
 
 def _linear(where: Floats, size: int) -> Floats:
@@ -114,25 +121,17 @@ def _area(size: int, target: int) -> Floats:
     return shares
 
 
-_WAYS: dict[str, Callable[[int, int], Floats]] = {
-    "copies the nearest place": _nearest,
-    "copies the place in which a new one begins": _floor,
-    "takes the mean of neighbours, between their centres": lambda size, target: _linear(
-        _centres(size, target), size
-    ),
-    "takes the mean of neighbours, corners on corners": lambda size, target: _linear(
-        np.linspace(0, size - 1, target), size
-    ),
-    "takes the mean of neighbours, upper left corners on each other": lambda size, target: _linear(
-        np.arange(target) * size / target, size
-    ),
-    "takes a cubic of -0.75 between centres": lambda size, target: _cubic(
-        _centres(size, target), size
-    ),
-    "takes a cubic of -0.5 between centres": lambda size, target: _tabled(
-        _centres(size, target), size
-    ),
-    "takes the mean of all that a new place covers": _area,
+_MEAN = "takes the mean of neighbours"
+_WAYS: dict[str, tuple[Callable[[int, int], Floats], Callable[[Floats, int], Floats]]] = {
+    "copies the nearest place": (_centres, _nearest),
+    "copies the place in which a new one begins": (_begins, _picked),
+    f"{_MEAN}, between their centres": (_centres, _linear),
+    f"{_MEAN}, corners on corners": (_corners, _linear),
+    f"{_MEAN}, upper left corners on each other": (_begins, _linear),
+    "takes a cubic of -0.75 between centres": (_centres, _cubic),
+    "takes a cubic of -0.5 between centres": (_centres, _tabled),
+    "takes the mean of all that a new place covers": (_area, lambda shares, _: shares),
 }
-"""The usual first. torch's bicubic has -0.75, TensorFlow's -0.5; torch's nearest copies where a new
-place begins, its nearest-exact and TensorFlow's the centre's."""
+"""Where the new places are, and what they take of the old ones; the usual first. torch's bicubic
+has -0.75, TensorFlow's -0.5; torch's nearest copies where a new place begins, its nearest-exact and
+TensorFlow's the centre's."""

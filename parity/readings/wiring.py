@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,11 +29,13 @@ class Wires:
         given: What each layer gives, in the order of work, first the pixels, [B, ...].
         fed: What each is fed, by the same names, and last what the `ANSWER` is.
         both: Recurrent layers that go both ways.
+        within: What recurrent layers hold and do not give, in words that end with their names.
     """
 
     given: Table
     fed: Table
     both: Collection[str] = ()
+    within: Table = field(default_factory=dict)
 
 
 def explain(sides: tuple[Wires, Wires], owners: list[str], names: Names) -> list[Cause]:
@@ -117,18 +119,20 @@ def _paths(side: Wires, owners: list[str], *, alike: bool) -> dict[str, Path]:
     """
     known: list[Path] = []
     found: dict[str, Path] = {}
+    given = {**side.given, **side.within}
     for layer in [*side.given, ANSWER]:
         fed = side.fed.get(layer)
-        path = None if fed is None or not known else path_to(fed, known, side.given)
+        path = None if fed is None or not known else path_to(fed, known, given)
         owned = layer in (*owners, ANSWER)
         if path is not None and (owned or (alike and not layer.startswith(MERGES))):
             found[layer] = path
         merges = layer.startswith(MERGES) and not owned
         if not merges and (owned or alike or not known):
+            known += [named(held) for held in side.within if held.endswith(f" {layer}")]
             known.append(named(layer, layer in side.both))
             continue
         sources = known if merges else [path] if path else []
-        made = path_to(side.given[layer], sources, side.given)
+        made = path_to(side.given[layer], sources, given)
         known += [Path(_short(made.words, layer), made.of)] if made else []
     return found
 

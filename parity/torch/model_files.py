@@ -176,7 +176,7 @@ def takes(module: nn.Module) -> tuple[tuple[int, ...], str] | None:
 
 def ways(x: Array) -> Iterator[tuple[str, Array]]:
     """How a batch, channels last, may be given to a module, the likeliest first, in words."""
-    if x.ndim == 4:
+    if x.ndim > 3:
         yield "channels first", np.moveaxis(x, -1, 1).copy()
     if x.ndim == 4 and x.shape[-1] == 1:
         yield "without the channel", x[..., 0]

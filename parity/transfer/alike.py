@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit, log_softmax, softmax
 
 from parity.arrays import Array
 from parity.readings.rounding import magnitude, worst
@@ -17,8 +17,8 @@ DISTRIBUTION = 1e-4
 def gap(a: Array, b: Array) -> tuple[float, str]:
     """The largest difference, relative to the largest answer, and what was done to compare them.
 
-    Where one side answers with probabilities and the other with their logits, the latter are
-    brought through the softmax or sigmoid that they lack.
+    Where one side answers with probabilities, or their logarithms, and the other with logits, the
+    latter are brought through the function that they lack.
     """
     if a.shape != b.shape and a.size == b.size:
         moved = np.moveaxis(b, 1, -1) if b.ndim > 2 else b
@@ -28,6 +28,7 @@ def gap(a: Array, b: Array) -> tuple[float, str]:
         return plain, ""
     views: list[tuple[str, Callable[[Array], Array], Callable[[Array], bool]]] = [
         ("softmax", lambda x: np.asarray(softmax(x, axis=-1)), _distribution),
+        ("log-softmax", lambda x: np.asarray(log_softmax(x, axis=-1)), _logarithms),
         ("sigmoid", lambda x: np.asarray(expit(x)), _shares),
     ]
     for word, function, is_one in views:
@@ -55,6 +56,10 @@ def _distribution(rows: Array) -> bool:
     total = rows.sum(axis=-1)
     whole = rows.ndim > 1 and rows.shape[-1] > 1
     return bool(whole and (rows >= 0).all() and (np.abs(total - 1) <= DISTRIBUTION).all())
+
+
+def _logarithms(rows: Array) -> bool:
+    return bool((rows <= 0).all()) and _distribution(np.exp(rows))
 
 
 def _shares(values: Array) -> bool:

@@ -23,6 +23,8 @@ from parity.readings.trace import Trace
 
 COMPARED = 20_000
 """Weights on which the sides' rules are compared; figures are of all that were recorded."""
+RATES_IN_FLOAT32 = 4 * float(np.finfo(np.float32).eps)
+"""How far apart a schedule may be that takes a power or a cosine, of several rounded numbers."""
 
 
 def explain(a: Trace, b: Trace, names: Names, batch_size: int | None = None) -> list[Cause]:
@@ -85,10 +87,16 @@ def _taken_out(rules: tuple[Rule, Rule], record: Record, some: Record, names: Na
         )
         if causes:
             text += f", together with the former from {before:.2g} to {gap:.2g}"
-        rounds = same_but_rounded(said[0], said[1])
+        rounds = same_but_rounded(said[0], said[1]) or _rounded_rates(setting, rules)
         causes.append(Cause(name, gap, f"{text}; {setting.advice}.", rounds))
         before = gap
     return causes
+
+
+def _rounded_rates(setting: Setting, rules: tuple[Rule, Rule]) -> bool:
+    """Whether a schedule is the same on both sides, but computed in float32 on one of them."""
+    a, b = (rule.rates for rule in rules)
+    return setting.fields == ("rates",) and np.allclose(a, b, rtol=RATES_IN_FLOAT32, atol=0)
 
 
 def _said(rule: Rule, setting: Setting, rules: tuple[Rule, Rule]) -> str:

@@ -166,31 +166,46 @@ def start(hypothesis: Hypothesis, record: Record) -> Hypothesis:
     early = [name for name in hypothesis.free if name in EARLY]
     # The norm of all gradients shows in how the steps compare.
     seen = record if hypothesis.rule.clip_kind == "global norm" else record.until_it_moves()
-    hypothesis = _ranked(hypothesis, early, seen)[0]
+    hypothesis = _nearest(hypothesis, early, seen)
     late = [name for name in hypothesis.free if name not in EARLY]
     if not late:
         return hypothesis
     # Of the last number, several values are followed: the nearest to begin with may mislead.
     best: dict[float, Hypothesis] = {}
-    for point in _ranked(hypothesis, late, record):
+    grids = [SCALES[name].grid[:: 2 if len(late) > 2 else 1] for name in late]
+    for point in _ranked(hypothesis, late, grids, record):
         best.setdefault(getattr(point.rule, late[-1]), point)
     begun = [replace(point, free=tuple(late)) for point in list(best.values())[:FOLLOWED]]
     found = min((fit(point, record, _moved) for point in begun), key=lambda one: one.miss)
     return replace(found.hypothesis, free=hypothesis.free)
 
 
-def _ranked(hypothesis: Hypothesis, names: list[str], record: Record) -> list[Hypothesis]:
-    """The points of the grid of these numbers, the one that misses least first."""
-    if not names:
-        return [hypothesis]
-    rule = hypothesis.rule
-    grids = [_thresholds(rule, record) if n == "clip" else SCALES[n].grid for n in names]
-    if len(names) > 2:
-        grids = [grid[::2] for grid in grids]
+def _nearest(hypothesis: Hypothesis, names: list[str], record: Record) -> Hypothesis:
+    """The point of the grid of these numbers that misses least.
+
+    Of two numbers every second value is tried, of three every third, and then all around the best.
+    """
+    grids, step = [_grid(name, hypothesis.rule, record) for name in names], len(names)
+    best = _ranked(hypothesis, names, [grid[::step] for grid in grids], record)[0]
+    places = [grid.index(getattr(best.rule, name)) for grid, name in zip(grids, names, strict=True)]
+    around = [g[max(n - step + 1, 0) : n + step] for g, n in zip(grids, places, strict=True)]
+    return _ranked(hypothesis, names, around, record)[0]
+
+
+def _grid(name: str, rule: Rule, record: Record) -> tuple[float, ...]:
+    return _thresholds(rule, record) if name == "clip" else SCALES[name].grid
+
+
+def _ranked(
+    hypothesis: Hypothesis, names: list[str], grids: Iterable[Iterable[float]], record: Record
+) -> list[Hypothesis]:
+    """The points of a grid of these numbers, the one that misses least first."""
     points = [
-        replace(hypothesis, rule=_moved(rule, dict(zip(names, point, strict=True))))
+        replace(hypothesis, rule=_moved(hypothesis.rule, dict(zip(names, point, strict=True))))
         for point in itertools.product(*grids)
     ]
+    if len(points) == 1:
+        return points
     return sorted(points, key=lambda point: _typical(linear(point, record)[2]))
 
 

@@ -75,10 +75,6 @@ def _changes(record: Record) -> Iterator[dict[str, Any]]:
 def _rare_changes() -> Iterator[dict[str, Any]]:
     yield {"repeats": 3}
     yield {"forgets": True}
-    for group in ("unit", "input", "tensor"):
-        yield {"centred": group}
-    for kind in ("equal", "equal, with the initial weights"):
-        yield {"written": 1, "average_kind": kind}
 
 
 def _loops(still: NDArray[np.bool_]) -> Iterator[dict[str, Any]]:

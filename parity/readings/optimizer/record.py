@@ -33,7 +33,6 @@ class Record:
         gradient: float64 [T, N].
         norms: float64 [T, K], Euclidean norms of the whole tensors' gradients.
         groups: By `Group`, int64 [N], the group that each weight belongs to; 0 for a vector's.
-        means: By `Group`, float64 [T, groups], mean gradient of each whole group; 0 of vectors'.
         noise: float64 [T, N], error of `change` that one rounding in the recorded precision makes.
         roundoff: Relative error of one rounding in the recorded precision.
         whole: Whether all weights of each tensor were recorded.
@@ -48,7 +47,6 @@ class Record:
     gradient: Floats
     norms: Floats
     groups: dict[Group, Ints]
-    means: dict[Group, Floats]
     noise: Floats
     roundoff: float
     whole: bool
@@ -78,7 +76,6 @@ class Record:
             change=self.change[:steps],
             gradient=self.gradient[:steps],
             norms=self.norms[:steps],
-            means={kind: means[:steps] for kind, means in self.means.items()},
             noise=self.noise[:steps],
         )
 
@@ -115,8 +112,8 @@ def flat(trace: Trace, some: Mapping[str, Ints] | None = None) -> Record:
 
     Args:
         trace: The steps of one side.
-        some: Of these tensors, only the weights of these places in them, flattened; norms and means
-            are of whole tensors all the same.
+        some: Of these tensors, only the weights of these places in them, flattened; norms are
+            of whole tensors all the same.
     """
     some = some or {}
     names = tuple(trace.gradients[0])
@@ -138,7 +135,8 @@ def flat(trace: Trace, some: Mapping[str, Ints] | None = None) -> Record:
         for name, tells, start, end in zip(names, telling, starts[:-1], starts[1:], strict=True)
         if tells and not change[:, start:end].any() and gradient[:, start:end].any()
     )
-    groups, means = _by_line(trace, names, shapes, some)
+    axes: tuple[tuple[Group, int], ...] = (("unit", -1), ("input", 0))
+    groups = {kind: _lines(names, shapes, axis, some) for kind, axis in axes}
     record = Record(
         names,
         np.array([len(shape) > 1 for shape in shapes]),
@@ -149,29 +147,11 @@ def flat(trace: Trace, some: Mapping[str, Ints] | None = None) -> Record:
         gradient,
         np.sqrt(squares),
         groups | {"tensor": tensor},
-        means,
         _noise(before, change, gradient, len(layers) * rms[:, tensor], roundoff),
         roundoff,
         not some,
     )
     return record.at(telling[tensor]) if not telling.all() else record
-
-
-def _by_line(
-    trace: Trace,
-    names: tuple[str, ...],
-    shapes: list[tuple[int, ...]],
-    some: Mapping[str, Ints],
-) -> tuple[dict[Group, Ints], dict[Group, Floats]]:
-    """The groups that weights are in, but for "tensor", and the mean gradients of all groups."""
-    groups: dict[Group, Ints] = {}
-    slopes = [[np.mean(step[n], dtype=np.float64) for n in names] for step in trace.gradients]
-    means: dict[Group, Floats] = {"tensor": np.array(slopes)}
-    axes: tuple[tuple[Group, int], ...] = (("unit", -1), ("input", 0))
-    for kind, axis in axes:
-        groups[kind] = _lines(names, shapes, axis, some)
-        means[kind] = np.array([_means(step, names, axis) for step in trace.gradients])
-    return groups, means
 
 
 def _square(values: Array) -> float:
@@ -207,17 +187,6 @@ def _lines(
             continue
         parts.append(begun + np.unravel_index(places, shape)[axis])
         begun += shape[axis]
-    return np.concatenate(parts)
-
-
-def _means(step: Table, names: tuple[str, ...], axis: int) -> Floats:
-    """Of each line of `_lines`; 0 first, for all vectors."""
-    parts: list[Any] = [np.zeros(1)]
-    for name in names:
-        values = np.asarray(step[name], np.float64)
-        if values.ndim > 1:
-            others = tuple(n for n in range(values.ndim) if n != axis % values.ndim)
-            parts.append(values.mean(axis=others))
     return np.concatenate(parts)
 
 

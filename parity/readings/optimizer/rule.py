@@ -18,7 +18,7 @@ from parity.readings.optimizer.steps import STEPS, Bias
 DecayKind = Literal["coupled", "decoupled", "decoupled, after", "decoupled, fixed"]
 ClipKind = Literal["value", "norm", "global norm"]
 Gather = Literal["first", "last", "sum", "mean"]
-Average = Literal["exponential", "equal", "equal, with the initial weights", "Lookahead"]
+Average = Literal["exponential", "Lookahead"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,6 @@ class Rule:
         scale: What the gradients are multiplied by before anything else.
         signed: Of a gradient only the sign counts.
         normed: Gradients are divided by the norm of their tensor, or of all; empty for neither.
-        centred: Over what groups of weights the mean gradient is subtracted; empty for none.
         clip: Threshold of gradient clipping; infinite for none.
         clip_kind: What is compared with it: each value, each tensor's norm, the norm of all.
         clip_epsilon: Added to the norm before dividing, also where `normed`; torch 1e-6.
@@ -63,7 +62,7 @@ class Rule:
         written: Steps after which an average of the weights replaces them; 0 for never.
         average: What that average keeps of itself, where it is exponential (begun after the first
             step) or Lookahead's, whose slow weights move with each writing only.
-        average_kind: Which of them, or the mean of all weights so far.
+        average_kind: Which of them. The mean of all weights so far looks like rates of 1 / t.
         cap: What the weights are shrunk to after each step; infinite for none.
         cap_kind: What is compared with it: each value, each negative value, or the norm of each
             unit's incoming weights, of each input's, of each tensor's.
@@ -93,7 +92,6 @@ class Rule:
     scale: float = 1.0
     signed: bool = False
     normed: Literal["", "tensor", "all"] = ""
-    centred: Group | Literal[""] = ""
     clip: float = np.inf
     clip_kind: ClipKind = "value"
     clip_epsilon: float = 0.0
@@ -192,15 +190,11 @@ def averaged(rule: Rule, moved: Floats) -> Floats:
     result = moved.copy()
     behind = np.zeros_like(moved[0])  # how far the average is from the weights
     for t in range(len(moved)):
-        keeps = {
-            "exponential": rule.average if t else 0.0,
-            "equal": t / (t + 1),
-            "equal, with the initial weights": (t + 1) / (t + 2),
-            "Lookahead": 1.0,
-        }[rule.average_kind]
+        lookahead = rule.average_kind == "Lookahead"
+        keeps = 1.0 if lookahead else rule.average if t else 0.0
         behind = keeps * (behind + moved[t])
         if (t + 1) % rule.written == 0:
-            share = rule.average if rule.average_kind == "Lookahead" else 1.0
+            share = rule.average if lookahead else 1.0
             result[t] = moved[t] - share * behind
             behind = np.zeros_like(behind)
     return result
@@ -216,9 +210,6 @@ def _changed(rule: Rule, record: Record, t: int, gradient: Floats) -> Floats:
     """The gradient that reaches the moments: scaled, clipped, with coupled decay, float64 [N]."""
     if rule.scale != 1:
         gradient = gradient * rule.scale
-    if rule.centred:
-        means = record.means[rule.centred][t] * rule.scale
-        gradient = gradient - means[record.groups[rule.centred]]
     if rule.signed:
         gradient = np.sign(gradient)
     if rule.normed:

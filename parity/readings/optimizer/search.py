@@ -146,7 +146,7 @@ def _tidy(rule: Rule) -> Rule:
     if not np.isfinite(rule.clip):
         kept = rule.clip_epsilon if rule.normed else 0.0
         rule = replace(rule, clip_kind="value", clip_epsilon=kept)
-    if not rule.average and rule.average_kind in ("exponential", "Lookahead"):
+    if not rule.average:
         rule = replace(rule, written=0, average_kind="exponential")
     return rule
 
@@ -215,7 +215,7 @@ class _Search:
         if rule.clip_kind == "global norm":
             free = tuple(name for name in free if name != "clip")  # one step cannot tell it
         early = tuple(name for name in free if name in EARLY)
-        done = (rule.signed, rule.centred, rule.clip_kind, rule.decay_kind, rule.spared)
+        done = (rule.signed, rule.clip_kind, rule.decay_kind, rule.spared)
         key = (_divides(rule), *done, rule if rule.repeats > 1 else None, early)
         if key not in self._known:
             begun = start(replace(hypothesis, free=early), self._early)
@@ -227,6 +227,6 @@ def _divides(rule: Rule) -> str:
     """What the first step divides a gradient by."""
     if rule.family in ("SGD", "RAdam"):
         return "nothing"
-    if rule.family in ("Lion", "Rprop"):
+    if rule.family == "Lion":
         return "its size"
     return "its square and epsilon" if rule.epsilon_at == "inside" else "its size and epsilon"

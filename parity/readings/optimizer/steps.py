@@ -155,17 +155,6 @@ def _lion(rule: Any, count: int) -> Step:
         mean = rule.beta_2 * mean + (1 - rule.beta_2) * gradient
 
 
-def _rprop(rule: Any, count: int) -> Step:
-    """With torch's factors; its bounds of the step are wider than any recorded steps reach."""
-    before, size, update = np.zeros(count), np.ones(count), np.zeros(count)
-    while True:
-        gradient, rate = yield update
-        agrees = np.sign(gradient * before)
-        size = size * np.where(agrees > 0, 1.2, np.where(agrees < 0, 0.5, 1.0))
-        before = np.where(agrees < 0, 0.0, gradient)
-        update = rate * size * np.sign(before)
-
-
 STEPS: dict[str, Callable[[Any, int], Step]] = {
     "SGD": _sgd,
     "Adam": _adam,
@@ -176,5 +165,4 @@ STEPS: dict[str, Callable[[Any, int], Step]] = {
     "RAdam": _radam,
     "Adadelta": _adadelta,
     "Lion": _lion,
-    "Rprop": _rprop,
 }

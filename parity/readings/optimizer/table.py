@@ -64,7 +64,6 @@ FAMILIES: dict[str, tuple[Members, ...]] = {
     "RAdam": (Members(("beta_1",), {"epsilon": (1e-8, 1e-7)}, rare=True),),
     "Adadelta": (Members(("epsilon", "beta_2"), {"epsilon_at": ("inside",)}, rare=True),),
     "Lion": (Members(("beta_1", "beta_2"), rare=True),),
-    "Rprop": (Members(rare=True),),
 }
 """By name; the members that are met most come first. `steps.STEPS` has their updates."""
 
@@ -197,8 +196,6 @@ SETTINGS: tuple[Setting, ...] = (
             words=lambda rule: "only their signs count" if rule.signed else "their size counts"),
     Setting("normalised gradients", ("normed",), "give the optimiser the gradients as they are",
             words=lambda rule: words.NORMS[rule.normed]),
-    Setting("centred gradients", ("centred",), "centre the gradients on both sides or on neither",
-            words=words.centred),
     Setting("gradients not zeroed", ("zeroed",), "call zero_grad() before each backward()",
             words=lambda r: "zeroed" if r.zeroed else "added to those of all batches before"),
     Setting("accumulated batches", ("every", "gather"),

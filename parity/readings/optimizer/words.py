@@ -88,9 +88,10 @@ def average(rule: Rule) -> str:
     """Which average, and when it replaces the weights."""
     if not rule.written:
         return "none"
-    keeps = f" that keeps {shown(rule.average)}" if "equal" not in rule.average_kind else ""
     every = "each step" if rule.written == 1 else f"every {rule.written} steps"
-    return f"{rule.average_kind}{keeps}, replaces the weights after {every}"
+    return (
+        f"{rule.average_kind} that keeps {shown(rule.average)}, replaces the weights after {every}"
+    )
 
 
 def cap(rule: Rule) -> str:
@@ -104,11 +105,6 @@ def cap(rule: Rule) -> str:
         return f"{what}{where} at least 0 after a step"
     most = "a figure that none reaches" if rule.cap == UNREACHED else shown(rule.cap)
     return f"{what}{where} at most {most} after a step"
-
-
-def centred(rule: Rule) -> str:
-    """Which mean is subtracted."""
-    return f"less the mean of each {LINES[rule.centred]}" if rule.centred else "as they are"
 
 
 def factors(rule: Rule) -> str:

@@ -13,7 +13,8 @@ import torch
 from torch.nn import functional as F
 
 from parity.arrays import Array, Table
-from parity.ladder.climb import Climb, Plan
+from parity.ladder.climb import Climb
+from parity.ladder.plan import Plan
 from parity.ladder.rung import Rung
 from tests.support.in_process import InProcess
 

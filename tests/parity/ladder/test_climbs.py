@@ -16,7 +16,8 @@ import torch
 from lightning_mnist.command_line.command import BuiltCLI, open_cli
 from lightning_mnist.instruments.lockstep import LockStep
 from parity.arrays import Table
-from parity.ladder.climb import Climb, Plan
+from parity.ladder.climb import Climb
+from parity.ladder.plan import Plan
 from parity.ladder.rung import Rung
 from parity.report.ladder import summary
 from parity.sides.jobs import ENTRIES

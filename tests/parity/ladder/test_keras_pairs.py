@@ -11,7 +11,8 @@ from keras import layers as kl
 from keras import losses, optimizers, regularizers
 
 from parity.keras import LockStep
-from parity.ladder.climb import Climb, Plan
+from parity.ladder.climb import Climb
+from parity.ladder.plan import Plan
 from parity.ladder.rung import Rung
 from parity.readings.cause import UNEXPLAINED
 from parity.sides.entries import Precision

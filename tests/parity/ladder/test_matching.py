@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 import parity
 from parity.ladder.bundle import BundleError, Recorder, Replay, Shadow
-from parity.ladder.climb import Climb, Plan
+from parity.ladder.climb import Climb
+from parity.ladder.plan import Plan
 from parity.ladder.rung import Rung
 from parity.ladder.together import Climbed
 from parity.sides.local import Local

@@ -154,7 +154,7 @@ def limiting(change: Callable[[torch.Tensor], torch.Tensor]) -> Hook:
     return hook
 
 
-def averaging(keeps: Callable[[int], float], every: int = 1) -> Hook:
+def averaging(keeps: float, every: int = 1) -> Hook:
     """An average of the weights is kept, and written back after some steps."""
     averages: dict[str, torch.Tensor] = {}
 
@@ -163,7 +163,7 @@ def averaging(keeps: Callable[[int], float], every: int = 1) -> Hook:
             averages.clear()
         for name, parameter in table.items():
             last = averages.get(name, parameter.clone())
-            averages[name] = keeps(step) * last + (1 - keeps(step)) * parameter
+            averages[name] = keeps * last + (1 - keeps) * parameter
             if (step + 1) % every == 0:
                 parameter.copy_(averages[name])
 
@@ -201,15 +201,6 @@ def accumulating(every: int, mean: bool) -> dict[str, Any]:
 
     takes = {"takes": lambda step: step % every == every - 1, "zeroed": False}
     return {"before": before, "after": after, **takes}
-
-
-def centred(axes: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    def change(gradient: torch.Tensor) -> torch.Tensor:
-        if axes == "all":
-            return gradient - gradient.mean()
-        return gradient - gradient.mean(1, keepdim=True) if gradient.ndim > 1 else gradient
-
-    return change
 
 
 def each_norm(limit: float) -> Hook:
@@ -295,7 +286,7 @@ BY_VALUE: Hook = lambda table, step: clip_grad_value_(table.values(), 0.02)  # n
 BY_ALL: Hook = lambda table, step: clip_grad_norm_(table.values(), 0.3)  # noqa: E731
 P = Program
 AVERAGE, LIMITED, ROUNDED = "average of the weights", "weights limited", "weights rounded"
-CLIPPING, SIGN, CENTRED = "gradient clipping", "sign of the gradients", "centred gradients"
+CLIPPING, SIGN = "gradient clipping", "sign of the gradients"
 ZEROED, LEFT_OUT, GATHERED = "gradients not zeroed", "steps left out", "accumulated batches"
 OWN_RATE, OWN_DECAY = "learning rate of a tensor", "weight decay's tensors"
 CORRECTION, COUNTER, SCHEDULE = "bias correction", "step counter", "learning-rate schedule"
@@ -308,7 +299,6 @@ KINDS: dict[str, tuple[Program, Program, str]] = {
     "RMSprop": (P(ADAM), P(made("RMSprop", lr=1e-3)), "optimiser"),
     "Adagrad": (P(ADAM), P(made("Adagrad", lr=1e-3)), "optimiser"),
     "Adadelta": (P(ADAM), P(made("Adadelta", lr=1e-3)), "optimiser"),
-    "Rprop": (P(ADAM), P(made("Rprop", lr=1e-3)), "optimiser"),
     "Lion": (P(ADAM), P(Lion), "optimiser"),
     "SGD for Adam": (P(ADAM), P(sgd(lr=1e-3)), "optimiser"),
     "AdamW for Adam": (P(adam(weight_decay=0.01)), P(ADAMW), "weight decay's place"),
@@ -339,9 +329,6 @@ KINDS: dict[str, tuple[Program, Program, str]] = {
     "unit gradients": (
         P(SGD), P(SGD, before=changing(lambda g: g / g.norm())), "normalised gradients",
     ),
-    "centred": (P(SGD), P(SGD, before=changing(centred("inputs"))), CENTRED),
-    "centred, Adam": (P(ADAM), P(ADAM, before=changing(centred("inputs"))), CENTRED),
-    "all centred": (P(SGD), P(SGD, before=changing(centred("all"))), CENTRED),
     "signed": (P(SGD), P(SGD, before=changing(torch.sign)), SIGN),
     "signed, momentum": (P(MOMENTUM), P(MOMENTUM, before=changing(torch.sign)), SIGN),
     "signed, Adam": (P(ADAM), P(ADAM, before=changing(torch.sign)), SIGN),
@@ -356,11 +343,10 @@ KINDS: dict[str, tuple[Program, Program, str]] = {
     "mean of two, Adam": (P(ADAM), P(ADAM, **accumulating(2, mean=True)), GATHERED),
     "mean of three, momentum": (P(MOMENTUM), P(MOMENTUM, **accumulating(3, mean=True)), GATHERED),
     "new optimiser a step": (P(ADAM), P(lambda p: Fresh(p, ADAM)), "optimiser's memory"),
-    "averaged": (P(ADAM), P(ADAM, after=averaging(lambda step: 0.9)), AVERAGE),
-    "averaged, SGD": (P(SGD), P(SGD, after=averaging(lambda step: 0.9)), AVERAGE),
-    "averaged, momentum": (P(MOMENTUM), P(MOMENTUM, after=averaging(lambda step: 0.99)), AVERAGE),
-    "averaged by twos": (P(ADAM), P(ADAM, after=averaging(lambda step: 0.9, 2)), AVERAGE),
-    "mean of all": (P(ADAM), P(ADAM, after=averaging(lambda step: step / (step + 1))), AVERAGE),
+    "averaged": (P(ADAM), P(ADAM, after=averaging(0.9)), AVERAGE),
+    "averaged, SGD": (P(SGD), P(SGD, after=averaging(0.9)), AVERAGE),
+    "averaged, momentum": (P(MOMENTUM), P(MOMENTUM, after=averaging(0.99)), AVERAGE),
+    "averaged by twos": (P(ADAM), P(ADAM, after=averaging(0.9, 2)), AVERAGE),
     "Lookahead": (P(SGD), P(SGD, **lookahead(2, 0.5)), AVERAGE),
     "Lookahead, Adam": (P(ADAM), P(ADAM, **lookahead(3, 0.8)), AVERAGE),
     "max norm": (P(SGD), P(SGD, after=MATRIX_NORM), LIMITED),

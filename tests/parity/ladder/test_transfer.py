@@ -239,6 +239,7 @@ def test_answers_are_compared_behind_the_softmax_that_only_one_side_has() -> Non
     assert apart < 1e-6
     assert note == "A ends in a softmax that B leaves to its loss"
     assert gap(shares, logits[::-1])[0] > 0.1
+    assert gap(logits, np.log(shares))[1] == "B ends in a log-softmax that A leaves to its loss"
     few = np.array([[0.2], [0.7]], np.float32)  # logits that might be probabilities
     assert "sigmoid" in gap(1 / (1 + np.exp(-few)), few[:, 0])[1]
 

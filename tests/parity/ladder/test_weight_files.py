@@ -20,7 +20,7 @@ from parity.sides.entries import built
 from parity.sides.local import Local
 from parity.sides.models import Models
 from parity.torch.lockstep import LockStep
-from parity.torch.model_files import load_weights, read_weights, takes
+from parity.torch.model_files import load_weights, read_weights, takes, ways
 from parity.transfer.fill import fill, refill
 from parity.transfer.transfer import NoTransferError, Side
 from tests.support.random_pairs import side
@@ -128,6 +128,12 @@ def test_equal_layers_in_branches_are_not_guessed(tmp_path: Path) -> None:
 def test_a_norm_that_lacks_a_part_is_not_told_from_numbers() -> None:
     parts = {f"layers/batch_normalization/vars.{n}": np.ones(3, np.float32) for n in range(3)}
     assert "batch_norm_1.scale" not in canonical(parts, "keras")
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 6, 3), (2, 4, 5, 6, 3)])
+def test_images_and_volumes_are_given_channels_first(shape: tuple[int, ...]) -> None:
+    way, given = next(iter(ways(np.zeros(shape, np.float32))))
+    assert (way, given.shape) == ("channels first", (2, 3, *shape[1:-1]))
 
 
 def test_raw_digits_get_the_channel_that_a_convolution_wants(tmp_path: Path) -> None:
