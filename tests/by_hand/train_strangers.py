@@ -134,4 +134,4 @@ def several_of(digits: Images, random: Random) -> Images:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:3]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
