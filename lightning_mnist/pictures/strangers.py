@@ -51,8 +51,8 @@ def strangeness(detector: StrangerDetector, images: Tensor) -> Tensor:
 def doubted(images: Tensor, probabilities: Tensor) -> Tensor:
     """Images that look like no digit, or like another one than a network says: bool [N].
 
-    The weights are such that the log odds that 0.55 % of MNIST's validation images show no digit are
-    above 0.
+    The weights are such that the log odds of showing no digit are above 0 for 0.55 % of MNIST's
+    validation images.
 
     Args:
         images: uint8 [N, 28, 28], in MNIST's form.
