@@ -12,8 +12,9 @@ async function unpack() {
 }
 
 function readingOf(network, logits) {
-  const shares = probabilitiesOf(logits, network.temperature), digit = largest(shares);
-  const strange = network.strangest !== null && strangenessOf(logits) > network.strangest;
+  const { shares } = softmax(logits, network.temperature), digit = largest(shares);
+  const energy = -softmax(logits).logSum;  // high where no class has much evidence
+  const strange = network.strangest !== null && energy > network.strangest;
   return { shares, digit, confidence: shares[digit], strange };
 }
 

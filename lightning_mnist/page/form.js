@@ -77,26 +77,34 @@ function highest(values) {  // of levels from 0 on
   return most;
 }
 
-// Ink 0 to 255 of any size to 28 x 28, row by row; null where there is none.
-function fitLikeMnist(ink, width, height) {
-  const top = highest(ink);
-  if (top === 0) return null;
+// The part of an image [height, width] that holds levels above a limit, and a margin around it.
+function cutOut(image, width, height, limit, margin = 0) {
   let [left, right, upper, lower] = [width, 0, height, 0];
   for (let row = 0, at = 0; row < height; row++) {
     for (let column = 0; column < width; column++, at++) {
-      if (ink[at] <= top * EDGE_OF_INK) continue;
+      if (image[at] <= limit) continue;
       if (column < left) left = column;
       if (column >= right) right = column + 1;
       if (row < upper) upper = row;
       lower = row + 1;
     }
   }
-  const wide = right - left, tall = lower - upper;
-  const crop = new Uint8Array(wide * tall);
+  left = Math.max(left - margin, 0);
+  upper = Math.max(upper - margin, 0);
+  const wide = Math.min(right + margin, width) - left, tall = Math.min(lower + margin, height) - upper;
+  const ink = new image.constructor(wide * tall);
   for (let row = 0; row < tall; row++) {
     const from = (upper + row) * width + left;
-    crop.set(ink.subarray(from, from + wide), row * wide);
+    ink.set(image.subarray(from, from + wide), row * wide);
   }
+  return { ink, width: wide, height: tall };
+}
+
+// Ink 0 to 255 of any size to 28 x 28, row by row; null where there is none.
+function fitLikeMnist(ink, width, height) {
+  const top = highest(ink);
+  if (top === 0) return null;
+  const { ink: crop, width: wide, height: tall } = cutOut(ink, width, height, top * EDGE_OF_INK);
   const scale = BOX / Math.max(wide, tall);
   const [toWide, toTall] = [wide, tall].map((side) => Math.max(1, rounded(side * scale)));
   const small = Float64Array.from(resized(crop, wide, tall, toWide, toTall));

@@ -18,6 +18,14 @@ function largest(values) {
   return best;
 }
 
+// Shares of the classes, and the logarithm of what they are shares of.
+function softmax(logits, temperature = 1) {
+  const top = Math.max(...logits);
+  const powers = Array.from(logits, (x) => Math.exp((x - top) / temperature));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return { shares: powers.map((x) => x / sum), logSum: Math.log(sum) + top / temperature };
+}
+
 function countsOf(digits) {
   const counts = new Array(10).fill(0);
   digits.forEach((digit) => { counts[digit] += 1; });

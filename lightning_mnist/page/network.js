@@ -110,16 +110,3 @@ function layersOf(network, pixels, divisor) {
 function logitsOf(network, pixels, divisor) {
   return layersOf(network, pixels, divisor).at(-1).values;
 }
-
-function probabilitiesOf(logits, temperature = 1) {
-  const top = Math.max(...logits);
-  const powers = Array.from(logits, (x) => Math.exp((x - top) / temperature));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  return powers.map((x) => x / sum);
-}
-
-// The free energy: high where no class has much evidence.
-function strangenessOf(logits) {
-  const top = Math.max(...logits);
-  return -top - Math.log(logits.reduce((sum, x) => sum + Math.exp(x - top), 0));
-}

@@ -156,30 +156,6 @@ function isStrokeOf(part, main) {
   return part.edge.some(([y, x]) => main.edge.some(([v, u]) => (y - v) ** 2 + (x - u) ** 2 < reach));
 }
 
-// The part of a picture that holds ink above a limit, and as much around it as strokes may grow: a
-// stroke reaches the border of the part just where it reaches that of the picture.
-function inked(ink, width, height, limit) {
-  const margin = SOFT + Math.ceil(Math.max(width, height) * PEN);
-  let [left, right, top, bottom] = [width, 0, height, 0];
-  for (let row = 0, at = 0; row < height; row++) {
-    for (let column = 0; column < width; column++, at++) {
-      if (ink[at] <= limit) continue;
-      if (column < left) left = column;
-      if (column >= right) right = column + 1;
-      if (row < top) top = row;
-      bottom = row + 1;
-    }
-  }
-  left = Math.max(left - margin, 0);
-  top = Math.max(top - margin, 0);
-  right = Math.min(right + margin, width);
-  bottom = Math.min(bottom + margin, height);
-  const wide = right - left, part = new Float32Array(wide * (bottom - top));
-  for (let row = top; row < bottom; row++)
-    part.set(ink.subarray(row * width + left, row * width + right), (row - top) * wide);
-  return { ink: part, width: wide, height: bottom - top };
-}
-
 // Grey levels to the ink of the digit alone, cut out, and whether a second digit is seen; null where
 // there is none.
 function findDigit(grey, width, height) {
@@ -187,7 +163,9 @@ function findDigit(grey, width, height) {
   const top = quantile(1);
   if (top < FAINTEST) return null;
   const limit = Math.max(THRESHOLD * (side > SMALL ? quantile(0.995) : top), 1);
-  const part = inked(all, width, height, limit), { ink } = part;
+  // With as much around it as strokes may grow: they reach the border of the part just where they
+  // reach that of the picture.
+  const part = cutOut(all, width, height, limit, SOFT + Math.ceil(side * PEN)), { ink } = part;
   let mask = new Uint8Array(ink.length);
   for (let at = 0; at < ink.length; at++) mask[at] = ink[at] > limit ? 1 : 0;
   if (side > SMALL) mask = closed(mask, part.width, part.height, Math.max(1, rounded(0.005 * side)));

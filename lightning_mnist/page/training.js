@@ -26,12 +26,6 @@ function activations(layers, input) {
   return all;
 }
 
-function softmax(logits) {
-  const top = Math.max(...logits);
-  const powers = logits.map((x) => Math.exp(x - top)), sum = powers.reduce((a, b) => a + b, 0);
-  return { shares: powers.map((x) => x / sum), loss: (label) => Math.log(sum) + top - logits[label] };
-}
-
 // Adds the gradient of one image's cross-entropy to `gradients`.
 function backward(layers, gradients, all, shares, label) {
   let error = Float32Array.from(shares);
@@ -99,7 +93,7 @@ function looked(layers, inputs, labels) {
     const answer = softmax(logits), digit = largest(logits);
     predicted[digit] += 1;
     right += digit === labels[at];
-    loss += answer.loss(labels[at]) / inputs.length;
+    loss += (answer.logSum - logits[labels[at]]) / inputs.length;
     answer.shares.forEach((share, c) => {
       low[c] = Math.min(low[c], share);
       high[c] = Math.max(high[c], share);

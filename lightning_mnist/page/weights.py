@@ -15,21 +15,21 @@ from lightning_mnist.page.rounding import FINEST, Dense, Inputs, Rounded
 from lightning_mnist.trained import Trained
 
 
-def folded(network: nn.Module) -> tuple[list[Dense], str]:
+def folded(network: nn.Module) -> tuple[list[Dense], nn.Module]:
     """The linear layers with batch norm in them, and the activation between them.
 
     Raises:
         InputError: a layer of another kind.
     """
     layers: list[tuple[Tensor, Tensor]] = []
-    activation = "relu"
+    activation: nn.Module = nn.ReLU()
     for module in network.children():
         if isinstance(module, nn.Linear):
             layers.append((module.weight.detach().double(), module.bias.detach().double()))
         elif isinstance(module, nn.BatchNorm1d):
             layers[-1] = _normalised(*layers[-1], module)
         elif type(module) in ACTIVATIONS:
-            activation = ACTIVATIONS[type(module)]
+            activation = module
         elif not isinstance(module, nn.Dropout):
             raise InputError(f"--to page: cannot show a layer of kind {type(module).__name__}")
     return [Dense(w.float().numpy(), b.float().numpy()) for w, b in layers], activation
@@ -80,7 +80,7 @@ class PageNetwork:
         calibration = trained.calibration or Calibration()
         head = {
             "sizes": [exact[0].weights.shape[1], *(len(layer.biases) for layer in exact)],
-            "activation": activation,
+            "activation": ACTIVATIONS[type(activation)],
             "steps": steps,
             "invert": preprocessing.invert,
             "standardize": preprocessing.standardize,
@@ -93,7 +93,7 @@ class PageNetwork:
 
     def logits(self, trained: Trained, images: Tensor) -> Tensor:
         """What the page answers to images uint8 [N, 28, 28]: float32 [N, 10]."""
-        activation = _activation(trained)
+        _, activation = folded(trained.model.network)
         with torch.inference_mode():
             values = trained.model.preprocessing(images)
             for place, layer in enumerate(self.layers):
@@ -105,19 +105,14 @@ class PageNetwork:
 
 def inputs_of(trained: Trained, images: Tensor) -> list[Inputs]:
     """What each linear layer is fed of images uint8 [N, 28, 28]."""
-    layers, _ = folded(trained.model.network)
+    layers, activation = folded(trained.model.network)
     inputs = []
     with torch.inference_mode():
         values = trained.model.preprocessing(images)
         for layer in layers:
             inputs.append(Inputs.of(values))
-            values = _activation(trained)(layer(values))
+            values = activation(layer(values))
     return inputs
-
-
-def _activation(trained: Trained) -> nn.Module:
-    found = (m for m in trained.model.network.children() if type(m) in ACTIVATIONS)
-    return next(found, nn.ReLU())
 
 
 def deflated(content: bytes) -> bytes:

@@ -6,6 +6,8 @@ from matplotlib import get_data_path
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from tests.support.written_letters import through
+
 Drawing = NDArray[np.uint8]
 Random = np.random.Generator
 SIDE = 320
@@ -110,6 +112,33 @@ def stick_figure(random: Random) -> Drawing:
         foot, hand, high = map(int, random.integers((25, 30, 110), (60, 70, 190)))
         cv2.line(image, (MIDDLE, 200), (MIDDLE + side * foot, 280), 40, pen, cv2.LINE_AA)
         cv2.line(image, (MIDDLE, 135), (MIDDLE + side * hand, high), 40, pen, cv2.LINE_AA)
+    return image
+
+
+IN_A_HAND = (
+    ((72, 36), (46, 28), (24, 48), (44, 70), (70, 56)), ((73, 28), (73, 104), (90, 86)),  # q
+), (
+    ((72, 34), (46, 26), (24, 46), (44, 64), (70, 50)), ((74, 26), (72, 82), (46, 102), (20, 92)),
+), (
+    ((22, 30), (26, 58), (52, 66), (72, 50)), ((76, 28), (72, 84), (44, 103), (20, 92)),  # y
+), (
+    ((72, 42), (50, 33), (24, 60), (36, 94), (70, 78)), ((74, 35), (72, 82), (90, 98)),  # a
+), (
+    ((80, 18), (52, 1), (18, 40), (34, 94), (68, 94), (80, 60)), ((52, 58), (90, 58)),  # G
+), (
+    ((20, 0), (20, 100)), ((10, 2), (60, 6), (84, 45), (62, 92), (12, 98)),  # D
+)  # fmt: skip
+"""Strokes of q, g, y, a, G and D, through points in a square of 100."""
+
+
+def almost_a_digit(random: Random) -> Drawing:
+    """A letter that is nearly a 9, a 6 or a 0, as a hand writes it."""
+    image, pen = np.full((SIDE, SIDE), 235, np.uint8), int(random.integers(8, 20))
+    wide = random.uniform(1.4, 2)
+    for stroke in IN_A_HAND[int(random.integers(len(IN_A_HAND)))]:
+        points = through(np.array(stroke) + random.normal(0, 2, (len(stroke), 2)))
+        line = MIDDLE + (points - 50) * (wide, 2)
+        cv2.polylines(image, [np.round(line).astype(np.int32)], False, 40, pen, cv2.LINE_AA)
     return image
 
 

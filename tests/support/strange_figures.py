@@ -10,12 +10,12 @@ SIDE = 84  # pixels of a drawing
 MIDDLE = SIDE // 2
 
 
-def bent(image: Drawing, random: Random) -> Drawing:
-    """An affine and an elastic distortion (Simard et al., Best Practices, 2003)."""
+def bent(image: Drawing, random: Random, most: float = 3) -> Drawing:
+    """An affine and an elastic distortion of some pixels (Simard et al., Best Practices, 2003)."""
     lean = np.eye(2) + random.normal(0, 0.1, (2, 2))
     lean[:, 0] *= random.uniform(0.8, 1.8)  # narrower
     y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
-    knots = random.normal(0, random.uniform(0, 3), (2, 5, 5))
+    knots = random.normal(0, random.uniform(0, most), (2, 5, 5))
     across, down = (cv2.resize(knot, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for knot in knots)
     source_x = lean[0, 0] * (x - MIDDLE) + lean[0, 1] * (y - MIDDLE) + MIDDLE + across
     source_y = lean[1, 0] * (x - MIDDLE) + lean[1, 1] * (y - MIDDLE) + MIDDLE + down

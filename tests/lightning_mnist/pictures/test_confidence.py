@@ -24,7 +24,7 @@ from lightning_mnist.pictures.strangers import doubted
 from tests.conftest import Here
 from tests.support import nothing
 from tests.support import strangers as training
-from tests.support.nothing import DRAWINGS, NOTHING, letter, scribble
+from tests.support.nothing import DRAWINGS, NOTHING, almost_a_digit, letter, scribble
 from tests.support.pictures import KINDS, enlarged, grey, hand_drawn, page
 
 Draw = Callable[[np.random.Generator], NDArray[np.uint8]]
@@ -139,6 +139,11 @@ def test_strangers_are_told_from_digits_of_pens_that_mnist_has_not() -> None:
     )
     assert doubted_whatever_is_said(drawings).double().mean() >= 0.9
     assert doubted_whatever_is_said(digits).double().mean() <= 0.05
+
+
+def test_letters_that_are_nearly_digits_are_told_from_them() -> None:
+    letters = [find_picture(almost_a_digit(np.random.default_rng(number))) for number in range(60)]
+    assert doubted_whatever_is_said(letters).double().mean() >= 0.85
 
 
 def test_what_looks_like_another_digit_than_the_answer_is_doubted() -> None:
