@@ -3,7 +3,7 @@
 A network that knows ten digits answers with one of them whatever it sees, and often surely. So
 another, small one has learned to tell digits from drawings of other things (Hendrycks et al., Deep
 Anomaly Detection with Outlier Exposure, 2019). Its weights ship with the package;
-``python -m tests.by_hand.train_strangers`` has made them.
+``tests.by_hand.train_strangers`` says how they came about.
 """
 
 from functools import cache
