@@ -67,6 +67,8 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
 
     def note(name: str, call: Call) -> None:
         nonlocal before
+        if call.unit and not call.unit.whole and before and call.outputs is before[0]:
+            return  # beside its layers it has a table of places, say, and ends in one of them
         learned = call.unit is not None and learns(call.unit.module)
         if learned and not fed and call.fed is not None:
             fed.append(call.fed.detach().clone())

@@ -91,10 +91,13 @@ class FirstStep(Follower):
             return
         with suppress(Exception), self._heard.apart():
             use = self._heard.use
+            if isinstance(self.samples.x, Tensor) and self._heard.itself:
+                self.samples = self.samples.as_targets()
             seen = () if use is None else (use.given, use.targets, *self._heard.scaled)
             not_finite = broken(self.module, self._heard.answers, *seen)
             self.program = replace(self._known(), broken=not_finite)
-            likely = causes_of(self.program) + causes_of_losses(self._heard)
+            known = self._between is not None
+            likely = causes_of(self.program) + causes_of_losses(self._heard, known=known)
             all_causes = causes_of(self.program, Belief.MAYBE) if likely else []
             may_be = [match for match in all_causes if match.belief is Belief.MAYBE]
             self._say(self._at_first(likely + may_be) if likely else Tried([]))

@@ -102,7 +102,9 @@ class Heard:
         return next(own, min(learned, default=0))
 
     def asks(self, use: Use) -> bool:
-        """Whether the targets of a loss are among those that the guard was given."""
+        """Whether the targets of a loss are among those of the guard, or what was fed."""
+        if self.itself:
+            return True
         if self._wanted is None or self._wanted.dtype.kind not in "iufb":
             return False
         some = as_array(use.targets).ravel()[:FEW].astype(np.float32)
@@ -117,6 +119,14 @@ class Heard:
     def fed(self) -> Tensor | None:
         """What the network was fed before that loss."""
         return self._call[0]
+
+    @property
+    def itself(self) -> bool:
+        """Whether that loss asks for what the network was fed, as an autoencoder's."""
+        if self.use is None or self.fed is None:
+            return False
+        wanted, fed = self.use.targets[: len(self.fed)].detach(), self.fed
+        return wanted.numel() == fed.numel() and torch.equal(wanted.view_as(fed), fed)
 
     @property
     def answers(self) -> Tensor | None:

@@ -31,6 +31,7 @@ class Samples(NamedTuple):
         source: What `more` reads: a loader, or x and y.
         fair: Whether the samples are not the first ones of an order.
         module: That takes the samples of the loader.
+        alone: Whether the targets of the source are left aside, as an autoencoder does.
     """
 
     x: Any
@@ -42,6 +43,11 @@ class Samples(NamedTuple):
     source: Any
     fair: bool = True
     module: nn.Module | None = None
+    alone: bool = False
+
+    def as_targets(self) -> "Samples":
+        """The same, as their own targets."""
+        return self._replace(y=as_array(self.x), targets=self.inputs, order=(), alone=True)
 
     @property
     def unlabelled(self) -> bool:
@@ -54,10 +60,11 @@ class Samples(NamedTuple):
         """At most `most` samples, evenly spaced, and their targets."""
         if isinstance(self.source, DataLoader):
             places = sample(len(self.source.dataset), most)  # type: ignore[arg-type]
-            return _picked(self.source, places, self.module)
-        x, y = self.source
-        chosen = sample(len(y), most)
-        return taken(x, chosen), y[chosen]
+            x, y = _picked(self.source, places, self.module)
+        else:
+            chosen = sample(len(self.source[1]), most)
+            x, y = taken(self.source[0], chosen), self.source[1][chosen]
+        return x, as_array(x) if self.alone else y
 
 
 def samples_of(x: Any, y: Any, most: int, who: str, module: nn.Module | None = None) -> Samples:
