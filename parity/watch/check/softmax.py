@@ -14,7 +14,7 @@ BOTH = 0.02
 def one_unit_softmax(program: Program) -> Match | None:
     """A share of the whole among one is always 1."""
     alone = {"softmax": 1, "log_softmax": 0}.get(program.last)
-    if alone is None or program.columns != 1 and (program.answers != alone).any():
+    if alone is None or (program.columns != 1 and (program.answers != alone).any()):
         return None
     return Match(
         "a softmax over a single unit answers 1, whatever it is fed",

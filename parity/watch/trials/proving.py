@@ -14,13 +14,15 @@ from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials.departing import departed, untaught
 from parity.watch.trials.faster import eased, slow
-from parity.watch.trials.material import Material, shrunk
-from parity.watch.trials.ranking import HELPS, SECONDS, Trial, Tried, tried
+from parity.watch.trials.material import FEW, Material, shrunk
+from parity.watch.trials.ranking import HELPS, SECONDS, STEPS, Trial, Tried, tried
 from parity.watch.trials.stall import MUCH, STALLED, explains, lifts
 from parity.watch.trials.usual import usual
 
 LARGEST = 20_000_000
 """Weights of which a copy is kept for trials, at most."""
+STEPS_OF_FEW = 500
+"""Of a trial on the four samples of an exclusive or, say: each is an epoch, and takes no time."""
 
 
 class Prover(ABC):
@@ -70,20 +72,18 @@ class Prover(ABC):
     def _proved(self, program: Program) -> Tried:
         """What the facts bear out comes first; with less to try, each is tried for longer."""
         matches = causes_of(program, Belief.MAYBE)
-        if not matches:
-            return self._tried(usual(program, matches))
         sure = any(match.belief is Belief.SURE for match in matches)
         found = self._tried(matches, SECONDS if sure else SECONDS / 2)
         if sure or self._lifts(program, found):
             return found
-        others = self._tried(usual(program, matches), SECONDS / 2)
+        others = self._tried(usual(program, matches), SECONDS / 2 if matches else SECONDS)
         found = others if others.gain > found.gain else found
         return self._eased(program, matches) or found if found.gain < HELPS else found
 
     def _eased(self, program: Program, matches: Sequence[Match]) -> Tried | None:
         """What helps together with Adam, where nothing helps alone; and whether it is Adam."""
-        causes, least = eased(program, matches), 0.0
-        for each in filter(None, (slow(program) if causes else [], causes)):
+        least = 0.0
+        for each in filter(None, (slow(program), eased(program, matches))):
             found = self._tried(each, SECONDS / 2)
             if found.gain >= least and self._lifts(program, found):
                 return found
@@ -138,7 +138,11 @@ class Prover(ABC):
     def _tried(self, matches: Sequence[Match], seconds: float = SECONDS) -> Tried:
         likely = [match for match in matches if match.belief >= Belief.LIKELY]
         trial = self._trial()
-        return Tried(likely) if trial is None else tried(trial, matches, seconds)
+        if trial is None or self.program is None:
+            return Tried(likely)
+        targets = self.program.targets
+        few = self.program.whole and targets is not None and len(targets) < FEW
+        return tried(trial, matches, seconds, STEPS_OF_FEW if few else STEPS)
 
     def _at_first(self, matches: Sequence[Match]) -> Tried:
         """What is said before the first step: where nothing likely helps, the rest must do much."""
