@@ -11,7 +11,6 @@ from parity.torch.compiled import eager
 from parity.torch.evaluation import Evaluation
 from parity.torch.first_step import FirstStep
 from parity.torch.gradients import STEPS
-from parity.torch.kept import Kept
 from parity.torch.loop import Loop
 from parity.torch.samples import BATCHES, samples_of
 from parity.torch.watcher import Watcher
@@ -78,7 +77,6 @@ class CollapseGuard:
             self.model, self.samples.x, self.samples.y, self.optimizer, self.samples.targets
         )
         self.first.begin(self.model, self.optimizer, self.samples)
-        self.kept = Kept(self.samples)
         self.loop = Loop(self.model, self.optimizer)
         self.evaluation = Evaluation(self.model, self._remark) if eager(self.model) else None
         self.handles = [
@@ -104,7 +102,6 @@ class CollapseGuard:
             if (match := self.loop.never(self.first.overflows)) is not None:
                 self._remark(match)
         if error is None:
-            self._compare()
             self.first.look(self.steps, self.steps, ended=True)
         try:
             if error is None and self.steps:
@@ -127,10 +124,6 @@ class CollapseGuard:
         if not self.watcher.looking:
             self.first.remark(match, self.steps, every)
 
-    def _compare(self) -> None:
-        if (match := self.kept.changed()) is not None:
-            self._remark(match)
-
     def _after_step(self, *_: Any) -> None:
         self.steps += 1
         if self.steps < self._due and not self.first.waiting:
@@ -142,7 +135,5 @@ class CollapseGuard:
             self._due = step + 1
         self.first.sway(step)
         self.first.look(step - 1, step)
-        if looks:
-            self._compare()
         if looks or step % LIMITS.patience == 0:
             self.watcher.after(step, self.optimizer)

@@ -13,9 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from parity.torch import CollapseGuard, check
-from parity.torch.kept import Kept
 from parity.torch.losses import LOSSES, Use, asked
-from parity.torch.samples import samples_of
 from tests.programs.test_loops_torch import plants, sgd
 from tests.programs.torch_programs import mlp
 
@@ -170,16 +168,3 @@ def test_a_collate_function_that_sorts_samples_without_their_targets(together: b
     model = nn.Sequential(nn.Embedding(99, 8), nn.AdaptiveAvgPool2d((1, 8)), nn.Flatten())
     causes = [cause.cause for cause in check(nn.Sequential(*model, nn.Linear(8, 3)), loader)]
     assert ("the collate function gives samples the targets of others" in causes) == (not together)
-
-
-@pytest.mark.parametrize("inplace", [True, False])
-def test_a_data_set_that_scales_what_it_keeps_is_seen(inplace: bool) -> None:
-    def scaled(x: Tensor, y: Tensor) -> Any:
-        return (x.mul_(1.3) if inplace else x.mul(1.3)), y
-
-    loader = DataLoader(Rows(scaled), 32)
-    kept, found = Kept(samples_of(loader, None, 64, "a test")), []
-    for _ in range(4):
-        list(loader)
-        found.append(kept.changed() is not None)
-    assert any(found) == inplace

@@ -113,7 +113,7 @@ def constant(program: Program) -> Match | None:
         return Match(
             "all words are one and the same",
             f"each sample is number {words[0]:g}, again and again, and padding",
-            "Look at how words are numbered: what a vocabulary lacks, as in another case, is unknown",
+            "Look at how words are numbered: all that a vocabulary lacks is one unknown word",
         )
     if blank := [each for each in program.layers if each.frozen and each.spread == 0]:
         return Match(

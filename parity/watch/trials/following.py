@@ -83,16 +83,17 @@ class Follower(Prover):
 
     def _sooner(self, program: Program, outputs: Array, targets: Array, step: int) -> Tried | None:
         """What would have brought much more in fewer steps than the whole training took."""
-        if program.loss is None and program.task == "values":
-            return None  # its own may ask for something else than the mean, as for a quantile
+        if program.same_as_inputs or (program.loss is None and program.task == "values"):
+            return None  # it may be asked for more: of its code, or a quantile and not the mean
         now = reads(program, outputs, targets)
         if now is None or now > min(floor(program, targets) + MUCH, 1 - MUCH):
             return None
-        found, around = self.prove(), self._departures(program)
+        found = self.prove()
         base = 0.0 if found is None else max(found.base or 0.0, 0.0)
-        if found is None or base >= now + MUCH:  # what the copy leaves out is in the way
-            return departed(program, targets, found, around, step) if found and around else None
-        return found if base + found.gain >= now + MUCH and not around else None
+        if found is not None and base >= now + MUCH:  # what the copy leaves out is in the way
+            around = self._departures(program)
+            return departed(program, targets, found, around, step) if around else None
+        return found if found is not None and base + found.gain >= now + MUCH else None
 
     def _why(self, program: Program, targets: Array, step: int) -> Tried | None:
         """What a network that has learned nothing would have learned with."""

@@ -77,8 +77,9 @@ class Prover(ABC):
         if sure or self._lifts(program, found):
             return found
         others = self._tried(usual(program, matches), SECONDS / 2 if matches else SECONDS)
-        found = others if others.gain > found.gain else found
-        return self._eased(program, matches) or found if found.gain < HELPS else found
+        found = others if not matches or others.gain > found.gain else found
+        idle = found.gain < HELPS and (found.base or 0.0) < 1 - MUCH
+        return (self._eased(program, matches) if idle else None) or found
 
     def _eased(self, program: Program, matches: Sequence[Match]) -> Tried | None:
         """What helps together with Adam, where nothing helps alone; and whether it is Adam."""
