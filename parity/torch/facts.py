@@ -75,20 +75,7 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
         if call.unit is not None and learned:
             own = call.unit.module.parameters(recurse=False)
             kernels.extend([weight for weight in own if weight.ndim > 1][:1])
-        seen.append(
-            Layer(
-                call.kind,
-                call.function if call.kind == "activation" else "",
-                learned,
-                call.given.shape[-1] if call.outputs.ndim else 0,
-                before is None or _follows(call, *before),
-                None if call.unit is None else _gain(call.unit),
-                _dropped(call),
-                dead_share(call) if call.function in RELUS and call.outputs.ndim > 1 else 0.0,
-                _spread(call.outputs),
-                flat=_flat(call),
-            )
-        )
+        seen.append(_layer(call, follows=before is None or _follows(call, *before)))
         before = (call.outputs, call.outputs._version)
 
     outputs = passed(module, x, note)
@@ -100,6 +87,21 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
         _ending(seen[-1]) if ends else "",
         tuple(kernels),
         ends,
+    )
+
+
+def _layer(call: Call, *, follows: bool) -> Layer:
+    return Layer(
+        call.kind,
+        call.function if call.kind == "activation" else "",
+        call.unit is not None and learns(call.unit.module),
+        call.given.shape[-1] if call.outputs.ndim else 0,
+        follows,
+        None if call.unit is None else _gain(call.unit),
+        _dropped(call),
+        dead_share(call) if call.function in RELUS and call.outputs.ndim > 1 else 0.0,
+        _spread(call.outputs),
+        flat=_flat(call),
     )
 
 
