@@ -73,17 +73,31 @@ class CollapseGuard:
         """The step after which there is something to do."""
 
     def __enter__(self) -> Self:
-        self.watcher.start(
-            self.model, self.samples.x, self.samples.y, self.optimizer, self.samples.targets
-        )
-        self.first.begin(self.model, self.optimizer, self.samples)
         self.loop = Loop(self.model, self.optimizer)
         self.evaluation = Evaluation(self.model, self._remark) if eager(self.model) else None
         self.handles = [
             self.optimizer.register_step_pre_hook(self._before_step),
             self.optimizer.register_step_post_hook(self._after_step),
         ]
+        if self.first.begin(self.model, self.optimizer, self.samples):
+            self._start()
+        else:
+            self.first.listen()
+            self.handles.append(self.model.register_forward_pre_hook(self._fed))
         return self
+
+    def _start(self) -> None:
+        samples = self.samples
+        known = samples.x, samples.y, self.optimizer, samples.targets
+        self.watcher.start(self.model, *known)
+
+    def _fed(self, module: nn.Module, args: Any) -> None:
+        """The first call of the loop tells the shape and type in which it gives the samples."""
+        self.handles.pop().remove()
+        if len(args) == 1 and (samples := self.samples.given_as(args[0])) is not None:
+            self.samples = samples
+            self.first.begin(module, self.optimizer, samples)
+        self._start()
 
     def __exit__(
         self,

@@ -51,12 +51,9 @@ def causes_of_losses(heard: Heard, *, known: bool) -> list[Match]:
             shapes=use.shapes,
         )
         matches = causes_of(program, Belief.SURE, (*AT_HEADS, *CAUSES))
-        found += [replace(match, cause=_named(use, match.cause), remedy=None) for match in matches]
+        name = "" if use is first else f"{use.loss.name}: "
+        found += [replace(match, cause=name + match.cause, remedy=None) for match in matches]
     return found
-
-
-def _named(use: Use, cause: str) -> str:
-    return cause if cause.startswith(use.loss.name) else f"{use.loss.name}: {cause}"
 
 
 def _kind(use: Use) -> tuple[str, tuple[int, ...]]:

@@ -14,8 +14,8 @@ from parity.torch.between import following
 from parity.torch.compiled import eager
 from parity.torch.gradients import unmoved
 from parity.torch.layouts import Array, as_array
-from parity.torch.losses import Use, noticed
-from parity.torch.samples import BATCHES
+from parity.torch.losses import Use, asked, noticed
+from parity.torch.samples import BATCHES, Samples
 from parity.torch.trace import first_tensor
 from parity.torch.ways import ways_back
 from parity.watch.check.parts import Course, Cut
@@ -146,6 +146,14 @@ class Heard:
     def scaled(self) -> tuple[Tensor, ...]:
         """What a GradScaler may have made too large: the loss, and its own gradients."""
         return (*([] if self.root is None else [self.root]), *self.gradients.values())
+
+    def asked(self, samples: Samples) -> dict[str, Any]:
+        """What all losses tell a `Program`: the order of the targets, and whether they are used."""
+        use = self.use
+        alike = [other for other in self.uses if use is not None and other.loss is use.loss]
+        order = tuple(as_array(other.targets) for other in alike if other.targets.ndim <= 2)
+        own = asked(self.uses, samples.y, unlabelled=samples.unlabelled)
+        return {"order": samples.order or order, **({} if own else {"targets": None})}
 
     @property
     def unreached(self) -> list[Use]:

@@ -72,24 +72,32 @@ class Prover(ABC):
     def _proved(self, program: Program) -> Tried:
         """What the facts bear out comes first; with less to try, each is tried for longer."""
         matches = causes_of(program, Belief.MAYBE)
+        more = [*usual(program, matches), *(slow(program) if self._few else [])]
+        if not matches:
+            return self._tried(more)
         sure = any(match.belief is Belief.SURE for match in matches)
         found = self._tried(matches, SECONDS if sure else SECONDS / 2)
         if sure or self._lifts(program, found):
             return found
-        others = self._tried(usual(program, matches), SECONDS / 2 if matches else SECONDS)
-        found = others if not matches or others.gain > found.gain else found
-        idle = found.gain < HELPS and (found.base or 0.0) < 1 - MUCH
-        return (self._eased(program, matches) if idle else None) or found
+        others = self._tried(more, SECONDS / 2)
+        found = others if others.gain > found.gain else found
+        return self._eased(program, matches) or found if found.gain < HELPS else found
 
     def _eased(self, program: Program, matches: Sequence[Match]) -> Tried | None:
         """What helps together with Adam, where nothing helps alone; and whether it is Adam."""
-        least = 0.0
-        for each in filter(None, (slow(program), eased(program, matches))):
+        causes, least = eased(program, matches), 0.0
+        for each in filter(None, (slow(program) if causes else [], causes)):
             found = self._tried(each, SECONDS / 2)
             if found.gain >= least and self._lifts(program, found):
                 return found
             least = found.gain + HELPS  # beside Adam, a remedy brings more than it alone
         return None
+
+    @property
+    def _few(self) -> bool:
+        """Whether there are hardly any samples, as the four of an exclusive or."""
+        targets = self.program.targets if self.program is not None and self.program.whole else None
+        return targets is not None and len(targets) < FEW
 
     def _lifts(self, program: Program, found: Tried) -> bool:
         targets = program.targets
@@ -108,6 +116,7 @@ class Prover(ABC):
                 found = None if targets is None else untaught(program, self._usual_trial(), targets)
         elif found is not None and not explains(program, found):
             found = self._around(program, found)
+        self._found = found if found is not None and found.matches else self._found
         return ([], []) if found is None else (findings_of(found.matches), found.lines)
 
     def _around(self, program: Program, found: Tried) -> Tried:
@@ -139,11 +148,9 @@ class Prover(ABC):
     def _tried(self, matches: Sequence[Match], seconds: float = SECONDS) -> Tried:
         likely = [match for match in matches if match.belief >= Belief.LIKELY]
         trial = self._trial()
-        if trial is None or self.program is None:
+        if trial is None:
             return Tried(likely)
-        targets = self.program.targets
-        few = self.program.whole and targets is not None and len(targets) < FEW
-        return tried(trial, matches, seconds, STEPS_OF_FEW if few else STEPS)
+        return tried(trial, matches, seconds, STEPS_OF_FEW if self._few else STEPS)
 
     def _at_first(self, matches: Sequence[Match]) -> Tried:
         """What is said before the first step: where nothing likely helps, the rest must do much."""
