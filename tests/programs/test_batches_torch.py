@@ -168,3 +168,29 @@ def test_a_collate_function_that_sorts_samples_without_their_targets(together: b
     model = nn.Sequential(nn.Embedding(99, 8), nn.AdaptiveAvgPool2d((1, 8)), nn.Flatten())
     causes = [cause.cause for cause in check(nn.Sequential(*model, nn.Linear(8, 3)), loader)]
     assert ("the collate function gives samples the targets of others" in causes) == (not together)
+
+
+@pytest.mark.parametrize(
+    ("shaped", "seen"),
+    [
+        (lambda x: x.view(len(x), -1), True),
+        (lambda x: x.view(len(x), -1).double(), True),
+        (lambda x: (x.view(len(x), -1) - 0.1) / 0.1, False),  # other samples: nothing is known
+    ],
+    ids=["flat", "of another type", "scaled"],
+)
+def test_samples_are_looked_at_in_the_shape_in_which_the_loop_gives_them(
+    shaped: Callable[[Tensor], Tensor], seen: bool
+) -> None:
+    x, y = torch.rand(64, 1, 8, 8), torch.arange(64) % 3
+    model = nn.Sequential(nn.Linear(64, 3), nn.Softmax(1)).to(shaped(x).dtype)
+    optimizer = sgd(model, 0.01)
+    with (
+        redirect_stderr(io.StringIO()) as printed,
+        CollapseGuard(model, optimizer, DataLoader(TensorDataset(x, y), 16), trials=False),
+    ):
+        optimizer.zero_grad()
+        F.cross_entropy(model(shaped(x[:16])), y[:16]).backward()
+        optimizer.step()
+    assert ("softmax is applied twice" in printed.getvalue()) == seen
+    assert ("cannot look into this training" in printed.getvalue()) != seen
