@@ -164,7 +164,8 @@ def test_an_autoencoder_beside_labels_is_asked_for_its_samples(
     model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 4), last)
 
     def own(given: Tensor, _: Tensor) -> Tensor:
-        return F.mse_loss(given, fed[-1]) + weight * model[0](fed[-1]).square().mean()
+        code: Tensor = model[0](fed[-1])
+        return F.mse_loss(given, fed[-1]) + weight * code.square().mean()
 
     fed: list[Tensor] = []
     model.register_forward_pre_hook(lambda _, args: fed.append(args[0]))

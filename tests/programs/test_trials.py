@@ -206,9 +206,13 @@ def test_an_exclusive_or_is_tried_for_longer_and_with_adam(
 ) -> None:
     y = np.arange(count) % 2
     known = Program("torch", (), None, np.zeros((count, 1)), y, optimizer="SGD", rate=0.1)
-    plan, asked = Plan(None), []
-    monkeypatch.setattr(plan, "_trial", lambda: MadeUp())
-    monkeypatch.setattr(proving, "tried", lambda *given: asked.append(given) or Tried([]))
+    plan, asked = Plan(0.1), list[Any]()
+
+    def noted(*given: Any) -> Tried:
+        asked.append(given)
+        return Tried([])
+
+    monkeypatch.setattr(proving, "tried", noted)
     plan.program = known
     plan._proved(known)
     causes = [match.cause for match in asked[0][1]]
