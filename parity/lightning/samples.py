@@ -31,9 +31,13 @@ def samples_of_batch(
     x = x[0] if isinstance(x, tuple) and len(x) == 1 else x
     if y is None:
         return None
-    if isinstance(loader, DataLoader) and _same(parted(batch, part)[0], x):
+    given = parted(batch, part)[0]
+    if isinstance(given, Tensor) and isinstance(x, Tensor) and given[: len(x)].numel() == x.numel():
+        given = given.reshape(len(given), *x.shape[1:])
+    if isinstance(loader, DataLoader) and _same(given, x):
         with suppress(Exception):  # a data set is anyone's code
-            return samples_of(loader, None, PROBE, "CollapseGuard", part)
+            samples = samples_of(loader, None, PROBE, "CollapseGuard", part)
+            return samples.given_as(x) or samples
     count = len(x) if isinstance(x, Tensor) else PROBE
     mixed = not isinstance(getattr(loader, "sampler", None), SequentialSampler)
     return Samples(x, y[:count], None, None, (), len(y), (x, y[:count]), mixed)

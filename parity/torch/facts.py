@@ -67,26 +67,15 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
 
     def note(name: str, call: Call) -> None:
         nonlocal before
+        if call.unit and not call.unit.whole and before and call.outputs is before[0]:
+            return  # beside its layers it has a table of places, say, and ends in one of them
         learned = call.unit is not None and learns(call.unit.module)
         if learned and not fed and call.fed is not None:
             fed.append(call.fed.detach().clone())
         if call.unit is not None and learned:
             own = call.unit.module.parameters(recurse=False)
             kernels.extend([weight for weight in own if weight.ndim > 1][:1])
-        seen.append(
-            Layer(
-                call.kind,
-                call.function if call.kind == "activation" else "",
-                learned,
-                call.given.shape[-1] if call.outputs.ndim else 0,
-                before is None or _follows(call, *before),
-                None if call.unit is None else _gain(call.unit),
-                _dropped(call),
-                dead_share(call) if call.function in RELUS and call.outputs.ndim > 1 else 0.0,
-                _spread(call.outputs),
-                flat=_flat(call),
-            )
-        )
+        seen.append(_layer(call, follows=before is None or _follows(call, *before)))
         before = (call.outputs, call.outputs._version)
 
     outputs = passed(module, x, note)
@@ -98,6 +87,21 @@ def facts_of(module: nn.Module, x: Any) -> Facts:
         _ending(seen[-1]) if ends else "",
         tuple(kernels),
         ends,
+    )
+
+
+def _layer(call: Call, *, follows: bool) -> Layer:
+    return Layer(
+        call.kind,
+        call.function if call.kind == "activation" else "",
+        call.unit is not None and learns(call.unit.module),
+        call.given.shape[-1] if call.outputs.ndim else 0,
+        follows,
+        None if call.unit is None else _gain(call.unit),
+        _dropped(call),
+        dead_share(call) if call.function in RELUS and call.outputs.ndim > 1 else 0.0,
+        _spread(call.outputs),
+        flat=_flat(call),
     )
 
 

@@ -20,7 +20,7 @@ from parity.torch.heard import Heard
 from parity.torch.judged import Judged
 from parity.torch.layouts import as_array
 from parity.torch.loop import Loop
-from parity.torch.losses import Use, asked, factor_of, misread, swapped
+from parity.torch.losses import Use, factor_of, misread, swapped
 from parity.torch.network import answered
 from parity.torch.rates import Rates
 from parity.torch.refusals import refused_again, refused_by
@@ -66,8 +66,8 @@ class FirstStep(Follower):
         """Listen from now on; without it, from `begin` on."""
         self._heard.open()
 
-    def begin(self, module: nn.Module, optimizer: Optimizer, samples: Samples) -> None:
-        """Keep what is there before the first step, and listen until it comes."""
+    def begin(self, module: nn.Module, optimizer: Optimizer, samples: Samples) -> bool:
+        """Keep what is there, and listen until the first step; whether the samples were taken."""
         self.module, self.optimizer, self.samples = module, optimizer, samples
         self._rates = Rates(optimizer)
         try:
@@ -75,7 +75,7 @@ class FirstStep(Follower):
         except Exception as error:  # a model is anyone's code, and must train all the same
             with suppress(Exception):
                 self._refused = refused_by(module, error, samples)
-            return
+            return False
         with suppress(Exception):
             self._head = next((w.detach().clone() for w in self._facts.kernels[:-2:-1]), None)
             if self.trials and sum(w.numel() for w in module.parameters()) <= LARGEST:
@@ -84,6 +84,8 @@ class FirstStep(Follower):
         self._heard.listen(module, samples.y if samples.targets is None else samples.targets)
         if eager(module):
             self.judged = Judged(module)
+        self._refused = None
+        return True
 
     def check(self) -> None:
         """Say what looks wrong; called once, before the weights change for the first time."""
@@ -91,10 +93,13 @@ class FirstStep(Follower):
             return
         with suppress(Exception), self._heard.apart():
             use = self._heard.use
+            if isinstance(self.samples.x, Tensor) and self._heard.itself:
+                self.samples = self.samples.as_targets()
             seen = () if use is None else (use.given, use.targets, *self._heard.scaled)
             not_finite = broken(self.module, self._heard.answers, *seen)
             self.program = replace(self._known(), broken=not_finite)
-            likely = causes_of(self.program) + causes_of_losses(self._heard)
+            known = self._between is not None
+            likely = causes_of(self.program) + causes_of_losses(self._heard, known=known)
             all_causes = causes_of(self.program, Belief.MAYBE) if likely else []
             may_be = [match for match in all_causes if match.belief is Belief.MAYBE]
             self._say(self._at_first(likely + may_be) if likely else Tried([]))
@@ -113,7 +118,10 @@ class FirstStep(Follower):
             before = in_order(program)
             known = self._known() if program.loss is None and self.heard else program
             self.program = replace(
-                known, stuck=self._stuck(), gathered=program.gathered, **self._asked()
+                known,
+                stuck=self._stuck(),
+                gathered=program.gathered,
+                **self._heard.asked(self.samples),
             )
             if before is None and (match := in_order(self.program)) is not None:
                 self._say(self._tried([match]))
@@ -207,21 +215,13 @@ class FirstStep(Follower):
             clipped=self.clipped,
             misread=use is not None and given is not None and misread(given, use),
             swapped=use is not None and given is not None and swapped(given, use),
-            **self._asked(),
+            **heard.asked(self.samples),
             ascends=factor is not None
             and (factor < 0) != bool(self.optimizer.param_groups[0].get("maximize")),
         )
         course = heard.course(program.course, factor, self.module)
         ungiven = program.undrawn > 0 and self._untouched.ungiven
         return replace(program, course=course._replace(ungiven=ungiven))
-
-    def _asked(self) -> dict[str, Any]:
-        """What more of the losses tells: the order of the targets, and whether they are used."""
-        use, uses = self._heard.use, self._heard.uses
-        alike = [other for other in uses if use is not None and other.loss is use.loss]
-        order = tuple(as_array(other.targets) for other in alike if other.targets.ndim <= 2)
-        own = asked(uses, self.samples.y, unlabelled=self.samples.unlabelled)
-        return {"order": self.samples.order or order, **({} if own else {"targets": None})}
 
     def _trial(self) -> Trial | None:
         use = self._heard.use if self._between is not None else None

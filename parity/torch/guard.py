@@ -11,7 +11,6 @@ from parity.torch.compiled import eager
 from parity.torch.evaluation import Evaluation
 from parity.torch.first_step import FirstStep
 from parity.torch.gradients import STEPS
-from parity.torch.kept import Kept
 from parity.torch.loop import Loop
 from parity.torch.samples import BATCHES, samples_of
 from parity.torch.watcher import Watcher
@@ -74,18 +73,31 @@ class CollapseGuard:
         """The step after which there is something to do."""
 
     def __enter__(self) -> Self:
-        self.watcher.start(
-            self.model, self.samples.x, self.samples.y, self.optimizer, self.samples.targets
-        )
-        self.first.begin(self.model, self.optimizer, self.samples)
-        self.kept = Kept(self.samples)
         self.loop = Loop(self.model, self.optimizer)
         self.evaluation = Evaluation(self.model, self._remark) if eager(self.model) else None
         self.handles = [
             self.optimizer.register_step_pre_hook(self._before_step),
             self.optimizer.register_step_post_hook(self._after_step),
         ]
+        if self.first.begin(self.model, self.optimizer, self.samples):
+            self._start()
+        else:
+            self.first.listen()
+            self.handles.append(self.model.register_forward_pre_hook(self._fed))
         return self
+
+    def _start(self) -> None:
+        samples = self.samples
+        known = samples.x, samples.y, self.optimizer, samples.targets
+        self.watcher.start(self.model, *known)
+
+    def _fed(self, module: nn.Module, args: Any) -> None:
+        """The first call of the loop tells the shape and type in which it gives the samples."""
+        self.handles.pop().remove()
+        if len(args) == 1 and (samples := self.samples.given_as(args[0])) is not None:
+            self.samples = samples
+            self.first.begin(module, self.optimizer, samples)
+        self._start()
 
     def __exit__(
         self,
@@ -104,7 +116,6 @@ class CollapseGuard:
             if (match := self.loop.never(self.first.overflows)) is not None:
                 self._remark(match)
         if error is None:
-            self._compare()
             self.first.look(self.steps, self.steps, ended=True)
         try:
             if error is None and self.steps:
@@ -127,10 +138,6 @@ class CollapseGuard:
         if not self.watcher.looking:
             self.first.remark(match, self.steps, every)
 
-    def _compare(self) -> None:
-        if (match := self.kept.changed()) is not None:
-            self._remark(match)
-
     def _after_step(self, *_: Any) -> None:
         self.steps += 1
         if self.steps < self._due and not self.first.waiting:
@@ -142,7 +149,5 @@ class CollapseGuard:
             self._due = step + 1
         self.first.sway(step)
         self.first.look(step - 1, step)
-        if looks:
-            self._compare()
         if looks or step % LIMITS.patience == 0:
             self.watcher.after(step, self.optimizer)

@@ -22,13 +22,20 @@ LAST = {
 """Activations by what torch calls their way back."""
 
 
-def causes_of_losses(heard: Heard) -> list[Match]:
-    """Mistakes in further losses that are trained on; of the first one others know more."""
+def causes_of_losses(heard: Heard, *, known: bool) -> list[Match]:
+    """Mistakes in further losses that are trained on.
+
+    Args:
+        heard: All of them.
+        known: Whether what the first is given is known, and others look at it.
+    """
     first = heard.use
     if first is None:
         return []
     others = [heard.uses[place] for place in sorted(heard.gradients) if place != heard.trained]
     apart = [use for use in others if _kind(use) != _kind(first) and not _constant(use.targets)]
+    if not known and first.given.ndim == 2:
+        apart.append(first)
     found: list[Match] = []
     for use in apart:
         program = Program(
@@ -44,7 +51,8 @@ def causes_of_losses(heard: Heard) -> list[Match]:
             shapes=use.shapes,
         )
         matches = causes_of(program, Belief.SURE, (*AT_HEADS, *CAUSES))
-        found += [replace(m, cause=f"{use.loss.name}: {m.cause}", remedy=None) for m in matches]
+        name = "" if use is first else f"{use.loss.name}: "
+        found += [replace(match, cause=name + match.cause, remedy=None) for match in matches]
     return found
 
 

@@ -14,8 +14,8 @@ from parity.torch.between import following
 from parity.torch.compiled import eager
 from parity.torch.gradients import unmoved
 from parity.torch.layouts import Array, as_array
-from parity.torch.losses import Use, noticed
-from parity.torch.samples import BATCHES
+from parity.torch.losses import Use, asked, noticed
+from parity.torch.samples import BATCHES, Samples
 from parity.torch.trace import first_tensor
 from parity.torch.ways import ways_back
 from parity.watch.check.parts import Course, Cut
@@ -102,7 +102,9 @@ class Heard:
         return next(own, min(learned, default=0))
 
     def asks(self, use: Use) -> bool:
-        """Whether the targets of a loss are among those that the guard was given."""
+        """Whether the targets of a loss are among those of the guard, or what was fed."""
+        if self.itself:
+            return True
         if self._wanted is None or self._wanted.dtype.kind not in "iufb":
             return False
         some = as_array(use.targets).ravel()[:FEW].astype(np.float32)
@@ -117,6 +119,14 @@ class Heard:
     def fed(self) -> Tensor | None:
         """What the network was fed before that loss."""
         return self._call[0]
+
+    @property
+    def itself(self) -> bool:
+        """Whether that loss asks for what the network was fed, as an autoencoder's."""
+        if self.use is None or self.fed is None:
+            return False
+        wanted, fed = self.use.targets[: len(self.fed)].detach(), self.fed
+        return wanted.numel() == fed.numel() and torch.equal(wanted.view_as(fed), fed)
 
     @property
     def answers(self) -> Tensor | None:
@@ -136,6 +146,14 @@ class Heard:
     def scaled(self) -> tuple[Tensor, ...]:
         """What a GradScaler may have made too large: the loss, and its own gradients."""
         return (*([] if self.root is None else [self.root]), *self.gradients.values())
+
+    def asked(self, samples: Samples) -> dict[str, Any]:
+        """What all losses tell a `Program`: the order of the targets, and whether they are used."""
+        use = self.use
+        alike = [other for other in self.uses if use is not None and other.loss is use.loss]
+        order = tuple(as_array(other.targets) for other in alike if other.targets.ndim <= 2)
+        own = asked(self.uses, samples.y, unlabelled=samples.unlabelled)
+        return {"order": samples.order or order, **({} if own else {"targets": None})}
 
     @property
     def unreached(self) -> list[Use]:

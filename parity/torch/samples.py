@@ -1,6 +1,7 @@
 """Some of the samples that a program trains on, taken so that it notices nothing."""
 
 from inspect import Parameter, signature
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from parity.watch.fingerprint import sample
 
 BATCHES = 3
 """Batches whose order is looked at."""
+ALIKE = 1.5
+"""Ratio of sizes up to which a batch was made of the samples by another shape or type only."""
 TARGETS = ("y", "label", "labels", "target", "targets")
 """What batches that are dictionaries call them."""
 
@@ -31,6 +34,8 @@ class Samples(NamedTuple):
         source: What `more` reads: a loader, or x and y.
         fair: Whether the samples are not the first ones of an order.
         module: That takes the samples of the loader.
+        alone: Whether the targets of the source are left aside, as an autoencoder does.
+        like: Samples as the program gives them to the module, where it shapes or converts them.
     """
 
     x: Any
@@ -42,6 +47,26 @@ class Samples(NamedTuple):
     source: Any
     fair: bool = True
     module: nn.Module | None = None
+    alone: bool = False
+    like: Tensor | None = None
+
+    def given_as(self, x: Any) -> "Samples | None":
+        """The same, of the shape and type of a batch `x` of them; None where it is no such."""
+        own = self.x
+        if not isinstance(x, Tensor) or not isinstance(own, Tensor) or not x.ndim or not own.ndim:
+            return None
+        one, other = (tuple(n for n in each.shape[1:] if n > 1) for each in (own, x))
+        flat = min(len(one), len(other)) <= 1 and prod(one) == prod(other)
+        sizes = sorted(float(each.detach().float().square().mean().sqrt()) for each in (own, x))
+        if not (one == other or flat) or sizes[1] > ALIKE * sizes[0]:
+            return None
+        held = self.inputs
+        inputs = None if held is None else held.reshape(len(held), *x.shape[1:])
+        return self._replace(x=_as(own, x), inputs=inputs, like=x[:0].detach())
+
+    def as_targets(self) -> "Samples":
+        """The same, as their own targets."""
+        return self._replace(y=as_array(self.x), targets=self.inputs, order=(), alone=True)
 
     @property
     def unlabelled(self) -> bool:
@@ -54,10 +79,16 @@ class Samples(NamedTuple):
         """At most `most` samples, evenly spaced, and their targets."""
         if isinstance(self.source, DataLoader):
             places = sample(len(self.source.dataset), most)  # type: ignore[arg-type]
-            return _picked(self.source, places, self.module)
-        x, y = self.source
-        chosen = sample(len(y), most)
-        return taken(x, chosen), y[chosen]
+            x, y = _picked(self.source, places, self.module)
+        else:
+            chosen = sample(len(self.source[1]), most)
+            x, y = taken(self.source[0], chosen), self.source[1][chosen]
+        x = x if self.like is None else _as(torch.as_tensor(x), self.like)
+        return x, as_array(x) if self.alone else y
+
+
+def _as(x: Tensor, like: Tensor) -> Tensor:
+    return x.reshape(len(x), *like.shape[1:]).to(like.dtype)
 
 
 def samples_of(x: Any, y: Any, most: int, who: str, module: nn.Module | None = None) -> Samples:

@@ -127,7 +127,7 @@ class Watcher:
 
     def heed(self, program: Program | None) -> None:
         """Look at no targets that the loss does not ask for, as an autoencoder's."""
-        if program is not None and program.targets is None:
+        if program is not None and (program.targets is None or program.same_as_inputs):
             self.without_classes()
 
     def without_classes(self) -> None:

@@ -13,9 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from parity.torch import CollapseGuard, check
-from parity.torch.kept import Kept
 from parity.torch.losses import LOSSES, Use, asked
-from parity.torch.samples import samples_of
 from tests.programs.test_loops_torch import plants, sgd
 from tests.programs.torch_programs import mlp
 
@@ -178,14 +176,27 @@ def test_a_collate_function_that_sorts_samples_without_their_targets(together: b
     assert ("the collate function gives samples the targets of others" in causes) == (not together)
 
 
-@pytest.mark.parametrize("inplace", [True, False])
-def test_a_data_set_that_scales_what_it_keeps_is_seen(inplace: bool) -> None:
-    def scaled(x: Tensor, y: Tensor) -> Any:
-        return (x.mul_(1.3) if inplace else x.mul(1.3)), y
-
-    loader = DataLoader(Rows(scaled), 32)
-    kept, found = Kept(samples_of(loader, None, 64, "a test")), []
-    for _ in range(4):
-        list(loader)
-        found.append(kept.changed() is not None)
-    assert any(found) == inplace
+@pytest.mark.parametrize(
+    ("shaped", "seen"),
+    [
+        (lambda x: x.view(len(x), -1), True),
+        (lambda x: x.view(len(x), -1).double(), True),
+        (lambda x: (x.view(len(x), -1) - 0.1) / 0.1, False),  # other samples: nothing is known
+    ],
+    ids=["flat", "of another type", "scaled"],
+)
+def test_samples_are_looked_at_in_the_shape_in_which_the_loop_gives_them(
+    shaped: Callable[[Tensor], Tensor], seen: bool
+) -> None:
+    x, y = torch.rand(64, 1, 8, 8), torch.arange(64) % 3
+    model = nn.Sequential(nn.Linear(64, 3), nn.Softmax(1)).to(shaped(x).dtype)
+    optimizer = sgd(model, 0.01)
+    with (
+        redirect_stderr(io.StringIO()) as printed,
+        CollapseGuard(model, optimizer, DataLoader(TensorDataset(x, y), 16), trials=False),
+    ):
+        optimizer.zero_grad()
+        F.cross_entropy(model(shaped(x[:16])), y[:16]).backward()
+        optimizer.step()
+    assert ("softmax is applied twice" in printed.getvalue()) == seen
+    assert ("cannot look into this training" in printed.getvalue()) != seen

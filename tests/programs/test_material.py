@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from parity.watch.check import Change, Program, Remedy
-from parity.watch.trials import AS_IT_IS, Material
+from parity.watch.trials import AS_IT_IS, Material, score
 from parity.watch.trials.material import shrunk
+
+
+def test_the_mean_of_each_column_explains_nothing() -> None:
+    wanted = np.array([[0.0, 10.0], [2.0, 14.0]])
+    assert score("values", np.array([[1.0, 12.0]] * 2), wanted, 0.5) == 0
+    assert score("values", wanted, wanted, 0.5) == 1
 
 
 def test_rare_classes_are_drawn_as_often_where_that_is_the_remedy() -> None:

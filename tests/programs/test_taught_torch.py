@@ -19,6 +19,7 @@ from parity.torch import CollapseGuard
 from parity.torch.facts import facts_of, undrawn
 from parity.watch.check import Loss, Remedy
 from parity.watch.check.mixed import mixed
+from parity.watch.check.telling import shifted
 from parity.watch.trials.departing import unpaired
 from tests.programs import data
 from tests.programs.test_check_causes import CROSS, program
@@ -57,13 +58,13 @@ def trained(
     return printed.getvalue()
 
 
-def shuffled(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def dealt(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     x, y = pair
     return x, y[torch.randperm(len(y), generator=torch.Generator().manual_seed(1))]
 
 
 def test_classes_that_were_shuffled_apart_are_named() -> None:
-    said = trained(mlp(4, 16, 3), shuffled(table(data.flowers)), rate=0.003)
+    said = trained(mlp(4, 16, 3), dealt(table(data.flowers)), rate=0.003)
     assert "samples and targets have nothing to do with each other" in said
 
 
@@ -95,6 +96,15 @@ def test_noise_that_some_learn_all_the_same_gets_no_word(
     )  # fmt: skip
     trial: Any = Learns(score)
     assert bool(unpaired(noise, lambda: trial, little=little)) == said
+
+
+@pytest.mark.parametrize(("features", "window"), [(1, 9), (2, 9), (3, 1)])
+def test_windows_of_a_series_meet_their_targets_in_later_rows(features: int, window: int) -> None:
+    series = np.random.default_rng(0).normal(size=(400, features))
+    x = np.stack([series[row : row + window] for row in range(300)])
+    y = series[1 + window : 301 + window, 0]  # those of a table stand one row too early
+    found = shifted(program(inputs=x, targets=y, loss=Loss("MSELoss", "distance")), x, y)
+    assert (found is None) == (window > 1)
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (784,)], ids=str)
@@ -144,6 +154,24 @@ def test_a_focal_loss_of_ones_own_with_the_wrong_sign(sign: int) -> None:
 
     said = trained(mlp(4, 16, 3), table(data.flowers), loss=focal)
     assert ("own loss teaches" in said or "the opposite of its targets" in said) == (sign < 0)
+
+
+@pytest.mark.parametrize(("last", "weight"), [(nn.Sigmoid(), 0.0), (nn.Identity(), 1e4)])
+def test_an_autoencoder_beside_labels_is_asked_for_its_samples(
+    last: nn.Module, weight: float
+) -> None:
+    x, y = table(data.flowers)
+    model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 4), last)
+
+    def own(given: Tensor, _: Tensor) -> Tensor:
+        code: Tensor = model[0](fed[-1])
+        return F.mse_loss(given, fed[-1]) + weight * code.square().mean()
+
+    fed: list[Tensor] = []
+    model.register_forward_pre_hook(lambda _, args: fed.append(args[0]))
+    said = trained(model, (x, y), loss=own, steps=200 if weight else 1)
+    assert ("sigmoid, cannot give the targets" in said) == (not weight)
+    assert ("what is added to it outweighs MSELoss" in said) == (weight > 0)
 
 
 @pytest.mark.parametrize("each", [1, EPOCH])

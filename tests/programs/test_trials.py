@@ -211,6 +211,26 @@ def test_what_the_facts_bear_out_is_tried_before_what_is_usual(
         assert [match.cause for match in found.matches] == [expected]
 
 
+@pytest.mark.parametrize(("count", "steps"), [(4, 500), (300, 200)])
+def test_an_exclusive_or_is_tried_for_longer_and_with_adam(
+    count: int, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    y = np.arange(count) % 2
+    known = Program("torch", (), None, np.zeros((count, 1)), y, optimizer="SGD", rate=0.1)
+    plan, asked = Plan(0.1), list[Any]()
+
+    def noted(*given: Any) -> Tried:
+        asked.append(given)
+        return Tried([])
+
+    monkeypatch.setattr(proving, "tried", noted)
+    plan.program = known
+    plan._proved(known)
+    causes = [match.cause for match in asked[0][1]]
+    assert asked[0][3] == steps
+    assert any("too slow" in cause for cause in causes) == (count == 4)
+
+
 def test_a_rate_explains_no_collapse_that_the_copy_does_not_share() -> None:
     program = Program("keras", (), None, np.zeros((30, 3)), np.arange(30) % 3)
     for base, gain, belief, expected in (

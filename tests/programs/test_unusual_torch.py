@@ -80,6 +80,17 @@ class Distances(nn.Module):
         return self.head(code) + ((code - code) ** 2).sum(1, keepdim=True).sqrt()
 
 
+class Placed(Attention):
+    """Weights of its own, beside its layers, as a transformer has for places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = nn.Parameter(torch.zeros(12, 8))
+
+    def forward(self, x: Tensor) -> Any:
+        return self.head(self.block(self.table(x) + self.places).mean(1)).softmax(-1)
+
+
 class LastOfBatch(Lstm):
     """`out[-1]` where samples come first."""
 
@@ -95,6 +106,12 @@ def frozen_head() -> nn.Sequential:
 
 def words(rows: int) -> nn.Sequential:
     return nn.Sequential(nn.Embedding(rows, 8), nn.Flatten(), nn.Linear(96, 1))
+
+
+def unknown() -> tuple[Tensor, Tensor]:
+    """Words that the vocabulary lacks, up to the padding."""
+    x, y = tensors(data.words())
+    return 1 * (torch.arange(12) < 4 + x[:, :1] % 9), y
 
 
 def distances() -> tuple[Tensor, Tensor]:
@@ -142,6 +159,35 @@ FAULTY: dict[str, tuple[str, Callable[[], str]]] = {
         lambda: said(
             Program(flowers(nn.Softmax(1)), *distances(), nn.KLDivLoss(reduction="batchmean"))
         ),
+    ),
+    "KLDivLoss of a student's warm probabilities": (
+        "KLDivLoss is given probabilities",
+        lambda: said(
+            Program(
+                flowers(),
+                *distances(),
+                lambda z, y: F.kl_div((z / 3).softmax(1), y, reduction="batchmean"),
+            )
+        ),
+    ),
+    "softmax over one channel": (
+        "softmax over a single unit",
+        lambda: said(
+            Program(
+                nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Softmax(1)),
+                images()[0][:, None],
+                (images()[0][:, None] > 0.5).float(),
+                F.binary_cross_entropy,
+            )
+        ),
+    ),
+    "a network with a table of its own ends in softmax": (
+        "softmax is applied twice",
+        lambda: said(Program(Placed(), *tensors(data.words()), CROSS)),
+    ),
+    "all words unknown": (
+        "all words are one and the same",
+        lambda: said(Program(Attention(), *unknown(), CROSS)),
     ),
     "words beyond the vocabulary": (
         "an embedding has fewer rows",

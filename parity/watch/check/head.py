@@ -48,12 +48,12 @@ def line(program: Program) -> str:
         )
     if program.task == "several":
         return program.words(
-            torch="End in nn.Linear without an activation, and use nn.BCEWithLogitsLoss()",
+            torch="End without an activation, and use nn.BCEWithLogitsLoss()",
             keras='End in Dense(..., activation="sigmoid"), and use loss="binary_crossentropy"',
         )
     if program.task == "values":
         return program.words(
-            torch="End in nn.Linear without an activation, and use nn.MSELoss()",
+            torch="End without an activation, and use nn.MSELoss()",
             keras='End in Dense without an activation, and use loss="mse"',
         )
     sparse = "" if program.one_hot else "sparse_"
@@ -108,7 +108,9 @@ def log_probabilities_wanted(program: Program) -> Match | None:
         f"{loss.name} is given {what}, and takes the logarithms of probabilities",
         f"exp(outputs) adds up to {np.exp(values.clip(-50, 50)).sum(axis=1).mean():.3g} a sample "
         "instead of 1",
-        "Use nn.CrossEntropyLoss() on logits, or end in nn.LogSoftmax(dim=1)",
+        "Give it F.log_softmax(logits, dim=1), and the targets as probabilities"
+        if loss.name == "KLDivLoss"
+        else "Use nn.CrossEntropyLoss() on logits, or end in nn.LogSoftmax(dim=1)",
         remedy=fitting(program),
     )
 

@@ -1,5 +1,7 @@
 """Causes in how many answers there are: for each sample, or for each of its places."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from parity.watch.check.cause import Belief, Cause, Match, Remedy
@@ -110,7 +112,9 @@ def broadcast(program: Program) -> Match | None:
             torch="Give both one shape: y.view(-1, 1), or model(x).squeeze(1)",
             keras="Give both one shape in the loss: y_true = ops.reshape(y_true, (-1, 1))",
         ),
-        remedy=fitting(program) or Remedy("with targets of the outputs' shape", head="values"),
+        remedy=replace(
+            fitting(program) or Remedy("", head="values"), words="with both of one shape"
+        ),
     )
 
 

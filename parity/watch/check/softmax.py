@@ -13,7 +13,8 @@ BOTH = 0.02
 
 def one_unit_softmax(program: Program) -> Match | None:
     """A share of the whole among one is always 1."""
-    if program.last not in ("softmax", "log_softmax") or program.answers.shape[1] != 1:
+    alone = {"softmax": 1, "log_softmax": 0}.get(program.last)
+    if alone is None or (program.columns != 1 and (program.answers != alone).any()):
         return None
     return Match(
         "a softmax over a single unit answers 1, whatever it is fed",
@@ -84,7 +85,7 @@ def several_labels(program: Program) -> Match | None:
         "a softmax lets labels exclude each other, and samples have several",
         f"{several:.0%} of the samples have more than one label, {labels.max():.0f} at most",
         program.words(
-            torch="End in nn.Linear without an activation, and use nn.BCEWithLogitsLoss()",
+            torch="End without an activation, and use nn.BCEWithLogitsLoss()",
             keras='End in Dense(..., activation="sigmoid"), and use loss="binary_crossentropy"',
         ),
         remedy=Remedy("with a logit for each label and the binary crossentropy", head="several"),

@@ -76,9 +76,12 @@ def shifted(program: Program, x: Array, targets: Array) -> Match | None:
     if wanted is None or x.dtype.kind not in "iuf" or len(x) < ENOUGH:
         return None
     count = min(len(x), MANY, max(VALUES // max(x[0].size, 1), ENOUGH))
+    features = x.shape[2] if x.ndim == 3 else 1
     x, wanted = x[:count].reshape(count, -1), wanted[:count]
     if not np.isfinite(x).all() or _certain(x[:MOST], wanted[:MOST]):
         return None
+    if x.shape[1] > features and np.array_equal(x[1:, :-features], x[:-1, features:]):
+        return None  # windows of one series, each a step on, meet their targets further down
     x, wanted = _standardised(x), _standardised(wanted)
 
     def tells(by: int) -> float:

@@ -85,29 +85,6 @@ def _turned(frequencies: Array, weights: Array) -> bool:
     return bool(uneven and weights.min() > 0 and weights[top] >= HEAVIER * weights[last])
 
 
-def of_yes(program: Program) -> Match | None:
-    """Weights of several labels that leave only their absence to be learned."""
-    loss, values = program.loss, program.numbers
-    if loss is None or values is None or not loss.of_yes or program.task != "several":
-        return None
-    if values.ndim != 2 or values.shape[1] != len(loss.of_yes) or len(values) < ROWS:
-        return None
-    share = values.mean(axis=0)
-    weighted = share * loss.of_yes
-    given_up = (share > 1 - ONE_SIDED[0]) & (weighted < (1 - ONE_SIDED[1]) * (weighted + 1 - share))
-    if not given_up.any():
-        return None
-    first = int(given_up.argmax())
-    return Match(
-        "the weights of the labels leave only their absence to be learned",
-        f"pos_weight is {loss.of_yes[first]:g} for label {first}, which {share[first]:.0%} of the "
-        f"samples have, and {int(given_up.sum())} of {len(share)} labels are weighted so",
-        "Set pos_weight to (len(y) - y.sum(0)) / y.sum(0), not divided as integers, or leave it "
-        "out",
-        remedy=_plain(program, "with all labels weighted alike"),
-    )
-
-
 def ignored(program: Program) -> Match | None:
     """A class that counts for nothing."""
     loss, found, columns = program.loss, program.labels, program.columns
@@ -132,6 +109,5 @@ def _plain(program: Program, words: str) -> Remedy | None:
 CAUSES = (
     Cause("weights", weights, explains=("imbalance", "weightless")),
     Cause("weightless", weightless),
-    Cause("of yes", of_yes),
     Cause("ignored", ignored),
 )

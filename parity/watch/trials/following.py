@@ -45,9 +45,7 @@ class Follower(Prover):
         if step >= FALLEN_AFTER and step & (step - 1) == 0:
             self._look_at_plan(program, step)
         due = asks(before, step, ended=ended, gathered=program.gathered)
-        if not due and not (ended and too_few(program, step)):
-            return
-        if self._found.matches or self._initial is None:
+        if not (due or ended) or self._found.matches or self._initial is None:
             return
         with suppress(Exception):
             outputs, targets = self._now()
@@ -55,6 +53,8 @@ class Follower(Prover):
                 return
             if (match := inverted(program, outputs, targets)) is not None:
                 self._say(Tried([match]), f"after {step:,} steps one thing looks wrong")
+                return
+            if not due and not too_few(program, step):
                 return
             found, what = self._found_out(program, outputs, targets, step, ended=ended)
             if found is not None:
@@ -83,17 +83,17 @@ class Follower(Prover):
 
     def _sooner(self, program: Program, outputs: Array, targets: Array, step: int) -> Tried | None:
         """What would have brought much more in fewer steps than the whole training took."""
-        if program.loss is None and program.task == "values":
-            return None  # its own may ask for something else than the mean, as for a quantile
+        if program.same_as_inputs or (program.loss is None and program.task == "values"):
+            return None  # it may be asked for more: of its code, or a quantile and not the mean
         now = reads(program, outputs, targets)
         if now is None or now > min(floor(program, targets) + MUCH, 1 - MUCH):
             return None
         found = self.prove()
-        if found is not None and not found.matches and (found.base or 0.0) >= now + MUCH:
+        base = 0.0 if found is None else max(found.base or 0.0, 0.0)
+        if found is not None and base >= now + MUCH:  # what the copy leaves out is in the way
             around = self._departures(program)
             return departed(program, targets, found, around, step) if around else None
-        best = 0.0 if found is None else max(found.base or 0.0, 0.0) + found.gain
-        return found if best >= now + MUCH else None
+        return found if found is not None and base + found.gain >= now + MUCH else None
 
     def _why(self, program: Program, targets: Array, step: int) -> Tried | None:
         """What a network that has learned nothing would have learned with."""

@@ -11,8 +11,8 @@ WRONG, RIGHT = 0.2, 0.8
 learned is the opposite: who knows nothing is right by chance."""
 MOST = 200_000
 """Answers of yes or no that are looked at, at most."""
-WORSE = 0.2
-"""By how much more often the first answers were right: initial weights may be unlucky."""
+MORE = 0.2
+"""By how much more often the opposite is right than it was at first: weights may be unlucky."""
 
 
 def inverted(program: Program, outputs: Array, targets: Array) -> Match | None:
@@ -29,7 +29,7 @@ def inverted(program: Program, outputs: Array, targets: Array) -> Match | None:
     same = len(program.outputs) == len(outputs)
     now = _right(program, outputs, targets) if len(targets) >= FEW and same else None
     before = None if now is None else _right(program, program.outputs, targets)
-    if now is None or before is None or now[0] > min(WRONG, before[0] - WORSE) or now[1] < RIGHT:
+    if now is None or before is None or now[0] > WRONG or now[1] < max(RIGHT, before[1] + MORE):
         return None
     return Match(
         "the network learns the opposite of its targets: its loss has the wrong sign",

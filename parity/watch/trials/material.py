@@ -160,8 +160,8 @@ def score(task: Task, answers: Array, targets: Array, middle: float) -> float:
     """How well targets are told: 1 is perfect, and not above 0.5 for two classes is nothing.
 
     For classes the mean of their recalls, so that a frequent one does not hide the others; for
-    several labels the share that is right, each counted so; for numbers the share of their variance
-    that is explained, -1 at least.
+    several labels the share that is right, each counted so; for numbers the share of the
+    variance of their columns that is explained, -1 at least.
 
     Args:
         task: What is to be told.
@@ -177,7 +177,7 @@ def score(task: Task, answers: Array, targets: Array, middle: float) -> float:
         if wanted.shape != rows.shape:
             return -1.0
         rows = rows if middle else 0.5 + 0.5 * np.tanh(rows / 2)
-        rest = ((rows - wanted) ** 2).mean() / max(float(wanted.var()), 1e-12)
+        rest = ((rows - wanted) ** 2).mean() / max(float(wanted.var(axis=0).mean()), 1e-12)
         return max(-1.0, 1 - float(rest))
     if task == "several":
         right = (rows > middle) == (targets.reshape(rows.shape) > 0.5)

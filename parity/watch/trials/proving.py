@@ -15,13 +15,15 @@ from parity.watch.check.words import findings_of, say
 from parity.watch.diagnosis import Finding
 from parity.watch.trials.departing import departed, untaught
 from parity.watch.trials.faster import eased, learns_later, slow
-from parity.watch.trials.material import Material, shrunk
-from parity.watch.trials.ranking import HELPS, SECONDS, Trial, Tried, tried
+from parity.watch.trials.material import FEW, Material, shrunk
+from parity.watch.trials.ranking import HELPS, SECONDS, STEPS, Trial, Tried, tried
 from parity.watch.trials.stall import MUCH, STALLED, explains, lifts
 from parity.watch.trials.usual import usual
 
 LARGEST = 20_000_000
 """Weights of which a copy is kept for trials, at most."""
+STEPS_OF_FEW = 500
+"""Of a trial on the four samples of an exclusive or, say: each is an epoch, and takes no time."""
 
 
 class Prover(ABC):
@@ -71,13 +73,14 @@ class Prover(ABC):
     def _proved(self, program: Program) -> Tried:
         """What the facts bear out comes first; with less to try, each is tried for longer."""
         matches = causes_of(program, Belief.MAYBE)
+        more = [*usual(program, matches), *(slow(program) if self._few else [])]
         if not matches:
-            return self._tried(usual(program, matches))
+            return self._tried(more)
         sure = any(match.belief is Belief.SURE for match in matches)
         found = self._tried(matches, SECONDS if sure else SECONDS / 2)
         if sure or self._lifts(program, found):
             return found
-        others = self._tried(usual(program, matches), SECONDS / 2)
+        others = self._tried(more, SECONDS / 2)
         found = others if others.gain > found.gain else found
         return self._eased(program, matches) or found if found.gain < HELPS else found
 
@@ -90,6 +93,12 @@ class Prover(ABC):
                 return found
             least = found.gain + HELPS  # beside Adam, a remedy brings more than it alone
         return None
+
+    @property
+    def _few(self) -> bool:
+        """Whether there are hardly any samples, as the four of an exclusive or."""
+        targets = self.program.targets if self.program is not None and self.program.whole else None
+        return targets is not None and len(targets) < FEW
 
     def _lifts(self, program: Program, found: Tried) -> bool:
         targets = program.targets
@@ -108,6 +117,7 @@ class Prover(ABC):
                 found = None if targets is None else untaught(program, self._usual_trial(), targets)
         elif found is not None and not explains(program, found):
             found = self._around(program, found)
+        self._found = found if found is not None and found.matches else self._found
         return ([], []) if found is None else (findings_of(found.matches), found.lines)
 
     def _around(self, program: Program, found: Tried) -> Tried:
@@ -139,7 +149,9 @@ class Prover(ABC):
     def _tried(self, matches: Sequence[Match], seconds: float = SECONDS) -> Tried:
         likely = [match for match in matches if match.belief >= Belief.LIKELY]
         trial = self._trial()
-        return Tried(likely) if trial is None else tried(trial, matches, seconds)
+        if trial is None:
+            return Tried(likely)
+        return tried(trial, matches, seconds, STEPS_OF_FEW if self._few else STEPS)
 
     def _at_first(self, matches: Sequence[Match]) -> Tried:
         """What is said before the first step: where nothing likely helps, the rest must do much."""

@@ -92,7 +92,9 @@ class Scores:
         return gain is not None and gain >= self.least
 
 
-def tried(trial: Trial, matches: Sequence[Match], seconds: float = SECONDS) -> Tried:
+def tried(
+    trial: Trial, matches: Sequence[Match], seconds: float = SECONDS, steps: int = STEPS
+) -> Tried:
     """Try the remedy of each cause and rank the causes by what it brings.
 
     A likely cause whose remedy brings nothing is not named, nor is one that only may be; a mistake
@@ -102,6 +104,7 @@ def tried(trial: Trial, matches: Sequence[Match], seconds: float = SECONDS) -> T
         trial: Trains copies.
         matches: Causes, however sure.
         seconds: For all of it.
+        steps: Of each trial, at most.
     """
     remedies = list(dict.fromkeys(m.remedy for m in matches if m.remedy is not None))
     likely = [match for match in matches if match.belief >= Belief.LIKELY]
@@ -109,7 +112,7 @@ def tried(trial: Trial, matches: Sequence[Match], seconds: float = SECONDS) -> T
         return Tried(likely)
     end = time.monotonic() + seconds
     try:
-        scores = _scores(trial, remedies, STEPS, end)
+        scores = _scores(trial, remedies, steps, end)
         if not any(map(scores.helps, matches)):
             together = _together([match.remedy for match in likely])
             if together is not None:
