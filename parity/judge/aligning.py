@@ -31,7 +31,7 @@ def aligned(a: Side, b: Side) -> tuple[Side, Side, list[str]]:
     together = _numbered(together, notes)
     names = next((run.class_names for run in together if run.class_names is not None), None)
     if names is not None:
-        named = ", ".join(f"{number} {name}" for number, name in enumerate(names[:MOST_NAMES]))
+        named = ", ".join(f"{number} is {name}" for number, name in enumerate(names[:MOST_NAMES]))
         notes.append(f"classes by name: {named}" + ", ..." * (len(names) > MOST_NAMES))
     labelled = [run for run in together if run.labels is not None]
     # Where there are scores, the numbers of the classes are their places.

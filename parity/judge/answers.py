@@ -12,14 +12,12 @@ from parity.judge.shapes import (
     MOST_CLASSES,
     Given,
     adds_up,
-    counted_from_1,
     one_hot,
     rows_are_images,
     whole,
     wide,
 )
 from parity.run_record import RunRecord
-from parity.watch.classes import softmaxed_batches
 
 Ints = NDArray[np.int64]
 FEW = 30
@@ -121,36 +119,25 @@ def _scores(
     Raises:
         ValueError: they are called probabilities and cannot be any.
     """
-    total = None if given.called == "logits" and watched else adds_up(outputs)
+    with np.errstate(invalid="ignore"):
+        filled = outputs[outputs.any(axis=1)]  # rows of zeros are for the judge to name
+    total = None if given.called == "logits" and watched else adds_up(filled)
     if total is not None:
         return None, outputs.astype(np.float64) / total
     known = outputs[np.isfinite(outputs).all(axis=1)]
-    if given.called == "probabilities":
-        if not len(known):
-            return None, outputs.astype(np.float64)
-        raise ValueError(_no_probabilities(known))
-    if given.called == "scores" and len(known) and known.min() >= 0 and known.max() <= 1:
+    if given.called == "probabilities" and not len(known):
+        return None, outputs.astype(np.float64)
+    shares = bool(len(known)) and known.min() >= 0 and known.max() <= 1 + 1e-6
+    if given.called == "probabilities" and (whole(known) or not shares):
+        scores = "; scores before a softmax are called logits"
+        raise ValueError(
+            f"probabilities from {known.min():.3g} to {known.max():.3g} that do not add up to 1"
+            + (": whole, as if they had been cut to integers" if whole(known) else scores)
+        )
+    if given.called != "logits" and shares:
         return outputs, None  # of a sigmoid: the largest wins, but they are no shares
     with np.errstate(all="ignore"):  # not finite is for the judge to say
         return outputs, softmax(outputs.astype(np.float64), axis=1)
-
-
-def _no_probabilities(rows: NDArray[Any]) -> str:
-    sums = rows.sum(axis=1)
-    advice = "; scores before a softmax are called logits"
-    if rows.min() < 0:
-        return f"probabilities down to {rows.min():.3g}{advice}"
-    said = f"probabilities that do not add up to 1, but to {sums.min():.3g} to {sums.max():.3g}"
-    if softmaxed_batches(rows) is not None:
-        return f"{said}: each column does; apply the softmax over the classes, not over the images"
-    if whole(rows):
-        advice = ": all are whole, as if they had been cut to integers; save them as floating point"
-    elif rows.max() <= 1:
-        advice = (
-            ": all lie between 0 and 1, as behind a sigmoid; give predictions, the largest of each "
-            "row, or logits"
-        )
-    return said + advice
 
 
 def _labels(given: Given, count: int, classes: int) -> Ints | None:
@@ -166,12 +153,9 @@ def _labels(given: Given, count: int, classes: int) -> Ints | None:
         values = values.argmax(axis=1)
     labels = _classes(values, "labels", count)
     if labels.max() >= classes:
-        from_1 = wide(given.outputs) and counted_from_1(labels, classes)
-        right = float((given.outputs.argmax(axis=1) == labels - 1).mean()) if from_1 else 0.0
         raise ValueError(
             f"labels up to {labels.max()}; expected 0 to {classes - 1}, one for each column of "
             f"{given.called}"
-            + (f": they count from 1; less 1, {right:.1%} are right" if right > 0.5 else "")
         )
     return labels
 

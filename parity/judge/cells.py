@@ -53,9 +53,14 @@ def value(field: str) -> float | None:
     return number(text) if field.strip().startswith("[") else None
 
 
+def without_types(text: str) -> str:
+    """Numbers as they are, which NumPy prints with their types: "np.float64(0.9)"."""
+    return re.sub(r"np\.\w+\(([^()]*)\)", r"\1", text)
+
+
 def items(field: str) -> list[float] | None:
     """Two numbers or more in one cell, as lists and arrays are printed; None of another cell."""
-    text = field.strip()
+    text = without_types(field.strip())
     if not (text.startswith(("[", "(", "array(", "tensor(")) and text.endswith(("]", ")"))):
         return None
     text = re.sub(r"^(?:array|tensor)\(|(?:, *dtype=\S+)?\)$", "", text)

@@ -54,12 +54,12 @@ def by_number(columns: Mapping[str, Array], texts: Texts) -> tuple[Arrays, Names
         and not (answered and _text_role(name) == "predictions")
     }  # fmt: skip
     if "labels" not in {role_of(name) for name in said}:
-        said |= _truth_of_scores(texts, known) or ({} if truth else _unknown_alike(texts, said))
+        said |= _unknown_truth(texts, said, known, answered=not truth)
     vocabulary = {word for text in said.values() for word in text.tolist() if not _missing(word)}
     scores = _named_scores(known, vocabulary)
     predicted = "predictions" in {_text_role(name) for name in said}
     told = predicted and not truth and not answered
-    if not scores and not told and not _a_row_each(said, known):
+    if not scores and not told and not _a_row_each(said, known) and not _as_numbered(said, known):
         left_out = {name for name in said if role_of(name) == "scores"}  # alone, no answer
         return {n: array for n, array in columns.items() if n not in left_out}, None
     _have_some_in_common(said)
@@ -78,20 +78,18 @@ def by_number(columns: Mapping[str, Array], texts: Texts) -> tuple[Arrays, Names
     return columns, names
 
 
-def _unknown_alike(texts: Texts, said: Texts) -> Texts:
-    """Texts of unknown name that name the classes that answers name: perhaps the truth."""
+def _unknown_truth(texts: Texts, said: Texts, known: Arrays, *, answered: bool) -> Texts:
+    """Texts of unknown name of which each word is a class that has a column of scores.
+
+    Or, where there is one answer by name, that name the classes that it names.
+    """
+    unknown = {n: np.char.strip(t) for n, t in texts.items() if role_of(n) is None}
+    words = {name: set(text.tolist()) for name, text in unknown.items()}
+    scored = [n for n in unknown if all(any(_class_of(c, [w]) for c in known) for w in words[n])]
     answers = [set(t.tolist()) for name, t in said.items() if _text_role(name) == "predictions"]
-    unknown = {n: np.char.strip(t) for n, t in texts.items() if role_of(n) is None}
-    return {n: t for n, t in unknown.items() if len(answers) == 1 and answers[0] <= {*t.tolist()}}
-
-
-def _truth_of_scores(texts: Texts, known: Arrays) -> Texts:
-    """Texts of unknown name of which each word is a class that has a column of scores."""
-    unknown = {n: np.char.strip(t) for n, t in texts.items() if role_of(n) is None}
-    return {
-        name: text for name, text in unknown.items()
-        if all(any(_class_of(n, [word]) for n in known) for word in set(text.tolist()))
-    }  # fmt: skip
+    if not scored and answered and len(answers) == 1:
+        scored = [name for name in unknown if answers[0] <= words[name]]
+    return {name: unknown[name] for name in scored}
 
 
 def _answers(name: str, array: Array) -> bool:
@@ -100,6 +98,24 @@ def _answers(name: str, array: Array) -> bool:
     if role in SCORES and (array.ndim > 1 or re.search(r"\d", name)):
         return True
     return role in ("predictions", *SCORES) and whole(array)
+
+
+def _as_numbered(said: Texts, known: Arrays) -> bool:
+    """Whether answers by number are mostly right where the alphabet numbers the truth."""
+    if len(said) != 1:
+        return False
+    (text,) = said.values()
+    names = sorted({*text.tolist()}, key=_counted)
+    truth = np.array([names.index(word) for word in text.tolist()])
+    columns = [a for n, a in known.items() if role_of(n) in SCORES and re.search(r"\d", n)]
+    answers = [a for n, a in known.items() if role_of(n) == "predictions" or wide(a)]
+    if len(columns) == len(names) > 1:
+        answers.append(np.stack(columns, axis=1))
+    if not answers:
+        return False
+    answered = answers[-1].argmax(axis=1) if wide(answers[-1]) else answers[-1]
+    chance = np.bincount(truth).max() / len(truth)
+    return bool((answered == truth).mean() >= (1 + chance) / 2)
 
 
 def _a_row_each(said: Texts, known: Arrays) -> bool:
@@ -142,7 +158,9 @@ def _named_scores(columns: Arrays, vocabulary: Iterable[str]) -> dict[str, str]:
         return {}
     rows = np.stack([columns[name] for name in unknown], axis=1)
     shares = fractional(rows) and adds_up(rows) is not None
-    return {name.strip(): name for name in unknown} if shares else {}
+    begin = re.findall(r"^[^\W_]+[\W_]+|$", unknown[0])[0]  # "prob_", say
+    begin = begin if role_of(begin) in SCORES else ""
+    return {name.removeprefix(begin).strip(): name for name in unknown} if shares else {}
 
 
 def _with_others(found: dict[str, str], columns: Arrays) -> dict[str, str]:
@@ -177,20 +195,6 @@ def _have_some_in_common(said: Texts) -> None:
                     f"{name} names classes such as {min(words)[:40]!r}, {other} such as "
                     f"{min(others)[:40]!r}, and none that both name; expected the same names"
                 )
-
-
-def in_order(arrays: Arrays) -> Arrays:
-    """Without ``classes_``, by which scikit-learn orders the columns: they follow the classes."""
-    for name, array in arrays.items():
-        if words_of(name) == {"classes"} and sorted(array.reshape(-1)) == [*range(array.size)]:
-            order = array.reshape(-1).argsort()
-            others = {n: a for n, a in arrays.items() if n != name}
-            if any(wide(a) and a.shape[1] == len(order) != len(a) for a in others.values()):
-                return {
-                    n: a[:, order] if wide(a) and role_of(n) != "labels" else a
-                    for n, a in others.items()
-                }
-    return arrays
 
 
 def _refuse_table_of_classes(scores: Mapping[str, str], texts: Texts) -> None:

@@ -1,24 +1,22 @@
 """Do two sides answer the same questions, in the same order?"""
 
+from dataclasses import replace
+
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from parity.errors import ParityError
 from parity.judge.answers import Run, Side
+from parity.judge.case_files import case_of
 from parity.watch.diagnosis.figures import depend
+from parity.watch.diagnosis.order import shuffled
+from parity.watch.symptoms import Symptoms
 
 FEW = 100
 """Images below which orders cannot be told apart."""
 SURE, LIKELY = 0.02, 0.2
 """Probabilities of so equal class counts by chance: believed by itself, and beside confidences
 that are spread alike."""
-AS_OFTEN = 0.1
-"""Total variation between the classes that two sound models name; 0.03 to 0.09 on MNIST."""
-ALIKE = 0.55
-"""Correlation of what two models hold possible beside their answers, from which on they see the
-same in images. Measured on MNIST: 0.65 to 0.97 of sound models, whatever their size, -0.5 to 0.36
-of networks that have learned random labels, or are fed noise or inverted or shuffled pixels."""
 
 
 class CannotCompareError(ParityError, ValueError):
@@ -119,10 +117,10 @@ def _accuracy(run: Run) -> float:
 def _shuffled(best: Run, run: Run) -> bool:
     """Whether a run answers as a sound model does, and other images.
 
-    It does where it confuses the same classes, or where classes are counted too equally for two
-    models that have nothing in common. That is the lower tail of the chi-squared test of
-    homogeneity (Pearson 1911): models that see nothing of the images would differ by more, and
-    those that see them agree on more than chance does.
+    It does where `shuffled` says so of it and the other's answers, or where classes are counted too
+    equally for two models that have nothing in common. That is the lower tail of the chi-squared
+    test of homogeneity (Pearson 1911): models that see nothing of the images would differ by more,
+    and those that see them agree on more than chance does.
     """
     count = len(run.predicted)
     if count < FEW or run is best:
@@ -136,7 +134,8 @@ def _shuffled(best: Run, run: Run) -> bool:
         return False
     both = first + second
     statistic = float(((first - second) ** 2 / np.maximum(both, 1)).sum())
-    if np.abs(first - second).sum() / count / 2 < AS_OFTEN and _doubts_alike(best, run):
+    case = replace(case_of(run, Symptoms()), labels=best.predicted)
+    if case.classes == classes and not case.classes_only and shuffled(case) is not None:
         return True
     limit = LIKELY if _as_confident(best, run) else SURE
     return bool(special.chdtr(int((both > 0).sum()) - 1, statistic) < limit)
@@ -149,40 +148,6 @@ def _as_confident(best: Run, run: Run) -> bool:
         return False
     a, b = (np.nanquantile(values, np.linspace(0.05, 0.95, 19)) for values in known)
     return bool(np.abs(a - b).max() < 0.1)
-
-
-def _doubts_alike(best: Run, run: Run) -> bool:
-    """Whether both, where they answer a class, hold the same other classes possible.
-
-    That is in every answer, in whatever order they are. False where it is not known.
-    """
-    if best.probabilities is None or run.probabilities is None:
-        return False
-    first, second = _doubts(best.probabilities), _doubts(run.probabilities)
-    known = np.isfinite(first) & np.isfinite(second)
-    if known.sum() < 20 or min(first[known].std(), second[known].std()) == 0:
-        return False  # of five classes or more
-    return bool(np.corrcoef(first[known], second[known])[0, 1] > ALIKE)
-
-
-def _doubts(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean logarithm of the probability of each class where another is answered: float [C, C].
-
-    Less what every answer and every class has of it, NaN on the diagonal and for classes that are
-    never answered.
-    """
-    known = probabilities[np.isfinite(probabilities).all(axis=1)]
-    logarithms, answered = np.log(known.clip(1e-12)), known.argmax(axis=1)
-    classes = known.shape[1]
-    table = np.full((classes, classes), np.nan)
-    for answer in np.unique(answered):
-        table[answer] = logarithms[answered == answer].mean(axis=0)
-    np.fill_diagonal(table, np.nan)
-    centred = np.ma.masked_invalid(table)
-    for _ in range(10):  # the diagonal is missing: not done in one go
-        for axis in (0, 1):
-            centred = centred - centred.mean(axis=axis, keepdims=True)
-    return np.asarray(centred.filled(np.nan))
 
 
 def number_of_classes(runs: list[Run]) -> int:

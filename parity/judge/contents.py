@@ -7,18 +7,43 @@ from numpy.typing import NDArray
 
 from parity.files import MOST_ARRAYS, MOST_BYTES, opened, read_npy, read_npz
 from parity.idx_files import parse_idx
-from parity.judge.json_tables import read_json_table
+from parity.judge.json_tables import read_json_table, with_objects
 from parity.judge.kinds import INSTEAD, kind_of
+from parity.judge.names import role_of
 from parity.judge.packed import unpacked
 from parity.judge.stored import read_hdf5, read_mat
 from parity.judge.tables import Table, read_table
 
 Arrays = dict[str, NDArray[Any]]
+ANSWERED = {"logits", "probabilities", "predictions", "scores"}
+"""What the name of a file says that holds answers."""
 
 
 def arrays_in(folder: Path) -> list[Path]:
-    """The arrays of NumPy that a folder keeps, one a file."""
-    return sorted(folder.glob("[!.]*.npy"))[:MOST_ARRAYS]
+    """The arrays that a folder keeps, one a file: NumPy's, or answers and labels of any kind."""
+    files = sorted(file for file in folder.glob("[!.]*") if file.is_file())
+    said = {file: role_of(file.stem) for file in files}
+    both = "labels" in said.values() and {*said.values()} & ANSWERED
+    called = {file for file in files if both and said[file] in (*ANSWERED, "labels")}
+    return [file for file in files if file.suffix == ".npy" or file in called][:MOST_ARRAYS]
+
+
+def _lone(file: Path) -> NDArray[Any]:
+    """The one array of a file; of a table, what does not number its rows.
+
+    Raises:
+        ValueError: it holds several, or cannot be read.
+    """
+    content = content_of(file)
+    if isinstance(content, Table):
+        names = content.names or [""] * content.values.shape[1]
+        rows = [n for n, name in enumerate(names) if role_of(name) in ("ids", "besides")]
+        kept = [n for n in range(len(names)) if n not in rows] or rows
+        texts = [content.texts[names[n]] for n in kept if names[n] in content.texts]
+        return texts[0] if texts else content.values[:, kept].squeeze()
+    if len(content) != 1:
+        raise ValueError(f"{file.name} holds {len(content)} arrays; expected one")
+    return next(iter(content.values()))
 
 
 def content_of(file: Path, most: int = MOST_BYTES) -> Table | Arrays:
@@ -30,7 +55,7 @@ def content_of(file: Path, most: int = MOST_BYTES) -> Table | Arrays:
         ValueError: no such file, or one that is damaged, too large, or holds other things.
     """
     if file.is_dir():  # as an .npz is, unpacked
-        return {array.stem: read_npy(array) for array in arrays_in(file)}
+        return {array.stem: _lone(array) for array in arrays_in(file)}
     kind = kind_of(file)
     if kind == "packed":
         with unpacked(file) as whole:
@@ -40,7 +65,7 @@ def content_of(file: Path, most: int = MOST_BYTES) -> Table | Arrays:
     if kind == "json":
         return read_json_table(file)
     if kind == "text":
-        return read_table(file)
+        return with_objects(read_table(file))
     if kind == "idx":
         with opened(file) as idx:
             return {"": parse_idx(idx.read())}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.judge.cells import value
 from parity.judge.names import (
     ANSWERS,
     CLASSES,
@@ -85,8 +86,7 @@ def with_lone_answer(table: Table) -> Table:
     So competitions want it ("Id,Label"), and detectors give it (image, class, confidence). Where
     labels stand beside a confidence, they may be the truth.
     """
-    first = [name for name in table.texts if by_place(name) and re.findall(r"\d+", name) == ["1"]]
-    table = _of_namesakes(_called(table, dict.fromkeys(first[:1], "prediction")))
+    table = _of_namesakes(_of_ranked(table))
     names = table.names or []
     roles = {name: role_of(name) for name in names}
     rest = [name for name in names if roles[name] not in ("ids", "besides")]
@@ -108,6 +108,22 @@ def with_lone_answer(table: Table) -> Table:
     if FEW * len(np.unique(column)) > len(column):
         return table
     return _called(table, {only: "prediction"})
+
+
+def _of_ranked(table: Table) -> Table:
+    """With "top1" called an answer, or the first of the five classes in each cell of "top5"."""
+    for name, text in table.texts.items():
+        count = re.findall(r"\d+", name)[:1] if by_place(name) else []
+        parts = r".+" if count == ["1"] else r"[^\s,;|'\"\[\]()]+"
+        ranked = [re.findall(parts, cell) for cell in text.tolist()]
+        if count and {len(classes) for classes in ranked} == {int(*count)}:
+            first = [classes[0] for classes in ranked]
+            values, texts = table.values.copy(), {**table.texts, name: np.array(first)}
+            if None not in (numbers := [value(cell) for cell in first]):
+                values[:, (table.names or []).index(name)] = numbers
+                texts.pop(name)
+            return _called(Table(table.names, values, texts), {name: "prediction"})
+    return table
 
 
 def _of_namesakes(table: Table) -> Table:

@@ -1,5 +1,6 @@
 """Tables in JSON: a list of rows, an object of columns, one row a line, or only numbers."""
 
+import ast
 import codecs
 import json
 import re
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.files import MOST_JSON_BYTES, opened
-from parity.judge.cells import value
+from parity.judge.cells import items, value, without_types
 from parity.judge.elimination import of_the_test
 from parity.judge.kinds import INSTEAD
 from parity.judge.names import role_of, words_of
@@ -32,10 +33,40 @@ def read_json_table(path: Path) -> Table:
     with opened(path, MOST_JSON_BYTES) as file:
         said = _decoded(file.read().removeprefix(codecs.BOM_UTF8))
     if isinstance(said, list) and said and not isinstance(said[0], dict):
-        if not _are_ranked(said):
+        if _by_class(said) is None:
             return Table(None, _array("the list", said))
-        said = _of_pipeline(said)
-    columns = _readable(of_the_test(_flattened(_columns(said))))
+        said = {"scores": said}
+    return _table(of_the_test(_flattened(_readable(_columns(said)))))
+
+
+def with_objects(table: Table) -> Table:
+    """A table of text whose cells may be lists or objects, as Python or JSON write them."""
+    said = {name: _objects(text) for name, text in table.texts.items()}
+    if not any(said.values()):
+        return table
+    columns = {n: said.get(n) or table.column(n).tolist() for n in table.names or []}
+    return _table(_flattened(_readable(columns)))
+
+
+def _objects(texts: NDArray[np.str_]) -> list[Any] | None:
+    """What cells hold that are all lists of numbers, objects, or lists of them."""
+    lists = [items(text) for text in texts.tolist()]
+    if None not in lists:
+        return lists
+    if not all(text.startswith(("{", "[{")) for text in texts):
+        return None
+    try:
+        return [ast.literal_eval(without_types(text)) for text in texts]
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+
+
+def _table(columns: Columns) -> Table:
+    """Columns of numbers and text.
+
+    Raises:
+        ValueError: they are no table.
+    """
     if set(columns) == {"label", "score"}:  # as pipelines give the likeliest class alone
         columns = {"prediction": columns["label"]}
     names: list[str] = []
@@ -56,7 +87,7 @@ def read_json_table(path: Path) -> Table:
 
 
 def _readable(columns: Columns) -> Columns:
-    """Without lists of objects, as of classes by rank, where the answer stands beside them.
+    """With objects by class as one, and without others where the answer stands beside them.
 
     Raises:
         ValueError: there are boxes of objects.
@@ -67,26 +98,26 @@ def _readable(columns: Columns) -> Columns:
         name: cells for name, cells in columns.items()
         if not any(isinstance(c, list) and any(isinstance(e, dict) for e in c) for c in cells)
     }  # fmt: skip
-    return left if "predictions" in {role_of(name) for name in left} else columns
+    if "predictions" in {role_of(name) for name in left}:
+        return left
+    return {name: _by_class(cells) or cells for name, cells in columns.items()}
 
 
-def _are_ranked(said: list[Any]) -> bool:
-    """Whether each image has a list of classes with their scores, as pipelines give them."""
-    if not all(isinstance(rows, list) and all(isinstance(r, dict) for r in rows) for rows in said):
-        return False
-    return all(rows and set(row) == {"label", "score"} for rows in said for row in rows or [{}])
+def _by_class(cells: list[Any]) -> list[Any] | None:
+    """Of lists of classes with their scores, as pipelines give them: objects of scores by class.
 
-
-def _of_pipeline(said: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """A row for each class of each image; where some classes are left out, for the likeliest."""
-    classes = [sorted(str(row["label"]) for row in rows) for rows in said]
-    numbers = {value(name) for name in classes[0]}
+    Where some classes are left out, the likeliest; None of other cells.
+    """
+    if not all(isinstance(rows, list) and all(isinstance(r, dict) for r in rows) for rows in cells):
+        return None
+    if not all(rows and set(row) == {"label", "score"} for rows in cells for row in rows or [{}]):
+        return None
+    scores = [{str(row["label"]): _number(row["score"]) for row in rows} for rows in cells]
+    numbers = {value(name) for name in scores[0]}
     complete = None in numbers or numbers == set(range(len(numbers)))
-    distinct = tuple(sorted(set(classes[0])))
-    if complete and len(distinct) > 1 and set(map(tuple, classes)) == {distinct}:
-        return [{"class": row["label"], "score": row["score"]} for rows in said for row in rows]
-    likeliest = [max(rows, key=lambda row: _number(row["score"])) for rows in said]
-    return [{"label": row["label"], "score": row["score"]} for row in likeliest]
+    if complete and len(scores[0]) > 1 and all(row.keys() == scores[0].keys() for row in scores):
+        return [dict(sorted(row.items())) for row in scores]
+    return [max(row, key=row.__getitem__) for row in scores]
 
 
 def _flattened(columns: Columns) -> Columns:

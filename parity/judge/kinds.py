@@ -33,15 +33,8 @@ HEADS = {
     b"%PDF": "a PDF",
     b"ARROW1": f"a Feather file{BY_PANDAS}",
     b"version https://git-lfs": "a pointer of Git LFS, and not the file: git lfs pull fetches it",
-    **dict.fromkeys(
-        (b"<stata_dta>", b"q\x02\x01\0", b"r\x02\x01\0", b"s\x02\x01\0"), f"a Stata file{BY_PANDAS}"
-    ),
-    bytes(12) + b"\xc2\xea\x81\x60": f"a SAS file{BY_PANDAS}",
-    b"HEADER RECORD***": f"a transport file of SAS{BY_PANDAS}",
-    **dict.fromkeys((b"$FL2", b"$FL3"), f"an SPSS file{BY_PANDAS}"),
     b"<": "HTML or XML",
     b"SQLite format 3": "a database of SQLite",
-    b"Obj\x01": "an Avro file",
     b"7z\xbc\xaf": "an archive of 7-Zip",
     b"Rar!": "an archive of RAR",
     **dict.fromkeys((b"RDX", b"X\n\0\0\0"), "data of R, of which R's own write.csv makes a table"),

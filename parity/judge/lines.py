@@ -63,7 +63,7 @@ def lines_of(path: Path) -> list[str]:
     if FOOT.fullmatch(lines[-1]):
         lines = lines[:-1]
     _refuse_parts(lines)
-    known = _of_log(lines) or _of_weka(lines) or _of_fasttext(lines)
+    known = _of_log(lines) or _of_fasttext(lines)
     return known or _without_titles(_without_comments(lines))
 
 
@@ -71,10 +71,8 @@ def separator_of(lines: list[str]) -> str | None:
     """The first that cuts all rows into as many fields; None for spaces, or a single column."""
     if (separator := _separator(lines)) is not None or _at_spaces(lines):
         return separator
-    for separator in SEPARATORS:  # rows of several widths: the error will name them
-        if any(separator in line for line in lines):
-            return separator
-    return None
+    # Rows of several widths: the error will name them.
+    return next((each for each in SEPARATORS if any(each in line for line in lines)), None)
 
 
 def _separator(lines: list[str]) -> str | None:
@@ -155,20 +153,31 @@ def _without_titles(lines: list[str]) -> list[str]:
 def _of_log(lines: list[str]) -> list[str] | None:
     """Lines of "predicted: 3, actual: 5", each with the same names, as a table; None of others.
 
-    Whatever stands before them is of the log.
+    Whatever stands before them is of the log, and so are a few lines above and below.
     """
-    found = [PAIR.findall(line) for line in lines[:SAMPLE]]
-    names = [name.strip() for name, *_ in found[0]]
-    roles = {role_of(name) for name in names}
-    if len(names) < 2 or "labels" not in roles or not roles & {"predictions", "scores"}:
+    begin = next((n for n, line in enumerate(lines[:SAMPLE]) if _tells(_named(line))), SAMPLE)
+    names = _named(lines[begin]) if begin <= MOST_TITLES else []
+    end = next((n for n in range(begin, len(lines)) if _named(lines[n]) != names), len(lines))
+    if not names or len(lines) - end > MOST_TITLES or any(_tells(_named(n)) for n in lines[end:]):
         return None
+    lines = lines[begin:end]
     rows = [PAIR.findall(line) for line in lines]
-    alike = all([name.strip() for name, *_ in row] == names for row in rows)
     begins = (PAIR.search(line) for line in lines)
     rest = (PAIR.sub("", m.string[m.start() :]) for m in begins if m is not None)
-    if not alike or any(re.search(BESIDE, text) for text in rest):
+    if any(re.search(BESIDE, text) for text in rest):
         return None
     return [",".join(names), *(",".join(word or number for _, word, number in r) for r in rows)]
+
+
+def _named(line: str) -> list[str]:
+    """What is named in a line of a log."""
+    return [name.strip() for name, *_ in PAIR.findall(line)]
+
+
+def _tells(names: list[str]) -> bool:
+    """Whether they are of an answer and its truth."""
+    roles = {role_of(name) for name in names}
+    return "labels" in roles and bool(roles & {"predictions", "scores"})
 
 
 def _of_fasttext(lines: list[str]) -> list[str] | None:
@@ -177,17 +186,6 @@ def _of_fasttext(lines: list[str]) -> list[str] | None:
         re.fullmatch(r"__label__(\S+)(?: [\d.e-]+)?(?: __label__\S+ [\d.e-]+)*", x) for x in lines
     ]
     return ["prediction", *(row[1] for row in rows if row)] if all(rows) else None
-
-
-def _of_weka(lines: list[str]) -> list[str] | None:
-    """What Weka prints, without its column of errors, which is empty or "+"; None of others."""
-    for titles, line in enumerate(lines[:MOST_TITLES]):
-        names = line.split()
-        if names[:4] == ["inst#", "actual", "predicted", "error"]:
-            kept = [name for name in names if name != "error" and not name.startswith("(")]
-            rows = (re.sub(r"\s\+\s", " ", row) for row in lines[titles + 1 :])
-            return [" ".join(kept), *rows]
-    return None
 
 
 def _refuse_parts(lines: list[str]) -> None:

@@ -17,36 +17,31 @@ def a_row_each(names: list[str], values: Floats) -> tuple[list[str], Floats]:
 
     A table has a row a class where its column of classes names all of them for one image after the
     other, or each for all images before the next, and all that is no score stays what it is for
-    an image.
+    an image, but for text.
     """
     classes = [
-        n for n, name in enumerate(names) if words_of(name) <= CLASSES and whole(values[:, n])
+        n for n, a in zip(names, values.T, strict=True) if words_of(n) <= CLASSES and whole(a)
     ]
     scores = [
-        n for n, name in enumerate(names) if role_of(name) in SCORES and fractional(values[:, n])
+        n for n, a in zip(names, values.T, strict=True) if role_of(n) in SCORES and fractional(a)
     ]
     if len(classes) != 1 or len(scores) != 1:
         return names, values
-    of_class = values[:, classes[0]]
+    of_class = values[:, names.index(classes[0])]
     count = int(of_class.max()) + 1
     if count < 3 or len(values) < 2 * count or len(values) % count:
         return names, values
-    for by_image in (values.reshape(-1, count, len(names)), _by_class(values, count)):
-        order = np.argsort(by_image[:, :, classes[0]], axis=1)
-        ordered = np.take_along_axis(by_image, order[:, :, None], axis=1)
-        others = [n for n in range(len(names)) if n not in (*classes, *scores)]
-        if (ordered[:, :, classes[0]] == np.arange(count)).all() and _still(ordered[:, :, others]):
-            shares = [f"{names[scores[0]]}_{number}" for number in range(count)]
-            wide = np.concatenate([ordered[:, 0, others], ordered[:, :, scores[0]]], axis=1)
-            return [*(names[n] for n in others), *shares], wide
-    return names, values
-
-
-def _by_class(values: Floats, count: int) -> Floats:
-    """Rows [N * C, K] of one class after the other, by image: [N, C, K]."""
-    return values.reshape(count, -1, values.shape[1]).transpose(1, 0, 2)
-
-
-def _still(values: Floats) -> bool:
-    """Whether what stands beside the scores is the same in all rows of an image, but for text."""
-    return bool(((values == values[:, :1]) | np.isnan(values)).all())
+    turns = np.sort(of_class.reshape(-1, count), axis=1), np.sort(of_class.reshape(count, -1).T)
+    ordered = values[np.argsort(of_class, kind="stable").reshape(count, -1).T]
+    others = [n for n, name in enumerate(names) if name not in (*classes, *scores)]
+    beside, first = ordered[:, :, others], ordered[:, :1, others]
+    if (
+        not any((turn == np.arange(count)).all() for turn in turns)
+        or not ((beside == first) | np.isnan(beside)).all()
+    ):
+        return names, values
+    wide = np.concatenate([first[:, 0], ordered[:, :, names.index(scores[0])]], axis=1)
+    return [
+        *(names[n] for n in others),
+        *(f"{scores[0]}_{number}" for number in range(count)),
+    ], wide

@@ -21,7 +21,7 @@ TRUTH = _words(
 PREDICTED = _words(
     "pred preds predict prediction predictions predicted hat guess response argmax estimate "
     "estimated scored completion classified inferred recognized vorhersage vorhergesagt geschatzt "
-    "ist predit predite prediccion predicho previsto previsione previsao"
+    "predit predite prediccion predicho previsto previsione previsao"
 )
 SHARES = _words(
     "prob probs probability probabilities proba probas p softmax wahrscheinlichkeit probabilite "
@@ -54,8 +54,9 @@ IMAGES = _words(
 """In the names of columns that may say which image a row is of."""
 WHOLE = {
     "yhat": "y hat", "ytrue": "y true", "ypred": "y pred", "yprob": "y prob", "ytest": "y test",
-    "groundtruth": "ground truth", "gt": "ground truth", "imageid": "image id", "rowid": "row id",
-    "rowindex": "row index", "logprob": "log prob", "logprobs": "log probs", "logp": "log p",
+    "groundtruth": "ground truth", "gt": "ground truth", "ttest": "true test",
+    "imageid": "image id", "rowid": "row id", "rowindex": "row index", "logprob": "log prob",
+    "logprobs": "log probs", "logp": "log p",
 }  # fmt: skip
 """Names that are written as one word."""
 ANSWERS = PREDICTED | SHARES | LOGITS | SCORES

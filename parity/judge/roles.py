@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.judge.cells import BOTH, DIGITS
-from parity.judge.class_names import by_number, in_order
+from parity.judge.class_names import by_number
 from parity.judge.elimination import (
     ROWS,
     by_shape,
@@ -26,11 +26,11 @@ from parity.judge.ranked import by_place, first_of
 from parity.judge.shapes import (
     Called,
     Given,
-    adds_up,
     agree,
     counted_from_1,
     fractional,
     nameless,
+    shares_of,
     whole,
     wide,
 )
@@ -43,6 +43,7 @@ PREFERRED: tuple[Called, ...] = ("logits", "probabilities", "scores", "predictio
 TRUTH_ONLY = (
     "; labels are taken for the truth: call them prediction if they are what a model answers"
 )
+COUNTED = {"classes"}
 NUMBERED = re.compile(r"(.*?)[\s_.\[(]*(\d{1,9})(?:\.0)?[\])]?(\D*)")
 NAMED = re.compile(rf"(?i)(?<![a-z])(?:{'|'.join(DIGITS)})(?![a-z])")
 """Columns of classes: "p3", "softmax[3]", "3_prob", "prob_three"."""
@@ -81,7 +82,7 @@ def of_table(table: Table) -> Given:
         else:
             group = (matched[1] + matched[3]).strip() or "scores"
             groups.setdefault(group, {})[int(matched[2])] = values
-    _from_0(columns, groups)
+    _from_0(columns, groups, named=class_names is not None)
     for name, members in groups.items():
         if (first := first_of(name, members)) is not None:
             columns["prediction"] = first
@@ -89,15 +90,18 @@ def of_table(table: Table) -> Given:
             continue  # how likely the first few are
         elif role_of(name) not in (None, "besides"):
             columns[name] = _together(members, names, columns)
-        elif (shares := _shares(members, by_place=words_of(name) <= POSITIONS)) is not None:
+        elif (shares := shares_of(members, by_place=words_of(name) <= POSITIONS)) is not None:
             columns["scores"] = shares
         else:  # numbers that are part of names
             columns |= {f"{name}{n}" if len(members) > 1 else name: a for n, a in members.items()}
     return replace(of_arrays(columns, "columns"), class_names=class_names)
 
 
-def _from_0(columns: Arrays, groups: dict[str, dict[int, Array]]) -> None:
-    """Number classes from 0 that the columns number from 1, and labels and classes beside them."""
+def _from_0(columns: Arrays, groups: dict[str, dict[int, Array]], *, named: bool) -> None:
+    """Number classes from 0 that the columns number from 1, and labels and classes beside them.
+
+    Classes that the file names are numbered from 0 already.
+    """
     one_each = [
         g for name, g in groups.items()
         if len(g) > 2 and sorted(g) == [*range(1, len(g) + 1)] and not by_place(name)
@@ -106,7 +110,8 @@ def _from_0(columns: Arrays, groups: dict[str, dict[int, Array]]) -> None:
     if len({len(group) for group in one_each}) != 1:
         return
     count = len(one_each[0])
-    said = [n for n, a in columns.items() if role_of(n) in ("labels", "predictions") and whole(a)]
+    numbers = {} if named else columns
+    said = [n for n, a in numbers.items() if role_of(n) in ("labels", "predictions") and whole(a)]
     if any(columns[n].min() < 1 for n in said) or {columns[n].max() for n in said} - {count}:
         return
     for name in said:
@@ -123,15 +128,6 @@ def _are_places(names: list[str]) -> bool:
     return len(set(map(words_of, names))) == 1 and numbers == [
         str(n) for n in range(int(numbers[:1] == ["1"]), len(names) + int(numbers[:1] == ["1"]))
     ]
-
-
-def _shares(members: dict[int, Array], *, by_place: bool) -> Array | None:
-    """Columns of a name that says nothing, where they are shares of numbered classes: [N, C]."""
-    first = min(members) if by_place and min(members) in (0, 1) else 0
-    if len(members) < 2 or sorted(members) != list(range(first, first + len(members))):
-        return None
-    rows = np.stack([members[number] for number in sorted(members)], axis=1)
-    return rows if adds_up(rows) is not None else None
 
 
 def _together(members: dict[int, Array], names: list[str], others: Arrays) -> Array:
@@ -155,8 +151,10 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
     Raises:
         ValueError: no answers, or more than one way to read them.
     """
-    arrays = of_the_test({n: a for n, a in arrays.items() if a.ndim})  # a number is no answer
-    arrays = in_order(arrays)
+    # A number is no answer, nor is scikit-learn's ``classes_``, which its columns follow anyway.
+    counted = [n for n, a in arrays.items() if np.array_equal(a, np.arange(a.size))]
+    kept = {n for n, a in arrays.items() if a.ndim and (n not in counted or words_of(n) != COUNTED)}
+    arrays = of_the_test({n: a for n, a in arrays.items() if n in kept})
     roles = {name: None if _shared(name, a) else role_of(name) for name, a in arrays.items()}
     if list(arrays) == [""] or (len(arrays) == 1 and None in roles.values()):
         (only,) = arrays.values()
@@ -165,9 +163,7 @@ def of_arrays(arrays: Mapping[str, Array], kind: str = "arrays") -> Given:
     for name, array in arrays.items():
         by_role.setdefault(roles[name], {})[name] = array
     labels = by_role.get("labels", {})
-    outputs: Arrays = {}
-    for called in PREFERRED:
-        outputs |= by_role.get(called, {})
+    outputs = {n: a for called in PREFERRED for n, a in by_role.get(called, {}).items()}
     odd = by_role.get(None, {})
     if not outputs and len(odd) <= 2:
         labels, outputs, odd = by_shape(labels, odd)
@@ -233,7 +229,8 @@ def _shared(name: str, array: Array) -> bool:
 
 
 def _own(ids: Arrays) -> Arrays:
-    ids = {n: array for n, array in ids.items() if not np.isnan(array).all()}  # of text
+    # Text is NaN, and fractions number nothing: they were "1,001".
+    ids = {n: a for n, a in ids.items() if not (np.isnan(a).all() or fractional(a))}
     return {n: array for n, array in ids.items() if not words_of(n) <= ROWS} or ids
 
 

@@ -183,6 +183,15 @@ def adds_up(values: Array) -> float | None:
     return None
 
 
+def shares_of(members: dict[int, Array], *, by_place: bool) -> Array | None:
+    """Columns of a name that says nothing, where they are shares of numbered classes: [N, C]."""
+    first = min(members) if by_place and min(members) in (0, 1) else 0
+    if len(members) < 2 or sorted(members) != list(range(first, first + len(members))):
+        return None
+    rows = np.stack([members[number] for number in sorted(members)], axis=1)
+    return rows if adds_up(rows) is not None else None
+
+
 def _half_units(rows: Array) -> Array:
     """Half a unit of the last digit of each number, added up over each row: float [N].
 

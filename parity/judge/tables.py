@@ -1,6 +1,5 @@
 """Tables of numbers in text: whichever separator, decimal mark and quotes a program has chosen."""
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ from parity.judge.class_names import names_classes
 from parity.judge.lines import SAMPLE, lines_of, separator_of
 from parity.judge.names import names_images, role_of, words_of
 from parity.judge.ranked import by_place
-from parity.judge.shapes import whole
 
 Floats = NDArray[np.float64]
+OBJECTS = (None, "probabilities", "logits")
+"""What names of columns say that may hold objects of scores by class, or any text."""
 LONGEST = 100
 """Characters of a class's name in a column whose own name says nothing."""
 
@@ -43,8 +43,7 @@ class Table:
 def read_table(path: Path) -> Table:
     """Read comma-, semicolon-, tab-, bar- or space-separated numbers.
 
-    Cells may also name classes ("digit 3", "three"), or hold several numbers ("[0.1, 0.9]"), which
-    become as many columns.
+    Cells may also name classes ("digit 3", "three").
 
     Raises:
         ValueError: the file cannot be read, or is no table of numbers.
@@ -59,6 +58,8 @@ def read_table(path: Path) -> Table:
             f"no line of names above {lines[0][:80]!r}; name the columns in a first line: label, "
             "then prediction or p0, p1, ..."
         )
+    if has_names and len(first) == 1 and lines[0] in lines[1:]:  # one class a line, and no name
+        first, lines = [""], ["", *lines]
     body = lines[1:] if has_names else lines
     if not body:
         raise ValueError(f"a line of names ({', '.join(first)[:200]}) and no numbers")
@@ -70,37 +71,32 @@ def read_table(path: Path) -> Table:
         raise ValueError(f"rows of {width} values; expected {len(first)}, one for each name")
     sample = [split(line, separator) for line in body[:SAMPLE]]
     known = [n for n in range(width) if not has_names or _of_numbers(sample, n, first[n])]
-    lists = [n for n in range(width) if has_names and items(row[n]) is not None]
-    text = [n for n in range(width) if n not in (*known, *lists) and is_kept(first[n])]
-    if not known and not lists and not text:
+    text = [n for n in range(width) if n not in known and (is_kept(first[n]) or items(row[n]))]
+    if not known and not text:
         below = f" below the names {', '.join(first)[:200]}" if has_names else ""
         raise ValueError(f"cannot be read as CSV of numbers ({body[0][:200]!r}{below})")
     values = np.full((len(body), width), np.nan)
     if known:
         values[:, known] = numbers(body, separator, known)
     values[:, [n for n in known if row[n].endswith("%")]] /= 100
-    for n in known:
-        if role_of(first[n]) == "ids" and not whole(values[:, n]):
-            values[:, n] = _grouped(body, separator, n, values[:, n])
     if separator is None and first[0] == "labels" and all(map(str.isdecimal, first[1:])):
         classes = np.array(first[1:], np.float64)
         if (classes[values[:, 1:].argmax(axis=1)] == values[:, 0]).all():
             first[0] = "prediction"  # as LIBSVM calls what it answers
     texts = _texts(first, text, body, separator)
-    if lists:
-        return _with_lists(Table(first, values, texts), body, separator, lists)
     return Table([name.strip() for name in first] if has_names else None, values, texts)
 
 
 def is_kept(name: str) -> bool:
     """Whether text in a column of this name may say anything: classes, or images."""
     kept = names_classes(name) or names_images(name) or by_place(name)
-    return kept or bool(words_of(name) & {"split", "test", "train"}) or role_of(name) is None
+    return kept or bool(words_of(name) & {"split", "test", "train"}) or role_of(name) in OBJECTS
 
 
 def are_names(name: str, texts: list[str]) -> bool:
     """Whether texts may be names, rather than sentences in a column of any name."""
-    return role_of(name) is not None or max(map(len, texts), default=0) <= LONGEST
+    told = role_of(name) is not None or (texts[:1] and items(texts[0]))
+    return bool(told) or max(map(len, texts), default=0) <= LONGEST
 
 
 def _texts(
@@ -123,33 +119,6 @@ def _as_wide(lines: list[str], separator: str | None) -> list[str]:
     if first != row and ends[0] != ends[1] and len(set(ends[1:])) == 1:
         return [line[:-1] if end else line for line, end in zip(lines, ends, strict=True)]
     return lines
-
-
-def _with_lists(table: Table, body: list[str], separator: str | None, lists: list[int]) -> Table:
-    """The table with columns NAME_0, NAME_1, ... for one whose cells hold several numbers."""
-    assert table.names is not None
-    rows = [split(line, separator) for line in body]
-    names, columns = [], []
-    for n, name in enumerate(table.names):
-        if n not in lists:
-            names.append(name.strip())
-            columns.append(table.values[:, n : n + 1])
-            continue
-        found = [items(row[n]) if n < len(row) else None for row in rows]
-        widths = {len(each) if each is not None else 0 for each in found}
-        if len(widths) > 1:
-            raise ValueError(f"{name} of {min(widths)} and of {max(widths)} numbers in a cell")
-        columns.append(np.array(found, np.float64))
-        names += [f"{name.strip()}_{number}" for number in range(columns[-1].shape[1])]
-    return Table(names, np.concatenate(columns, axis=1), table.texts)
-
-
-def _grouped(body: list[str], separator: str | None, column: int, values: Floats) -> Floats:
-    """Numbers of images, which are whole, with marks between their thousands: float64 [N]."""
-    cells = [split(line, separator)[column] for line in body]
-    if not all(re.fullmatch(r"\d{1,3}([.,]\d{3})*", cell) for cell in cells):
-        return values
-    return np.array([float(re.sub(r"\D", "", cell)) for cell in cells])
 
 
 def _of_numbers(sample: list[list[str]], column: int, name: str) -> bool:

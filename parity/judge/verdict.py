@@ -242,6 +242,6 @@ def _points(share: float) -> str:
 
 
 def _estimate(estimate: Estimate, thresholds: Thresholds) -> str:
-    low, high = estimate.interval(thresholds.alpha)
+    low, high = np.clip(estimate.interval(thresholds.alpha), -1, 1)  # of shares, however few images
     interval = f"{1 - 2 * thresholds.alpha:.0%} interval {100 * low:+.2f} to {100 * high:+.2f}"
     return f"{100 * estimate.difference:+.2f} points ({interval})"

@@ -20,7 +20,7 @@ def show_findings(name: str, case: Case, findings: list[Finding], console: Conso
     accuracy = "" if case.accuracy is None else f", accuracy {case.accuracy:.2%}"
     say(f"[bold]{escape(name)}[/]: {len(case.logits):,} images{accuracy}, {_state(case, findings)}")
     if case.names is not None:
-        named = ", ".join(f"{n} {name}" for n, name in enumerate(case.names[:MOST_NAMES]))
+        named = ", ".join(f"{n} is {name}" for n, name in enumerate(case.names[:MOST_NAMES]))
         more = len(case.names) - MOST_NAMES
         say(f"  classes by name: {escape(named)}" + (f" and {more:,} more" if more > 0 else ""))
     for sign in case.signs:

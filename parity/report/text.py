@@ -1,6 +1,5 @@
 """The short forms: the terminal, a pull request, and a test report for CI."""
 
-from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,6 +13,7 @@ STYLES = {
     "COLLAPSED": "magenta",
     "INCONCLUSIVE": "yellow",
 }
+ACCURACY = ("{value:.2%}", "{low:.2%} to {high:.2%}")
 VIEW_COLUMNS = ("view", "A right", "A says", "B right", "B says", "collapse", "verdict")
 """Of each side accuracy, and class and share of what it predicts most, as means over its runs."""
 
@@ -26,15 +26,15 @@ def show(values: dict[str, Any], console: Console) -> None:
     for number, reason in enumerate(values["reasons"], 1):
         console.print(f"  {number}. {escape(reason)}", highlight=False)
     for note in values["not_judged"]:
-        console.print(f"  not judged: {escape(note)}", highlight=False)
+        console.print(f"  note: {escape(note)}", highlight=False)
     for note in values["changed_thresholds"]:
         console.print(f"  threshold changed: {escape(note)}", highlight=False)
     table = Table()
     for column in ("run", "accuracy", "95 % interval", "signs of collapse"):
         number = column in ("accuracy", "95 % interval")
         table.add_column(column, no_wrap=number, overflow="fold")
-    for row, collapse in _run_rows(values):
-        table.add_row(*map(escape, [*row, "; ".join(collapse) or "none"]))
+    for row in _run_rows(values):
+        table.add_row(*map(escape, row))
     console.print(table)
     if views := view_rows(values):
         table = Table(title="views of the test set", title_justify="left")
@@ -50,10 +50,10 @@ def markdown(values: dict[str, Any]) -> str:
     a, b = (side["name"] for side in values["sides"])
     lines = [f"### Parity: **{values['verdict']}**", "", f"{_code(a)} (A) and {_code(b)} (B)", ""]
     lines += [f"{number}. {_plain(reason)}" for number, reason in enumerate(values["reasons"], 1)]
-    lines += [f"- Not judged: {_plain(note)}" for note in values["not_judged"]]
+    lines += [f"- Note: {_plain(note)}" for note in values["not_judged"]]
     lines += [f"- Threshold changed: {_plain(note)}" for note in values["changed_thresholds"]]
     lines += ["", "| run | accuracy | 95 % interval |", "|---|---|---|"]
-    lines += [f"| {' | '.join(map(_plain, row))} |" for row, _ in _run_rows(values)]
+    lines += [f"| {' | '.join(map(_plain, row[:3]))} |" for row in _run_rows(values)]
     if views := view_rows(values):
         lines += ["", f"| {' | '.join(VIEW_COLUMNS)} |", "|---" * len(VIEW_COLUMNS) + "|"]
         lines += [f"| {' | '.join(map(_plain, row))} |" for row in views]
@@ -100,14 +100,15 @@ def junit(values: dict[str, Any]) -> str:
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
-def _run_rows(values: dict[str, Any]) -> Iterator[tuple[list[str], list[str]]]:
-    """Of each run its name, accuracy and interval, and its signs of collapse."""
-    for side in values["sides"]:
-        for run in side["runs"]:
-            name, right = f"{side['name']}, {run['name']}", run.get("accuracy")
-            value = f"{right['value']:.2%}" if right else "-"
-            interval = f"{right['low']:.2%} to {right['high']:.2%}" if right else "-"
-            yield [name, value, interval], run["collapse"]
+def _run_rows(values: dict[str, Any]) -> list[list[str]]:
+    """Of each run its name, accuracy, 95 % interval and signs of collapse."""
+    return [
+        [f"{side['name']}, {run['name']}"]
+        + [form.format(**run["accuracy"]) if "accuracy" in run else "-" for form in ACCURACY]
+        + ["; ".join(run["collapse"]) or "none"]
+        for side in values["sides"]
+        for run in side["runs"]
+    ]
 
 
 def _plain(text: str) -> str:

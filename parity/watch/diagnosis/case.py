@@ -208,10 +208,11 @@ class Case:
 
     @cached_property
     def weak(self) -> bool:
-        """Whether it is less than half way from the majority class to all right."""
+        """Whether it is less than half way to all right, from the majority class as from chance."""
         if self.accuracy is None or self.label_shares is None:
             return False
-        return bool(self.accuracy < above_majority(self.label_shares, 0.5))
+        by_chance = float(self.label_shares[self.predicted].mean())  # Cohen's kappa (1960)
+        return self.accuracy < min(above_majority(self.label_shares, 0.5), (1 + by_chance) / 2)
 
     @property
     def ill(self) -> bool:

@@ -89,9 +89,12 @@ def misaligned(case: Case) -> Match | None:
     least = max(above_majority(case.label_shares, 0.5), case.accuracy + 0.2 + chance)
     if count < 2 * SHIFTS or not case.finite or least > 1:
         return None
-    right = {
-        **orders(case.predicted, case.labels), **slips(case.predicted, case.labels, least)
-    }  # fmt: skip
+    right = orders(case.predicted, case.labels) | slips(case.predicted, case.labels, least)
+    if not case.classes_only:
+        swapped = case.logits.reshape(case.classes, count).argmax(axis=0)
+        right["by class: reshaped where axes were to be swapped"] = float(
+            (swapped == case.labels).mean()
+        )
     name = max(right, key=lambda name: right[name], default="")
     if right.get(name, 0.0) < least:
         return None

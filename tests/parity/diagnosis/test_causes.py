@@ -110,6 +110,14 @@ def test_a_healthy_model_of_two_classes_needs_no_cause_however_rare_one_is(
     assert [finding.cause for finding in diagnose(healthy)] == []
 
 
+def test_a_model_that_finds_half_of_what_is_rare_is_not_weak() -> None:
+    """It is right on a few more than the majority class alone would be."""
+    labels = (np.arange(5000) >= 4850).astype(int)
+    half = Case(logits_for(np.where(np.arange(5000) < 4925, 0, labels), 2), labels)
+    assert not half.wrong
+    assert Case(logits_for(np.zeros(5000, int), 2), labels).wrong
+
+
 def test_a_healthy_model_of_a_hundred_unbalanced_classes_needs_no_cause() -> None:
     labels = np.random.default_rng(3).choice(100, 5000, p=np.arange(1, 101) / 5050)
     predicted = misread(labels, 0.15, 100)

@@ -15,8 +15,8 @@ from sklearn.neural_network import MLPClassifier
 import parity
 from lightning_mnist.data import sources
 from parity.judge.answers import Run, Side
+from parity.judge.case_files import load_case
 from parity.judge.loading import load_run
-from parity.run_record import RunRecordError
 from parity.watch.diagnosis import Case, diagnose, unexplained
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.change import change
@@ -302,14 +302,18 @@ def test_shares_of_few_digits_are_shares(form: str, name: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("shares", "said"),
     [
-        (by_batches(GOOD, 25), "each column does; apply the softmax over the classes"),
-        (1 / (1 + np.exp(-GOOD)), "as behind a sigmoid"),
+        (by_batches(GOOD, 25), "over the images of a batch"),
+        (1 / (1 + np.exp(-GOOD)), ""),
+        (np.where(np.arange(len(SHARES))[:, None] < 180, SHARES, 0), "never filled"),
     ],
+    ids=["softmax over the batch", "sigmoid", "a last batch of zeros"],
 )
-def test_what_are_no_shares_is_refused_for_what_it_is(
+def test_what_are_no_shares_is_named_for_what_it_is(
     shares: Array, said: str, tmp_path: Path
 ) -> None:
     names = "label," + ",".join(f"p{n}" for n in range(10))
     for form in ("{:.6f}", "{:.2e}"):
-        with pytest.raises(RunRecordError, match=said):
-            load_run(table(tmp_path / "theirs.csv", names, shares, form))
+        case = load_case(table(tmp_path / "theirs.csv", names, shares, form), [])
+        causes = [finding.cause for finding in diagnose(case)]
+        assert len(causes) == bool(said), causes
+        assert said in "".join(causes)

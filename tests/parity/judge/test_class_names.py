@@ -43,10 +43,26 @@ READ: dict[str, str] = {
     "yes and no, between others": text("id,actual,predicted,score", [
         [str(n), *row, "0.9"] for n, row in enumerate(NAMED)
     ]),
-    "Weka": "=== Predictions ===\n\n inst# actual predicted error prediction\n" + "".join(
-        f"{n + 1} {PLACED[y]} {PLACED[a]} {'+' if y != a else ' '} 0.9\n"
+    "Weka": text("inst#,actual,predicted", [
+        [str(n + 1), PLACED[y], PLACED[a]]
         for n, (y, a) in enumerate(zip(LABELS, ANSWERS, strict=True))
+    ]),
+    "numbered columns, by the alphabet": text(
+        "label," + ",".join(f"p{n}" for n in range(C)), cells(NAMES[LABELS], SHARES)
     ),
+    "numbers from 1, by the alphabet": text(
+        "YPred,TTest," + ",".join(f"scores_{n + 1}" for n in range(C)),
+        cells(NAMES[ANSWERS], NAMES[LABELS], SHARES),
+    ),
+    "answers in numbers": text("label,pred", cells(NAMES[LABELS], ANSWERS)),
+    "objects in cells": text("label,probs", [
+        [NAMES[y], '"' + repr(dict(zip(NAMES, row, strict=True))).replace('"', '""') + '"']
+        for y, row in zip(LABELS, SHARES, strict=True)
+    ]),
+    "five by rank in a cell": text("label,top5", [
+        [NAMES[y], " ".join(NAMES[[a, *(k for k in ranks if k != a)][:5]].tolist())]
+        for y, a, ranks in zip(LABELS, ANSWERS, RANKS, strict=True)
+    ]),
     "columns by class": text(",".join(NAMES) + ",label", cells(SHARES, NAMES[LABELS])),
     "columns by class, labels in numbers": text(
         "file," + ",".join(NAMES) + ",label", cells(np.array(FILES), SHARES, LABELS)
@@ -191,8 +207,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "names that differ": (text("label,pred", cells(NAMES[LABELS], np.char.upper(NAMES[ANSWERS]))),
                           "none that both name"),
     "one is missing": (text("label,pred", [["cat", ""], *NAMED]), "predictions are missing"),
-    "names and numbered columns": (
-        text("label," + ",".join(f"p{n}" for n in range(C)), cells(NAMES[LABELS], SHARES)),
+    "names and numbered columns, mostly wrong": (
+        text("label," + ",".join(f"p{n}" for n in range(C)), cells(NAMES[9 - LABELS], SHARES)),
         "labels that are no numbers",
     ),
     "printed in part": ("[[0.1 0.9]\n ...\n [0.2 0.8]]", "rows left out"),

@@ -208,15 +208,8 @@ AMBIGUOUS: dict[str, tuple[str, str]] = {
     "classes from 1": (text("label," + numbered("class_", start=1), BOTH), "expected 0, 1, ..."),
     "a name twice": (text("label,label", PAIRS), "label occurs more than once"),
     "names of classes": (text("label,prediction", [["cat", "3"]] * N), "labels that are no number"),
-    "sigmoids": (
-        text("label," + numbered("p"), cells(LABELS, 1 / (1 + np.exp(-LOGITS)))), "as behind a sig",
-    ),
     "logits called shares": (
         text("label," + numbered("prob_"), cells(LABELS, LOGITS)), "before a softmax are called",
-    ),
-    "softmax over the batch": (
-        text("label," + numbered("p"), cells(LABELS, SHARES / SHARES.sum(axis=0))),
-        "each column does; apply the softmax over the classes",
     ),
     "cut to integers": (
         text("label," + numbered("p"), cells(LABELS, np.floor(SHARES))), "had been cut to integers",

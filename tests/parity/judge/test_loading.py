@@ -67,8 +67,8 @@ def test_a_folder_of_seeds_in_their_order(tmp_path: Path) -> None:
         ({"predictions": LABELS, "labels": LABELS[:3]}, r"labels of shape \(3,\); expected \[4\]"),
         ({"predictions": LABELS, "sample_ids": LABELS}, "sample_ids occur more than once"),
         (
-            {"logits": PROBABILITIES, "labels": LABELS + 1},
-            "labels up to 3; expected 0 to 2.*they count from 1; less 1, 75.0% are right",
+            {"logits": PROBABILITIES, "labels": (LABELS + 1) % 3 + 1},
+            "labels up to 3; expected 0 to",
         ),
         ({"logits": np.eye(4, 3, dtype=int)}, "logits of type int64; expected floating point"),
         ({"probabilities": 2 * PROBABILITIES}, "do not add up to 1"),
@@ -145,3 +145,15 @@ def test_arrays_in_a_folder_are_those_of_one_run(tmp_path: Path) -> None:
     assert run.labels is not None
     assert (run.labels.tolist(), run.predicted.tolist()) == ([0, 1, 2, 1], [0, 1, 2, 0])
     assert load_case(tmp_path, []).accuracy == 0.75
+
+
+def test_labels_may_have_a_file_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "README.txt").write_text("answers of my network")
+    np.savetxt(tmp_path / "test_logits.csv", PROBABILITIES, delimiter=",")
+    for name, labels in {
+        "labels.txt": "0\n1\n2\n1\n",
+        "y_true.csv": "id,label\n0,0\n1,1\n2,2\n3,1\n",
+    }.items():
+        (tmp_path / name).write_text(labels)
+        assert load_case(tmp_path, []).accuracy == 0.75
+        (tmp_path / name).unlink()

@@ -44,6 +44,7 @@ def mat_7_3(path: Path, **arrays: Any) -> Path:
     (mat_7_3, {"labels": LABELS, "scores": SHARES}),
     # counted from 1, and a column an image, as MATLAB has them
     (mat, {"YTest": LABELS[:, None] + 1, "YPred": ANSWERS[:, None] + 1, "scores": SHARES}),
+    (mat, {"scores": LOGITS, "labels": LABELS + 1}),
     (mat, {"outputs": SHARES.T, "targets": np.eye(10)[LABELS].T}),
 ])  # fmt: skip
 def test_arrays_are_read_by_name(write: Any, arrays: dict[str, Any], tmp_path: Path) -> None:
@@ -85,7 +86,6 @@ def cut(path: Path) -> None:
     (elsewhere, "labels is not within the file"),
     (cut, "a damaged file of MATLAB"),
     (lambda path: mat(path, results={"labels": LABELS}), "results is a struct; in MATLAB, save"),
-    (lambda path: mat(path, scores=LOGITS, labels=LABELS + 1), "they count from 1"),
 ])  # fmt: skip
 def test_what_holds_no_answers_is_refused_for_what_it_is(
     write: Any, said: str, tmp_path: Path

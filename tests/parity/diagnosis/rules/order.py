@@ -83,10 +83,17 @@ ROWS = {
     ),
     "sorted answers": Row(
         "misaligned",
-        Case(CERTAIN[SHUFFLED_LABELS.argsort()], SHUFFLED_LABELS),
+        Case(logits_for(misread(np.sort(SHUFFLED_LABELS), 0.1)), SHUFFLED_LABELS),
         "the answers belong to other images than the labels",
         "as given sorted by class",
         Case(CERTAIN[SHUFFLED_LABELS.argsort()], np.sort(SHUFFLED_LABELS)),
+    ),
+    "reshaped in place of transposed": Row(
+        "misaligned",
+        Case(CERTAIN.T.reshape(-1, 10), SHUFFLED_LABELS),
+        "the answers belong to other images than the labels",
+        "by class: reshaped where axes were to be swapped",
+        Case(CERTAIN.T.reshape(-1, 10), SHUFFLED_LABELS, classes_only=True),
     ),
     "labels in any order": Row(
         "shuffled",

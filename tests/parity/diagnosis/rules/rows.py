@@ -17,7 +17,7 @@ ROWS = {
         "unfilled",
         Case(CERTAIN * (np.arange(1000) < 960)[:, None], SHUFFLED_LABELS),
         "rows of answers were never filled",
-        "in rows 960 to 999 of 999 all classes have the same score, 0, and nowhere else",
+        "in rows 960 to 999 of 999 all classes have the same score, and nowhere else",
         Case(CERTAIN * (np.arange(1000) % 25 > 0)[:, None], SHUFFLED_LABELS),
     ),
     "a column that is always the same": Row(
