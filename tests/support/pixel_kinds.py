@@ -236,7 +236,10 @@ SINGLE: dict[str, Kind] = {
     "half are inverted": (
         lambda x, r: np.where(r.random((len(x), 1, 1)) < 0.5, x, 1 - x), ["were inverted.*"]
     ),
-    "each elsewhere": (each_elsewhere, []),
+    "each elsewhere": (each_elsewhere, ["were moved each on its own.*"]),
+    "less contrast": (
+        lambda x, _: (x + x.mean((1, 2), keepdims=True)) / 2, ["were scaled by 0.5.* one by one.*"]
+    ),
     "each turned": (each_turned, ["were rotated each on its own.*|" + LITTLE]),
     "all the same": (lambda x, _: np.repeat(x[:1], len(x), 0), ["are the same.*"]),
     "shade": (lambda x, _: x * 0.6 + 0.4 * COLUMNS / 27, []),

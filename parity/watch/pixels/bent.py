@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.watch.pixels.likeness import FEW
 from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.turns import Step, way
 from parity.watch.pixels.warp import Sampling, taken
@@ -76,8 +77,11 @@ def swirls(degrees: float) -> Iterator[Step]:
             yield Step("turn", words, do, measured=reach > 0.5, like=way(degrees), rare=True)
 
 
-def perspectives(now: Look, seen: Look) -> Iterator[Step]:
-    """As much as brings the mean image nearest to the one that is seen."""
+def bends(now: Look, seen: Look) -> Iterator[Step]:
+    """A lens, and as much perspective as brings the mean image nearest to the one that is seen."""
+    if len(seen.ink) < FEW:
+        return
+    yield from _BENT
     before, after = (_drawn(look) for look in (now, seen))
     ways, sources = _perspectives(*now.ink.shape[1:])
     off = ((np.append(before, 0.0)[sources] - after) ** 2).sum(axis=1)
@@ -117,7 +121,7 @@ def _perspectives(height: int, width: int) -> tuple[list[_Way], NDArray[np.int64
     return ways, np.concatenate(found).reshape(len(ways), -1).astype(np.int64) - 1
 
 
-BENT = tuple(
+_BENT = tuple(
     Step("size", "were bulged as by a lens", partial(_bent, places=_lens, strength=s), rare=True)
     for s in (0.15, 0.4)
 )

@@ -86,11 +86,20 @@ def change(expected: Fingerprint, seen: Fingerprint) -> Change | None:
     examples = seen.examples
     for chosen, words in parts(examples, scattered=of_all is not None):
         rest, some = (Fingerprint.of(examples[which]) for which in (~chosen, chosen))
-        if _too_coarse(rest, seen, expected) or _of_all(expected, rest) is None:
+        if _too_coarse(rest, seen, expected) or _unchanged(expected, rest):
             told = _of_all(expected, some)
             if told is not None and (told.known or of_all is not None):
                 return replace(told, part=words)
     return of_all
+
+
+def _unchanged(expected: Fingerprint, seen: Fingerprint) -> bool:
+    """Whether nothing was done to them; nothing is searched for where they are another sight."""
+    before, after = of_own_range(expected), of_own_range(seen)
+    if not (np.ptp(before) > 0 and np.ptp(after) > 0):
+        return False
+    start = Trial.of(Look.of(before, expected.levels), Look.of(after, seen.levels), images=None)
+    return start.near and _of_all(expected, seen) is None
 
 
 def _too_coarse(rest: Fingerprint, seen: Fingerprint, expected: Fingerprint) -> bool:

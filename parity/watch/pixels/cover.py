@@ -1,11 +1,13 @@
 """What hides a part of every image: a blank half or strip, a frame (NumPy only)."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parity.watch.pixels.figures import FAINT
-from parity.watch.pixels.look import Floats, Look
+from parity.watch.pixels.look import Floats, Look, edges
 from parity.watch.pixels.turns import Step
 
 SAME = 0.02
@@ -28,11 +30,10 @@ _SIDES = (
 
 
 def covers(then: Look, now: Look) -> Iterator[Step]:
-    """What is the same in all images, where it was not, and squares cut out of each."""
+    """What is the same in all images, where it was not."""
     strips = list(_blank_strips(then, now))
     yield from strips if len(strips) == 1 else _blank(then, now)
     yield from _marks(then, now)
-    yield from CUT_OUT
 
 
 def _blank(then: Look, now: Look) -> Iterator[Step]:
@@ -109,16 +110,14 @@ def _blank_strips(then: Look, now: Look) -> Iterator[Step]:
         level = float(np.median(now.ink[strip]))
         size = now.ink.shape[axis]
         much = "one half" if 2 * count == size else f"{count} of {size} pixels"
-        yield Step("cover", f"are blank {words}: {much}", _filled(strip, level), measured=True)
+        mask = np.zeros(now.ink.shape[1:], bool)
+        mask[strip[1:]] = True
+        do = partial(_filled, mask=mask, level=level)
+        yield Step("cover", f"are blank {words}: {much}", do, measured=True)
 
 
-def _filled(strip: tuple[slice, ...], level: float) -> Callable[[Floats], Floats]:
-    def fill(ink: Floats) -> Floats:
-        result = ink.copy()
-        result[strip] = level
-        return result
-
-    return fill
+def _filled(ink: Floats, mask: NDArray[np.bool_], level: float) -> Floats:
+    return np.where(mask, level, ink)
 
 
 def framed(images: Floats, before: Floats) -> tuple[Floats, Step] | None:
@@ -150,19 +149,11 @@ def _frame(images: Floats) -> int:
     outer = float(images[0, 0, 0])
     for count in range(WIDEST + 1):
         inner = images[:, count : images.shape[1] - count, count : images.shape[2] - count]
-        if float(np.abs(_edge(inner) - outer).max()) > least:
+        if float(np.abs(edges(inner) - outer).max()) > least:
             stands_out = abs(_paper(inner) - outer) > STANDS_OUT * float(np.ptp(images))
             return count if stands_out else 0
     return 0
 
 
 def _paper(images: Floats) -> float:
-    return float(np.median(_edge(images)))
-
-
-def _edge(images: Floats) -> Floats:
-    """The outermost pixels, [N, 2 * (H + W) - 4]."""
-    edge = np.ones(images.shape[1:], bool)
-    edge[1:-1, 1:-1] = False
-    result: Floats = images[:, edge]
-    return result
+    return float(np.median(edges(images)))

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.pixels.look import Floats
+from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.turns import Step
 
 EQUALIZED = "were equalised: each grey level became about as frequent as any other"
@@ -14,7 +14,7 @@ LOCALLY = "were equalised locally, part by part (CLAHE)"
 LEVELS = 256
 
 
-def equalized(inverted: bool) -> Iterator[Step]:
+def equalized(_: Look, seen: Look) -> Iterator[Step]:
     """Of ink, or of what was inverted before."""
     ways: tuple[tuple[str, Callable[[Floats], Floats]], ...] = (
         (EQUALIZED, partial(_ranked, paper=False)),
@@ -26,7 +26,7 @@ def equalized(inverted: bool) -> Iterator[Step]:
         ),
     )
     for words, do in ways:
-        yield Step("light", words, partial(_of_paper, do=do) if inverted else do)
+        yield Step("light", words, partial(_of_paper, do=do) if seen.depth < 0 else do)
     for axis, line in ((2, "row"), (1, "column")):  # as `keras.utils.normalize` does
         words = f"were divided {line} by {line}: each {line} of each image by its own length"
         yield Step("light", words, partial(_of_one_length, axis=axis))

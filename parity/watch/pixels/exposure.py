@@ -5,28 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from parity.watch.pixels.light import (
-    EXPOSED,
-    FEW_LEVELS,
-    FEWEST,
-    INTEGERS,
-    MOST,
-    OVEREXPOSED,
-    SHARPER,
-    TWO_LEVELS,
-    UNDEREXPOSED,
-    WRAPPED,
-    cut,
-    few_levels,
-    fewer_bits,
-    fewer_bits_inverted,
-    gamma,
-    gamma_of_paper,
-    gamma_words,
-    overexposed,
-    underexposed,
-    wrapped,
-)
+from parity.watch.pixels import light
 from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.turns import Step
 
@@ -45,27 +24,32 @@ def exposures(now: Look, seen: Look) -> Iterator[Step]:
     # Of how many pixels have which level all else follows: every so many of them tell it.
     ink, target = np.sort(now.ink.clip(0, 1), axis=None)[::SPARSE], paleness(seen.ink)
     threshold = float(np.quantile(ink, 1 - float((seen.ink > 0.5).mean())))
-    yield _step(TWO_LEVELS, partial(cut, threshold=threshold))
-    power = matching(gamma, ink, target, 1 / 8, 8)
+    yield _step(light.TWO_LEVELS, partial(light.cut, threshold=threshold))
+    power = matching(light.gamma, ink, target, 1 / 8, 8)
     if abs(np.log(power)) > 0.1:
-        yield _step(gamma_words(power), partial(gamma, power=power))
+        yield _step(light.gamma_words(power), partial(light.gamma, power=power))
     if seen.depth < 0:  # a gamma of what was inverted before
-        power = matching(gamma_of_paper, ink, target, 8, 1 / 8)
+        power = matching(light.gamma_of_paper, ink, target, 8, 1 / 8)
         if abs(np.log(power)) > 0.1:
-            yield _step(gamma_words(power), partial(gamma_of_paper, power=power))
-    yield _step(OVEREXPOSED, partial(overexposed, gain=matching(overexposed, ink, target, 16, 1)))
+            yield _step(light.gamma_words(power), partial(light.gamma_of_paper, power=power))
+    gain = matching(light.overexposed, ink, target, 16, 1)
+    yield _step(light.OVEREXPOSED, partial(light.overexposed, gain=gain))
     for lost in STRETCHES:
-        gain = matching(overexposed, underexposed(ink, lost), target, 16, 1)
+        gain = matching(light.overexposed, light.underexposed(ink, lost), target, 16, 1)
         do = partial(_stretched, lost=lost, gain=gain)
-        yield Step("light", SHARPER, do, measured=True, like=EXPOSED)
-    lost = matching(underexposed, ink, target, 0.01, 0.9)
+        yield Step("light", light.SHARPER, do, measured=True, like=light.EXPOSED)
+    lost = matching(light.underexposed, ink, target, 0.01, 0.9)
     if lost > HARDLY:
-        yield _step(UNDEREXPOSED, partial(underexposed, lost=lost))
+        yield _step(light.UNDEREXPOSED, partial(light.underexposed, lost=lost))
     count = round(2 ** seen.mean("levels"))
-    if FEWEST <= count <= MOST:
-        for fewer in (few_levels, fewer_bits, fewer_bits_inverted):
-            yield _step(FEW_LEVELS, partial(fewer, count=count))
+    if light.FEWEST <= count <= light.MOST:
+        for fewer in (light.few_levels, light.fewer_bits, light.fewer_bits_inverted):
+            yield _step(light.FEW_LEVELS, partial(fewer, count=count))
     yield from _standardised(now)
+    added = round((seen.paper - now.paper) / now.depth * 255)
+    if 5 < abs(added) < 250:
+        more = light.wrapped(lambda levels: levels + added)
+        yield _step(f"{light.WRAPPED} uint8: {added} added", more)
 
 
 def _standardised(now: Look) -> Iterator[Step]:
@@ -78,10 +62,10 @@ def _standardised(now: Look) -> Iterator[Step]:
         result: Floats = np.trunc((ink - mean) / deviation)
         return result / max(float(np.trunc((1 - mean) / deviation)), 1.0)
 
-    yield _step(INTEGERS, whole)
+    yield _step(light.INTEGERS, whole)
     yield _step(
-        f"{WRAPPED} uint8: standardised values",
-        wrapped(lambda levels: np.trunc((levels - 255 * mean) / deviation)),
+        f"{light.WRAPPED} uint8: standardised values",
+        light.wrapped(lambda levels: np.trunc((levels - 255 * mean) / deviation)),
     )
     yield _step("had the mean image subtracted", lambda ink: ink - ink.mean(axis=0))
     yield _step("were standardised pixel by pixel", _pixel_by_pixel)
@@ -89,7 +73,7 @@ def _standardised(now: Look) -> Iterator[Step]:
 
 def _stretched(ink: Floats, lost: float, gain: float) -> Floats:
     """Cut off at both ends."""
-    return overexposed(underexposed(ink, lost), gain)
+    return light.overexposed(light.underexposed(ink, lost), gain)
 
 
 def _pixel_by_pixel(ink: Floats) -> Floats:

@@ -15,19 +15,15 @@ INK = 0.1
 def _each(put: Callable[[Floats, Floats], Floats]) -> Callable[[Floats], Floats]:
     """Each digit, cropped to its ink, is put into a blank image; one without ink stays."""
 
-    def every(ink: Floats) -> Floats:
-        return np.stack([_again(image, put) for image in ink])
+    def again(image: Floats) -> Floats:
+        drawn = image > INK
+        if not drawn.any():
+            return image
+        rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
+        crop = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return put(crop, np.zeros_like(image))
 
-    return every
-
-
-def _again(image: Floats, put: Callable[[Floats, Floats], Floats]) -> Floats:
-    drawn = image > INK
-    if not drawn.any():
-        return image
-    rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
-    crop = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return put(crop, np.zeros_like(image))
+    return lambda ink: np.stack([again(image) for image in ink])
 
 
 def _centred(crop: Floats, image: Floats) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 
 from parity.watch.fingerprint import Fingerprint
 from parity.watch.pixels.figures import FEATURES
-from parity.watch.pixels.look import Floats, Look
+from parity.watch.pixels.look import Floats, Look, edges
 
 INVERTED = "were inverted: ink and paper have changed places"
 LITTLE_CONTRAST = 0.1
@@ -19,7 +19,9 @@ strokes seldom reach full ink, so that other steps may leave twice as much."""
 EXACT = 0.02
 """The same share where nothing else was done, and all paper is of one level, before and now."""
 FEWEST = 10
-"""Images whose sums are not alike by chance."""
+"""Images whose sums, and whose papers, are not alike by chance."""
+CERTAIN = 0.98
+"""Share of the variance of papers that the images' means explain, at least, where they cause it."""
 _FACTORS = {
     255.0: ("were not scaled", "inverted and not scaled"),
     1 / 255: ("were scaled twice", "inverted and scaled twice"),
@@ -41,7 +43,17 @@ def inverts(then: Look, now: Look) -> bool | None:
 
 def on_one_paper(then: Look, now: Look) -> bool:
     """Whether the paper varies as little: no scale and no shift makes several levels of one."""
-    return now.mean("uneven") - then.mean("uneven") <= FEATURES["uneven"].least
+    varied = now.mean("uneven") - then.mean("uneven")
+    return varied <= FEATURES["uneven"].least or _about_own_means(now.ink)
+
+
+def _about_own_means(ink: Floats) -> bool:
+    """Whether each image's paper is the higher, or lower, the more ink it has: by its mean."""
+    if len(ink) < FEWEST:
+        return False
+    papers = np.median(edges(ink), axis=1)
+    (variance, both), (_, own) = np.cov(ink.mean(axis=(1, 2)) - papers, papers)
+    return bool(both**2 > CERTAIN * variance * own)
 
 
 def level_words(
@@ -71,6 +83,9 @@ def level_words(
     for words, by_itself in _ONE_BY_ONE.items():
         if by_itself(seen) and not by_itself(expected):
             return ("were inverted and " if factor < 0 else "were ") + words
+    if _about_own_means(now.ink) and not _about_own_means(then.ink):
+        own = f"scaled by {abs(factor):.3g} one by one: the contrast, about each image's mean"
+        return ("were inverted and " if factor < 0 else "were ") + own
     untouched = exact and _of_one_paper(expected) and _of_one_paper(seen)
     apart = EXACT if untouched else min(close, CLOSE)  # paper is what it is, whatever the pen
     if abs(factor - 1) < close and abs(now.paper - then.paper) < apart * width:
@@ -105,10 +120,7 @@ def _by_a_known_factor(factor: float, width: float, seen: Fingerprint, close: fl
 
 def _of_one_paper(images: Fingerprint) -> bool:
     """Whether the paper is of the very same level in nearly all images, as no camera has it."""
-    examples = images.examples
-    edge = np.ones(examples.shape[1:], bool)
-    edge[1:-1, 1:-1] = False
-    papers = np.median(examples[:, edge], axis=1)
+    papers = np.median(edges(images.examples), axis=1)
     return float(np.mean(np.abs(papers - np.median(papers)) < 0.5 * images.level)) > 0.9
 
 

@@ -25,12 +25,7 @@ FEWEST, MOST = 3, 40
 
 def wrapped(change: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
     """Arithmetic in uint8, where 256 is 0."""
-    return lambda ink: change(np.round(ink * 255)) % 256 / 255
-
-
-def _floor(ink: Floats) -> Floats:
-    result: Floats = np.floor(ink + 1e-9)
-    return result
+    return lambda ink: np.floor(change(np.round(ink * 255))) % 256 / 255
 
 
 def cut(ink: Floats, threshold: float) -> Floats:
@@ -78,11 +73,6 @@ def underexposed(ink: Floats, lost: float) -> Floats:
     return result
 
 
-def _times(levels: Floats, factor: float) -> Floats:
-    result: Floats = np.floor(levels * factor)
-    return result
-
-
 def solarised(ink: Floats, turn: float) -> Floats:
     """Rising up to `turn`, as in Sabattier's darkroom, and falling beyond."""
     ink = ink.clip(0, 1)
@@ -95,21 +85,13 @@ def _dithered(ink: Floats) -> Floats:
     return (ink > np.random.default_rng(0).random(ink.shape)).astype(np.float64)
 
 
-def _dithered_in_order(ink: Floats) -> Floats:
-    """The same by the places of an ordered mask of 4 x 4 (Bayer 1973)."""
-    mask = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16 + 1 / 32
-    height, width = ink.shape[1:]
-    whole = np.tile(mask, (height // 4 + 1, width // 4 + 1))[:height, :width]
-    return (ink > whole).astype(np.float64)
-
-
 def gamma_words(power: float) -> str:
     """What is said of a gamma."""
     return f"were {'darkened' if power > 1 else 'brightened'} by a gamma of about {power:.1g}"
 
 
 LIGHT = (
-    Step("light", INTEGERS, _floor),
+    Step("light", INTEGERS, lambda ink: np.floor(ink + 1e-9)),
     *(
         Step("light", TWO_LEVELS, partial(cut, threshold=threshold))
         for threshold in (0.002, 0.02, 0.2, 0.35, 0.5, 0.65, 0.8)
@@ -121,7 +103,7 @@ LIGHT = (
     ),
     *(Step("light", OVEREXPOSED, partial(overexposed, gain=gain)) for gain in (1.5, 2.0, 4.0)),
     *(Step("light", UNDEREXPOSED, partial(underexposed, lost=lost)) for lost in (0.2, 0.4, 0.6)),
-    *(Step("light", DITHERED, dither) for dither in (_dithered, _dithered_in_order)),
+    Step("light", DITHERED, _dithered),
     *(Step("light", SOLARISED, partial(solarised, turn=turn)) for turn in (0.35, 0.5, 0.65, 0.8)),
     Step("light", SOLARISED, lambda ink: np.abs(np.sin(np.pi * ink))),
     Step("light", SOLARISED, lambda ink: solarised(ink, 0.5) ** 2),
@@ -134,7 +116,7 @@ LIGHT = (
         Step(
             "light",
             f"{WRAPPED} uint8: multiplied by {factor:g}",
-            wrapped(partial(_times, factor=factor)),
+            wrapped(partial(np.multiply, factor)),
         )
         for factor in (1.5, 2, 3, 4, 5, 8, 10, 16)
     ),

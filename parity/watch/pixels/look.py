@@ -133,7 +133,7 @@ class _Ground:
     def of(cls, images: Floats, levels: int | None, lean: float) -> "_Ground":
         """As for `Look.of`."""
         flat = images.reshape(len(images), -1)
-        papers = np.median(flat[:, edge_of(*images.shape[1:])], axis=1)
+        papers = np.median(edges(images), axis=1)
         paper = float(np.median(papers))
         both = quantiles(flat, INK_QUANTILE, 1 - INK_QUANTILE)
         ends = [float(end) - paper for end in np.median(both, axis=1)]
@@ -152,11 +152,16 @@ class _Ground:
 
 
 @lru_cache
-def edge_of(height: int, width: int) -> NDArray[np.int64]:
+def _edge_of(height: int, width: int) -> NDArray[np.int64]:
     """Places of the outermost pixels among all, row by row."""
     edge = np.ones((height, width), bool)
     edge[1:-1, 1:-1] = False
     return np.flatnonzero(edge)
+
+
+def edges(images: Floats) -> Floats:
+    """The outermost pixels, [N, 2 * (H + W) - 4]."""
+    return images.reshape(len(images), -1)[:, _edge_of(*images.shape[1:])]
 
 
 def quantiles(values: Floats, *shares: float) -> Floats:

@@ -59,6 +59,16 @@ def _there_and_back(side: int, how: Sampling, *, smooth: bool) -> Callable[[Floa
     return resample
 
 
+def _coarse(side: int) -> Callable[[Floats], Floats]:
+    """The same of the pixel before it, which is the nearest to OpenCV and torch."""
+
+    def repeat(ink: Floats) -> Floats:
+        rows, columns = (np.arange(n) * side // n * n // side for n in ink.shape[1:])
+        return ink[:, rows[:, None], columns]
+
+    return repeat
+
+
 def _smeared(length: int, *ways: tuple[int, int]) -> Callable[[Floats], Floats]:
     """Each pixel is the mean of so many along each way, by pixels down and to the right."""
     reach = length // 2
@@ -82,12 +92,14 @@ _WAYS: tuple[tuple[Sampling, bool], ...] = (
     ("linear", False),
     ("cubic", True),
 )
+COARSE = "are coarse: shrunk and enlarged again"
 LOSSY = (
+    *(Step("blur", COARSE, _coarse(side)) for side in (7, 10, 14, 20)),
     *(Step("blur", COMPRESSED, _compressed(quality)) for quality in (5, 8, 12, 20, 35)),
     *(
         Step(
             "blur",
-            "are coarse: shrunk and enlarged again" if how == "nearest" else "were blurred",
+            COARSE if how == "nearest" else "were blurred",
             _there_and_back(side, how, smooth=s),
         )
         for side in (7, 10, 14, 20)

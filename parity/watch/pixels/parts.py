@@ -1,12 +1,11 @@
 """Which of the images something may have been done to, others being as they were (NumPy only)."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.watch.pixels.look import Floats, Look, edge_of
+from parity.watch.pixels.look import Floats, Look, edges
 
 FEWEST = 5
 """Images of a part at least."""
@@ -20,16 +19,8 @@ MOST = 3
 """Ways to part what is scattered."""
 
 
-class Part(NamedTuple):
-    """Some of the images.
-
-    Attributes:
-        chosen: Which, bool [N].
-        words: Which, in words that follow "the pixels".
-    """
-
-    chosen: NDArray[np.bool_]
-    words: str
+Part = tuple[NDArray[np.bool_], str]
+"""Some of the images: which, bool [N], and the same in words that follow "the pixels"."""
 
 
 def parts(examples: Floats, *, scattered: bool) -> Iterator[Part]:
@@ -41,16 +32,15 @@ def parts(examples: Floats, *, scattered: bool) -> Iterator[Part]:
     """
     if len(examples) < 2 * FEWEST:
         return
-    flat = examples.reshape(len(examples), -1)
-    papers = np.median(flat[:, edge_of(*examples.shape[1:])], axis=1)
-    figures = np.column_stack([Look.of(examples).figures, papers, np.ptp(flat, axis=1)])
+    papers, ranges = np.median(edges(examples), axis=1), np.ptp(examples, axis=(1, 2))
+    figures = np.column_stack([Look.of(examples).figures, papers, ranges])
     shares = _between(figures)
     place = int(shares.max(axis=1).argmax())
     share = float(shares[place].max())
     if share * (len(figures) - 2) > APART**2 * (1 - share):
         late = np.arange(len(figures)) >= place + FEWEST
-        yield Part(late, f"of the last {late.mean():.0%} of the images")
-        yield Part(~late, f"of the first {1 - late.mean():.0%} of the images")
+        yield late, f"of the last {late.mean():.0%} of the images"
+        yield ~late, f"of the first {1 - late.mean():.0%} of the images"
     if not scattered:
         return
     order = np.argsort(figures, axis=0)
@@ -65,7 +55,7 @@ def parts(examples: Floats, *, scattered: bool) -> Iterator[Part]:
         if high.tobytes() not in told:
             told.add(high.tobytes())
             for chosen in (high, ~high):
-                yield Part(chosen, f"of about {chosen.mean():.0%} of the images, here and there,")
+                yield chosen, f"of about {chosen.mean():.0%} of the images, here and there,"
 
 
 def _between(values: Floats) -> Floats:

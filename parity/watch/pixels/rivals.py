@@ -39,8 +39,10 @@ class Found:
 
 
 def best_among(fits: list[Trial], tried: list[Trial]) -> Found:
-    """The best of them; of what looks alike the commoner is told, and then the other."""
-    best, rival = fits[0], rival_of(fits[0], tried)
+    """The best, or what is common and fits about as well; of what looks alike both are told."""
+    close = (trial for trial in fits if trial.cost <= CLEARLY * fits[0].cost)
+    best = min(close, key=is_rare)
+    rival = rival_of(best, [t for t in tried if is_rare(best) or not is_rare(t)])
     alike = [t for t in fits if t.cost <= CLEARLY * best.cost and name_of(t) == name_of(best)]
     best = min(alike, key=lambda trial: not any(step.degrees for step in trial.taken))
     told = {step.name for step in best.taken}

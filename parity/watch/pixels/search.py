@@ -17,7 +17,7 @@ from parity.watch.pixels.rivals import (
     wraps,
 )
 from parity.watch.pixels.textures import PENS
-from parity.watch.pixels.tilt import LITTLE
+from parity.watch.pixels.tilt import OWN
 from parity.watch.pixels.transforms import steps
 from parity.watch.pixels.trial import ALIKE, FITS, ORDER, STRICT, Trial
 from parity.watch.pixels.turns import Step, closer
@@ -159,7 +159,7 @@ def _refined(trials: list[Trial], then: Look, now: Look) -> list[Trial]:
         for step in trial.taken:
             others = tuple(other for other in trial.taken if other is not step)
             look = Trial.of(then, now, *others).look
-            ways = (*steps(look, now), *closer(step))
+            ways = (*steps(look, now, [step.kind]), *closer(step))
             tried += Trial.each(then, now, [(*others, s) for s in ways if of_a_sort(s, step)])
     return _nearest(tried, then, now)
 
@@ -218,14 +218,14 @@ def _in_pairs(beam: list[Trial], start: Trial, then: Look, now: Look) -> list[tu
 
     Of what else is measured, only what did best alone.
     """
-    names = {step.name for trial in beam for step in trial.taken if step not in start.taken}
-    sizes = [s for s in steps(start.look, now) if s.kind == "size" and s.measured and not s.rare]
+    best = [step for trial in beam for step in trial.taken if step not in start.taken]
+    names, kinds = {step.name for step in best}, LIES | {step.kind for step in best}
+    sizes = [s for s in steps(start.look, now, ["size"]) if s.measured and not s.rare]
     trials = Trial.each(then, now, [(*start.taken, first) for first in (*PENS, *sizes)])
     return [
         (*trial.taken, step)
-        for trial in trials
-        for step in steps(trial.look, now)
+        for trial in _unlike(trials)
+        for step in steps(trial.look, now, kinds - trial.kinds)
         if step.measured
-        and step.kind not in trial.kinds
-        and (step.name in names or (step.kind in LIES and not (step.rare or step.like == LITTLE)))
+        and (step.name in names or (step.kind in LIES and not (step.rare or step.words in OWN)))
     ]

@@ -1,7 +1,7 @@
 """What people do to strokes and grain: pens, blur, noise, edges (NumPy only)."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -17,25 +17,12 @@ def _half(change: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
     return lambda ink: (ink + change(ink)) / 2
 
 
-def _square(of: Callable[..., Floats]) -> Callable[[Floats], Floats]:
-    return lambda ink: of(neighbours(ink), axis=0)
-
-
-def _twice(change: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
-    return lambda ink: change(change(ink))
-
-
-def _corner(of: Callable[..., Floats], *corners: int) -> Callable[[Floats], Floats]:
-    """Of squares of 2 pixels, which lie to one side."""
-    return lambda ink: of([neighbours(ink)[n] for n in corners], axis=0)
-
-
 STEEP = 0.8
 """Slope of an edge at least, of 4 from paper to full ink."""
 _ACROSS = ((3, 1, 0, 2), (5, 7, 8, 6))
 """Of a pixel's nine, those before and behind it on four ways across an edge."""
 GRAIN, DROWNED = 0.003, 0.5
-"""Of full ink, deviation of paper's grain, and share of specks, that is none; and that in which
+"""Of full ink, deviation or mean of grain, and share of specks, that is none; and that in which
 nothing drawn could be told."""
 BLANK, BELOW = 0.02, 0.02
 """Of full ink, below which paper is blank; share of its pixels beyond it, at least, of grain that
@@ -44,25 +31,31 @@ CORNERS = ((0, 1, 3, 4), (1, 2, 4, 5), (3, 4, 6, 7), (4, 5, 7, 8))
 """Of a pixel's nine neighbours, those of a square of which it is a corner."""
 
 
-def _opened(ink: Floats) -> Floats:
-    """What is too thin for a square of three pixels is lost (Serra 1982)."""
-    return _square(np.max)(_square(np.min)(ink))
+def _square(
+    of: Callable[..., Floats], side: int = 3, corner: int = 0
+) -> Callable[[Floats], Floats]:
+    """Of a square of so many pixels to a side, which lies to one side if they are even."""
+
+    def filtered(ink: Floats) -> Floats:
+        for _ in range((side - 1) // 2):
+            ink = of(neighbours(ink), axis=0)
+        return ink if side % 2 else of([neighbours(ink)[n] for n in CORNERS[corner]], axis=0)
+
+    return filtered
 
 
-def _opened_by_a_cross(ink: Floats) -> Floats:
-    return thicker(thinner(ink))
+def _one_by_one(*changes: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+    return lambda ink: reduce(lambda done, change: change(done), changes, ink)
 
 
-def _closed(size: int) -> Callable[[Floats], Floats]:
-    """What is too narrow for a square of so many threes of pixels is filled."""
+def _opened(side: int) -> Callable[[Floats], Floats]:
+    """What is too thin for a square of so many pixels to a side is lost (Serra 1982)."""
+    return _one_by_one(_square(np.min, side), _square(np.max, side, -1))
 
-    def close(ink: Floats) -> Floats:
-        for of in (np.max, np.min):
-            for _ in range(size):
-                ink = _square(of)(ink)
-        return ink
 
-    return close
+def _closed(side: int) -> Callable[[Floats], Floats]:
+    """What is too narrow for such a square is filled."""
+    return _one_by_one(_square(np.max, side), _square(np.min, side, -1))
 
 
 _THICKER, _THINNER = "show thicker strokes", "show thinner strokes"
@@ -71,17 +64,17 @@ _CLOSED = "were closed: gaps narrower than a few pixels are filled"
 PENS = (
     Step("pen", _THICKER, _half(thicker)),
     Step("pen", _THICKER, thicker),
-    Step("pen", _THICKER, _square(np.max)),
-    Step("pen", _THICKER, _twice(thicker)),
-    Step("pen", _THICKER, _twice(_square(np.max))),
-    *(Step("pen", _THICKER, _corner(np.max, *part)) for part in CORNERS),
+    Step("pen", _THICKER, _one_by_one(thicker, thicker)),
+    *(Step("pen", _THICKER, _square(np.max, side)) for side in (3, 5)),
+    *(Step("pen", _THICKER, _square(np.max, 2, corner)) for corner in range(4)),
     Step("pen", _THINNER, _half(thinner)),
     Step("pen", _THINNER, thinner),
     Step("pen", _THINNER, _square(np.min)),
     Step("pen", _THINNER, _half(_square(np.min))),
-    *(Step("pen", _THINNER, _corner(np.min, *part)) for part in CORNERS),
-    *(Step("pen", _OPENED, do) for do in (_opened, _opened_by_a_cross)),
-    *(Step("pen", _CLOSED, _closed(size)) for size in (1, 2, 3)),
+    *(Step("pen", _THINNER, _square(np.min, 2, corner)) for corner in range(4)),
+    *(Step("pen", _OPENED, _opened(side)) for side in (2, 3)),
+    Step("pen", _OPENED, _one_by_one(thinner, thicker)),
+    *(Step("pen", _CLOSED, _closed(side)) for side in (3, 4, 5, 7)),
 )
 
 
@@ -174,10 +167,6 @@ def _surrounded(ink: Floats) -> Floats:
     return result
 
 
-def _outline(ink: Floats) -> Floats:
-    return ink - thinner(ink)
-
-
 def _gradient(ink: Floats) -> Floats:
     """Morphological: the darkest of the neighbours less the palest."""
     nine = neighbours(ink)
@@ -185,7 +174,8 @@ def _gradient(ink: Floats) -> Floats:
     return result
 
 
-EDGES = (_sobel, _sobel_of_its_own, _canny, _laplace, _surrounded, _outline, _gradient)
+_EDGES = "show only the edges of the strokes"
+EDGES = (_sobel, _sobel_of_its_own, _canny, _laplace, _surrounded, _gradient)
 
 
 def _median(side: int) -> Callable[[Floats], Floats]:
@@ -221,23 +211,26 @@ TEXTURES = (
         )
         for amount in amounts
     ),
-    *(Step("blur", "show only the edges of the strokes", edges) for edges in EDGES),
+    *(Step("blur", _EDGES, edges) for edges in EDGES),
+    Step("blur", _EDGES, lambda ink: ink - thinner(ink)),
     Step("mix", "show two images in one, averaged", lambda ink: (ink + _neighbour(ink)) / 2),
     Step("mix", "show two images in one", lambda ink: np.maximum(ink, _neighbour(ink))),
 )
-"""Of strokes and edges."""
+"""Of strokes and edges, and of two images in one."""
 _LOST = tuple(
     Step("noise", "were speckled: pixels were lost", _specks(0, d))
     for d in (0.05, 0.1, 0.2, 0.3, 0.5)
 )
 _GRAINY = tuple(
     Step("noise", "were made noisy: where there is ink", do)
-    for do in (*map(_grainy, (0.2, 0.4, 0.6)), _grainy(1 / 16, 0.5), _grainy(1 / 8, 0.5))
+    for do in (*map(_grainy, (0.2, 0.3, 0.4, 0.6)), _grainy(1 / 16, 0.5), _grainy(1 / 8, 0.5))
 )
 
 
 def noises(now: Look, seen: Look) -> Iterator[Step]:
     """What adds grain, and never takes any away: as much as paper shows that was blank before."""
+    if all(seen.mean(name) <= now.mean(name) + GRAIN for name in ("noise", "pits", "beyond")):
+        return
     yield from _LOST
     yield from _GRAINY
     blank = (np.abs(now.ink) < BLANK).all(axis=0)

@@ -7,6 +7,7 @@ import numpy as np
 
 from parity.watch.pixels.bent import swirls
 from parity.watch.pixels.figures import FEATURES
+from parity.watch.pixels.likeness import FEW
 from parity.watch.pixels.look import Floats, Look
 from parity.watch.pixels.turns import Step, rotated, slanted, way
 from parity.watch.pixels.warp import moved, warped
@@ -14,8 +15,8 @@ from parity.watch.pixels.warp import moved, warped
 DEGREES = np.arange(-65.0, 65.5, 1.0)
 SHARES = np.arange(-0.9, 0.91, 0.02)
 """Of the height, by which the top is slanted; of the width, by which a side is."""
-LEAST_DEGREES, LEAST_SHARE = 8.0, 0.05
-"""Below which there is no telling: other writers' hands lean by as much."""
+LEAST_DEGREES, LEAST_SHARE, LEAST_MOVE = 8.0, 0.05, 1.0
+"""Below which there is no telling: other writers' hands lean by as much, and lie elsewhere."""
 SPREADS = np.arange(4.0, 64.0, 4.0)
 """Largest angles of images that were each turned by their own."""
 LEAST_SPREAD = 8.0
@@ -23,12 +24,17 @@ LITTLE = (
     "were turned, bent or moved, all a little or each in its own way: their edges are interpolated"
 )
 EACH_TURNED = "were rotated each on its own: every image has another angle"
+EACH_MOVED = "were moved each on its own: every image lies elsewhere"
+OWN = {LITTLE, EACH_TURNED, EACH_MOVED}
+"""What is of another size in each image."""
 Matrix = Callable[[Floats], Floats]
 """Doses [D] to matrices [D, 2, 2] by which a place (row, column) of ink moves."""
 
 
 def tilts(now: Look, seen: Look) -> Iterator[Step]:
     """By as much as brings the ink's second moments nearest to those that are seen."""
+    if len(seen.ink) < FEW:
+        return
     moments = _moments(now)
     degrees = _dose(moments, seen, DEGREES, _turning)
     if abs(degrees) >= LEAST_DEGREES:
@@ -36,7 +42,9 @@ def tilts(now: Look, seen: Look) -> Iterator[Step]:
         yield from swirls(degrees)
     like = way(degrees) if abs(degrees) >= LEAST_DEGREES else LITTLE
     if seen.mean("levels") > 1:  # of two levels no edge shows that it was interpolated
-        yield Step("turn", LITTLE, interpolated, measured=True, like=like)
+        yield Step(
+            "turn", LITTLE, partial(moved_each, down=0.5, right=0.5), measured=True, like=like
+        )
     yield from _each_turned(moments, seen, like)
     share = _dose(moments, seen, SHARES, partial(_slanting, upright=True))
     if abs(share) >= LEAST_SHARE:
@@ -63,10 +71,21 @@ def _turned_each(ink: Floats, most: float) -> Floats:
     return np.concatenate([warped(ink[n : n + 1], turn) for n, turn in enumerate(turns)])
 
 
-def interpolated(ink: Floats) -> Floats:
-    """Each image moved by a part of a pixel of its own: what the smallest turns and bends do."""
-    parts = np.random.default_rng(0).uniform(-0.5, 0.5, (len(ink), 2))
-    return np.concatenate([moved(ink[n : n + 1], *part) for n, part in enumerate(parts)])
+def moved_each(ink: Floats, down: float, right: float, *, whole: bool = False) -> Floats:
+    """Each image moved by as much of its own, at most; by whole pixels where they were cropped."""
+    ways = np.random.default_rng(0).uniform(-1, 1, (len(ink), 2)) * (down, right)
+    ways = np.round(ways) if whole else ways
+    return np.concatenate([moved(ink[n : n + 1], *way) for n, way in enumerate(ways)])
+
+
+def moves_each(now: Look, seen: Look) -> Iterator[Step]:
+    """By as much as makes the places vary as they are seen to."""
+    columns = [(_figure(seen, name), _figure(now, name)) for name in ("down", "right")]
+    more = [float(after.var() - before.var()) for after, before in columns]
+    down, right = (np.sqrt(3 * max(spread, 0.0)) for spread in more)  # each distance as often
+    for whole in (True, False) if max(down, right) > LEAST_MOVE else ():
+        do = partial(moved_each, down=down, right=right, whole=whole)
+        yield Step("place", EACH_MOVED, do, measured=True)
 
 
 def _figure(look: Look, name: str) -> Floats:

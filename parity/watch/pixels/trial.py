@@ -124,12 +124,15 @@ class Trial:
         """Of the steps."""
         return tuple(step.words for step in self.taken)
 
+    @property
+    def near(self) -> bool:
+        """Whether what is left may be a matter of few images, or of one class."""
+        return self.worst < UNCERTAIN and self.cost < UNCERTAIN_COST
+
     def may_be_chance(self, now: Look) -> bool:
         """Whether those that are seen resemble few of these images, as one class does, and well."""
-        small = self.worst < UNCERTAIN and self.cost < UNCERTAIN_COST
-        if not small or self.differences[-1] > ALIKE / 2:
-            return False
-        return _repeated(nearest(softened(now), softened(self.look))[1]) > 1 / FEW
+        alike = self.near and self.differences[-1] <= ALIKE / 2
+        return bool(alike) and _repeated(nearest(softened(now), softened(self.look))[1]) > 1 / FEW
 
     def left(self, now: Look) -> tuple[str, ...]:
         """The largest differences, in words."""

@@ -18,13 +18,11 @@ Sizing = Sampling | Literal["floor", "area", "smooth"]
 
 def sampled(ink: Floats, rows: Floats, columns: Floats) -> Floats:
     """Ink at places between the pixels, paper outside: [N, len(rows), len(columns)]."""
-
-    def weights(places: Floats, size: int) -> Floats:
-        result: Floats = np.maximum(0.0, 1 - np.abs(places[:, None] - np.arange(size)))
-        return result
-
-    height, width = ink.shape[1:]
-    result: Floats = weights(rows, height) @ ink @ weights(columns, width).T
+    down, across = (
+        weight(places[:, None] - np.arange(size), "linear")
+        for places, size in zip((rows, columns), ink.shape[1:], strict=True)
+    )
+    result: Floats = down @ ink @ across.T
     return result
 
 

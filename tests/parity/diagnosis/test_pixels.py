@@ -27,7 +27,7 @@ DIGITS = embedded_digits()
 FAST = (
     "inverted", "gamma 0.5", "thicker", "moved", "frame", "one permutation", "a permutation each",
     "rows shuffled", "moved by half a pixel", "rotated a little", "equalised locally",
-    "inverted, noisy", "inverted, shuffled",
+    "each elsewhere", "less contrast", "inverted, noisy", "inverted, shuffled",
 )  # fmt: skip
 NAMED = (
     *FAST[:-2], "noise", "mirrored", "twice x in uint8", "sharpened", "sobel", "smaller",
