@@ -19,7 +19,7 @@ ADDED = 0.01
 
 def departures(program: Program, heard: Heard, samples: Samples) -> list[Match]:
     """What the first batch bears out, if anything; said where a plain loop learns much more."""
-    if heard.use is None or not heard.asks(heard.use):
+    if heard.use is None or not (heard.asks(heard.use) or heard.itself):
         return []  # as noise that a diffusion model tells: the guard's targets are not its own
     with suppress(Exception):  # a program is anyone's code
         found = _paired(heard, samples) or _fed(heard, samples) or _added(program)

@@ -102,9 +102,7 @@ class Heard:
         return next(own, min(learned, default=0))
 
     def asks(self, use: Use) -> bool:
-        """Whether the targets of a loss are among those of the guard, or what was fed."""
-        if self.itself:
-            return True
+        """Whether the targets of a loss are among those that the guard was given."""
         if self._wanted is None or self._wanted.dtype.kind not in "iufb":
             return False
         some = as_array(use.targets).ravel()[:FEW].astype(np.float32)

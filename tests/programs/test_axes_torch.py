@@ -158,20 +158,6 @@ def test_a_dropout_that_is_not_told_the_mode_is_named(drop: Any, said: bool) -> 
     assert F.dropout is before
 
 
-def test_labels_that_weigh_nothing_are_named() -> None:
-    draw = torch.Generator().manual_seed(0)
-    x = torch.randn(80, 6, generator=draw)
-    y = (x @ torch.randn(6, 4, generator=draw) > 0).float()
-
-    def weighted(*weights: float) -> str:
-        loss = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weights))
-        return first(check(mlp(6, 8, 4), x, y, loss=loss))
-
-    assert weighted(0, 1, 1, 1).startswith("the weights of the labels leave only their absence")
-    assert not weighted(1, 1, 1, 1)
-    assert not weighted(0.2, 3, 1, 20)
-
-
 def test_targets_that_a_program_computes_are_not_those_that_were_given() -> None:
     model = mlp(4, 8, 2)
     optimizer = torch.optim.SGD(model.parameters(), 0.01)

@@ -8,6 +8,7 @@ import pytest
 from parity.watch.check import Change, Loss, Program, Remedy
 from parity.watch.trials import AS_IT_IS, swings
 from parity.watch.trials.following import Follower
+from parity.watch.trials.material import Material
 
 Y = np.arange(60) % 3
 CROSS = Loss("CrossEntropyLoss", "categorical", "logits")
@@ -41,7 +42,7 @@ class Made(Follower):
     def run(self, remedy: Remedy, steps: int, seconds: float) -> tuple[float, int]:
         return 0.4 + (self.gain if remedy != AS_IT_IS else 0.0), steps
 
-    task, runs = "classes", True
+    task, runs, material = "classes", True, Material(Y, Y, "classes")
 
     def _now(self) -> Any:
         self.looks += 1
