@@ -48,12 +48,15 @@ def on_one_paper(then: Look, now: Look) -> bool:
 
 
 def _about_own_means(ink: Floats) -> bool:
-    """Whether each image's paper is the higher, or lower, the more ink it has: by its mean."""
+    """Whether each image's paper comes the nearer to its mean: is the higher, the more ink it has.
+
+    Where levels are equalised it is the lower, in nearly as straight a line.
+    """
     if len(ink) < FEWEST:
         return False
     papers = np.median(edges(ink), axis=1)
     (variance, both), (_, own) = np.cov(ink.mean(axis=(1, 2)) - papers, papers)
-    return bool(both**2 > CERTAIN * variance * own)
+    return bool(both > 0 and both**2 > CERTAIN * variance * own)
 
 
 def level_words(

@@ -79,8 +79,9 @@ def is_rare(trial: Trial) -> bool:
 
 
 def of_a_sort(step: Step, other: Step) -> bool:
-    """Whether it is the same but for how much, or of the kind of a rare one."""
-    return step.name == other.name or (step.kind == other.kind and other.rare)
+    """Whether it is the same but for how much, of the kind of a rare one, or a gamma for a pen."""
+    brightens = other.kind == "pen" and step.kind == "light" and step.measured
+    return step.name == other.name or (step.kind == other.kind and other.rare) or brightens
 
 
 def wraps(trial: Trial) -> bool:

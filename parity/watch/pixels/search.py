@@ -159,7 +159,8 @@ def _refined(trials: list[Trial], then: Look, now: Look) -> list[Trial]:
         for step in trial.taken:
             others = tuple(other for other in trial.taken if other is not step)
             look = Trial.of(then, now, *others).look
-            ways = (*steps(look, now, [step.kind]), *closer(step))
+            kinds = [step.kind, *(["light"] if step.kind == "pen" else [])]
+            ways = (*steps(look, now, kinds), *closer(step))
             tried += Trial.each(then, now, [(*others, s) for s in ways if of_a_sort(s, step)])
     return _nearest(tried, then, now)
 
