@@ -88,8 +88,7 @@ class CollapseGuard:
 
     def _start(self) -> None:
         samples = self.samples
-        known = samples.x, samples.y, self.optimizer, samples.targets
-        self.watcher.start(self.model, *known)
+        self.watcher.start(self.model, samples.x, samples.y, self.optimizer, samples.targets)
 
     def _fed(self, module: nn.Module, args: Any) -> None:
         """The first call of the loop tells the shape and type in which it gives the samples."""

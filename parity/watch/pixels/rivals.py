@@ -8,6 +8,8 @@ from parity.watch.pixels.turns import Step
 
 CLEARLY = 1.5
 """Ratio of the costs by which an explanation must be better than one of another kind."""
+RESEMBLES = {"pen": "light"}
+"""Kinds of steps, and the kind that makes nearly the same of strokes when it is measured."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ def is_rare(trial: Trial) -> bool:
 
 def of_a_sort(step: Step, other: Step) -> bool:
     """Whether it is the same but for how much, of the kind of a rare one, or a gamma for a pen."""
-    brightens = other.kind == "pen" and step.kind == "light" and step.measured
-    return step.name == other.name or (step.kind == other.kind and other.rare) or brightens
+    resembles = step.kind == RESEMBLES.get(other.kind) and step.measured
+    return step.name == other.name or (step.kind == other.kind and other.rare) or resembles
 
 
 def wraps(trial: Trial) -> bool:

@@ -7,6 +7,7 @@ from parity.watch.pixels.likeness import turned
 from parity.watch.pixels.look import Look
 from parity.watch.pixels.rivals import (
     CLEARLY,
+    RESEMBLES,
     Found,
     as_common,
     best_among,
@@ -159,7 +160,7 @@ def _refined(trials: list[Trial], then: Look, now: Look) -> list[Trial]:
         for step in trial.taken:
             others = tuple(other for other in trial.taken if other is not step)
             look = Trial.of(then, now, *others).look
-            kinds = [step.kind, *(["light"] if step.kind == "pen" else [])]
+            kinds = {step.kind, RESEMBLES.get(step.kind, step.kind)}
             ways = (*steps(look, now, kinds), *closer(step))
             tried += Trial.each(then, now, [(*others, s) for s in ways if of_a_sort(s, step)])
     return _nearest(tried, then, now)
